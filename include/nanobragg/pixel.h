@@ -1,0 +1,64 @@
+/* One term of a pixel: one orientation of the lattice seen along one scattering vector (spec section 5).
+ * Everything that renders or explains a pixel calls nb_term. */
+#ifndef NANOBRAGG_PIXEL_H
+#define NANOBRAGG_PIXEL_H
+
+#include "amplitude.h"
+#include "lattice.h"
+#include "scene.h"
+
+#if defined(__GNUC__)
+#define NB_INLINE static inline __attribute__((always_inline))
+#else
+#define NB_INLINE static inline
+#endif
+
+typedef struct {
+    double h[3], nearest[3]; /* fractional index, and the reflection next to it */
+    double lattice_sqr;      /* F_latt^2 */
+    double amplitude;        /* F_cell */
+} nb_term_values;
+
+/* Index and lattice factor along q (1/m) for one set of cell vectors a, b, c (m). */
+NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, const double *cell, double qx, double qy,
+                               double qz, nb_term_values *v)
+{
+    double d[3], above[3], below[3];
+    for (int i = 0; i < 3; ++i) {
+        v->h[i] = cell[3 * i] * qx + cell[3 * i + 1] * qy + cell[3 * i + 2] * qz;
+        v->nearest[i] = nb_nearest(v->h[i]);
+        d[i] = v->h[i] - v->nearest[i];
+    }
+    if (shape == NB_SQUARE) {
+        for (int i = 0; i < 3; ++i)
+            nb_grating(d[i], s->n[i], &above[i], &below[i]);
+        v->lattice_sqr = above[0] * above[1] * above[2] / (below[0] * below[1] * below[2]);
+    } else {
+        v->lattice_sqr = nb_radial_sqr(shape, nb_radius_sqr(s->metric, d[0], d[1], d[2]), s->n[0] * s->n[1] * s->n[2]);
+    }
+}
+
+NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_term_values *v)
+{
+    const nb_table *t = &s->table;
+    if (lookup == NB_CONSTANT) {
+        v->amplitude = t->constant;
+        return;
+    }
+    v->amplitude = nb_amplitude_nearest(t, v->nearest[0], v->nearest[1], v->nearest[2]);
+    if (lookup == NB_TRICUBIC) {
+        const double between = nb_amplitude_tricubic(t, v->h[0], v->h[1], v->h[2]);
+        v->amplitude = nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]) ? between : v->amplitude;
+    }
+}
+
+/* F_cell^2 F_latt^2, with the steps to it in `v`. */
+NB_INLINE double nb_term(const nb_scene *s, enum nb_shape shape, enum nb_lookup lookup, const double *cell, double qx,
+                         double qy, double qz, nb_term_values *v)
+{
+    nb_term_lattice(s, shape, cell, qx, qy, qz, v);
+    nb_term_amplitude(s, lookup, v);
+    return v->amplitude * v->amplitude * v->lattice_sqr;
+}
+
+#endif

@@ -1,0 +1,207 @@
+/* A span of neighbouring pixels, one a lane: the walk over layers, sub-pixels, sources, phi and mosaic domains
+ * (spec section 5). kernel.c compiles it once per instruction set. */
+#ifndef NANOBRAGG_SPAN_H
+#define NANOBRAGG_SPAN_H
+
+#include "geometry.h"
+#include "kernel.h"
+#include "pixel.h"
+#include "polarization.h"
+
+#define NB_LANES NB_SPAN_PIXELS
+#define NB_PADDING 16     /* lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number */
+#define NB_CELLS_A_GO 256 /* orientations between two looks at the stop flag */
+
+typedef struct {
+    double d[3][NB_LANES];                     /* direction of the scattered ray */
+    double q[3][NB_LANES];                     /* scattering vector, 1/m */
+    double omega[NB_LANES], polar[NB_LANES], capture[NB_LANES];
+    double live[NB_LANES];                     /* 0 where d_min leaves the term out, else 1 */
+    double sum[NB_LANES], total[NB_LANES];     /* over orientations; over everything */
+} nb_lanes;
+
+/* Adds the terms of `n_cells` orientations to `sum`, for n lanes. */
+typedef void nb_cells_fn(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n);
+
+#define NB_DEFINE_CELLS(name, shape, lookup)                                                                          \
+    static void name(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n)  \
+    {                                                                                                                 \
+        for (int c = 0; c < n_cells; ++c) {                                                                           \
+            const double *cell = cells + 9 * c;                                                                       \
+            _Pragma("omp simd") for (int i = 0; i < n; ++i)                                                           \
+            {                                                                                                         \
+                nb_term_values v;                                                                                     \
+                sum[i] += nb_term(s, shape, lookup, cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);        \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+
+NB_DEFINE_CELLS(nb_cells_square_constant, NB_SQUARE, NB_CONSTANT)
+NB_DEFINE_CELLS(nb_cells_square_nearest, NB_SQUARE, NB_NEAREST)
+NB_DEFINE_CELLS(nb_cells_square_tricubic, NB_SQUARE, NB_TRICUBIC)
+NB_DEFINE_CELLS(nb_cells_round_constant, NB_ROUND, NB_CONSTANT)
+NB_DEFINE_CELLS(nb_cells_round_nearest, NB_ROUND, NB_NEAREST)
+NB_DEFINE_CELLS(nb_cells_round_tricubic, NB_ROUND, NB_TRICUBIC)
+NB_DEFINE_CELLS(nb_cells_gauss_constant, NB_GAUSS, NB_CONSTANT)
+NB_DEFINE_CELLS(nb_cells_gauss_nearest, NB_GAUSS, NB_NEAREST)
+NB_DEFINE_CELLS(nb_cells_gauss_tricubic, NB_GAUSS, NB_TRICUBIC)
+NB_DEFINE_CELLS(nb_cells_tophat_constant, NB_TOPHAT, NB_CONSTANT)
+NB_DEFINE_CELLS(nb_cells_tophat_nearest, NB_TOPHAT, NB_NEAREST)
+NB_DEFINE_CELLS(nb_cells_tophat_tricubic, NB_TOPHAT, NB_TRICUBIC)
+
+static nb_cells_fn *const nb_cells[NB_SHAPES][NB_LOOKUPS] = {
+    {nb_cells_square_constant, nb_cells_square_nearest, nb_cells_square_tricubic},
+    {nb_cells_round_constant, nb_cells_round_nearest, nb_cells_round_tricubic},
+    {nb_cells_gauss_constant, nb_cells_gauss_nearest, nb_cells_gauss_tricubic},
+    {nb_cells_tophat_constant, nb_cells_tophat_nearest, nb_cells_tophat_tricubic},
+};
+
+/* C multiplies its running sum by the over-sampled factors after every term (row 4) and stops interpolating for good
+ * at the first point outside the table (row 6): terms in their order, one lane at a time. */
+static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *cells, int n_cells, nb_lanes *lanes, int i)
+{
+    const double qx = lanes->q[0][i], qy = lanes->q[1][i], qz = lanes->q[2][i];
+    for (int c = 0; c < n_cells; ++c) {
+        enum nb_lookup lookup = (enum nb_lookup)s->lookup;
+        nb_term_values v;
+        nb_term_lattice(s, (enum nb_shape)s->shape, cells + 9 * c, qx, qy, qz, &v);
+        if (v.lattice_sqr == 0.0 && s->water == 0.0)
+            continue;
+        if (lookup == NB_TRICUBIC && s->interpolation_ends) {
+            state->interpolating = state->interpolating && nb_can_interpolate(&s->table, v.h[0], v.h[1], v.h[2]);
+            lookup = state->interpolating ? NB_TRICUBIC : NB_NEAREST;
+        }
+        nb_term_amplitude(s, lookup, &v);
+        lanes->total[i] += v.amplitude * v.amplitude * v.lattice_sqr;
+        if (s->every_capture)
+            lanes->total[i] *= lanes->capture[i];
+        if (s->every_polar)
+            lanes->total[i] *= lanes->polar[i];
+        if (s->every_omega)
+            lanes->total[i] *= lanes->omega[i];
+    }
+}
+
+/* Direction, solid angle and capture of every lane at one sub-pixel of one layer. Under c_factors the first
+ * sub-pixel's values stay, unless they are 0 or over-sampled (rows 2, 3, 4). */
+static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow, const double *fast, int n, nb_lanes *lanes)
+{
+    for (int i = 0; i < n; ++i) {
+        double position[3];
+        nb_position(p, fast[i], slow, layer * s->layer, position);
+        if (s->curved)
+            nb_bend(p, position);
+        const double r = sqrt(nb_dot(position, position));
+        for (int x = 0; x < 3; ++x)
+            lanes->d[x][i] = position[x] / r;
+        if (!s->c_factors || s->every_omega || lanes->omega[i] == 0.0)
+            lanes->omega[i] = nb_solid_angle(s, p, r);
+        if (s->c_factors ? s->every_capture || lanes->capture[i] == 0.0 : s->has_sensor)
+            lanes->capture[i] = nb_capture(s, layer, nb_dot(position, p->normal) / r);
+    }
+}
+
+/* Scattering vectors from one source, polarization, and which lanes it reaches within d_min; returns whether any. */
+static int nb_scatter(const nb_scene *s, const nb_source *src, int n, nb_lanes *lanes)
+{
+    const double per_wavelength = 1.0 / src->wavelength;
+    int any = 0;
+    for (int i = 0; i < n; ++i) {
+        const double d[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
+        double q[3];
+        for (int x = 0; x < 3; ++x)
+            lanes->q[x][i] = q[x] = (d[x] - src->direction[x]) * per_wavelength;
+        lanes->live[i] = s->d_min * sqrt(nb_dot(q, q)) > 1.0 ? 0.0 : 1.0;
+        any |= lanes->live[i] != 0.0;
+        if (s->c_factors ? lanes->live[i] != 0.0 && (s->every_polar || lanes->polar[i] == 0.0) : s->polarized)
+            lanes->polar[i] = nb_polarization(s->kahn, nb_dot(src->direction, d), nb_dot(src->e, d), nb_dot(src->b, d));
+    }
+    return any;
+}
+
+/* One source's terms, added to `total`. */
+static void nb_add_source(const nb_scene *s, const nb_source *src, nb_state *state, nb_lanes *lanes, int n)
+{
+    const int any = nb_scatter(s, src, n, lanes);
+    if (!any && s->c_factors)
+        return;
+    const double *cells = state->first && s->first_cells ? s->first_cells : s->cells;
+    state->first = 0;
+    if (s->every_omega || s->every_polar || s->every_capture || s->interpolation_ends) {
+        for (int i = 0; i < n; ++i)
+            if (lanes->live[i] != 0.0)
+                nb_cells_in_order(s, state, cells, s->n_cells, lanes, i);
+        return;
+    }
+    for (int i = 0; i < n; ++i)
+        lanes->sum[i] = 0.0;
+    for (int c = 0; any && c < s->n_cells && !*state->stop; c += NB_CELLS_A_GO) {
+        const int left = s->n_cells - c;
+        nb_cells[s->shape][s->lookup](s, cells + 9 * (size_t)c, left < NB_CELLS_A_GO ? left : NB_CELLS_A_GO, lanes,
+                                      lanes->sum, n);
+    }
+    for (int i = 0; i < n; ++i) {
+        const double factors = src->weight * lanes->omega[i] * lanes->polar[i] * lanes->capture[i];
+        lanes->total[i] += s->c_factors ? lanes->live[i] * lanes->sum[i]
+                                        : factors * (lanes->live[i] * lanes->sum[i] / s->n_cells + s->water);
+    }
+}
+
+static void nb_fill(double *lanes, double value, int n)
+{
+    for (int i = 0; i < n; ++i)
+        lanes[i] = value;
+}
+
+/* Photons in n pixels of row `slow` at the columns `fast`; n is at most NB_LANES. */
+static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n, nb_state *state, double *photons)
+{
+    nb_lanes lanes;
+    double at[NB_LANES];
+    const double step = p->pixel / s->oversample;
+    const int m = state->in_order ? n : (n + NB_PADDING - 1) / NB_PADDING * NB_PADDING;
+    nb_fill(lanes.omega, 0.0, m);
+    nb_fill(lanes.polar, s->polarized ? 0.0 : 1.0, m);
+    nb_fill(lanes.total, s->c_factors ? s->water : 0.0, m);
+    for (int layer = 0; layer < s->n_layers; ++layer) {
+        nb_fill(lanes.capture, s->has_sensor ? 0.0 : 1.0, m);
+        for (int i = 0; i < s->oversample; ++i) {
+            for (int j = 0; j < s->oversample; ++j) {
+                for (int x = 0; x < m; ++x)
+                    at[x] = step * (fast[x < n ? x : n - 1] * s->oversample + j) + step / 2.0;
+                nb_aim(s, p, layer, step * (slow * s->oversample + i) + step / 2.0, at, m, &lanes);
+                for (int src = 0; src < s->n_sources && !*state->stop; ++src)
+                    nb_add_source(s, &s->sources[src], state, &lanes, m);
+            }
+        }
+    }
+    for (int i = 0; i < n; ++i) {
+        photons[i] = s->scale * lanes.total[i];
+        if (s->c_factors) {
+            photons[i] *= s->every_capture ? 1.0 : lanes.capture[i];
+            photons[i] *= s->every_polar ? 1.0 : lanes.polar[i];
+            photons[i] *= s->every_omega ? 1.0 : lanes.omega[i];
+        }
+    }
+}
+
+/* What the statistics call the pixel's solid angle: under c_factors every term's, unless over-sampled the first's. */
+static double nb_pixel_omega(const nb_scene *s, const nb_panel *p, int slow, int fast)
+{
+    const double step = p->pixel / s->oversample;
+    double sum = 0.0;
+    nb_lanes lanes;
+    lanes.omega[0] = lanes.capture[0] = 0.0;
+    for (int layer = 0; layer < (s->c_factors ? s->n_layers : 1); ++layer) {
+        for (int i = 0; i < s->oversample; ++i) {
+            for (int j = 0; j < s->oversample; ++j) {
+                const double at = step * (fast * s->oversample + j) + step / 2.0;
+                nb_aim(s, p, layer, step * (slow * s->oversample + i) + step / 2.0, &at, 1, &lanes);
+                sum += lanes.omega[0];
+            }
+        }
+    }
+    return sum;
+}
+
+#endif

@@ -1,0 +1,30 @@
+"""X-ray diffraction images: photons in every pixel from a crystal, a beam and a detector."""
+
+from importlib.metadata import version as _version
+
+from . import errors
+from .amplitudes import StructureFactors
+from .beam import Beam, Sources
+from .config import Background, Config, Sampling, Scan
+from .crystal import Crystal
+from .detector import Detector, Panel
+from .scene import Scene
+from .simulate import simulate
+
+__version__ = _version("nanobragg")
+
+__all__ = [
+    "Background",
+    "Beam",
+    "Config",
+    "Crystal",
+    "Detector",
+    "Panel",
+    "Sampling",
+    "Scan",
+    "Scene",
+    "Sources",
+    "StructureFactors",
+    "errors",
+    "simulate",
+]

@@ -1,0 +1,343 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Scene → photons: owns the resolved scene's memory, and the loop over spans of pixels."""
+
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free
+
+
+cdef extern from "nanobragg/kernel.h" nogil:
+    enum:
+        NB_SPAN_PIXELS
+        NB_NEAREST
+    ctypedef struct nb_panel:
+        double pix0[3]
+        double fast[3]
+        double slow[3]
+        double normal[3]
+        double pixel
+        double close_distance
+        double distance
+        double beam[3]
+        double axis[2][3]
+        double along[2][3]
+        double start[2]
+    ctypedef struct nb_source:
+        double direction[3]
+        double wavelength
+        double weight
+        double e[3]
+        double b[3]
+    ctypedef struct nb_table:
+        const double *values
+        double low[3]
+        double high[3]
+        double stride_h
+        double stride_k
+        double constant
+    ctypedef struct nb_scene:
+        const nb_panel *panels
+        const nb_source *sources
+        int n_sources
+        const double *cells
+        const double *first_cells
+        int n_cells
+        double n[3]
+        double metric[6]
+        int shape
+        int lookup
+        nb_table table
+        int oversample
+        int n_layers
+        int has_sensor
+        double layer
+        double mu
+        int point_pixel
+        int curved
+        int polarized
+        double kahn
+        double d_min
+        double water
+        double scale
+        int c_factors
+        int every_omega
+        int every_polar
+        int every_capture
+        int interpolation_ends
+    ctypedef struct nb_state:
+        int in_order
+        int first
+        int interpolating
+        int *stop
+    ctypedef struct nb_kernel:
+        const char *name
+        void (*span)(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *, double *) noexcept nogil
+        double (*omega)(const nb_scene *, const nb_panel *, int, int) noexcept nogil
+    int nb_kernels(const nb_kernel **)
+
+cdef extern from *:
+    """
+    #if defined(_OPENMP)
+    #define NB_OPENMP 1
+    #else
+    #define NB_OPENMP 0
+    #endif
+    """
+    int NB_OPENMP
+
+ctypedef fused photons_t:
+    float
+    double
+
+SHAPES = ("square", "round", "gauss", "tophat")
+LOOKUPS = ("constant", "nearest", "tricubic")
+HAS_OPENMP = bool(NB_OPENMP)
+
+cdef const nb_kernel *kernel_list[8]
+cdef int kernel_count = nb_kernels(kernel_list)
+cdef const nb_kernel *kernel = kernel_list[kernel_count - 1]
+
+
+def instruction_sets():
+    """Names of the compiled kernels that this processor runs, slowest first."""
+    return tuple(kernel_list[i].name.decode() for i in range(kernel_count))
+
+
+def use_instruction_set(name):
+    """Render with this kernel from now on; returns its name."""
+    global kernel
+    for i in range(kernel_count):
+        if kernel_list[i].name.decode() == name:
+            kernel = kernel_list[i]
+            return name
+    raise ValueError(f"instruction set {name!r}: this machine has {', '.join(instruction_sets())}")
+
+
+def instruction_set():
+    """Name of the kernel in use."""
+    return kernel.name.decode()
+
+
+
+cdef void put(double *target, numbers) except *:
+    cdef Py_ssize_t i
+    for i, number in enumerate(numbers):
+        target[i] = number
+
+
+cdef void put_panel(nb_panel *panel, dict numbers) except *:
+    put(panel.pix0, numbers["pix0"])
+    put(panel.fast, numbers["fast"])
+    put(panel.slow, numbers["slow"])
+    put(panel.normal, numbers["normal"])
+    put(panel.beam, numbers["beam"])
+    put(panel.start, numbers["start"])
+    for i in range(2):
+        put(panel.axis[i], numbers["axis"][i])
+        put(panel.along[i], numbers["along"][i])
+    panel.pixel = numbers["pixel"]
+    panel.close_distance = numbers["close_distance"]
+    panel.distance = numbers["distance"]
+
+
+cdef void put_source(nb_source *source, dict numbers) except *:
+    put(source.direction, numbers["direction"])
+    put(source.e, numbers["e"])
+    put(source.b, numbers["b"])
+    source.wavelength = numbers["wavelength"]
+    source.weight = numbers["weight"]
+
+
+cdef void put_scene(nb_scene *scene, dict numbers) except *:
+    put(scene.n, numbers["n"])
+    put(scene.metric, numbers["metric"])
+    put(scene.table.low, numbers["table_low"])
+    put(scene.table.high, numbers["table_high"])
+    scene.table.stride_h, scene.table.stride_k = numbers["table_strides"]
+    scene.table.constant = numbers["default_F"]
+    scene.shape = numbers["shape"]
+    scene.lookup = numbers["lookup"]
+    scene.oversample = numbers["oversample"]
+    scene.n_layers = numbers["n_layers"]
+    scene.has_sensor = numbers["has_sensor"]
+    scene.layer = numbers["layer"]
+    scene.mu = numbers["mu"]
+    scene.point_pixel = numbers["point_pixel"]
+    scene.curved = numbers["curved"]
+    scene.polarized = numbers["polarized"]
+    scene.kahn = numbers["kahn"]
+    scene.d_min = numbers["d_min"]
+    scene.water = numbers["water"]
+    scene.scale = numbers["scale"]
+    scene.c_factors = numbers["c_factors"]
+    scene.every_omega = numbers["every_omega"]
+    scene.every_polar = numbers["every_polar"]
+    scene.every_capture = numbers["every_capture"]
+    scene.interpolation_ends = numbers["interpolation_ends"]
+
+
+cdef class CoreScene:
+    """A resolved scene in the kernel's form. Built from plain arrays and numbers by scene.py.
+
+    `panels`, `sources` and `numbers` name the fields of the C structs in include/nanobragg/scene.h;
+    `cells` has shape (n, 3, 3), metres; `mask` and `table` may be None.
+    """
+
+    cdef nb_scene scene
+    cdef nb_panel *panels
+    cdef nb_source *sources
+    cdef object keep
+    cdef object mask
+    cdef readonly int n_panels
+
+    def __cinit__(self, list panels, list sources, cells, first_cells, table, mask, dict numbers):
+        self.n_panels = len(panels)
+        self.panels = <nb_panel *> calloc(len(panels), sizeof(nb_panel))
+        self.sources = <nb_source *> calloc(len(sources), sizeof(nb_source))
+        if self.panels == NULL or self.sources == NULL:
+            raise MemoryError()
+        for i, panel in enumerate(panels):
+            put_panel(&self.panels[i], panel)
+        for i, source in enumerate(sources):
+            put_source(&self.sources[i], source)
+        put_scene(&self.scene, numbers)
+        self.scene.panels = self.panels
+        self.scene.sources = self.sources
+        self.scene.n_sources = len(sources)
+        self.mask = mask
+        self.keep_arrays(cells, first_cells, table)
+
+    cdef keep_arrays(self, cells, first_cells, table):
+        cdef const double[:, :, ::1] view = cells
+        self.scene.cells = &view[0, 0, 0]
+        self.scene.n_cells = view.shape[0]
+        if first_cells is not None:
+            view = first_cells
+            self.scene.first_cells = &view[0, 0, 0]
+        if table is not None:
+            view = table
+            self.scene.table.values = &view[0, 0, 0]
+        self.keep = (cells, first_cells, table)
+
+    def __dealloc__(self):
+        free(self.panels)
+        free(self.sources)
+
+    @property
+    def needs_order(self):
+        """Whether some first pixels must be rendered one by one, in the image's order (compat="c")."""
+        return self.scene.first_cells != NULL or bool(self.scene.interpolation_ends)
+
+
+def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads, int[::1] stop, int64_t[::1] done):
+    """Render into `out` of shape (panels, slow, fast).
+
+    Parameters
+    ----------
+    roi : (x0, x1, y0, y1), inclusive
+    add
+        Add to `out` in place of setting its pixels; pixels outside the ROI and masked ones are not touched.
+    stop
+        One number; another thread sets it to give up.
+    done
+        One number; grows with the pixels that are finished.
+    """
+    cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3]
+    cdef const unsigned char[:, :, ::1] mask
+    cdef bint masked = core.mask is not None
+    if masked:
+        mask = core.mask
+    cdef nb_state start
+    start.in_order = core.needs_order
+    start.first = 1
+    start.interpolating = 1
+    start.stop = &stop[0]
+    cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // NB_SPAN_PIXELS + 1
+    cdef int64_t units = core.n_panels * rows * blocks, unit, begun = 0
+    cdef int chunk = max(1, min(16, units // (8 * threads)))
+    cdef int panel, slow
+    cdef nb_scene scene = core.scene
+    with nogil:
+        # Pixel by pixel until nothing depends on their order any more.
+        while start.in_order and begun < core.n_panels * rows and not stop[0]:
+            panel = <int> (begun // rows)
+            slow = y0 + <int> (begun % rows)
+            render_row_in_order(&scene, out, panel, slow, x0, x1, mask, masked, add, &start)
+            done[0] += x1 - x0 + 1
+            begun += 1
+            if not start.first and not (scene.interpolation_ends and start.interpolating):
+                start.in_order = 0
+        if scene.interpolation_ends and not start.interpolating:
+            scene.interpolation_ends = 0
+            scene.lookup = NB_NEAREST
+        for unit in prange(begun * blocks, units, schedule="dynamic", chunksize=chunk, num_threads=threads):
+            if not stop[0]:
+                render_unit(&scene, out, <int> (unit // blocks // rows), y0 + <int> (unit // blocks % rows),
+                            x0 + <int> (unit % blocks) * NB_SPAN_PIXELS, x1, mask, masked, add, start)
+                count(&done[0], min(NB_SPAN_PIXELS, x1 - x0 + 1 - <int> (unit % blocks) * NB_SPAN_PIXELS))
+
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    static inline void nb_count(int64_t *counter, int64_t n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
+    #else
+    static inline void nb_count(int64_t *counter, int64_t n) { *counter += n; }
+    #endif
+    """
+    void count "nb_count"(int64_t *counter, int64_t n) noexcept nogil
+
+
+cdef inline void store(photons_t *target, double photons, bint add) noexcept nogil:
+    if add:
+        target[0] = <photons_t> (target[0] + photons)
+    else:
+        target[0] = <photons_t> photons
+
+
+cdef void render_row_in_order(const nb_scene *scene, photons_t[:, :, ::1] out, int panel, int slow, int x0, int x1,
+                              const unsigned char[:, :, ::1] mask, bint masked, bint add,
+                              nb_state *state) noexcept nogil:
+    cdef double photons
+    cdef int fast
+    for fast in range(x0, x1 + 1):
+        if masked and mask[panel, slow, fast] == 0:
+            continue
+        kernel.span(scene, &scene.panels[panel], slow, &fast, 1, state, &photons)
+        store(&out[panel, slow, fast], photons, add)
+
+
+cdef void render_unit(const nb_scene *scene, photons_t[:, :, ::1] out, int panel, int slow, int begin, int x1,
+                      const unsigned char[:, :, ::1] mask, bint masked, bint add, nb_state state) noexcept nogil:
+    cdef int[NB_SPAN_PIXELS] fast
+    cdef double[NB_SPAN_PIXELS] photons
+    cdef int n = 0, i
+    for i in range(begin, min(begin + NB_SPAN_PIXELS, x1 + 1)):
+        if not masked or mask[panel, slow, i] != 0:
+            fast[n] = i
+            n += 1
+    if n == 0:
+        return
+    state.first = 0
+    kernel.span(scene, &scene.panels[panel], slow, fast, n, &state, photons)
+    if state.stop[0]:
+        return
+    for i in range(n):
+        store(&out[panel, slow, fast[i]], photons[i], add)
+
+
+def solid_angle(CoreScene core, roi):
+    """Solid angle (sr) of the rendered pixels, summed over sub-pixels (and layers, as the C program counts)."""
+    cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3], panel, slow, fast
+    cdef const unsigned char[:, :, ::1] mask
+    cdef bint masked = core.mask is not None
+    cdef double total = 0.0
+    if masked:
+        mask = core.mask
+    with nogil:
+        for panel in range(core.n_panels):
+            for slow in range(y0, y1 + 1):
+                for fast in range(x0, x1 + 1):
+                    if not masked or mask[panel, slow, fast] != 0:
+                        total += kernel.omega(&core.scene, &core.panels[panel], slow, fast)
+    return total

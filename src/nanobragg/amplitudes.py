@@ -1,0 +1,128 @@
+"""Structure factors: where they come from, and the dense table that the kernel looks them up in."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import model_validator
+
+from .errors import ConfigError
+from .model import FloatArray, Model, array_of
+
+IndexArray = npt.NDArray[np.int32]
+
+
+class Table(NamedTuple):
+    """A dense table of amplitudes (electrons) with a border of `default_F`, one reflection wide.
+
+    `values[h - h_min + 1, k - k_min + 1, l - l_min + 1]` is reflection h k l for h_min ≤ h ≤ h_max, and so on.
+    """
+
+    values: FloatArray
+    first: tuple[int, int, int]  # h_min, k_min, l_min
+    last: tuple[int, int, int]  # h_max, k_max, l_max
+
+
+class StructureFactors(Model):
+    """Amplitudes of the P1 cell, in electrons; no symmetry is applied, not even Friedel's.
+
+    Attributes
+    ----------
+    path, file_format
+        File that is read when the amplitudes are first needed: "hkl" text or a C program's "dump".
+    indices, amplitudes
+        In place of a file: integers h k l of shape (n, 3), and n amplitudes; later duplicates win.
+    default_F
+        Amplitude of reflections that are not listed.
+    interpolate
+        Tricubic interpolation between reflections; None: when there is a table and any number of cells is ≤ 2.
+    """
+
+    path: Path | None = None
+    file_format: Literal["hkl", "dump"] = "hkl"
+    indices: array_of(np.int32, 2) | None = None
+    amplitudes: array_of(np.float64, 1) | None = None
+    default_F: float = 0.0
+    interpolate: bool | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StructureFactors:
+        if (self.indices is None) != (self.amplitudes is None):
+            raise ConfigError("StructureFactors: indices and amplitudes belong together; one of them is missing")
+        if self.indices is not None and self.path is not None:
+            raise ConfigError(f"StructureFactors.path = {self.path}: contradicts the arrays; give one of them")
+        if self.indices is not None and self.indices.shape != (len(self.amplitudes), 3):
+            raise ConfigError(
+                f"StructureFactors.indices: shape {self.indices.shape} does not fit {len(self.amplitudes)} amplitudes"
+            )
+        if self.indices is not None and len(self.indices) == 0:
+            raise ConfigError("StructureFactors.indices: is empty; leave it out to use default_F everywhere")
+        return self
+
+    @classmethod
+    def from_hkl(cls, path: str | os.PathLike[str], **options: Any) -> StructureFactors:
+        """Read a text file of lines `h k l F` now; `options` are the fields default_F and interpolate."""
+        factors = cls(path=Path(path), **options)
+        factors.listing  # noqa: B018  read now, so that a bad file is found here
+        return factors
+
+    @classmethod
+    def from_dump(cls, path: str | os.PathLike[str], **options: Any) -> StructureFactors:
+        """Read a C program's Fdump.bin."""
+        factors = cls(path=Path(path), file_format="dump", **options)
+        factors.listing  # noqa: B018
+        return factors
+
+    @classmethod
+    def constant(cls, amplitude: float) -> StructureFactors:
+        """The same amplitude for every reflection."""
+        return cls(default_F=amplitude)
+
+    @cached_property
+    def listing(self) -> tuple[IndexArray, FloatArray] | None:
+        """Indices (n, 3) and amplitudes (n,) of what is listed; None if nothing is."""
+        if self.path is None:
+            return None if self.indices is None else (self.indices, self.amplitudes)
+        if self.file_format == "hkl":
+            from .io.hkl import read_hkl
+
+            return read_hkl(self.path)
+        from .io.fdump import read_fdump
+
+        h_min, k_min, l_min, dense = read_fdump(self.path)
+        grid = np.indices(dense.shape, dtype=np.int32).reshape(3, -1).T + np.array([h_min, k_min, l_min], np.int32)
+        return grid, dense.ravel()
+
+    def table(self) -> Table | None:
+        """The dense table, gaps and border filled with `default_F`; None without any reflection.
+
+        Raises
+        ------
+        ConfigError
+            The span of the indices makes a table that does not fit into memory.
+        """
+        if self.listing is None:
+            return None
+        indices, amplitudes = self.listing
+        first, last = indices.min(axis=0), indices.max(axis=0)
+        shape = tuple(int(n) for n in last.astype(np.int64) - first + 3)
+        _check_size(shape, self.path)
+        values = np.full(shape, self.default_F)
+        place = indices - (first - 1)
+        values[place[:, 0], place[:, 1], place[:, 2]] = amplitudes
+        return Table(values, tuple(first.tolist()), tuple(last.tolist()))
+
+
+def _check_size(shape: tuple[int, ...], path: Path | None) -> None:
+    entries = shape[0] * shape[1] * shape[2]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
+    if entries >= 2**31 or entries * 8 > memory:
+        raise ConfigError(
+            f"StructureFactors {path or 'arrays'}: indices span a table of {shape[0]} x {shape[1]} x {shape[2]} "
+            f"= {entries * 8 / 2**30:.1f} GiB, more than fits; remove the outlying reflections"
+        )

@@ -1,0 +1,156 @@
+"""What a person says about an experiment: the Config and its TOML form."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from .amplitudes import StructureFactors
+from .beam import Beam
+from .crystal import Crystal
+from .detector import Detector
+from .errors import ConfigError
+from .model import Model
+
+Roi = tuple[int, int, int, int]
+
+
+class Scan(Model):
+    """Rotation about the spindle during the exposure: φ = start + i·step, i = 0 … steps-1 (degrees).
+
+    What is left out follows from the rest by the rules of the user guide ("Step rules").
+    """
+
+    start_deg: float = 0.0
+    range_deg: float | None = Field(default=None, ge=0)
+    step_deg: float | None = Field(default=None, ge=0)
+    steps: int | None = Field(default=None, ge=0)
+
+
+class Sampling(Model):
+    """How finely a pixel is sampled, and what is left out.
+
+    Attributes
+    ----------
+    oversample
+        Sub-pixels along each side of a pixel; None: enough for the crystal's largest dimension.
+    d_min_A
+        Scattering of higher resolution than this is left out.
+    oversample_omega, oversample_polar, oversample_thick
+        The C program's switches (spec section 9, row 4); only with `compat="c"`. Otherwise solid angle,
+        polarization and absorption are always those of the sub-pixel.
+    """
+
+    oversample: int | None = Field(default=None, ge=1, le=1000)
+    d_min_A: float = Field(default=0.0, ge=0)
+    oversample_omega: bool = False
+    oversample_polar: bool = False
+    oversample_thick: bool = False
+
+
+class Background(Model):
+    """Scattering from what surrounds the crystal.
+
+    Attributes
+    ----------
+    water_um
+        Edge of a cube of water in the beam, scattering forward amplitude 2.57 electrons a molecule everywhere.
+    """
+
+    water_um: float = Field(default=0.0, ge=0)
+
+
+class Config(Model):
+    """A whole experiment. Immutable; `replace` makes a changed copy.
+
+    Attributes
+    ----------
+    crystal, structure_factors, beam, detector, scan, sampling, background
+        The nouns.
+    roi
+        First and last fast pixel, first and last slow pixel, inclusive; the rest stays zero.
+    compat
+        None: the physics of the user guide. "c": exactly what nanoBragg.c computes, quirks included.
+    """
+
+    crystal: Crystal
+    structure_factors: StructureFactors
+    beam: Beam = Beam()
+    detector: Detector
+    scan: Scan = Scan()
+    sampling: Sampling = Sampling()
+    background: Background = Background()
+    roi: Roi | None = None
+    compat: Literal["c"] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.roi is not None:
+            check_roi(self.roi, self.detector.panels[0].pixels)
+        switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
+        if switches and self.compat != "c":
+            raise ConfigError(
+                f"Sampling.oversample_{switches[0]} = True: only exists with compat='c'; "
+                "without it every sub-pixel has its own solid angle, polarization and absorption"
+            )
+        return self
+
+    @classmethod
+    def from_flags(cls, flags: str | list[str], *, exact: bool = False) -> Config:
+        """The Config that the C program's command-line flags describe, with `compat="c"`.
+
+        Parameters
+        ----------
+        flags
+            A command line (a string is split like a shell does) without the program's name.
+        exact
+            Correct the C program's physics: `compat=None`, like the flag `-exact`.
+        """
+        from .flags import parse_flags
+
+        return parse_flags(flags, exact=exact).config
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> Config:
+        """Read a TOML file; paths in it are relative to its folder."""
+        from .toml import read_toml
+
+        return cls(**read_toml(Path(path)))
+
+    def to_toml(self, path: str | os.PathLike[str]) -> None:
+        """Write a TOML file, and its arrays to an .npz beside it."""
+        from .toml import write_toml
+
+        write_toml(self, Path(path))
+
+
+def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:
+    """`roi` if it lies on a panel of `pixels` (slow, fast), else `ConfigError`."""
+    x0, x1, y0, y1 = roi
+    slow, fast = pixels
+    if not (0 <= x0 <= x1 < fast and 0 <= y0 <= y1 < slow):
+        raise ConfigError(
+            f"roi = {tuple(roi)}: must be first and last fast, first and last slow pixel, "
+            f"within 0…{fast - 1} and 0…{slow - 1}"
+        )
+    return roi
+
+
+def as_fields(config: Model) -> dict[str, Any]:
+    """The fields of a model that differ from their defaults, nested, arrays and paths as they are."""
+    fields = {}
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if isinstance(value, Model):
+            value = as_fields(value)
+            if not value:
+                continue
+        elif isinstance(value, tuple) and value and isinstance(value[0], Model):
+            value = [as_fields(item) for item in value]
+        elif value is None or (not field.is_required() and value is field.default):
+            continue
+        fields[name] = value
+    return fields

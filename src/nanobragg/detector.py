@@ -1,0 +1,283 @@
+"""The detector: a list of panels in the lab frame, and the constructor of one flat panel (spec section 2)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from .conventions import (
+    CONVENTIONS,
+    ConventionName,
+    Pivot,
+    PlacedPanel,
+    beam_spot,
+    default_beam_center,
+    place_flat_panel,
+)
+from .errors import ConfigError
+from .geometry import unit
+from .model import FloatArray, Model, Vector, array_of
+from .steps import RADIAN_IN_DEGREES
+
+
+class Panel(Model):
+    """One flat rectangle of square pixels, as dxtbx and NXmx describe it.
+
+    Attributes
+    ----------
+    origin_mm
+        Outer corner of pixel (0, 0), lab frame, from the sample.
+    fast_axis, slow_axis
+        Directions in which the fast and the slow index grow; normalised here.
+    normal_axis
+        Direction away from the sample; by default fast × slow, turned away from the sample.
+    pixel_mm
+        Edge of a pixel.
+    pixels
+        Number of pixels (slow, fast).
+    """
+
+    origin_mm: Vector
+    fast_axis: Vector
+    slow_axis: Vector
+    normal_axis: Vector | None = None
+    pixel_mm: float = Field(default=0.1, gt=0)
+    pixels: tuple[int, int]
+    name: str = ""
+
+    @field_validator("pixels")
+    @classmethod
+    def _some_pixels(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if min(value) < 1:
+            raise ValueError("both numbers of pixels (slow, fast) must be at least 1")
+        return value
+
+    @model_validator(mode="after")
+    def _spans_a_plane(self) -> Panel:
+        fast, slow = unit(self.fast_axis, "Panel.fast_axis"), unit(self.slow_axis, "Panel.slow_axis")
+        if np.linalg.norm(np.cross(fast, slow)) < 1e-9:
+            raise ConfigError(
+                f"Panel.slow_axis = {self.slow_axis}: is parallel to fast_axis {self.fast_axis}; they must span a plane"
+            )
+        return self
+
+    def axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Unit vectors fast, slow and normal."""
+        fast, slow = unit(self.fast_axis), unit(self.slow_axis)
+        if self.normal_axis is not None:
+            return fast, slow, unit(self.normal_axis, "Panel.normal_axis")
+        normal = unit(np.cross(fast, slow))
+        return fast, slow, -normal if normal @ np.asarray(self.origin_mm) < 0 else normal
+
+
+class FlatGeometry(Model):
+    """Where the beam meets one flat panel, in every program's words; what image headers state. Lengths in mm.
+
+    Attributes
+    ----------
+    distance_mm, close_distance_mm
+        From the sample along the beam, and along the normal, to the panel's plane.
+    beam_center_mm
+        X, Y as the convention states them.
+    beam_fast_mm, beam_slow_mm
+        Where the beam hits, along fast and slow from the panel's origin.
+    near_fast_mm, near_slow_mm
+        The point of the plane that is closest to the sample, likewise.
+    near_point_mm
+        Xclose, Yclose, as they were asked for.
+    twotheta_deg
+        Swing of the detector.
+    """
+
+    convention: ConventionName = "mosflm"
+    distance_mm: float
+    close_distance_mm: float
+    beam_center_mm: tuple[float, float]
+    beam_fast_mm: float
+    beam_slow_mm: float
+    near_fast_mm: float
+    near_slow_mm: float
+    near_point_mm: tuple[float, float]
+    twotheta_deg: float = 0.0
+
+
+class Detector(Model):
+    """A detector: panels in the lab frame, the sensor they share, and which pixels count.
+
+    Attributes
+    ----------
+    panels
+        One or more panels. An image has a panel axis in front when there are several.
+    convention
+        Whose lab frame it is; supplies beam, polarization and spindle directions that are not given.
+    sensor_thickness_um, sensor_layers, attenuation_um
+        Sensor slab, the number of layers it is cut into, and the depth in which photons fall to 1/e
+        (not given: the thickness; infinity: nothing is captured). No thickness: every photon counts.
+    curved
+        Every pixel at the same distance from the sample.
+    point_pixel
+        Leave out the solid angle's pixel area and obliquity: ω = 1/R² (m⁻²).
+    mask
+        Array like the image, or path of an SMV mask; zero: not rendered.
+    nominal
+        What image headers say about the only panel; filled in by `Detector.flat` and by C flags.
+    """
+
+    panels: tuple[Panel, ...] = Field(min_length=1)
+    convention: ConventionName = "mosflm"
+    sensor_thickness_um: float | None = Field(default=0.0, ge=0)
+    sensor_layers: int | None = Field(default=None, ge=1)
+    attenuation_um: float | None = Field(default=None, gt=0, allow_inf_nan=True)
+    curved: bool = False
+    point_pixel: bool = False
+    mask: array_of(np.bool_) | Path | None = None
+    nominal: FlatGeometry | None = None
+
+    @model_validator(mode="after")
+    def _same_shapes(self) -> Detector:
+        shapes = {panel.pixels for panel in self.panels}
+        if len(shapes) > 1:
+            raise ConfigError(f"Detector.panels: all panels must have the same number of pixels, got {sorted(shapes)}")
+        if isinstance(self.mask, np.ndarray) and self.mask.shape != self.shape:
+            raise ConfigError(f"Detector.mask: shape {self.mask.shape} is not the image's {self.shape}")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an image: (slow, fast), with a panel axis in front when there are several panels."""
+        pixels = self.panels[0].pixels
+        return pixels if len(self.panels) == 1 else (len(self.panels), *pixels)
+
+    @classmethod
+    def flat(
+        cls,
+        *,
+        distance_mm: float | None = None,
+        close_distance_mm: float | None = None,
+        pixels: int | tuple[int, int] = (1024, 1024),
+        pixel_mm: float = 0.1,
+        convention: ConventionName = "mosflm",
+        beam_center_mm: tuple[float, float] | None = None,
+        org_px: tuple[float, float] | None = None,
+        pivot: Pivot | None = None,
+        rotation_deg: Vector = (0.0, 0.0, 0.0),
+        twotheta_deg: float = 0.0,
+        twotheta_axis: Vector | None = None,
+        fast_axis: Vector | None = None,
+        slow_axis: Vector | None = None,
+        normal_axis: Vector | None = None,
+        beam_direction: Vector | None = None,
+        **sensor: object,
+    ) -> Detector:
+        """One flat panel, placed as a data-processing program describes it.
+
+        Parameters
+        ----------
+        distance_mm, close_distance_mm
+            Sample to detector along the beam (default 100 mm), or along the panel's normal; not both.
+        pixels
+            Number of pixels (slow, fast), or one number for both.
+        convention
+            "mosflm", "denzo", "adxv", "xds", "dials" or "custom": lab frame, meaning of the beam centre, pivot.
+        beam_center_mm
+            X, Y in the convention's coordinates; default: the middle of the panel.
+        org_px
+            XDS' ORGX, ORGY: the point of the panel nearest to the sample, in pixels; default: the beam spot.
+        pivot
+            What rotations keep in place: the "beam" spot or the "sample"; default: the convention's.
+        rotation_deg, twotheta_deg
+            Rotations about lab x, y, z, then about `twotheta_axis`.
+        fast_axis, slow_axis, normal_axis, twotheta_axis, beam_direction
+            Lab vectors in place of the convention's.
+        **sensor
+            The remaining fields of `Detector`: sensor_thickness_um, mask, curved, …
+
+        Raises
+        ------
+        ConfigError
+            A size, distance or vector that makes no detector.
+        """
+        shape = (pixels, pixels) if isinstance(pixels, int) else pixels
+        frame = _frame(convention, beam_direction, fast_axis, slow_axis, normal_axis, twotheta_axis)
+        _check_flat(distance_mm, close_distance_mm, shape, pixel_mm, (*rotation_deg, twotheta_deg))
+        size = (shape[0] * pixel_mm, shape[1] * pixel_mm)
+        center = beam_center_mm or default_beam_center(convention, size, pixel_mm)
+        spot = beam_spot(convention, center, size[0], pixel_mm)
+        near = spot if org_px is None else ((org_px[0] - 0.5) * pixel_mm, (org_px[1] - 0.5) * pixel_mm)
+        placed = place_flat_panel(
+            frame,
+            near=(near[0] / 1000.0, near[1] / 1000.0),
+            beam_spot=(spot[0] / 1000.0, spot[1] / 1000.0),
+            distance=(100.0 if distance_mm is None else distance_mm) / 1000.0,
+            close_distance=None if close_distance_mm is None else close_distance_mm / 1000.0,
+            pivot=pivot or frame.pivot,
+            rotation_rad=tuple(angle / RADIAN_IN_DEGREES for angle in rotation_deg),  # type: ignore[arg-type]
+            twotheta_rad=twotheta_deg / RADIAN_IN_DEGREES,
+        )
+        return cls(
+            panels=(flat_panel(placed, pixel_mm, shape),),
+            convention=convention,
+            nominal=flat_geometry(placed, convention, center, near, twotheta_deg),
+            **sensor,
+        )
+
+
+def _frame(convention: str, beam, fast, slow, normal, twotheta_axis):  # type: ignore[no-untyped-def]
+    if convention not in CONVENTIONS:
+        raise ConfigError(f"convention = {convention!r}: unknown; use one of {', '.join(CONVENTIONS)}")
+    frame = CONVENTIONS[convention]
+    if normal is None and (fast is not None or slow is not None):
+        normal = (0.0, 0.0, 0.0)  # to be made from fast × slow
+    given = {"beam": beam, "fast": fast, "slow": slow, "normal": normal, "twotheta_axis": twotheta_axis}
+    return frame._replace(**{name: vector for name, vector in given.items() if vector is not None})
+
+
+def _check_flat(
+    distance: float | None, close: float | None, pixels: tuple[int, int], pixel_mm: float, angles: tuple[float, ...]
+) -> None:
+    if distance is not None and close is not None:
+        raise ConfigError("distance_mm and close_distance_mm contradict each other: give one of them")
+    for name, value in (("distance_mm", distance), ("close_distance_mm", close), ("pixel_mm", pixel_mm)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ConfigError(f"Detector.{name} = {value}: must be a positive number of millimetres")
+    if min(pixels) < 1:
+        raise ConfigError(f"Detector.pixels = {pixels}: both numbers (slow, fast) must be at least 1")
+    if not all(math.isfinite(angle) for angle in angles):
+        raise ConfigError(f"Detector rotation and two-theta = {angles}: must be finite degrees")
+
+
+def flat_panel(placed: PlacedPanel, pixel_mm: float, pixels: tuple[int, int]) -> Panel:
+    """The `Panel` of a placed flat panel."""
+    return Panel(
+        origin_mm=tuple((placed.pix0 * 1000.0).tolist()),
+        fast_axis=tuple(placed.fast.tolist()),
+        slow_axis=tuple(placed.slow.tolist()),
+        normal_axis=tuple(placed.normal.tolist()),
+        pixel_mm=pixel_mm,
+        pixels=pixels,
+    )
+
+
+def flat_geometry(
+    placed: PlacedPanel,
+    convention: str,
+    beam_center_mm: tuple[float, float],
+    near_point_mm: tuple[float, float],
+    twotheta_deg: float,
+) -> FlatGeometry:
+    """What image headers say about a placed flat panel."""
+    return FlatGeometry(
+        convention=convention,
+        distance_mm=placed.distance * 1000.0,
+        close_distance_mm=placed.close_distance * 1000.0,
+        beam_center_mm=beam_center_mm,
+        beam_fast_mm=placed.beam_fast * 1000.0,
+        beam_slow_mm=placed.beam_slow * 1000.0,
+        near_fast_mm=placed.near_fast * 1000.0,
+        near_slow_mm=placed.near_slow * 1000.0,
+        near_point_mm=near_point_mm,
+        twotheta_deg=twotheta_deg,
+    )

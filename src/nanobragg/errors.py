@@ -1,0 +1,27 @@
+"""The one family of errors that nanobragg raises for what a user can cure.
+
+Every message is one line: what is wrong, where (field or file, value), and what to do about it.
+The command line prints it and exits with `exit_code`.
+"""
+
+
+class NanobraggError(Exception):
+    """Anything that a user can cure: bad input, a missing file, a contradiction."""
+
+    exit_code = 2
+
+
+class ConfigError(NanobraggError, ValueError):
+    """A field of a Config (or a flag) has an impossible or contradicting value."""
+
+
+class FileError(NanobraggError, OSError):
+    """A file cannot be opened, read or written."""
+
+
+class FormatError(NanobraggError, ValueError):
+    """A file's content is not what its format promises."""
+
+
+class NanobraggWarning(UserWarning):
+    """A valid input that surely is not what the user wanted."""

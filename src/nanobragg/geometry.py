@@ -1,0 +1,67 @@
+"""Rotations of vectors, in the order and arithmetic that the C program uses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ConfigError
+from .model import FloatArray, Vector
+
+
+def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
+    """Scalar product of two 3-vectors, summed in order (a BLAS may fuse and round differently)."""
+    a, b = np.asarray(one).tolist(), np.asarray(other).tolist()
+    return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
+
+
+def unit(vector: npt.ArrayLike, name: str = "vector") -> FloatArray:
+    """`vector` scaled to length 1; a zero vector is an error that names it."""
+    array = np.asarray(vector, dtype=np.float64)
+    length = math.sqrt(dot(array, array))
+    if not length > 0:
+        raise ConfigError(f"{name} = {tuple(array.tolist())}: a direction cannot have length zero")
+    return array / length
+
+
+def rotate(vector: npt.ArrayLike, angles_rad: Vector) -> FloatArray:
+    """Rotate a vector about lab x, then y, then z.
+
+    Parameters
+    ----------
+    vector : array_like, shape (3,)
+    angles_rad
+        The three angles, radians.
+    """
+    x, y, z = (float(component) for component in np.asarray(vector))
+    about_x, about_y, about_z = angles_rad
+    if about_x != 0:
+        c, s = math.cos(about_x), math.sin(about_x)
+        y, z = y * c + z * -s, y * s + z * c
+    if about_y != 0:
+        c, s = math.cos(about_y), math.sin(about_y)
+        x, z = x * c + z * s, x * -s + z * c
+    if about_z != 0:
+        c, s = math.cos(about_z), math.sin(about_z)
+        x, y = x * c + y * -s, x * s + y * c
+    return np.array([x, y, z])
+
+
+def rotate_about(vector: npt.ArrayLike, axis: npt.ArrayLike, angle_rad: float) -> FloatArray:
+    """Rotate vectors about an axis by Rodrigues' formula.
+
+    Parameters
+    ----------
+    vector : array_like, shape (..., 3)
+    axis : array_like, shape (3,)
+        Not normalised here: the C program's two-theta axis is not.
+    angle_rad
+        Right-handed angle, radians.
+    """
+    v = np.asarray(vector, dtype=np.float64)
+    u = np.asarray(axis, dtype=np.float64)
+    cosine, sine = math.cos(angle_rad), math.sin(angle_rad)
+    along = (v[..., 0] * u[0] + v[..., 1] * u[1] + v[..., 2] * u[2]) * (1.0 - cosine)
+    return u * along[..., np.newaxis] + v * cosine + np.cross(u, v) * sine

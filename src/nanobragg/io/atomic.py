@@ -1,0 +1,113 @@
+"""Writing a file so that it appears whole or not at all.
+
+The bytes go to a temporary name in the target's folder, which takes the target's place only when everything
+is written. Targets that are no regular file (/dev/null, a pipe) are written through: nothing to replace.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from ..errors import FileError
+
+StrPath = str | os.PathLike[str]
+
+STREAM_PREFIXES = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+CURES = {
+    errno.ENOENT: "make the folder first",
+    errno.ENOTDIR: "a part of the path is a file: choose another folder",
+    errno.EISDIR: "it is a folder: name a file in it",
+    errno.EACCES: "choose a file and folder that you may write to",
+    errno.EPERM: "choose a file and folder that you may write to",
+    errno.EROFS: "choose a folder on a disk that is not read-only",
+    errno.ENOSPC: "free some space or choose another disk",
+    errno.EDQUOT: "your quota is used up: free some space or choose another disk",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EPIPE: "the reader of the pipe has gone: run it again",
+}
+
+
+@contextmanager
+def atomic_write(path: StrPath) -> Iterator[BinaryIO]:
+    """Open `path` for binary writing; it changes only if the block ends without an error.
+
+    Parameters
+    ----------
+    path : path
+        The target. A symbolic link is followed. A new file gets the permissions that `open` would give, an
+        existing one keeps its own.
+
+    Yields
+    ------
+    binary file
+        On a temporary name in the same folder; removed on any failure, an interrupt included.
+
+    Raises
+    ------
+    FileError
+        The folder is missing or read-only, the disk is full, and the like.
+    """
+    try:
+        with _written_through(path) if _is_stream(path) else _replacing(path) as handle:
+            yield handle
+    except FileError:
+        raise
+    except OSError as error:
+        cure = CURES.get(error.errno or 0, "check the path")
+        reason = error.strerror or str(error)
+        raise FileError(f"{path}: cannot be written ({reason}); {cure}") from error
+
+
+def _is_stream(path: StrPath) -> bool:
+    """Whether writing must go to the thing itself; standard output too, even when it is sent to a file."""
+    if os.path.abspath(path).startswith(STREAM_PREFIXES):
+        return True
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _written_through(path: StrPath) -> Iterator[BinaryIO]:
+    with open(path, "wb") as handle:
+        yield handle
+
+
+@contextmanager
+def _replacing(path: StrPath) -> Iterator[BinaryIO]:
+    target = os.path.realpath(path)
+    if not os.path.basename(os.fspath(path)):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    mode = _existing_mode(target)
+    temporary = os.path.join(os.path.dirname(target), f".nanobragg-{secrets.token_hex(8)}.tmp")
+    handle = open(temporary, "xb")  # noqa: SIM115 (closed below, before it is moved or removed)
+    try:
+        yield handle
+        handle.close()
+        if mode is not None:
+            os.chmod(temporary, mode)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):  # a full disk fails here a second time
+            handle.close()
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _existing_mode(target: str) -> int | None:
+    """Permissions of an existing target, None if there is none; refuses what `open` would not write."""
+    try:
+        mode = stat.S_IMODE(os.stat(target).st_mode)
+    except FileNotFoundError:
+        return None
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return mode

@@ -1,0 +1,100 @@
+"""Fdump.bin: the dense table of amplitudes that nanoBragg.c leaves for its next run.
+
+A line of text with the index limits, a form feed, then native doubles, h slowest. Each axis has one plane
+more than indices; it is zero and of no use.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from .atomic import StrPath, atomic_write
+from .reading import open_input, read_array
+
+HEADER_LIMIT = 256
+HEADER = re.compile(rb"\s*" + rb"\s+".join([rb"([-+]?[0-9]{1,10})"] * 6) + rb"\n\f")
+INDEX_LIMIT = 2**31 - 1
+CURE = "delete the dump and give the HKL file again"
+
+
+def read_fdump(path: StrPath) -> tuple[int, int, int, npt.NDArray[np.float64]]:
+    """Read a dense table of amplitudes.
+
+    Parameters
+    ----------
+    path : path
+        A dump of nanoBragg.c or of `write_fdump`, from a machine of the same byte order.
+
+    Returns
+    -------
+    h_min, k_min, l_min : int
+        Indices of the first element.
+    amplitudes : (h, k, l) float64
+        Without the extra planes.
+
+    Raises
+    ------
+    FormatError
+        The header is broken, promises what the file does not hold, or an amplitude is not finite.
+    FileError
+        The file cannot be read.
+    """
+    with open_input(path) as handle:
+        start = handle.read(HEADER_LIMIT)
+        header = HEADER.match(start)
+        if header is None:
+            raise FormatError(
+                f"{path}: starts with {start[:40]!r}, not with six index limits and a form feed; {CURE}"
+            )
+        limits = [int(number) for number in header.groups()]
+        mins, maxs = limits[0::2], limits[1::2]
+        if any(low > high or max(-low, high) > INDEX_LIMIT for low, high in zip(mins, maxs, strict=True)):
+            raise FormatError(f"{path}: index limits {limits} are not min max min max min max; {CURE}")
+        handle.seek(header.end())
+        shape = [high - low + 2 for low, high in zip(mins, maxs, strict=True)]
+        table = read_array(handle, path, np.float64, shape, "index range + 1")[:-1, :-1, :-1]
+    if not np.isfinite(table).all():
+        h, k, l = np.argwhere(~np.isfinite(table))[0] + mins
+        raise FormatError(f"{path}: the amplitude of {h} {k} {l} is not finite; {CURE}")
+    return mins[0], mins[1], mins[2], np.ascontiguousarray(table)
+
+
+def write_fdump(
+    path: StrPath, h_min: int, k_min: int, l_min: int, amplitudes: npt.NDArray[np.float64]
+) -> None:
+    """Write a dense table of amplitudes that nanoBragg.c reads.
+
+    Parameters
+    ----------
+    path : path
+        Target; it appears whole or not at all.
+    h_min, k_min, l_min : int
+        Indices of the first element.
+    amplitudes : (h, k, l) float64
+        Without extra planes; they are added here.
+
+    Raises
+    ------
+    FormatError
+        The table is not three-dimensional, is empty, holds what is not finite, or its indices exceed 32 bits.
+    FileError
+        The file cannot be written.
+    """
+    mins = (h_min, k_min, l_min)
+    is_table = amplitudes.ndim == 3 and amplitudes.size > 0 and bool(np.isfinite(amplitudes).all())
+    ranges = [(low, low + n - 1) for low, n in zip(mins, amplitudes.shape, strict=is_table)]
+    if not is_table or any(max(-low, high) > INDEX_LIMIT for low, high in ranges):
+        raise FormatError(
+            f"{path}: a {amplitudes.shape} table from {mins} cannot be dumped; "
+            "give finite amplitudes (h, k, l) with indices of at most 32 bits"
+        )
+    limits = " ".join(f"{low} {high}" for low, high in ranges)
+    with atomic_write(path) as handle:
+        handle.write(f"{limits}\n\f".encode("ascii"))
+        for plane in amplitudes:  # one h at a time: a second whole table may not fit into memory
+            handle.write(np.pad(plane.astype(np.float64), ((0, 1), (0, 1))).data)
+        handle.write(bytes(8 * (amplitudes.shape[1] + 1) * (amplitudes.shape[2] + 1)))

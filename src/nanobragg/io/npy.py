@@ -1,0 +1,80 @@
+"""NumPy's own files, read without trusting the header and without pickles."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from .atomic import StrPath, atomic_write
+from .checks import check_image
+from .reading import open_input, read_array
+
+READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def write_npy(path: StrPath, image: npt.NDArray[Any]) -> None:
+    """Write an image as .npy, in the type that it has.
+
+    Parameters
+    ----------
+    path : path
+        Target; it appears whole or not at all.
+    image : (slow, fast)
+        Numbers.
+
+    Raises
+    ------
+    FormatError
+        The image is not 2-D or holds no real numbers.
+    FileError
+        The file cannot be written.
+    """
+    check_image(path, image.shape, image.dtype)
+    with atomic_write(path) as handle:
+        np.lib.format.write_array(handle, np.ascontiguousarray(image), version=(1, 0), allow_pickle=False)
+
+
+def read_npy(path: StrPath) -> npt.NDArray[Any]:
+    """Read a 2-D .npy image.
+
+    Parameters
+    ----------
+    path : path
+        A .npy file.
+
+    Returns
+    -------
+    (slow, fast)
+        In the type that the file has, native byte order.
+
+    Raises
+    ------
+    FormatError
+        It is no .npy file, no 2-D array of real numbers, or it promises what the file does not hold.
+    FileError
+        The file cannot be read.
+    """
+    with open_input(path) as handle:
+        shape, fortran, dtype = _read_header(handle, path)
+        check_image(path, shape, dtype)
+        stored = shape[::-1] if fortran else shape
+        pixels = read_array(handle, path, dtype, stored, "shape")
+        return np.ascontiguousarray(pixels.T) if fortran else pixels
+
+
+def _read_header(handle: BinaryIO, path: StrPath) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return READERS[np.lib.format.read_magic(handle)](handle)
+    except OSError:
+        raise
+    except Exception as error:  # the header is evaluated as Python text, which fails in many ways
+        raise FormatError(f"{path}: no .npy header ({error}); write it with numpy.save") from error

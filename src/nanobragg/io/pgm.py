@@ -1,0 +1,129 @@
+"""PGM pictures: P5, one byte per pixel, with the scale in a comment."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from .atomic import StrPath, atomic_write
+from .checks import check_image
+from .reading import open_input, read_array
+
+HEADER_LIMIT = 4096
+GAP = rb"(?:\s|#[^\n]*\n)+"
+HEADER = re.compile(rb"P5" + GAP + rb"([0-9]{1,10})" + GAP + rb"([0-9]{1,10})" + GAP + rb"([0-9]{1,10})\s")
+SCALE = re.compile(rb"# pixels scaled by ([-+0-9.eE]{1,30})\n")
+
+
+def write_pgm(path: StrPath, image: npt.NDArray[np.uint8], scale: float = 1.0) -> None:
+    """Write a picture of one byte per pixel.
+
+    Parameters
+    ----------
+    path : path
+        Target; it appears whole or not at all.
+    image : (slow, fast) uint8
+        Grey values, 255 is white.
+    scale : float
+        What the photons were multiplied with; told in the comment.
+
+    Raises
+    ------
+    FormatError
+        The image is no 2-D uint8 array.
+    FileError
+        The file cannot be written.
+    """
+    check_image(path, image.shape, image.dtype, allowed=[np.uint8], cure="see scale_to_bytes")
+    slow, fast = image.shape
+    with atomic_write(path) as handle:
+        handle.write(b"P5\n%d %d\n# pixels scaled by %g\n255\n" % (fast, slow, scale))
+        handle.write(np.ascontiguousarray(image).data)
+
+
+def read_pgm(path: StrPath) -> tuple[npt.NDArray[np.uint8], float | None]:
+    """Read a P5 picture of one byte per pixel.
+
+    Parameters
+    ----------
+    path : path
+        A PGM file.
+
+    Returns
+    -------
+    image : (slow, fast) uint8
+        Grey values.
+    scale : float or None
+        From the comment, if there is one.
+
+    Raises
+    ------
+    FormatError
+        The header is broken or promises what the file does not hold.
+    FileError
+        The file cannot be read.
+    """
+    with open_input(path) as handle:
+        start = handle.read(HEADER_LIMIT)
+        header = HEADER.match(start)
+        if header is None:
+            raise FormatError(f"{path}: starts with {start[:20]!r}, not with a P5 header; check the file")
+        fast, slow, white = map(int, header.groups())
+        if not (fast and slow and 0 < white <= 255):
+            raise FormatError(
+                f"{path}: size {fast} x {slow}, white {white} is not read; "
+                "sizes must be positive and white 1 to 255"
+            )
+        handle.seek(header.end())
+        image = read_array(handle, path, np.uint8, (slow, fast), "height x width")
+    return image, _scale_in(header.group())
+
+
+def scale_to_bytes(
+    image: npt.NDArray[Any], scale: float | None = None
+) -> tuple[npt.NDArray[np.uint8], float]:
+    """Turn photons into grey values: floor(min(255, photons * scale)).
+
+    Parameters
+    ----------
+    image : (slow, fast)
+        Photons; what is no number or negative becomes 0.
+    scale : float, optional
+        If not given, 250 / (5 RMSD), so that five standard deviations are nearly white; for a flat image
+        55000 / max, or 1.
+
+    Returns
+    -------
+    grey : (slow, fast) uint8
+    scale : float
+        The one that was used.
+    """
+    photons = image.astype(np.float64)
+    if scale is None:
+        scale = _default_scale(photons[np.isfinite(photons)])
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond every number is white too
+        grey = np.nan_to_num(photons * scale, nan=0.0)
+    return np.floor(np.clip(grey, 0, 255)).astype(np.uint8), scale
+
+
+def _default_scale(photons: npt.NDArray[np.float64]) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        rmsd = float(np.std(photons, ddof=1)) if photons.size > 1 else 0.0
+    brightest = float(photons.max(initial=0.0))
+    if 0 < rmsd < np.inf:
+        return 250.0 / (5.0 * rmsd)
+    return 55000.0 / brightest if brightest > 0 else 1.0
+
+
+def _scale_in(header: bytes) -> float | None:
+    found = SCALE.search(header)
+    if found is None:
+        return None
+    try:
+        return float(found.group(1))
+    except ValueError:  # a comment may say anything
+        return None

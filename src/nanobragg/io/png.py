@@ -1,0 +1,108 @@
+"""PNG pictures in grey: 8 or 16 bits, lossless."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ..errors import FormatError
+from .atomic import StrPath, atomic_write
+from .checks import check_image
+from .reading import open_input
+
+
+def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
+    """Write grey values as they are; the first slow row is the picture's top.
+
+    Parameters
+    ----------
+    path : path
+        Target; it appears whole or not at all.
+    image : (slow, fast) uint8 or uint16
+        Grey values, the largest of the type is white.
+
+    Raises
+    ------
+    FormatError
+        The image is no 2-D array of these types.
+    FileError
+        The file cannot be written.
+    """
+    check_image(path, image.shape, image.dtype, allowed=[np.uint8, np.uint16], cure="see render_grey")
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    with atomic_write(path) as handle:
+        picture.save(handle, format="PNG")
+
+
+def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    """Read a grey PNG picture.
+
+    Parameters
+    ----------
+    path : path
+        A PNG file of 8 or 16 bits, one channel.
+
+    Returns
+    -------
+    (slow, fast) uint8 or uint16
+
+    Raises
+    ------
+    FormatError
+        It is no PNG, is broken, or has colours.
+    FileError
+        The file cannot be read.
+    """
+    with open_input(path) as handle:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # Pillow only warns of a picture that is far too large
+                picture = Image.open(handle, formats=["PNG"])
+                mode, pixels = picture.mode, np.array(picture)
+        except Exception as error:  # Pillow raises SyntaxError, OSError, struct.error, … for broken files
+            raise FormatError(f"{path}: no readable PNG ({error}); write it again") from error
+    if mode == "L":
+        return pixels.astype(np.uint8)
+    if mode in ("I;16", "I"):
+        return pixels.astype(np.uint16)
+    raise FormatError(f"{path}: colour mode {mode} is not read; convert it to 8 or 16 bit grey")
+
+
+def render_grey(
+    image: npt.NDArray[Any], *, white_percentile: float = 10.0, black_percentile: float = 99.9
+) -> npt.NDArray[np.uint8]:
+    """Draw photons as crystallographers look at them: dark spots on white.
+
+    The scale is linear between two percentiles of the finite pixels, which a few hot pixels or a beam stop
+    do not move: at and below the lower one paper white, at and above the upper one black. If the two are
+    equal (fewer than one pixel in a thousand is lit), black is the brightest pixel. Pixels that are no
+    number are white.
+
+    Parameters
+    ----------
+    image : (slow, fast)
+        Photons.
+    white_percentile, black_percentile : float
+        0 to 100.
+
+    Returns
+    -------
+    (slow, fast) uint8
+        255 is white.
+    """
+    photons = image.astype(np.float64)
+    finite = photons[np.isfinite(photons)]
+    if finite.size == 0:
+        return np.full(photons.shape, 255, dtype=np.uint8)
+    white, black = np.percentile(finite, (white_percentile, black_percentile))
+    if black <= white:
+        black = finite.max()
+    if black <= white:
+        return np.full(photons.shape, 255, dtype=np.uint8)
+    shown = np.clip(np.nan_to_num(photons, nan=white, posinf=black, neginf=white), white, black)
+    grey: npt.NDArray[np.uint8] = np.rint(255.0 * (black - shown) / (black - white)).astype(np.uint8)
+    return grey

@@ -1,0 +1,312 @@
+"""SMV images (ADSC): a text header of KEY=value lines, then unsigned 16-bit pixels, fast axis first.
+
+The header is padded with blanks to HEADER_BYTES, 512 or a multiple of it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from .atomic import StrPath, atomic_write
+from .checks import check_image
+from .reading import open_input, read_array, size_of
+
+BLOCK = 512
+BYTE_ORDERS = {"little_endian": "<u2", "big_endian": ">u2"}
+STRUCTURE = ("HEADER_BYTES", "DIM", "BYTE_ORDER", "TYPE", "SIZE1", "SIZE2")
+NO_SEMICOLON = "DIALS_ORIGIN"
+
+
+def smv_header(
+    *,
+    fast_pixels: int,
+    slow_pixels: int,
+    pixel_mm: float,
+    distance_mm: float,
+    wavelength_A: float,
+    beam_center_x_mm: float,
+    beam_center_y_mm: float,
+    f_beam_mm: float,
+    s_beam_mm: float,
+    dials_origin_mm: Sequence[float],
+    orgx_px: float,
+    orgy_px: float,
+    close_distance_mm: float,
+    phi_deg: float = 0.0,
+    osc_deg: float = 0.0,
+    twotheta_deg: float = 0.0,
+    detsize_s_mm: float | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> str:
+    """Header text of one image, from `{` to `}`, with the keys and the order that nanoBragg.c writes.
+
+    Parameters
+    ----------
+    fast_pixels, slow_pixels : int
+        Pixels along the fast and slow axis.
+    pixel_mm, distance_mm, close_distance_mm, wavelength_A
+        Pixel size, distance along the beam, shortest distance, wavelength.
+    beam_center_x_mm, beam_center_y_mm
+        Xbeam and Ybeam of the detector convention.
+    f_beam_mm, s_beam_mm
+        Direct beam along the fast and slow axis from the detector's corner; ADXV, MOSFLM and DENZO centres
+        follow from it.
+    dials_origin_mm : (3,)
+        Detector origin as DIALS counts it.
+    orgx_px, orgy_px
+        XDS origin, pixels.
+    phi_deg, osc_deg, twotheta_deg
+        Spindle start, rotation range, detector two-theta.
+    detsize_s_mm
+        Detector size along the slow axis; `slow_pixels * pixel_mm` if not given.
+    extra : mapping
+        Further keys (program version, seed, configuration hash), appended at the end.
+
+    Returns
+    -------
+    str
+        Without the form feed and the padding; see `format_header` for headers over 512 bytes.
+    """
+    half_px = 0.5 * pixel_mm
+    detsize_s = slow_pixels * pixel_mm if detsize_s_mm is None else detsize_s_mm
+    entries: dict[str, object] = {
+        **_structure(slow_pixels, fast_pixels),
+        "PIXEL_SIZE": pixel_mm,
+        "DISTANCE": distance_mm,
+        "WAVELENGTH": wavelength_A,
+        "BEAM_CENTER_X": beam_center_x_mm,
+        "BEAM_CENTER_Y": beam_center_y_mm,
+        "ADXV_CENTER_X": f_beam_mm,
+        "ADXV_CENTER_Y": _difference(detsize_s, s_beam_mm),
+        "MOSFLM_CENTER_X": _difference(s_beam_mm, half_px),
+        "MOSFLM_CENTER_Y": _difference(f_beam_mm, half_px),
+        "DENZO_X_BEAM": s_beam_mm,
+        "DENZO_Y_BEAM": f_beam_mm,
+        "DIALS_ORIGIN": tuple(dials_origin_mm),
+        "XDS_ORGX": orgx_px,
+        "XDS_ORGY": orgy_px,
+        "CLOSE_DISTANCE": close_distance_mm,
+        "PHI": phi_deg,
+        "OSC_START": phi_deg,
+        "OSC_RANGE": osc_deg,
+        "TWOTHETA": twotheta_deg,
+        "DETECTOR_SN": "000",
+        "BEAMLINE": "fake",
+    }
+    return format_header({**entries, **(extra or {})})
+
+
+def format_header(entries: Mapping[str, object]) -> str:
+    """Write entries as header text, from `{` to `}`, and set HEADER_BYTES to what it needs.
+
+    Numbers are written with six significant digits (C's %g). If they do not fit into 512 bytes, with five;
+    if they still do not, with six again and HEADER_BYTES tells the true size, a multiple of 512.
+
+    Parameters
+    ----------
+    entries : mapping
+        Keys in the order of writing. Values are numbers, sequences of numbers or text.
+
+    Returns
+    -------
+    str
+        ASCII, without the form feed and the padding.
+
+    Raises
+    ------
+    FormatError
+        A key or value holds a character that would end the entry or the header.
+    """
+    entries = {"HEADER_BYTES": BLOCK, **entries}  # it must stand first
+    for digits in (6, 5):
+        text = _text_of({**entries, "HEADER_BYTES": BLOCK}, digits)
+        if len(text) < BLOCK:
+            return text
+    header_bytes = BLOCK
+    while len(text) >= header_bytes:  # one byte more for the form feed
+        header_bytes += BLOCK
+        text = _text_of({**entries, "HEADER_BYTES": header_bytes}, 6)
+    return text
+
+
+def parse_header(text: str) -> dict[str, str]:
+    """Entries of a header text; the last occurrence of a key wins.
+
+    Parameters
+    ----------
+    text : str
+        From `{` to `}`; what follows is ignored.
+
+    Returns
+    -------
+    dict
+        Key to value, both without surrounding blanks.
+    """
+    inside = text[1:].partition("}")[0]
+    pieces = (piece.partition("=") for piece in re.split(r"[;\r\n]", inside))
+    return {key.strip(): value.strip() for key, equals, value in pieces if equals and key.strip()}
+
+
+def write_smv(
+    path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str, object] | str | None = None
+) -> None:
+    """Write one SMV image, little-endian.
+
+    Parameters
+    ----------
+    path : path
+        Target; it appears whole or not at all.
+    image : (slow, fast) uint16
+        Pixels.
+    header : mapping or str
+        Text from `smv_header`, or entries; those that describe the file itself (HEADER_BYTES, DIM,
+        BYTE_ORDER, TYPE, SIZE1, SIZE2) are then taken from the image.
+
+    Raises
+    ------
+    FormatError
+        The image is no 2-D uint16 array, or the header's text describes another one.
+    FileError
+        The file cannot be written.
+    """
+    check_image(path, image.shape, image.dtype, allowed=[np.uint16])
+    if not isinstance(header, str):
+        structure = _structure(*image.shape)
+        others = {key: value for key, value in (header or {}).items() if key not in STRUCTURE}
+        header = format_header({**structure, **others})
+    size = _checked_header_bytes(path, header, image)
+    with atomic_write(path) as handle:
+        handle.write(f"{header}\f".encode("ascii").ljust(size))
+        handle.write(np.ascontiguousarray(image, dtype="<u2").data)
+
+
+def read_smv(path: StrPath) -> tuple[npt.NDArray[np.uint16], dict[str, str]]:
+    """Read one SMV image.
+
+    Parameters
+    ----------
+    path : path
+        An SMV file of TYPE=unsigned_short.
+
+    Returns
+    -------
+    image : (slow, fast) uint16
+        Pixels, native byte order.
+    header : dict
+        Every key of the header with its text.
+
+    Raises
+    ------
+    FormatError
+        The header is broken or promises what the file does not hold.
+    FileError
+        The file cannot be read.
+    """
+    with open_input(path) as handle:
+        header = _read_header(handle, path)
+        kind = header.get("TYPE", "unsigned_short")
+        if kind != "unsigned_short" or header.get("DIM", "2") != "2":
+            raise FormatError(
+                f"{path}: TYPE={kind}, DIM={header.get('DIM', '2')} is not read; "
+                "convert it to two dimensions of unsigned_short"
+            )
+        order = header.get("BYTE_ORDER")
+        if order not in BYTE_ORDERS:
+            raise FormatError(f"{path}: BYTE_ORDER={order} is unknown; it must be {' or '.join(BYTE_ORDERS)}")
+        shape = (_positive(path, header, "SIZE2"), _positive(path, header, "SIZE1"))
+        return read_array(handle, path, BYTE_ORDERS[order], shape, "SIZE2 x SIZE1"), header
+
+
+def _read_header(handle: BinaryIO, path: StrPath) -> dict[str, str]:
+    """Entries of an open file's header; leaves the file at the first byte of the data."""
+    start = handle.read(BLOCK).decode("latin-1")
+    if not start.startswith("{"):
+        raise FormatError(f"{path}: does not start with '{{', so it is no SMV image; check the file")
+    promised = _positive(path, parse_header(start), "HEADER_BYTES")
+    if promised > size_of(handle):
+        raise FormatError(
+            f"{path}: HEADER_BYTES={promised} exceeds the file's {size_of(handle)} bytes; "
+            "correct it or fetch the whole file again"
+        )
+    handle.seek(0)
+    text = handle.read(promised).decode("latin-1")
+    if "}" not in text:
+        raise FormatError(
+            f"{path}: no '}}' within HEADER_BYTES={promised} bytes; correct the number or end the header"
+        )
+    header = parse_header(text)
+    if _positive(path, header, "HEADER_BYTES") != promised:
+        raise FormatError(
+            f"{path}: HEADER_BYTES is both {promised} and {header['HEADER_BYTES']}; keep the true one"
+        )
+    return header
+
+
+def _positive(path: StrPath, header: Mapping[str, str], key: str) -> int:
+    """A header value that must be a positive whole number."""
+    value = header.get(key)
+    if value is None:
+        raise FormatError(f"{path}: the header has no {key}; add it")
+    if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) == 0:
+        raise FormatError(f"{path}: {key}={value[:40]!r} must be a positive whole number; correct it")
+    return int(value)
+
+
+def _checked_header_bytes(path: StrPath, header: str, image: npt.NDArray[np.uint16]) -> int:
+    """HEADER_BYTES of a header text that agrees with the image and with its own length."""
+    entries = parse_header(header)
+    for key, value in _structure(*image.shape).items():
+        if key != "HEADER_BYTES" and entries.get(key) != str(value):
+            raise FormatError(
+                f"{path}: the header says {key}={entries.get(key)}, the image {value}; make them agree"
+            )
+    header_bytes = _positive(path, entries, "HEADER_BYTES")
+    if len(header) >= header_bytes:
+        raise FormatError(
+            f"{path}: HEADER_BYTES={header_bytes} is less than the header's {len(header) + 1} bytes; "
+            "use format_header"
+        )
+    return header_bytes
+
+
+def _structure(slow_pixels: int, fast_pixels: int) -> dict[str, object]:
+    """Entries that describe the file itself."""
+    values = (BLOCK, 2, "little_endian", "unsigned_short", fast_pixels, slow_pixels)
+    return dict(zip(STRUCTURE, values, strict=True))
+
+
+def _text_of(entries: Mapping[str, object], digits: int) -> str:
+    lines = []
+    for key, value in entries.items():
+        text = _value_text(value, digits)
+        if not re.fullmatch(r"[!-:<>-z|~]+", key) or not re.fullmatch(r"[ -:<-z|~]*", text):
+            raise FormatError(
+                f"SMV header: {key}={text!r} cannot be written; use printable ASCII without ';', '{{', '}}' "
+                "and, in the key, without '=' and blanks"
+            )
+        lines.append(f"{key}={text}" + ("" if key == NO_SEMICOLON else ";"))
+    return "\n".join(["{", *lines, "}"])
+
+
+def _value_text(value: object, digits: int) -> str:
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        return f"%.{digits}g" % float(value)
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return ",".join(_value_text(item, digits) for item in value)
+    return str(value)
+
+
+def _difference(a: float, b: float) -> float:
+    """a - b, but 0 where only the rounding of millimetres is left."""
+    difference = a - b
+    return 0.0 if abs(difference) < 8 * sys.float_info.epsilon * max(abs(a), abs(b)) else difference

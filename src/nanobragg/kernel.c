@@ -1,0 +1,9 @@
+/* The kernel for one instruction set: compiled several times with different NB_ISA and -march. */
+#include "nanobragg/span.h"
+
+#define NB_PASTE(a, b) a##b
+#define NB_NAME(a, b) NB_PASTE(a, b)
+#define NB_TEXT(a) #a
+#define NB_STRING(a) NB_TEXT(a)
+
+const nb_kernel NB_NAME(nb_kernel_, NB_ISA) = {NB_STRING(NB_ISA), nb_span, nb_pixel_omega};

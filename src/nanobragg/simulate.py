@@ -1,0 +1,158 @@
+"""Scene → image."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .config import Config, Roi, check_roi
+from .errors import ConfigError, NanobraggWarning
+from .scene import Scene
+
+Progress = Callable[[int, int], None]
+POLL_SECONDS = 0.1
+
+
+def simulate(
+    what: Config | Scene,
+    *,
+    roi: Roi | None = None,
+    out: npt.NDArray[Any] | None = None,
+    add: bool = False,
+    threads: int | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+    progress: bool | Progress = False,
+) -> npt.NDArray[Any]:
+    """Expected photons in every pixel.
+
+    Parameters
+    ----------
+    what
+        A `Config`, or a `Scene` made from it once and rendered often.
+    roi
+        First and last fast, first and last slow pixel, inclusive; the rest is left as it is in `out`, or zero.
+        Default: the Config's.
+    out
+        C-contiguous array of the image's shape and dtype float32 or float64 to render into.
+    add
+        Add to `out`: several lattices in one image.
+    threads
+        Default: OMP_NUM_THREADS, else the processors that this process may use. The image does not depend on it.
+    dtype
+        Of a new image.
+    progress
+        True for a bar on stderr, or a function that is called with pixels done and pixels in all.
+
+    Returns
+    -------
+    ndarray, shape (slow, fast), or (panels, slow, fast) if there are several panels
+        Photons; `out` if it was given.
+
+    Raises
+    ------
+    ConfigError
+        A Config, ROI or array that gives no image.
+    KeyboardInterrupt
+        Within half a second of Ctrl-C; `out` is then partly rendered.
+    """
+    scene = what if isinstance(what, Scene) else Scene(what)
+    pixels = scene.config.detector.panels[0].pixels
+    roi = scene.roi if roi is None else check_roi(roi, pixels)
+    image = _target(scene, out, add, dtype)
+    flat = image.reshape(len(scene.config.detector.panels), *pixels)
+    total = flat.shape[0] * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
+    _run(scene, flat, roi, add, _thread_count(threads), _Reporter(progress, total))
+    return image
+
+
+def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -> npt.NDArray[Any]:
+    if out is None:
+        if add:
+            raise ConfigError("add = True: needs `out`, the image to add to")
+        if dtype not in ("float32", "float64"):
+            raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
+        return np.zeros(scene.shape, dtype)
+    if out.shape != scene.shape or out.dtype not in (np.float32, np.float64) or not out.flags.c_contiguous:
+        raise ConfigError(
+            f"out of shape {out.shape} and dtype {out.dtype}: must be C-contiguous float32 or float64 of shape {scene.shape}"
+        )
+    if not out.flags.writeable:
+        raise ConfigError("out: is read-only")
+    return out
+
+
+def _thread_count(threads: int | None) -> int:
+    if threads is None:
+        wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+        threads = int(wanted) if wanted.isdigit() and int(wanted) > 0 else _usable_processors()
+    elif threads < 1:
+        raise ConfigError(f"threads = {threads}: must be at least 1")
+    elif threads > 1 and not _core.HAS_OPENMP:
+        warnings.warn(
+            "this nanobragg was built without OpenMP and renders on one thread", NanobraggWarning, stacklevel=3
+        )
+    return threads
+
+
+def _usable_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Reporter:
+    """Turns the kernel's count of pixels into what the caller asked to see."""
+
+    def __init__(self, progress: bool | Progress, total: int) -> None:
+        self.total = total
+        self.call = progress if callable(progress) else None
+        self.bar: Any = None
+        if progress is True:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, unit="px", unit_scale=True, leave=False)
+
+    def show(self, done: int) -> None:
+        if self.bar is not None:
+            self.bar.update(done - self.bar.n)
+        if self.call is not None:
+            self.call(done, self.total)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int, reporter: _Reporter) -> None:
+    """Render in a thread of its own, so that this one can report progress and take Ctrl-C."""
+    stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
+    failure: list[BaseException] = []
+    finished = threading.Event()
+
+    def work() -> None:
+        try:
+            _core.render(scene.core, out, roi, add, threads, stop, done)
+        except BaseException as error:  # handed to the caller's thread
+            failure.append(error)
+        finally:
+            finished.set()
+
+    worker = threading.Thread(target=work, name="nanobragg", daemon=True)
+    worker.start()
+    try:
+        while not finished.wait(POLL_SECONDS):
+            reporter.show(int(done[0]))
+        reporter.show(reporter.total)
+    finally:
+        stop[0] = 1
+        worker.join()
+        reporter.close()
+    if failure:
+        raise failure[0]
