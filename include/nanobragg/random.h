@@ -1,7 +1,7 @@
 /* Random deviates of the C program, bit for bit: uniform, Gaussian, Poisson, and the rotations made of them.
  *
- * The stream is Park & Miller's minimal standard generator (Commun. ACM 31, 1192, 1988) behind a Bays-Durham shuffle.
- * float and double are as the C program has them, for an image must agree in every byte: build with
+ * The stream is Park & Miller's minimal standard generator (Commun. ACM 31, 1192, 1988) behind a Bays-Durham
+ * shuffle. float and double are as the C program has them, for an image must agree in every byte: build with
  * -ffp-contract=off, and change no type.
  */
 #ifndef NANOBRAGG_RANDOM_H
@@ -155,7 +155,7 @@ static inline float nb_poisson_next(nb_poisson *p, nb_ran1 *r, float mean)
     return mean < 12.0f ? nb_poisson_direct(p, r, mean) : nb_poisson_rejection(p, r, mean);
 }
 
-/* Rotation of a mosaic domain, row-major: an axis uniform on the sphere, an angle (radians) up to spread_rad. */
+/* Rotation of a mosaic domain, row-major: up to spread_rad (radians) about an axis uniform on the sphere. */
 static inline void nb_mosaic_rotation(nb_ran1 *r, float spread_rad, double u[9])
 {
     const double r1 = 2.0 * nb_ran1_next(r) - 1.0;
@@ -182,9 +182,10 @@ static inline void nb_misset_of_rotation(const double u[9], double misset_rad[3]
 {
     double row[3][3];
     for (int i = 0; i < 3; i++) {
-        const double length = sqrt(u[3 * i] * u[3 * i] + u[3 * i + 1] * u[3 * i + 1] + u[3 * i + 2] * u[3 * i + 2]);
+        const double *from = u + 3 * i;
+        const double length = sqrt(from[0] * from[0] + from[1] * from[1] + from[2] * from[2]);
         for (int j = 0; j < 3; j++)
-            row[i][j] = u[3 * i + j] / length;
+            row[i][j] = from[j] / length;
     }
     if (row[2][0] * row[2][0] < 1.0) {
         misset_rad[0] = atan2(row[2][1], row[2][2]);

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import model_validator
 
 from .errors import ConfigError
-from .model import FloatArray, Model, array_of
+from .model import FloatArray, Indices, Model, Numbers
 
 IndexArray = npt.NDArray[np.int32]
 
@@ -45,22 +45,24 @@ class StructureFactors(Model):
 
     path: Path | None = None
     file_format: Literal["hkl", "dump"] = "hkl"
-    indices: array_of(np.int32, 2) | None = None
-    amplitudes: array_of(np.float64, 1) | None = None
+    indices: Indices | None = None
+    amplitudes: Numbers | None = None
     default_F: float = 0.0
     interpolate: bool | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> StructureFactors:
-        if (self.indices is None) != (self.amplitudes is None):
-            raise ConfigError("StructureFactors: indices and amplitudes belong together; one of them is missing")
-        if self.indices is not None and self.path is not None:
+        if self.indices is None or self.amplitudes is None:
+            if self.indices is not self.amplitudes:
+                raise ConfigError("StructureFactors: indices and amplitudes belong together; one of them is missing")
+            return self
+        if self.path is not None:
             raise ConfigError(f"StructureFactors.path = {self.path}: contradicts the arrays; give one of them")
-        if self.indices is not None and self.indices.shape != (len(self.amplitudes), 3):
+        if self.indices.shape != (len(self.amplitudes), 3):
             raise ConfigError(
                 f"StructureFactors.indices: shape {self.indices.shape} does not fit {len(self.amplitudes)} amplitudes"
             )
-        if self.indices is not None and len(self.indices) == 0:
+        if len(self.indices) == 0:
             raise ConfigError("StructureFactors.indices: is empty; leave it out to use default_F everywhere")
         return self
 
@@ -83,11 +85,28 @@ class StructureFactors(Model):
         """The same amplitude for every reflection."""
         return cls(default_F=amplitude)
 
+    @classmethod
+    def wilson(
+        cls,
+        cell: tuple[float, float, float, float, float, float],
+        space_group: str,
+        *,
+        b_factor: float,
+        d_min: float,
+        seed: int,
+        **options: Any,
+    ) -> StructureFactors:
+        """Made-up amplitudes of a protein-like crystal (see `nanobragg.wilson.wilson_amplitudes`)."""
+        from .wilson import wilson_amplitudes
+
+        indices, amplitudes = wilson_amplitudes(cell, space_group, b_factor=b_factor, d_min=d_min, seed=seed)
+        return cls(indices=indices, amplitudes=amplitudes, **options)
+
     @cached_property
     def listing(self) -> tuple[IndexArray, FloatArray] | None:
         """Indices (n, 3) and amplitudes (n,) of what is listed; None if nothing is."""
         if self.path is None:
-            return None if self.indices is None else (self.indices, self.amplitudes)
+            return None if self.indices is None or self.amplitudes is None else (self.indices, self.amplitudes)
         if self.file_format == "hkl":
             from .io.hkl import read_hkl
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from .errors import ConfigError
 from .geometry import rotate_about, unit
-from .model import FloatArray, Model, Vector, array_of
+from .model import FloatArray, Model, Numbers, Rows, Vector
 from .steps import resolve_steps
 
 EV_ANGSTROM = 12398.42
@@ -36,9 +36,9 @@ class Sources(Model):
     """
 
     path: Path | None = None
-    positions: array_of(np.float64, 2) | None = None
-    weights: array_of(np.float64, 1) | None = None
-    wavelengths_A: array_of(np.float64, 1) | None = None
+    positions: Rows | None = None
+    weights: Numbers | None = None
+    wavelengths_A: Numbers | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Sources:
@@ -64,6 +64,7 @@ class Sources(Model):
             from .io.sources import read_sources
 
             return read_sources(self.path)
+        assert self.positions is not None  # one of them is given
         rows = np.full((len(self.positions), 5), np.nan)
         rows[:, :3] = self.positions
         if self.weights is not None:

@@ -230,9 +230,13 @@ def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
     if crystal.misset_deg != "random":
         x, y, z = crystal.misset_deg
         return x / RADIAN_IN_DEGREES, y / RADIAN_IN_DEGREES, z / RADIAN_IN_DEGREES
-    if c_cap:
-        return _noise.random_misset_c(crystal.misset_seed)
-    return _noise.umat_to_misset(uniform_rotation(crystal.misset_seed))
+    angles = (
+        _noise.random_misset_c(crystal.misset_seed)
+        if c_cap
+        else _noise.umat_to_misset(uniform_rotation(crystal.misset_seed))
+    )
+    x, y, z = np.asarray(angles).tolist()
+    return x, y, z
 
 
 def uniform_rotation(seed: int) -> FloatArray:

@@ -19,7 +19,7 @@ from .conventions import (
 )
 from .errors import ConfigError
 from .geometry import unit
-from .model import FloatArray, Model, Vector, array_of
+from .model import FloatArray, MaskArray, Model, Vector
 from .steps import RADIAN_IN_DEGREES
 
 
@@ -133,7 +133,7 @@ class Detector(Model):
     attenuation_um: float | None = Field(default=None, gt=0, allow_inf_nan=True)
     curved: bool = False
     point_pixel: bool = False
-    mask: array_of(np.bool_) | Path | None = None
+    mask: MaskArray | Path | None = None
     nominal: FlatGeometry | None = None
 
     @model_validator(mode="after")

@@ -16,12 +16,14 @@ from .conventions import (
 from .detector import Detector, flat_geometry, flat_panel
 from .errors import ConfigError
 from .flag_values import FlagValues
+from .geometry import unit
 from .steps import RADIAN_IN_DEGREES
 
 Pair = tuple[float, float]
 VECTOR_FIELDS = ("beam", "fast", "slow", "normal", "twotheta_axis", "polarization", "spindle")
 VECTOR_FLAGS = (
-    "-beam_vector", "-fdet_vector", "-sdet_vector", "-odet_vector", "-twotheta_axis", "-polar_vector", "-spindle_axis",
+    "-beam_vector", "-fdet_vector", "-sdet_vector", "-odet_vector", "-twotheta_axis", "-polar_vector",
+    "-spindle_axis",
 )  # fmt: skip
 
 
@@ -98,6 +100,8 @@ def _in_mm(pair: Pair) -> Pair:
 
 def _place(values: FlagValues, near: Pair, spot: Pair, exact: bool) -> PlacedPanel:
     frame = frame_of(values)
+    if exact:
+        frame = frame._replace(twotheta_axis=tuple(unit(frame.twotheta_axis).tolist()))
     return place_flat_panel(
         frame,
         near=near,
@@ -140,12 +144,13 @@ def geometry_flags_without_effect(values: FlagValues) -> list[tuple[str, str, in
         useless.append(("-pix0_vector", "the pivot rule places the panel", 16))
     if convention == "custom":
         return useless
-    header_only = f"the detector does not move under {convention}; only headers state it"
-    fixed = ["-Xclose", "-Yclose", *(("-Xbeam", "-Ybeam") if convention in ("xds", "dials") else ())]
-    useless += [(name, header_only, 17) for name in fixed if name in values.given]
-    if convention in ("mosflm", "adxv", "denzo"):
-        reason = f"{convention} goes by the beam centre"
-        useless += [(name, reason, 17) for name in ("-ORGX", "-ORGY") if name in values.given]
+    if convention in ("xds", "dials"):
+        reason = f"{convention} places the detector by -ORGX and -ORGY; only the headers' beam centre changes"
+        fixed: tuple[str, ...] = ("-Xclose", "-Yclose", "-Xbeam", "-Ybeam")
+    else:
+        reason = f"{convention} places the detector by -Xbeam and -Ybeam"
+        fixed = ("-Xclose", "-Yclose", "-ORGX", "-ORGY")
+    useless += [(name, reason, 17) for name in fixed if name in values.given]
     forced = CONVENTIONS[convention].pivot
     if values.given.get("-pivot", (forced,)) != (forced,):
         useless.append(("-pivot", f"{convention} always pivots about the {forced}", 18))

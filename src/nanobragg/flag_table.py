@@ -314,7 +314,7 @@ def help_text() -> str:
 def _entry(flag: Flag) -> str:
     default = f"default: {flag.default}" if flag.default else ""
     remark = "; ".join(filter(None, (flag.unit, default)))
-    text = flag.help + (f" ({remark})" if remark else "")
+    text = flag.help + (f" [{remark}]" if remark else "")
     head = f"  {flag.name} {flag.arguments}".rstrip()
     if len(head) > 26:
         return head + "\n" + textwrap.fill(text, 100, initial_indent=" " * 28, subsequent_indent=" " * 28)

@@ -145,7 +145,7 @@ def _structure_factors(values: FlagValues) -> StructureFactors:
     path, from_dump = values.hkl_path, False
     if path is None and Path(dump).exists():
         path, from_dump = dump, True
-        _warn(f"no -hkl: structure factors are read from {dump}, an earlier run's dump; remove it or give -hkl")
+        _warn(f"no -hkl: reading {dump}, an earlier run's structure factors; remove it or give -hkl")
     if path is None and values.default_F == 0:
         raise ConfigError("no structure factors: give -hkl FILE, or -default_F F for all reflections alike")
     return StructureFactors(
@@ -261,6 +261,9 @@ def _report_useless(values: FlagValues) -> list[str]:
         _warn(f"{name} has no effect: {reason}" + (f" (user guide, C quirks, row {row})" if row else ""))
     if values.thickness_um > 0 and math.isinf(values.attenuation_um):
         _warn("-detector_abs inf captures no photon, so the image is zero (user guide, C quirks, row 22)")
+    length = math.hypot(*frame_of(values).twotheta_axis)
+    if values.twotheta_deg != 0 and abs(length - 1) > 1e-6:
+        _warn(f"-twotheta_axis has length {length:.6g}, not 1: the C program then distorts the detector")
     if values.header_twotheta is not None:
         path, swing = values.header_twotheta
         _warn(f"{path}: TWOTHETA={swing:g} is not applied; give -twotheta (user guide, C quirks, row 20)")

@@ -52,7 +52,7 @@ def to_integers(
     window = pixels[where]
     if mask is not None:
         window = np.where(_checked_mask(mask, pixels.shape)[where] != 0, window, np.float32(0))
-    scale = _default_scale(window) if scale is None else _checked_scale("scale", scale)
+    scale = _default_scale(window) if scale is None else _checked_scale(scale)
     integers = np.zeros(pixels.shape, np.uint16)
     out = integers[where]
     for rows, scaled in _scaled_blocks(window, scale, adc_offset, 65535.0):
@@ -103,7 +103,7 @@ def to_pgm(
             scale = 250.0 / (5.0 * deviation)
         else:
             scale = _default_scale(window) if integer_scale is None else integer_scale
-    scale = _checked_scale("scale", scale)
+    scale = _checked_scale(scale)
     greys = np.zeros(pixels.shape, np.uint8)
     out = greys[where]
     for rows, scaled in _scaled_blocks(window, scale, 0.0, 255.0):
@@ -112,15 +112,17 @@ def to_pgm(
 
 
 def roi_slices(roi: Roi | None, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The (slow, fast) slices of inclusive limits xmin, xmax, ymin, ymax; what lies off the image is cut off."""
+    """The (slow, fast) slices of inclusive limits xmin, xmax, ymin, ymax; the image's edges cut them off."""
     if roi is None:
         return slice(0, shape[0]), slice(0, shape[1])
     xmin, xmax, ymin, ymax = roi
     return slice(max(ymin, 0), max(ymax + 1, 0)), slice(max(xmin, 0), max(xmax + 1, 0))
 
 
-def checked_image(image: ArrayLike, lowest: float = -np.inf) -> NDArray[np.floating]:
+def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = False) -> NDArray[np.floating]:
     """The image as a floating array of shape (slow, fast), every pixel finite and at least `lowest`.
+
+    With `panels` it may have the shape (panels, slow, fast) too.
 
     Raises
     ------
@@ -130,26 +132,28 @@ def checked_image(image: ArrayLike, lowest: float = -np.inf) -> NDArray[np.float
     pixels = np.asarray(image)
     if not np.issubdtype(pixels.dtype, np.floating):
         pixels = pixels.astype(np.float64)
-    if pixels.ndim != 2 or pixels.size == 0:
-        raise ConfigError(f"image: shape {pixels.shape}; give a non-empty array of shape (slow, fast)")
-    # NaN fails both comparisons
-    if not (pixels.min() >= lowest and pixels.min() > -np.inf and pixels.max() < np.inf):
-        slow, fast = np.argwhere(~(np.isfinite(pixels) & (pixels >= lowest)))[0]
+    if pixels.ndim not in ((2, 3) if panels else (2,)) or pixels.size == 0:
+        raise ConfigError(f"image: shape {pixels.shape} is not (slow, fast) with at least one pixel")
+    smallest, largest = pixels.min(), pixels.max()  # NaN if any pixel is, and then no comparison holds
+    if not (smallest >= lowest and smallest > -np.inf and largest < np.inf):
+        first = tuple(np.argwhere(~(np.isfinite(pixels) & (pixels >= lowest)))[0].tolist())
+        axes = ("panel", "slow", "fast")[-len(first) :]
+        place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, first, strict=True))
         wanted = "finite" if lowest == -np.inf else f"finite and at least {lowest:g}"
-        raise ConfigError(f"image: pixel (slow {slow}, fast {fast}) is {pixels[slow, fast]}; it must be {wanted}")
+        raise ConfigError(f"image: pixel ({place}) is {pixels[first]}; it must be {wanted}")
     return pixels
 
 
 def _checked_mask(mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
     array = np.asarray(mask)
     if array.shape != shape:
-        raise ConfigError(f"mask: shape {array.shape} differs from the image's {shape}; give one value per pixel")
+        raise ConfigError(f"mask: shape {array.shape} is not the image's {shape}; give one value per pixel")
     return array
 
 
-def _checked_scale(name: str, scale: float) -> float:
+def _checked_scale(scale: float) -> float:
     if not 0.0 < scale < np.inf:
-        raise ConfigError(f"{name} {scale}: must be a positive number, or left out for the default")
+        raise ConfigError(f"scale = {scale}: must be a positive number, or left out for the default")
     return scale
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ FloatArray = npt.NDArray[np.float64]
 
 def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.NDArray[Any]]:
     def validate(value: Any) -> npt.NDArray[Any]:
+        if isinstance(value, (str, os.PathLike)):
+            raise ValueError("is a name, not an array")
         try:
             array = np.ascontiguousarray(value, dtype=dtype)
         except (TypeError, ValueError) as error:
@@ -32,9 +35,10 @@ def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.ND
     return validate
 
 
-def array_of(dtype: type, ndim: int | None = None) -> Any:
-    """The annotation of an array field of one dtype and number of dimensions."""
-    return Annotated[np.ndarray, PlainValidator(_array_field(dtype, ndim))]
+Numbers = Annotated[npt.NDArray[np.float64], PlainValidator(_array_field(np.float64, 1))]
+Rows = Annotated[npt.NDArray[np.float64], PlainValidator(_array_field(np.float64, 2))]
+Indices = Annotated[npt.NDArray[np.int32], PlainValidator(_array_field(np.int32, 2))]
+MaskArray = Annotated[npt.NDArray[np.bool_], PlainValidator(_array_field(np.bool_))]
 
 
 def _explain(error: ValidationError, owner: str) -> str:

@@ -1,7 +1,6 @@
 """Photon noise: what a detector records of the photons that a simulation expects."""
 
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ._noise import CRandom, ordered_sum, poisson_quantiles
 from .errors import ConfigError
 from .integer import Roi, checked_image, roi_slices
-from .psf import Psf, blur
+from .psf import FloatArray, Psf, blur
+from .threads import thread_count
 
 MAX_C_SEED = 2**31 - 1
 BLOCK_PIXELS = 1 << 15  # of rows with one random stream: another number would give other images
@@ -55,7 +55,8 @@ def c_noise(
         A negative or non-finite pixel, or a seed out of range.
     """
     if not 0 <= seed <= MAX_C_SEED:
-        raise ConfigError(f"seed {seed}: the C program's generator takes 0 to {MAX_C_SEED}")
+        raise ConfigError(f"seed = {seed}: the C program's generator takes 0 to {MAX_C_SEED}")
+    _check_offset(adc_offset)
     means = checked_image(image, lowest=0.0)
     where = roi_slices(roi, means.shape)
     photons = CRandom(seed).poisson(means[where])
@@ -83,13 +84,14 @@ def add_noise(
 ) -> NDArray[Any]:
     """Turn expected photons into the detector units of one exposure.
 
-    The model and its order are those of simtbx's ``nanoBragg::add_noise`` (cctbx_project, J. Holton): beam flicker,
-    photon counting, calibration error, point-spread function, gain and offset, read-out noise, saturation.
+    The model and its order are those of simtbx's ``nanoBragg::add_noise`` (cctbx_project, J. Holton): beam
+    flicker, photon counting, calibration error, point-spread function, gain and offset, read-out noise,
+    saturation.
     The same seed gives the same image on any number of threads.
 
     Parameters
     ----------
-    image : array of shape (slow, fast)
+    image : array of shape (slow, fast) or (panels, slow, fast)
         Expected photons, finite and not negative.
     seed : int, optional
         Of photons, flicker and read-out, 0 or more; default: fresh entropy from the operating system.
@@ -113,44 +115,38 @@ def add_noise(
     psf_fwhm_px : float
         Full width at half maximum of `psf`, pixels.
     saturation_adu : float
-        Largest value of a pixel, ADU.
+        Largest value of a pixel, ADU; infinity lets a floating type hold everything.
     dtype : dtype
         Of the result. Integers are rounded to nearest; floating types keep fractions and negative values.
     threads : int, optional
-        Default: as many as this process may use.
+        Default: OMP_NUM_THREADS, else the processors that this process may use.
 
     Returns
     -------
-    array of shape (slow, fast), ADU
+    array of the image's shape, ADU
 
     Raises
     ------
     ConfigError
         A pixel that is negative or not finite, or a parameter out of its range; the message names it.
     """
-    means = checked_image(image, lowest=0.0)
-    threads = _available_threads() if threads is None else threads
-    _check_count("threads", threads, lowest=1)
+    means = checked_image(image, lowest=0.0, panels=True)
     _check_psf(psf, psf_fwhm_px)
+    threads = thread_count(threads)
     streams = _Streams(seed, calibration_seed)
-    exposure = _Exposure(means, streams, flicker, calibration_error)
+    exposure = _Exposure(streams, _rows(means), flicker, calibration_error)
     electronics = _Electronics(
         streams, gain_adu_per_photon, adc_offset, readout_noise_adu, saturation_adu, np.dtype(dtype)
     )
     adu = np.empty(means.shape, dtype)
     if psf == "none":
-        _each_block(
-            lambda n, rows, scratch: electronics.digitise(exposure.photons(n, rows, scratch), n, adu[rows]),
-            means.shape,
-            threads,
-        )
+        _record(exposure, electronics, _rows(adu), threads)
         return adu
     photons = np.empty(means.shape)
-    _each_block(
-        lambda n, rows, scratch: np.copyto(photons[rows], exposure.photons(n, rows, scratch)), means.shape, threads
-    )
-    photons = blur(photons, psf, psf_fwhm_px, threads)
-    _each_block(lambda n, rows, _: electronics.digitise(photons[rows], n, adu[rows]), means.shape, threads)
+    _expose(exposure, _rows(photons), threads)
+    for panel in photons if photons.ndim == 3 else [photons]:
+        panel[...] = blur(panel, psf, psf_fwhm_px, threads)
+    _read_out(electronics, _rows(photons), _rows(adu), threads)
     return adu
 
 
@@ -160,7 +156,7 @@ class _Streams:
     def __init__(self, seed: int | None, calibration_seed: int) -> None:
         for name, value in (("seed", seed), ("calibration_seed", calibration_seed)):
             if value is not None:
-                _check_count(name, value, lowest=0)
+                _check_seed(name, value)
         self._entropy = np.random.SeedSequence(seed).entropy
         self._calibration_entropy = calibration_seed
 
@@ -174,8 +170,8 @@ class _Streams:
 class _Exposure:
     """From expected photons to what the pixels register, in units of photons."""
 
-    means: NDArray[np.floating]
     streams: _Streams
+    means: NDArray[np.floating]
     flicker: float
     calibration_error: float
 
@@ -185,9 +181,9 @@ class _Exposure:
         fluctuation = self.streams.open(FLICKER, 0).standard_normal()
         self.brightness = max(0.0, 1.0 + self.flicker * fluctuation)
 
-    def photons(self, block: int, rows: slice, scratch: NDArray[np.float64]) -> NDArray[np.float64]:
+    def photons(self, block: int, rows: slice, scratch: FloatArray) -> FloatArray:
         """Of one block of rows, in `scratch` of shape (2, rows, fast)."""
-        means, counts = scratch
+        means, counts = scratch[0], scratch[1]
         np.multiply(self.means[rows], self.brightness, out=means, dtype=np.float64)
         _poisson(means, self.streams.open(PHOTONS, block), counts)
         if self.calibration_error:
@@ -210,17 +206,17 @@ class _Electronics:
     def __post_init__(self) -> None:
         _check_range("gain_adu_per_photon", self.gain)
         _check_range("readout_noise_adu", self.readout_noise)
-        if not math.isfinite(self.offset):
-            raise ConfigError(f"adc_offset {self.offset}: must be finite")
+        _check_offset(self.offset)
         self.integer = np.issubdtype(self.dtype, np.integer)
         if not self.integer and not np.issubdtype(self.dtype, np.floating):
-            raise ConfigError(f"dtype {self.dtype}: must be an integer or floating type")
+            raise ConfigError(f"dtype = {self.dtype}: must be an integer or floating type")
         limits = np.iinfo(self.dtype) if self.integer else np.finfo(self.dtype)
-        self.lowest = float(limits.min)
-        if not 0.0 < self.saturation or (self.integer and self.saturation > limits.max):
-            raise ConfigError(f"saturation_adu {self.saturation}: must be positive and fit {self.dtype}")
+        saturation = float(self.saturation)
+        if not saturation > 0.0 or (self.integer and saturation > limits.max):
+            raise ConfigError(f"saturation_adu = {saturation}: must be positive and fit {self.dtype}")
+        self.lowest, self.highest = float(limits.min), min(saturation, float(limits.max))
 
-    def digitise(self, photons: NDArray[np.float64], block: int, out: NDArray[Any]) -> None:
+    def digitise(self, photons: FloatArray, block: int, out: NDArray[Any]) -> None:
         """Write the ADU of a block to `out`; its photons are used up."""
         adu = np.multiply(photons, self.gain, out=photons)
         adu += self.offset
@@ -228,38 +224,60 @@ class _Electronics:
             adu += self.readout_noise * self.streams.open(READOUT, block).standard_normal(adu.shape)
         if self.integer:
             np.rint(adu, out=adu)
-        np.clip(adu, self.lowest, self.saturation, out=adu)
+        np.clip(adu, self.lowest, self.highest, out=adu)
         out[...] = adu
 
 
-def _poisson(means: NDArray[np.float64], stream: np.random.Generator, counts: NDArray[np.float64]) -> None:
+def _record(exposure: _Exposure, electronics: _Electronics, adu: NDArray[Any], threads: int) -> None:
+    """Expose and read out block by block: no array of photons as large as the image."""
+
+    def work(block: int, rows: slice, scratch: FloatArray) -> None:
+        electronics.digitise(exposure.photons(block, rows, scratch), block, adu[rows])
+
+    _each_block(work, adu.shape, threads)
+
+
+def _expose(exposure: _Exposure, photons: FloatArray, threads: int) -> None:
+    def work(block: int, rows: slice, scratch: FloatArray) -> None:
+        photons[rows] = exposure.photons(block, rows, scratch)
+
+    _each_block(work, photons.shape, threads)
+
+
+def _read_out(electronics: _Electronics, photons: FloatArray, adu: NDArray[Any], threads: int) -> None:
+    def work(block: int, rows: slice, _: FloatArray) -> None:
+        electronics.digitise(photons[rows], block, adu[rows])
+
+    _each_block(work, adu.shape, threads)
+
+
+def _poisson(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
     """Fill `counts` with Poisson deviates of means of any size, each by the method that is fastest for it."""
     few = means < INVERSION_BELOW
     many = means > GAUSSIAN_FROM
     for chosen, draw in ((few, _poisson_few), (many, _poisson_many), (~(few | many), _poisson_some)):
         if chosen.all():
-            return draw(means, stream, counts)
-        if chosen.any():
+            draw(means, stream, counts)
+        elif chosen.any():
             part = means[chosen]
             drawn = np.empty_like(part)
             draw(part, stream, drawn)
             counts[chosen] = drawn
-    return None
 
 
-def _poisson_few(means: NDArray[np.float64], stream: np.random.Generator, counts: NDArray[np.float64]) -> None:
+def _poisson_few(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
     stream.random(out=counts)
     poisson_quantiles(means, counts)
 
 
-def _poisson_some(means: NDArray[np.float64], stream: np.random.Generator, counts: NDArray[np.float64]) -> None:
+def _poisson_some(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
     counts[...] = stream.poisson(means)  # transformed rejection: Hörmann, Insur. Math. Econ. 12, 39 (1993)
 
 
-def _poisson_many(means: NDArray[np.float64], stream: np.random.Generator, counts: NDArray[np.float64]) -> None:
+def _poisson_many(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
     """Normal deviates z, skewness corrected: mean + √mean·z + (z² - 1)/6 (Cornish & Fisher 1938).
 
-    They miss the law by about 1/mean, less than any image can show. (Rejection loses more to rounding at 1e16.)
+    They miss the law by about 1/mean, less than any image can show; rejection would lose more to rounding.
     """
     stream.standard_normal(out=counts)
     slope = np.sqrt(means)
@@ -270,20 +288,20 @@ def _poisson_many(means: NDArray[np.float64], stream: np.random.Generator, count
     np.rint(counts, out=counts)
 
 
-def _each_block(
-    work: Callable[[int, slice, NDArray[np.float64]], None], shape: tuple[int, ...], threads: int
-) -> None:
-    """Call ``work(n, rows, scratch)`` for every block of rows; NumPy lets go of the interpreter inside.
+def _each_block(work: Callable[[int, slice, FloatArray], None], shape: tuple[int, ...], threads: int) -> None:
+    """Call ``work(block, rows, scratch)`` for every block of rows; NumPy lets go of the interpreter inside.
 
-    Each thread has its own scratch of shape (2, rows, fast): memory taken anew for every block costs more than
-    the arithmetic in it.
+    Each thread has its own scratch of shape (2, rows, fast): memory taken anew for every block costs more
+    than the arithmetic in it.
     """
     n_rows, n_columns = shape
     step = max(1, BLOCK_PIXELS // n_columns)
+    n_blocks = math.ceil(n_rows / step)
+    threads = min(threads, n_blocks)
 
     def every_nth_block(first: int) -> None:
         scratch = np.empty((2, step, n_columns))
-        for n in range(first, -(-n_rows // step), threads):
+        for n in range(first, n_blocks, threads):
             rows = slice(n * step, min((n + 1) * step, n_rows))
             work(n, rows, scratch[:, : rows.stop - rows.start])
 
@@ -291,26 +309,29 @@ def _each_block(
         list(pool.map(every_nth_block, range(threads)))
 
 
-def _available_threads() -> int:
-    """Processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _rows(image: NDArray[Any]) -> NDArray[Any]:
+    """Of all panels, one after the other."""
+    return image.reshape(-1, image.shape[-1])
 
 
-def _check_count(name: str, value: int, lowest: int) -> None:
-    if value < lowest:
-        raise ConfigError(f"{name} {value}: must be {lowest} or more")
+def _check_seed(name: str, seed: int) -> None:
+    if seed < 0:
+        raise ConfigError(f"{name} = {seed}: must be 0 or more")
 
 
 def _check_range(name: str, value: float) -> None:
     if not 0.0 <= value < math.inf:
-        raise ConfigError(f"{name} {value}: must be finite and not negative")
+        raise ConfigError(f"{name} = {value}: must be finite and not negative")
+
+
+def _check_offset(adc_offset: float) -> None:
+    if not math.isfinite(adc_offset):
+        raise ConfigError(f"adc_offset = {adc_offset}: must be finite")
 
 
 def _check_psf(psf: Psf, fwhm_px: float) -> None:
     if psf not in get_args(Psf):
-        raise ConfigError(f"psf {psf!r}: choose one of {', '.join(get_args(Psf))}")
+        raise ConfigError(f"psf = {psf!r}: choose one of {', '.join(get_args(Psf))}")
     _check_range("psf_fwhm_px", fwhm_px)
     if (psf == "none") != (fwhm_px == 0.0):
-        raise ConfigError(f"psf_fwhm_px {fwhm_px} with psf {psf!r}: a width and a shape belong together")
+        raise ConfigError(f"psf_fwhm_px = {fwhm_px} with psf = {psf!r}: a width and a shape belong together")

@@ -1,20 +1,20 @@
 """The point-spread function of a detector: how one photon's signal spreads over its neighbours."""
 
 import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+FloatArray = NDArray[np.float64]
 Psf = Literal["none", "gaussian", "fiber"]
 
 COLUMNS_PER_CHUNK = 64
 GAUSSIAN_REACH = 3.0  # widths (FWHM) on each side; 2e-12 of the signal lies beyond
 
 
-def blur(photons: NDArray[np.float64], psf: Psf, fwhm_px: float, threads: int) -> NDArray[np.float64]:
+def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatArray:
     """Convolve photons with the point-spread function, integrated over each pixel.
 
     Signal that spreads beyond the edge of the image is lost.
@@ -42,7 +42,7 @@ def blur(photons: NDArray[np.float64], psf: Psf, fwhm_px: float, threads: int) -
     quadrant = _quadrant(psf, fwhm_px, min(reach, n_slow - 1), min(reach, n_fast - 1))
     length_slow = _fast_length(n_slow + quadrant.shape[0])
     length_fast = _fast_length(n_fast + quadrant.shape[1])
-    # an even kernel has a real transform; with so much padding the ends of the circle do not meet in the image
+    # An even kernel has a real transform. Padding keeps what wraps around out of the image.
     kernel = np.fft.rfft(_mirrored(quadrant, length_fast, axis=1), axis=1).real
     spectrum = np.fft.rfft(photons, length_fast, axis=1)
 
@@ -58,18 +58,15 @@ def blur(photons: NDArray[np.float64], psf: Psf, fwhm_px: float, threads: int) -
     return np.maximum(blurred, 0.0)  # rounding must not leave negative photons
 
 
-def _quadrant(psf: Psf, fwhm_px: float, reach_slow: int, reach_fast: int) -> NDArray[np.float64]:
-    """Fraction of the signal in pixels 0…reach to one side of the photon's own, shape (slow + 1, fast + 1)."""
-    slow, fast = np.arange(reach_slow + 2) - 0.5, np.arange(reach_fast + 2) - 0.5
-    cumulative: Callable[[float, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-    cumulative = _gaussian_integral if psf == "gaussian" else _fiber_integral
-    corners = cumulative(fwhm_px, slow, fast)
+def _quadrant(psf: Psf, fwhm_px: float, reach_slow: int, reach_fast: int) -> FloatArray:
+    """Fraction of the signal in the pixels 0…reach to one side of the photon's own."""
+    slow = np.arange(-0.5, reach_slow + 1.0)
+    fast = np.arange(-0.5, reach_fast + 1.0)
+    corners = (_gaussian_integral if psf == "gaussian" else _fiber_integral)(fwhm_px, slow, fast)
     return np.diff(np.diff(corners, axis=0), axis=1)
 
 
-def _gaussian_integral(
-    fwhm_px: float, slow: NDArray[np.float64], fast: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _gaussian_integral(fwhm_px: float, slow: FloatArray, fast: FloatArray) -> FloatArray:
     """Integral of the normalised Gaussian from the origin to every corner (slow, fast)."""
     reduced = 2.0 * math.sqrt(math.log(2.0)) / fwhm_px
     along_slow = np.array([math.erf(reduced * x) / 2.0 for x in slow])
@@ -77,17 +74,15 @@ def _gaussian_integral(
     return np.outer(along_slow, along_fast)
 
 
-def _fiber_integral(
-    fwhm_px: float, slow: NDArray[np.float64], fast: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _fiber_integral(fwhm_px: float, slow: FloatArray, fast: FloatArray) -> FloatArray:
     """Integral of ``g / (2π (g² + r²)^(3/2))`` from the origin to every corner: a solid angle over 2π."""
     g = fwhm_px / (2.0 * math.sqrt(2.0 ** (2.0 / 3.0) - 1.0))
     s, f = slow[:, np.newaxis], fast[np.newaxis, :]
-    corners: NDArray[np.float64] = np.arctan(s * f / (g * np.sqrt(g * g + s * s + f * f))) / (2.0 * math.pi)
+    corners: FloatArray = np.arctan(s * f / (g * np.sqrt(g * g + s * s + f * f))) / (2.0 * math.pi)
     return corners
 
 
-def _mirrored(half: NDArray[np.float64], length: int, axis: int) -> NDArray[np.float64]:
+def _mirrored(half: FloatArray, length: int, axis: int) -> FloatArray:
     """Lay values of offsets 0, 1, … around a circle of the given length, the same on both sides of 0."""
     shape = list(half.shape)
     shape[axis] = length

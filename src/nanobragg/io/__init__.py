@@ -146,11 +146,12 @@ def _write(path: StrPath, image: npt.NDArray[Any], metadata: Mapping[str, object
 
         write_smv(path, _as_uint16(path, image), metadata)
     elif format == "pgm":
-        from .pgm import scale_to_bytes, write_pgm
+        from ..integer import to_pgm
+        from .pgm import write_pgm
 
         scale = metadata.get("scale")
         factor = float(scale) if isinstance(scale, (int, float)) else None
-        grey, used = (image, factor or 1.0) if image.dtype == np.uint8 else scale_to_bytes(image, factor)
+        grey, used = (image, factor or 1.0) if image.dtype == np.uint8 else to_pgm(image, factor)
         write_pgm(path, grey, used)
     elif format == "bin":
         from .floatimage import write_float_image
@@ -175,6 +176,6 @@ def _as_uint16(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[np.uint16]
         slow, fast = np.argwhere(different)[0]
         raise FormatError(
             f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into SMV, whole "
-            "numbers 0 to 65535; scale, round and clip the image, or choose .bin or .npy"
+            "numbers 0 to 65535; scale it first (integer.to_integers), or choose .bin or .npy"
         )
     return whole

@@ -37,8 +37,10 @@ def write_npy(path: StrPath, image: npt.NDArray[Any]) -> None:
         The file cannot be written.
     """
     check_image(path, image.shape, image.dtype)
-    with atomic_write(path) as handle:
-        np.lib.format.write_array(handle, np.ascontiguousarray(image), version=(1, 0), allow_pickle=False)
+    pixels = np.ascontiguousarray(image)
+    with atomic_write(path) as handle:  # numpy's own writer hides why a disk refuses
+        np.lib.format.write_array_header_1_0(handle, np.lib.format.header_data_from_array_1_0(pixels))
+        handle.write(pixels.data)
 
 
 def read_npy(path: StrPath) -> npt.NDArray[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +37,7 @@ def write_pgm(path: StrPath, image: npt.NDArray[np.uint8], scale: float = 1.0) -
     FileError
         The file cannot be written.
     """
-    check_image(path, image.shape, image.dtype, allowed=[np.uint8], cure="see scale_to_bytes")
+    check_image(path, image.shape, image.dtype, allowed=[np.uint8], cure="see integer.to_pgm")
     slow, fast = image.shape
     with atomic_write(path) as handle:
         handle.write(b"P5\n%d %d\n# pixels scaled by %g\n255\n" % (fast, slow, scale))
@@ -81,42 +80,6 @@ def read_pgm(path: StrPath) -> tuple[npt.NDArray[np.uint8], float | None]:
         handle.seek(header.end())
         image = read_array(handle, path, np.uint8, (slow, fast), "height x width")
     return image, _scale_in(header.group())
-
-
-def scale_to_bytes(
-    image: npt.NDArray[Any], scale: float | None = None
-) -> tuple[npt.NDArray[np.uint8], float]:
-    """Turn photons into grey values: floor(min(255, photons * scale)).
-
-    Parameters
-    ----------
-    image : (slow, fast)
-        Photons; what is no number or negative becomes 0.
-    scale : float, optional
-        If not given, 250 / (5 RMSD), so that five standard deviations are nearly white; for a flat image
-        55000 / max, or 1.
-
-    Returns
-    -------
-    grey : (slow, fast) uint8
-    scale : float
-        The one that was used.
-    """
-    photons = image.astype(np.float64)
-    if scale is None:
-        scale = _default_scale(photons[np.isfinite(photons)])
-    with np.errstate(over="ignore", invalid="ignore"):  # beyond every number is white too
-        grey = np.nan_to_num(photons * scale, nan=0.0)
-    return np.floor(np.clip(grey, 0, 255)).astype(np.uint8), scale
-
-
-def _default_scale(photons: npt.NDArray[np.float64]) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
-        rmsd = float(np.std(photons, ddof=1)) if photons.size > 1 else 0.0
-    brightest = float(photons.max(initial=0.0))
-    if 0 < rmsd < np.inf:
-        return 250.0 / (5.0 * rmsd)
-    return 55000.0 / brightest if brightest > 0 else 1.0
 
 
 def _scale_in(header: bytes) -> float | None:

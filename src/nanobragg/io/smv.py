@@ -167,8 +167,8 @@ def write_smv(
     image : (slow, fast) uint16
         Pixels.
     header : mapping or str
-        Text from `smv_header`, or entries; those that describe the file itself (HEADER_BYTES, DIM,
-        BYTE_ORDER, TYPE, SIZE1, SIZE2) are then taken from the image.
+        Text from `smv_header` or `format_header`, or entries; those that describe the file itself
+        (HEADER_BYTES, DIM, BYTE_ORDER, TYPE, SIZE1, SIZE2) are then taken from the image.
 
     Raises
     ------
@@ -215,12 +215,14 @@ def read_smv(path: StrPath) -> tuple[npt.NDArray[np.uint16], dict[str, str]]:
         kind = header.get("TYPE", "unsigned_short")
         if kind != "unsigned_short" or header.get("DIM", "2") != "2":
             raise FormatError(
-                f"{path}: TYPE={kind}, DIM={header.get('DIM', '2')} is not read; "
+                f"{path}: TYPE={kind[:40]!r}, DIM={header.get('DIM', '2')[:40]!r} is not read; "
                 "convert it to two dimensions of unsigned_short"
             )
         order = header.get("BYTE_ORDER")
         if order not in BYTE_ORDERS:
-            raise FormatError(f"{path}: BYTE_ORDER={order} is unknown; it must be {' or '.join(BYTE_ORDERS)}")
+            raise FormatError(
+                f"{path}: BYTE_ORDER={order!r} is unknown; it must be {' or '.join(BYTE_ORDERS)}"
+            )
         shape = (_positive(path, header, "SIZE2"), _positive(path, header, "SIZE1"))
         return read_array(handle, path, BYTE_ORDERS[order], shape, "SIZE2 x SIZE1"), header
 
@@ -262,6 +264,8 @@ def _positive(path: StrPath, header: Mapping[str, str], key: str) -> int:
 
 def _checked_header_bytes(path: StrPath, header: str, image: npt.NDArray[np.uint16]) -> int:
     """HEADER_BYTES of a header text that agrees with the image and with its own length."""
+    if not (header.isascii() and header.startswith("{") and header.endswith("}")):
+        raise FormatError(f"{path}: the header must be ASCII from '{{' to '}}'; use format_header")
     entries = parse_header(header)
     for key, value in _structure(*image.shape).items():
         if key != "HEADER_BYTES" and entries.get(key) != str(value):

@@ -1,0 +1,38 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SHAPES: tuple[str, ...]
+LOOKUPS: tuple[str, ...]
+HAS_OPENMP: bool
+
+def instruction_sets() -> tuple[str, ...]: ...
+def use_instruction_set(name: str) -> str: ...
+def instruction_set() -> str: ...
+
+class CoreScene:
+    n_panels: int
+    def __init__(
+        self,
+        panels: list[dict[str, Any]],
+        sources: list[dict[str, Any]],
+        cells: npt.NDArray[np.float64],
+        first_cells: npt.NDArray[np.float64] | None,
+        table: npt.NDArray[np.float64] | None,
+        mask: npt.NDArray[np.uint8] | None,
+        numbers: dict[str, Any],
+    ) -> None: ...
+    @property
+    def needs_order(self) -> bool: ...
+
+def render(
+    core: CoreScene,
+    out: npt.NDArray[Any],
+    roi: tuple[int, int, int, int],
+    add: bool,
+    threads: int,
+    stop: npt.NDArray[np.int32],
+    done: npt.NDArray[np.int64],
+) -> None: ...
+def solid_angle(core: CoreScene, roi: tuple[int, int, int, int]) -> float: ...
