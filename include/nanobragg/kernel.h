@@ -6,10 +6,14 @@
 
 enum { NB_SPAN_PIXELS = 64 };
 
+/* photons in n pixels of row `slow` at the columns `fast`, n <= NB_SPAN_PIXELS */
+typedef void nb_span_fn(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n, nb_state *state,
+                        double *photons);
+
 typedef struct {
     const char *name;
-    /* photons in n pixels of row `slow` at the columns `fast`, n <= NB_SPAN_PIXELS */
-    void (*span)(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n, nb_state *state, double *photons);
+    nb_span_fn *span;
+    nb_span_fn *traced; /* the same for one pixel (n = 1), with state->recorder */
     /* solid angle of one pixel, summed over its sub-pixels (and layers under c_factors) as the image counts it */
     double (*omega)(const nb_scene *s, const nb_panel *p, int slow, int fast);
 } nb_kernel;

@@ -14,16 +14,19 @@
 #endif
 
 typedef struct {
-    double h[3], nearest[3]; /* fractional index, and the reflection next to it */
-    double lattice_sqr;      /* F_latt^2 */
-    double amplitude;        /* F_cell */
+    double h[3], nearest[3];   /* fractional index, and the reflection next to it */
+    double above[3], below[3]; /* square: sin^2(pi N delta), sin^2(pi delta) */
+    double radius_sqr;         /* other shapes */
+    double lattice_sqr;        /* F_latt^2 */
+    int interpolated;          /* whether F_cell lies between reflections */
+    double amplitude;          /* F_cell */
 } nb_term_values;
 
 /* Index and lattice factor along q (1/m) for one set of cell vectors a, b, c (m). */
 NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, const double *cell, double qx, double qy,
                                double qz, nb_term_values *v)
 {
-    double d[3], above[3], below[3];
+    double d[3];
     for (int i = 0; i < 3; ++i) {
         v->h[i] = cell[3 * i] * qx + cell[3 * i + 1] * qy + cell[3 * i + 2] * qz;
         v->nearest[i] = nb_nearest(v->h[i]);
@@ -31,16 +34,18 @@ NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, const dou
     }
     if (shape == NB_SQUARE) {
         for (int i = 0; i < 3; ++i)
-            nb_grating(d[i], s->n[i], &above[i], &below[i]);
-        v->lattice_sqr = above[0] * above[1] * above[2] / (below[0] * below[1] * below[2]);
+            nb_grating(d[i], s->n[i], &v->above[i], &v->below[i]);
+        v->lattice_sqr = v->above[0] * v->above[1] * v->above[2] / (v->below[0] * v->below[1] * v->below[2]);
     } else {
-        v->lattice_sqr = nb_radial_sqr(shape, nb_radius_sqr(s->metric, d[0], d[1], d[2]), s->n[0] * s->n[1] * s->n[2]);
+        v->radius_sqr = nb_radius_sqr(s->metric, d[0], d[1], d[2]);
+        v->lattice_sqr = nb_radial_sqr(shape, v->radius_sqr, s->n[0] * s->n[1] * s->n[2]);
     }
 }
 
 NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_term_values *v)
 {
     const nb_table *t = &s->table;
+    v->interpolated = 0;
     if (lookup == NB_CONSTANT) {
         v->amplitude = t->constant;
         return;
@@ -48,7 +53,8 @@ NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_te
     v->amplitude = nb_amplitude_nearest(t, v->nearest[0], v->nearest[1], v->nearest[2]);
     if (lookup == NB_TRICUBIC) {
         const double between = nb_amplitude_tricubic(t, v->h[0], v->h[1], v->h[2]);
-        v->amplitude = nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]) ? between : v->amplitude;
+        v->interpolated = nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]);
+        v->amplitude = v->interpolated ? between : v->amplitude;
     }
 }
 

@@ -43,12 +43,15 @@ typedef struct {
     int c_factors, every_omega, every_polar, every_capture, interpolation_ends;
 } nb_scene;
 
+typedef struct nb_recorder nb_recorder; /* record.h */
+
 /* What a run over pixels carries along. */
 typedef struct {
     int in_order;       /* pixels come one by one in the image's order, and what follows is kept */
     int first;          /* no term has been evaluated yet (row 1) */
     int interpolating;  /* no point has left the table yet (row 6) */
     volatile int *stop; /* set by another thread: give up */
+    nb_recorder *recorder; /* used by the traced variant only */
 } nb_state;
 
 #endif

@@ -7,6 +7,7 @@
 #include "kernel.h"
 #include "pixel.h"
 #include "polarization.h"
+#include "record.h"
 
 #define NB_LANES NB_SPAN_PIXELS
 #define NB_PADDING 16     /* lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number */
@@ -18,6 +19,7 @@ typedef struct {
     double omega[NB_LANES], polar[NB_LANES], capture[NB_LANES];
     double live[NB_LANES];                     /* 0 where d_min leaves the term out, else 1 */
     double sum[NB_LANES], total[NB_LANES];     /* over orientations; over everything */
+    nb_recorder *recorder;                     /* of a trace, which has one lane */
 } nb_lanes;
 
 /* Adds the terms of `n_cells` orientations to `sum`, for n lanes. */
@@ -28,10 +30,11 @@ typedef void nb_cells_fn(const nb_scene *s, const double *cells, int n_cells, co
     {                                                                                                                 \
         for (int c = 0; c < n_cells; ++c) {                                                                           \
             const double *cell = cells + 9 * c;                                                                       \
-            _Pragma("omp simd") for (int i = 0; i < n; ++i)                                                           \
+            NB_SIMD for (int i = 0; i < n; ++i)                                                                       \
             {                                                                                                         \
-                nb_term_values v;                                                                                     \
+                nb_term_values v = {0};                                                                               \
                 sum[i] += nb_term(s, shape, lookup, cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);        \
+                NB_RECORD(nb_record_added(lanes->recorder, cell, &v, sum[i]))                                         \
             }                                                                                                         \
         }                                                                                                             \
     }
@@ -63,7 +66,7 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
     const double qx = lanes->q[0][i], qy = lanes->q[1][i], qz = lanes->q[2][i];
     for (int c = 0; c < n_cells; ++c) {
         enum nb_lookup lookup = (enum nb_lookup)s->lookup;
-        nb_term_values v;
+        nb_term_values v = {0};
         nb_term_lattice(s, (enum nb_shape)s->shape, cells + 9 * c, qx, qy, qz, &v);
         if (v.lattice_sqr == 0.0 && s->water == 0.0)
             continue;
@@ -79,6 +82,7 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
             lanes->total[i] *= lanes->polar[i];
         if (s->every_omega)
             lanes->total[i] *= lanes->omega[i];
+        NB_RECORD(nb_record_term(lanes->recorder, cells + 9 * c, &v, lanes->total[i]))
     }
 }
 
@@ -98,6 +102,8 @@ static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow,
             lanes->omega[i] = nb_solid_angle(s, p, r);
         if (s->c_factors ? s->every_capture || lanes->capture[i] == 0.0 : s->has_sensor)
             lanes->capture[i] = nb_capture(s, layer, nb_dot(position, p->normal) / r);
+        NB_RECORD(nb_record_place(lanes->recorder, p, layer, fast[i], slow, position, r, lanes->omega[i],
+                                  lanes->capture[i]))
     }
 }
 
@@ -115,6 +121,7 @@ static int nb_scatter(const nb_scene *s, const nb_source *src, int n, nb_lanes *
         any |= lanes->live[i] != 0.0;
         if (s->c_factors ? lanes->live[i] != 0.0 && (s->every_polar || lanes->polar[i] == 0.0) : s->polarized)
             lanes->polar[i] = nb_polarization(s->kahn, nb_dot(src->direction, d), nb_dot(src->e, d), nb_dot(src->b, d));
+        NB_RECORD(nb_record_source(lanes->recorder, s, src, q, lanes->live[i], lanes->polar[i], lanes->total[i]))
     }
     return any;
 }
@@ -127,6 +134,7 @@ static void nb_add_source(const nb_scene *s, const nb_source *src, nb_state *sta
         return;
     const double *cells = state->first && s->first_cells ? s->first_cells : s->cells;
     state->first = 0;
+    NB_RECORD(lanes->recorder->cells = cells)
     if (s->every_omega || s->every_polar || s->every_capture || s->interpolation_ends) {
         for (int i = 0; i < n; ++i)
             if (lanes->live[i] != 0.0)
@@ -160,6 +168,7 @@ static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *f
     double at[NB_LANES];
     const double step = p->pixel / s->oversample;
     const int m = state->in_order ? n : (n + NB_PADDING - 1) / NB_PADDING * NB_PADDING;
+    lanes.recorder = state->recorder;
     nb_fill(lanes.omega, 0.0, m);
     nb_fill(lanes.polar, s->polarized ? 0.0 : 1.0, m);
     nb_fill(lanes.total, s->c_factors ? s->water : 0.0, m);
@@ -182,11 +191,13 @@ static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *f
             photons[i] *= s->every_polar ? 1.0 : lanes.polar[i];
             photons[i] *= s->every_omega ? 1.0 : lanes.omega[i];
         }
+        NB_RECORD(nb_record_pixel(lanes.recorder, s, lanes.total[i], lanes.omega[i], lanes.polar[i], lanes.capture[i],
+                                  photons[i]))
     }
 }
 
 /* What the statistics call the pixel's solid angle: under c_factors every term's, unless over-sampled the first's. */
-static double nb_pixel_omega(const nb_scene *s, const nb_panel *p, int slow, int fast)
+static inline double nb_pixel_omega(const nb_scene *s, const nb_panel *p, int slow, int fast)
 {
     const double step = p->pixel / s->oversample;
     double sum = 0.0;

@@ -6,6 +6,7 @@ import numpy.typing as npt
 SHAPES: tuple[str, ...]
 LOOKUPS: tuple[str, ...]
 HAS_OPENMP: bool
+RECORD_DOUBLES: int
 
 def instruction_sets() -> tuple[str, ...]: ...
 def use_instruction_set(name: str) -> str: ...
@@ -36,3 +37,11 @@ def render(
     done: npt.NDArray[np.int64],
 ) -> None: ...
 def solid_angle(core: CoreScene, roi: tuple[int, int, int, int]) -> float: ...
+def trace(
+    core: CoreScene,
+    roi: tuple[int, int, int, int],
+    panel: int,
+    slow: int,
+    fast: int,
+    kept: npt.NDArray[np.float64],
+) -> dict[str, Any]: ...

@@ -1,9 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Scene → photons: owns the resolved scene's memory, and the loop over spans of pixels."""
 
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
 
 
 cdef extern from "nanobragg/kernel.h" nogil:
@@ -64,16 +66,36 @@ cdef extern from "nanobragg/kernel.h" nogil:
         int every_polar
         int every_capture
         int interpolation_ends
+    ctypedef struct nb_recorder
     ctypedef struct nb_state:
         int in_order
         int first
         int interpolating
         int *stop
+        nb_recorder *recorder
     ctypedef struct nb_kernel:
         const char *name
         void (*span)(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *, double *) noexcept nogil
+        void (*traced)(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *, double *) noexcept nogil
         double (*omega)(const nb_scene *, const nb_panel *, int, int) noexcept nogil
     int nb_kernels(const nb_kernel **)
+
+cdef extern from "nanobragg/record.h" nogil:
+    ctypedef struct nb_record:
+        pass
+    ctypedef struct nb_recorder "struct nb_recorder":
+        nb_record last
+        nb_record *kept
+        double capacity
+        double n_kept
+        double n_terms
+        double n_skipped
+        double water
+        double total
+        double omega
+        double polar
+        double capture
+        double photons
 
 cdef extern from *:
     """
@@ -92,6 +114,7 @@ ctypedef fused photons_t:
 SHAPES = ("square", "round", "gauss", "tophat")
 LOOKUPS = ("constant", "nearest", "tricubic")
 HAS_OPENMP = bool(NB_OPENMP)
+RECORD_DOUBLES = sizeof(nb_record) // sizeof(double)
 
 cdef const nb_kernel *kernel_list[8]
 cdef int kernel_count = nb_kernels(kernel_list)
@@ -229,6 +252,26 @@ cdef class CoreScene:
         return self.scene.first_cells != NULL or bool(self.scene.interpolation_ends)
 
 
+cdef nb_state begin(CoreScene core, int *stop):
+    """The state before the first pixel of an image."""
+    cdef nb_state state
+    memset(&state, 0, sizeof(nb_state))
+    state.in_order = core.needs_order
+    state.first = 1
+    state.interpolating = 1
+    state.stop = stop
+    return state
+
+
+cdef void settle(nb_scene *scene, nb_state *state) noexcept nogil:
+    """Give up the pixels' order once nothing depends on it any more."""
+    if not state.first and not (scene.interpolation_ends and state.interpolating):
+        state.in_order = 0
+        if scene.interpolation_ends:
+            scene.interpolation_ends = 0
+            scene.lookup = NB_NEAREST
+
+
 def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads, int[::1] stop, int64_t[::1] done):
     """Render into `out` of shape (panels, slow, fast).
 
@@ -247,11 +290,7 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
     cdef bint masked = core.mask is not None
     if masked:
         mask = core.mask
-    cdef nb_state start
-    start.in_order = core.needs_order
-    start.first = 1
-    start.interpolating = 1
-    start.stop = &stop[0]
+    cdef nb_state start = begin(core, &stop[0])
     cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // NB_SPAN_PIXELS + 1
     cdef int64_t units = core.n_panels * rows * blocks, unit, begun = 0
     cdef int chunk = max(1, min(16, units // (8 * threads)))
@@ -265,11 +304,7 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
             render_row_in_order(&scene, out, panel, slow, x0, x1, mask, masked, add, &start)
             done[0] += x1 - x0 + 1
             begun += 1
-            if not start.first and not (scene.interpolation_ends and start.interpolating):
-                start.in_order = 0
-        if scene.interpolation_ends and not start.interpolating:
-            scene.interpolation_ends = 0
-            scene.lookup = NB_NEAREST
+            settle(&scene, &start)
         for unit in prange(begun * blocks, units, schedule="dynamic", chunksize=chunk, num_threads=threads):
             if not stop[0]:
                 render_unit(&scene, out, <int> (unit // blocks // rows), y0 + <int> (unit // blocks % rows),
@@ -341,3 +376,55 @@ def solid_angle(CoreScene core, roi):
                     if not masked or mask[panel, slow, fast] != 0:
                         total += kernel.omega(&core.scene, &core.panels[panel], slow, fast)
     return total
+
+
+def trace(CoreScene core, roi, int panel, int slow, int fast, double[:, ::1] kept):
+    """Render one pixel as an image of `roi` has it, and record its terms.
+
+    `kept`, shape (n + 1, RECORD_DOUBLES), receives the n strongest terms in no order, and the last one evaluated in its
+    last row. Returns the recorder's other numbers. Needs a pixel that the mask lets through.
+    """
+    cdef nb_scene scene = core.scene
+    cdef nb_recorder recorder
+    cdef int stop = 0
+    cdef nb_state state = begin(core, &stop)
+    cdef double photons
+    memset(&recorder, 0, sizeof(nb_recorder))
+    recorder.kept = <nb_record *> &kept[0, 0]
+    recorder.capacity = kept.shape[0] - 1
+    approach(core, &scene, &state, roi, panel, slow, fast)
+    state.recorder = &recorder
+    with nogil:
+        kernel.traced(&scene, &scene.panels[panel], slow, &fast, 1, &state, &photons)
+    memcpy(&kept[kept.shape[0] - 1, 0], &recorder.last, sizeof(nb_record))
+    return {
+        "n_kept": int(recorder.n_kept),
+        "n_terms": int(recorder.n_terms),
+        "n_skipped": int(recorder.n_skipped),
+        "lookup": scene.lookup,
+        "water": recorder.water,
+        "total": recorder.total,
+        "omega": recorder.omega,
+        "polar": recorder.polar,
+        "capture": recorder.capture,
+        "photons": recorder.photons,
+    }
+
+
+cdef approach(CoreScene core, nb_scene *scene, nb_state *state, roi, int panel, int slow, int fast):
+    """Bring `state` to where it is when an image of `roi` comes to this pixel."""
+    cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3], p, s, f
+    cdef const unsigned char[:, :, ::1] mask
+    cdef bint masked = core.mask is not None
+    cdef double photons
+    if masked:
+        mask = core.mask
+    for p in range(panel + 1):
+        for s in range(y0, (slow if p == panel else y1) + 1):
+            PyErr_CheckSignals()
+            for f in range(x0, fast if p == panel and s == slow else x1 + 1):
+                if not state.in_order:
+                    return
+                if not masked or mask[p, s, f] != 0:
+                    kernel.span(scene, &scene.panels[p], s, &f, 1, state, &photons)
+                    settle(scene, state)

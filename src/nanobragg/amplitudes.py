@@ -53,7 +53,7 @@ class StructureFactors(Model):
     @model_validator(mode="after")
     def _consistent(self) -> StructureFactors:
         if self.indices is None or self.amplitudes is None:
-            if self.indices is not self.amplitudes:
+            if self.indices is not None or self.amplitudes is not None:
                 raise ConfigError("StructureFactors: indices and amplitudes belong together; one of them is missing")
             return self
         if self.path is not None:

@@ -291,7 +291,8 @@ def _read_header(values: FlagValues, path: str, *, is_mask: bool) -> None:
     for key, name in _HEADER_KEYS.items():
         if key in header:
             values.assign(name, _header_number(path, key, header[key]))
-    values.detsize_f_mm, values.detsize_s_mm = values.pixel_mm * values.fpixels, values.pixel_mm * values.spixels
+    values.detsize_f_mm = values.pixel_mm * values.fpixels
+    values.detsize_s_mm = values.pixel_mm * values.spixels
     if is_mask and "BEAM_CENTER_Y" in header and values.ybeam_mm is not None:
         values.ybeam_mm = values.detsize_s_mm - values.ybeam_mm
     swing = _header_number(path, "TWOTHETA", header.get("TWOTHETA", "0"))

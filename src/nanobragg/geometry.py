@@ -64,4 +64,5 @@ def rotate_about(vector: npt.ArrayLike, axis: npt.ArrayLike, angle_rad: float) -
     u = np.asarray(axis, dtype=np.float64)
     cosine, sine = math.cos(angle_rad), math.sin(angle_rad)
     along = (v[..., 0] * u[0] + v[..., 1] * u[1] + v[..., 2] * u[2]) * (1.0 - cosine)
-    return u * along[..., np.newaxis] + v * cosine + np.cross(u, v) * sine
+    turned: FloatArray = u * along[..., np.newaxis] + v * cosine + np.cross(u, v) * sine
+    return turned

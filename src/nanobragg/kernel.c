@@ -6,4 +6,6 @@
 #define NB_TEXT(a) #a
 #define NB_STRING(a) NB_TEXT(a)
 
-const nb_kernel NB_NAME(nb_kernel_, NB_ISA) = {NB_STRING(NB_ISA), nb_span, nb_pixel_omega};
+nb_span_fn NB_NAME(nb_traced_, NB_ISA); /* traced.c */
+
+const nb_kernel NB_NAME(nb_kernel_, NB_ISA) = {NB_STRING(NB_ISA), nb_span, NB_NAME(nb_traced_, NB_ISA), nb_pixel_omega};

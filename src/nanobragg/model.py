@@ -21,7 +21,7 @@ def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.ND
         if isinstance(value, (str, os.PathLike)):
             raise ValueError("is a name, not an array")
         try:
-            array = np.ascontiguousarray(value, dtype=dtype)
+            array: npt.NDArray[Any] = np.ascontiguousarray(value, dtype=dtype)
         except (TypeError, ValueError) as error:
             raise ValueError(f"is no array of {np.dtype(dtype).name} ({error})") from None
         if ndim is not None and array.ndim != ndim:

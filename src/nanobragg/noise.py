@@ -63,7 +63,7 @@ def c_noise(
     adu = photons + np.float64(adc_offset)
     overloads = int(np.count_nonzero(adu > 65535.0))
     noisy = np.zeros(means.shape, np.uint16)
-    noisy[where] = np.minimum(adu, 65535.0).astype(np.int64)
+    noisy[where] = np.minimum(adu, 65535.0, out=adu).astype(np.int64)
     return noisy, ordered_sum(photons), overloads
 
 
@@ -183,7 +183,8 @@ class _Exposure:
 
     def photons(self, block: int, rows: slice, scratch: FloatArray) -> FloatArray:
         """Of one block of rows, in `scratch` of shape (2, rows, fast)."""
-        means, counts = scratch[0], scratch[1]
+        means: FloatArray = scratch[0]
+        counts: FloatArray = scratch[1]
         np.multiply(self.means[rows], self.brightness, out=means, dtype=np.float64)
         _poisson(means, self.streams.open(PHOTONS, block), counts)
         if self.calibration_error:

@@ -138,8 +138,9 @@ class Scene:
         direct = self.lattice.direct * 1e-10
         first, last = self._rotated(direct, direct)
         usual, _ = self._rotated(direct, last) if self._c else (first, last)
-        cells = [self._with_domains(rotated) for rotated in (first, usual)]
-        return cells[1], (None if np.array_equal(*cells) else cells[0])
+        if np.array_equal(first, usual):
+            return self._with_domains(usual), None
+        return self._with_domains(usual), self._with_domains(first)
 
     def _rotated(self, direct: FloatArray, before: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Cells at every φ, and the last one, when `before` was evaluated last."""
@@ -326,8 +327,9 @@ def _coarse_rays(panel: Panel, points: int = 24) -> FloatArray:
     fast, slow, _ = panel.axes()
     s, f = (np.linspace(0, n, points) * panel.pixel_mm for n in panel.pixels)
     place = np.asarray(panel.origin_mm) + s[:, None, None] * slow + f[None, :, None] * fast
-    rays = place.reshape(-1, 3)
-    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    rays: FloatArray = place.reshape(-1, 3)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    return rays
 
 
 def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:
@@ -349,11 +351,13 @@ def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:
     return counts[0], counts[1], counts[2]
 
 
-def _panel_numbers(panel: Panel, beam: FloatArray, distance: float, c_bend: bool) -> dict[str, Any]:
-    """A panel in the kernel's form, metres; with the C program's way to bend it (row 10) or ours."""
+def _panel_numbers(panel: Panel, beam: FloatArray, distance: float, like_c: bool) -> dict[str, Any]:
+    """A panel in the kernel's form, metres; with the C program's axes and way to bend it (row 10) or ours."""
     fast, slow, normal = panel.axes()
     pix0 = np.asarray(panel.origin_mm) / 1000.0
-    if c_bend:
+    if like_c:
+        if panel.normal_axis is not None:  # C's axes stretch with a two-theta axis that is no unit vector
+            fast, slow, normal = (np.asarray(axis) for axis in (panel.fast_axis, panel.slow_axis, panel.normal_axis))
         axis, along, start = [slow, fast], np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), [0.0, 0.0]
     else:
         axis = [_across(beam, fast), _across(beam, slow)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -14,7 +13,9 @@ import numpy.typing as npt
 from . import _core
 from .config import Config, Roi, check_roi
 from .errors import ConfigError, NanobraggWarning
+from .isa import select_instruction_set
 from .scene import Scene
+from .threads import thread_count
 
 Progress = Callable[[int, int], None]
 POLL_SECONDS = 0.1
@@ -62,13 +63,14 @@ def simulate(
     KeyboardInterrupt
         Within half a second of Ctrl-C; `out` is then partly rendered.
     """
+    select_instruction_set()
     scene = what if isinstance(what, Scene) else Scene(what)
     pixels = scene.config.detector.panels[0].pixels
     roi = scene.roi if roi is None else check_roi(roi, pixels)
     image = _target(scene, out, add, dtype)
     flat = image.reshape(len(scene.config.detector.panels), *pixels)
     total = flat.shape[0] * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
-    _run(scene, flat, roi, add, _thread_count(threads), _Reporter(progress, total))
+    _run(scene, flat, roi, add, _threads(threads), _Reporter(progress, total))
     return image
 
 
@@ -88,23 +90,12 @@ def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -
     return out
 
 
-def _thread_count(threads: int | None) -> int:
-    if threads is None:
-        wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-        threads = int(wanted) if wanted.isdigit() and int(wanted) > 0 else _usable_processors()
-    elif threads < 1:
-        raise ConfigError(f"threads = {threads}: must be at least 1")
-    elif threads > 1 and not _core.HAS_OPENMP:
+def _threads(wanted: int | None) -> int:
+    if wanted is not None and wanted > 1 and not _core.HAS_OPENMP:
         warnings.warn(
             "this nanobragg was built without OpenMP and renders on one thread", NanobraggWarning, stacklevel=3
         )
-    return threads
-
-
-def _usable_processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return thread_count(wanted)
 
 
 class _Reporter:

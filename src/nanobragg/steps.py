@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 from .errors import ConfigError
 
 RADIAN_IN_DEGREES = 180.0 * 0.31830988618379067154  # the C program's constant; step counts from ceil depend on it
 
 
-class Steps(NamedTuple):
+@dataclass(frozen=True)
+class Steps:
     """A resolved sweep: `count` values, `step` apart, over `range` (SI units)."""
 
     count: int
@@ -50,7 +52,7 @@ def resolve_steps(
                 f"a rotation range of {span} with a step of {step} rad gives no phi step: leave out the step or the range"
             )
         return resolved
-    if min(resolved) <= 0:
+    if min(resolved.count, resolved.range, resolved.step) <= 0:
         return Steps(1, 0.0, 0.0)
     return resolved
 

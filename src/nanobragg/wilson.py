@@ -68,7 +68,8 @@ def _scattering_power(volume_A3: float, inverse_d_sqr: FloatArray) -> FloatArray
     for symbol, share in PROTEIN_ATOMS.items():
         form = gemmi.Element(symbol).it92
         total += share * np.array([form.calculate_sf(stol_sqr) for stol_sqr in inverse_d_sqr / 4.0]) ** 2
-    return atoms * total
+    power: FloatArray = atoms * total
+    return power
 
 
 def _normalised_intensities(centric: npt.NDArray[np.bool_], seed: int) -> FloatArray:

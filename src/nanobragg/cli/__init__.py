@@ -1,0 +1,131 @@
+"""The command line: C flags, or a command and its options. Argument → Config → the functions a script would call."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TextIO
+
+from ..errors import ConfigError, NanobraggError, NanobraggWarning
+
+COMMANDS = {
+    "simulate": "render a TOML experiment into image files",
+    "demo": "render a built-in example: a lysozyme-like crystal",
+    "convert": "convert an image between the formats that we read and write",
+    "info": "version, instruction sets, threads",
+    "help": "help on a flag or a command",
+}  # each is a module of this package with a function run(words) -> exit code
+
+HELP = {"-h", "-help", "--help"}
+VERSION = {"-version", "--version"}
+INTERRUPTED, READER_GONE = 128 + 2, 128 + 13  # as a shell counts the signals SIGINT and SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code: 0 done, 2 a mistake of the user, 130 Ctrl-C.
+
+    Parameters
+    ----------
+    argv
+        Words after the program's name; default: the process's.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    with warnings.catch_warnings():
+        _one_voice_for_warnings()
+        try:
+            with _printable(sys.stdout), _printable(sys.stderr):
+                code = _run(words)
+                sys.stdout.flush()
+            return code
+        except NanobraggError as error:
+            return _fail(str(error), error.exit_code)
+        except MemoryError as error:
+            return _fail(f"{error or 'out of memory'}; use fewer pixels", NanobraggError.exit_code)
+        except KeyboardInterrupt:
+            return _fail("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            _silence_stdout()
+            return READER_GONE
+
+
+def _run(words: list[str]) -> int:
+    if not words:
+        from .help import USAGE
+
+        raise ConfigError(f"nothing to do; {USAGE}; nanobragg --help tells more")
+    first, rest = words[0], words[1:]
+    if first in VERSION:
+        from .. import __version__
+
+        print(f"nanobragg {__version__}")
+        return 0
+    if first in HELP:
+        first, rest = "help", []
+    elif first.startswith("-"):
+        first, rest = "c_flags", words
+    elif first not in COMMANDS:
+        raise ConfigError(f"{first}: unknown command; {_nearest(first)}")
+    code: int = import_module(f".{first}", __name__).run(rest)
+    return code
+
+
+def _nearest(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}, and C flags, which start with -"
+
+
+def _one_voice_for_warnings() -> None:
+    """Print our warnings as one line each; every time, not once per place."""
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: TextIO | None = None, line: str | None = None,
+    ) -> None:  # fmt: skip
+        if issubclass(category, NanobraggWarning):
+            _say("warning", str(message))
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    warnings.simplefilter("always", NanobraggWarning)
+    warnings.showwarning = show
+
+
+def _fail(text: str, code: int) -> int:
+    try:
+        sys.stdout.flush()  # what was said before comes before
+    except BrokenPipeError:
+        _silence_stdout()
+    _say("error", text)
+    return code
+
+
+def _say(kind: str, text: str) -> None:
+    print(f"nanobragg: {kind}: {'; '.join(text.splitlines())}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _printable(stream: TextIO) -> Iterator[None]:
+    """Let a terminal that has no Å show a question mark in its place."""
+    errors = getattr(stream, "errors", None)
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is None or errors != "strict":
+        yield
+        return
+    reconfigure(errors="replace")
+    try:
+        yield
+    finally:
+        if not stream.closed:
+            reconfigure(errors=errors)
+
+
+def _silence_stdout() -> None:
+    """Nobody reads any more: keep the interpreter from failing when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

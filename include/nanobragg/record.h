@@ -1,0 +1,156 @@
+/* The recorder behind a trace. kernel.c compiles span.h once more with NB_TRACE, for one pixel at a time; only there
+ * does NB_RECORD leave anything. Every hook adds to the record of the term that is being made. */
+#ifndef NANOBRAGG_RECORD_H
+#define NANOBRAGG_RECORD_H
+
+#include "pixel.h"
+#include "vec3.h"
+
+#if defined(NB_TRACE)
+#define NB_RECORD(call) call;
+#define NB_SIMD /* terms in their order */
+#else
+#define NB_RECORD(call)
+#define NB_SIMD _Pragma("omp simd")
+#endif
+
+/* One term with everything that led to it, all doubles; trace_records.py names the fields in this order. */
+typedef struct {
+    double rank;                 /* weight F_cell^2 F_latt^2: what the term adds to the sum */
+    double ordinal;              /* terms before it */
+    double layer, at[2];         /* place along the fast and slow axes, m */
+    double position[3], r, d[3]; /* m, m, direction */
+    double obliquity, rho;       /* close_distance/R, cosine to the normal */
+    double omega, capture;
+    double source, live, q[3]; /* q in 1/m */
+    double cos_2theta, along_e, along_b, polar;
+    double weight;                    /* of the term in the running sum */
+    double orientation, cell[9];      /* a, b, c, m */
+    double h[3], nearest[3];          /* index */
+    double above[3], below[3];        /* sin^2(pi N delta), sin^2(pi delta) */
+    double radius_sqr, lattice_sqr;   /* radial shapes; F_latt^2 */
+    double interpolated, amplitude;   /* whether between reflections; F_cell */
+    double running;                   /* sum after this term */
+} nb_record;
+
+struct nb_recorder {
+    nb_record now, last; /* being made; evaluated last */
+    nb_record *kept;     /* the strongest, a heap with the weakest on top */
+    const double *cells; /* of the present source's terms */
+    double capacity, n_kept, n_terms, n_skipped;
+    double before; /* running sum before the present source */
+    double water;  /* all water in the sum */
+    double total, omega, polar, capture, photons;
+};
+
+static inline void nb_record_sink(nb_record *heap, int n, int at, const nb_record *r)
+{
+    for (int child = 2 * at + 1; child < n; child = 2 * at + 1) {
+        if (child + 1 < n && heap[child + 1].rank < heap[child].rank)
+            ++child;
+        if (r->rank <= heap[child].rank)
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = *r;
+}
+
+static inline void nb_record_keep(nb_recorder *t)
+{
+    const int capacity = (int)t->capacity;
+    int n = (int)t->n_kept;
+    if (n < capacity) {
+        t->kept[n++] = t->now;
+        t->n_kept = n;
+        for (int at = n / 2 - 1; n == capacity && at >= 0; --at) {
+            const nb_record r = t->kept[at];
+            nb_record_sink(t->kept, n, at, &r);
+        }
+    } else if (n > 0 && t->now.rank > t->kept[0].rank) {
+        nb_record_sink(t->kept, n, 0, &t->now);
+    }
+}
+
+/* A place in one layer: everything that does not depend on a source. */
+static inline void nb_record_place(nb_recorder *t, const nb_panel *p, int layer, double fast, double slow,
+                                   const double *position, double r, double omega, double capture)
+{
+    nb_record *now = &t->now;
+    now->layer = layer;
+    now->at[0] = fast;
+    now->at[1] = slow;
+    now->r = r;
+    now->obliquity = p->close_distance / r;
+    now->rho = nb_dot(position, p->normal) / r;
+    now->omega = omega;
+    now->capture = capture;
+    for (int x = 0; x < 3; ++x) {
+        now->position[x] = position[x];
+        now->d[x] = position[x] / r;
+    }
+}
+
+/* A source seen from that place; one that d_min leaves out is a term of nothing. */
+static inline void nb_record_source(nb_recorder *t, const nb_scene *s, const nb_source *src, const double *q, double live,
+                                    double polar, double total)
+{
+    nb_record *now = &t->now;
+    const double factors = s->c_factors ? 1.0 : src->weight * now->omega * polar * now->capture;
+    now->source = (double)(src - s->sources);
+    now->live = live;
+    now->polar = polar;
+    now->cos_2theta = nb_dot(src->direction, now->d);
+    now->along_e = nb_dot(src->e, now->d);
+    now->along_b = nb_dot(src->b, now->d);
+    now->weight = s->c_factors ? 1.0 : factors / s->n_cells;
+    for (int x = 0; x < 3; ++x)
+        now->q[x] = q[x];
+    t->before = total;
+    t->water += s->c_factors ? 0.0 : factors * s->water;
+    t->n_skipped += live == 0.0;
+}
+
+/* One orientation's term; `running` is the sum behind it. */
+static inline void nb_record_term(nb_recorder *t, const double *cell, const nb_term_values *v, double running)
+{
+    nb_record *now = &t->now;
+    now->orientation = (double)((cell - t->cells) / 9);
+    now->ordinal = t->n_terms;
+    memcpy(now->cell, cell, sizeof now->cell);
+    memcpy(now->h, v->h, sizeof now->h);
+    memcpy(now->nearest, v->nearest, sizeof now->nearest);
+    memcpy(now->above, v->above, sizeof now->above);
+    memcpy(now->below, v->below, sizeof now->below);
+    now->radius_sqr = v->radius_sqr;
+    now->lattice_sqr = v->lattice_sqr;
+    now->interpolated = v->interpolated;
+    now->amplitude = v->amplitude;
+    now->rank = now->weight * v->amplitude * v->amplitude * v->lattice_sqr;
+    now->running = running;
+    t->last = *now;
+    t->n_terms += 1.0;
+    nb_record_keep(t);
+}
+
+/* The same where the source's terms are summed first. */
+static inline void nb_record_added(nb_recorder *t, const double *cell, const nb_term_values *v, double sum)
+{
+    nb_record_term(t, cell, v, t->before + t->now.weight * sum);
+}
+
+/* The whole sum, what C applies to it at the end, and the photons. */
+static inline void nb_record_pixel(nb_recorder *t, const nb_scene *s, double total, double omega, double polar,
+                                   double capture, double photons)
+{
+    t->water += s->c_factors ? s->water : 0.0;
+    t->total = total;
+    t->omega = s->c_factors && !s->every_omega ? omega : 1.0;
+    t->polar = s->c_factors && !s->every_polar ? polar : 1.0;
+    t->capture = s->c_factors && !s->every_capture ? capture : 1.0;
+    t->photons = photons;
+    if (t->n_terms == 0.0)
+        t->last = t->now;
+}
+
+#endif

@@ -1,0 +1,72 @@
+"""`nanobragg -cell … -lambda …`: the C program's flags and files."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..errors import FileError, NanobraggWarning
+from ..flags import Outputs, parse_flags
+from ..outputs import CImages, c_paths, check_writable, make_c_images, write_c_files, write_dump
+from ..report import LABEL_WIDTH, scene_lines, statistics_lines
+from ..scene import Scene
+from ..simulate import simulate
+from ..statistics import statistics
+from .printout import print_pixels
+from .progress import progress_reporter
+
+
+def run(words: Sequence[str]) -> int:
+    """Render what the flags describe, and write the C program's files."""
+    parsed = parse_flags(words)
+    outputs = parsed.outputs
+    if outputs.write_noise and outputs.seed is None:
+        outputs = replace(outputs, seed=int(time.time()))
+    for path in c_paths(outputs).values():
+        check_writable(path)
+    scene = Scene(parsed.config)
+    dump = _dump_path(scene, outputs)
+    _print(scene_lines(scene))
+    if outputs.write_noise:
+        _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} gives this noise again)"])
+    image = simulate(scene, threads=outputs.threads, progress=progress_reporter(outputs.progress))
+    if outputs.printout:
+        print_pixels(scene, image, outputs.printout_pixel)
+    stats = statistics(image, scene)
+    made = make_c_images(image, scene, outputs, stats.rmsd)
+    _print([*statistics_lines(stats), *_made_lines(made)])
+    if dump is not None:
+        write_dump(dump, scene)
+    write_c_files(image, made, scene, outputs)
+    written = [*c_paths(outputs).values(), *([dump] if dump else [])]
+    _print([f"{'written':<{LABEL_WIDTH}}{', '.join(written)}"])
+    return 0
+
+
+def _print(lines: Sequence[str]) -> None:
+    print("\n".join(lines), flush=True)
+
+
+def _dump_path(scene: Scene, outputs: Outputs) -> str | None:
+    """Where to leave the structure factors that were read from text; the C program does without if it cannot."""
+    factors = scene.config.structure_factors
+    if factors.path is None or factors.file_format == "dump":
+        return None
+    try:
+        check_writable(outputs.dump_path)
+    except FileError as error:
+        warnings.warn(str(error), NanobraggWarning, stacklevel=2)
+        return None
+    return outputs.dump_path
+
+
+def _made_lines(made: CImages) -> list[str]:
+    scales = f"{made.int_scale:g} (integers)"
+    if made.greys is not None:
+        scales += f", {made.pgm_scale:g} (picture)"
+    lines = [f"{'scales':<{LABEL_WIDTH}}{scales}"]
+    if made.noisy is not None:
+        lines.append(f"{'noise':<{LABEL_WIDTH}}{made.photons:.0f} photons, {made.overloads} overloads")
+    return lines

@@ -1,0 +1,48 @@
+"""`nanobragg help [FLAG | COMMAND]`, `nanobragg --help`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import ConfigError
+from . import COMMANDS
+
+USAGE = "usage: nanobragg -cell A B C ALPHA BETA GAMMA -hkl FILE [FLAGS], or nanobragg COMMAND [OPTIONS]"
+
+
+def run(words: Sequence[str]) -> int:
+    """Print the help on everything, or on each of the words."""
+    if not words:
+        print(_everything())
+    for word in words:
+        if word in COMMANDS and word != "help":
+            return int(import_module(f".{word}", __package__).run(["--help"]))
+        print(_flag(word))
+    return 0
+
+
+def _everything() -> str:
+    from ..flags import help_text
+
+    commands = "\n".join(f"  {name:<26}{text}" for name, text in COMMANDS.items())
+    return (
+        f"{USAGE}\n\nX-ray diffraction images: photons in every pixel from a crystal, a beam and a detector.\n\n"
+        "Flags are those of nanoBragg.c and give the same files: floatimage.bin (photons, 4-byte floats), "
+        "intimage.img\n(scaled SMV), image.pgm (picture), noiseimage.img (SMV with photon noise), and Fdump.bin "
+        "after -hkl. -exact corrects\nthe C program's physics.\n\n"
+        f"Commands (nanobragg help COMMAND tells more):\n{commands}\n\n"
+        f"{help_text()}\n\n"
+        "Environment:\n"
+        "  OMP_NUM_THREADS           number of threads (default: the processors that the process may use)\n"
+        "  NANOBRAGG_ISA             instruction set to render with (nanobragg info lists them)"
+    )
+
+
+def _flag(word: str) -> str:
+    from ..flags import help_flag
+
+    try:
+        return help_flag(word)
+    except ConfigError as error:
+        raise ConfigError(f"{error} (commands: {', '.join(COMMANDS)})") from None

@@ -1,0 +1,37 @@
+"""`nanobragg info`: what was built, and what it runs on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+
+from ..report import LABEL_WIDTH
+from .options import Options
+
+
+def run(words: Sequence[str]) -> int:
+    """Print version, instruction sets, threads and the like."""
+    Options("info", "Version, instruction sets, threads, and the versions of Python and NumPy.").parse_args(words)
+    for name, text in _facts().items():
+        print(f"{name:<{LABEL_WIDTH}}{text}")
+    return 0
+
+
+def _facts() -> dict[str, str]:
+    import numpy as np
+
+    from .. import __version__, _core
+    from ..isa import VARIABLE, select_instruction_set
+    from ..threads import thread_count
+
+    wanted = f" ({VARIABLE})" if os.environ.get(VARIABLE) else ""
+    return {
+        "nanobragg": __version__,
+        "instructions": f"{select_instruction_set()} in use{wanted}; this machine runs {', '.join(_core.instruction_sets())}",
+        "OpenMP": "yes" if _core.HAS_OPENMP else "no: rendering on one thread",
+        "threads": str(thread_count(None) if _core.HAS_OPENMP else 1),
+        "Python": f"{platform.python_version()} ({platform.machine()}, {platform.system()})",
+        "NumPy": np.__version__,
+        "NB_C_BIN": os.environ.get("NB_C_BIN", "not set (the C program, for comparisons)"),
+    }

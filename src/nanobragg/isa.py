@@ -1,0 +1,29 @@
+"""Which compiled kernel renders: the fastest that the processor runs, or the one that an environment variable names."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from . import _core
+from .errors import ConfigError
+
+VARIABLE = "NANOBRAGG_ISA"
+
+
+@cache
+def select_instruction_set() -> str:
+    """Obey the environment variable NANOBRAGG_ISA, once in a process; returns the name of the kernel in use.
+
+    Raises
+    ------
+    ConfigError
+        There is no such kernel, or this processor does not run it.
+    """
+    wanted = os.environ.get(VARIABLE, "").strip()
+    if not wanted:
+        return _core.instruction_set()
+    available = _core.instruction_sets()
+    if wanted not in available:
+        raise ConfigError(f"{VARIABLE} = {wanted!r}: this machine has {', '.join(available)}; choose one or unset it")
+    return _core.use_instruction_set(wanted)
