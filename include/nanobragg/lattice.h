@@ -9,6 +9,7 @@ enum nb_shape { NB_SQUARE, NB_ROUND, NB_GAUSS, NB_TOPHAT, NB_SHAPES };
 
 #define NB_SPHERE_TO_CUBE 0.723601254558268 /* sphere and cube of one peak: square root of their volumes' ratio */
 #define NB_GAUSS_WIDTH 0.63
+#define NB_GAUSS_GONE 745.1332191019412 /* exp(-x) of a larger x rounds to 0: the C program skips such terms */
 #define NB_TOPHAT_EDGE 0.3969
 
 /* sin^2(pi n d) / sin^2(pi d) as numerator and denominator, so that three axes share one division;
@@ -55,7 +56,7 @@ static inline double nb_radial_sqr(enum nb_shape shape, double rr, double cells)
     case NB_ROUND:
         return peak * (NB_SPHERE_TO_CUBE * NB_SPHERE_TO_CUBE) * nb_sphere_sqr(sqrt(rr));
     case NB_GAUSS:
-        return peak * nb_exp_negative(-2.0 * rr / NB_GAUSS_WIDTH);
+        return rr > NB_GAUSS_WIDTH * NB_GAUSS_GONE ? 0.0 : peak * nb_exp_negative(-2.0 * rr / NB_GAUSS_WIDTH);
     default:
         return rr < NB_TOPHAT_EDGE ? peak : 0.0;
     }

@@ -17,7 +17,7 @@
 /* One term with everything that led to it, all doubles; trace_records.py names the fields in this order. */
 typedef struct {
     double rank;                 /* weight F_cell^2 F_latt^2: what the term adds to the sum */
-    double ordinal;              /* terms before it */
+    double ordinal;              /* records before it */
     double layer, at[2];         /* place along the fast and slow axes, m */
     double position[3], r, d[3]; /* m, m, direction */
     double obliquity, rho;       /* close_distance/R, cosine to the normal */
@@ -34,10 +34,10 @@ typedef struct {
 } nb_record;
 
 struct nb_recorder {
-    nb_record now, last; /* being made; evaluated last */
+    nb_record now;       /* being made; at the end what the last place, source and term left */
     nb_record *kept;     /* the strongest, a heap with the weakest on top */
     const double *cells; /* of the present source's terms */
-    double capacity, n_kept, n_terms, n_skipped;
+    double capacity, n_kept, n_terms, n_skipped; /* skipped: sources beyond d_min, each a record without a term */
     double before; /* running sum before the present source */
     double water;  /* all water in the sum */
     double total, omega, polar, capture, photons;
@@ -60,6 +60,7 @@ static inline void nb_record_keep(nb_recorder *t)
 {
     const int capacity = (int)t->capacity;
     int n = (int)t->n_kept;
+    t->now.ordinal = t->n_terms + t->n_skipped;
     if (n < capacity) {
         t->kept[n++] = t->now;
         t->n_kept = n;
@@ -91,7 +92,7 @@ static inline void nb_record_place(nb_recorder *t, const nb_panel *p, int layer,
     }
 }
 
-/* A source seen from that place; one that d_min leaves out is a term of nothing. */
+/* A source seen from that place. */
 static inline void nb_record_source(nb_recorder *t, const nb_scene *s, const nb_source *src, const double *q, double live,
                                     double polar, double total)
 {
@@ -108,7 +109,11 @@ static inline void nb_record_source(nb_recorder *t, const nb_scene *s, const nb_
         now->q[x] = q[x];
     t->before = total;
     t->water += s->c_factors ? 0.0 : factors * s->water;
-    t->n_skipped += live == 0.0;
+    if (live == 0.0) {
+        now->rank = 0.0;
+        nb_record_keep(t);
+        t->n_skipped += 1.0;
+    }
 }
 
 /* One orientation's term; `running` is the sum behind it. */
@@ -116,7 +121,6 @@ static inline void nb_record_term(nb_recorder *t, const double *cell, const nb_t
 {
     nb_record *now = &t->now;
     now->orientation = (double)((cell - t->cells) / 9);
-    now->ordinal = t->n_terms;
     memcpy(now->cell, cell, sizeof now->cell);
     memcpy(now->h, v->h, sizeof now->h);
     memcpy(now->nearest, v->nearest, sizeof now->nearest);
@@ -128,9 +132,8 @@ static inline void nb_record_term(nb_recorder *t, const double *cell, const nb_t
     now->amplitude = v->amplitude;
     now->rank = now->weight * v->amplitude * v->amplitude * v->lattice_sqr;
     now->running = running;
-    t->last = *now;
-    t->n_terms += 1.0;
     nb_record_keep(t);
+    t->n_terms += 1.0;
 }
 
 /* The same where the source's terms are summed first. */
@@ -149,8 +152,6 @@ static inline void nb_record_pixel(nb_recorder *t, const nb_scene *s, double tot
     t->polar = s->c_factors && !s->every_polar ? polar : 1.0;
     t->capture = s->c_factors && !s->every_capture ? capture : 1.0;
     t->photons = photons;
-    if (t->n_terms == 0.0)
-        t->last = t->now;
 }
 
 #endif

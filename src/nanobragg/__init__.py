@@ -10,6 +10,7 @@ from .crystal import Crystal
 from .detector import Detector, Panel
 from .scene import Scene
 from .simulate import simulate
+from .trace import Trace, trace
 
 __version__ = _version("nanobragg")
 
@@ -25,6 +26,8 @@ __all__ = [
     "Scene",
     "Sources",
     "StructureFactors",
+    "Trace",
     "errors",
     "simulate",
+    "trace",
 ]

@@ -84,7 +84,7 @@ cdef extern from "nanobragg/record.h" nogil:
     ctypedef struct nb_record:
         pass
     ctypedef struct nb_recorder "struct nb_recorder":
-        nb_record last
+        nb_record now
         nb_record *kept
         double capacity
         double n_kept
@@ -381,8 +381,8 @@ def solid_angle(CoreScene core, roi):
 def trace(CoreScene core, roi, int panel, int slow, int fast, double[:, ::1] kept):
     """Render one pixel as an image of `roi` has it, and record its terms.
 
-    `kept`, shape (n + 1, RECORD_DOUBLES), receives the n strongest terms in no order, and the last one evaluated in its
-    last row. Returns the recorder's other numbers. Needs a pixel that the mask lets through.
+    `kept`, shape (n + 1, RECORD_DOUBLES), receives the n strongest terms in no order, and in its last row what the last
+    place, source and term left behind. Returns the recorder's other numbers. Needs a pixel that the mask lets through.
     """
     cdef nb_scene scene = core.scene
     cdef nb_recorder recorder
@@ -394,9 +394,10 @@ def trace(CoreScene core, roi, int panel, int slow, int fast, double[:, ::1] kep
     recorder.capacity = kept.shape[0] - 1
     approach(core, &scene, &state, roi, panel, slow, fast)
     state.recorder = &recorder
+    state.in_order = 1  # no lanes beyond the pixel's own
     with nogil:
         kernel.traced(&scene, &scene.panels[panel], slow, &fast, 1, &state, &photons)
-    memcpy(&kept[kept.shape[0] - 1, 0], &recorder.last, sizeof(nb_record))
+    memcpy(&kept[kept.shape[0] - 1, 0], &recorder.now, sizeof(nb_record))
     return {
         "n_kept": int(recorder.n_kept),
         "n_terms": int(recorder.n_terms),

@@ -90,6 +90,8 @@ class FlatGeometry(Model):
         Xclose, Yclose, as they were asked for.
     twotheta_deg
         Swing of the detector.
+    slow_size_mm
+        Size along slow as it was asked for, if that is no whole number of pixels.
     """
 
     convention: ConventionName = "mosflm"
@@ -102,6 +104,7 @@ class FlatGeometry(Model):
     near_slow_mm: float
     near_point_mm: tuple[float, float]
     twotheta_deg: float = 0.0
+    slow_size_mm: float | None = None
 
 
 class Detector(Model):
@@ -267,6 +270,7 @@ def flat_geometry(
     beam_center_mm: tuple[float, float],
     near_point_mm: tuple[float, float],
     twotheta_deg: float,
+    slow_size_mm: float | None = None,
 ) -> FlatGeometry:
     """What image headers say about a placed flat panel."""
     return FlatGeometry(
@@ -280,4 +284,5 @@ def flat_geometry(
         near_slow_mm=placed.near_slow * 1000.0,
         near_point_mm=near_point_mm,
         twotheta_deg=twotheta_deg,
+        slow_size_mm=slow_size_mm,
     )

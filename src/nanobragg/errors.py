@@ -23,5 +23,9 @@ class FormatError(NanobraggError, ValueError):
     """A file's content is not what its format promises."""
 
 
+class ProgramError(NanobraggError):
+    """The original program failed, took too long, or left no image."""
+
+
 class NanobraggWarning(UserWarning):
     """A valid input that surely is not what the user wanted."""

@@ -49,6 +49,7 @@ def image_header(scene: Scene, extra: Mapping[str, object] | None = None) -> str
         orgy_px=geometry.near_slow_mm / panel.pixel_mm + 0.5,
         close_distance_mm=geometry.close_distance_mm,
         twotheta_deg=geometry.twotheta_deg,
+        detsize_s_mm=geometry.slow_size_mm,
         extra=extra,
         **exposure,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ._core import LOOKUPS
 from .beam import EV_ANGSTROM
@@ -54,7 +55,7 @@ def _numbers(values: Iterable[float], digits: int = 6) -> str:
     return " ".join(f"{value + 0.0:.{digits}g}" for value in values)  # + 0.0: no minus zero
 
 
-def _vector(values: Sequence[float]) -> str:
+def _vector(values: npt.ArrayLike) -> str:
     rounded = np.round(np.asarray(values, dtype=float), 6)  # what is left of a rotation by 90 degrees is 0
     return f"({_numbers(rounded.tolist())})"
 
@@ -143,7 +144,7 @@ def _geometry(scene: Scene) -> str:
     detector = scene.config.detector
     panel, nominal = detector.panels[0], detector.nominal
     fast, slow, _ = panel.axes()
-    axes = f"fast {_vector(fast.tolist())}, slow {_vector(slow.tolist())}"
+    axes = f"fast {_vector(fast)}, slow {_vector(slow)}"
     if nominal is None:
         return f"distance {scene.distance * 1000:.6g} mm; first panel at {_vector(panel.origin_mm)} mm, {axes}"
     spot = nominal.beam_fast_mm / panel.pixel_mm, nominal.beam_slow_mm / panel.pixel_mm

@@ -211,13 +211,20 @@ class Scene:
     def _source_numbers(self) -> list[dict[str, Any]]:
         numbers = []
         for direction, wavelength, weight in zip(*self.sources, strict=True):
-            b = unit(np.cross(self.polarization_axis, direction), "polarization axis × a source's direction")
-            e = unit(np.cross(direction, b))
+            e, b = self._wave_axes(direction)
             numbers.append({
                 "direction": direction.tolist(), "wavelength": wavelength, "weight": weight,
                 "e": e.tolist(), "b": b.tolist(),
             })  # fmt: skip
         return numbers
+
+    def _wave_axes(self, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """E and B of a source's wave; an unpolarized one has neither, and may run along the polarization axis."""
+        across = np.cross(self.polarization_axis, direction)
+        if self.config.beam.kahn_factor == 0 and not across.any():
+            return across, across
+        b = unit(across, "polarization axis × a source's direction")
+        return unit(np.cross(direction, b)), b
 
     def _numbers(self) -> dict[str, Any]:
         """The kernel's scalar fields (include/nanobragg/scene.h)."""

@@ -48,6 +48,8 @@ class Draw:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.terms_left = TERMS
+        self.unpolarized = self.chance(0.5)
+        self.round_shape = self.chance(0.2)
         self.automatic = self.chance(0.12)  # oversampling; then crystal and pixels are small
 
     def chance(self, probability: float) -> bool:
@@ -55,6 +57,10 @@ class Draw:
 
     def number(self, low: float, high: float, digits: int = 5) -> str:
         return f"{self.rng.uniform(low, high):.{digits}g}"
+
+    def length(self, low: float, high: float) -> str:
+        """With so many digits that no header shows the middle between two roundings, which could go either way."""
+        return self.number(low, high, 13)
 
     def whole(self, low: int, high: int) -> str:
         return str(self.rng.randint(low, high))
@@ -85,8 +91,8 @@ class Draw:
 def random_line(seed: int) -> Words:
     """The words of one command line, the program's name and the switches that all lines share aside."""
     draw = Draw(seed)
-    pixel = draw.number(0.05, 0.15, 3) if draw.automatic else draw.number(0.1, 1.2, 3)
-    distance = draw.number(60 if draw.automatic else 20, 150)
+    pixel = draw.length(0.05, 0.15) if draw.automatic else draw.length(0.1, 1.2)
+    distance = draw.length(60 if draw.automatic else 20, 150)
     uses = _sampling(draw)
     for part in draw.rng.sample((_spectrum, _divergence, _scan, _mosaic, _sensor), 5):
         uses += part(draw)
@@ -118,10 +124,8 @@ def _sampling(draw: Draw) -> list[Words]:
         side = draw.rng.choice((1, 1, 1, 2, 3))
         draw.spend(side * side)
         uses.append(["-oversample", str(side)])
-    for name in ("-oversample_omega", "-oversample_polar", "-oversample_thick"):
-        uses += draw.maybe(0.1, name)
-    uses += draw.maybe(0.12, "-dmin", draw.number(1, 8))
-    return uses
+    uses += draw.maybe(0.1, "-oversample_omega") + draw.maybe(0.1, "-oversample_polar")
+    return uses + draw.maybe(0.12, "-dmin", draw.number(0.7, 4))
 
 
 def _sweep(draw: Draw, flags: tuple[str, str, str], low: float, high: float, most: int) -> list[Words]:
@@ -153,7 +157,10 @@ def _spectrum(draw: Draw) -> list[Words]:
 def _divergence(draw: Draw) -> list[Words]:
     if draw.chance(0.1) and draw.terms_left >= 5:
         draw.spend(5)
-        return [draw.flag("-sourcefile", draw.pick("inputs/sources.txt", "inputs/sources_short.txt", "five.sources"))]
+        names = ["five.sources"]
+        if draw.unpolarized:  # these have a source along x, which is the polarization axis of some conventions
+            names += ["inputs/sources.txt", "inputs/sources_short.txt"]
+        return [draw.flag("-sourcefile", draw.pick(*names))]
     uses = draw.maybe(0.15, "-round_div") + draw.maybe(0.3, "-square_div")
     if draw.chance(0.15) and draw.terms_left >= 9:
         draw.spend(9)
@@ -185,11 +192,11 @@ def _mosaic(draw: Draw) -> list[Words]:
 
 def _sensor(draw: Draw) -> list[Words]:
     if draw.chance(0.7) or draw.terms_left < 4:
-        return []
+        return draw.maybe(0.02, "-oversample_thick")  # row 4: all zero
     draw.spend(4)
     uses = draw.maybe(0.9, "-detector_thick", draw.number(10, 1000) if draw.chance(0.95) else "0")
     uses += draw.maybe(0.6, "-detector_abs", draw.number(20, 2000) if draw.chance(0.9) else draw.pick("inf", "0"))
-    return uses + draw.maybe(0.6, "-detector_thicksteps", draw.whole(0, 4))
+    return uses + draw.maybe(0.6, "-detector_thicksteps", draw.whole(0, 4)) + draw.maybe(0.2, "-oversample_thick")
 
 
 def _cell(draw: Draw) -> Words:
@@ -220,8 +227,9 @@ def _crystal(draw: Draw) -> list[Words]:
     elif draw.chance(0.3):
         uses.append(["-misset", "random"])
     uses += _size(draw)
-    uses += draw.maybe(0.1, "-square_xtal") + draw.maybe(0.2, "-round_xtal") + draw.maybe(0.2, "-gauss_xtal")
-    uses += draw.maybe(0.15, "-tophat_spots") + draw.maybe(0.25, "-fudge", draw.number(0.01, 3))
+    uses += draw.maybe(0.1, "-square_xtal") + ([["-round_xtal"]] if draw.round_shape else []) + draw.maybe(0.2, "-gauss_xtal")
+    uses += draw.maybe(0.15, "-tophat_spots")
+    uses += draw.maybe(0.5, "-fudge", f"{10 ** draw.rng.uniform(-5, 2):.4g}")  # row 7: radii are huge without
     return uses + draw.maybe(0.03, "-density", "1.3") + draw.maybe(0.03, "-MW", "18")
 
 
@@ -243,7 +251,7 @@ def _amplitudes(draw: Draw) -> list[Words]:
         uses.append(draw.flag("-hkl", f"inputs/{draw.pick(*names)}"))
     elif source < 0.6:
         uses.append(draw.flag("-dump", "small.dump"))
-    if source >= 0.6 or draw.chance(0.4):
+    if source >= 0.6 or draw.chance(0.6):
         uses.append(["-default_F", draw.number(1, 1000)])
     uses += draw.maybe(0.2, "-interpolate") + draw.maybe(0.15, "-nointerpolate")
     uses += draw.maybe(0.2, "-water", draw.number(0.1, 50))
@@ -256,7 +264,10 @@ def _beam(draw: Draw) -> list[Words]:
     uses += draw.maybe(0.15, "-exposure", draw.number(0.01, 100) if draw.chance(0.9) else "0")
     beam_size = draw.number(1e-5, 0.3) if draw.chance(0.9) else "-1"
     uses += draw.maybe(0.15, "-beamsize", beam_size)
-    uses += draw.maybe(0.4, "-polar", draw.number(-1, 1) if draw.chance(0.8) else draw.pick("0", "1", "-1"))
+    if draw.unpolarized:
+        uses += draw.maybe(0.1, "-polar", "0")
+    else:
+        uses += draw.maybe(0.9, "-polar", draw.number(-1, 1) if draw.chance(0.8) else draw.pick("1", "-1"))
     uses += draw.maybe(0.15, "-nopolar") + draw.maybe(0.03, "-coherent")
     for name in ("-hdiv", "-vdiv", "-dispstep", "-source_distance"):
         uses += draw.maybe(0.02, name, draw.number(1, 9))
@@ -273,7 +284,7 @@ def _pixels(draw: Draw, pixel: float) -> list[Words]:
         uses += draw.maybe(0.3, "-detpixels", draw.whole(16, 40))
     else:
         uses = _pixel_flags(draw, pixel)
-    uses += draw.maybe(0.1, "-curved_det") + draw.maybe(0.15, "-point_pixel")
+    uses += draw.maybe(0.1, "-curved_det") + draw.maybe(0.1, "-point_pixel")
     if draw.chance(0.25):
         limits = [draw.pick("-1", draw.whole(0, 15)), draw.pick("-1", draw.whole(15, 60))]
         limits += [draw.pick("-1", draw.whole(0, 15)), draw.pick("-1", draw.whole(15, 60))]
@@ -288,22 +299,24 @@ def _pixel_flags(draw: Draw, pixel: float) -> list[Words]:
     if kind == 1:
         return [draw.flag("-detpixels_f", draw.whole(16, 40)), draw.flag("-detpixels_s", draw.whole(16, 40))]
     if kind == 2:
-        return [["-detsize", f"{(draw.rng.randint(16, 40) + 0.3) * pixel:.6g}"]]
-    sizes = [f"{(draw.rng.randint(16, 40) + draw.rng.uniform(-0.4, 0.4)) * pixel:.6g}" for _ in range(2)]
+        return [["-detsize", f"{(draw.rng.randint(16, 40) + 0.3) * pixel:.13g}"]]
+    sizes = [f"{(draw.rng.randint(16, 40) + draw.rng.uniform(-0.4, 0.4)) * pixel:.13g}" for _ in range(2)]
     return [["-detsize_f", sizes[0]], ["-detsize_s", sizes[1]]]
 
 
 def _geometry(draw: Draw, pixel: float, distance: str) -> list[Words]:
-    uses = draw.maybe(0.9, "-distance", distance) + draw.maybe(0.2, "-close_distance", draw.number(20, 150))
+    uses = draw.maybe(0.9, "-distance", distance) + draw.maybe(0.2, "-close_distance", draw.length(20, 150))
     uses += draw.maybe(0.8, "-" + draw.pick("mosflm", "denzo", "adxv", "xds", "dials"))
     if draw.chance(0.3):
         uses += _vectors(draw)
     for names, factor, probability in (
         (("-Xbeam", "-Ybeam"), pixel, 0.5), (("-Xclose", "-Yclose"), pixel, 0.2), (("-ORGX", "-ORGY"), 1.0, 0.3),
     ):  # fmt: skip
-        if draw.chance(probability):
+        # row 13: next to the direct beam the round shape is rounding noise, so that must not hit a pixel's centre
+        always = draw.round_shape and names[0] != "-Xclose"
+        if always or draw.chance(probability):
             for name in names:
-                uses += draw.maybe(0.9, name, draw.number(2 * factor, 30 * factor))
+                uses += draw.maybe(1.0 if always else 0.9, name, draw.length(2 * factor, 30 * factor))
     for name in ("-detector_rotx", "-detector_roty", "-detector_rotz"):
         uses += draw.maybe(0.25, name, draw.number(-40, 40))
     uses += draw.maybe(0.3, "-twotheta", draw.number(-40, 40))

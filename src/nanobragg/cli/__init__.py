@@ -16,6 +16,7 @@ COMMANDS = {
     "simulate": "render a TOML experiment into image files",
     "demo": "render a built-in example: a lysozyme-like crystal",
     "convert": "convert an image between the formats that we read and write",
+    "trace": "show how one pixel comes about",
     "info": "version, instruction sets, threads",
     "help": "help on a flag or a command",
 }  # each is a module of this package with a function run(words) -> exit code

@@ -32,8 +32,7 @@ def run(words: Sequence[str]) -> int:
     if outputs.write_noise:
         _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} gives this noise again)"])
     image = simulate(scene, threads=outputs.threads, progress=progress_reporter(outputs.progress))
-    if outputs.printout:
-        print_pixels(scene, image, outputs.printout_pixel)
+    print_pixels(scene, outputs)
     stats = statistics(image, scene)
     made = make_c_images(image, scene, outputs, stats.rmsd)
     _print([*statistics_lines(stats), *_made_lines(made)])

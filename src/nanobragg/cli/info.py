@@ -25,10 +25,11 @@ def _facts() -> dict[str, str]:
     from ..isa import VARIABLE, select_instruction_set
     from ..threads import thread_count
 
+    available = _core.instruction_sets()
     wanted = f" ({VARIABLE})" if os.environ.get(VARIABLE) else ""
     return {
         "nanobragg": __version__,
-        "instructions": f"{select_instruction_set()} in use{wanted}; this machine runs {', '.join(_core.instruction_sets())}",
+        "instructions": f"{select_instruction_set()} in use{wanted}; this machine runs {', '.join(available)}",
         "OpenMP": "yes" if _core.HAS_OPENMP else "no: rendering on one thread",
         "threads": str(thread_count(None) if _core.HAS_OPENMP else 1),
         "Python": f"{platform.python_version()} ({platform.machine()}, {platform.system()})",

@@ -1,0 +1,94 @@
+"""`nanobragg trace still.toml --pixel 512 600`: how one pixel comes about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..config import Config
+from ..errors import ConfigError
+from ..scene import Scene
+from ..trace import DEFAULT_STRONGEST, Trace, trace
+from .options import Options
+
+ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # words that belong to an option
+WHAT = """\
+The experiment is CONFIG.toml, or C flags: nanobragg trace -cell 100 100 100 90 90 90 -default_F 1 … --pixel 0 0
+Every quantity is printed as `name = value`, in the order in which it is computed."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Print the trace of one pixel."""
+    own, experiment = _split(words)
+    chosen = _options().parse_args(own)
+    if chosen.strongest < 1:
+        raise ConfigError(f"--strongest {chosen.strongest}: at least one term must be kept")
+    slow, fast = chosen.pixel
+    traced = trace(_config(experiment), slow=slow, fast=fast, panel=chosen.panel, strongest=chosen.strongest)
+    print(_form(traced, chosen.form), end="")
+    return 0
+
+
+def c_trace_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
+    """What the flag -trace_pixel SLOW FAST prints."""
+    slow, fast = pixel
+    return trace(scene, slow=slow, fast=fast, strongest=1).to_trace_lines()
+
+
+def c_printout_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
+    """What the flag -printout_pixel FAST SLOW prints, or -printout for each pixel."""
+    fast, slow = pixel
+    return trace(scene, slow=slow, fast=fast, strongest=1).to_printout()
+
+
+def _options() -> Options:
+    options = Options("trace", "Show how one pixel comes about.", WHAT)
+    add = options.add_argument
+    add("--pixel", type=int, nargs=2, required=True, metavar=("SLOW", "FAST"), help="counted from 0")
+    add("--panel", type=int, default=0, metavar="N", help="of a detector with several (default: 0)")
+    add("--strongest", type=int, default=DEFAULT_STRONGEST, metavar="N",
+        help=f"print this many terms, the strongest (default: {DEFAULT_STRONGEST})")  # fmt: skip
+    forms = options.add_mutually_exclusive_group()
+    for form, text in {
+        "json": "as JSON",
+        "explain": "in ten lines of plain words",
+        "c": "the C program's -printout_pixel and its debugging traces",
+    }.items():
+        forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=text)
+    return options
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """This command's options, and the words that describe the experiment."""
+    own: list[str] = []
+    experiment: list[str] = []
+    left = 0
+    for word in words:
+        if left == 0 and (word.startswith("--") or word in ("-h", "-help")):
+            left = 0 if "=" in word else ARGUMENTS.get(word, 0)
+            own.append("--help" if word in ("-h", "-help") else word)
+        elif left > 0:
+            left -= 1
+            own.append(word)
+        else:
+            experiment.append(word)
+    return own, experiment
+
+
+def _config(words: list[str]) -> Config:
+    if not words:
+        raise ConfigError("nothing to trace: name a CONFIG.toml, or give C flags")
+    if words[0].startswith("-"):
+        return Config.from_flags(words)
+    if len(words) > 1:
+        raise ConfigError(f"{' '.join(words[1:])}: unexpected after {words[0]}; give one CONFIG.toml, or C flags alone")
+    return Config.from_toml(words[0])
+
+
+def _form(traced: Trace, form: str | None) -> str:
+    if form == "json":
+        return traced.to_json() + "\n"
+    if form == "explain":
+        return traced.explain()
+    if form == "c":
+        return "\n".join([*traced.to_trace_lines(), *traced.to_printout()]) + "\n"
+    return traced.to_text()
