@@ -13,6 +13,7 @@ typedef void nb_span_fn(const nb_scene *s, const nb_panel *p, int slow, const in
 typedef struct {
     const char *name;
     nb_span_fn *span;
+    nb_span_fn *single; /* in single precision, with a table of floats */
     nb_span_fn *traced; /* the same for one pixel (n = 1), with state->recorder */
     /* solid angle of one pixel, summed over its sub-pixels (and layers under c_factors) as the image counts it */
     double (*omega)(const nb_scene *s, const nb_panel *p, int slow, int fast);

@@ -12,14 +12,15 @@ enum nb_shape { NB_SQUARE, NB_ROUND, NB_GAUSS, NB_TOPHAT, NB_SHAPES };
 #define NB_GAUSS_GONE 745.1332191019412 /* exp(-x) of a larger x rounds to 0: the C program skips such terms */
 #define NB_TOPHAT_EDGE 0.3969
 
-/* sin^2(pi n d) / sin^2(pi d) as numerator and denominator, so that three axes share one division;
- * |d| <= 1/2. At d = 0 the quotient is n^2. */
-static inline void nb_grating(double d, double n, double *above, double *below)
+/* Added to squared offsets: the quotient is n^2 at 0, and the product of three denominators does not underflow. */
+#define NB_TINY ((nb_real)(sizeof(nb_real) == sizeof(float) ? 1e-13 : 1e-60))
+
+/* sin^2(pi n d) / sin^2(pi d) as numerator and denominator, so that three axes share one division. */
+static inline void nb_grating(nb_offset d, double n, nb_real *above, nb_real *below)
 {
-    const double size = fabs(d), x = size > 1e-30 ? size : 1e-30, turns = n * x, y = turns - nb_nearest(turns);
-    const double up = y * nb_sinpi_over_x(y * y), down = x * nb_sinpi_over_x(x * x);
-    *above = up * up;
-    *below = down * down;
+    const nb_real x = nb_offset_real(d), y = nb_offset_real(nb_times(d, n));
+    *above = nb_sinpi_sqr(y * y + (nb_real)(n * n) * NB_TINY);
+    *below = nb_sinpi_sqr(x * x + NB_TINY);
 }
 
 /* Quadratic form of the offsets: xx yy zz, then yz xz xy already doubled. */

@@ -14,31 +14,31 @@
 #endif
 
 typedef struct {
-    double h[3], nearest[3];   /* fractional index, and the reflection next to it */
-    double above[3], below[3]; /* square: sin^2(pi N delta), sin^2(pi delta) */
-    double radius_sqr;         /* other shapes */
-    double lattice_sqr;        /* F_latt^2 */
-    int interpolated;          /* whether F_cell lies between reflections */
-    double amplitude;          /* F_cell */
+    double h[3];                /* fractional index */
+    int nearest[3];             /* the reflection next to it */
+    nb_real above[3], below[3]; /* square: sin^2(pi N delta), sin^2(pi delta) */
+    double radius_sqr;          /* other shapes */
+    nb_real lattice_sqr;        /* F_latt^2 */
+    int interpolated;           /* whether F_cell lies between reflections */
+    nb_real amplitude;          /* F_cell */
 } nb_term_values;
 
 /* Index and lattice factor along q (1/m) for one set of cell vectors a, b, c (m). */
 NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, const double *cell, double qx, double qy,
                                double qz, nb_term_values *v)
 {
-    double d[3];
+    nb_offset d[3];
     for (int i = 0; i < 3; ++i) {
         v->h[i] = cell[3 * i] * qx + cell[3 * i + 1] * qy + cell[3 * i + 2] * qz;
-        v->nearest[i] = nb_nearest(v->h[i]);
-        d[i] = v->h[i] - v->nearest[i];
+        nb_split(v->h[i], &v->nearest[i], &d[i]);
     }
     if (shape == NB_SQUARE) {
         for (int i = 0; i < 3; ++i)
             nb_grating(d[i], s->n[i], &v->above[i], &v->below[i]);
         v->lattice_sqr = v->above[0] * v->above[1] * v->above[2] / (v->below[0] * v->below[1] * v->below[2]);
     } else {
-        v->radius_sqr = nb_radius_sqr(s->metric, d[0], d[1], d[2]);
-        v->lattice_sqr = nb_radial_sqr(shape, v->radius_sqr, s->n[0] * s->n[1] * s->n[2]);
+        v->radius_sqr = nb_radius_sqr(s->metric, nb_offset_value(d[0]), nb_offset_value(d[1]), nb_offset_value(d[2]));
+        v->lattice_sqr = (nb_real)nb_radial_sqr(shape, v->radius_sqr, s->n[0] * s->n[1] * s->n[2]);
     }
 }
 
@@ -47,19 +47,19 @@ NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_te
     const nb_table *t = &s->table;
     v->interpolated = 0;
     if (lookup == NB_CONSTANT) {
-        v->amplitude = t->constant;
+        v->amplitude = (nb_real)t->constant;
         return;
     }
-    v->amplitude = nb_amplitude_nearest(t, v->nearest[0], v->nearest[1], v->nearest[2]);
+    v->amplitude = nb_amplitude_nearest(t, v->nearest);
     if (lookup == NB_TRICUBIC) {
-        const double between = nb_amplitude_tricubic(t, v->h[0], v->h[1], v->h[2]);
-        v->interpolated = nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]);
+        const nb_real between = nb_amplitude_tricubic(t, v->h);
+        v->interpolated = nb_can_interpolate(t, v->h);
         v->amplitude = v->interpolated ? between : v->amplitude;
     }
 }
 
 /* F_cell^2 F_latt^2, with the steps to it in `v`. */
-NB_INLINE double nb_term(const nb_scene *s, enum nb_shape shape, enum nb_lookup lookup, const double *cell, double qx,
+NB_INLINE nb_real nb_term(const nb_scene *s, enum nb_shape shape, enum nb_lookup lookup, const double *cell, double qx,
                          double qy, double qz, nb_term_values *v)
 {
     nb_term_lattice(s, shape, cell, qx, qy, qz, v);

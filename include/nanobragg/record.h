@@ -122,10 +122,12 @@ static inline void nb_record_term(nb_recorder *t, const double *cell, const nb_t
     nb_record *now = &t->now;
     now->orientation = (double)((cell - t->cells) / 9);
     memcpy(now->cell, cell, sizeof now->cell);
-    memcpy(now->h, v->h, sizeof now->h);
-    memcpy(now->nearest, v->nearest, sizeof now->nearest);
-    memcpy(now->above, v->above, sizeof now->above);
-    memcpy(now->below, v->below, sizeof now->below);
+    for (int x = 0; x < 3; ++x) {
+        now->h[x] = v->h[x];
+        now->nearest[x] = v->nearest[x];
+        now->above[x] = v->above[x];
+        now->below[x] = v->below[x];
+    }
     now->radius_sqr = v->radius_sqr;
     now->lattice_sqr = v->lattice_sqr;
     now->interpolated = v->interpolated;

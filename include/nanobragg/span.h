@@ -71,7 +71,7 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
         if (v.lattice_sqr == 0.0 && s->water == 0.0)
             continue;
         if (lookup == NB_TRICUBIC && s->interpolation_ends) {
-            state->interpolating = state->interpolating && nb_can_interpolate(&s->table, v.h[0], v.h[1], v.h[2]);
+            state->interpolating = state->interpolating && nb_can_interpolate(&s->table, v.h);
             lookup = state->interpolating ? NB_TRICUBIC : NB_NEAREST;
         }
         nb_term_amplitude(s, lookup, &v);

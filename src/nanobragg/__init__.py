@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import errors
+from . import errors, reference
 from .amplitudes import StructureFactors
 from .beam import Beam, Sources
 from .config import Background, Config, Sampling, Scan
@@ -28,6 +28,7 @@ __all__ = [
     "StructureFactors",
     "Trace",
     "errors",
+    "reference",
     "simulate",
     "trace",
 ]

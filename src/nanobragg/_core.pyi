@@ -20,8 +20,9 @@ class CoreScene:
         sources: list[dict[str, Any]],
         cells: npt.NDArray[np.float64],
         first_cells: npt.NDArray[np.float64] | None,
-        table: npt.NDArray[np.float64] | None,
         mask: npt.NDArray[np.uint8] | None,
+        table: npt.NDArray[Any] | None,
+        single: bool,
         numbers: dict[str, Any],
     ) -> None: ...
     @property

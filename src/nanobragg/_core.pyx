@@ -31,11 +31,11 @@ cdef extern from "nanobragg/kernel.h" nogil:
         double e[3]
         double b[3]
     ctypedef struct nb_table:
-        const double *values
-        double low[3]
-        double high[3]
-        double stride_h
-        double stride_k
+        const void *values
+        int low[3]
+        int high[3]
+        int stride_h
+        int stride_k
         double constant
     ctypedef struct nb_scene:
         const nb_panel *panels
@@ -73,10 +73,12 @@ cdef extern from "nanobragg/kernel.h" nogil:
         int interpolating
         int *stop
         nb_recorder *recorder
+    ctypedef void nb_span_fn(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *, double *) noexcept nogil
     ctypedef struct nb_kernel:
         const char *name
-        void (*span)(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *, double *) noexcept nogil
-        void (*traced)(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *, double *) noexcept nogil
+        nb_span_fn *span
+        nb_span_fn *single
+        nb_span_fn *traced
         double (*omega)(const nb_scene *, const nb_panel *, int, int) noexcept nogil
     int nb_kernels(const nb_kernel **)
 
@@ -174,8 +176,9 @@ cdef void put_source(nb_source *source, dict numbers) except *:
 cdef void put_scene(nb_scene *scene, dict numbers) except *:
     put(scene.n, numbers["n"])
     put(scene.metric, numbers["metric"])
-    put(scene.table.low, numbers["table_low"])
-    put(scene.table.high, numbers["table_high"])
+    for i in range(3):
+        scene.table.low[i] = numbers["table_low"][i]
+        scene.table.high[i] = numbers["table_high"][i]
     scene.table.stride_h, scene.table.stride_k = numbers["table_strides"]
     scene.table.constant = numbers["default_F"]
     scene.shape = numbers["shape"]
@@ -203,7 +206,8 @@ cdef class CoreScene:
     """A resolved scene in the kernel's form. Built from plain arrays and numbers by scene.py.
 
     `panels`, `sources` and `numbers` name the fields of the C structs in include/nanobragg/scene.h;
-    `cells` has shape (n, 3, 3), metres; `mask` and `table` may be None.
+    `cells` has shape (n, 3, 3), metres; `mask` and `table` may be None. A `single` one is rendered in single precision
+    and has a table of floats in place of doubles.
     """
 
     cdef nb_scene scene
@@ -212,8 +216,9 @@ cdef class CoreScene:
     cdef object keep
     cdef object mask
     cdef readonly int n_panels
+    cdef readonly bint single
 
-    def __cinit__(self, list panels, list sources, cells, first_cells, table, mask, dict numbers):
+    def __cinit__(self, list panels, list sources, cells, first_cells, mask, table, bint single, dict numbers):
         self.n_panels = len(panels)
         self.panels = <nb_panel *> calloc(len(panels), sizeof(nb_panel))
         self.sources = <nb_source *> calloc(len(sources), sizeof(nb_source))
@@ -228,16 +233,21 @@ cdef class CoreScene:
         self.scene.sources = self.sources
         self.scene.n_sources = len(sources)
         self.mask = mask
+        self.single = single
         self.keep_arrays(cells, first_cells, table)
 
     cdef keep_arrays(self, cells, first_cells, table):
         cdef const double[:, :, ::1] view = cells
+        cdef const float[:, :, ::1] singles
         self.scene.cells = &view[0, 0, 0]
         self.scene.n_cells = view.shape[0]
         if first_cells is not None:
             view = first_cells
             self.scene.first_cells = &view[0, 0, 0]
-        if table is not None:
+        if table is not None and self.single:
+            singles = table
+            self.scene.table.values = &singles[0, 0, 0]
+        elif table is not None:
             view = table
             self.scene.table.values = &view[0, 0, 0]
         self.keep = (cells, first_cells, table)
@@ -296,6 +306,7 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
     cdef int chunk = max(1, min(16, units // (8 * threads)))
     cdef int panel, slow
     cdef nb_scene scene = core.scene
+    cdef nb_span_fn *span = kernel.single if core.single else kernel.span
     with nogil:
         # Pixel by pixel until nothing depends on their order any more.
         while start.in_order and begun < core.n_panels * rows and not stop[0]:
@@ -307,7 +318,7 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
             settle(&scene, &start)
         for unit in prange(begun * blocks, units, schedule="dynamic", chunksize=chunk, num_threads=threads):
             if not stop[0]:
-                render_unit(&scene, out, <int> (unit // blocks // rows), y0 + <int> (unit // blocks % rows),
+                render_unit(span, &scene, out, <int> (unit // blocks // rows), y0 + <int> (unit // blocks % rows),
                             x0 + <int> (unit % blocks) * NB_SPAN_PIXELS, x1, mask, masked, add, start)
                 count(&done[0], min(NB_SPAN_PIXELS, x1 - x0 + 1 - <int> (unit % blocks) * NB_SPAN_PIXELS))
 
@@ -342,8 +353,9 @@ cdef void render_row_in_order(const nb_scene *scene, photons_t[:, :, ::1] out, i
         store(&out[panel, slow, fast], photons, add)
 
 
-cdef void render_unit(const nb_scene *scene, photons_t[:, :, ::1] out, int panel, int slow, int begin, int x1,
-                      const unsigned char[:, :, ::1] mask, bint masked, bint add, nb_state state) noexcept nogil:
+cdef void render_unit(nb_span_fn *span, const nb_scene *scene, photons_t[:, :, ::1] out, int panel, int slow,
+                      int begin, int x1, const unsigned char[:, :, ::1] mask, bint masked, bint add,
+                      nb_state state) noexcept nogil:
     cdef int[NB_SPAN_PIXELS] fast
     cdef double[NB_SPAN_PIXELS] photons
     cdef int n = 0, i
@@ -354,7 +366,7 @@ cdef void render_unit(const nb_scene *scene, photons_t[:, :, ::1] out, int panel
     if n == 0:
         return
     state.first = 0
-    kernel.span(scene, &scene.panels[panel], slow, fast, n, &state, photons)
+    span(scene, &scene.panels[panel], slow, fast, n, &state, photons)
     if state.stop[0]:
         return
     for i in range(n):

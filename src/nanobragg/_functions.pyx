@@ -23,14 +23,14 @@ cdef extern from "nanobragg/vec3.h" nogil:
 
 cdef extern from "nanobragg/amplitude.h" nogil:
     ctypedef struct nb_table:
-        const double *values
-        double[3] low
-        double[3] high
-        double stride_h
-        double stride_k
+        const void *values
+        int[3] low
+        int[3] high
+        int stride_h
+        int stride_k
         double constant
     void nb_cubic_weights(double t, double *w)
-    double nb_amplitude_tricubic(const nb_table *t, double h, double k, double l)
+    double nb_amplitude_tricubic(const nb_table *t, const double *hkl)
 
 
 def grating_sqr(const double[::1] index, const double[::1] n):
@@ -131,10 +131,10 @@ def tricubic(values, const double[:, ::1] at):
     cdef int j
     with nogil:
         for j in range(3):
-            table.low[j] = -2.0
-            table.high[j] = 3.0
-        table.stride_h, table.stride_k, table.constant = 36.0, 6.0, 0.0
+            table.low[j] = -2
+            table.high[j] = 3
+        table.stride_h, table.stride_k, table.constant = 36, 6, 0.0
         for i in range(at.shape[0]):
             table.values = &cubes[i, 0, 0, 0]
-            found[i] = nb_amplitude_tricubic(&table, at[i, 0], at[i, 1], at[i, 2])
+            found[i] = nb_amplitude_tricubic(&table, &at[i, 0])
     return out

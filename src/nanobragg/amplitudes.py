@@ -17,15 +17,27 @@ from .model import FloatArray, Indices, Model, Numbers
 IndexArray = npt.NDArray[np.int32]
 
 
+class Limits(NamedTuple):
+    """First and last h, k, l of what a table lists, inclusive."""
+
+    first: tuple[int, int, int]
+    last: tuple[int, int, int]
+
+    def within(self, reach: tuple[int, int, int]) -> Limits:
+        """The part with |h|, |k|, |l| up to `reach`; one reflection at least."""
+        first = tuple(min(max(low, -r), high) for low, high, r in zip(self.first, self.last, reach, strict=True))
+        last = tuple(max(min(high, r), low) for high, low, r in zip(self.last, first, reach, strict=True))
+        return Limits(first, last)
+
+
 class Table(NamedTuple):
     """A dense table of amplitudes (electrons) with a border of `default_F`, one reflection wide.
 
     `values[h - h_min + 1, k - k_min + 1, l - l_min + 1]` is reflection h k l for h_min ≤ h ≤ h_max, and so on.
     """
 
-    values: FloatArray
-    first: tuple[int, int, int]  # h_min, k_min, l_min
-    last: tuple[int, int, int]  # h_max, k_max, l_max
+    values: npt.NDArray[Any]
+    limits: Limits
 
 
 class StructureFactors(Model):
@@ -117,31 +129,56 @@ class StructureFactors(Model):
         grid = np.indices(dense.shape, dtype=np.int32).reshape(3, -1).T + np.array([h_min, k_min, l_min], np.int32)
         return grid, dense.ravel()
 
-    def table(self) -> Table | None:
-        """The dense table, gaps and border filled with `default_F`; None without any reflection.
+    @cached_property
+    def limits(self) -> Limits | None:
+        """The span of the listed indices; None if nothing is listed."""
+        if self.listing is None:
+            return None
+        indices, _ = self.listing
+        first, last = indices.min(axis=0).tolist(), indices.max(axis=0).tolist()
+        return Limits((first[0], first[1], first[2]), (last[0], last[1], last[2]))
+
+    @cached_property
+    def largest(self) -> float:
+        """Largest amplitude there is, `default_F` included, without its sign."""
+        listed = 0.0 if self.listing is None else float(np.abs(self.listing[1]).max())
+        return max(listed, abs(self.default_F))
+
+    def table(self, limits: Limits | None = None, dtype: type = np.float64) -> Table:
+        """The dense table, gaps and border filled with `default_F`.
+
+        Parameters
+        ----------
+        limits
+            The part of it; default: all that is listed.
+        dtype
+            np.float64 or np.float32.
 
         Raises
         ------
         ConfigError
-            The span of the indices makes a table that does not fit into memory.
+            Nothing is listed, or the indices span a table that does not fit into memory.
         """
-        if self.listing is None:
-            return None
+        if self.listing is None or self.limits is None:
+            raise ConfigError("StructureFactors: there is no list of reflections to make a table of")
         indices, amplitudes = self.listing
-        first, last = indices.min(axis=0), indices.max(axis=0)
-        shape = tuple(int(n) for n in last.astype(np.int64) - first + 3)
-        _check_size(shape, self.path)
-        values = np.full(shape, self.default_F)
-        place = indices - (first - 1)
+        limits = limits or self.limits
+        shape = tuple(last - first + 3 for first, last in zip(*limits, strict=True))
+        _check_size(shape, np.dtype(dtype).itemsize, self.path)
+        values = np.full(shape, self.default_F, dtype)
+        if limits != self.limits:
+            inside = ((indices >= limits.first) & (indices <= limits.last)).all(axis=1)
+            indices, amplitudes = indices[inside], amplitudes[inside]
+        place = indices - (np.array(limits.first, np.int32) - 1)
         values[place[:, 0], place[:, 1], place[:, 2]] = amplitudes
-        return Table(values, tuple(first.tolist()), tuple(last.tolist()))
+        return Table(values, limits)
 
 
-def _check_size(shape: tuple[int, ...], path: Path | None) -> None:
+def _check_size(shape: tuple[int, ...], item_bytes: int, path: Path | None) -> None:
     entries = shape[0] * shape[1] * shape[2]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
-    if entries >= 2**31 or entries * 8 > memory:
+    if entries >= 2**31 or entries * item_bytes > memory:
         raise ConfigError(
             f"StructureFactors {path or 'arrays'}: indices span a table of {shape[0]} x {shape[1]} x {shape[2]} "
-            f"= {entries * 8 / 2**30:.1f} GiB, more than fits; remove the outlying reflections"
+            f"= {entries * item_bytes / 2**30:.1f} GiB, more than fits; remove the outlying reflections"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from .errors import ConfigError
 from .geometry import rotate_about, unit
 from .model import FloatArray, Model, Numbers, Rows, Vector
-from .steps import resolve_steps
+from .steps import MOST_STEPS, Steps, resolve_steps
 
 EV_ANGSTROM = 12398.42
 DEFAULT_FLUENCE = 125932015286227086360700780544.0  # 1 / r_e^2, so that a pixel's photons are F^2 times solid angle
@@ -155,7 +155,9 @@ class SourceList(NamedTuple):
     weights: FloatArray
 
 
-def build_sources(beam: Beam, direction: FloatArray, polarization_axis: FloatArray, *, equal_weights: bool) -> SourceList:
+def build_sources(
+    beam: Beam, direction: FloatArray, polarization_axis: FloatArray, *, equal_weights: bool
+) -> SourceList:
     """The sources of a beam that travels along `direction`, both vectors of length 1.
 
     `equal_weights` ignores a list's weights, as the C program does (spec section 9, row 5).
@@ -187,14 +189,7 @@ def _check_sources(sources: Sources, positions: FloatArray, weights: FloatArray,
 
 def _source_grid(beam: Beam, direction: FloatArray, polarization_axis: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Positions and wavelengths (m) over horizontal and vertical divergence and dispersion, in this order."""
-    sweeps = []
-    for count, span, step in zip(beam.divergence_steps, beam.divergence_mrad, beam.divergence_step_mrad, strict=True):
-        sweeps.append(
-            resolve_steps(
-                "beam", count or None, None if span is None else span / 1000.0, None if step is None else step / 1000.0
-            )
-        )
-    horizontal, vertical = sweeps
+    horizontal, vertical, dispersion = _sweeps(beam)
     angles_h = horizontal.step * np.arange(horizontal.count) - horizontal.range / 2.0
     angles_v = vertical.step * np.arange(vertical.count) - vertical.range / 2.0
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -203,9 +198,11 @@ def _source_grid(beam: Beam, direction: FloatArray, polarization_axis: FloatArra
             for angles, sweep in ((angles_h, horizontal), (angles_v, vertical))
         ]
         dropped = 4.0 * (radius[0][:, np.newaxis] + radius[1]) > 1.1
-    width = None if beam.dispersion_percent is None else beam.dispersion_percent / 100.0
-    dispersion = resolve_steps("beam", beam.dispersion_steps, width, None)
     spectrum = beam.wavelength / 1e10 * (1.0 + dispersion.step * np.arange(dispersion.count) - dispersion.range / 2.0)
+    if spectrum.min() <= 0:
+        raise ConfigError(
+            f"Beam.dispersion_percent = {beam.dispersion_percent}: reaches down to no wavelength; reduce it"
+        )
     vertical_axis = unit(np.cross(direction, polarization_axis), "beam × polarization axis (they are parallel)")
     positions = [
         rotate_about(rotate_about(-SOURCE_DISTANCE * direction, polarization_axis, v), vertical_axis, h)
@@ -219,3 +216,22 @@ def _source_grid(beam: Beam, direction: FloatArray, polarization_axis: FloatArra
             "use more steps or round_divergence=False (-square_div)"
         )
     return np.repeat(np.array(positions), dispersion.count, axis=0), np.tile(spectrum, len(positions))
+
+
+def _sweeps(beam: Beam) -> tuple[Steps, Steps, Steps]:
+    """Horizontal and vertical divergence (radians) and dispersion (a fraction)."""
+    sweeps = [
+        resolve_steps("beam", count or None, _part(span, 1000.0), _part(step, 1000.0))
+        for count, span, step in zip(
+            beam.divergence_steps, beam.divergence_mrad, beam.divergence_step_mrad, strict=True
+        )
+    ]
+    sweeps.append(resolve_steps("beam", beam.dispersion_steps, _part(beam.dispersion_percent, 100.0), None))
+    horizontal, vertical, dispersion = sweeps
+    if horizontal.count * vertical.count * dispersion.count > MOST_STEPS:
+        raise ConfigError(f"Beam: more than {MOST_STEPS} sources; take fewer steps of divergence or dispersion")
+    return horizontal, vertical, dispersion
+
+
+def _part(value: float | None, whole: float) -> float | None:
+    return None if value is None else value / whole

@@ -13,7 +13,7 @@ from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
 from .errors import ConfigError
-from .model import Model
+from .model import Model, same
 
 Roi = tuple[int, int, int, int]
 
@@ -141,16 +141,14 @@ def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:
 
 def as_fields(config: Model) -> dict[str, Any]:
     """The fields of a model that differ from their defaults, nested, arrays and paths as they are."""
-    fields = {}
+    fields: dict[str, Any] = {}
     for name, field in type(config).model_fields.items():
         value = getattr(config, name)
+        if not field.is_required() and same(value, field.default):
+            continue
         if isinstance(value, Model):
             value = as_fields(value)
-            if not value:
-                continue
         elif isinstance(value, tuple) and value and isinstance(value[0], Model):
             value = [as_fields(item) for item in value]
-        elif value is None or (not field.is_required() and value is field.default):
-            continue
         fields[name] = value
     return fields

@@ -66,7 +66,9 @@ class Crystal(Model):
     @field_validator("cell", mode="before")
     @classmethod
     def _complete(cls, value: Any) -> Any:
-        if isinstance(value, (list, tuple)) and 1 <= len(value) < 6:
+        if isinstance(value, (list, tuple)):
+            if not 1 <= len(value) <= 6:
+                raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")
             return (*value, *((value[0],) * 3)[len(value) :], *((90.0,) * 3)[max(len(value) - 3, 0) :])
         return value
 
@@ -80,7 +82,7 @@ class Crystal(Model):
     @field_validator("n_cells", mode="before")
     @classmethod
     def _same_along_all(cls, value: Any) -> Any:
-        return (value,) * 3 if isinstance(value, int) else value
+        return (value,) * 3 if isinstance(value, int | np.integer) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Crystal:
@@ -160,7 +162,7 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
         assert vectors is not None  # Crystal insists on a cell or a matrix
         return vectors, volume
     vectors = columns.T
-    if abs(np.linalg.det(vectors)) < 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
+    if abs(np.linalg.det(vectors)) <= 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
         raise ConfigError(f"Crystal matrix {crystal.matrix_path or crystal.matrix}: its columns a*, b*, c* span no cell")
     if crystal.cell is not None and not c_cell:
         found = cell_of(_crossed(vectors) / np.linalg.det(vectors))

@@ -8,19 +8,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from .conventions import (
-    CONVENTIONS,
-    ConventionName,
-    Pivot,
-    PlacedPanel,
-    beam_spot,
-    default_beam_center,
-    place_flat_panel,
-)
+from .conventions import ConventionName, Pivot, PlacedPanel
 from .errors import ConfigError
-from .geometry import unit
+from .geometry import dot, unit
 from .model import FloatArray, MaskArray, Model, Vector
-from .steps import RADIAN_IN_DEGREES
 
 
 class Panel(Model):
@@ -51,8 +42,8 @@ class Panel(Model):
     @field_validator("pixels")
     @classmethod
     def _some_pixels(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if min(value) < 1:
-            raise ValueError("both numbers of pixels (slow, fast) must be at least 1")
+        if not 1 <= min(value) <= max(value) <= 1_000_000:
+            raise ValueError("both numbers of pixels (slow, fast) must be at least 1 and at most a million")
         return value
 
     @model_validator(mode="after")
@@ -62,6 +53,8 @@ class Panel(Model):
             raise ConfigError(
                 f"Panel.slow_axis = {self.slow_axis}: is parallel to fast_axis {self.fast_axis}; they must span a plane"
             )
+        if self.normal_axis is not None:
+            unit(self.normal_axis, "Panel.normal_axis")
         return self
 
     def axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -71,6 +64,12 @@ class Panel(Model):
             return fast, slow, unit(self.normal_axis, "Panel.normal_axis")
         normal = unit(np.cross(fast, slow))
         return fast, slow, -normal if normal @ np.asarray(self.origin_mm) < 0 else normal
+
+    def corners_mm(self) -> FloatArray:
+        """The panel's four corners in the lab frame, shape (4, 3)."""
+        fast, slow, _ = self.axes()
+        extent = np.array([[0, 0], [0, self.pixels[1]], [self.pixels[0], 0], self.pixels]) * self.pixel_mm
+        return np.asarray(self.origin_mm) + extent[:, :1] * slow + extent[:, 1:] * fast
 
 
 class FlatGeometry(Model):
@@ -203,53 +202,19 @@ class Detector(Model):
         ConfigError
             A size, distance or vector that makes no detector.
         """
-        shape = (pixels, pixels) if isinstance(pixels, int) else pixels
-        frame = _frame(convention, beam_direction, fast_axis, slow_axis, normal_axis, twotheta_axis)
-        _check_flat(distance_mm, close_distance_mm, shape, pixel_mm, (*rotation_deg, twotheta_deg))
-        size = (shape[0] * pixel_mm, shape[1] * pixel_mm)
-        center = beam_center_mm or default_beam_center(convention, size, pixel_mm)
-        spot = beam_spot(convention, center, size[0], pixel_mm)
-        near = spot if org_px is None else ((org_px[0] - 0.5) * pixel_mm, (org_px[1] - 0.5) * pixel_mm)
-        placed = place_flat_panel(
-            frame,
-            near=(near[0] / 1000.0, near[1] / 1000.0),
-            beam_spot=(spot[0] / 1000.0, spot[1] / 1000.0),
-            distance=(100.0 if distance_mm is None else distance_mm) / 1000.0,
-            close_distance=None if close_distance_mm is None else close_distance_mm / 1000.0,
-            pivot=pivot or frame.pivot,
-            rotation_rad=tuple(angle / RADIAN_IN_DEGREES for angle in rotation_deg),  # type: ignore[arg-type]
-            twotheta_rad=twotheta_deg / RADIAN_IN_DEGREES,
-        )
-        return cls(
-            panels=(flat_panel(placed, pixel_mm, shape),),
-            convention=convention,
-            nominal=flat_geometry(placed, convention, center, near, twotheta_deg),
-            **sensor,
-        )
+        from .flat import FlatRequest
 
-
-def _frame(convention: str, beam, fast, slow, normal, twotheta_axis):  # type: ignore[no-untyped-def]
-    if convention not in CONVENTIONS:
-        raise ConfigError(f"convention = {convention!r}: unknown; use one of {', '.join(CONVENTIONS)}")
-    frame = CONVENTIONS[convention]
-    if normal is None and (fast is not None or slow is not None):
-        normal = (0.0, 0.0, 0.0)  # to be made from fast × slow
-    given = {"beam": beam, "fast": fast, "slow": slow, "normal": normal, "twotheta_axis": twotheta_axis}
-    return frame._replace(**{name: vector for name, vector in given.items() if vector is not None})
-
-
-def _check_flat(
-    distance: float | None, close: float | None, pixels: tuple[int, int], pixel_mm: float, angles: tuple[float, ...]
-) -> None:
-    if distance is not None and close is not None:
-        raise ConfigError("distance_mm and close_distance_mm contradict each other: give one of them")
-    for name, value in (("distance_mm", distance), ("close_distance_mm", close), ("pixel_mm", pixel_mm)):
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ConfigError(f"Detector.{name} = {value}: must be a positive number of millimetres")
-    if min(pixels) < 1:
-        raise ConfigError(f"Detector.pixels = {pixels}: both numbers (slow, fast) must be at least 1")
-    if not all(math.isfinite(angle) for angle in angles):
-        raise ConfigError(f"Detector rotation and two-theta = {angles}: must be finite degrees")
+        asked = FlatRequest(
+            distance_mm=distance_mm, close_distance_mm=close_distance_mm, pixels=pixels, pixel_mm=pixel_mm,
+            convention=convention, beam_center_mm=beam_center_mm, org_px=org_px, pivot=pivot,
+            rotation_deg=rotation_deg, twotheta_deg=twotheta_deg, twotheta_axis=twotheta_axis,
+            fast_axis=fast_axis, slow_axis=slow_axis, normal_axis=normal_axis, beam_direction=beam_direction,
+        )  # fmt: skip
+        for name in ("panels", "nominal"):
+            if name in sensor:
+                raise ConfigError(f"Detector.{name}: is made by Detector.flat; leave it out")
+        panel, nominal = asked.placed()
+        return cls(panels=(panel,), convention=convention, nominal=nominal, **sensor)
 
 
 def flat_panel(placed: PlacedPanel, pixel_mm: float, pixels: tuple[int, int]) -> Panel:
@@ -286,3 +251,10 @@ def flat_geometry(
         twotheta_deg=twotheta_deg,
         slow_size_mm=slow_size_mm,
     )
+
+
+def panel_distance(panel: Panel, beam: FloatArray) -> float:
+    """From the sample along the beam to a panel's plane, metres; infinite when they are parallel."""
+    normal = panel.axes()[2]
+    across = dot(beam, normal)
+    return dot(np.asarray(panel.origin_mm) / 1000.0, normal) / across if across else math.inf

@@ -18,11 +18,12 @@ def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
 
 
 def unit(vector: npt.ArrayLike, name: str = "vector") -> FloatArray:
-    """`vector` scaled to length 1; a zero vector is an error that names it."""
+    """`vector` scaled to length 1; a zero vector (or one too long to square) is an error that names it."""
     array = np.asarray(vector, dtype=np.float64)
     length = math.sqrt(dot(array, array))
-    if not length > 0:
-        raise ConfigError(f"{name} = {tuple(array.tolist())}: a direction cannot have length zero")
+    if not 0 < length < math.inf:
+        size = "zero" if length == 0 else str(length)
+        raise ConfigError(f"{name} = {tuple(array.tolist())}: a direction cannot have length {size}")
     return array / length
 
 

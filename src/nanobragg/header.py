@@ -10,7 +10,8 @@ from .conventions import PlacedPanel
 from .detector import FlatGeometry, Panel, flat_geometry
 from .geometry import dot
 from .io.smv import format_header, smv_header
-from .scene import Scene, panel_distance
+from .detector import panel_distance
+from .scene import Scene
 from .steps import RADIAN_IN_DEGREES
 
 

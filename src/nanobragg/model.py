@@ -42,21 +42,43 @@ MaskArray = Annotated[npt.NDArray[np.bool_], PlainValidator(_array_field(np.bool
 
 
 def _explain(error: ValidationError, owner: str) -> str:
-    lines = []
+    """One line a field; what a nested noun or a validator of ours says is taken as it is."""
+    lines: list[str] = []
+    fields: dict[tuple[int | str, ...], list[Any]] = {}
     for item in error.errors(include_url=False):
-        message = item["msg"].removeprefix("Value error, ")
         if isinstance(item.get("ctx", {}).get("error"), ConfigError):
-            lines.append(message)
-            continue
-        where = ".".join(str(part) for part in (owner, *item["loc"]))
-        if item["type"] == "extra_forbidden":
-            lines.append(f"{where}: unknown field; {owner} has no such name")
-        elif item["type"] in ("missing", "value_error") and not item["loc"]:
-            lines.append(f"{where}: {message}")
+            lines.append(_message(item))
         else:
-            value = repr(item["input"])
-            lines.append(f"{where} = {value if len(value) < 80 else value[:77] + '...'}: {message}")
+            fields.setdefault(item["loc"][:1], []).append(item)
+    lines += [_field_line(owner, items) for items in fields.values()]
     return "\n".join(dict.fromkeys(lines))
+
+
+def _message(item: Any) -> str:
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _field_line(owner: str, items: list[Any]) -> str:
+    """What is wrong with one field; of a union's members, those that the value came closest to complain."""
+    depth = max(len(item["loc"]) for item in items)
+    closest = [item for item in items if len(item["loc"]) == depth]
+    kind, place = closest[0]["type"], closest[0]["loc"]
+    where = ".".join([owner, *map(str, place[:1])])
+    if kind == "extra_forbidden":
+        return f"{where}: unknown field; {owner} has no such name"
+    if kind == "missing" and depth == 1:
+        return f"{where}: is required; give it"
+    if not place:
+        return f"{where}: {_message(closest[0])}"
+    if kind == "missing":
+        return f"{where} = {_short(closest[0]['input'])}: has too few numbers"
+    where = ".".join([where, *(str(part) for part in place[1:] if isinstance(part, int))])
+    return f"{where} = {_short(closest[0]['input'])}: {' or: '.join(dict.fromkeys(map(_message, closest)))}"
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) < 80 else text[:77] + "..."
 
 
 class Model(BaseModel):
@@ -70,22 +92,23 @@ class Model(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise ConfigError(_explain(error, type(self).__name__)) from None
+            raise ConfigError(_explain(error, self.model_config.get("title") or type(self).__name__)) from None
 
     def replace(self, **changes: Any) -> Any:
-        """A copy with some fields changed, validated anew."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**{**fields, **changes})
+        """A copy with some fields changed, validated anew; what was left out stays left out."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**{**given, **changes})
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(_same(getattr(self, name), getattr(other, name)) for name in type(self).model_fields)
+        return all(same(getattr(self, name), getattr(other, name)) for name in type(self).model_fields)
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
+    """Equality that looks into arrays."""
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return one is not None and other is not None and np.array_equal(one, other)
     return bool(one == other)

@@ -127,7 +127,8 @@ def write_dump(path: StrPath, scene: Scene) -> None:
 
     if scene.table is None:
         raise ConfigError("the Config lists no structure factors: there is nothing to dump")
-    write_fdump(path, *scene.table.first, scene.table.values[1:-1, 1:-1, 1:-1])
+    table = scene.config.structure_factors.table()
+    write_fdump(path, *table.limits.first, table.values[1:-1, 1:-1, 1:-1])
 
 
 def config_hash(config: Config) -> str:

@@ -91,7 +91,7 @@ def parse_pixel(text: str, slow: int, fast: int) -> dict[str, Values]:
     if start is None:
         return {}
     block = text[start.start() :].split("solid angle subtended")[0]
-    found = {"stol_A_inv": (float(start.group(1)),)}
+    found = {"stol_m_inv": (float(start.group(1)),)}
     for line in _PIXEL_LINES:
         match = line.pattern.search(block)
         numbers = tuple(_numbers(match.group(1))) if match else ()

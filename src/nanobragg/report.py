@@ -131,7 +131,7 @@ def _detector(scene: Scene) -> str:
     panels = "" if len(detector.panels) == 1 else f"{len(detector.panels)} panels of "
     x0, x1, y0, y1 = scene.roi
     region = "" if (x0, x1, y0, y1) == (0, fast - 1, 0, slow - 1) else f"; only fast {x0} to {x1}, slow {y0} to {y1}"
-    masked = int(np.count_nonzero(~scene.rendered))
+    masked = 0 if detector.mask is None else int(np.count_nonzero(~scene.rendered))
     name = f" by {detector.mask}" if isinstance(detector.mask, Path) else ""
     return (
         f"{panels}{fast} x {slow} pixels (fast x slow) of {detector.panels[0].pixel_mm:g} mm, "

@@ -129,7 +129,7 @@ def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int,
 
     def work() -> None:
         try:
-            _core.render(scene.core, out, roi, add, threads, stop, done)
+            _core.render(scene.core(single=out.dtype == np.float32), out, roi, add, threads, stop, done)
         except BaseException as error:  # handed to the caller's thread
             failure.append(error)
         finally:

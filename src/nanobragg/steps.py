@@ -9,6 +9,7 @@ from typing import Literal
 from .errors import ConfigError
 
 RADIAN_IN_DEGREES = 180.0 * 0.31830988618379067154  # the C program's constant; step counts from ceil depend on it
+MOST_STEPS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,19 @@ def resolve_steps(
     Raises
     ------
     ConfigError
-        A phi range of 0 with a step gives no step at all.
+        A phi range of 0 with a step gives no step at all; or there are more than ten million steps.
     """
-    resolved = _given_count(kind, count, span, step, layers_overshoot) if count is not None else _no_count(kind, span, step)
+    if count is None:
+        resolved = _no_count(kind, span, step)
+    else:
+        resolved = _given_count(kind, count, span, step, layers_overshoot)
+    if resolved.count > MOST_STEPS:
+        raise ConfigError(f"{kind} sweep: more than {MOST_STEPS} steps; take fewer steps, or a larger step")
     if kind == "phi":
         if resolved.count < 1:
             raise ConfigError(
-                f"a rotation range of {span} with a step of {step} rad gives no phi step: leave out the step or the range"
+                f"a rotation range of {span} with a step of {step} rad gives no phi step: "
+                "leave out the step or the range"
             )
         return resolved
     if min(resolved.count, resolved.range, resolved.step) <= 0:
@@ -62,7 +69,7 @@ def _no_count(kind: str, span: float | None, step: float | None) -> Steps:
     if span is None:
         return Steps(2, float(step), float(step)) if step_given and step else Steps(1, 0.0, 0.0)
     if step_given and step:
-        return Steps(math.ceil(span / step), span, step)
+        return Steps(math.ceil(min(span / step, MOST_STEPS + 1.0)), span, step)
     return Steps(2, span, span if kind == "beam" else span / 2.0)
 
 

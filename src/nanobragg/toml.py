@@ -84,7 +84,7 @@ def _read_arrays(path: Path, companion: Any) -> Arrays:
     if not isinstance(companion, str):
         raise FormatError(f"{path}: arrays = {companion!r}: must be the name of an .npz file")
     try:
-        with np.load(path.parent / companion, allow_pickle=False) as stored:
+        with open(path.parent / companion, "rb") as file, np.load(file, allow_pickle=False) as stored:
             return dict(stored)
     except OSError as error:
         raise FileError(f"{path.parent / companion}: {error.strerror or error}; it holds the arrays of {path}") from None

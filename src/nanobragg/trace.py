@@ -15,8 +15,9 @@ import numpy as np
 from . import _core
 from .config import Config
 from .errors import ConfigError
+from .kernel_scene import R_E_SQR
 from .model import Vector
-from .scene import R_E_SQR, Scene
+from .scene import Scene
 from .trace_records import RECORD, Final, PanelFrame, Place, Ray, RecordReader, Term
 
 __all__ = ["Final", "PanelFrame", "Place", "Ray", "Term", "Trace", "trace"]
@@ -63,7 +64,7 @@ class Trace:
     scene: Scene
 
     def values(self) -> dict[str, Value]:
-        """Every quantity by name, in the order of computation: `place[layer,slow,fast].source[i].phi[i].domain[i].…`."""
+        """Every quantity by name, in the order of computation: `place[0,1,1].source[0].phi[0].domain[2].hkl`, …"""
         return dict(self._named())
 
     def to_text(self) -> str:
@@ -72,7 +73,8 @@ class Trace:
 
     def to_json(self) -> str:
         """The same names and values as a JSON object; what is not finite becomes null."""
-        return json.dumps({name: _finite(value) for name, value in self._named()}, indent=1, ensure_ascii=False)
+        lines = (f"{json.dumps(name)}: {json.dumps(_finite(value))}" for name, value in self._named())
+        return "{\n" + ",\n".join(lines) + "\n}"
 
     def explain(self) -> str:
         """Ten lines of plain words: why this pixel has its value."""
@@ -153,7 +155,7 @@ def trace(
         raise ConfigError(f"strongest = {strongest}: at least one term must be kept; None keeps all")
     everything = scene.terms * scene.sensor.count
     kept = np.empty((1 + min(everything, strongest or everything), _core.RECORD_DOUBLES))
-    totals = _core.trace(scene.core, scene.roi, panel, slow, fast, kept)
+    totals = _core.trace(scene.core(single=False), scene.roi, panel, slow, fast, kept)
     records = kept.view(RECORD)[:, 0]
     reader = RecordReader(scene, slow, fast)
     rows = np.sort(records[: totals["n_kept"]], order="ordinal")

@@ -1,4 +1,4 @@
-"""What a trace is made of: typed records, and how they come out of the kernel's recorder (include/nanobragg/record.h)."""
+"""What a trace is made of: typed records, out of the kernel's recorder (include/nanobragg/record.h)."""
 
 from __future__ import annotations
 
@@ -145,25 +145,26 @@ class RecordReader:
     def __init__(self, scene: Scene, slow: int, fast: int) -> None:
         self._scene = scene
         self._pixel = (slow, fast)
-        self._listed = _listed(scene)
+        self._listed: dict[tuple[int, int, int], bool] = {}
         self._places: dict[tuple[int, int, int], Place] = {}
         self._rays: dict[tuple[int, int, int, int], Ray] = {}
 
     def term(self, record: npt.NDArray[Any]) -> Term:
         """One raw record in full."""
         scene, cell = self._scene, record["cell"] * 1e10
-        reciprocal = _crossed(cell) / scene.lattice.volume
-        phi_step, domain = divmod(int(record["orientation"]), scene.domains)
-        square = scene.config.crystal.shape == "square"
-        factors = _lattice_factors(record, scene.n_cells) if square else None
+        shape, (phi_step, domain) = scene.config.crystal.shape, divmod(int(record["orientation"]), scene.domains)
+        factors = _lattice_factors(record, scene.n_cells) if shape == "square" else None
+        a, b, c = (_vector(axis) for axis in cell)
+        a_star, b_star, c_star = (_vector(axis) for axis in _crossed(cell) / scene.lattice.volume)
         return Term(
-            int(record["ordinal"]), self.place(record), self.ray(record), phi_step, self._phi_deg(phi_step), domain,
-            *(_vector(v) for v in cell), *(_vector(v) for v in reciprocal),
-            _vector(record["h"]), _index(record["nearest"]), _vector(record["h"] - record["nearest"]),
-            factors, None if square else float(record["radius_sqr"]),
-            _signed_lattice(record, factors, scene.config.crystal.shape), float(record["lattice_sqr"]),
-            float(record["amplitude"]), self._origin(record),
-            float(record["weight"]), float(record["rank"]), float(record["running"]),
+            ordinal=int(record["ordinal"]), place=self.place(record), ray=self.ray(record),
+            phi_step=phi_step, phi_deg=self._phi_deg(phi_step), domain=domain,
+            a_A=a, b_A=b, c_A=c, a_star_per_A=a_star, b_star_per_A=b_star, c_star_per_A=c_star,
+            hkl=_vector(record["h"]), nearest=_index(record["nearest"]), delta=_vector(record["h"] - record["nearest"]),
+            lattice_factors=factors, radius_sqr=None if shape == "square" else float(record["radius_sqr"]),
+            F_latt=_signed_lattice(record, factors, shape), F_latt_sqr=float(record["lattice_sqr"]),
+            F_cell=float(record["amplitude"]), F_cell_from=self._origin(record), weight=float(record["weight"]),
+            contribution=float(record["rank"]), running_sum=float(record["running"]),
         )  # fmt: skip
 
     def place(self, record: npt.NDArray[Any]) -> Place:
@@ -201,36 +202,15 @@ class RecordReader:
         return self._scene.config.scan.start_deg + self._scene.phi.step * RADIAN_IN_DEGREES * step
 
     def _origin(self, record: npt.NDArray[Any]) -> Origin:
+        factors, index = self._scene.config.structure_factors, _index(record["nearest"])
         if record["interpolated"]:
             return "interpolated"
-        return "nearest" if self._listed is not None and _index(record["nearest"]) in self._listed else "default"
-
-
-class _Listing:
-    """Which reflections are listed: membership without a pass over the list for every question."""
-
-    def __init__(self, indices: npt.NDArray[np.int32]) -> None:
-        self._low = indices.min(axis=0).astype(np.int64)
-        self._span = indices.max(axis=0) - self._low + 1
-        self._sorted = np.unique(self._code(indices))
-
-    def _code(self, indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        h, k, l = (np.asarray(indices, np.int64) - self._low).T
-        code: npt.NDArray[np.int64] = (h * self._span[1] + k) * self._span[2] + l
-        return code
-
-    def __contains__(self, index: tuple[int, int, int]) -> bool:
-        place = np.asarray(index) - self._low
-        if (place < 0).any() or (place >= self._span).any():
-            return False
-        code = self._code(np.asarray(index))
-        found = int(np.searchsorted(self._sorted, code))
-        return found < len(self._sorted) and bool(self._sorted[found] == code)
-
-
-def _listed(scene: Scene) -> _Listing | None:
-    listing = scene.config.structure_factors.listing
-    return None if listing is None else _Listing(listing[0])
+        if record["amplitude"] != factors.default_F:
+            return "nearest"
+        if index not in self._listed:
+            listing = factors.listing
+            self._listed[index] = listing is not None and bool((listing[0] == index).all(axis=1).any())
+        return "nearest" if self._listed[index] else "default"
 
 
 def _vector(values: npt.NDArray[Any]) -> Vector:

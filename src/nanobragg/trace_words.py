@@ -35,11 +35,13 @@ def _where(trace: Trace) -> str:
 
 def _count(trace: Trace) -> str:
     scene = trace.scene
-    text = (
-        f"It sums {trace.n_terms} terms: {scene.sensor.count} sensor layers x {scene.oversample**2} sub-pixels x "
-        f"{len(scene.sources.weights)} sources x {scene.phi.count} phi steps x {scene.domains} mosaic domains"
-    )
-    skipped = f", without {trace.n_skipped} rays beyond d_min = {scene.config.sampling.d_min_A:g} A"
+    factors = {
+        "layer": scene.sensor.count, "sub-pixel": scene.oversample**2, "source": len(scene.sources.weights),
+        "phi step": scene.phi.count, "mosaic domain": scene.domains,
+    }  # fmt: skip
+    parts = " x ".join(_number(count, name) for name, count in factors.items())
+    text = f"It sums {_number(trace.n_terms, 'term')}: {parts}"
+    skipped = f", without {_number(trace.n_skipped, 'ray')} beyond d_min = {scene.config.sampling.d_min_A:g} A"
     return text + (skipped if trace.n_skipped else "") + "."
 
 
@@ -72,13 +74,14 @@ def _index(term: Term) -> str:
 
 def _lattice(trace: Trace, term: Term) -> str:
     n = trace.scene.n_cells
-    most = float(math.prod(n)) ** 2
+    share = term.F_latt_sqr / float(math.prod(n)) ** 2
+    where = "on a peak" if share > 0.5 else "on the flank of a peak" if share > 0.01 else "between peaks"
     parts = ""
     if term.lattice_factors is not None:
         parts = ", from {:.4g} x {:.4g} x {:.4g} along a, b, c".format(*term.lattice_factors)
     return (
         f"The {SHAPES[trace.scene.config.crystal.shape]} of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
-        f"F_latt^2 = {term.F_latt_sqr:.5g}, {_percent(term.F_latt_sqr / most)} of {most:.5g}{parts}."
+        f"F_latt^2 = {term.F_latt_sqr:.5g}{parts}: {_percent(share)} of a peak's top, {where}."
     )
 
 
@@ -94,10 +97,8 @@ def _amplitude(trace: Trace, term: Term) -> str:
 
 def _factors(trace: Trace, term: Term) -> str:
     place = term.place
-    text = (
-        f"Solid angle {place.omega_sr:.5g} sr, polarization factor {term.ray.polar:.5g}, absorbed in the sensor "
-        f"{_percent(place.capture)}"
-    )
+    sensor = f"the layer absorbs {_percent(place.capture)}" if trace.scene.sensor.range > 0 else "no sensor thickness"
+    text = f"Solid angle {place.omega_sr:.5g} sr, polarization factor {term.ray.polar:.5g}, {sensor}"
     if trace.scene.config.compat == "c":
         return f"{text}; as in the C program these are mostly an earlier sub-pixel's, applied once."
     return f"{text}; each term has its own."
@@ -117,6 +118,10 @@ def _scaling(trace: Trace) -> str:
         f"Sum {final.sum:.6g} x r_e^2 {final.r_e_sqr_m2:.6g} m^2 x fluence {final.fluence_ph_m2:.6g} / m^2 / "
         f"{final.steps}{factor} = {final.pixel:.6g} photons."
     )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _percent(share: float) -> str:

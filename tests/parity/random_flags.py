@@ -6,7 +6,6 @@ Run as a program it writes the small files that the lines name, and prints the l
 
 from __future__ import annotations
 
-import math
 import random
 import shlex
 import shutil
@@ -58,6 +57,10 @@ class Draw:
     def number(self, low: float, high: float, digits: int = 5) -> str:
         return f"{self.rng.uniform(low, high):.{digits}g}"
 
+    def power(self, low: float, high: float) -> str:
+        """Ten to a power between these."""
+        return f"{10 ** self.rng.uniform(low, high):.5g}"
+
     def length(self, low: float, high: float) -> str:
         """With so many digits that no header shows the middle between two roundings, which could go either way."""
         return self.number(low, high, 13)
@@ -97,6 +100,8 @@ def random_line(seed: int) -> Words:
     for part in draw.rng.sample((_spectrum, _divergence, _scan, _mosaic, _sensor), 5):
         uses += part(draw)
     uses += _crystal(draw) + _amplitudes(draw) + _beam(draw) + _output(draw)
+    if draw.chance(0.1):  # flags that come twice: the last one counts
+        uses += _beam(draw) + _size(draw)
     uses += _pixels(draw, float(pixel)) + [["-pixel", pixel]] + _geometry(draw, float(pixel), distance)
     draw.rng.shuffle(uses)
     return _in_order(draw, uses)
@@ -194,7 +199,7 @@ def _sensor(draw: Draw) -> list[Words]:
     if draw.chance(0.7) or draw.terms_left < 4:
         return draw.maybe(0.02, "-oversample_thick")  # row 4: all zero
     draw.spend(4)
-    uses = draw.maybe(0.9, "-detector_thick", draw.number(10, 1000) if draw.chance(0.95) else "0")
+    uses = draw.maybe(0.9, "-detector_thick", draw.number(10, 1000) if draw.chance(0.95) else draw.pick("0", "-1"))
     uses += draw.maybe(0.6, "-detector_abs", draw.number(20, 2000) if draw.chance(0.9) else draw.pick("inf", "0"))
     return uses + draw.maybe(0.6, "-detector_thicksteps", draw.whole(0, 4)) + draw.maybe(0.2, "-oversample_thick")
 
@@ -229,7 +234,7 @@ def _crystal(draw: Draw) -> list[Words]:
     uses += _size(draw)
     uses += draw.maybe(0.1, "-square_xtal") + ([["-round_xtal"]] if draw.round_shape else []) + draw.maybe(0.2, "-gauss_xtal")
     uses += draw.maybe(0.15, "-tophat_spots")
-    uses += draw.maybe(0.5, "-fudge", f"{10 ** draw.rng.uniform(-5, 2):.4g}")  # row 7: radii are huge without
+    uses += draw.maybe(0.5, "-fudge", draw.power(-5, 2))  # row 7: radii are huge without
     return uses + draw.maybe(0.03, "-density", "1.3") + draw.maybe(0.03, "-MW", "18")
 
 
@@ -254,15 +259,15 @@ def _amplitudes(draw: Draw) -> list[Words]:
     if source >= 0.6 or draw.chance(0.6):
         uses.append(["-default_F", draw.number(1, 1000)])
     uses += draw.maybe(0.2, "-interpolate") + draw.maybe(0.15, "-nointerpolate")
-    uses += draw.maybe(0.2, "-water", draw.number(0.1, 50))
+    uses += draw.maybe(0.2, "-water", draw.power(-1, 2))
     return uses + draw.maybe(0.03, "-stol", "stol.txt") + draw.maybe(0.03, "-stolout", "out.stol")
 
 
 def _beam(draw: Draw) -> list[Words]:
     uses = draw.maybe(0.8, "-lambda", draw.number(0.5, 6)) + draw.maybe(0.15, "-energy", draw.number(3000, 20000))
-    uses += draw.maybe(0.2, "-fluence", draw.number(1e10, 1e26)) + draw.maybe(0.15, "-flux", draw.number(1e9, 1e13))
-    uses += draw.maybe(0.15, "-exposure", draw.number(0.01, 100) if draw.chance(0.9) else "0")
-    beam_size = draw.number(1e-5, 0.3) if draw.chance(0.9) else "-1"
+    uses += draw.maybe(0.2, "-fluence", draw.power(10, 26)) + draw.maybe(0.15, "-flux", draw.power(9, 13))
+    uses += draw.maybe(0.15, "-exposure", draw.power(-2, 2) if draw.chance(0.9) else "0")
+    beam_size = draw.power(-5, 0) if draw.chance(0.9) else "-1"
     uses += draw.maybe(0.15, "-beamsize", beam_size)
     if draw.unpolarized:
         uses += draw.maybe(0.1, "-polar", "0")
@@ -297,7 +302,7 @@ def _pixel_flags(draw: Draw, pixel: float) -> list[Words]:
     if kind == 0:
         return [draw.flag("-detpixels", draw.whole(16, 40))]
     if kind == 1:
-        return [draw.flag("-detpixels_f", draw.whole(16, 40)), draw.flag("-detpixels_s", draw.whole(16, 40))]
+        return [draw.flag("-detpixels_f", draw.whole(16, 80)), draw.flag("-detpixels_s", draw.whole(16, 40))]
     if kind == 2:
         return [["-detsize", f"{(draw.rng.randint(16, 40) + 0.3) * pixel:.13g}"]]
     sizes = [f"{(draw.rng.randint(16, 40) + draw.rng.uniform(-0.4, 0.4)) * pixel:.13g}" for _ in range(2)]
@@ -318,7 +323,8 @@ def _geometry(draw: Draw, pixel: float, distance: str) -> list[Words]:
             for name in names:
                 uses += draw.maybe(1.0 if always else 0.9, name, draw.length(2 * factor, 30 * factor))
     for name in ("-detector_rotx", "-detector_roty", "-detector_rotz"):
-        uses += draw.maybe(0.25, name, draw.number(-40, 40))
+        limit = 40 if draw.chance(0.95) else 180
+        uses += draw.maybe(0.25, name, draw.number(-limit, limit))
     uses += draw.maybe(0.3, "-twotheta", draw.number(-40, 40))
     return uses + draw.maybe(0.25, "-pivot", draw.pick("beam", "sample"))
 
@@ -332,10 +338,7 @@ def _vectors(draw: Draw) -> list[Words]:
     ):  # fmt: skip
         uses += draw.maybe(0.5, name, *draw.vector(0.3 if draw.chance(0.8) else 0.0, around))
     if draw.chance(0.3):
-        # of length 1: the C program skews the detector with any other
-        polar, azimuth = draw.rng.uniform(0, math.pi), draw.rng.uniform(0, 2 * math.pi)
-        axis = (math.sin(polar) * math.cos(azimuth), math.sin(polar) * math.sin(azimuth), math.cos(polar))
-        uses.append(["-twotheta_axis", *(f"{x:.17f}" for x in axis)])
+        uses.append(["-twotheta_axis", *draw.vector(0.3, draw.rng.choice(((0, 1, 0), (0, 0, -1), (0.7, 0.7, 0))))])
     uses += draw.maybe(0.1, "-pix0_vector", *draw.vector(50, (100, 0, 0)))
     for name in ("-xdet_vector", "-ydet_vector", "-zdet_vector"):
         uses += draw.maybe(0.03, name, *draw.vector(1, (0, 0, 0)))
@@ -345,7 +348,7 @@ def _vectors(draw: Draw) -> list[Words]:
 def _output(draw: Draw) -> list[Words]:
     uses = draw.maybe(0.1, "-floatfile", "photons.bin") + draw.maybe(0.1, "-intfile", "integers.img")
     uses += draw.maybe(0.2, "-adc", draw.number(0, 200)) + draw.maybe(0.1, "-seed", draw.whole(1, 99999))
-    uses += draw.maybe(0.2, "-scale", draw.number(1e-6, 10) if draw.chance(0.9) else "0")
+    uses += draw.maybe(0.2, "-scale", draw.power(-6, 1) if draw.chance(0.9) else "0")
     uses += draw.maybe(0.02, "-printout") + draw.maybe(0.02, "-printout_pixel", draw.whole(0, 15), draw.whole(0, 15))
     return uses + draw.maybe(0.02, "-progress")
 

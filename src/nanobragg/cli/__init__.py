@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except MemoryError as error:
             return _fail(f"{error or 'out of memory'}; use fewer pixels", NanobraggError.exit_code)
         except KeyboardInterrupt:
-            return _fail("interrupted", INTERRUPTED)
+            _say("interrupted")
+            return INTERRUPTED
         except BrokenPipeError:
             _silence_stdout()
             return READER_GONE
@@ -90,7 +91,7 @@ def _one_voice_for_warnings() -> None:
         file: TextIO | None = None, line: str | None = None,
     ) -> None:  # fmt: skip
         if issubclass(category, NanobraggWarning):
-            _say("warning", str(message))
+            _say(f"warning: {message}")
         else:
             usual(message, category, filename, lineno, file, line)
 
@@ -103,12 +104,12 @@ def _fail(text: str, code: int) -> int:
         sys.stdout.flush()  # what was said before comes before
     except BrokenPipeError:
         _silence_stdout()
-    _say("error", text)
+    _say(f"error: {text}")
     return code
 
 
-def _say(kind: str, text: str) -> None:
-    print(f"nanobragg: {kind}: {'; '.join(text.splitlines())}", file=sys.stderr, flush=True)
+def _say(text: str) -> None:
+    print(f"nanobragg: {'; '.join(text.splitlines())}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def run(words: Sequence[str]) -> int:
     options.add_argument("--adc", type=float, metavar="OFFSET", help="with --scale: add OFFSET (default: 0)")
     chosen = options.parse_args(words)
 
-    from ..errors import ConfigError
+    from ..errors import ConfigError, FormatError
     from ..io import read_image, write_image
     from ..outputs import check_image_paths
 
@@ -34,5 +34,8 @@ def run(words: Sequence[str]) -> int:
         from ..integer import to_integers
 
         image, _ = to_integers(image, chosen.scale, chosen.adc or 0.0)
-    write_image(chosen.output, image, metadata)
+    try:
+        write_image(chosen.output, image, metadata)
+    except FormatError as error:
+        raise FormatError(f"{error}; --scale 1 rounds and clips") from None
     return 0

@@ -11,6 +11,9 @@ from ..trace import DEFAULT_STRONGEST, Trace, trace
 from .options import Options
 
 ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # words that belong to an option
+USAGE = """\
+nanobragg trace (CONFIG.toml | C flags) --pixel SLOW FAST
+                       [--panel N] [--strongest N] [--json | --explain | --c]"""
 WHAT = """\
 The experiment is CONFIG.toml, or C flags: nanobragg trace -cell 100 100 100 90 90 90 -default_F 1 … --pixel 0 0
 Every quantity is printed as `name = value`, in the order in which it is computed."""
@@ -42,6 +45,7 @@ def c_printout_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
 
 def _options() -> Options:
     options = Options("trace", "Show how one pixel comes about.", WHAT)
+    options.usage = USAGE
     add = options.add_argument
     add("--pixel", type=int, nargs=2, required=True, metavar=("SLOW", "FAST"), help="counted from 0")
     add("--panel", type=int, default=0, metavar="N", help="of a detector with several (default: 0)")

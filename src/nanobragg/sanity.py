@@ -1,0 +1,66 @@
+"""What makes a valid but surely unwanted image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .detector import Panel, panel_distance
+from .model import FloatArray
+
+if TYPE_CHECKING:
+    from .scene import Scene
+
+
+def unwanted(scene: Scene) -> list[str]:
+    """What makes a valid but surely unwanted image."""
+    found = []
+    if scene.oversample * 2 < scene.recommended_oversample:
+        found.append(
+            f"oversample = {scene.oversample}: intensity varies strongly within a pixel for a crystal of this size; "
+            f"{scene.recommended_oversample} is recommended"
+        )
+    if not _beam_hits(scene):
+        found.append("the direct beam does not hit the detector: check distance, beam centre and two-theta")
+    if scene.table is not None and _nothing_in_table(scene):
+        found.append(
+            f"every pixel lies outside the table of structure factors ({scene.config.structure_factors.path or 'arrays'}) "
+            f"and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
+        )
+    return found
+
+
+def _beam_hits(scene: Scene) -> bool:
+    """Whether the beam passes through the bounding rectangle of all panels, seen from the first."""
+    first = scene.config.detector.panels[0]
+    fast, slow, _ = first.axes()
+    spot = panel_distance(first, scene.beam_direction) * scene.beam_direction * 1000.0
+    corners = [panel.corners_mm() for panel in scene.config.detector.panels]
+    places = np.concatenate(corners) @ np.array([fast, slow]).T
+    where = np.array([spot @ fast, spot @ slow])
+    return bool((where >= places.min(axis=0)).all() and (where <= places.max(axis=0)).all())
+
+
+def _nothing_in_table(scene: Scene) -> bool:
+    """Whether no reflection of the table is near any pixel of a coarse grid, in the first and last orientation."""
+    assert scene.table is not None
+    rays = np.concatenate([_coarse_rays(panel) for panel in scene.config.detector.panels])
+    for source in {0, len(scene.sources.weights) - 1}:
+        q = (rays - scene.sources.directions[source]) / scene.sources.wavelengths[source]
+        for cell in (scene.cells[0], scene.cells[-1]):
+            index = q @ cell.T
+            inside = (index > np.array(scene.table.first) - 1) & (index < np.array(scene.table.last) + 1)
+            if inside.all(axis=1).any():
+                return False
+    return True
+
+
+def _coarse_rays(panel: Panel, points: int = 24) -> FloatArray:
+    """Unit vectors towards a grid of points on a panel, shape (points², 3)."""
+    fast, slow, _ = panel.axes()
+    s, f = (np.linspace(0, n, points) * panel.pixel_mm for n in panel.pixels)
+    place = np.asarray(panel.origin_mm) + s[:, None, None] * slow + f[None, :, None] * fast
+    rays: FloatArray = place.reshape(-1, 3)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    return rays
