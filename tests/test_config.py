@@ -98,7 +98,7 @@ REFUSED = {
     ),
     "source along the polarization axis": (
         lambda: scene(beam=nb.Beam(kahn_factor=0.5, sources=nb.Sources(positions=[[0, 0, 1.0]]))),
-        "polarization axis × a source's direction",
+        "polarization_axis .*parallel to a source's direction",
     ),
     "detector behind the sample": (
         lambda: scene(detector=nb.Detector(panels=(nb.Panel(**{**PANEL, "origin_mm": (-100, 8, -12)}),))),
@@ -150,6 +150,18 @@ REFUSED = {
     "too few amplitudes": (
         lambda: nb.StructureFactors(indices=[[0, 0, 0], [1, 0, 0]], amplitudes=[1]),
         r"indices: shape \(2, 3\) does not fit 1 amplitudes",
+    ),
+    "indices between reflections": (
+        lambda: nb.StructureFactors(indices=[[0, 0, 0.5]], amplitudes=[1]),
+        "StructureFactors.indices .*no whole numbers of 32 bits",
+    ),
+    "indices beyond 32 bits": (
+        lambda: nb.StructureFactors(indices=np.array([[0, 0, 2**40]]), amplitudes=[1]),
+        "StructureFactors.indices .*no whole numbers of 32 bits",
+    ),
+    "complex amplitudes": (
+        lambda: nb.StructureFactors(indices=[[0, 0, 0]], amplitudes=np.array([1j])),
+        "StructureFactors.amplitudes .*complex",
     ),
     "no reflections": (lambda: nb.StructureFactors(indices=np.zeros((0, 3)), amplitudes=[]), "indices: is empty"),
     "sources twice": (lambda: nb.Sources(path="a", positions=[[1, 0, 0]]), "either a path or an array"),

@@ -70,7 +70,7 @@ class TestFunctions:
 
     def test_vector_functions_take_and_give_three_components(self, library):
         vectors = np.arange(12.0).reshape(2, 2, 3)
-        np.testing.assert_array_equal(library.rotate(vectors, [1.0, 2.0, 3.0]), vectors + [1, 2, 3])
+        np.testing.assert_array_equal(library.rotate(vectors, [1.0, 2.0, 3.0]), vectors + np.array([1, 2, 3]))
         turned = library.rotate_axis([1.0, 0.0, 0.0], [0.0, 1.0, 2.0], [0.5, 1.0])
         np.testing.assert_array_equal(turned, [[1, 0.5, 1], [1, 1, 2]])
         unit, length = library.unitize(vectors)
@@ -269,7 +269,8 @@ class TestRuns:
             original(build, form, "CRASHES").run("-default_F 1")
 
     def test_exit_status_and_complaint_are_told(self, build, form):
-        with pytest.raises(ProgramError, match=r"exit status 3; its last lines: ERROR: no such thing \| one \| two \| three$"):
+        told = r"exit status 3; its last lines: ERROR: no such thing \| one \| two \| three$"
+        with pytest.raises(ProgramError, match=told):
             original(build, form, "EXITS").run("-default_F 1")
 
     def test_hanging_program_is_killed_in_time(self, build, form):
@@ -304,7 +305,7 @@ def simple_config(**detector: object) -> nb.Config:
 
 def test_children_of_a_hanging_program_die_with_it(empty_folder):
     script = empty_folder / "nanoBragg"
-    script.write_text("#!/bin/sh\nsleep 60 &\necho $! > \"$2\"\nwait\n")
+    script.write_text('#!/bin/sh\nsleep 60 &\necho $! > "$2"\nwait\n')
     script.chmod(0o755)
     with pytest.raises(ProgramError, match="stopped"):
         reference.program(script).run(["-fudge", str(empty_folder / "pid")], timeout_s=0.7)

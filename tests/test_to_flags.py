@@ -29,9 +29,9 @@ def assert_same_experiment(one: nb.Config, folder: Path) -> list[str]:
     """Its flags, which describe a scene that is `one`'s to rounding."""
     flags = config_to_flags(one, folder)
     ours, theirs = nb.Scene(one), nb.Scene(nb.Config.from_flags(flags))
-    assert theirs.shape == ours.shape
-    assert (theirs.roi, theirs.n_cells, theirs.oversample, theirs.lookup) == (ours.roi, ours.n_cells, ours.oversample, ours.lookup)
-    assert (theirs.domains, theirs.phi.count, theirs.sensor.count) == (ours.domains, ours.phi.count, ours.sensor.count)
+    for name in ("shape", "roi", "n_cells", "oversample", "lookup", "domains"):
+        assert getattr(theirs, name) == getattr(ours, name), name
+    assert (theirs.phi.count, theirs.sensor.count) == (ours.phi.count, ours.sensor.count)
     np.testing.assert_array_equal(theirs.rendered, ours.rendered)
     for name in ("cells", "fluence", "beam_direction", "polarization_axis"):
         np.testing.assert_allclose(getattr(theirs, name), getattr(ours, name), rtol=1e-12, atol=1e-21, err_msg=name)
@@ -49,20 +49,20 @@ def assert_same_experiment(one: nb.Config, folder: Path) -> list[str]:
 
 @pytest.mark.usefixtures("in_tests_folder")
 def test_reference_case_survives(case, tmp_path):
-    one = nb.Config.from_flags(list(case.argv))
-    if np.prod(one.detector.shape) > 300_000:
-        pytest.skip("same flags as a smaller case")
-    assert_same_experiment(one, tmp_path)
+    assert_same_experiment(nb.Config.from_flags(list(case.argv)), tmp_path)
 
 
 def test_arrays_become_files(tmp_path):
     draw = np.random.default_rng(3)
     mask = draw.uniform(size=(12, 16)) > 0.5
+    names = ["mask.img", "matrix.mat", "sources.txt", "structure_factors.hkl"]
     indices = np.array([[h, k, l] for h in range(-3, 4) for k in range(-3, 4) for l in range(-3, 4)])
     flags = assert_same_experiment(
         config(
             crystal=nb.Crystal(matrix=tuple(map(tuple, np.diag([0.02, 0.016, 0.014]) + 1e-3)), n_cells=5),
-            structure_factors=nb.StructureFactors(indices=indices, amplitudes=draw.uniform(1, 9, len(indices)), default_F=1.5),
+            structure_factors=nb.StructureFactors(
+                indices=indices, amplitudes=draw.uniform(1, 9, len(indices)), default_F=1.5
+            ),
             beam=nb.Beam(
                 wavelength_A=0.9,
                 sources=nb.Sources(positions=[[-1, 0, 0], [-1, 0.01, 0]], weights=[1, 3], wavelengths_A=[0.9, 0.91]),
@@ -71,7 +71,7 @@ def test_arrays_become_files(tmp_path):
         ),
         tmp_path,
     )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.img", "matrix.mat", "sources.txt", "structure_factors.hkl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert {str(path) for path in tmp_path.iterdir()} <= set(flags)
 
 
@@ -79,14 +79,16 @@ def test_arrays_become_files(tmp_path):
     "fields",
     [
         pytest.param({"crystal": nb.Crystal(cell=(50,), misset_deg="random", misset_seed=8)}, id="random"),
-        pytest.param({"crystal": nb.Crystal(cell=(50,), size_mm=(0.001, 0.5, 0.0))}, id="size"),
+        pytest.param(
+            {"crystal": nb.Crystal(cell=(50,), size_mm=(2e-4, 5e-4, 0.0)), "beam": nb.Beam(size_mm=3e-4)}, id="clipped"
+        ),
         pytest.param({"beam": nb.Beam(energy_eV=9000, flux_ph_s=1e12, exposure_s=0.1, size_mm=0.05)}, id="flux"),
         pytest.param({"beam": nb.Beam(dispersion_percent=None, dispersion_steps=3)}, id="dispersion"),
-        pytest.param({"beam": nb.Beam(divergence_mrad=(2, None), divergence_steps=(3, 2), round_divergence=False)}, id="divergence"),
+        pytest.param({"beam": nb.Beam(divergence_mrad=(2, None), divergence_steps=(3, 2))}, id="divergence"),
         pytest.param({"beam": nb.Beam(direction=(1, 0.1, 0), polarized=False, kahn_factor=0.5)}, id="tilted beam"),
         pytest.param({"scan": nb.Scan(start_deg=3, step_deg=0.1)}, id="steps"),
         pytest.param({"roi": (2, 9, 3, 8), "background": nb.Background(water_um=5)}, id="roi"),
-        pytest.param({"detector": nb.Detector.flat(distance_mm=50, pixels=8, sensor_thickness_um=None, sensor_layers=3)}, id="sensor"),
+        pytest.param({"detector": nb.Detector.flat(pixels=8, sensor_thickness_um=None, sensor_layers=3)}, id="sensor"),
     ],
 )
 def test_fields_survive(fields, tmp_path):
@@ -102,7 +104,7 @@ def test_unrotated_panel_keeps_its_convention(convention, tmp_path):
 
 
 def test_any_panel_is_given_by_vectors(tmp_path):
-    panel = nb.Panel(origin_mm=(3, -40, 70), fast_axis=(1, 0.1, 0.2), slow_axis=(0.3, 1, 0.1), pixels=(12, 16))
+    panel = nb.Panel(origin_mm=(100, 2, -3), fast_axis=(0.1, 0.2, 1), slow_axis=(0.1, -1, 0.3), pixels=(12, 16))
     assert "-fdet_vector" in assert_same_experiment(config(detector=nb.Detector(panels=(panel,))), tmp_path)
 
 

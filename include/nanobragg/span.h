@@ -64,7 +64,7 @@ static nb_cells_fn *const nb_cells[NB_SHAPES][NB_LOOKUPS] = {
 static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *cells, int n_cells, nb_lanes *lanes, int i)
 {
     const double qx = lanes->q[0][i], qy = lanes->q[1][i], qz = lanes->q[2][i];
-    for (int c = 0; c < n_cells; ++c) {
+    for (int c = 0; c < n_cells && !(c % NB_CELLS_A_GO == 0 && *state->stop); ++c) {
         enum nb_lookup lookup = (enum nb_lookup)s->lookup;
         nb_term_values v = {0};
         nb_term_lattice(s, (enum nb_shape)s->shape, cells + 9 * c, qx, qy, qz, &v);
@@ -175,7 +175,7 @@ static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *f
     for (int layer = 0; layer < s->n_layers; ++layer) {
         nb_fill(lanes.capture, s->has_sensor ? 0.0 : 1.0, m);
         for (int i = 0; i < s->oversample; ++i) {
-            for (int j = 0; j < s->oversample; ++j) {
+            for (int j = 0; j < s->oversample && !*state->stop; ++j) {
                 for (int x = 0; x < m; ++x)
                     at[x] = step * (fast[x < n ? x : n - 1] * s->oversample + j) + step / 2.0;
                 nb_aim(s, p, layer, step * (slow * s->oversample + i) + step / 2.0, at, m, &lanes);

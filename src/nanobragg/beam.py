@@ -174,7 +174,13 @@ def build_sources(
     lengths = np.sqrt(positions[:, 0] ** 2 + positions[:, 1] ** 2 + positions[:, 2] ** 2)
     if equal_weights:
         weights = np.ones(len(positions))
-    return SourceList(-(positions / lengths[:, np.newaxis]), wavelengths, weights / weights.sum())
+    directions = -(positions / lengths[:, np.newaxis])
+    if beam.polarized and beam.kahn_factor != 0 and not np.cross(polarization_axis, directions).any(axis=1).all():
+        raise ConfigError(
+            f"Beam.polarization_axis = {tuple(polarization_axis.tolist())}: is parallel to a source's direction; "
+            "give a direction across it"
+        )
+    return SourceList(directions, wavelengths, weights / weights.sum())
 
 
 def _check_sources(sources: Sources, positions: FloatArray, weights: FloatArray, wavelengths: FloatArray) -> None:

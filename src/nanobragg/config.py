@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -129,14 +130,18 @@ class Config(Model):
 
 def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:
     """`roi` if it lies on a panel of `pixels` (slow, fast), else `ConfigError`."""
-    x0, x1, y0, y1 = roi
     slow, fast = pixels
-    if not (0 <= x0 <= x1 < fast and 0 <= y0 <= y1 < slow):
+    try:
+        x0, x1, y0, y1 = map(operator.index, roi)
+        inside = 0 <= x0 <= x1 < fast and 0 <= y0 <= y1 < slow
+    except (TypeError, ValueError):  # not four, or no whole numbers
+        inside = False
+    if not inside:
         raise ConfigError(
-            f"roi = {tuple(roi)}: must be first and last fast, first and last slow pixel, "
+            f"roi = {roi!r}: must be first and last fast, first and last slow pixel, "
             f"within 0…{fast - 1} and 0…{slow - 1}"
         )
-    return roi
+    return x0, x1, y0, y1
 
 
 def as_fields(config: Model) -> dict[str, Any]:

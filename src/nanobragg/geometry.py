@@ -65,5 +65,7 @@ def rotate_about(vector: npt.ArrayLike, axis: npt.ArrayLike, angle_rad: float) -
     u = np.asarray(axis, dtype=np.float64)
     cosine, sine = math.cos(angle_rad), math.sin(angle_rad)
     along = (v[..., 0] * u[0] + v[..., 1] * u[1] + v[..., 2] * u[2]) * (1.0 - cosine)
-    turned: FloatArray = u * along[..., np.newaxis] + v * cosine + np.cross(u, v) * sine
+    x, y, z = v[..., 0], v[..., 1], v[..., 2]
+    across = np.stack([u[1] * z - u[2] * y, u[2] * x - u[0] * z, u[0] * y - u[1] * x], axis=-1)
+    turned: FloatArray = u * along[..., np.newaxis] + v * cosine + across * sine
     return turned

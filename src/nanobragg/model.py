@@ -21,14 +21,19 @@ def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.ND
         if isinstance(value, (str, os.PathLike)):
             raise ValueError("is a name, not an array")
         try:
-            array: npt.NDArray[Any] = np.ascontiguousarray(value, dtype=dtype)
-        except (TypeError, ValueError) as error:
+            given = np.asarray(value)
+            with np.errstate(invalid="ignore"):
+                array: npt.NDArray[Any] = np.array(given.real, dtype=dtype, order="C")
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"is no array of {np.dtype(dtype).name} ({error})") from None
+        if array.dtype.kind == "i" and not np.array_equal(array, given):
+            raise ValueError(f"holds values that are no whole numbers of {8 * array.itemsize} bits")
+        if given.dtype.kind == "c":
+            raise ValueError("holds complex numbers")
         if ndim is not None and array.ndim != ndim:
             raise ValueError(f"must have {ndim} dimensions, got shape {array.shape}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError("holds values that are not finite")
-        array = array.copy() if array is value else array
         array.setflags(write=False)
         return array
 

@@ -12,6 +12,7 @@ import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,7 +122,7 @@ class Library(Original):
         super().__init__(path)
         self._extension = _load_extension()
         try:
-            self._library = self._extension.Library(path)
+            self._library: _reference.Library = self._extension.Library(path)
         except RuntimeError as error:
             raise FormatError(
                 f"{path}: cannot be opened as a shared library of this machine ({platform.machine()}): {error}; "
@@ -160,7 +161,12 @@ class Library(Original):
     ) -> FloatArray:
         """Polarization factor for a Kahn factor (…), and directions (…, 3) of any length."""
         self._require("polarization_factor")
-        arguments = {"kahn": (kahn, ()), "incident": (incident, (3,)), "diffracted": (diffracted, (3,)), "axis": (axis, (3,))}
+        arguments = {
+            "kahn": (kahn, ()),
+            "incident": (incident, (3,)),
+            "diffracted": (diffracted, (3,)),
+            "axis": (axis, (3,)),
+        }
         return _by_rows(self._library.polarization_factor, (), **arguments)
 
     def rotate(self, vector: npt.ArrayLike, angles_rad: npt.ArrayLike) -> FloatArray:
@@ -189,7 +195,8 @@ class Library(Original):
     def mosaic_rotation_umat(self, spread_rad: float, n: int, seed: int) -> FloatArray:
         """n random rotations, shape (n, 3, 3), of up to `spread_rad`."""
         self._require("mosaic_rotation_umat")
-        return self._library.mosaic_rotation_umat(spread_rad, _count(n), _seed(seed)).reshape(n, 3, 3)
+        umats: FloatArray = self._library.mosaic_rotation_umat(spread_rad, _count(n), _seed(seed))
+        return umats.reshape(n, 3, 3)
 
     def ran1(self, n: int, seed: int) -> FloatImage:
         """The first n uniform deviates of a seed, single precision."""
@@ -216,7 +223,7 @@ class Library(Original):
         return _by_rows(self._library.polin3, (), **arguments)
 
 
-def _load_extension() -> _reference:  # type: ignore[valid-type]
+def _load_extension() -> ModuleType:
     try:
         from . import _reference
     except ImportError as error:

@@ -151,7 +151,7 @@ class Original:
         with open(logs[0], "wb") as out, open(logs[1], "wb") as err:
             start = time.perf_counter()
             child = self._start([*self.command(), *words], folder, environment, out, err)
-            timer = threading.Timer(timeout_s, lambda: (late.set(), _kill(child)))
+            timer = threading.Timer(timeout_s, _stop, (child, late))
             timer.start()
             try:
                 status = child.wait()
@@ -237,6 +237,11 @@ def _extra_flags(words: list[str], pixel: Pixel | None) -> list[str]:
     return extra
 
 
+def _stop(child: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    _kill(child)
+
+
 def _kill(child: subprocess.Popen[bytes]) -> None:
     """End a process and its children at once."""
     if hasattr(os, "killpg"):
@@ -289,7 +294,9 @@ def _bytes_of(program: Path, file: Path, stdout: str) -> bytes:
     try:
         return file.read_bytes()
     except FileNotFoundError:
-        raise ProgramError(f"{program}: left no {file.name}, so it is no nanoBragg; {_last_words(stdout, '')}") from None
+        raise ProgramError(
+            f"{program}: left no {file.name}, so it is no nanoBragg; {_last_words(stdout, '')}"
+        ) from None
 
 
 def _read_smv(program: Path, file: Path, stdout: str) -> tuple[npt.NDArray[np.uint16], str]:
@@ -309,7 +316,9 @@ def _read_smv(program: Path, file: Path, stdout: str) -> tuple[npt.NDArray[np.ui
 def _read_floats(program: Path, file: Path, shape: tuple[int, ...], stdout: str) -> npt.NDArray[np.float32]:
     pixels = np.frombuffer(_bytes_of(program, file, stdout), np.float32)
     if pixels.size != shape[0] * shape[1]:
-        raise FormatError(f"{program}: its {file.name} holds {pixels.size} floats, its header says {shape[0]} x {shape[1]}")
+        raise FormatError(
+            f"{program}: its {file.name} holds {pixels.size} floats, its header says {shape[0]} x {shape[1]}"
+        )
     return pixels.reshape(shape).copy()
 
 
@@ -322,4 +331,6 @@ def _check_geometry(program: Path, config: Config, printed: Printed) -> None:
     for name, ours in expected.items():
         theirs = printed.get(name)
         if theirs is not None and not np.allclose(theirs, ours, rtol=0, atol=2e-5 * float(np.abs(ours).max())):
-            raise ProgramError(f"{program}: placed the detector with {name} = {theirs}, the Config says {ours.tolist()}")
+            raise ProgramError(
+                f"{program}: placed the detector with {name} = {theirs}, the Config says {ours.tolist()}"
+            )

@@ -87,11 +87,12 @@ def parse_pixel(text: str, slow: int, fast: int) -> dict[str, Values]:
     Values are those of the pixel's last term but for `I_before_scaling` (the sum over terms) and what follows it.
     `real_space_a`, `_b`, `_c` are the cell vectors (Å); numbers have the six to ten digits that are printed.
     """
-    start = re.search(rf"^ *{fast} +{slow} : stol = (\S+)", text, re.MULTILINE)
+    # a warning without a line's end may stand before it
+    start = re.search(rf"(?<!\S){fast} +{slow} : stol = (\S+)", text)
     if start is None:
         return {}
     block = text[start.start() :].split("solid angle subtended")[0]
-    found = {"stol_m_inv": (float(start.group(1)),)}
+    found: dict[str, Values] = {"stol_m_inv": (float(start.group(1)),)}
     for line in _PIXEL_LINES:
         match = line.pattern.search(block)
         numbers = tuple(_numbers(match.group(1))) if match else ()

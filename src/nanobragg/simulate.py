@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Callable
@@ -80,14 +81,26 @@ def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -
             raise ConfigError("add = True: needs `out`, the image to add to")
         if dtype not in ("float32", "float64"):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
-        return np.zeros(scene.shape, dtype)
+        return _new_image(scene.shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise ConfigError(f"out, a {type(out).__name__}: must be a C-contiguous float32 or float64 array")
     if out.shape != scene.shape or out.dtype not in (np.float32, np.float64) or not out.flags.c_contiguous:
         raise ConfigError(
-            f"out of shape {out.shape} and dtype {out.dtype}: must be C-contiguous float32 or float64 of shape {scene.shape}"
+            f"out of shape {out.shape} and dtype {out.dtype}: "
+            f"must be C-contiguous float32 or float64 of shape {scene.shape}"
         )
     if not out.flags.writeable:
         raise ConfigError("out: is read-only")
     return out
+
+
+def _new_image(shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
+    try:
+        return np.zeros(shape, dtype)
+    except (MemoryError, ValueError):
+        size = math.prod(shape) * np.dtype(dtype).itemsize / 2**30
+        pixels = " x ".join(map(str, shape))
+        raise ConfigError(f"an image of {pixels} pixels needs {size:.1f} GiB, more than fits; take fewer") from None
 
 
 def _threads(wanted: int | None) -> int:
@@ -123,13 +136,14 @@ class _Reporter:
 
 def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int, reporter: _Reporter) -> None:
     """Render in a thread of its own, so that this one can report progress and take Ctrl-C."""
+    core = scene.core(single=out.dtype == np.float32)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
     failure: list[BaseException] = []
     finished = threading.Event()
 
     def work() -> None:
         try:
-            _core.render(scene.core(single=out.dtype == np.float32), out, roi, add, threads, stop, done)
+            _core.render(core, out, roi, add, threads, stop, done)
         except BaseException as error:  # handed to the caller's thread
             failure.append(error)
         finally:

@@ -210,5 +210,6 @@ def _scan(config: Config) -> list[str]:
 
 def _sampling(config: Config, scene: Scene) -> list[str]:
     sampling = config.sampling
-    switches = [f"-oversample_{name}" for name in ("thick", "polar", "omega") if getattr(sampling, f"oversample_{name}")]
+    names = [f"oversample_{factor}" for factor in ("thick", "polar", "omega")]
+    switches = [f"-{name}" for name in names if getattr(sampling, name)]
     return [*_flag("-oversample", scene.oversample), *_flag("-dmin", sampling.d_min_A or None), *switches]

@@ -39,7 +39,9 @@ def geometry_flags(config: Config, scene: Scene) -> list[str]:
             assert detector.nominal is not None  # flags always have one
             _check_bend(config, scene, detector.nominal)
             return size + placed
-    raise ConfigError("Detector.panels[0]: the C program cannot place this panel; its normal_axis may point at the sample")
+    raise ConfigError(
+        f"Detector.panels[0]: the C program cannot place this panel; its normal_axis = {panel.normal_axis} may be why"
+    )
 
 
 def _by_convention(config: Config, scene: Scene) -> list[str] | None:
@@ -47,8 +49,10 @@ def _by_convention(config: Config, scene: Scene) -> list[str] | None:
     convention, nominal = config.detector.convention, config.detector.nominal
     frame = CONVENTIONS[convention]
     axes = (
-        (frame.beam, scene.beam_direction), (frame.polarization, scene.polarization_axis), (frame.spindle, scene.spindle_axis),
-    )  # fmt: skip
+        (frame.beam, scene.beam_direction),
+        (frame.polarization, scene.polarization_axis),
+        (frame.spindle, scene.spindle_axis),
+    )
     if nominal is None or convention == "custom" or not all(np.array_equal(*pair) for pair in axes):
         return None
     x, y = nominal.beam_center_mm
@@ -83,7 +87,7 @@ def _by_vectors(panel: Panel, scene: Scene) -> list[str]:
 def _of_exact_length(normal: FloatArray) -> FloatArray:
     """`normal` with its last digits chosen so that its length rounds to 1: any other is replaced by fast × slow."""
     for nudge in NUDGES:
-        nudged = normal + np.array(nudge) * np.spacing(normal)
+        nudged: FloatArray = normal + np.array(nudge) * np.spacing(normal)
         if math.sqrt(dot(nudged, nudged)) == 1.0:
             return nudged
     return normal

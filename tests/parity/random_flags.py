@@ -2,6 +2,10 @@
 
 Run as a program it writes the small files that the lines name, and prints the lines of some seeds:
 `python random_flags.py FOLDER SEED…`
+
+Left out, besides the flags of `LEFT_OUT`: values that we refuse and the C program takes (negative lengths and
+fluences, cells of no volume, an empty region, a mask of another size than the detector, a polarization axis along
+the beam or, with -polar, along a source); and what comments below say.
 """
 
 from __future__ import annotations
@@ -102,7 +106,7 @@ def random_line(seed: int) -> Words:
     uses += _crystal(draw) + _amplitudes(draw) + _beam(draw) + _output(draw)
     if draw.chance(0.1):  # flags that come twice: the last one counts
         uses += _beam(draw) + _size(draw)
-    uses += _pixels(draw, float(pixel)) + [["-pixel", pixel]] + _geometry(draw, float(pixel), distance)
+    uses += [*_pixels(draw, float(pixel)), ["-pixel", pixel], *_geometry(draw, float(pixel), distance)]
     draw.rng.shuffle(uses)
     return _in_order(draw, uses)
 
@@ -232,8 +236,8 @@ def _crystal(draw: Draw) -> list[Words]:
     elif draw.chance(0.3):
         uses.append(["-misset", "random"])
     uses += _size(draw)
-    uses += draw.maybe(0.1, "-square_xtal") + ([["-round_xtal"]] if draw.round_shape else []) + draw.maybe(0.2, "-gauss_xtal")
-    uses += draw.maybe(0.15, "-tophat_spots")
+    uses += draw.maybe(1.0 if draw.round_shape else 0.0, "-round_xtal") + draw.maybe(0.1, "-square_xtal")
+    uses += draw.maybe(0.2, "-gauss_xtal") + draw.maybe(0.15, "-tophat_spots")
     uses += draw.maybe(0.5, "-fudge", draw.power(-5, 2))  # row 7: radii are huge without
     return uses + draw.maybe(0.03, "-density", "1.3") + draw.maybe(0.03, "-MW", "18")
 
@@ -363,7 +367,7 @@ def write_inputs(folder: Path) -> None:
     h, k, l = np.indices((9, 11, 10))
     write_fdump(folder / "small.dump", -4, -5, -3, 100.0 + 17.0 * h - 6.0 * k + 3.0 * l)
     # DISTANCE stands after CLOSE_DISTANCE: the C program reads the last key that contains it (row 20)
-    _write_header(folder / "near.mask", "PIXEL_SIZE=0.31 DISTANCE=61 WAVELENGTH=1.3 BEAM_CENTER_X=7.1 BEAM_CENTER_Y=5.7")
+    _write_header(folder / "near.mask", "PIXEL_SIZE=0.31 DISTANCE=61 WAVELENGTH=1.3 BEAM_CENTER_X=7 BEAM_CENTER_Y=5.7")
     _write_header(folder / "far.mask", "PIXEL_SIZE=0.4 CLOSE_DISTANCE=88 DISTANCE=90 XDS_ORGX=11.3 XDS_ORGY=17.7 PHI=3")
     _write_header(folder / "bare.mask", "")
     beam = "PIXEL_SIZE=0.5 DISTANCE=75 WAVELENGTH=2.1 BEAM_CENTER_X=9.3 BEAM_CENTER_Y=8.1 PHI=-1 OSC_RANGE=2 TWOTHETA=4"

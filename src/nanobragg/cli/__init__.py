@@ -71,7 +71,10 @@ def _run(words: list[str]) -> int:
         first, rest = "c_flags", words
     elif first not in COMMANDS:
         raise ConfigError(f"{first}: unknown command; {_nearest(first)}")
-    code: int = import_module(f".{first}", __name__).run(rest)
+    try:
+        code: int = import_module(f".{first}", __name__).run(rest)
+    except SystemExit as done:  # argparse, after --help
+        return int(done.code or 0)
     return code
 
 
