@@ -11,6 +11,7 @@ import sys
 import time
 import types
 import warnings
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -41,14 +42,14 @@ def nb(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def process(tmp_path):
     """Start `python -m nanobragg` in an empty folder."""
+    with ExitStack() as running:
 
-    def start(*words: str, **options):
-        return subprocess.Popen(
-            [sys.executable, "-m", "nanobragg", *words],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **{"text": True, **options},
-        )  # fmt: skip
+        def start(*words: str, **options):
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
+            command = [sys.executable, "-m", "nanobragg", *words]
+            return running.enter_context(subprocess.Popen(command, **{**pipes, **options}))
 
-    return start
+        yield start
 
 
 @pytest.mark.parametrize("word", ["--help", "-help", "-h"])

@@ -64,7 +64,7 @@ REFUSED = {
     "another shape": ({"out": np.zeros((70, 40))}, r"shape \(70, 40\) .* of shape \(40, 70\)"),
     "columns": ({"out": np.zeros((70, 40)).T}, "must be C-contiguous"),
     "read-only": ({"out": READ_ONLY}, "out: is read-only"),
-    "no array": ({"out": [[0.0] * 70] * 40}, "out.*must be C-contiguous float32"),
+    "no array": ({"out": [[0.0] * 70] * 40}, "out, a list: must be a C-contiguous float32 or float64 array"),
     "another dtype": ({"dtype": "float16"}, "dtype = 'float16': must be 'float32' or 'float64'"),
     "no threads": ({"threads": 0}, "threads = 0: must be at least 1"),
     "ROI outside": ({"roi": (0, 70, 0, 39)}, r"roi = \(0, 70, 0, 39\): .*within 0…69 and 0…39"),
@@ -114,7 +114,7 @@ def test_a_bar_goes_to_stderr(capfd):
     nb.simulate(CONFIG)
     captured = capfd.readouterr()
     assert captured.out == ""
-    assert "2.80k/2.80k" in captured.err
+    assert "/2.80k [" in captured.err
 
 
 def test_a_progress_function_that_fails_stops_the_rendering():

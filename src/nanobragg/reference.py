@@ -21,7 +21,8 @@ import numpy.typing as npt
 from .errors import ConfigError, FileError, FormatError
 from .flag_values import MAX_SEED
 from .model import FloatArray
-from .reference_run import Original, Run
+from .reference_output import Run
+from .reference_run import Original
 
 if TYPE_CHECKING:
     from . import _reference
