@@ -7,14 +7,14 @@
 #include "vec3.h"
 
 /* Lab position (m) of a point `fast`, `slow` along the axes and `depth` below the surface. */
-static inline void nb_position(const nb_panel *p, double fast, double slow, double depth, double *out)
+NB_INLINE void nb_position(const nb_panel *p, double fast, double slow, double depth, double *out)
 {
     for (int i = 0; i < 3; ++i)
         out[i] = fast * p->fast[i] + slow * p->slow[i] + depth * p->normal[i] + p->pix0[i];
 }
 
 /* The same on a detector that is bent so that all of it is at one distance. */
-static inline void nb_bend(const nb_panel *p, double *position)
+NB_INLINE void nb_bend(const nb_panel *p, double *position)
 {
     double straight[3], turned[3];
     const double first = (nb_dot(p->along[0], position) - p->start[0]) / p->distance;
@@ -26,16 +26,17 @@ static inline void nb_bend(const nb_panel *p, double *position)
 }
 
 /* Solid angle of a pixel at distance r: its area seen at the obliquity close_distance/r; a point pixel: 1/r^2. */
-static inline double nb_solid_angle(const nb_scene *s, const nb_panel *p, double r)
+NB_INLINE double nb_solid_angle(const nb_scene *s, const nb_panel *p, double r)
 {
-    return s->point_pixel ? 1.0 / (r * r) : p->pixel * p->pixel / (r * r) * (p->close_distance / r);
+    const double oblique = p->pixel * p->pixel * (p->close_distance / r);
+    return (s->point_pixel ? 1.0 : oblique) / (r * r);
 }
 
 /* Share of the photons that sensor layer `layer` absorbs, entering at a cosine `rho` to the normal. */
-static inline double nb_capture(const nb_scene *s, int layer, double rho)
+NB_INLINE double nb_capture(const nb_scene *s, int layer, double rho)
 {
     const double depth = s->layer * s->mu / rho;
-    return exp(-layer * depth) - exp(-(layer + 1) * depth);
+    return nb_exp(-layer * depth) - nb_exp(-(layer + 1) * depth);
 }
 
 #endif

@@ -16,7 +16,7 @@ enum nb_shape { NB_SQUARE, NB_ROUND, NB_GAUSS, NB_TOPHAT, NB_SHAPES };
 #define NB_TINY ((nb_real)(sizeof(nb_real) == sizeof(float) ? 1e-13 : 1e-60))
 
 /* sin^2(pi n d) / sin^2(pi d) as numerator and denominator, so that three axes share one division. */
-static inline void nb_grating(nb_offset d, double n, nb_real *above, nb_real *below)
+NB_INLINE void nb_grating(nb_offset d, double n, nb_real *above, nb_real *below)
 {
     const nb_real x = nb_offset_real(d), y = nb_offset_real(nb_times(d, n));
     *above = nb_sinpi_sqr(y * y + (nb_real)(n * n) * NB_TINY);
@@ -24,7 +24,7 @@ static inline void nb_grating(nb_offset d, double n, nb_real *above, nb_real *be
 }
 
 /* Quadratic form of the offsets: xx yy zz, then yz xz xy already doubled. */
-static inline double nb_radius_sqr(const double *metric, double dh, double dk, double dl)
+NB_INLINE double nb_radius_sqr(const double *metric, double dh, double dk, double dl)
 {
     return metric[0] * dh * dh + metric[1] * dk * dk + metric[2] * dl * dl
          + (metric[3] * dk * dl + metric[4] * dh * dl + metric[5] * dh * dk);
@@ -32,7 +32,7 @@ static inline double nb_radius_sqr(const double *metric, double dh, double dk, d
 
 /* [3 (sin x/x - cos x)/x^2]^2 with x = pi r. The sign that whole turns of pi give drops out of the square;
  * below r = 1/4 the series, where the difference would lose digits. */
-static inline double nb_sphere_sqr(double r)
+NB_INLINE double nb_sphere_sqr(double r)
 {
     const double x = NB_PI * r, f = r - nb_nearest(r), g = 0.5 - fabs(f);
     const double sine = f * nb_sinpi_over_x(f * f), cosine = g * nb_sinpi_over_x(g * g);
@@ -50,14 +50,14 @@ static inline double nb_sphere_sqr(double r)
 }
 
 /* Radial shapes from the squared radius (fudge included), for a crystal of `cells` cells in all. */
-static inline double nb_radial_sqr(enum nb_shape shape, double rr, double cells)
+NB_INLINE double nb_radial_sqr(enum nb_shape shape, double rr, double cells)
 {
     const double peak = cells * cells;
     switch (shape) {
     case NB_ROUND:
         return peak * (NB_SPHERE_TO_CUBE * NB_SPHERE_TO_CUBE) * nb_sphere_sqr(sqrt(rr));
     case NB_GAUSS:
-        return rr > NB_GAUSS_WIDTH * NB_GAUSS_GONE ? 0.0 : peak * nb_exp_negative(-2.0 * rr / NB_GAUSS_WIDTH);
+        return rr > NB_GAUSS_WIDTH * NB_GAUSS_GONE ? 0.0 : peak * nb_exp(-2.0 * rr / NB_GAUSS_WIDTH);
     default:
         return rr < NB_TOPHAT_EDGE ? peak : 0.0;
     }

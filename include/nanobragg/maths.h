@@ -3,6 +3,8 @@
 #ifndef NANOBRAGG_MATHS_H
 #define NANOBRAGG_MATHS_H
 
+#include "inline.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,7 +23,7 @@ typedef double nb_offset;
 #define NB_ROUNDER 6755399441055744.0 /* 1.5 * 2^52: adding it rounds a double to a whole number */
 
 /* Smallest whole number that is not below x; |x| < 2^51 where the machine has no instruction for it. */
-static inline double nb_ceil(double x)
+NB_INLINE double nb_ceil(double x)
 {
 #if defined(__SSE4_1__) || !(defined(__x86_64__) || defined(__i386__))
     return ceil(x);
@@ -31,19 +33,19 @@ static inline double nb_ceil(double x)
 #endif
 }
 
-static inline double nb_floor(double x)
+NB_INLINE double nb_floor(double x)
 {
     return -nb_ceil(-x);
 }
 
 /* The nearest whole number, halves downwards, as the C program rounds Miller indices. */
-static inline double nb_nearest(double x)
+NB_INLINE double nb_nearest(double x)
 {
     return nb_ceil(x - 0.5);
 }
 
 /* A nearest whole number; which one, for halves, does not matter. */
-static inline double nb_round(double x)
+NB_INLINE double nb_round(double x)
 {
 #if defined(__SSE4_1__) || !(defined(__x86_64__) || defined(__i386__))
     return rint(x);
@@ -52,14 +54,14 @@ static inline double nb_round(double x)
 #endif
 }
 
-static inline int nb_clamp(int x, int low, int high)
+NB_INLINE int nb_clamp(int x, int low, int high)
 {
     const int above = x > low ? x : low;
     return above < high ? above : high;
 }
 
 /* The reflection nearest to index h, and the offset h - nearest. Single: |h| < 2^19, offset to 2^-33. */
-static inline void nb_split(double h, int *nearest, nb_offset *offset)
+NB_INLINE void nb_split(double h, int *nearest, nb_offset *offset)
 {
 #if defined(NB_SINGLE)
     const double shifted = 0x1.8p20 - h; /* its last bit is 2^-32; of -h, so that halves go downwards */
@@ -75,7 +77,7 @@ static inline void nb_split(double h, int *nearest, nb_offset *offset)
 }
 
 /* n times an offset, without its whole part. */
-static inline nb_offset nb_times(nb_offset offset, double n)
+NB_INLINE nb_offset nb_times(nb_offset offset, double n)
 {
 #if defined(NB_SINGLE)
     return (int32_t)((uint32_t)offset * (uint32_t)(int)n);
@@ -85,7 +87,7 @@ static inline nb_offset nb_times(nb_offset offset, double n)
 }
 
 /* An offset as a number in [-1/2, 1/2]. */
-static inline double nb_offset_value(nb_offset offset)
+NB_INLINE double nb_offset_value(nb_offset offset)
 {
 #if defined(NB_SINGLE)
     return offset * -0x1p-32;
@@ -95,7 +97,7 @@ static inline double nb_offset_value(nb_offset offset)
 }
 
 /* The same up to its sign, for squares. */
-static inline nb_real nb_offset_real(nb_offset offset)
+NB_INLINE nb_real nb_offset_real(nb_offset offset)
 {
 #if defined(NB_SINGLE)
     return (float)offset * 0x1p-32f;
@@ -105,7 +107,7 @@ static inline nb_real nb_offset_real(nb_offset offset)
 }
 
 /* sin(pi x)/x for |x| <= 1/2, from x squared; relative error 1.4e-16. */
-static inline double nb_sinpi_over_x(double xx)
+NB_INLINE double nb_sinpi_over_x(double xx)
 {
     double p = -0.000021122952927771243582;
     p = p * xx + 0.00046597761697805214953;
@@ -118,7 +120,7 @@ static inline double nb_sinpi_over_x(double xx)
 }
 
 /* sin^2(pi x) for |x| <= 1/2, from x squared; relative error 1.1e-8 in single precision, 1.2e-13 in double. */
-static inline nb_real nb_sinpi_sqr(nb_real xx)
+NB_INLINE nb_real nb_sinpi_sqr(nb_real xx)
 {
 #if defined(NB_SINGLE)
     float p = 0.077560386790797222249f;
@@ -138,10 +140,10 @@ static inline nb_real nb_sinpi_sqr(nb_real xx)
     return p * p * xx;
 }
 
-/* exp(x) for x <= 0, relative error 3e-16; below -708 it stays at exp(-708). */
-static inline double nb_exp_negative(double x)
+/* exp(x), relative error 3e-16; x beyond -708 and 709 counts as these. */
+NB_INLINE double nb_exp(double x)
 {
-    const double clamped = x > -708.0 ? x : -708.0;
+    const double above = x > -708.0 ? x : -708.0, clamped = above < 709.0 ? above : 709.0;
     const double shifted = clamped * 1.44269504088896340736 + NB_ROUNDER;
     const double n = shifted - NB_ROUNDER;
     const double r = (clamped - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;

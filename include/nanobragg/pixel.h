@@ -7,12 +7,6 @@
 #include "lattice.h"
 #include "scene.h"
 
-#if defined(__GNUC__)
-#define NB_INLINE static inline __attribute__((always_inline))
-#else
-#define NB_INLINE static inline
-#endif
-
 typedef struct {
     double h[3];                /* fractional index */
     int nearest[3];             /* the reflection next to it */
@@ -50,10 +44,10 @@ NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_te
         v->amplitude = (nb_real)t->constant;
         return;
     }
-    v->amplitude = nb_amplitude_nearest(t, v->nearest);
+    v->amplitude = nb_amplitude_nearest(t, v->nearest[0], v->nearest[1], v->nearest[2]);
     if (lookup == NB_TRICUBIC) {
-        const nb_real between = nb_amplitude_tricubic(t, v->h);
-        v->interpolated = nb_can_interpolate(t, v->h);
+        const nb_real between = nb_amplitude_tricubic(t, v->h[0], v->h[1], v->h[2]);
+        v->interpolated = nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]);
         v->amplitude = v->interpolated ? between : v->amplitude;
     }
 }

@@ -2,9 +2,11 @@
 #ifndef NANOBRAGG_POLARIZATION_H
 #define NANOBRAGG_POLARIZATION_H
 
+#include "inline.h"
+
 /* Components of the scattered unit vector along the beam (cos 2theta), along E and along B of the incident wave.
  * e^2 + b^2 = sin^2 2theta, so that no angle is formed and the direct beam is no 0/0. */
-static inline double nb_polarization(double kahn, double cos_2theta, double along_e, double along_b)
+NB_INLINE double nb_polarization(double kahn, double cos_2theta, double along_e, double along_b)
 {
     return 0.5 * (1.0 + cos_2theta * cos_2theta - kahn * (along_e * along_e - along_b * along_b));
 }

@@ -7,11 +7,13 @@
 #include "vec3.h"
 
 #if defined(NB_TRACE)
-#define NB_RECORD(call) call;
+#define NB_RECORD(...) __VA_ARGS__;
 #define NB_SIMD /* terms in their order */
+#define NB_SIMD_ANY
 #else
-#define NB_RECORD(call)
+#define NB_RECORD(...)
 #define NB_SIMD _Pragma("omp simd")
+#define NB_SIMD_ANY _Pragma("omp simd reduction(|:any)")
 #endif
 
 /* One term with everything that led to it, all doubles; trace_records.py names the fields in this order. */
@@ -39,7 +41,7 @@ struct nb_recorder {
     const double *cells; /* of the present source's terms */
     double capacity, n_kept, n_terms, n_skipped; /* skipped: sources beyond d_min, each a record without a term */
     double before; /* running sum before the present source */
-    double water;  /* all water in the sum */
+    double water;  /* all that surrounds the crystal, in the sum */
     double total, omega, polar, capture, photons;
 };
 
@@ -75,7 +77,7 @@ static inline void nb_record_keep(nb_recorder *t)
 
 /* A place in one layer: everything that does not depend on a source. */
 static inline void nb_record_place(nb_recorder *t, const nb_panel *p, int layer, double fast, double slow,
-                                   const double *position, double r, double omega, double capture)
+                                   const double *position, double r, double omega)
 {
     nb_record *now = &t->now;
     now->layer = layer;
@@ -83,18 +85,23 @@ static inline void nb_record_place(nb_recorder *t, const nb_panel *p, int layer,
     now->at[1] = slow;
     now->r = r;
     now->obliquity = p->close_distance / r;
-    now->rho = nb_dot(position, p->normal) / r;
     now->omega = omega;
-    now->capture = capture;
     for (int x = 0; x < 3; ++x) {
         now->position[x] = position[x];
         now->d[x] = position[x] / r;
     }
 }
 
-/* A source seen from that place. */
+/* What the sensor does there. */
+static inline void nb_record_capture(nb_recorder *t, const nb_panel *p, double capture)
+{
+    t->now.rho = nb_dot(t->now.d, p->normal);
+    t->now.capture = capture;
+}
+
+/* A source seen from that place; `around` is what surrounds the crystal. */
 static inline void nb_record_source(nb_recorder *t, const nb_scene *s, const nb_source *src, const double *q, double live,
-                                    double polar, double total)
+                                    double polar, double around, double total)
 {
     nb_record *now = &t->now;
     const double factors = s->c_factors ? 1.0 : src->weight * now->omega * polar * now->capture;
@@ -108,7 +115,7 @@ static inline void nb_record_source(nb_recorder *t, const nb_scene *s, const nb_
     for (int x = 0; x < 3; ++x)
         now->q[x] = q[x];
     t->before = total;
-    t->water += s->c_factors ? 0.0 : factors * s->water;
+    t->water += s->c_factors ? 0.0 : factors * around;
     if (live == 0.0) {
         now->rank = 0.0;
         nb_record_keep(t);

@@ -37,7 +37,10 @@ typedef struct {
     int point_pixel, curved, polarized;
     double kahn;
     double d_min; /* m; 0: no limit */
-    double water; /* squared amplitude times molecules, added to every term's mean */
+    double water; /* squared amplitude times molecules, added to every source's mean over orientations */
+    const double *amorphous; /* the same of a material at even steps of sin(theta)/lambda (1/m); NULL: none */
+    int n_amorphous;
+    double amorphous_step;
     double scale; /* of a pixel's sum to photons */
     /* compat="c" (spec section 9): rows 2 and 3; row 4, each switch; row 6 */
     int c_factors, every_omega, every_polar, every_capture, interpolation_ends;

@@ -18,6 +18,7 @@ typedef struct {
     double q[3][NB_LANES];                     /* scattering vector, 1/m */
     double omega[NB_LANES], polar[NB_LANES], capture[NB_LANES];
     double live[NB_LANES];                     /* 0 where d_min leaves the term out, else 1 */
+    double around[NB_LANES];                   /* water and amorphous material */
     double sum[NB_LANES], total[NB_LANES];     /* over orientations; over everything */
     nb_recorder *recorder;                     /* of a trace, which has one lane */
 } nb_lanes;
@@ -71,7 +72,7 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
         if (v.lattice_sqr == 0.0 && s->water == 0.0)
             continue;
         if (lookup == NB_TRICUBIC && s->interpolation_ends) {
-            state->interpolating = state->interpolating && nb_can_interpolate(&s->table, v.h);
+            state->interpolating = state->interpolating && nb_can_interpolate(&s->table, v.h[0], v.h[1], v.h[2]);
             lookup = state->interpolating ? NB_TRICUBIC : NB_NEAREST;
         }
         nb_term_amplitude(s, lookup, &v);
@@ -90,20 +91,51 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
  * sub-pixel's values stay, unless they are 0 or over-sampled (rows 2, 3, 4). */
 static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow, const double *fast, int n, nb_lanes *lanes)
 {
-    for (int i = 0; i < n; ++i) {
+    const int every_omega = !s->c_factors || s->every_omega;
+    const int every_capture = s->c_factors ? s->every_capture : s->has_sensor;
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
         double position[3];
         nb_position(p, fast[i], slow, layer * s->layer, position);
-        if (s->curved)
-            nb_bend(p, position);
-        const double r = sqrt(nb_dot(position, position));
+        for (int x = 0; x < 3; ++x)
+            lanes->d[x][i] = position[x];
+    }
+    for (int i = 0; s->curved && i < n; ++i) {
+        double position[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
+        nb_bend(p, position);
+        for (int x = 0; x < 3; ++x)
+            lanes->d[x][i] = position[x];
+    }
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        const double position[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
+        const double r = sqrt(nb_dot(position, position)), omega = nb_solid_angle(s, p, r);
         for (int x = 0; x < 3; ++x)
             lanes->d[x][i] = position[x] / r;
-        if (!s->c_factors || s->every_omega || lanes->omega[i] == 0.0)
-            lanes->omega[i] = nb_solid_angle(s, p, r);
-        if (s->c_factors ? s->every_capture || lanes->capture[i] == 0.0 : s->has_sensor)
-            lanes->capture[i] = nb_capture(s, layer, nb_dot(position, p->normal) / r);
-        NB_RECORD(nb_record_place(lanes->recorder, p, layer, fast[i], slow, position, r, lanes->omega[i],
-                                  lanes->capture[i]))
+        lanes->omega[i] = every_omega | (lanes->omega[i] == 0.0) ? omega : lanes->omega[i];
+        NB_RECORD(nb_record_place(lanes->recorder, p, layer, fast[i], slow, position, r, lanes->omega[i]))
+    }
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        const double d[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
+        const double capture = nb_capture(s, layer, nb_dot(d, p->normal));
+        lanes->capture[i] = every_capture | (lanes->capture[i] == 0.0) ? capture : lanes->capture[i];
+        NB_RECORD(nb_record_capture(lanes->recorder, p, lanes->capture[i]))
+    }
+}
+
+/* What surrounds the crystal, seen from every lane: squared amplitude times molecules. */
+static void nb_surroundings(const nb_scene *s, int n, nb_lanes *lanes)
+{
+    for (int i = 0; i < n; ++i) {
+        lanes->around[i] = s->water;
+        if (s->amorphous) {
+            const double q[3] = {lanes->q[0][i], lanes->q[1][i], lanes->q[2][i]};
+            const double at = 0.5 * sqrt(nb_dot(q, q)) / s->amorphous_step;
+            const int place = nb_clamp((int)at, 0, s->n_amorphous - 2);
+            const double here = s->amorphous[place], next = s->amorphous[place + 1];
+            lanes->around[i] += here + (at - place) * (next - here);
+        }
     }
 }
 
@@ -111,18 +143,25 @@ static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow,
 static int nb_scatter(const nb_scene *s, const nb_source *src, int n, nb_lanes *lanes)
 {
     const double per_wavelength = 1.0 / src->wavelength;
+    const int every_polar = s->c_factors ? s->every_polar : s->polarized, c = s->c_factors;
     int any = 0;
-    for (int i = 0; i < n; ++i) {
+    NB_SIMD_ANY for (int i = 0; i < n; ++i)
+    {
         const double d[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
         double q[3];
         for (int x = 0; x < 3; ++x)
             lanes->q[x][i] = q[x] = (d[x] - src->direction[x]) * per_wavelength;
-        lanes->live[i] = s->d_min * sqrt(nb_dot(q, q)) > 1.0 ? 0.0 : 1.0;
-        any |= lanes->live[i] != 0.0;
-        if (s->c_factors ? lanes->live[i] != 0.0 && (s->every_polar || lanes->polar[i] == 0.0) : s->polarized)
-            lanes->polar[i] = nb_polarization(s->kahn, nb_dot(src->direction, d), nb_dot(src->e, d), nb_dot(src->b, d));
-        NB_RECORD(nb_record_source(lanes->recorder, s, src, q, lanes->live[i], lanes->polar[i], lanes->total[i]))
+        const int live = !(s->d_min * s->d_min * nb_dot(q, q) > 1.0);
+        const double polar = nb_polarization(s->kahn, nb_dot(src->direction, d), nb_dot(src->e, d), nb_dot(src->b, d));
+        const int again = (every_polar | (c & (lanes->polar[i] == 0.0))) & (live | !c);
+        lanes->polar[i] = again ? polar : lanes->polar[i];
+        lanes->live[i] = live;
+        any |= live;
     }
+    nb_surroundings(s, n, lanes);
+    NB_RECORD(const double q[3] = {lanes->q[0][0], lanes->q[1][0], lanes->q[2][0]};
+              nb_record_source(lanes->recorder, s, src, q, lanes->live[0], lanes->polar[0], lanes->around[0],
+                               lanes->total[0]))
     return any;
 }
 
@@ -148,10 +187,12 @@ static void nb_add_source(const nb_scene *s, const nb_source *src, nb_state *sta
         nb_cells[s->shape][s->lookup](s, cells + 9 * (size_t)c, left < NB_CELLS_A_GO ? left : NB_CELLS_A_GO, lanes,
                                       lanes->sum, n);
     }
-    for (int i = 0; i < n; ++i) {
+    const double per_cell = 1.0 / s->n_cells;
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        const double crystal = lanes->live[i] * lanes->sum[i];
         const double factors = src->weight * lanes->omega[i] * lanes->polar[i] * lanes->capture[i];
-        lanes->total[i] += s->c_factors ? lanes->live[i] * lanes->sum[i]
-                                        : factors * (lanes->live[i] * lanes->sum[i] / s->n_cells + s->water);
+        lanes->total[i] += s->c_factors ? crystal : factors * (crystal * per_cell + lanes->around[i]);
     }
 }
 

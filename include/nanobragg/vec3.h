@@ -2,15 +2,17 @@
 #ifndef NANOBRAGG_VEC3_H
 #define NANOBRAGG_VEC3_H
 
+#include "inline.h"
+
 #include <math.h>
 
-static inline double nb_dot(const double *a, const double *b)
+NB_INLINE double nb_dot(const double *a, const double *b)
 {
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
 /* Rotate v about the unit vector `axis` by `angle` (rad), right-handed (Rodrigues). */
-static inline void nb_rotate_about(const double *v, const double *axis, double angle, double *out)
+NB_INLINE void nb_rotate_about(const double *v, const double *axis, double angle, double *out)
 {
     const double c = cos(angle), s = sin(angle), along = nb_dot(axis, v) * (1.0 - c);
     const double x = axis[0] * along + v[0] * c + (axis[1] * v[2] - axis[2] * v[1]) * s;

@@ -5,7 +5,8 @@ from importlib.metadata import version as _version
 from . import errors, reference
 from .amplitudes import StructureFactors
 from .beam import Beam, Sources
-from .config import Background, Config, Sampling, Scan
+from .background import Background
+from .config import Config, Sampling, Scan
 from .crystal import Crystal
 from .detector import Detector, Panel
 from .scene import Scene

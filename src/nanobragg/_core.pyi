@@ -22,6 +22,7 @@ class CoreScene:
         first_cells: npt.NDArray[np.float64] | None,
         mask: npt.NDArray[np.uint8] | None,
         table: npt.NDArray[Any] | None,
+        amorphous: npt.NDArray[np.float64] | None,
         single: bool,
         numbers: dict[str, Any],
     ) -> None: ...

@@ -60,6 +60,9 @@ cdef extern from "nanobragg/kernel.h" nogil:
         double kahn
         double d_min
         double water
+        const double *amorphous
+        int n_amorphous
+        double amorphous_step
         double scale
         int c_factors
         int every_omega
@@ -93,6 +96,9 @@ cdef extern from "nanobragg/record.h" nogil:
         double n_terms
         double n_skipped
         double water
+        const double *amorphous
+        int n_amorphous
+        double amorphous_step
         double total
         double omega
         double polar
@@ -194,6 +200,7 @@ cdef void put_scene(nb_scene *scene, dict numbers) except *:
     scene.kahn = numbers["kahn"]
     scene.d_min = numbers["d_min"]
     scene.water = numbers["water"]
+    scene.amorphous_step = numbers["amorphous_step"]
     scene.scale = numbers["scale"]
     scene.c_factors = numbers["c_factors"]
     scene.every_omega = numbers["every_omega"]
@@ -218,7 +225,8 @@ cdef class CoreScene:
     cdef readonly int n_panels
     cdef readonly bint single
 
-    def __cinit__(self, list panels, list sources, cells, first_cells, mask, table, bint single, dict numbers):
+    def __cinit__(self, list panels, list sources, cells, first_cells, mask, table, amorphous, bint single,
+                  dict numbers):
         self.n_panels = len(panels)
         self.panels = <nb_panel *> calloc(len(panels), sizeof(nb_panel))
         self.sources = <nb_source *> calloc(len(sources), sizeof(nb_source))
@@ -234,11 +242,12 @@ cdef class CoreScene:
         self.scene.n_sources = len(sources)
         self.mask = mask
         self.single = single
-        self.keep_arrays(cells, first_cells, table)
+        self.keep_arrays(cells, first_cells, table, amorphous)
 
-    cdef keep_arrays(self, cells, first_cells, table):
+    cdef keep_arrays(self, cells, first_cells, table, amorphous):
         cdef const double[:, :, ::1] view = cells
         cdef const float[:, :, ::1] singles
+        cdef const double[::1] curve
         self.scene.cells = &view[0, 0, 0]
         self.scene.n_cells = view.shape[0]
         if first_cells is not None:
@@ -250,7 +259,11 @@ cdef class CoreScene:
         elif table is not None:
             view = table
             self.scene.table.values = &view[0, 0, 0]
-        self.keep = (cells, first_cells, table)
+        if amorphous is not None:
+            curve = amorphous
+            self.scene.amorphous = &curve[0]
+            self.scene.n_amorphous = curve.shape[0]
+        self.keep = (cells, first_cells, table, amorphous)
 
     def __dealloc__(self):
         free(self.panels)

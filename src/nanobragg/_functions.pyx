@@ -29,8 +29,11 @@ cdef extern from "nanobragg/amplitude.h" nogil:
         int stride_h
         int stride_k
         double constant
-    void nb_cubic_weights(double t, double *w)
-    double nb_amplitude_tricubic(const nb_table *t, const double *hkl)
+    ctypedef struct nb_cubic:
+        pass
+    nb_cubic nb_cubic_weights(double t)
+    double nb_cubic_row(const double *row, nb_cubic c)
+    double nb_amplitude_tricubic(const nb_table *t, double h, double k, double l)
 
 
 def grating_sqr(const double[::1] index, const double[::1] n):
@@ -111,12 +114,10 @@ def cubic(const double[:, ::1] values, const double[::1] t):
     """The cubic through values (n, 4) at -1, 0, 1, 2, at t in [0, 1]."""
     out = np.empty(t.shape[0])
     cdef double[::1] found = out
-    cdef double[4] w
     cdef Py_ssize_t i
     with nogil:
         for i in range(t.shape[0]):
-            nb_cubic_weights(t[i], w)
-            found[i] = values[i, 0] * w[0] + values[i, 1] * w[1] + values[i, 2] * w[2] + values[i, 3] * w[3]
+            found[i] = nb_cubic_row(&values[i, 0], nb_cubic_weights(t[i]))
     return out
 
 
@@ -136,5 +137,5 @@ def tricubic(values, const double[:, ::1] at):
         table.stride_h, table.stride_k, table.constant = 36, 6, 0.0
         for i in range(at.shape[0]):
             table.values = &cubes[i, 0, 0, 0]
-            found[i] = nb_amplitude_tricubic(&table, &at[i, 0])
+            found[i] = nb_amplitude_tricubic(&table, at[i, 0], at[i, 1], at[i, 2])
     return out

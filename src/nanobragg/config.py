@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from .amplitudes import StructureFactors
+from .background import Background
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
@@ -52,18 +53,6 @@ class Sampling(Model):
     oversample_thick: bool = False
 
 
-class Background(Model):
-    """Scattering from what surrounds the crystal.
-
-    Attributes
-    ----------
-    water_um
-        Edge of a cube of water in the beam, scattering forward amplitude 2.57 electrons a molecule everywhere.
-    """
-
-    water_um: float = Field(default=0.0, ge=0)
-
-
 class Config(Model):
     """A whole experiment. Immutable; `replace` makes a changed copy.
 
@@ -91,6 +80,8 @@ class Config(Model):
     def _consistent(self) -> Config:
         if self.roi is not None:
             check_roi(self.roi, self.detector.panels[0].pixels)
+        if self.background.amorphous and self.compat == "c":
+            raise ConfigError("Background.table: the C program renders none; use compat=None (-exact)")
         switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
         if switches and self.compat != "c":
             raise ConfigError(

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from .amplitudes import StructureFactors
+from .background import Background
 from .beam import Beam
-from .config import Background, Config, Sampling
+from .config import Config, Sampling
 from .crystal import Cell, Crystal
 from .detector import Detector
 from .noise import add_noise

@@ -15,6 +15,10 @@ class ConfigError(NanobraggError, ValueError):
     """A field of a Config (or a flag) has an impossible or contradicting value."""
 
 
+class ShapeError(ConfigError):
+    """Images that are to be compared have different shapes."""
+
+
 class FileError(NanobraggError, OSError):
     """A file cannot be opened, read or written."""
 

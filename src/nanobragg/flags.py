@@ -13,7 +13,8 @@ from typing import Any
 
 from .amplitudes import StructureFactors
 from .beam import Beam, Sources
-from .config import Background, Config, Roi, Sampling, Scan
+from .background import Background
+from .config import Config, Roi, Sampling, Scan
 from .crystal import Cell, Crystal
 from .detector import Detector
 from .errors import ConfigError, NanobraggWarning

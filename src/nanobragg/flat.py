@@ -110,8 +110,11 @@ class FlatRequest(Model):
         normal = self.normal_axis
         if normal is None and (self.fast_axis is not None or self.slow_axis is not None):
             normal = (0.0, 0.0, 0.0)  # to be made from fast × slow
-        given = {
-            "beam": self.beam_direction, "fast": self.fast_axis, "slow": self.slow_axis, "normal": normal,
-            "twotheta_axis": self.twotheta_axis,
-        }  # fmt: skip
-        return CONVENTIONS[self.convention]._replace(**{name: v for name, v in given.items() if v is not None})
+        frame = CONVENTIONS[self.convention]
+        return frame._replace(
+            beam=self.beam_direction or frame.beam,
+            fast=self.fast_axis or frame.fast,
+            slow=self.slow_axis or frame.slow,
+            normal=frame.normal if normal is None else normal,
+            twotheta_axis=self.twotheta_axis or frame.twotheta_axis,
+        )

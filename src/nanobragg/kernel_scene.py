@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from .scene import Scene
 
 R_E_SQR = 7.94079248018965e-30  # m^2, Thomson's classical electron radius squared
-AVOGADRO = 6.02214179e23
-WATER_AMPLITUDE, WATER_MOLAR_MASS, WATER_DENSITY = 2.57, 18.0, 1.0e6  # electrons, g/mol, g/m^3
 
 SINGLE_CELLS = 1024  # largest N whose turns an offset of 2^-33 leaves good to 1e-7
 SINGLE_INDEX = 2.0**18  # the kernel's fixed-point index overflows at 2^19
@@ -48,7 +46,8 @@ def build_core(scene: Scene, *, single: bool) -> _core.CoreScene:
         )
     return _core.CoreScene(
         panels, _source_numbers(scene), scene.cells, scene.first_cells, scene.mask,
-        None if table is None else table.values, single, {**_numbers(scene), **_table_numbers(table)},
+        None if table is None else table.values, None if scene.amorphous is None else scene.amorphous.values,
+        single, {**_numbers(scene), **_table_numbers(table)},
     )  # fmt: skip
 
 
@@ -130,6 +129,7 @@ def _numbers(scene: Scene) -> dict[str, Any]:
         "kahn": config.beam.kahn_factor,
         "d_min": sampling.d_min_A * 1e-10,
         "water": water,
+        "amorphous_step": 1.0 if scene.amorphous is None else scene.amorphous.step,
         "scale": scale,
         "c_factors": like_c,
         "every_omega": sampling.oversample_omega,
@@ -155,8 +155,7 @@ def _metric(scene: Scene) -> list[float]:
 
 
 def _water_and_scale(scene: Scene) -> tuple[float, float]:
-    edge = scene.config.background.water_um / 1e6
-    water = WATER_AMPLITUDE**2 * (edge**3 * WATER_DENSITY * AVOGADRO / WATER_MOLAR_MASS)
+    water = scene.config.background.water
     photons = R_E_SQR * scene.fluence
     if scene.config.compat == "c":  # row 11: fluence twice, and shared out among the terms
         return water * photons, photons / scene.terms

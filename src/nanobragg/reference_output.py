@@ -112,12 +112,13 @@ def _read_smv(program: Path, file: Path, stdout: str) -> tuple[npt.NDArray[np.ui
 
 
 def _read_floats(program: Path, file: Path, shape: tuple[int, ...], stdout: str) -> npt.NDArray[np.float32]:
-    pixels = np.frombuffer(_bytes_of(program, file, stdout), np.float32)
-    if pixels.size != shape[0] * shape[1]:
+    content = _bytes_of(program, file, stdout)
+    if len(content) != 4 * shape[0] * shape[1]:
         raise FormatError(
-            f"{program}: its {file.name} holds {pixels.size} floats, its header says {shape[0]} x {shape[1]}"
+            f"{program}: its {file.name} holds {len(content)} bytes, not floats of {shape[0]} x {shape[1]} pixels; "
+            "it is no nanoBragg"
         )
-    return pixels.reshape(shape).copy()
+    return np.frombuffer(content, np.float32).reshape(shape).copy()
 
 
 def check_geometry(program: Path, config: Config, printed: Printed) -> None:

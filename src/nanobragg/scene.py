@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .background import amorphous_curve
 from .beam import SourceList, build_sources
 from .config import Config, Roi
 from .conventions import CONVENTIONS
@@ -92,6 +93,8 @@ class Scene:
         self.oversample = config.sampling.oversample or self.recommended_oversample
         self.table = config.structure_factors.limits
         self.lookup = self._choose_lookup()
+        shortest = float(self.sources.wavelengths.min())
+        self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = _load_mask(config)
         self.reach = self._largest_indices()
         for message in unwanted(self):

@@ -46,9 +46,8 @@ def resolve_steps(
     ConfigError
         A phi range of 0 with a step gives no step at all; or there are more than ten million steps.
     """
-    if count is None:
-        resolved = _no_count(kind, span, step)
-    else:
+    resolved = _no_count(kind, span, step)
+    if count is not None:
         resolved = _given_count(kind, count, span, step, layers_overshoot)
     if resolved.count > MOST_STEPS:
         raise ConfigError(f"{kind} sweep: more than {MOST_STEPS} steps; take fewer steps, or a larger step")

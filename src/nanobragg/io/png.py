@@ -38,6 +38,26 @@ def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint1
         picture.save(handle, format="PNG")
 
 
+def write_colour_png(path: StrPath, pixels: npt.NDArray[np.uint8]) -> None:
+    """Write colours as they are; the first slow row is the picture's top.
+
+    Parameters
+    ----------
+    path : path
+        Target; it appears whole or not at all.
+    pixels : (slow, fast, 3) uint8
+        Red, green, blue.
+
+    Raises
+    ------
+    FileError
+        The file cannot be written.
+    """
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    with atomic_write(path) as handle:
+        picture.save(handle, format="PNG")
+
+
 def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """Read a grey PNG picture.
 
