@@ -45,7 +45,9 @@ class ReferenceCase:
 def load_cases() -> list[ReferenceCase]:
     facts = json.loads((TESTS / "golden" / "facts.json").read_text())
     return [
-        ReferenceCase(f"{case['id']}/{run}", tuple(shlex.split(f"{case['base']} {extra}")), facts[f"{case['id']}/{run}"])
+        ReferenceCase(
+            f"{case['id']}/{run}", tuple(shlex.split(f"{case['base']} {extra}")), facts[f"{case['id']}/{run}"]
+        )
         for case in yaml.safe_load((TESTS / "cases.yaml").read_text())["cases"]
         for run, extra in case["runs"].items()
     ]

@@ -125,9 +125,7 @@ def test_a_panel_without_nominal_geometry_gets_the_header_of_the_same_flat_one(c
     for convention in ("mosflm", "denzo", "adxv", "xds", "dials"):
         flat = nb.Detector.flat(pixels=(30, 40), pixel_mm=0.5, convention=convention, beam_center_mm=(7.0, 6.0))
         bare = flat.replace(nominal=None)
-        headers = [
-            parse_header(image_header(nb.Scene(config.replace(detector=detector)))) for detector in (flat, bare)
-        ]
+        headers = [parse_header(image_header(nb.Scene(config.replace(detector=detector)))) for detector in (flat, bare)]
         assert headers[0] == headers[1]
 
 

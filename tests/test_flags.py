@@ -339,9 +339,7 @@ WIDE = "-detpixels 96 -pixel 0.3 "
          (-44.3134, 14.4, -79.6472), 90, (14.4, 14.4), (45.1818, 14.4), (14.4, 14.4)),
     ],
 )  # fmt: skip
-def test_geometry_is_the_c_programs_to_the_digits_that_it_prints(
-    line, dials_origin, distance, center, beam_spot, near
-):
+def test_geometry_is_the_c_programs_to_the_digits_that_it_prints(line, dials_origin, distance, center, beam_spot, near):
     detector = quietly(line).config.detector
     x, y, z = detector.panels[0].origin_mm
     nominal = detector.nominal

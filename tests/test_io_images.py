@@ -154,9 +154,7 @@ def test_npy_that_promises_too_much_is_refused_before_memory_is(tmp_path):
     np.save(tmp_path / "a.npy", PHOTONS)
     lie = (tmp_path / "a.npy").read_bytes().replace(b"(3, 4), }          ", b"(3, 4000000000), } ")
     (tmp_path / "a.npy").write_bytes(lie)
-    with pytest.raises(
-        FormatError, match="3 x 4000000000 needs 96000000000 bytes of data, the file holds 96"
-    ):
+    with pytest.raises(FormatError, match="3 x 4000000000 needs 96000000000 bytes of data, the file holds 96"):
         read_npy(tmp_path / "a.npy")
 
 
@@ -253,9 +251,7 @@ def test_one_hot_pixel_does_not_bleach_the_picture():
     image = np.linspace(0, 100, 10_000).reshape(100, 100)
     calm = render_grey(image)
     image[50, 50] = 1e9
-    assert (
-        np.abs(np.delete(render_grey(image), 50, axis=0).astype(int) - np.delete(calm, 50, axis=0)).max() <= 1
-    )
+    assert np.abs(np.delete(render_grey(image), 50, axis=0).astype(int) - np.delete(calm, 50, axis=0)).max() <= 1
 
 
 def test_a_single_lit_pixel_is_black():

@@ -4,13 +4,17 @@ from importlib.metadata import version as _version
 
 from . import errors, reference
 from .amplitudes import StructureFactors
-from .beam import Beam, Sources
 from .background import Background
+from .beam import Beam, Sources
 from .config import Config, Sampling, Scan
 from .crystal import Crystal
 from .detector import Detector, Panel
+from .integer import to_integers
+from .io import read_image, write_image
+from .noise import add_noise, c_noise
 from .scene import Scene
 from .simulate import simulate
+from .statistics import Statistics, statistics
 from .trace import Trace, trace
 
 __version__ = _version("nanobragg")
@@ -26,10 +30,17 @@ __all__ = [
     "Scan",
     "Scene",
     "Sources",
+    "Statistics",
     "StructureFactors",
     "Trace",
+    "add_noise",
+    "c_noise",
     "errors",
+    "read_image",
     "reference",
     "simulate",
+    "statistics",
+    "to_integers",
     "trace",
+    "write_image",
 ]

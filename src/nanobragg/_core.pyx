@@ -76,7 +76,8 @@ cdef extern from "nanobragg/kernel.h" nogil:
         int interpolating
         int *stop
         nb_recorder *recorder
-    ctypedef void nb_span_fn(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *, double *) noexcept nogil
+    ctypedef void nb_span_fn(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *,
+                             double *) noexcept nogil
     ctypedef struct nb_kernel:
         const char *name
         nb_span_fn *span
@@ -147,7 +148,6 @@ def use_instruction_set(name):
 def instruction_set():
     """Name of the kernel in use."""
     return kernel.name.decode()
-
 
 
 cdef void put(double *target, numbers) except *:

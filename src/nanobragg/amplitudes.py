@@ -25,9 +25,9 @@ class Limits(NamedTuple):
 
     def within(self, reach: tuple[int, int, int]) -> Limits:
         """The part with |h|, |k|, |l| up to `reach`; one reflection at least."""
-        first = tuple(min(max(low, -r), high) for low, high, r in zip(self.first, self.last, reach, strict=True))
-        last = tuple(max(min(high, r), low) for high, low, r in zip(self.last, first, reach, strict=True))
-        return Limits(first, last)
+        first = [min(max(low, -r), high) for low, high, r in zip(self.first, self.last, reach, strict=True)]
+        last = [max(min(high, r), low) for high, low, r in zip(self.last, first, reach, strict=True)]
+        return Limits((first[0], first[1], first[2]), (last[0], last[1], last[2]))
 
 
 class Table(NamedTuple):
@@ -165,7 +165,7 @@ class StructureFactors(Model):
         limits = limits or self.limits
         shape = tuple(last - first + 3 for first, last in zip(*limits, strict=True))
         _check_size(shape, np.dtype(dtype).itemsize, self.path)
-        values = np.full(shape, self.default_F, dtype)
+        values: npt.NDArray[Any] = np.full(shape, self.default_F, dtype)
         if limits != self.limits:
             inside = ((indices >= limits.first) & (indices <= limits.last)).all(axis=1)
             indices, amplitudes = indices[inside], amplitudes[inside]

@@ -69,7 +69,8 @@ class PeakMatch:
         slow, fast = self.mean_shift_px
         return {
             "peaks_matched": len(self.pairs), "peaks_only_a": self.only_a, "peaks_only_b": self.only_b,
-            "peak_shift_max_px": self.largest_shift_px, "peak_shift_mean_slow_px": slow, "peak_shift_mean_fast_px": fast,
+            "peak_shift_max_px": self.largest_shift_px,
+            "peak_shift_mean_slow_px": slow, "peak_shift_mean_fast_px": fast,
         }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ CONVENTIONS: dict[str, Convention] = {
 
 
 def default_beam_center(convention: str, size: tuple[float, float], pixel: float) -> tuple[float, float]:
-    """Beam centre X, Y at the middle of a panel of `size` (slow, fast), in the convention's coordinates and `size`'s unit."""
+    """Beam centre X, Y, in the convention's coordinates, at the middle of a panel of `size` (slow, fast)."""
     slow, fast = size
     if convention in ("mosflm", "denzo"):
         return (slow + pixel) / 2.0, (fast + pixel) / 2.0

@@ -140,9 +140,7 @@ def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool) -> Lat
     if forced is None:
         volume = 1.0 / dot(reciprocal[0], crossed[0])
     else:
-        crossed = np.array(
-            [x / volume / math.sqrt(dot(v, v)) * v for x, v in zip(forced[:3], crossed, strict=True)]
-        )
+        crossed = np.array([x / volume / math.sqrt(dot(v, v)) * v for x, v in zip(forced[:3], crossed, strict=True)])
     direct = crossed * volume
     return Lattice(direct, _crossed(direct) * (1.0 / volume), volume)
 
@@ -163,7 +161,9 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
         return vectors, volume
     vectors = columns.T
     if abs(np.linalg.det(vectors)) <= 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
-        raise ConfigError(f"Crystal matrix {crystal.matrix_path or crystal.matrix}: its columns a*, b*, c* span no cell")
+        raise ConfigError(
+            f"Crystal matrix {crystal.matrix_path or crystal.matrix}: its columns a*, b*, c* span no cell"
+        )
     if crystal.cell is not None and not c_cell:
         found = cell_of(_crossed(vectors) / np.linalg.det(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):

@@ -31,7 +31,9 @@ def demo_config() -> Config:
             cell=LYSOZYME_CELL, misset_deg=(21.0, 43.0, 65.0), n_cells=(15, 15, 30),
             mosaic_spread_deg=0.5, mosaic_domains=40,
         ),
-        structure_factors=StructureFactors.wilson(LYSOZYME_CELL, SPACE_GROUP, b_factor=B_FACTOR, d_min=D_MIN, seed=SEED),
+        structure_factors=StructureFactors.wilson(
+            LYSOZYME_CELL, SPACE_GROUP, b_factor=B_FACTOR, d_min=D_MIN, seed=SEED
+        ),
         beam=Beam(wavelength_A=0.9795, fluence_ph_m2=1e26, kahn_factor=0.98),
         detector=Detector.flat(distance_mm=150.0, pixels=(1024, 1024), pixel_mm=0.172),
         sampling=Sampling(oversample=5),
@@ -80,7 +82,8 @@ def _lines(scene: Scene, image: np.ndarray, seconds: float) -> list[str]:
         f"{config.crystal.misset_deg} degrees about x, y, z",
         f"amplitudes {len(listing[1])} reflections to {D_MIN} A, Wilson statistics, B = {B_FACTOR:g} A^2, seed {SEED}",
         f"mosaic     {config.crystal.mosaic_spread_deg:g} degrees in {scene.domains} domains",
-        f"beam       {config.beam.wavelength:g} A, {scene.fluence:.3g} photons/m^2, Kahn factor {config.beam.kahn_factor:g}",
+        f"beam       {config.beam.wavelength:g} A, {scene.fluence:.3g} photons/m^2, "
+        f"Kahn factor {config.beam.kahn_factor:g}",
         f"detector   {image.shape[1]} x {image.shape[0]} pixels of {config.detector.panels[0].pixel_mm:g} mm at "
         f"{scene.distance * 1000:g} mm: {config.beam.wavelength / 2 / np.sin(theta):.2f} A at the edge",
         f"water      {config.background.water_um:g} um cube",

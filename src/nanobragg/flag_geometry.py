@@ -71,9 +71,13 @@ def build_detector(values: FlagValues, *, exact: bool) -> Detector:
         point_pixel=values.point_pixel,
         mask=None if values.mask_path is None else Path(values.mask_path),
         nominal=flat_geometry(
-            placed, values.convention, _in_mm(center), _in_mm(near_point), values.twotheta_deg,
+            placed,
+            values.convention,
+            _in_mm(center),
+            _in_mm(near_point),
+            values.twotheta_deg,
             None if values.spixels else size[0] * 1000.0,
-        ),  # fmt: skip
+        ),
     )
 
 

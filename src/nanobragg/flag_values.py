@@ -216,9 +216,7 @@ def _values_of(flag: Flag, spelling: str, following: Sequence[str]) -> tuple[Any
     if flag.kind == "misset" and available and "rand" in available[0]:
         return ("random",)
     if len(available) < (1 if flag.kind == "cell" else wanted):
-        raise ConfigError(
-            f"{spelling}: needs {flag.arguments}{_in_unit(flag)}; got {' '.join(available) or 'nothing'}"
-        )
+        raise ConfigError(f"{spelling}: needs {flag.arguments}{_in_unit(flag)}; got {' '.join(available) or 'nothing'}")
     return tuple(_convert(flag, spelling, word) for word in available)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .amplitudes import StructureFactors
-from .beam import Beam, Sources
 from .background import Background
+from .beam import Beam, Sources
 from .config import Config, Roi, Sampling, Scan
 from .crystal import Cell, Crystal
 from .detector import Detector

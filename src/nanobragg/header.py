@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from .conventions import PlacedPanel
-from .detector import FlatGeometry, Panel, flat_geometry
+from .detector import FlatGeometry, Panel, flat_geometry, panel_distance
 from .geometry import dot
 from .io.smv import format_header, smv_header
-from .detector import panel_distance
 from .scene import Scene
 from .steps import RADIAN_IN_DEGREES
 
@@ -87,9 +86,7 @@ def _flat_geometry(scene: Scene) -> FlatGeometry | None:
     return flat_geometry(placed, detector.convention, center, near, 0.0)
 
 
-def beam_center(
-    convention: str, spot: tuple[float, float], size_slow: float, pixel: float
-) -> tuple[float, float]:
+def beam_center(convention: str, spot: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:
     """Beam centre X, Y in the convention's coordinates of a beam spot (fast, slow): `beam_spot` inverted."""
     fast, slow = spot
     if convention == "mosflm":

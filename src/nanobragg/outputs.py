@@ -140,9 +140,7 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(dumps(config).encode()).hexdigest()
 
 
-def write_smv_image(
-    path: StrPath, image: npt.NDArray[np.uint16], scene: Scene, *, seed: int | None = None
-) -> None:
+def write_smv_image(path: StrPath, image: npt.NDArray[np.uint16], scene: Scene, *, seed: int | None = None) -> None:
     """Write whole numbers as SMV, with the geometry and where they come from in the header.
 
     Parameters
@@ -175,9 +173,7 @@ def check_image_paths(paths: Sequence[StrPath]) -> None:
     for path in paths:
         suffix = Path(path).suffix
         if suffix.lower() not in IMAGE_SUFFIXES:
-            raise ConfigError(
-                f"{path}: suffix {suffix!r} tells no image format; use one of {' '.join(IMAGE_SUFFIXES)}"
-            )
+            raise ConfigError(f"{path}: suffix {suffix!r} tells no image format; use one of {' '.join(IMAGE_SUFFIXES)}")
         check_writable(path)
 
 

@@ -109,6 +109,7 @@ def unfollowed_rows(flags: Sequence[str]) -> set[int]:
     """Rows that these C flags meet and that compat="c" does not follow."""
     names = [SPELLINGS[word].name for word in flags if word in SPELLINGS]
     met = {
+        8: "random" in flags and "-misset_seed" not in names,  # both programs take the clock
         19: "-misset_seed" in names,
         20: "-img" in names or "-mask" in names,
         22: bool(names) and names[-1] == flags[-1] == "-curved_det",

@@ -44,8 +44,7 @@ def statistics_lines(stats: Statistics) -> list[str]:
     slow, fast = stats.maximum_at_mm
     return [
         f"{'maximum':<{LABEL_WIDTH}}{stats.maximum:g} photons at {place} ({slow:g}, {fast:g} mm)",
-        f"{'mean':<{LABEL_WIDTH}}{stats.mean:g}, rms {stats.rms:g}, rmsd {stats.rmsd:g} photons, "
-        f"{stats.pixels} pixels",
+        f"{'mean':<{LABEL_WIDTH}}{stats.mean:g}, rms {stats.rms:g}, rmsd {stats.rmsd:g} photons, {stats.pixels} pixels",
         f"{'solid angle':<{LABEL_WIDTH}}{stats.solid_angle_sr:g} sr "
         f"({100 * stats.solid_angle_sr / (4 * math.pi):.3g} % of the sphere)",
     ]
@@ -99,8 +98,7 @@ def _amplitudes(scene: Scene) -> str:
     source = "" if factors.path is None else f"{factors.path}: "
     lookup = "interpolated (tricubic)" if LOOKUPS[scene.lookup] == "tricubic" else "nearest reflection"
     return (
-        f"{source}{_many(len(factors.listing[1]), 'reflection')}, {limits}, "
-        f"{factors.default_F:g} elsewhere; {lookup}"
+        f"{source}{_many(len(factors.listing[1]), 'reflection')}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
     )
 
 
@@ -185,6 +183,5 @@ def _sampling(scene: Scene) -> str:
     terms = scene.terms * scene.sensor.count
     limit = f"; nothing beyond {sampling.d_min_A:g} Å" if sampling.d_min_A else ""
     return (
-        f"{n} x {n} sub-pixels ({chosen}){switches}, {_many(terms, 'term')} a pixel, "
-        f"{terms * pixels:.3g} in all{limit}"
+        f"{n} x {n} sub-pixels ({chosen}){switches}, {_many(terms, 'term')} a pixel, {terms * pixels:.3g} in all{limit}"
     )

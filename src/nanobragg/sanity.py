@@ -25,8 +25,8 @@ def unwanted(scene: Scene) -> list[str]:
         found.append("the direct beam does not hit the detector: check distance, beam centre and two-theta")
     if scene.table is not None and _nothing_in_table(scene):
         found.append(
-            f"every pixel lies outside the table of structure factors ({scene.config.structure_factors.path or 'arrays'}) "
-            f"and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
+            "every pixel lies outside the table of structure factors "
+            f"({scene.config.structure_factors.path or 'arrays'}) and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
         )
     return found
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from . import _core
 from .background import amorphous_curve
-from .beam import SourceList, build_sources
+from .beam import build_sources
 from .config import Config, Roi
 from .conventions import CONVENTIONS
 from .crystal import Lattice, build_lattice, mosaic_rotations
@@ -79,9 +79,7 @@ class Scene:
             )
         self.wavelength = config.beam.wavelength / 1e10
         self.fluence = config.beam.fluence
-        self.sources = build_sources(
-            config.beam, self.beam_direction, self.polarization_axis, equal_weights=self._c
-        )
+        self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, equal_weights=self._c)
         self.lattice = build_lattice(config.crystal, config.beam.wavelength, c_cell=self._c)
         self.n_cells = _cell_counts(config, self.lattice)
         self.phi = self._phi_steps()
@@ -249,7 +247,8 @@ def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:
     ):
         if axis > 0 and beam is not None and edge > beam:
             warnings.warn(
-                f"Crystal.size_mm[{axis}] = {edge * 1000:g} is larger than the beam and clipped to its {beam * 1000:g} mm",
+                f"Crystal.size_mm[{axis}] = {edge * 1000:g} is larger than the beam "
+                f"and clipped to its {beam * 1000:g} mm",
                 NanobraggWarning,
                 stacklevel=3,
             )

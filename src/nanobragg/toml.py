@@ -72,7 +72,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path}: is no TOML: {error}") from None
     schema = document.pop("schema", None)
     if schema != SCHEMA:
-        raise FormatError(f"{path}: schema = {schema!r}: this version reads schema = {SCHEMA}; set it, or convert the file")
+        raise FormatError(
+            f"{path}: schema = {schema!r}: this version reads schema = {SCHEMA}; set it, or convert the file"
+        )
     arrays = _read_arrays(path, document.pop("arrays", None))
     fields: dict[str, Any] = _resolved(document, path, arrays)
     return fields
@@ -87,7 +89,9 @@ def _read_arrays(path: Path, companion: Any) -> Arrays:
         with open(path.parent / companion, "rb") as file, np.load(file, allow_pickle=False) as stored:
             return dict(stored)
     except OSError as error:
-        raise FileError(f"{path.parent / companion}: {error.strerror or error}; it holds the arrays of {path}") from None
+        raise FileError(
+            f"{path.parent / companion}: {error.strerror or error}; it holds the arrays of {path}"
+        ) from None
     except Exception as error:  # a damaged zip raises anything
         raise FormatError(f"{path.parent / companion}: is no readable .npz ({error})") from None
 

@@ -12,10 +12,10 @@ from .crystal import Cell
 from .errors import ConfigError
 from .model import FloatArray
 
-# Atoms of an average protein other than hydrogen, by number; B. W. Matthews, J. Mol. Biol. 33 (1968) 491-497 for the volume.
+# Atoms of an average protein other than hydrogen, by number.
 PROTEIN_ATOMS = {"C": 0.63, "N": 0.17, "O": 0.19, "S": 0.01}
 DALTON_PER_ATOM = 14.5  # protein mass, hydrogens included, per other atom
-MATTHEWS_A3_PER_DALTON = 2.4
+MATTHEWS_A3_PER_DALTON = 2.4  # B. W. Matthews, J. Mol. Biol. 33 (1968) 491-497
 
 
 def wilson_amplitudes(
@@ -63,13 +63,14 @@ def wilson_amplitudes(
 
 def _scattering_power(volume_A3: float, inverse_d_sqr: FloatArray) -> FloatArray:
     """Σf² (electrons²) over the atoms of a cell, at each 1/d²."""
-    atoms = volume_A3 / MATTHEWS_A3_PER_DALTON / DALTON_PER_ATOM
-    total = np.zeros(len(inverse_d_sqr))
+    atoms: float = volume_A3 / MATTHEWS_A3_PER_DALTON / DALTON_PER_ATOM
+    total: FloatArray = np.zeros(len(inverse_d_sqr), dtype=np.float64)
     for symbol, share in PROTEIN_ATOMS.items():
         form = gemmi.Element(symbol).it92
-        total += share * np.array([form.calculate_sf(stol_sqr) for stol_sqr in inverse_d_sqr / 4.0]) ** 2
-    power: FloatArray = atoms * total
-    return power
+        amplitude: FloatArray = np.array([form.calculate_sf(stol_sqr) for stol_sqr in inverse_d_sqr / 4.0])
+        total += share * amplitude**2
+    total *= atoms
+    return total
 
 
 def _normalised_intensities(centric: npt.NDArray[np.bool_], seed: int) -> FloatArray:

@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "render a built-in example: a lysozyme-like crystal",
     "convert": "convert an image between the formats that we read and write",
     "trace": "show how one pixel comes about",
+    "compare": "run this program and the original side by side",
     "info": "version, instruction sets, threads",
     "help": "help on a flag or a command",
 }  # each is a module of this package with a function run(words) -> exit code

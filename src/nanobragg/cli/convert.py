@@ -29,7 +29,11 @@ def run(words: Sequence[str]) -> int:
     if chosen.adc is not None and chosen.scale is None:
         raise ConfigError(f"--adc {chosen.adc:g}: is for --scale, which is not given")
     check_image_paths([chosen.output])
-    image, metadata = read_image(chosen.input, shape=None if chosen.shape is None else tuple(chosen.shape))
+    shape = None if chosen.shape is None else tuple(chosen.shape)
+    try:
+        image, metadata = read_image(chosen.input, shape=shape)
+    except ConfigError as error:
+        raise ConfigError(f"{error} (here --shape SLOW FAST)" if "shape" in str(error) else str(error)) from None
     if chosen.scale is not None:
         from ..integer import to_integers
 

@@ -35,16 +35,14 @@ MAX_SEED = 2**31
 def run(words: Sequence[str]) -> int:
     """Render a TOML experiment into files."""
     chosen = _options().parse_args(words)
-    if chosen.seed is not None and not chosen.noise:
-        raise ConfigError(f"--seed {chosen.seed}: is for --noise, which is not given")
+    if chosen.seed is not None and not (chosen.noise and chosen.seed >= 0):
+        raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
     check_image_paths(chosen.output)
     scene = Scene(_config(chosen))
     seed = (secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed) if chosen.noise else None
     say = _Speaker(chosen.quiet)
     say(scene_lines(scene))
-    image = simulate(
-        scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress_reporter(not chosen.quiet)
-    )
+    image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress_reporter(not chosen.quiet))
     say(statistics_lines(statistics(image, scene)))
     if seed is not None:
         image = _noisy(image, seed, chosen.threads)

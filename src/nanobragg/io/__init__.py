@@ -108,15 +108,12 @@ def _format_of(path: StrPath, format: str | None) -> str:
     suffix = os.path.splitext(os.fspath(path))[1]
     if suffix.lower() not in IMAGE_SUFFIXES:
         raise ConfigError(
-            f"{path}: suffix {suffix!r} tells no image format; use one of {' '.join(IMAGE_SUFFIXES)} "
-            "or give the format"
+            f"{path}: suffix {suffix!r} tells no image format; use one of {' '.join(IMAGE_SUFFIXES)} or give the format"
         )
     return IMAGE_SUFFIXES[suffix.lower()]
 
 
-def _read(
-    path: StrPath, format: str, shape: tuple[int, int] | None
-) -> tuple[npt.NDArray[Any], dict[str, object]]:
+def _read(path: StrPath, format: str, shape: tuple[int, int] | None) -> tuple[npt.NDArray[Any], dict[str, object]]:
     if format == "smv":
         from .smv import read_smv
 

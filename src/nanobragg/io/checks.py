@@ -41,6 +41,4 @@ def check_image(
     right_type = dtype in allowed if allowed else dtype.kind in "buif"
     if len(shape) != 2 or min(shape) < 1 or not right_type:
         types = " or ".join(np.dtype(each).name for each in allowed) if allowed else "numbers"
-        raise FormatError(
-            f"{path}: holds a (slow, fast) image of {types}, not {dtype} {tuple(shape)}; {cure}"
-        )
+        raise FormatError(f"{path}: holds a (slow, fast) image of {types}, not {dtype} {tuple(shape)}; {cure}")

@@ -47,9 +47,7 @@ def read_fdump(path: StrPath) -> tuple[int, int, int, npt.NDArray[np.float64]]:
         start = handle.read(HEADER_LIMIT)
         header = HEADER.match(start)
         if header is None:
-            raise FormatError(
-                f"{path}: starts with {start[:40]!r}, not with six index limits and a form feed; {CURE}"
-            )
+            raise FormatError(f"{path}: starts with {start[:40]!r}, not with six index limits and a form feed; {CURE}")
         limits = [int(number) for number in header.groups()]
         mins, maxs = limits[0::2], limits[1::2]
         if any(low > high or max(-low, high) > INDEX_LIMIT for low, high in zip(mins, maxs, strict=True)):
@@ -63,9 +61,7 @@ def read_fdump(path: StrPath) -> tuple[int, int, int, npt.NDArray[np.float64]]:
     return mins[0], mins[1], mins[2], np.ascontiguousarray(table)
 
 
-def write_fdump(
-    path: StrPath, h_min: int, k_min: int, l_min: int, amplitudes: npt.NDArray[np.float64]
-) -> None:
+def write_fdump(path: StrPath, h_min: int, k_min: int, l_min: int, amplitudes: npt.NDArray[np.float64]) -> None:
     """Write a dense table of amplitudes that nanoBragg.c reads.
 
     Parameters

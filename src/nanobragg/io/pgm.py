@@ -74,8 +74,7 @@ def read_pgm(path: StrPath) -> tuple[npt.NDArray[np.uint8], float | None]:
         fast, slow, white = map(int, header.groups())
         if not (fast and slow and 0 < white <= 255):
             raise FormatError(
-                f"{path}: size {fast} x {slow}, white {white} is not read; "
-                "sizes must be positive and white 1 to 255"
+                f"{path}: size {fast} x {slow}, white {white} is not read; sizes must be positive and white 1 to 255"
             )
         handle.seek(header.end())
         image = read_array(handle, path, np.uint8, (slow, fast), "height x width")

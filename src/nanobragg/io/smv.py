@@ -155,9 +155,7 @@ def parse_header(text: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, equals, value in pieces if equals and key.strip()}
 
 
-def write_smv(
-    path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str, object] | str | None = None
-) -> None:
+def write_smv(path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str, object] | str | None = None) -> None:
     """Write one SMV image, little-endian.
 
     Parameters
@@ -220,9 +218,7 @@ def read_smv(path: StrPath) -> tuple[npt.NDArray[np.uint16], dict[str, str]]:
             )
         order = header.get("BYTE_ORDER")
         if order not in BYTE_ORDERS:
-            raise FormatError(
-                f"{path}: BYTE_ORDER={order!r} is unknown; it must be {' or '.join(BYTE_ORDERS)}"
-            )
+            raise FormatError(f"{path}: BYTE_ORDER={order!r} is unknown; it must be {' or '.join(BYTE_ORDERS)}")
         shape = (_positive(path, header, "SIZE2"), _positive(path, header, "SIZE1"))
         return read_array(handle, path, BYTE_ORDERS[order], shape, "SIZE2 x SIZE1"), header
 
@@ -241,14 +237,10 @@ def _read_header(handle: BinaryIO, path: StrPath) -> dict[str, str]:
     handle.seek(0)
     text = handle.read(promised).decode("latin-1")
     if "}" not in text:
-        raise FormatError(
-            f"{path}: no '}}' within HEADER_BYTES={promised} bytes; correct the number or end the header"
-        )
+        raise FormatError(f"{path}: no '}}' within HEADER_BYTES={promised} bytes; correct the number or end the header")
     header = parse_header(text)
     if _positive(path, header, "HEADER_BYTES") != promised:
-        raise FormatError(
-            f"{path}: HEADER_BYTES is both {promised} and {header['HEADER_BYTES']}; keep the true one"
-        )
+        raise FormatError(f"{path}: HEADER_BYTES is both {promised} and {header['HEADER_BYTES']}; keep the true one")
     return header
 
 
@@ -269,14 +261,11 @@ def _checked_header_bytes(path: StrPath, header: str, image: npt.NDArray[np.uint
     entries = parse_header(header)
     for key, value in _structure(*image.shape).items():
         if key != "HEADER_BYTES" and entries.get(key) != str(value):
-            raise FormatError(
-                f"{path}: the header says {key}={entries.get(key)}, the image {value}; make them agree"
-            )
+            raise FormatError(f"{path}: the header says {key}={entries.get(key)}, the image {value}; make them agree")
     header_bytes = _positive(path, entries, "HEADER_BYTES")
     if len(header) >= header_bytes:
         raise FormatError(
-            f"{path}: HEADER_BYTES={header_bytes} is less than the header's {len(header) + 1} bytes; "
-            "use format_header"
+            f"{path}: HEADER_BYTES={header_bytes} is less than the header's {len(header) + 1} bytes; use format_header"
         )
     return header_bytes
 

@@ -65,9 +65,7 @@ def _read_columns(path: StrPath, names: tuple[str, ...]) -> npt.NDArray[np.float
             continue
         where = f"{path}, line {number}"
         if len(tokens) > len(names):
-            raise FormatError(
-                f"{where}: {len(tokens)} fields; expected at most {len(names)}: {' '.join(names)}"
-            )
+            raise FormatError(f"{where}: {len(tokens)} fields; expected at most {len(names)}: {' '.join(names)}")
         row = [_value(token, where, name) for token, name in zip(tokens, names, strict=False)]
         rows.append(row + [np.nan] * (len(names) - len(row)))
     if not rows:

@@ -1,0 +1,192 @@
+"""`nanobragg compare -- -cell … -lambda …`: this program and the original side by side."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shlex
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..compare_images import DEFAULT_PEAKS
+from ..compare_report import make_folder, write_comparison, write_json, write_text
+from ..compare_runs import OurRun, compare_within, flags_for_original, look_into, pixel_of_interest, run_ours
+from ..config import Roi
+from ..errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning, ProgramError, ShapeError
+from ..golden_case import check_case_name, record_case
+from ..io import read_image
+from ..reference import Library, Program, load, program
+from ..reference_output import Run
+from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
+from .options import Options
+from .progress import progress_reporter
+
+USAGE = "nanobragg compare [OPTIONS] -- C FLAGS"
+WHAT = """\
+Both programs run the same flags; -exact among them sets our corrected physics beside the original's. The pixel
+where they differ most is traced here and printed there, and the first quantity that differs is named, with the row
+of docs/quirks.md that explains it. Environment: NB_C_BIN, NB_C_LIB name the original.
+
+Exit status: 0 alike, 1 a mistake on the command line, 2 a program failed, 3 the correlation is below the threshold,
+4 the images have different shapes, 5 a file cannot be read or written."""
+USAGE_ERROR, PROGRAM_FAILED, BELOW, SHAPES_DIFFER, IO_ERROR = 1, 2, 3, 4, 5
+DEFAULT_THRESHOLD = 0.9999
+LIBRARIES = (".so", ".dylib", ".dll")
+
+
+def run(words: Sequence[str]) -> int:
+    """Run both programs and say how alike their images are."""
+    try:
+        return _compare(words)
+    except NanobraggError as error:
+        error.exit_code = _exit_code(error)
+        raise
+
+
+def _exit_code(error: NanobraggError) -> int:
+    if isinstance(error, ShapeError):
+        return SHAPES_DIFFER
+    if isinstance(error, ProgramError):
+        return PROGRAM_FAILED
+    return IO_ERROR if isinstance(error, (FileError, FormatError)) else USAGE_ERROR
+
+
+def _compare(words: Sequence[str]) -> int:
+    chosen, flags = _arguments(words)
+    original = None if chosen.against else _original(chosen.reference)
+    if chosen.out is not None:
+        make_folder(chosen.out)
+    ours = run_ours(flags, progress_reporter(not chosen.quiet))
+    theirs = _theirs(chosen, original, flags, ours)
+    compared = compare_within(ours.image, theirs.image, chosen.roi, _peaks())
+    pixel = chosen.pixel or pixel_of_interest(ours, theirs.image, chosen.roi)
+    traced = None
+    if pixel is not None:
+        printed = None if original is None else _run_original(original, chosen, flags, pixel)
+        traced = look_into(ours, pixel, flags, printed)
+    code = 0 if compared.correlation >= chosen.threshold else BELOW
+    result = Result(ours, theirs, compared, traced, chosen.threshold)
+    print("\n".join(report_lines(result)))
+    if chosen.out is not None:
+        _leave(chosen.out, result, {"flags": shlex.join(flags), "roi": chosen.roi, "exit_code": code})
+        print(f"{'written':<{LABEL_WIDTH}}{chosen.out}")
+    if chosen.record is not None and theirs.run is not None:
+        record_case(
+            chosen.into, chosen.record, flags_for_original(flags), theirs.run, title=chosen.record,
+            corr_min=min(chosen.threshold, DEFAULT_THRESHOLD),
+        )  # fmt: skip
+        print(f"{'recorded':<{LABEL_WIDTH}}{chosen.record} in {chosen.into}")
+    return code
+
+
+def _arguments(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    if "--" in words:
+        at = list(words).index("--")
+        own, flags = list(words[:at]), list(words[at + 1 :])
+    else:
+        own, flags = list(words), []
+    chosen = _options().parse_args(own)
+    chosen.roi = None if chosen.roi is None else _roi(chosen.roi)
+    chosen.pixel = _pixel(chosen.pixel)
+    if not flags:
+        raise ConfigError(f"nothing to compare: give C flags after --, as in {USAGE}")
+    if chosen.against and (chosen.reference or chosen.record):
+        raise ConfigError("--against: takes an image in place of the original; leave --reference and --record out")
+    if chosen.record is not None:
+        check_case_name(chosen.record)
+    if not -1.0 <= chosen.threshold <= 1.0:
+        raise ConfigError(f"--threshold {chosen.threshold}: is a correlation, -1 to 1")
+    return chosen, flags
+
+
+def _options() -> Options:
+    options = Options("compare", "Run this program and the original side by side.", WHAT)
+    options.usage = USAGE
+    add = options.add_argument
+    add(
+        "--reference",
+        metavar="PATH",
+        help="the original: an executable, or a shared library (default: NB_C_BIN, NB_C_LIB)",
+    )
+    add("--against", metavar="IMAGE", help="an image in place of the original")
+    add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
+        help="compare these pixels only; fast, then slow, limits included")  # fmt: skip
+    add("--threshold", type=float, default=DEFAULT_THRESHOLD, metavar="T",
+        help=f"correlation that the images must reach (default: {DEFAULT_THRESHOLD})")  # fmt: skip
+    add("--pixel", nargs="+", default=["auto"], metavar="P",
+        help="pixel to look into, SLOW FAST (default: auto, where the images differ most)")  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="leave numbers, images and pictures here")
+    add("--record", metavar="ID/RUN", help="keep the original's image as a new reference case")
+    add("--into", type=Path, default=Path("recorded"), metavar="DIR", help="folder of cases (default: recorded)")
+    add("--timeout", type=float, default=600.0, metavar="S", help="seconds for a run of the original (default: 600)")
+    add("--quiet", action="store_true", help="no progress bar")
+    return options
+
+
+def _roi(numbers: list[int]) -> Roi:
+    x0, x1, y0, y1 = numbers
+    return x0, x1, y0, y1
+
+
+def _pixel(words: list[str]) -> tuple[int, int] | None:
+    if words == ["auto"]:
+        return None
+    try:
+        slow, fast = map(int, words)
+    except ValueError:
+        raise ConfigError(f"--pixel {' '.join(words)}: give SLOW FAST, two whole numbers, or auto") from None
+    return slow, fast
+
+
+def _peaks() -> int:
+    """How many peaks to match: none without scipy, which is told."""
+    if importlib.util.find_spec("scipy") is not None:
+        return DEFAULT_PEAKS
+    warnings.warn(
+        "peaks are not matched without scipy: pip install 'nanobragg[compare]'", NanobraggWarning, stacklevel=2
+    )
+    return 0
+
+
+def _original(path: str | None) -> Program | Library:
+    if path is None and "NB_C_BIN" not in os.environ and "NB_C_LIB" in os.environ:
+        return load()
+    if path is not None and (Path(path).suffix in LIBRARIES or ".so." in Path(path).name):
+        return _checked_load(path)
+    return program(path)
+
+
+def _checked_load(path: str) -> Library:
+    try:
+        return load(path)
+    except FormatError as error:
+        raise ProgramError(str(error)) from error
+
+
+def _theirs(chosen: argparse.Namespace, original: Program | Library | None, flags: list[str], ours: OurRun) -> Theirs:
+    if original is not None:
+        done = _run_original(original, chosen, flags)
+        return Theirs(str(original.path), done, done.image)
+    shape = ours.image.shape[0], ours.image.shape[1]
+    raw = Path(chosen.against).suffix.lower() == ".bin"  # has no shape of its own
+    return Theirs(chosen.against, None, read_image(chosen.against, shape=shape if raw else None)[0])
+
+
+def _run_original(
+    original: Program | Library, chosen: argparse.Namespace, flags: list[str], pixel: tuple[int, int] | None = None
+) -> Run:
+    try:
+        return original.run(flags_for_original(flags), timeout_s=chosen.timeout, pixel=pixel)
+    except (FileError, FormatError) as error:  # cannot be started, or left something else
+        raise ProgramError(str(error)) from error
+
+
+def _leave(folder: Path, result: Result, about: dict[str, Any]) -> None:
+    """Files of a comparison; summary.json comes last."""
+    scales = write_comparison(folder, result.ours.image, result.theirs.image, result.compared)
+    if result.traced is not None:
+        write_text(folder / "trace.txt", result.traced.trace.to_text())
+    write_json(folder / "summary.json", about | summary(result) | scales)

@@ -1,0 +1,128 @@
+"""What `nanobragg compare` says: a table on the screen, and summary.json."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from ..compare_images import ImageComparison
+from ..compare_runs import OurRun, TracedPixel
+from ..quirks import ROWS
+from ..reference_output import Run
+
+LABEL_WIDTH = 18
+COLUMN = 16
+
+
+class Theirs(NamedTuple):
+    """The other image: from the original, or from a file, without a run; `name` is the path of either."""
+
+    name: str
+    run: Run | None
+    image: npt.NDArray[Any]
+
+
+class Result(NamedTuple):
+    """Both runs, how alike their images are, and the pixel that was looked into, if any."""
+
+    ours: OurRun
+    theirs: Theirs
+    compared: ImageComparison
+    traced: TracedPixel | None
+    threshold: float
+
+
+def report_lines(result: Result) -> list[str]:
+    """The table that is printed, a line a subject."""
+    compared = result.compared
+    rows = {
+        "": f"{'nanobragg':<{COLUMN}}{result.theirs.name}",
+        "seconds": _seconds(result),
+        "sum": _both(compared.sum_a, compared.sum_b) + f"ratio {compared.sum_ratio:.9g}",
+        "maximum": _both(compared.max_a, compared.max_b).rstrip(),
+        "correlation": f"{compared.correlation:.10g} (threshold {result.threshold:g})",
+        "RMSE": f"{compared.rmse:.6g} (MSE {compared.mse:.6g})",
+        "largest |Δ|": _largest(compared),
+        "pixels": f"{compared.pixels} compared, {compared.one_sided} finite in one image only",
+        "peaks": _peaks(compared),
+        "pixel": _pixel(result),
+        "first divergence": _divergence(result.traced),
+        "explained by": _rows(result.traced),
+    }
+    return [f"{name:<{LABEL_WIDTH}}{text}" for name, text in rows.items() if text]
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """The same for machines, with every value of the pixel that both programs tell."""
+    ours, theirs, compared = result.ours, result.theirs, result.compared
+    return {
+        "other": theirs.name,
+        "seconds": {"ours": ours.seconds, "theirs": None if theirs.run is None else theirs.run.seconds},
+        "threshold": result.threshold,
+        "correlation": compared.correlation,
+        "pixel": None if result.traced is None else _pixel_summary(result.traced),
+    }
+
+
+def _both(ours: float, theirs: float, digits: int = 9) -> str:
+    return f"{ours:<{COLUMN}.{digits}g}{theirs:<{COLUMN}.{digits}g}"
+
+
+def _seconds(result: Result) -> str:
+    ours, run = result.ours.seconds, result.theirs.run
+    if run is None:
+        return f"{ours:.4g}"
+    return _both(ours, run.seconds, 4) + f"ratio {run.seconds / ours:.3g} (the original's: its whole process, 1 thread)"
+
+
+def _largest(compared: ImageComparison) -> str:
+    if compared.max_at is None:
+        return "no pixel is finite in both"
+    slow, fast = compared.max_at[-2:]
+    return f"{compared.max_abs:.6g} photons at slow {slow}, fast {fast}"
+
+
+def _peaks(compared: ImageComparison) -> str:
+    peaks = compared.peaks
+    if peaks is None:
+        return ""
+    return (
+        f"{len(peaks.pairs)} matched, {peaks.only_a} only here, {peaks.only_b} only there; largest shift "
+        f"{peaks.largest_shift_px:.3g} px"
+    )
+
+
+def _pixel(result: Result) -> str:
+    if result.traced is None:
+        return "none is rendered there"
+    slow, fast = place = result.traced.slow, result.traced.fast
+    ours, theirs = result.ours.image[place], result.theirs.image[place]
+    return f"slow {slow}, fast {fast}: {ours:.9g} here, {theirs:.9g} there"
+
+
+def _divergence(traced: TracedPixel | None) -> str:
+    if traced is None or traced.compared is None:
+        return ""
+    if traced.compared.divergence is None:
+        return f"none: {traced.compared.agreed} quantities agree to the digits printed"
+    return f"{traced.compared.divergence} (after {traced.compared.agreed} that agree)"
+
+
+def _rows(traced: TracedPixel | None) -> str:
+    if traced is None or traced.compared is None or traced.compared.divergence is None:
+        return ""
+    if not traced.rows:
+        return "no row of docs/quirks.md that this line meets"
+    return "; ".join(f"row {row} of docs/quirks.md: {ROWS[row]}" for row in traced.rows)
+
+
+def _pixel_summary(traced: TracedPixel) -> dict[str, Any]:
+    first = None if traced.compared is None else traced.compared.divergence
+    return {
+        "slow": traced.slow,
+        "fast": traced.fast,
+        "first_divergence": first and {"name": first.name, "ours": first.a, "theirs": first.b},
+        "explained_by_rows": {str(row): ROWS[row] for row in traced.rows},
+        "values": {name: {"ours": ours, "theirs": theirs} for name, (ours, theirs) in traced.values.items()},
+    }
