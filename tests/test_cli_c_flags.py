@@ -23,7 +23,7 @@ FACTS = json.loads((TESTS / "golden" / "facts.json").read_text())
 C_FILES = ["floatimage.bin", "image.pgm", "intimage.img", "noiseimage.img"]
 FILE_CASES = {
     f"{case['id']}/{run}": shlex.split(f"{case['base']} {extra}")
-    for case in yaml.safe_load((TESTS / "cases.yaml").read_text())["cases"]
+    for case in yaml.safe_load((TESTS / "parity" / "cases.yaml").read_text())["cases"]
     for run, extra in case["runs"].items()
     if case["id"] in ("AT-IO", "AT-NOISE")
 }

@@ -30,7 +30,7 @@ pytestmark = [
 TESTS = Path(__file__).parent
 TRACES = json.loads((TESTS / "golden" / "traces.json").read_text())
 NAMES = [f"{entry['case']}-{entry['pixel']['slow']}-{entry['pixel']['fast']}" for entry in TRACES]
-CASES = {case["id"]: case for case in yaml.safe_load((TESTS / "cases.yaml").read_text())["cases"]}
+CASES = {case["id"]: case for case in yaml.safe_load((TESTS / "parity" / "cases.yaml").read_text())["cases"]}
 FLAGS = shlex.split("-cell 40 50 60 90 90 90 -misset 10 20 30 -lambda 1 -distance 100 -detpixels 64 -pixel 0.25 -N 10")
 
 

@@ -4,6 +4,8 @@
 
 #include "scene.h"
 
+#include <stdint.h>
+
 enum { NB_SPAN_PIXELS = 64 };
 
 /* photons in n pixels of row `slow` at the columns `fast`, n <= NB_SPAN_PIXELS */
@@ -17,6 +19,7 @@ typedef struct {
     nb_span_fn *traced; /* the same for one pixel (n = 1), with state->recorder */
     /* solid angle of one pixel, summed over its sub-pixels (and layers under c_factors) as the image counts it */
     double (*omega)(const nb_scene *s, const nb_panel *p, int slow, int fast);
+    double (*multiply_adds)(int64_t n); /* roofline.h */
 } nb_kernel;
 
 extern const nb_kernel nb_kernel_baseline, nb_kernel_v2, nb_kernel_v3, nb_kernel_v4;

@@ -84,6 +84,7 @@ cdef extern from "nanobragg/kernel.h" nogil:
         nb_span_fn *single
         nb_span_fn *traced
         double (*omega)(const nb_scene *, const nb_panel *, int, int) noexcept nogil
+        double (*multiply_adds)(int64_t) noexcept nogil
     int nb_kernels(const nb_kernel **)
 
 cdef extern from "nanobragg/record.h" nogil:
@@ -149,6 +150,14 @@ def instruction_set():
     """Name of the kernel in use."""
     return kernel.name.decode()
 
+
+def multiply_adds(int64_t n):
+    """Do n independent multiply-adds in double precision with the instructions of the kernel in use; nothing else.
+
+    The time that this takes on one core is what benchmarks compare rendering with.
+    """
+    with nogil:
+        kernel.multiply_adds(n)
 
 cdef void put(double *target, numbers) except *:
     cdef Py_ssize_t i

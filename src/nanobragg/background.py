@@ -114,7 +114,8 @@ def _table(background: Background) -> tuple[FloatArray, FloatArray]:
 
 def cubic_through(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
     """The cubic through the four points around each of `at` (Lagrange); outside x the first or last y."""
-    reach = 1e3 * (x[-1] - x[0])
+    at = np.clip(at, x[0], x[-1])
+    reach = 1e6 * (x[-1] - x[0])  # two points far away at either end, as the C family's background program has them
     x = np.concatenate([[x[0] - 2 * reach, x[0] - reach], x, [x[-1] + reach, x[-1] + 2 * reach]])
     y = np.concatenate([[y[0]] * 2, y, [y[-1]] * 2])
     first = np.clip(np.searchsorted(x, at) - 2, 0, len(x) - 4)

@@ -149,7 +149,7 @@ def _vertex(line: Image, at: int) -> float:
     """Where between -½ and ½ a parabola through a pixel and its two neighbours has its top; 0 at an edge."""
     if not 0 < at < line.size - 1:
         return 0.0
-    before, top, after = line[at - 1 : at + 2].tolist()
+    before, top, after = (float(photons) for photons in line[at - 1 : at + 2])
     curvature = before - 2.0 * top + after
     if not math.isfinite(curvature) or curvature >= 0:
         return 0.0

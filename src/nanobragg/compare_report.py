@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from .io.atomic import CURES, StrPath, atomic_write
 from .io.npy import write_npy
 
 Image = npt.NDArray[Any]
+VECTOR = re.compile(r"\[[^\[\]{}\"]*\]")  # a list of numbers
 
 
 def write_comparison(folder: StrPath, ours: Image, theirs: Image, compared: ImageComparison) -> dict[str, float]:
@@ -61,8 +63,9 @@ def make_folder(folder: StrPath) -> Path:
 
 
 def write_json(path: StrPath, values: Mapping[str, Any]) -> None:
-    """Write an object as JSON, one entry a line; what is not finite becomes null."""
-    write_text(path, json.dumps(_finite(values), indent=1, ensure_ascii=False) + "\n")
+    """Write an object as JSON, one entry a line, vectors in one; what is not finite becomes null."""
+    text = json.dumps(_finite(values), indent=1, ensure_ascii=False)
+    write_text(path, VECTOR.sub(lambda match: " ".join(match.group().split()), text) + "\n")
 
 
 def write_text(path: StrPath, text: str) -> None:

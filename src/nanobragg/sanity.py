@@ -26,7 +26,8 @@ def unwanted(scene: Scene) -> list[str]:
     if scene.table is not None and _nothing_in_table(scene):
         found.append(
             "every pixel lies outside the table of structure factors "
-            f"({scene.config.structure_factors.path or 'arrays'}) and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
+            f"({scene.config.structure_factors.path or 'arrays'}) "
+            f"and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
         )
     return found
 

@@ -76,8 +76,9 @@ def _scattering_power(volume_A3: float, inverse_d_sqr: FloatArray) -> FloatArray
 def _normalised_intensities(centric: npt.NDArray[np.bool_], seed: int) -> FloatArray:
     """|E|² of mean 1: exponential, or the square of a normal deviate where centric."""
     uniform = np.random.Generator(np.random.PCG64(seed)).random((2, len(centric)))
-    acentric = -np.log1p(-uniform[0])
-    return np.where(centric, 2.0 * acentric * np.cos(2.0 * np.pi * uniform[1]) ** 2, acentric)
+    acentric: FloatArray = -np.log1p(-uniform[0])
+    normal_squared: FloatArray = 2.0 * acentric * np.cos(2.0 * np.pi * uniform[1]) ** 2
+    return np.where(centric, normal_squared, acentric)
 
 
 def _expand(unique: Any, amplitudes: FloatArray, operations: Any) -> tuple[npt.NDArray[np.int32], FloatArray]:

@@ -33,7 +33,9 @@ def run(words: Sequence[str]) -> int:
     try:
         image, metadata = read_image(chosen.input, shape=shape)
     except ConfigError as error:
-        raise ConfigError(f"{error} (here --shape SLOW FAST)" if "shape" in str(error) else str(error)) from None
+        if not str(error).startswith("shape:"):
+            raise
+        raise ConfigError(f"{error} (here --shape SLOW FAST)") from None
     if chosen.scale is not None:
         from ..integer import to_integers
 
