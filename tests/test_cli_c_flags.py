@@ -65,7 +65,7 @@ def folder(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", FILE_CASES)
 def test_at_io_and_at_noise_files_are_the_c_programs_byte_for_byte(folder, name):
-    """AT-IO-001 … 004, AT-NOISE: header and integers of all files; float images equal in the reference's tests."""
+    """AT-IO-001, AT-IO-002, AT-NOISE: header and integers of all files; float images equal in the reference's tests."""
     argv = FILE_CASES[name]
     folder.run(argv if "-seed" in argv else [*argv, "-seed", "1"])
     family, run = name.split("/")

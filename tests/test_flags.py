@@ -499,6 +499,7 @@ HEADER = {"PIXEL_SIZE": 0.2, "DISTANCE": 80, "WAVELENGTH": 1.2, "BEAM_CENTER_X":
 
 
 def test_image_header_initialises_what_flags_then_change(tmp_path):
+    """AT-PRE: flags come after the header."""
     path = write_image(tmp_path / "a.img", **HEADER)
     line = f"-default_F 1 -cell 50 -img {path} "
     config = parse_flags(line).config
@@ -514,6 +515,7 @@ def test_image_header_initialises_what_flags_then_change(tmp_path):
 
 
 def test_mask_counts_its_beam_centre_from_the_far_edge_and_the_image_wins(tmp_path):
+    """AT-PRE: the mask's header is read first, then the image's."""
     mask = write_image(tmp_path / "m.img", (4, 6), **HEADER)
     image = write_image(tmp_path / "a.img", (4, 6), DISTANCE=90)
     detector = parse_flags(f"-default_F 1 -cell 50 -mask {mask}").config.detector
@@ -525,6 +527,7 @@ def test_mask_counts_its_beam_centre_from_the_far_edge_and_the_image_wins(tmp_pa
 
 
 def test_header_close_distance_overrides_the_distance_flag(tmp_path):
+    """AT-PRE: a header's CLOSE_DISTANCE overrides -distance."""
     path = write_image(tmp_path / "a.img", DISTANCE=80, CLOSE_DISTANCE=75)
     assert read_flags(["-img", path]).distance_mm == 80  # row 20: the exact key
     detector = parse_flags(f"-default_F 1 -cell 50 -img {path} -distance 60").config.detector

@@ -1,4 +1,4 @@
-"""Fdump.bin: the layout of nanoBragg.c, read back exactly, and no allocation on a lie."""
+"""AT-IO-003: Fdump.bin: the layout of nanoBragg.c, read back exactly, and no allocation on a lie."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Amplitude tables as text: read back exactly, and every bad line named."""
+"""AT-IO-004: amplitude tables as text: read back exactly, and every bad line named."""
 
 import time
 

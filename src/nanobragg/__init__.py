@@ -6,6 +6,7 @@ from . import errors, reference
 from .amplitudes import StructureFactors
 from .background import Background
 from .beam import Beam, Sources
+from .compare import compare
 from .config import Config, Sampling, Scan
 from .crystal import Crystal
 from .detector import Detector, Panel
@@ -35,6 +36,7 @@ __all__ = [
     "Trace",
     "add_noise",
     "c_noise",
+    "compare",
     "errors",
     "read_image",
     "reference",

@@ -58,7 +58,9 @@ def beside_original(trace: Trace, run: Run) -> dict[str, tuple[Values, Values]]:
     of_pixel = pixel_values(trace)
     theirs |= {name: (run.trace | run.printout)[name] for name in of_pixel if name in run.trace | run.printout}
     theirs |= {name: run.trace[name] for name in theirs if name in run.trace}
-    left_out = () if trace.scene.config.compat == "c" else WITHOUT_FACTORS
+    left_out: tuple[str, ...] = () if trace.scene.config.compat == "c" else WITHOUT_FACTORS
+    if theirs.get("F_latt") == (0.0,):
+        left_out = (*left_out, "F_cell")  # the original skips the term before it looks that up
     return {
         name: (value, theirs[name])
         for name, value in (ours | of_pixel).items()
@@ -116,7 +118,7 @@ def pixel_values(trace: Trace) -> dict[str, Values]:
     values: dict[str, Values] = {}
     for name, value in trace_values(trace).items():
         values[name] = value
-        if name == "pixel_pos_meters":
+        if name == "scattering_vec_A_inv":
             values["stol_m_inv"] = (0.5 * trace.last.ray.q_length_per_m,)
         elif name == "rot_c_angstroms":
             last = trace.last
@@ -131,8 +133,8 @@ def _differ(name: str, ours: Values, theirs: Values, trace: Trace, run: Run) -> 
         return True
     rounding, scale = ROUNDING, 1.0 if name.startswith("hkl") else 0.0
     if name in SUMS:
-        pixel, brightest = trace.final.pixel, float(run.image.max(initial=0.0))
-        rounding = RELATIVE + (OF_BRIGHTEST * brightest / pixel if pixel > 0 else math.inf)
+        pixel = max(trace.final.pixel, *run.printout.get("floatimage_accumulated", (0.0,)))
+        rounding = RELATIVE + (OF_BRIGHTEST * float(run.image.max(initial=0.0)) / pixel if pixel > 0 else 0.0)
     elif name in LATTICE:
         rounding, scale = PER_TERM, 1e-3 * math.prod(trace.scene.n_cells)
     printed = name not in run.trace

@@ -18,7 +18,7 @@ from .config import Roi, check_roi
 from .errors import NanobraggWarning, ShapeError
 from .flag_table import SPELLINGS
 from .flags import parse_flags
-from .quirks import explaining_rows, rows_met, unfollowed_rows
+from .quirks import explaining_rows, is_distorted, rows_met, unfollowed_rows
 from .reference_output import Run
 from .scene import Scene
 from .simulate import Progress, simulate
@@ -158,4 +158,5 @@ def rows_of(flags: Sequence[str]) -> set[int]:
         return rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # the run has told them
-        return rows | rows_met(Scene(parse_flags(plain).config))
+        scene = Scene(parse_flags(plain).config)
+    return rows | rows_met(scene) | ({9} if is_distorted(scene.config.crystal) else set())

@@ -13,7 +13,7 @@ from .flag_table import SPELLINGS
 from .scene import Scene
 from .steps import RADIAN_IN_DEGREES
 
-__all__ = ["ROWS", "explaining_rows", "rows_met", "unfollowed_rows"]
+__all__ = ["ROWS", "explaining_rows", "is_distorted", "rows_met", "unfollowed_rows"]
 
 ROWS = {
     1: "a φ of exactly 0 does not turn the cell back",
@@ -45,15 +45,15 @@ _ACTING = {
     "recip_cell": {9},
     "volume_A3": {9},
     "dials_origin_mm": {15, 20},
-    "stol_m_inv": {10, 15, 20, 22},
-    "pixel_pos_meters": {10, 15, 20, 22},
+    "stol_m_inv": {10, 12, 15, 20, 22},
+    "pixel_pos_meters": {10, 12, 15, 20, 22},
     "real_space_a": _ORIENTATION,
     "real_space_b": _ORIENTATION,
     "real_space_c": _ORIENTATION,
     "rot_a_angstroms": _ORIENTATION,
     "rot_b_angstroms": _ORIENTATION,
     "rot_c_angstroms": _ORIENTATION,
-    "hkl_frac": _ORIENTATION,
+    "hkl_frac": _ORIENTATION | {10, 12},
     "F_cell": {6},
     "F_latt": {7, 13},
     "polar": {2, 4},
@@ -94,7 +94,7 @@ def rows_met(scene: Scene) -> set[int]:
         6: tricubic and _leaves_the_table(scene),
         7: crystal.shape in ("gauss", "tophat"),
         8: crystal.misset_deg == "random",
-        9: _is_distorted(crystal) and (max(scene.n_cells) > 1 or scene.table is not None),
+        9: is_distorted(crystal) and (max(scene.n_cells) > 1 or scene.table is not None),
         10: detector.curved,
         11: config.background.water_um > 0,
         12: has_sensor and detector.sensor_layers is not None,
@@ -136,7 +136,8 @@ def _leaves_the_table(scene: Scene) -> bool:
     return bool(((index < first + 2) | (index > last - 2)).any())
 
 
-def _is_distorted(crystal: Crystal) -> bool:
+def is_distorted(crystal: Crystal) -> bool:
+    """Whether the C program's cell is another one (row 9), even if no pixel shows it."""
     if crystal.cell is None or crystal.matrix_path is not None:
         return crystal.cell is not None
     ours, theirs = (reciprocal_vectors(crystal.cell, c_cell=c_cell)[0] for c_cell in (False, True))

@@ -43,5 +43,7 @@ def run(words: Sequence[str]) -> int:
     try:
         write_image(chosen.output, image, metadata)
     except FormatError as error:
+        if "does not fit into SMV" not in str(error):
+            raise
         raise FormatError(f"{error}; --scale 1 rounds and clips") from None
     return 0

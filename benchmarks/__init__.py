@@ -1,0 +1,1 @@
+"""How fast nanobragg is, beside the C program: `python -m benchmarks` (docs/performance.md)."""

@@ -1,0 +1,106 @@
+"""python -m benchmarks [--workload NAME …] [--repeats N] [--isa NAME …] [--threads 1 2] [--out DIR] [--quick]"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nanobragg import _core
+from nanobragg.isa import select_instruction_set
+
+from .machine import busy, load_average, machine_facts, multiply_add_rate, processors
+from .measure import measure
+from .plot import draw
+from .report import Results, as_markdown
+from .surroundings import measure_surroundings
+from .workloads import load_workloads
+
+MEMORY_PIXELS = 4096
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the suite: tables on stdout and in OUT/table.md, all times in OUT/results.json, a picture in OUT/plot.png."""
+    chosen = _options().parse_args(argv)
+    select_instruction_set()  # NANOBRAGG_ISA is obeyed once in a process; from now on we choose
+    c_program = _c_program()
+    facts = machine_facts(c_program)
+    if busy(facts["load_average"]):
+        print(f"benchmarks: warning: the machine is busy (load {facts['load_average']})", file=sys.stderr)
+    try:
+        workloads = load_workloads(chosen.workload, chosen.pixels)
+        isas = [isa for isa in _core.instruction_sets() if isa in _wanted_isas(chosen)]
+    except ValueError as error:
+        print(f"benchmarks: error: {error}", file=sys.stderr)
+        return 2
+    repeats = 1 if chosen.quick else chosen.repeats
+    rates = {isa: multiply_add_rate(isa) for isa in isas}
+    around = measure_surroundings(chosen.pixels or MEMORY_PIXELS, chosen.threads, repeats)
+    timings = [
+        timing
+        for workload in workloads
+        for timing in measure(workload, isas=isas, threads=chosen.threads, repeats=repeats, c_program=c_program)
+    ]
+    facts["load_average_end"] = load_average()
+    settings = {"repeats": repeats, "threads": chosen.threads, "pixels": chosen.pixels}
+    _write(Results(facts, settings, rates, around, timings), chosen.out)
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Times of the workloads of tests/workloads.yaml, beside the C program's if NB_C_BIN names it.",
+    )
+    add = parser.add_argument
+    every = sorted({1, processors()})
+    add("--workload", nargs="+", metavar="NAME", help="default: all")
+    add("--repeats", type=_positive, default=5, metavar="N", help="of every time; the median counts (default: 5)")
+    add("--isa", nargs="+", metavar="NAME", help="instruction sets; default: all that this machine has")
+    add("--threads", nargs="+", type=_positive, default=every, metavar="N", help="default: 1 and all")
+    add(
+        "--out", type=Path, default=Path("benchmark"), metavar="DIR", help="folder for the results (default: benchmark)"
+    )
+    add("--quick", action="store_true", help="one repeat, and only the best instruction set unless --isa says which")
+    add("--pixels", type=_positive, metavar="N", help="pixels along a side, to try the suite itself")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return number
+
+
+def _c_program() -> Path | None:
+    named = os.environ.get("NB_C_BIN")
+    return Path(named).resolve() if named else None
+
+
+def _wanted_isas(chosen: argparse.Namespace) -> Sequence[str]:
+    """Names of instruction sets; ValueError: this machine does not have one of them."""
+    available = _core.instruction_sets()
+    for isa in chosen.isa or ():
+        if isa not in available:
+            raise ValueError(f"instruction set {isa!r}: this machine has {', '.join(available)}")
+    return chosen.isa or (available[-1:] if chosen.quick else available)
+
+
+def _write(results: Results, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    table = as_markdown(results)
+    (folder / "results.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    (folder / "table.md").write_text(table)
+    print(table)
+    try:
+        draw(results, folder / "plot.png")
+    except ImportError:
+        print("benchmarks: no plot, which needs matplotlib: pip install '.[bench]'", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

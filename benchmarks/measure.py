@@ -1,0 +1,122 @@
+"""Times: every contestant once, then every contestant again, so that a slow minute of the machine slows them all."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import nanobragg as nb
+from nanobragg import _core
+
+from .programs import c_seconds, our_seconds
+from .workloads import Workload, operations
+
+Mode = Literal["float32", "float64", "c", "C program"]
+Kind = Literal["kernel", "process", "one pixel"]
+MODES: dict[Mode, tuple[str | None, Literal["float32", "float64"]]] = {
+    "float32": (None, "float32"),
+    "float64": (None, "float64"),
+    "c": ("c", "float32"),
+}  # compat and dtype
+VISIT_SECONDS = 0.1  # short renderings are repeated for this long, and their median counts
+VISIT_CALLS = 20
+
+
+@dataclass
+class Timing:
+    """One contestant's times on one workload.
+
+    Attributes
+    ----------
+    mode
+        "float32", "float64": compat=None; "c": compat="c"; or the C program.
+    kind
+        "kernel": `nanobragg.simulate` on an existing Scene, and for the C program a whole process less one that
+        renders one pixel; "process": from start to end; "one pixel": that of the C program.
+    operations
+        Floating-point operations that the workload asks for.
+    seconds
+        One number a repeat.
+    """
+
+    workload: str
+    mode: Mode
+    kind: Kind
+    isa: str
+    threads: int
+    steps: int
+    operations: float
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def ns_per_step(self) -> float:
+        return self.median / self.steps * 1e9
+
+
+Contestant = tuple[Timing, Callable[[], float]]
+
+
+def measure(
+    workload: Workload, *, isas: Sequence[str], threads: Sequence[int], repeats: int, c_program: Path | None
+) -> list[Timing]:
+    """All times of one workload: A B C … A B C …"""
+    with TemporaryDirectory(prefix="nanobragg-benchmark-") as name:
+        contestants = list(_contestants(workload, isas, threads, c_program, Path(name)))
+        for repeat in range(repeats):
+            for timing, run in contestants:
+                timing.seconds.append(run())
+            print(f"{workload.name}: {repeat + 1} of {repeats}", file=sys.stderr, flush=True)
+    timings = [timing for timing, _ in contestants]
+    return timings + _c_kernel(timings)
+
+
+def _contestants(
+    workload: Workload, isas: Sequence[str], threads: Sequence[int], c_program: Path | None, folder: Path
+) -> Iterator[Contestant]:
+    scenes = {mode: workload.scene(compat) for mode, (compat, _) in MODES.items()}
+    steps, needed = workload.steps, operations(workload, scenes["float32"])
+    if c_program is not None:
+        run = partial(c_seconds, c_program, workload, folder)
+        yield Timing(workload.name, "C program", "process", "", 1, steps, needed), run
+        yield Timing(workload.name, "C program", "one pixel", "", 1, steps, needed), partial(run, one_pixel=True)
+    for isa in isas:
+        for n in threads:
+            for mode, scene in scenes.items():
+                timing = Timing(workload.name, mode, "kernel", isa, n, steps, needed)
+                yield timing, partial(_kernel_seconds, scene, mode, isa, n)
+            timing = Timing(workload.name, "c", "process", isa, n, steps, needed)
+            yield timing, partial(our_seconds, workload, folder, isa, n)
+
+
+def _kernel_seconds(scene: nb.Scene, mode: Mode, isa: str, threads: int) -> float:
+    """A new image of an existing scene; the median of a few where one takes little time."""
+    _core.use_instruction_set(isa)
+    dtype = MODES[mode][1]
+    nb.simulate(scene, roi=(0, 0, 0, 0), threads=threads, dtype=dtype)  # makes what a scene makes once
+    seconds: list[float] = []
+    while sum(seconds) < VISIT_SECONDS and len(seconds) < VISIT_CALLS:
+        start = time.perf_counter()
+        nb.simulate(scene, threads=threads, dtype=dtype)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def _c_kernel(timings: Sequence[Timing]) -> list[Timing]:
+    """The C program's time for its loop over pixels, from its two kinds of processes."""
+    by_kind = {timing.kind: timing for timing in timings if timing.mode == "C program"}
+    if not by_kind:
+        return []
+    whole, start = by_kind["process"], by_kind["one pixel"]
+    seconds = [max(a - b, 0.0) for a, b in zip(whole.seconds, start.seconds, strict=True)]
+    return [Timing(whole.workload, "C program", "kernel", "", 1, whole.steps, whole.operations, seconds)]

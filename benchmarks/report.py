@@ -1,0 +1,200 @@
+"""Times → results.json and tables in Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .machine import busy
+from .measure import MODES, Timing
+
+MISSING = "—"
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a run of the suite measured; `rates`: multiply-adds per second and core by instruction set."""
+
+    machine: dict[str, Any]
+    settings: dict[str, Any]
+    rates: dict[str, float]
+    surroundings: dict[str, Any]
+    timings: list[Timing]
+
+    def find(self, workload: str, mode: str, kind: str = "kernel", isa: str = "", threads: int = 1) -> Timing | None:
+        wanted = (workload, mode, kind, isa, threads)
+        return next((t for t in self.timings if (t.workload, t.mode, t.kind, t.isa, t.threads) == wanted), None)
+
+    @property
+    def workloads(self) -> list[str]:
+        return list(dict.fromkeys(timing.workload for timing in self.timings))
+
+    @property
+    def isas(self) -> list[str]:
+        """Slowest first."""
+        return list(self.rates)
+
+    @property
+    def threads(self) -> list[int]:
+        return list(self.settings["threads"])
+
+    def ratio(self, timing: Timing | None) -> float | None:
+        """How many times as long the C program takes on one thread, for the same kind of time."""
+        theirs = None if timing is None else self.find(timing.workload, "C program", timing.kind)
+        if timing is None or theirs is None or theirs.median <= 0:
+            return None
+        return theirs.median / timing.median
+
+    def fraction(self, timing: Timing) -> float | None:
+        """Operations per second over those that the threads' cores could do."""
+        if timing.kind != "kernel" or timing.isa not in self.rates:
+            return None
+        return timing.operations / timing.median / (self.rates[timing.isa] * timing.threads)
+
+    def as_json(self) -> dict[str, Any]:
+        timings = [
+            asdict(timing)
+            | {
+                "median_s": timing.median,
+                "ns_per_step": timing.ns_per_step,
+                "ratio_to_c": self.ratio(timing),
+                "fraction_of_rate": self.fraction(timing),
+            }
+            for timing in self.timings
+        ]
+        return {
+            "machine": self.machine,
+            "settings": self.settings,
+            "multiply_adds_per_s": self.rates,
+            "surroundings": self.surroundings,
+            "timings": timings,
+        }
+
+
+def as_markdown(results: Results) -> str:
+    """The whole report."""
+    parts = [_machine(results), _kernels(results)]
+    if len(results.isas) > 1:
+        parts += [_by_instruction_set(results, mode) for mode in ("float32", "c")]
+    return "\n\n".join([*parts, _processes(results), _surroundings(results)]) + "\n"
+
+
+def _machine(results: Results) -> str:
+    facts = results.machine
+    rates = ", ".join(f"{isa} {rate / 1e9:.3g}" for isa, rate in results.rates.items())
+    lines = [
+        f"{facts['cpu']}, {facts['processors']} processors, {facts['system']}; load average {facts['load_average']} "
+        f"at the start, {facts['load_average_end']} at the end.",
+        f"nanobragg {facts['nanobragg']} ({facts['compiler'] or 'compiler unknown'}), Python {facts['python']}, "
+        f"NumPy {facts['numpy']}; C program: {facts['c_compiler'] or facts['c_program'] or 'none (NB_C_BIN)'}.",
+        f"10⁹ multiply-adds per second and core, double precision: {rates}. Medians of {results.settings['repeats']}.",
+    ]
+    if busy(facts["load_average"]):
+        lines.append("**The machine was busy when this began: the times mean little.**")
+    if facts["editable"]:
+        lines.append(
+            "**An editable installation, which looks whether it must be rebuilt: its processes and imports start late.**"
+        )
+    if results.settings["pixels"] is not None:
+        lines.append(f"**Not the real size: {results.settings['pixels']} pixels along a side.**")
+    return "\n".join(f"* {line}" for line in lines)
+
+
+def _kernels(results: Results) -> str:
+    """One core against one core with the fastest instruction set, and what more threads add."""
+    isa, most = results.isas[-1], max(results.threads)
+    alone = min(results.threads)
+    head = ["workload", "C, s", *(f"{mode}, ms" for mode in MODES), *(f"{mode}, ×" for mode in MODES)]
+    head += ["ns/step", "of rate", f"{most} threads, ×"]
+    rows = []
+    for name in results.workloads:
+        ours = [results.find(name, mode, isa=isa, threads=alone) for mode in MODES]
+        first, parallel = ours[0], results.find(name, "float32", isa=isa, threads=most)
+        assert first is not None
+        assert parallel is not None
+        rows.append([
+            name, _seconds(results.find(name, "C program")), *(_milliseconds(t) for t in ours),
+            *(_times(results.ratio(t)) for t in ours), f"{first.ns_per_step:.2f}", _percent(results.fraction(first)),
+            f"{first.median / parallel.median:.2f}",
+        ])  # fmt: skip
+    ratios = [_mean(results, mode, isa, alone) for mode in MODES]
+    rows.append(["geometric mean", "", *("" for _ in MODES), *map(_times, ratios), "", "", ""])
+    title = f"Kernel, {isa}, {_threads(alone)} (× : the C program's time over ours; ns/step, of rate: float32)"
+    return _table(title, head, rows)
+
+
+def _by_instruction_set(results: Results, mode: str) -> str:
+    """Nanoseconds per inner step, and the ratio to the C program, on the fewest threads."""
+    alone = min(results.threads)
+    rows = []
+    for name in results.workloads:
+        row = [name]
+        for isa in results.isas:
+            timing = results.find(name, mode, isa=isa, threads=alone)
+            assert timing is not None
+            ratio = results.ratio(timing)
+            row.append(f"{timing.ns_per_step:.2f}" + ("" if ratio is None else f" ({ratio:.1f} ×)"))
+        rows.append(row)
+    rows.append(["geometric mean", *(_times(_mean(results, mode, isa, alone)) for isa in results.isas)])
+    title = f"ns per inner step (C program's time over ours), {mode}, {_threads(alone)}"
+    return _table(title, ["workload", *results.isas], rows)
+
+
+def _processes(results: Results) -> str:
+    """Whole processes with the C program's flags."""
+    isa = results.isas[-1]
+    head = ["workload", "C, s", *(f"nanobragg, {_threads(n)}, s" for n in results.threads)]
+    rows = []
+    for name in results.workloads:
+        ours = [results.find(name, "c", "process", isa, n) for n in results.threads]
+        rows.append([name, _seconds(results.find(name, "C program", "process")), *map(_seconds, ours)])
+    return _table(f"Whole process, {isa}, C flags", head, rows)
+
+
+def _surroundings(results: Results) -> str:
+    found = results.surroundings
+    extra = found["memory_beyond_image_bytes"]
+    rows = [["import nanobragg", f"{found['import_s']:.3f} s"]]
+    rows += [
+        [f"8 × 8 pixels of an existing Scene, {_threads(int(n))}", f"{seconds * 1e3:.3f} ms"]
+        for n, seconds in found["small_roi_s"].items()
+    ]
+    side = found["memory_pixels"]
+    rows.append([
+        f"peak memory beyond the image of {side}² pixels", MISSING if extra is None else f"{extra / 1e6:.1f} MB"
+    ])  # fmt: skip
+    return _table("Around the kernel", ["what", ""], rows)
+
+
+def _mean(results: Results, mode: str, isa: str, threads: int) -> float | None:
+    """Geometric mean of the ratios to the C program."""
+    ratios = [results.ratio(results.find(name, mode, isa=isa, threads=threads)) for name in results.workloads]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return math.exp(sum(map(math.log, known)) / len(known)) if known and len(known) == len(ratios) else None
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return f"**{title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _threads(n: int) -> str:
+    return f"{n} thread" + ("s" if n != 1 else "")
+
+
+def _seconds(timing: Timing | None) -> str:
+    return MISSING if timing is None else f"{timing.median:.3f}"
+
+
+def _milliseconds(timing: Timing | None) -> str:
+    return MISSING if timing is None else f"{timing.median * 1e3:.1f}"
+
+
+def _times(ratio: float | None) -> str:
+    return MISSING if ratio is None else f"{ratio:.1f}"
+
+
+def _percent(fraction: float | None) -> str:
+    return MISSING if fraction is None else f"{fraction:.0%}"

@@ -1,0 +1,77 @@
+"""What is not rendering: importing, setting up a small ROI, memory."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import nanobragg as nb
+
+from .programs import run_python
+from .workloads import load_workloads
+
+SMALL_ROI = (0, 7, 0, 7)
+ROI_CALLS = 50
+
+IMPORT = """
+import time
+start = time.perf_counter()
+import nanobragg
+print(time.perf_counter() - start)
+"""
+
+# VmHWM and not ru_maxrss, which a child inherits from its parent.
+MEMORY = """
+import re, sys, warnings
+import nanobragg as nb
+
+def peak():
+    return 1024 * int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
+
+warnings.simplefilter("ignore")
+nb.simulate(nb.Config.from_flags("-cell 100 100 100 90 90 90 -default_F 1 -N 1 -lambda 1 -detpixels 8", exact=True))
+before = peak()
+image = nb.simulate(nb.Config.from_flags(sys.argv[1:], exact=True))
+print(peak() - before - image.nbytes)
+"""
+
+
+def measure_surroundings(pixels: int, threads: Sequence[int], repeats: int) -> dict[str, Any]:
+    """Seconds and bytes.
+
+    Parameters
+    ----------
+    pixels
+        Along a side of the image whose memory is measured.
+    threads
+        Numbers of threads to render the small ROI with.
+    repeats
+        Of the import.
+    """
+    return {
+        "import_s": statistics.median(float(run_python(IMPORT)) for _ in range(repeats + 1)),
+        "small_roi_s": {str(n): _small_roi_seconds(n) for n in threads},
+        "memory_pixels": pixels,
+        "memory_beyond_image_bytes": _memory(pixels),
+    }
+
+
+def _small_roi_seconds(threads: int) -> float:
+    """Rendering 8 × 8 pixels of an existing scene: nearly all of it is set-up."""
+    scene = load_workloads(["mosaic"])[0].scene(None)
+    seconds = []
+    for _ in range(ROI_CALLS):
+        start = time.perf_counter()
+        nb.simulate(scene, roi=SMALL_ROI, threads=threads)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def _memory(pixels: int) -> int | None:
+    """By how much a process's peak grows beyond the image's own size, from Config to image; None: not on Linux."""
+    if sys.platform != "linux":
+        return None
+    return int(run_python(MEMORY, *load_workloads(["single"], pixels)[0].flags))
