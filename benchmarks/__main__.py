@@ -62,7 +62,11 @@ def _options() -> argparse.ArgumentParser:
     add("--isa", nargs="+", metavar="NAME", help="instruction sets; default: all that this machine has")
     add("--threads", nargs="+", type=_positive, default=every, metavar="N", help="default: 1 and all")
     add(
-        "--out", type=Path, default=Path("benchmark"), metavar="DIR", help="folder for the results (default: benchmark)"
+        "--out",
+        type=Path,
+        default=Path("benchmark-results"),
+        metavar="DIR",
+        help="folder for the results (default: benchmark-results)",
     )
     add("--quick", action="store_true", help="one repeat, and only the best instruction set unless --isa says which")
     add("--pixels", type=_positive, metavar="N", help="pixels along a side, to try the suite itself")

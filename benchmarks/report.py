@@ -94,9 +94,7 @@ def _machine(results: Results) -> str:
     if busy(facts["load_average"]):
         lines.append("**The machine was busy when this began: the times mean little.**")
     if facts["editable"]:
-        lines.append(
-            "**An editable installation, which looks whether it must be rebuilt: its processes and imports start late.**"
-        )
+        lines.append("**An editable installation, which is rebuilt at import: processes and imports take too long.**")
     if results.settings["pixels"] is not None:
         lines.append(f"**Not the real size: {results.settings['pixels']} pixels along a side.**")
     return "\n".join(f"* {line}" for line in lines)
@@ -185,11 +183,11 @@ def _threads(n: int) -> str:
 
 
 def _seconds(timing: Timing | None) -> str:
-    return MISSING if timing is None else f"{timing.median:.3f}"
+    return MISSING if timing is None else f"{timing.median:.3g}"
 
 
 def _milliseconds(timing: Timing | None) -> str:
-    return MISSING if timing is None else f"{timing.median * 1e3:.1f}"
+    return MISSING if timing is None else f"{timing.median * 1e3:.3g}"
 
 
 def _times(ratio: float | None) -> str:

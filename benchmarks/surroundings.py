@@ -52,7 +52,7 @@ def measure_surroundings(pixels: int, threads: Sequence[int], repeats: int) -> d
         Of the import.
     """
     return {
-        "import_s": statistics.median(float(run_python(IMPORT)) for _ in range(repeats + 1)),
+        "import_s": statistics.median(float(run_python(IMPORT)) for _ in range(repeats)),
         "small_roi_s": {str(n): _small_roi_seconds(n) for n in threads},
         "memory_pixels": pixels,
         "memory_beyond_image_bytes": _memory(pixels),

@@ -13,7 +13,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.compare_peaks import find_peaks
-from nanobragg.compare_printed import scene_values
+from nanobragg.compare_printed import beside_original, scene_values
 from nanobragg.compare_traces import COUNTS, differ
 from nanobragg.errors import ConfigError, ShapeError
 from nanobragg.reference_text import parse_pixel, parse_trace
@@ -181,6 +181,24 @@ class TestOriginal:
         assert found is not None
         assert found.name == PRINTED[flags][0 if has_trace else 1]
         assert found.a != found.b
+
+    def test_what_the_original_leaves_of_other_pixels_is_left_out(self, has_trace):
+        for flags, names in (("-tophat_spots -fudge 1e9", {"F_cell"}), ("-dmin 99", {"F_cell", "F_latt", "hkl_frac"})):
+            scene = nb.Scene(nb.Config.from_flags(f"{LINE} {flags}"))
+            values = beside_original(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
+            assert not names & set(values)
+            assert {"cell", "pixel_pos_meters", "I_before_scaling"} <= set(values)
+
+    def test_sums_may_differ_as_images_may(self, has_trace):
+        scene = nb.Scene(nb.Config.from_flags(LINE))
+        traced, twin = nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace)
+        room = 1e-5 + 1e-7 * float(twin.image.max()) / traced.final.pixel
+        for factor, name in ((1 + 0.9 * room, None), (1 + 1.1 * room, "floatimage_accumulated")):
+            twin.printout["floatimage_accumulated"] = twin.trace["floatimage_accumulated"] = (
+                traced.final.pixel * factor,
+            )
+            found = nb.compare(traced, twin).divergence
+            assert (found and found.name) == name
 
     def test_factors_within_the_terms_are_left_out_of_corrected_physics(self, has_trace):
         ours, theirs = (

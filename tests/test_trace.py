@@ -395,3 +395,13 @@ def test_a_million_terms_take_two_seconds_and_500_mb(domains: int, steps: int, o
     assert terms == 1e6
     assert seconds < 2
     assert kilobytes < 500e3
+
+
+def test_terms_that_c_skips_for_a_lattice_factor_of_0_are_recorded_too() -> None:
+    line = "-default_F 10 -oversample 2 -oversample_omega -tophat_spots -phi 1 -osc 2 -phisteps 4 -fudge 1e9"
+    flags = [*FLAGS, *shlex.split(line)]
+    scene = nb.Scene(nb.Config.from_flags(flags))
+    traced = nb.trace(scene, slow=20, fast=30, strongest=None)
+    assert traced.n_terms == len(traced.terms) == scene.terms == 16
+    assert {term.F_latt for term in traced.terms} == {0.0}
+    assert traced.last.phi_step == 3

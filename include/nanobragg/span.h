@@ -69,8 +69,10 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
         enum nb_lookup lookup = (enum nb_lookup)s->lookup;
         nb_term_values v = {0};
         nb_term_lattice(s, (enum nb_shape)s->shape, cells + 9 * c, qx, qy, qz, &v);
-        if (v.lattice_sqr == 0.0 && s->water == 0.0)
+        if (v.lattice_sqr == 0.0 && s->water == 0.0) {
+            NB_RECORD(nb_record_term(lanes->recorder, cells + 9 * c, &v, lanes->total[i]))
             continue;
+        }
         if (lookup == NB_TRICUBIC && s->interpolation_ends) {
             state->interpolating = state->interpolating && nb_can_interpolate(&s->table, v.h[0], v.h[1], v.h[2]);
             lookup = state->interpolating ? NB_TRICUBIC : NB_NEAREST;

@@ -1,8 +1,9 @@
 """X-ray diffraction images: photons in every pixel from a crystal, a beam and a detector."""
 
-from importlib.metadata import version as _version
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING, Any
 
-from . import errors, reference
+from . import errors
 from .amplitudes import StructureFactors
 from .background import Background
 from .beam import Beam, Sources
@@ -10,15 +11,18 @@ from .compare import compare
 from .config import Config, Sampling, Scan
 from .crystal import Crystal
 from .detector import Detector, Panel
-from .integer import to_integers
-from .io import read_image, write_image
-from .noise import add_noise, c_noise
 from .scene import Scene
 from .simulate import simulate
 from .statistics import Statistics, statistics
 from .trace import Trace, trace
 
-__version__ = _version("nanobragg")
+if TYPE_CHECKING:
+    from . import reference
+    from .integer import to_integers
+    from .io import read_image, write_image
+    from .noise import add_noise, c_noise
+
+    __version__: str
 
 __all__ = [
     "Background",
@@ -46,3 +50,28 @@ __all__ = [
     "trace",
     "write_image",
 ]
+
+# Imported when first asked for: a command line that renders needs none of them.
+_LATER = {
+    "add_noise": ".noise",
+    "c_noise": ".noise",
+    "read_image": ".io",
+    "to_integers": ".integer",
+    "write_image": ".io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "reference":
+        return _import_module(".reference", __name__)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("nanobragg")
+    if name in _LATER:
+        return getattr(_import_module(_LATER[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -24,6 +25,7 @@ DIGITS = dict.fromkeys(("I_per_step", "polar", "omega_pixel", "capture_fraction"
 DECIMALS = {"hkl_frac": 6, "random_misset_deg": 6, "real_space_a": 8, "real_space_b": 8, "real_space_c": 8}
 SUMS = ("I_before_scaling", "I_per_step", "I_pixel_final", "floatimage_accumulated")
 LATTICE = ("F_latt_a", "F_latt_b", "F_latt_c", "F_latt")
+OF_TERM = ("rot_", "real_space_", "hkl_", "F_")
 WITHOUT_FACTORS = ("I_before_scaling", "I_per_step", "steps")  # under compat=None a term carries its own
 
 
@@ -58,9 +60,7 @@ def beside_original(trace: Trace, run: Run) -> dict[str, tuple[Values, Values]]:
     of_pixel = pixel_values(trace)
     theirs |= {name: (run.trace | run.printout)[name] for name in of_pixel if name in run.trace | run.printout}
     theirs |= {name: run.trace[name] for name in theirs if name in run.trace}
-    left_out: tuple[str, ...] = () if trace.scene.config.compat == "c" else WITHOUT_FACTORS
-    if theirs.get("F_latt") == (0.0,):
-        left_out = (*left_out, "F_cell")  # the original skips the term before it looks that up
+    left_out = _without_meaning(trace, theirs)
     return {
         name: (value, theirs[name])
         for name, value in (ours | of_pixel).items()
@@ -68,10 +68,24 @@ def beside_original(trace: Trace, run: Run) -> dict[str, tuple[Values, Values]]:
     }
 
 
+def _without_meaning(trace: Trace, theirs: Mapping[str, Values]) -> set[str]:
+    """Names whose printed values say nothing about this pixel."""
+    left_out: set[str] = set()
+    if trace.scene.config.compat != "c":
+        left_out.update(WITHOUT_FACTORS)
+    if theirs.get("F_latt") == (0.0,):
+        left_out.add("F_cell")  # the original skips the term before it looks that up
+    if trace.n_terms == 0:  # d_min leaves everything out: it prints what an earlier pixel left
+        left_out.update(name for name in theirs if name.startswith(OF_TERM))
+    return left_out
+
+
 def scene_values(scene: Scene) -> dict[str, Values]:
     """What the original prints of its resolved input before it renders, as far as the image depends on it."""
     config, panel = scene.config, scene.config.detector.panels[0]
     fast, slow, normal = (_tuple(axis.tolist()) for axis in panel.axes())
+    if config.compat == "c" and panel.normal_axis is not None:  # axes that a two-theta axis of another length stretches
+        fast, slow, normal = panel.fast_axis, panel.slow_axis, panel.normal_axis
     x, y, z = panel.origin_mm
     cell, reciprocal = printed_cells(scene.lattice)
     values: dict[str, Values] = {
@@ -134,7 +148,9 @@ def _differ(name: str, ours: Values, theirs: Values, trace: Trace, run: Run) -> 
     rounding, scale = ROUNDING, 1.0 if name.startswith("hkl") else 0.0
     if name in SUMS:
         pixel = max(trace.final.pixel, *run.printout.get("floatimage_accumulated", (0.0,)))
-        rounding = RELATIVE + (OF_BRIGHTEST * float(run.image.max(initial=0.0)) / pixel if pixel > 0 else 0.0)
+        rounding = RELATIVE + (
+            OF_BRIGHTEST * float(run.image.max(initial=0.0)) / pixel if 0 < pixel < math.inf else 0.0
+        )
     elif name in LATTICE:
         rounding, scale = PER_TERM, 1e-3 * math.prod(trace.scene.n_cells)
     printed = name not in run.trace

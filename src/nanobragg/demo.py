@@ -16,11 +16,12 @@ from .crystal import Cell, Crystal
 from .detector import Detector
 from .noise import add_noise
 from .scene import Scene
-from .simulate import simulate
+from .simulate import Progress, simulate
 from .statistics import statistics
 
 LYSOZYME_CELL: Cell = (79.1, 79.1, 38.4, 90.0, 90.0, 90.0)
 SPACE_GROUP, B_FACTOR, D_MIN, SEED = "P 43 21 2", 15.0, 1.4, 2026
+MISSET_DEG = (21.0, 43.0, 65.0)
 ADC_OFFSET = 10.0
 
 
@@ -28,7 +29,7 @@ def demo_config() -> Config:
     """The experiment that `nanobragg demo` renders."""
     return Config(
         crystal=Crystal(
-            cell=LYSOZYME_CELL, misset_deg=(21.0, 43.0, 65.0), n_cells=(15, 15, 30),
+            cell=LYSOZYME_CELL, misset_deg=MISSET_DEG, n_cells=(15, 15, 30),
             mosaic_spread_deg=0.5, mosaic_domains=40,
         ),
         structure_factors=StructureFactors.wilson(
@@ -41,7 +42,7 @@ def demo_config() -> Config:
     )  # fmt: skip
 
 
-def run_demo(folder: Path, report: Callable[[str], None] = print, *, progress: bool = False) -> None:
+def run_demo(folder: Path, report: Callable[[str], None] = print, *, progress: bool | Progress = False) -> None:
     """Render the example into `folder`: demo.img (SMV, with photon noise) and demo.png.
 
     Parameters
@@ -51,7 +52,7 @@ def run_demo(folder: Path, report: Callable[[str], None] = print, *, progress: b
     report
         Gets each of ten lines on what was done.
     progress
-        Show a bar on stderr.
+        As for `simulate`.
     """
     from .io.png import render_grey, write_png
     from .outputs import write_smv_image
@@ -76,10 +77,10 @@ def _lines(scene: Scene, image: np.ndarray, seconds: float) -> list[str]:
     stats = statistics(image, scene)
     edge = config.detector.panels[0].pixel_mm * image.shape[1] / 2
     theta = 0.5 * np.arctan(edge / (scene.distance * 1000.0))
-    cell = " ".join(f"{x:g}" for x in LYSOZYME_CELL)
+    cell, misset = (" ".join(f"{x:g}" for x in numbers) for numbers in (LYSOZYME_CELL, MISSET_DEG))
     return [
-        f"crystal    {cell}, {SPACE_GROUP}, {'x'.join(map(str, scene.n_cells))} cells, rotated by "
-        f"{config.crystal.misset_deg} degrees about x, y, z",
+        f"crystal    {cell}, {SPACE_GROUP}, {'x'.join(map(str, scene.n_cells))} cells, rotated "
+        f"by {misset} degrees about x, y, z",
         f"amplitudes {len(listing[1])} reflections to {D_MIN} A, Wilson statistics, B = {B_FACTOR:g} A^2, seed {SEED}",
         f"mosaic     {config.crystal.mosaic_spread_deg:g} degrees in {scene.domains} domains",
         f"beam       {config.beam.wavelength:g} A, {scene.fluence:.3g} photons/m^2, "

@@ -17,8 +17,9 @@ def run(words: Sequence[str]) -> int:
 
     from ..demo import run_demo
     from ..outputs import check_writable
+    from .progress import progress_reporter
 
     for name in ("demo.img", "demo.png"):
         check_writable(chosen.out / name)
-    run_demo(chosen.out, progress=not chosen.quiet)
+    run_demo(chosen.out, progress=progress_reporter(not chosen.quiet))
     return 0
