@@ -41,7 +41,7 @@ class Timing:
         "kernel": `nanobragg.simulate` on an existing Scene, and for the C program a whole process less one that
         renders one pixel; "process": from start to end; "one pixel": that of the C program.
     operations
-        Floating-point operations that the workload asks for.
+        That the workload asks for (workloads.py); None for the C program.
     seconds
         One number a repeat.
     """
@@ -52,7 +52,7 @@ class Timing:
     isa: str
     threads: int
     steps: int
-    operations: float
+    operations: float | None
     seconds: list[float] = field(default_factory=list)
 
     @property
@@ -84,19 +84,20 @@ def measure(
 def _contestants(
     workload: Workload, isas: Sequence[str], threads: Sequence[int], c_program: Path | None, folder: Path
 ) -> Iterator[Contestant]:
+    def timing(mode: Mode, kind: Kind, isa: str = "", n: int = 1) -> Timing:
+        return Timing(workload.name, mode, kind, isa, n, workload.steps, needed.get(mode))
+
     scenes = {mode: workload.scene(compat) for mode, (compat, _) in MODES.items()}
-    steps, needed = workload.steps, operations(workload, scenes["float32"])
+    needed = {mode: operations(workload, scene, single=mode != "float64") for mode, scene in scenes.items()}
     if c_program is not None:
         run = partial(c_seconds, c_program, workload, folder)
-        yield Timing(workload.name, "C program", "process", "", 1, steps, needed), run
-        yield Timing(workload.name, "C program", "one pixel", "", 1, steps, needed), partial(run, one_pixel=True)
+        yield timing("C program", "process"), run
+        yield timing("C program", "one pixel"), partial(run, one_pixel=True)
     for isa in isas:
         for n in threads:
             for mode, scene in scenes.items():
-                timing = Timing(workload.name, mode, "kernel", isa, n, steps, needed)
-                yield timing, partial(_kernel_seconds, scene, mode, isa, n)
-            timing = Timing(workload.name, "c", "process", isa, n, steps, needed)
-            yield timing, partial(our_seconds, workload, folder, isa, n)
+                yield timing(mode, "kernel", isa, n), partial(_kernel_seconds, scene, mode, isa, n)
+            yield timing("c", "process", isa, n), partial(our_seconds, workload, folder, isa, n)
 
 
 def _kernel_seconds(scene: nb.Scene, mode: Mode, isa: str, threads: int) -> float:
@@ -119,4 +120,4 @@ def _c_kernel(timings: Sequence[Timing]) -> list[Timing]:
         return []
     whole, start = by_kind["process"], by_kind["one pixel"]
     seconds = [max(a - b, 0.0) for a, b in zip(whole.seconds, start.seconds, strict=True)]
-    return [Timing(whole.workload, "C program", "kernel", "", 1, whole.steps, whole.operations, seconds)]
+    return [Timing(whole.workload, "C program", "kernel", "", 1, whole.steps, None, seconds)]

@@ -31,7 +31,7 @@ def draw(results: Results, path: Path) -> None:
         percent = [float("nan") if t is None else 100 * (results.fraction(t) or 0.0) for t in timings]
         lower.bar(places, percent, width, label=isa)
     upper.set_ylabel("C program's time / ours" if has_c else "ns per inner step")
-    lower.set_ylabel("% of the multiply-add rate (double)")
+    lower.set_ylabel("% of the multiply-add rate")
     lower.set_xticks(range(len(results.workloads)), results.workloads)
     for axes in (upper, lower):
         axes.grid(axis="y", alpha=0.3)

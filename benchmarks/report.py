@@ -49,7 +49,7 @@ class Results:
 
     def fraction(self, timing: Timing) -> float | None:
         """Operations per second over those that the threads' cores could do."""
-        if timing.kind != "kernel" or timing.isa not in self.rates:
+        if timing.kind != "kernel" or timing.operations is None:
             return None
         return timing.operations / timing.median / (self.rates[timing.isa] * timing.threads)
 
@@ -105,21 +105,24 @@ def _kernels(results: Results) -> str:
     isa, most = results.isas[-1], max(results.threads)
     alone = min(results.threads)
     head = ["workload", "C, s", *(f"{mode}, ms" for mode in MODES), *(f"{mode}, ×" for mode in MODES)]
-    head += ["ns/step", "of rate", f"{most} threads, ×"]
+    head += ["ns/step", "of rate, float32", "float64", f"{most} threads, ×"]
     rows = []
     for name in results.workloads:
         ours = [results.find(name, mode, isa=isa, threads=alone) for mode in MODES]
-        first, parallel = ours[0], results.find(name, "float32", isa=isa, threads=most)
+        first, double = (results.find(name, mode, isa=isa, threads=alone) for mode in ("float32", "float64"))
+        parallel = results.find(name, "float32", isa=isa, threads=most)
         assert first is not None
+        assert double is not None
         assert parallel is not None
         rows.append([
             name, _seconds(results.find(name, "C program")), *(_milliseconds(t) for t in ours),
-            *(_times(results.ratio(t)) for t in ours), f"{first.ns_per_step:.2f}", _percent(results.fraction(first)),
+            *(_times(results.ratio(t)) for t in ours), f"{first.ns_per_step:.2f}",
+            _percent(results.fraction(first)), _percent(results.fraction(double)),
             f"{first.median / parallel.median:.2f}",
         ])  # fmt: skip
     ratios = [_mean(results, mode, isa, alone) for mode in MODES]
-    rows.append(["geometric mean", "", *("" for _ in MODES), *map(_times, ratios), "", "", ""])
-    title = f"Kernel, {isa}, {_threads(alone)} (× : the C program's time over ours; ns/step, of rate: float32)"
+    rows.append(["geometric mean", "", *("" for _ in MODES), *map(_times, ratios), "", "", "", ""])
+    title = f"Kernel, {isa}, {_threads(alone)} (× : the C program's time over ours; ns/step, threads: float32)"
     return _table(title, head, rows)
 
 

@@ -23,19 +23,20 @@ import nanobragg
 print(time.perf_counter() - start)
 """
 
-# VmHWM and not ru_maxrss, which a child inherits from its parent.
+# Not ru_maxrss, which a child inherits from its parent.
 MEMORY = """
 import re, sys, warnings
 import nanobragg as nb
 
-def peak():
-    return 1024 * int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
+def memory(which):
+    with open("/proc/self/status") as status:
+        return 1024 * int(re.search(which + r":\\s*(\\d+)", status.read())[1])
 
 warnings.simplefilter("ignore")
 nb.simulate(nb.Config.from_flags("-cell 100 100 100 90 90 90 -default_F 1 -N 1 -lambda 1 -detpixels 8", exact=True))
-before = peak()
+before = memory("VmRSS")
 image = nb.simulate(nb.Config.from_flags(sys.argv[1:], exact=True))
-print(peak() - before - image.nbytes)
+print(memory("VmHWM") - before - image.nbytes)
 """
 
 

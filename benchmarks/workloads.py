@@ -17,11 +17,13 @@ from nanobragg.errors import NanobraggWarning
 
 TESTS = Path(__file__).parents[1] / "tests"
 
-# Multiplications, additions, multiply-adds, divisions and roots that the formulas of include/nanobragg ask for in
-# double precision, each counted as one; whole numbers and table look-ups are not counted.
-PER_TERM = {"square": 88, "round": 76, "gauss": 50, "tophat": 34}  # index, offsets, F_latt², the sum
-PER_TRICUBIC = 120  # weights, 64 reflections, whether they are in the table
+# Multiplications, additions, multiply-adds, divisions and roots that the formulas of include/nanobragg ask for, each
+# counted as one; whole numbers and table look-ups are not counted. First those that are always in double precision,
+# then those that a single-precision kernel has in single.
+PER_TERM = {"square": (18, 70), "round": (74, 2), "gauss": (48, 2), "tophat": (32, 2)}  # index, offsets, F_latt², sum
+PER_TRICUBIC = 120  # whole parts, weights, 64 reflections: in single where there is single
 PER_RAY = 75  # a sub-pixel's direction, solid angle and capture; one source's scattering vector and polarization
+SINGLE_COSTS = 0.5  # a vector has twice as many lanes
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,14 @@ def _resized(flags: str, pixels: int) -> tuple[str, float]:
     return flags.replace(found[0], resized), (pixels / usual) ** 2
 
 
-def operations(workload: Workload, scene: nb.Scene) -> float:
-    """Floating-point operations that the workload's formulas ask for; a multiply-add is one."""
-    per_term = PER_TERM[scene.config.crystal.shape]
-    if scene.lookup == _core.LOOKUPS.index("tricubic"):
-        per_term += PER_TRICUBIC
+def operations(workload: Workload, scene: nb.Scene, *, single: bool) -> float:
+    """Floating-point operations in double precision that the formulas ask for; one in single counts half.
+
+    `single` says whether a float32 image is rendered, which is in single precision where the scene allows it.
+    """
+    double, either = PER_TERM[scene.config.crystal.shape]
+    if _core.LOOKUPS[scene.lookup] == "tricubic":
+        either += PER_TRICUBIC
+    cost = SINGLE_COSTS if scene.core(single=single).single else 1.0
     rays = workload.steps / (scene.phi.count * scene.domains)
-    return workload.steps * per_term + rays * PER_RAY
+    return workload.steps * (double + cost * either) + rays * PER_RAY

@@ -15,6 +15,7 @@ def multiply_adds(n: int) -> None: ...
 
 class CoreScene:
     n_panels: int
+    single: bool
     def __init__(
         self,
         panels: list[dict[str, Any]],

@@ -147,10 +147,9 @@ def _differ(name: str, ours: Values, theirs: Values, trace: Trace, run: Run) -> 
         return True
     rounding, scale = ROUNDING, 1.0 if name.startswith("hkl") else 0.0
     if name in SUMS:
+        brightest = float(run.image.max(initial=0.0))
         pixel = max(trace.final.pixel, *run.printout.get("floatimage_accumulated", (0.0,)))
-        rounding = RELATIVE + (
-            OF_BRIGHTEST * float(run.image.max(initial=0.0)) / pixel if 0 < pixel < math.inf else 0.0
-        )
+        rounding = RELATIVE + (OF_BRIGHTEST * brightest / pixel if 0 < pixel < math.inf else 0.0)
     elif name in LATTICE:
         rounding, scale = PER_TERM, 1e-3 * math.prod(trace.scene.n_cells)
     printed = name not in run.trace
