@@ -6,11 +6,11 @@
 #include "scene.h"
 #include "vec3.h"
 
-/* Lab position (m) of a point `fast`, `slow` along the axes and `depth` below the surface. */
-NB_INLINE void nb_position(const nb_panel *p, double fast, double slow, double depth, double *out)
+/* Lab position (m) of the point `slow` along the slow axis and `depth` below the surface, at the fast axis' origin. */
+NB_INLINE void nb_row(const nb_panel *p, double slow, double depth, double *out)
 {
-    for (int i = 0; i < 3; ++i)
-        out[i] = fast * p->fast[i] + slow * p->slow[i] + depth * p->normal[i] + p->pix0[i];
+    for (int x = 0; x < 3; ++x)
+        out[x] = slow * p->slow[x] + depth * p->normal[x] + p->pix0[x];
 }
 
 /* The same on a detector that is bent so that all of it is at one distance. */
@@ -25,11 +25,11 @@ NB_INLINE void nb_bend(const nb_panel *p, double *position)
     nb_rotate_about(turned, p->axis[1], second, position);
 }
 
-/* Solid angle of a pixel at distance r: its area seen at the obliquity close_distance/r; a point pixel: 1/r^2. */
-NB_INLINE double nb_solid_angle(const nb_scene *s, const nb_panel *p, double r)
+/* Solid angle of a pixel at distance r: its area seen at the obliquity close_distance/r, as area * per_r^3 with
+ * area = pixel^2 close_distance; a point pixel (area 0): 1/r^2. */
+NB_INLINE double nb_solid_angle(double area, double per_r)
 {
-    const double oblique = p->pixel * p->pixel * (p->close_distance / r);
-    return (s->point_pixel ? 1.0 : oblique) / (r * r);
+    return (area != 0.0 ? area * per_r : 1.0) * per_r * per_r;
 }
 
 /* Share of the photons that sensor layer `layer` absorbs, entering at a cosine `rho` to the normal. */

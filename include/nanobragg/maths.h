@@ -119,7 +119,7 @@ NB_INLINE double nb_sinpi_over_x(double xx)
     return p * xx + 3.1415926535897927919;
 }
 
-/* sin^2(pi x) for |x| <= 1/2, from x squared; relative error 1.1e-8 in single precision, 1.2e-13 in double. */
+/* sin^2(pi x) for |x| <= 1/2, from x squared; relative error 1.1e-8 in single precision, 3e-16 in double. */
 NB_INLINE nb_real nb_sinpi_sqr(nb_real xx)
 {
 #if defined(NB_SINGLE)
@@ -129,13 +129,7 @@ NB_INLINE nb_real nb_sinpi_sqr(nb_real xx)
     p = p * xx - 5.167709684799476654f;
     p = p * xx + 3.1415926368954115438f;
 #else
-    double p = 0.00044720028375837316683;
-    p = p * xx - 0.0073637850186621427378;
-    p = p * xx + 0.082144732112700522776;
-    p = p * xx - 0.59926442573541686718;
-    p = p * xx + 2.5501640354193094635;
-    p = p * xx - 5.1677127799773115072;
-    p = p * xx + 3.1415926535895970776;
+    const double p = nb_sinpi_over_x(xx);
 #endif
     return p * p * xx;
 }

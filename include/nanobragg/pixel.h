@@ -10,6 +10,7 @@
 typedef struct {
     double h[3];                /* fractional index */
     int nearest[3];             /* the reflection next to it */
+    nb_offset offset[3];        /* from there */
     nb_real above[3], below[3]; /* square: sin^2(pi N delta), sin^2(pi delta) */
     double radius_sqr;          /* other shapes */
     nb_real lattice_sqr;        /* F_latt^2 */
@@ -17,21 +18,24 @@ typedef struct {
     nb_real amplitude;          /* F_cell */
 } nb_term_values;
 
-/* Index and lattice factor along q (1/m) for one set of cell vectors a, b, c (m). */
-NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, const double *cell, double qx, double qy,
-                               double qz, nb_term_values *v)
+/* Index along q (1/m) for one set of cell vectors a, b, c (m). */
+NB_INLINE void nb_term_index(const double *cell, double qx, double qy, double qz, nb_term_values *v)
 {
-    nb_offset d[3];
     for (int i = 0; i < 3; ++i) {
         v->h[i] = cell[3 * i] * qx + cell[3 * i + 1] * qy + cell[3 * i + 2] * qz;
-        nb_split(v->h[i], &v->nearest[i], &d[i]);
+        nb_split(v->h[i], &v->nearest[i], &v->offset[i]);
     }
+}
+
+NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, nb_term_values *v)
+{
     if (shape == NB_SQUARE) {
         for (int i = 0; i < 3; ++i)
-            nb_grating(d[i], s->n[i], &v->above[i], &v->below[i]);
+            nb_grating(v->offset[i], s->n[i], &v->above[i], &v->below[i]);
         v->lattice_sqr = v->above[0] * v->above[1] * v->above[2] / (v->below[0] * v->below[1] * v->below[2]);
     } else {
-        v->radius_sqr = nb_radius_sqr(s->metric, nb_offset_value(d[0]), nb_offset_value(d[1]), nb_offset_value(d[2]));
+        v->radius_sqr = nb_radius_sqr(s->metric, nb_offset_value(v->offset[0]), nb_offset_value(v->offset[1]),
+                                      nb_offset_value(v->offset[2]));
         v->lattice_sqr = (nb_real)nb_radial_sqr(shape, v->radius_sqr, s->n[0] * s->n[1] * s->n[2]);
     }
 }
@@ -56,7 +60,8 @@ NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_te
 NB_INLINE nb_real nb_term(const nb_scene *s, enum nb_shape shape, enum nb_lookup lookup, const double *cell, double qx,
                          double qy, double qz, nb_term_values *v)
 {
-    nb_term_lattice(s, shape, cell, qx, qy, qz, v);
+    nb_term_index(cell, qx, qy, qz, v);
+    nb_term_lattice(s, shape, v);
     nb_term_amplitude(s, lookup, v);
     return v->amplitude * v->amplitude * v->lattice_sqr;
 }

@@ -9,11 +9,11 @@
 #if defined(NB_TRACE)
 #define NB_RECORD(...) __VA_ARGS__;
 #define NB_SIMD /* terms in their order */
-#define NB_SIMD_ANY
+#define NB_SIMD_ALIVE
 #else
 #define NB_RECORD(...)
 #define NB_SIMD _Pragma("omp simd")
-#define NB_SIMD_ANY _Pragma("omp simd reduction(|:any)")
+#define NB_SIMD_ALIVE _Pragma("omp simd reduction(+:alive)")
 #endif
 
 /* One term with everything that led to it, all doubles; trace_records.py names the fields in this order. */
@@ -39,6 +39,7 @@ struct nb_recorder {
     nb_record now;       /* being made; at the end what the last place, source and term left */
     nb_record *kept;     /* the strongest, a heap with the weakest on top */
     const double *cells; /* of the present source's terms */
+    const nb_panel *panel;
     double capacity, n_kept, n_terms, n_skipped; /* skipped: sources beyond d_min, each a record without a term */
     double before; /* running sum before the present source */
     double water;  /* all that surrounds the crystal, in the sum */
@@ -75,20 +76,26 @@ static inline void nb_record_keep(nb_recorder *t)
     }
 }
 
-/* A place in one layer: everything that does not depend on a source. */
-static inline void nb_record_place(nb_recorder *t, const nb_panel *p, int layer, double fast, double slow,
-                                   const double *position, double r, double omega)
+/* A spot on one layer, along the fast and slow axes. */
+static inline void nb_record_spot(nb_recorder *t, const nb_panel *p, int layer, double fast, double slow)
 {
+    t->panel = p;
+    t->now.layer = layer;
+    t->now.at[0] = fast;
+    t->now.at[1] = slow;
+}
+
+/* Its place in the lab. */
+static inline void nb_record_place(nb_recorder *t, double x, double y, double z, double omega)
+{
+    const double position[3] = {x, y, z};
     nb_record *now = &t->now;
-    now->layer = layer;
-    now->at[0] = fast;
-    now->at[1] = slow;
-    now->r = r;
-    now->obliquity = p->close_distance / r;
+    now->r = sqrt(nb_dot(position, position));
+    now->obliquity = t->panel->close_distance / now->r;
     now->omega = omega;
-    for (int x = 0; x < 3; ++x) {
-        now->position[x] = position[x];
-        now->d[x] = position[x] / r;
+    for (int i = 0; i < 3; ++i) {
+        now->position[i] = position[i];
+        now->d[i] = position[i] / now->r;
     }
 }
 

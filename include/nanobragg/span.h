@@ -30,28 +30,55 @@ typedef void nb_cells_fn(const nb_scene *s, const double *cells, int n_cells, co
     static void name(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n)  \
     {                                                                                                                 \
         for (int c = 0; c < n_cells; ++c) {                                                                           \
-            const double *cell = cells + 9 * c;                                                                       \
+            double cell[9];                                                                                           \
+            memcpy(cell, cells + 9 * c, sizeof cell);                                                                 \
             NB_SIMD for (int i = 0; i < n; ++i)                                                                       \
             {                                                                                                         \
                 nb_term_values v = {0};                                                                               \
-                sum[i] += nb_term(s, shape, lookup, cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);        \
-                NB_RECORD(nb_record_added(lanes->recorder, cell, &v, sum[i]))                                         \
+                sum[i] += nb_term(s, shape, lookup, cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);   \
+                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))                                \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+
+/* The same in two passes: 64 look-ups a term keep the amplitude out of the vector lanes. */
+#define NB_DEFINE_TRICUBIC_CELLS(name, shape)                                                                         \
+    static void name(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n)  \
+    {                                                                                                                 \
+        for (int c = 0; c < n_cells; ++c) {                                                                           \
+            double cell[9];                                                                                           \
+            nb_real lattice[NB_LANES];                                                                                \
+            memcpy(cell, cells + 9 * c, sizeof cell);                                                                 \
+            NB_SIMD for (int i = 0; i < n; ++i)                                                                       \
+            {                                                                                                         \
+                nb_term_values v = {0};                                                                               \
+                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);                              \
+                nb_term_lattice(s, shape, &v);                                                                        \
+                lattice[i] = v.lattice_sqr;                                                                           \
+            }                                                                                                         \
+            for (int i = 0; i < n; ++i) {                                                                             \
+                nb_term_values v = {0};                                                                               \
+                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);                              \
+                NB_RECORD(nb_term_lattice(s, shape, &v))                                                              \
+                nb_term_amplitude(s, NB_TRICUBIC, &v);                                                                \
+                sum[i] += v.amplitude * v.amplitude * lattice[i];                                                     \
+                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))                                \
             }                                                                                                         \
         }                                                                                                             \
     }
 
 NB_DEFINE_CELLS(nb_cells_square_constant, NB_SQUARE, NB_CONSTANT)
 NB_DEFINE_CELLS(nb_cells_square_nearest, NB_SQUARE, NB_NEAREST)
-NB_DEFINE_CELLS(nb_cells_square_tricubic, NB_SQUARE, NB_TRICUBIC)
+NB_DEFINE_TRICUBIC_CELLS(nb_cells_square_tricubic, NB_SQUARE)
 NB_DEFINE_CELLS(nb_cells_round_constant, NB_ROUND, NB_CONSTANT)
 NB_DEFINE_CELLS(nb_cells_round_nearest, NB_ROUND, NB_NEAREST)
-NB_DEFINE_CELLS(nb_cells_round_tricubic, NB_ROUND, NB_TRICUBIC)
+NB_DEFINE_TRICUBIC_CELLS(nb_cells_round_tricubic, NB_ROUND)
 NB_DEFINE_CELLS(nb_cells_gauss_constant, NB_GAUSS, NB_CONSTANT)
 NB_DEFINE_CELLS(nb_cells_gauss_nearest, NB_GAUSS, NB_NEAREST)
-NB_DEFINE_CELLS(nb_cells_gauss_tricubic, NB_GAUSS, NB_TRICUBIC)
+NB_DEFINE_TRICUBIC_CELLS(nb_cells_gauss_tricubic, NB_GAUSS)
 NB_DEFINE_CELLS(nb_cells_tophat_constant, NB_TOPHAT, NB_CONSTANT)
 NB_DEFINE_CELLS(nb_cells_tophat_nearest, NB_TOPHAT, NB_NEAREST)
-NB_DEFINE_CELLS(nb_cells_tophat_tricubic, NB_TOPHAT, NB_TRICUBIC)
+NB_DEFINE_TRICUBIC_CELLS(nb_cells_tophat_tricubic, NB_TOPHAT)
 
 static nb_cells_fn *const nb_cells[NB_SHAPES][NB_LOOKUPS] = {
     {nb_cells_square_constant, nb_cells_square_nearest, nb_cells_square_tricubic},
@@ -68,7 +95,8 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
     for (int c = 0; c < n_cells && !(c % NB_CELLS_A_GO == 0 && *state->stop); ++c) {
         enum nb_lookup lookup = (enum nb_lookup)s->lookup;
         nb_term_values v = {0};
-        nb_term_lattice(s, (enum nb_shape)s->shape, cells + 9 * c, qx, qy, qz, &v);
+        nb_term_index(cells + 9 * c, qx, qy, qz, &v);
+        nb_term_lattice(s, (enum nb_shape)s->shape, &v);
         if (v.lattice_sqr == 0.0 && s->water == 0.0) {
             NB_RECORD(nb_record_term(lanes->recorder, cells + 9 * c, &v, lanes->total[i]))
             continue;
@@ -89,82 +117,118 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
     }
 }
 
+/* Direction and solid angle of a lane that looks at the place x, y, z. */
+NB_INLINE void nb_look(double area, int every_omega, double x, double y, double z, int i, nb_lanes *lanes)
+{
+    const double per_r = 1.0 / sqrt(x * x + y * y + z * z), omega = nb_solid_angle(area, per_r);
+    lanes->omega[i] = every_omega | (lanes->omega[i] == 0.0) ? omega : lanes->omega[i];
+    lanes->d[0][i] = x * per_r;
+    lanes->d[1][i] = y * per_r;
+    lanes->d[2][i] = z * per_r;
+    NB_RECORD(nb_record_place(lanes->recorder, x, y, z, lanes->omega[i]))
+}
+
+/* What a sensor layer captures of every lane's ray. */
+static void nb_absorb(const nb_scene *s, const nb_panel *p, int layer, int every_capture, int n, nb_lanes *lanes)
+{
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        const double rho = lanes->d[0][i] * p->normal[0] + lanes->d[1][i] * p->normal[1] + lanes->d[2][i] * p->normal[2];
+        const double capture = nb_capture(s, layer, rho);
+        lanes->capture[i] = every_capture | (lanes->capture[i] == 0.0) ? capture : lanes->capture[i];
+    }
+}
+
 /* Direction, solid angle and capture of every lane at one sub-pixel of one layer. Under c_factors the first
  * sub-pixel's values stay, unless they are 0 or over-sampled (rows 2, 3, 4). */
 static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow, const double *fast, int n, nb_lanes *lanes)
 {
     const int every_omega = !s->c_factors || s->every_omega;
     const int every_capture = s->c_factors ? s->every_capture : s->has_sensor;
-    NB_SIMD for (int i = 0; i < n; ++i)
-    {
-        double position[3];
-        nb_position(p, fast[i], slow, layer * s->layer, position);
-        for (int x = 0; x < 3; ++x)
-            lanes->d[x][i] = position[x];
+    const double area = s->point_pixel ? 0.0 : p->pixel * p->pixel * p->close_distance;
+    const double fx = p->fast[0], fy = p->fast[1], fz = p->fast[2];
+    double row[3];
+    nb_row(p, slow, layer * s->layer, row);
+    NB_RECORD(nb_record_spot(lanes->recorder, p, layer, fast[0], slow))
+    if (s->curved) {
+        for (int i = 0; i < n; ++i) {
+            double place[3] = {fast[i] * fx + row[0], fast[i] * fy + row[1], fast[i] * fz + row[2]};
+            nb_bend(p, place);
+            nb_look(area, every_omega, place[0], place[1], place[2], i, lanes);
+        }
+    } else {
+        NB_SIMD for (int i = 0; i < n; ++i)
+            nb_look(area, every_omega, fast[i] * fx + row[0], fast[i] * fy + row[1], fast[i] * fz + row[2], i, lanes);
     }
-    for (int i = 0; s->curved && i < n; ++i) {
-        double position[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
-        nb_bend(p, position);
-        for (int x = 0; x < 3; ++x)
-            lanes->d[x][i] = position[x];
-    }
-    NB_SIMD for (int i = 0; i < n; ++i)
-    {
-        const double position[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
-        const double r = sqrt(nb_dot(position, position)), omega = nb_solid_angle(s, p, r);
-        for (int x = 0; x < 3; ++x)
-            lanes->d[x][i] = position[x] / r;
-        lanes->omega[i] = every_omega | (lanes->omega[i] == 0.0) ? omega : lanes->omega[i];
-        NB_RECORD(nb_record_place(lanes->recorder, p, layer, fast[i], slow, position, r, lanes->omega[i]))
-    }
-    NB_SIMD for (int i = 0; i < n; ++i)
-    {
-        const double d[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
-        const double capture = nb_capture(s, layer, nb_dot(d, p->normal));
-        lanes->capture[i] = every_capture | (lanes->capture[i] == 0.0) ? capture : lanes->capture[i];
-        NB_RECORD(nb_record_capture(lanes->recorder, p, lanes->capture[i]))
-    }
+    if (s->has_sensor || every_capture)
+        nb_absorb(s, p, layer, every_capture, n, lanes);
+    NB_RECORD(nb_record_capture(lanes->recorder, p, lanes->capture[0]))
 }
 
-/* What surrounds the crystal, seen from every lane: squared amplitude times molecules. */
+/* What surrounds the crystal, seen from every lane: squared amplitude times molecules, on top of the water. */
 static void nb_surroundings(const nb_scene *s, int n, nb_lanes *lanes)
 {
     for (int i = 0; i < n; ++i) {
-        lanes->around[i] = s->water;
-        if (s->amorphous) {
-            const double q[3] = {lanes->q[0][i], lanes->q[1][i], lanes->q[2][i]};
-            const double at = 0.5 * sqrt(nb_dot(q, q)) / s->amorphous_step;
-            const int place = nb_clamp((int)at, 0, s->n_amorphous - 2);
-            const double here = s->amorphous[place], next = s->amorphous[place + 1];
-            lanes->around[i] += here + (at - place) * (next - here);
-        }
+        const double q[3] = {lanes->q[0][i], lanes->q[1][i], lanes->q[2][i]};
+        const double at = 0.5 * sqrt(nb_dot(q, q)) / s->amorphous_step;
+        const int place = nb_clamp((int)at, 0, s->n_amorphous - 2);
+        const double here = s->amorphous[place], next = s->amorphous[place + 1];
+        lanes->around[i] = s->water + here + (at - place) * (next - here);
     }
+}
+
+/* Polarization of every lane's ray from one source. Under c_factors only where d_min leaves the ray, and once for a
+ * pixel unless it is 0 or over-sampled (rows 2 and 4). */
+static void nb_polarize(const nb_scene *s, const nb_source *src, int n, nb_lanes *lanes)
+{
+    const nb_source source = *src; /* a copy: nothing that is stored below can change it */
+    const double kahn = s->kahn;
+    const int c_factors = s->c_factors, every = s->every_polar;
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        const double x = lanes->d[0][i], y = lanes->d[1][i], z = lanes->d[2][i];
+        const double polar = nb_polarization(kahn, source.direction[0] * x + source.direction[1] * y + source.direction[2] * z,
+                                             source.e[0] * x + source.e[1] * y + source.e[2] * z,
+                                             source.b[0] * x + source.b[1] * y + source.b[2] * z);
+        const double before = lanes->polar[i], once = every | (before == 0.0) ? polar : before;
+        lanes->polar[i] = !c_factors ? polar : lanes->live[i] != 0.0 ? once : before;
+    }
+}
+
+/* Which rays are within d_min; returns how many. */
+static double nb_within(const nb_scene *s, int n, nb_lanes *lanes)
+{
+    const double limit = s->d_min * s->d_min;
+    double alive = 0.0;
+    NB_SIMD_ALIVE for (int i = 0; i < n; ++i)
+    {
+        const double qx = lanes->q[0][i], qy = lanes->q[1][i], qz = lanes->q[2][i];
+        lanes->live[i] = limit * (qx * qx + qy * qy + qz * qz) > 1.0 ? 0.0 : 1.0;
+        alive += lanes->live[i];
+    }
+    return alive;
 }
 
 /* Scattering vectors from one source, polarization, and which lanes it reaches within d_min; returns whether any. */
 static int nb_scatter(const nb_scene *s, const nb_source *src, int n, nb_lanes *lanes)
 {
     const double per_wavelength = 1.0 / src->wavelength;
-    const int every_polar = s->c_factors ? s->every_polar : s->polarized, c = s->c_factors;
-    int any = 0;
-    NB_SIMD_ANY for (int i = 0; i < n; ++i)
+    const double ax = src->direction[0], ay = src->direction[1], az = src->direction[2];
+    NB_SIMD for (int i = 0; i < n; ++i)
     {
-        const double d[3] = {lanes->d[0][i], lanes->d[1][i], lanes->d[2][i]};
-        double q[3];
-        for (int x = 0; x < 3; ++x)
-            lanes->q[x][i] = q[x] = (d[x] - src->direction[x]) * per_wavelength;
-        const int live = !(s->d_min * s->d_min * nb_dot(q, q) > 1.0);
-        const double polar = nb_polarization(s->kahn, nb_dot(src->direction, d), nb_dot(src->e, d), nb_dot(src->b, d));
-        const int again = (every_polar | (c & (lanes->polar[i] == 0.0))) & (live | !c);
-        lanes->polar[i] = again ? polar : lanes->polar[i];
-        lanes->live[i] = live;
-        any |= live;
+        lanes->q[0][i] = (lanes->d[0][i] - ax) * per_wavelength;
+        lanes->q[1][i] = (lanes->d[1][i] - ay) * per_wavelength;
+        lanes->q[2][i] = (lanes->d[2][i] - az) * per_wavelength;
     }
-    nb_surroundings(s, n, lanes);
+    const double alive = s->d_min > 0.0 ? nb_within(s, n, lanes) : 1.0;
+    if (s->polarized || s->every_polar)
+        nb_polarize(s, src, n, lanes);
+    if (s->amorphous)
+        nb_surroundings(s, n, lanes);
     NB_RECORD(const double q[3] = {lanes->q[0][0], lanes->q[1][0], lanes->q[2][0]};
               nb_record_source(lanes->recorder, s, src, q, lanes->live[0], lanes->polar[0], lanes->around[0],
                                lanes->total[0]))
-    return any;
+    return alive > 0.0;
 }
 
 /* One source's terms, added to `total`. */
@@ -189,12 +253,13 @@ static void nb_add_source(const nb_scene *s, const nb_source *src, nb_state *sta
         nb_cells[s->shape][s->lookup](s, cells + 9 * (size_t)c, left < NB_CELLS_A_GO ? left : NB_CELLS_A_GO, lanes,
                                       lanes->sum, n);
     }
-    const double per_cell = 1.0 / s->n_cells;
+    const double per_cell = 1.0 / s->n_cells, weight = src->weight;
+    const int c_factors = s->c_factors;
     NB_SIMD for (int i = 0; i < n; ++i)
     {
         const double crystal = lanes->live[i] * lanes->sum[i];
-        const double factors = src->weight * lanes->omega[i] * lanes->polar[i] * lanes->capture[i];
-        lanes->total[i] += s->c_factors ? crystal : factors * (crystal * per_cell + lanes->around[i]);
+        const double factors = weight * lanes->omega[i] * lanes->polar[i] * lanes->capture[i];
+        lanes->total[i] += c_factors ? crystal : factors * (crystal * per_cell + lanes->around[i]);
     }
 }
 
@@ -215,6 +280,8 @@ static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *f
     nb_fill(lanes.omega, 0.0, m);
     nb_fill(lanes.polar, s->polarized ? 0.0 : 1.0, m);
     nb_fill(lanes.total, s->c_factors ? s->water : 0.0, m);
+    nb_fill(lanes.around, s->water, m);
+    nb_fill(lanes.live, 1.0, m);
     for (int layer = 0; layer < s->n_layers; ++layer) {
         nb_fill(lanes.capture, s->has_sensor ? 0.0 : 1.0, m);
         for (int i = 0; i < s->oversample; ++i) {

@@ -159,6 +159,7 @@ def multiply_adds(int64_t n):
     with nogil:
         kernel.multiply_adds(n)
 
+
 cdef void put(double *target, numbers) except *:
     cdef Py_ssize_t i
     for i, number in enumerate(numbers):

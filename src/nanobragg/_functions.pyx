@@ -32,7 +32,7 @@ cdef extern from "nanobragg/amplitude.h" nogil:
     ctypedef struct nb_cubic:
         pass
     nb_cubic nb_cubic_weights(double t)
-    double nb_cubic_row(const double *row, nb_cubic c)
+    double nb_cubic_sum(const double *row, nb_cubic c)
     double nb_amplitude_tricubic(const nb_table *t, double h, double k, double l)
 
 
@@ -117,7 +117,7 @@ def cubic(const double[:, ::1] values, const double[::1] t):
     cdef Py_ssize_t i
     with nogil:
         for i in range(t.shape[0]):
-            found[i] = nb_cubic_row(&values[i, 0], nb_cubic_weights(t[i]))
+            found[i] = nb_cubic_sum(&values[i, 0], nb_cubic_weights(t[i]))
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy.typing as npt
 
@@ -11,8 +11,10 @@ from .compare_peaks import PeakMatch, PeakPair
 from .compare_printed import compare_with_original
 from .compare_traces import Divergence, TraceComparison, compare_traces
 from .errors import ConfigError
-from .reference_output import Run
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .reference_output import Run
 
 __all__ = ["Divergence", "ImageComparison", "PeakMatch", "PeakPair", "TraceComparison", "compare"]
 
@@ -48,6 +50,8 @@ def compare(
     ConfigError
         Two things that cannot be compared, or peaks without scipy.
     """
+    from .reference_output import Run
+
     if isinstance(a, Trace) and isinstance(b, Run):
         return compare_with_original(a, b)
     if isinstance(a, Trace) and isinstance(b, Trace):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .compare_traces import Divergence, TraceComparison, differ
 from .crystal import Lattice, misset_angles
 from .model import FloatArray
-from .reference_output import Run
 from .scene import Scene
 from .trace import Trace
 from .trace_c import trace_values
+
+if TYPE_CHECKING:
+    from .reference_output import Run
 
 Values = tuple[float, ...]
 
