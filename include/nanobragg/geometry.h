@@ -6,11 +6,22 @@
 #include "scene.h"
 #include "vec3.h"
 
-/* Lab position (m) of the point `slow` along the slow axis and `depth` below the surface, at the fast axis' origin. */
-NB_INLINE void nb_row(const nb_panel *p, double slow, double depth, double *out)
+/* One row of a panel in one lab coordinate; a struct by value, so that its parts stay in registers. */
+typedef struct {
+    double fast, slow, deep, corner;
+} nb_row;
+
+/* Coordinate x of the row at `slow` along the slow axis and `depth` below the surface. */
+NB_INLINE nb_row nb_row_at(const nb_panel *p, int x, double slow, double depth)
 {
-    for (int x = 0; x < 3; ++x)
-        out[x] = slow * p->slow[x] + depth * p->normal[x] + p->pix0[x];
+    const nb_row row = {p->fast[x], slow * p->slow[x], depth * p->normal[x], p->pix0[x]};
+    return row;
+}
+
+/* Lab coordinate (m) of its point `fast` along the fast axis; summed in the C program's order. */
+NB_INLINE double nb_coordinate(nb_row row, double fast)
+{
+    return fast * row.fast + row.slow + row.deep + row.corner;
 }
 
 /* The same on a detector that is bent so that all of it is at one distance. */

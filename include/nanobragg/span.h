@@ -120,11 +120,11 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
 /* Direction and solid angle of a lane that looks at the place x, y, z. */
 NB_INLINE void nb_look(double area, int every_omega, double x, double y, double z, int i, nb_lanes *lanes)
 {
-    const double per_r = 1.0 / sqrt(x * x + y * y + z * z), omega = nb_solid_angle(area, per_r);
+    const double r = sqrt(x * x + y * y + z * z), per_r = 1.0 / r, omega = nb_solid_angle(area, per_r);
     lanes->omega[i] = every_omega | (lanes->omega[i] == 0.0) ? omega : lanes->omega[i];
-    lanes->d[0][i] = x * per_r;
-    lanes->d[1][i] = y * per_r;
-    lanes->d[2][i] = z * per_r;
+    lanes->d[0][i] = nb_divide(x, r, per_r);
+    lanes->d[1][i] = nb_divide(y, r, per_r);
+    lanes->d[2][i] = nb_divide(z, r, per_r);
     NB_RECORD(nb_record_place(lanes->recorder, x, y, z, lanes->omega[i]))
 }
 
@@ -146,19 +146,19 @@ static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow,
     const int every_omega = !s->c_factors || s->every_omega;
     const int every_capture = s->c_factors ? s->every_capture : s->has_sensor;
     const double area = s->point_pixel ? 0.0 : p->pixel * p->pixel * p->close_distance;
-    const double fx = p->fast[0], fy = p->fast[1], fz = p->fast[2];
-    double row[3];
-    nb_row(p, slow, layer * s->layer, row);
+    const double depth = layer * s->layer;
+    const nb_row x = nb_row_at(p, 0, slow, depth), y = nb_row_at(p, 1, slow, depth), z = nb_row_at(p, 2, slow, depth);
     NB_RECORD(nb_record_spot(lanes->recorder, p, layer, fast[0], slow))
     if (s->curved) {
         for (int i = 0; i < n; ++i) {
-            double place[3] = {fast[i] * fx + row[0], fast[i] * fy + row[1], fast[i] * fz + row[2]};
+            double place[3] = {nb_coordinate(x, fast[i]), nb_coordinate(y, fast[i]), nb_coordinate(z, fast[i])};
             nb_bend(p, place);
             nb_look(area, every_omega, place[0], place[1], place[2], i, lanes);
         }
     } else {
         NB_SIMD for (int i = 0; i < n; ++i)
-            nb_look(area, every_omega, fast[i] * fx + row[0], fast[i] * fy + row[1], fast[i] * fz + row[2], i, lanes);
+            nb_look(area, every_omega, nb_coordinate(x, fast[i]), nb_coordinate(y, fast[i]), nb_coordinate(z, fast[i]), i,
+                    lanes);
     }
     if (s->has_sensor || every_capture)
         nb_absorb(s, p, layer, every_capture, n, lanes);
@@ -212,13 +212,13 @@ static double nb_within(const nb_scene *s, int n, nb_lanes *lanes)
 /* Scattering vectors from one source, polarization, and which lanes it reaches within d_min; returns whether any. */
 static int nb_scatter(const nb_scene *s, const nb_source *src, int n, nb_lanes *lanes)
 {
-    const double per_wavelength = 1.0 / src->wavelength;
+    const double wavelength = src->wavelength, per_wavelength = 1.0 / wavelength;
     const double ax = src->direction[0], ay = src->direction[1], az = src->direction[2];
     NB_SIMD for (int i = 0; i < n; ++i)
     {
-        lanes->q[0][i] = (lanes->d[0][i] - ax) * per_wavelength;
-        lanes->q[1][i] = (lanes->d[1][i] - ay) * per_wavelength;
-        lanes->q[2][i] = (lanes->d[2][i] - az) * per_wavelength;
+        lanes->q[0][i] = nb_divide(lanes->d[0][i] - ax, wavelength, per_wavelength);
+        lanes->q[1][i] = nb_divide(lanes->d[1][i] - ay, wavelength, per_wavelength);
+        lanes->q[2][i] = nb_divide(lanes->d[2][i] - az, wavelength, per_wavelength);
     }
     const double alive = s->d_min > 0.0 ? nb_within(s, n, lanes) : 1.0;
     if (s->polarized || s->every_polar)
