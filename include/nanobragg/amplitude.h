@@ -67,12 +67,10 @@ NB_INLINE void nb_cubic_add_plane(nb_real *sums, nb_real w, const nb_real *corne
     nb_cubic_add(sums, w * k.w3, corner + 3 * stride);
 }
 
-/* Only where nb_can_interpolate holds is the value meant; elsewhere it is read from inside the table all the same. */
+/* Only where nb_can_interpolate holds. */
 NB_INLINE nb_real nb_amplitude_tricubic(const nb_table *t, double h, double k, double l)
 {
-    const int h0 = nb_clamp((int)nb_floor(h), t->low[0] + 1, t->high[0] - 2);
-    const int k0 = nb_clamp((int)nb_floor(k), t->low[1] + 1, t->high[1] - 2);
-    const int l0 = nb_clamp((int)nb_floor(l), t->low[2] + 1, t->high[2] - 2);
+    const int h0 = (int)nb_floor(h), k0 = (int)nb_floor(k), l0 = (int)nb_floor(l);
     const nb_real *corner = (const nb_real *)t->values + nb_table_place(t, h0 - 1, k0 - 1, l0 - 1);
     const nb_cubic wh = nb_cubic_weights((nb_real)(h - h0)), wk = nb_cubic_weights((nb_real)(k - k0)),
                    wl = nb_cubic_weights((nb_real)(l - l0));

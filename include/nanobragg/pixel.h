@@ -43,17 +43,13 @@ NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, nb_term_v
 NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_term_values *v)
 {
     const nb_table *t = &s->table;
-    v->interpolated = 0;
-    if (lookup == NB_CONSTANT) {
+    v->interpolated = lookup == NB_TRICUBIC && nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]);
+    if (lookup == NB_CONSTANT)
         v->amplitude = (nb_real)t->constant;
-        return;
-    }
-    v->amplitude = nb_amplitude_nearest(t, v->nearest[0], v->nearest[1], v->nearest[2]);
-    if (lookup == NB_TRICUBIC) {
-        const nb_real between = nb_amplitude_tricubic(t, v->h[0], v->h[1], v->h[2]);
-        v->interpolated = nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]);
-        v->amplitude = v->interpolated ? between : v->amplitude;
-    }
+    else if (v->interpolated)
+        v->amplitude = nb_amplitude_tricubic(t, v->h[0], v->h[1], v->h[2]);
+    else
+        v->amplitude = nb_amplitude_nearest(t, v->nearest[0], v->nearest[1], v->nearest[2]);
 }
 
 /* F_cell^2 F_latt^2, with the steps to it in `v`. */

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from .errors import ConfigError, NanobraggWarning
 from .isa import select_instruction_set
 from .scene import Scene
 from .threads import thread_count
+from .worker import borrow, give_back
 
 Progress = Callable[[int, int], None]
 POLL_SECONDS = 0.1
@@ -138,26 +138,15 @@ def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int,
     """Render in a thread of its own, so that this one can report progress and take Ctrl-C."""
     core = scene.core(single=out.dtype == np.float32)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    failure: list[BaseException] = []
-    finished = threading.Event()
-
-    def work() -> None:
-        try:
-            _core.render(core, out, roi, add, threads, stop, done)
-        except BaseException as error:  # handed to the caller's thread
-            failure.append(error)
-        finally:
-            finished.set()
-
-    worker = threading.Thread(target=work, name="nanobragg", daemon=True)
-    worker.start()
+    worker = borrow()
+    job = worker.submit(lambda: _core.render(core, out, roi, add, threads, stop, done))
     try:
-        while not finished.wait(POLL_SECONDS):
+        while not job.wait(POLL_SECONDS):
             reporter.show(int(done[0]))
         reporter.show(reporter.total)
     finally:
         stop[0] = 1
-        worker.join()
+        job.wait()
+        give_back(worker)
         reporter.close()
-    if failure:
-        raise failure[0]
+    job.result()
