@@ -1,4 +1,4 @@
-"""Threads that work while the caller's thread reports progress and takes Ctrl-C; kept, as is the OpenMP team of each."""
+"""Threads that work while the caller's reports progress and takes Ctrl-C; kept, as is the OpenMP team of each."""
 
 from __future__ import annotations
 
