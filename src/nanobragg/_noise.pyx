@@ -147,3 +147,29 @@ def umat_to_misset(umat):
     cdef double[::1] misset = out
     nb_misset_of_rotation(&rotation[0], &misset[0])
     return out
+
+
+def scale_to_integers(const float[:, :] window, double scale, double offset, unsigned short[:, :] out):
+    """out = floor(float32(window·scale + offset + ½)), the sum clipped to [0, 65535] before the half."""
+    cdef Py_ssize_t i, j
+    cdef double x
+    with nogil:
+        for i in range(window.shape[0]):
+            for j in range(window.shape[1]):
+                x = window[i, j] * scale + offset
+                x = 65535.0 if x > 65535.0 else x
+                x = 0.0 if x < 0.0 else x
+                out[i, j] = <unsigned short> <int> <float> (x + 0.5)
+
+
+def scale_to_greys(const float[:, :] window, double scale, unsigned char[:, :] out):
+    """out = floor(window·scale), clipped to [0, 255]."""
+    cdef Py_ssize_t i, j
+    cdef double x
+    with nogil:
+        for i in range(window.shape[0]):
+            for j in range(window.shape[1]):
+                x = window[i, j] * scale
+                x = 255.0 if x > 255.0 else x
+                x = 0.0 if x < 0.0 else x
+                out[i, j] = <unsigned char> <int> x

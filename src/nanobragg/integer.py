@@ -1,15 +1,12 @@
 """Float images as the integers that image files hold: 16-bit SMV and 8-bit PGM."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._noise import scale_to_greys, scale_to_integers
 from .errors import ConfigError
 
 Roi = tuple[int, int, int, int]
-
-BLOCK_PIXELS = 1 << 15  # double buffers of this size stay in the cache
 
 
 def to_integers(
@@ -54,10 +51,7 @@ def to_integers(
         window = np.where(_checked_mask(mask, pixels.shape)[where] != 0, window, np.float32(0))
     scale = _default_scale(window) if scale is None else _checked_scale(scale)
     integers = np.zeros(pixels.shape, np.uint16)
-    out = integers[where]
-    for rows, scaled in _scaled_blocks(window, scale, adc_offset, 65535.0):
-        scaled += 0.5
-        out[rows] = scaled.astype(np.float32)  # the cast truncates, which is floor: no value is negative
+    scale_to_integers(window, scale, adc_offset, integers[where])
     return integers, scale
 
 
@@ -105,9 +99,7 @@ def to_pgm(
             scale = _default_scale(window) if integer_scale is None else integer_scale
     scale = _checked_scale(scale)
     greys = np.zeros(pixels.shape, np.uint8)
-    out = greys[where]
-    for rows, scaled in _scaled_blocks(window, scale, 0.0, 255.0):
-        out[rows] = scaled
+    scale_to_greys(window, scale, greys[where])
     return greys, scale
 
 
@@ -164,20 +156,3 @@ def _default_scale(window: NDArray[np.float32]) -> float:
 
 def _rmsd(window: NDArray[np.float32]) -> float:
     return float(window.std(ddof=1, dtype=np.float64)) if window.size > 1 else 0.0
-
-
-def _scaled_blocks(
-    window: NDArray[np.float32], scale: float, offset: float, top: float
-) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Blocks of rows of ``window·scale + offset``, clipped to [0, top]; the buffer is used again."""
-    n_rows, n_columns = window.shape
-    step = max(1, BLOCK_PIXELS // max(n_columns, 1))
-    buffer = np.empty((step, n_columns))
-    for start in range(0, n_rows, step):
-        rows = slice(start, min(start + step, n_rows))
-        scaled = buffer[: rows.stop - start]
-        np.multiply(window[rows], scale, out=scaled, dtype=np.float64)
-        scaled += offset
-        np.minimum(scaled, top, out=scaled)
-        np.maximum(scaled, 0.0, out=scaled)
-        yield rows, scaled
