@@ -19,6 +19,7 @@ typedef struct {
     double wavelength;   /* m */
     double weight;       /* all together 1 */
     double e[3], b[3];   /* of the incident wave */
+    const void *amplitudes; /* the table at its energy, of nb_real; NULL: the scene has none */
 } nb_source;
 
 typedef struct {
@@ -31,7 +32,7 @@ typedef struct {
     double n[3];      /* unit cells along a, b, c */
     double metric[6]; /* of the radial shapes, see nb_radius_sqr; fudge included */
     int shape, lookup;
-    nb_table table;
+    nb_table table; /* of the first source; the others' differ in their values only */
     int oversample, n_layers, has_sensor;
     double layer, mu; /* m, 1/m */
     int point_pixel, curved, polarized;

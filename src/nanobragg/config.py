@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from .amplitudes import StructureFactors
 from .background import Background
-from .beam import Beam
+from .beam import EV_ANGSTROM, Beam
 from .crystal import Crystal
 from .detector import Detector
 from .errors import ConfigError
@@ -80,6 +80,10 @@ class Config(Model):
     def _consistent(self) -> Config:
         if self.roi is not None:
             check_roi(self.roi, self.detector.panels[0].pixels)
+        if not self.crystal.has_cell and not self.structure_factors.may_know_cell:
+            raise ConfigError("Crystal: give a cell (a, b, c, alpha, beta, gamma), a matrix or a matrix_path")
+        if self.structure_factors.has_energy_axis and self.compat == "c":
+            raise ConfigError("StructureFactors.energies_eV: the C program knows no energy axis; use compat=None (-exact)")
         if self.background.amorphous and self.compat == "c":
             raise ConfigError("Background.table: the C program renders none; use compat=None (-exact)")
         switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
@@ -89,6 +93,23 @@ class Config(Model):
                 "without it every sub-pixel has its own solid angle, polarization and absorption"
             )
         return self
+
+    def settled(self) -> Config:
+        """Itself, or a copy with what a file of structure factors and the beam say to each other and to the crystal.
+
+        Raises
+        ------
+        ConfigError
+            There is no cell anywhere.
+        """
+        factors, changes = self.structure_factors.at_beam(EV_ANGSTROM / self.beam.wavelength), {}
+        if factors is not self.structure_factors:
+            changes["structure_factors"] = factors
+        if not self.crystal.has_cell:
+            if factors.known_cell is None:
+                raise ConfigError(f"{factors.path}: holds no cell; give Crystal.cell or StructureFactors.cell")
+            changes["crystal"] = self.crystal.replace(cell=factors.known_cell)
+        return self.replace(**changes) if changes else self
 
     @classmethod
     def from_flags(cls, flags: str | list[str], *, exact: bool = False) -> Config:

@@ -25,6 +25,8 @@ def scene_lines(scene: Scene) -> list[str]:
         "crystal": _crystal(scene),
         "orientation": _orientation(scene),
         "amplitudes": _amplitudes(scene),
+        "from": scene.config.structure_factors.note,
+        "coverage": _coverage(scene),
         "beam": _beam(scene),
         "sources": _sources(scene),
         "detector": _detector(scene),
@@ -96,10 +98,16 @@ def _amplitudes(scene: Scene) -> str:
         f"{name} {low} to {high}" for name, low, high in zip("hkl", table.first, table.last, strict=True)
     )
     source = "" if factors.path is None else f"{factors.path}: "
+    energies = f" at {len(factors.energies)} energies" if factors.has_energy_axis and factors.energies is not None else ""
     lookup = "interpolated (tricubic)" if LOOKUPS[scene.lookup] == "tricubic" else "nearest reflection"
     return (
-        f"{source}{_many(len(factors.listing[1]), 'reflection')}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
+        f"{source}{_many(len(factors.listing[0]), 'reflection')}{energies}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
     )
+
+
+def _coverage(scene: Scene) -> str:
+    coverage = scene.coverage
+    return "" if coverage is None or coverage.share == 0 else coverage.text(scene.config.structure_factors.default_F)
 
 
 def _beam(scene: Scene) -> str:

@@ -16,6 +16,7 @@ from .background import amorphous_curve
 from .beam import build_sources
 from .config import Config, Roi
 from .conventions import CONVENTIONS
+from .coverage import Coverage, table_coverage
 from .crystal import Lattice, build_lattice, mosaic_rotations
 from .detector import panel_distance
 from .errors import ConfigError, NanobraggWarning
@@ -36,6 +37,7 @@ class Scene:
     Attributes
     ----------
     config : Config
+        With the crystal's cell, where that comes from the file of structure factors.
     lattice : Lattice
         Cell vectors at φ = 0 (Å).
     n_cells : tuple of int
@@ -66,7 +68,7 @@ class Scene:
     """
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        config = self.config = config.settled()
         self._c = config.compat == "c"
         frame = CONVENTIONS[config.detector.convention]
         self.beam_direction = unit(config.beam.direction or frame.beam)
@@ -116,6 +118,11 @@ class Scene:
     def rendered(self) -> npt.NDArray[np.bool_]:
         """Which pixels of the image the mask lets through, like the image; the ROI aside."""
         return np.ones(self.shape, bool) if self.mask is None else self.mask.reshape(self.shape).astype(bool)
+
+    @cached_property
+    def coverage(self) -> Coverage | None:
+        """How much of the image lies beyond the table of structure factors; None without a table."""
+        return table_coverage(self)
 
     @property
     def terms(self) -> int:
