@@ -18,9 +18,15 @@ CRYSTALS = {
     "orthorhombic": ((42.0, 51.0, 63.0, 90.0, 90.0, 90.0), "P 21 21 21"),
     "hexagonal": ((58.0, 58.0, 66.0, 90.0, 90.0, 120.0), "P 61"),
 }
-# An ideal helix: radius (Å), angle (degrees) and height (Å) of each atom from its residue's place; 100° and 1.5 Å apart.
+# An ideal helix: radius (Å), angle (degrees) and height (Å) of each atom of a residue; these are 100° and 1.5 Å apart.
 RISE_A, TURN_DEG = 1.5, 100.0
-ATOMS = {"N": (1.55, -27.0, -0.9), "CA": (2.28, 0.0, 0.0), "C": (1.66, 27.0, 1.1), "O": (2.0, 21.0, 2.3), "CB": (3.3, -19.0, -0.6)}
+ATOMS = {
+    "N": (1.55, -27.0, -0.9),
+    "CA": (2.28, 0.0, 0.0),
+    "C": (1.66, 27.0, 1.1),
+    "O": (2.0, 21.0, 2.3),
+    "CB": (3.3, -19.0, -0.6),
+}
 SULPHURS_EVERY = 10  # residues: a methionine's S in place of an alanine's end
 HELICES, RESIDUES = 4, 20
 

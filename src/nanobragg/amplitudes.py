@@ -1,4 +1,4 @@
-"""Structure factors: where they come from, and the dense table that the kernel looks them up in."""
+"""Structure factors: where they come from."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
+from .amplitude_table import Limits, Table, amplitudes_at, check_table_size, dense_tables
 from .crystal import Cell, check_cell
 from .errors import ConfigError
 from .listing import Listing, make_listing
-from .memory import installed_memory
 from .model import Amplitudes, FloatArray, Indices, Model, Numbers
 from .symmetry import IndexArray
 
@@ -24,29 +23,6 @@ Kind = Literal["hkl", "dump", "mtz", "cif", "coordinates", "arrays", "constant"]
 SUFFIXES: dict[str, FileFormat] = {
     ".bin": "dump", ".mtz": "mtz", ".cif": "cif", ".mmcif": "cif", ".pdb": "coordinates", ".ent": "coordinates",
 }  # fmt: skip
-
-
-class Limits(NamedTuple):
-    """First and last h, k, l of what a table lists, inclusive."""
-
-    first: tuple[int, int, int]
-    last: tuple[int, int, int]
-
-    def within(self, reach: tuple[int, int, int]) -> Limits:
-        """The part with |h|, |k|, |l| up to `reach`; one reflection at least."""
-        first = [min(max(low, -r), high) for low, high, r in zip(self.first, self.last, reach, strict=True)]
-        last = [max(min(high, r), low) for high, low, r in zip(self.last, first, reach, strict=True)]
-        return Limits((first[0], first[1], first[2]), (last[0], last[1], last[2]))
-
-
-class Table(NamedTuple):
-    """A dense table of amplitudes (electrons) with a border of `default_F`, one reflection wide.
-
-    `values[h - h_min + 1, k - k_min + 1, l - l_min + 1]` is reflection h k l for h_min ≤ h ≤ h_max, and so on.
-    """
-
-    values: npt.NDArray[Any]
-    limits: Limits
 
 
 class StructureFactors(Model):
@@ -208,8 +184,9 @@ class StructureFactors(Model):
         path
             The file; its cell becomes the crystal's, unless that has one.
         column
-            Label of amplitudes or intensities; "F(+)" or "I(+)" brings its mate along. None: measured before calculated,
-            then F(+) and F(-) before F before I(+) and I(-) before I; `note` and the printed summary name it.
+            Label of amplitudes or intensities; "F(+)" or "I(+)" brings its mate along. None: measured before
+            calculated, then F(+) and F(-) before F before I(+) and I(-) before I; `note` and the printed summary
+            name it.
         space_group
             In place of the file's.
         options
@@ -370,44 +347,15 @@ class StructureFactors(Model):
         if self.listing is None or self.limits is None:
             raise ConfigError("StructureFactors: there is no list of reflections to make a table of")
         indices, amplitudes = self.listing
-        limits = limits or self.limits
-        shape = tuple(last - first + 3 for first, last in zip(*limits, strict=True))
-        _check_size((len(energies_eV), *shape), np.dtype(dtype).itemsize, self.path)
-        values: npt.NDArray[Any] = np.full((len(energies_eV), *shape), self.default_F, dtype)
-        inside: Any = ...
-        if limits != self.limits:
-            inside = ((indices >= limits.first) & (indices <= limits.last)).all(axis=1)
-            indices = indices[inside]
-        place = indices - (np.array(limits.first, np.int32) - 1)
-        for table, energy in zip(values, energies_eV, strict=True):
-            table[place[:, 0], place[:, 1], place[:, 2]] = self._at(amplitudes, energy)[inside]
-        return Table(values, limits)
-
-    def _at(self, amplitudes: FloatArray, energy_eV: float) -> FloatArray:
-        if self.energies is None or amplitudes.ndim == 1:
-            return amplitudes
-        row = float(np.interp(energy_eV, self.energies, np.arange(len(self.energies))))
-        low = min(int(row), len(amplitudes) - 2)
-        share = row - low
-        return (1.0 - share) * amplitudes[low] + share * amplitudes[low + 1]
+        where = f"StructureFactors {self.path or 'arrays'}"
+        check_table_size(limits or self.limits, len(energies_eV), dtype, where)
+        rows = (amplitudes_at(energy, amplitudes, self.energies) for energy in energies_eV)
+        return dense_tables(indices, rows, len(energies_eV), limits or self.limits, self.default_F, dtype)
 
 
 def _check_arrays(indices: IndexArray, amplitudes: FloatArray) -> None:
     if amplitudes.ndim not in (1, 2) or indices.shape != (amplitudes.shape[-1], 3):
-        raise ConfigError(
-            f"StructureFactors.indices: shape {indices.shape} does not fit {amplitudes.shape[-1] if amplitudes.ndim else 0} amplitudes"
-        )
+        count = amplitudes.shape[-1] if amplitudes.ndim else 0
+        raise ConfigError(f"StructureFactors.indices: shape {indices.shape} does not fit {count} amplitudes")
     if len(indices) == 0:
         raise ConfigError("StructureFactors.indices: is empty; leave it out to use default_F everywhere")
-
-
-def _check_size(shape: tuple[int, ...], item_bytes: int, path: Path | None) -> None:
-    energies, nh, nk, nl = shape
-    size = energies * nh * nk * nl * item_bytes
-    if nh * nk * nl >= 2**31 or size > installed_memory():
-        times = f"{energies} energies of " if energies > 1 else ""
-        cure = "take fewer energies" if energies > 1 else "remove the outlying reflections"
-        raise ConfigError(
-            f"StructureFactors {path or 'arrays'}: indices span a table of {times}{nh} x {nk} x {nl} "
-            f"= {size / 2**30:.1f} GiB, more than fits; {cure}"
-        )

@@ -83,7 +83,9 @@ class Config(Model):
         if not self.crystal.has_cell and not self.structure_factors.may_know_cell:
             raise ConfigError("Crystal: give a cell (a, b, c, alpha, beta, gamma), a matrix or a matrix_path")
         if self.structure_factors.has_energy_axis and self.compat == "c":
-            raise ConfigError("StructureFactors.energies_eV: the C program knows no energy axis; use compat=None (-exact)")
+            raise ConfigError(
+                "StructureFactors.energies_eV: the C program knows no energy axis; use compat=None (-exact)"
+            )
         if self.background.amorphous and self.compat == "c":
             raise ConfigError("Background.table: the C program renders none; use compat=None (-exact)")
         switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]

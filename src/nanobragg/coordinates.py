@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .crystal import Cell, check_cell
+from .crystal import Cell
 from .errors import ConfigError
 from .memory import installed_memory
 from .model import FloatArray
-from .symmetry import IndexArray, expand_to_p1, find_space_group, rotations_of, separate_mates
+from .symmetry import IndexArray, expand_to_p1, rotations_of, separate_mates
 
 if TYPE_CHECKING:
     from .io.atoms import AtomicModel
@@ -46,7 +46,7 @@ def model_amplitudes(
     where: str,
     model: AtomicModel,
     cell: Cell,
-    space_group: str,
+    group: Any,
     *,
     d_min_A: float,
     k_sol: float | None,
@@ -56,9 +56,9 @@ def model_amplitudes(
     """Structure factor amplitudes of an atomic model.
 
     The density of the atoms (scattering factors of the International Tables, 1992, vol. C) is laid on a grid of a third
-    of `d_min_A` or finer, blurred so that the grid serves, and transformed (L. F. Ten Eyck, Acta Cryst. A33 (1977) 486-492;
-    done by gemmi). Bulk solvent adds k_sol·exp(-B_sol·s²/4) times the transform of the mask around the molecules.
-    f' and f'' by D. T. Cromer and D. A. Liberman, Acta Cryst. A37 (1981) 267-268, keep Bijvoet mates apart.
+    of `d_min_A` or finer, blurred so that the grid serves, and transformed (L. F. Ten Eyck, Acta Cryst. A33 (1977)
+    486-492; done by gemmi). Bulk solvent adds k_sol·exp(-B_sol·s²/4) times the transform of the mask around the
+    molecules. f' and f'' by D. T. Cromer and D. A. Liberman, Acta Cryst. A37 (1981) 267-268, keep Bijvoet mates apart.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def model_amplitudes(
         The file, for errors.
     model
         Of `io.atoms.read_atoms`.
-    cell, space_group
-        Of the crystal.
+    cell, group
+        Of the crystal; gemmi's space group.
     d_min_A
         Resolution limit.
     k_sol, b_sol_A2
@@ -80,8 +80,6 @@ def model_amplitudes(
     ConfigError
         A grid that does not fit into memory, or an energy outside 1 to 200 keV.
     """
-    group = find_space_group(space_group, where)
-    check_cell(cell)
     _check_grid(where, cell, d_min_A)
     structure = _placed(model, cell, group)
     k_sol = (0.0 if model.small else K_SOL) if k_sol is None else k_sol
@@ -92,7 +90,7 @@ def model_amplitudes(
     solvent = 0.0
     if k_sol > 0:
         damping = np.exp(-b_sol_A2 * structure.cell.calculate_1_d2_array(indices) / 4.0)
-        solvent = k_sol * damping * calculator.solvent()
+        solvent = k_sol * damping * calculator.solvent(where)
     normal = present * (atoms + solvent)
     note = f"calculated to {d_min_A:g} Å" + (f", solvent {k_sol:g} e/Å³, {b_sol_A2:g} Å²" if k_sol > 0 else "")
     if energies_eV is None:
@@ -106,9 +104,7 @@ def model_amplitudes(
     energies = ", ".join(f"{energy:g}" for energy in energies_eV.tolist()[:3])
     more = f", … ({len(energies_eV)})" if len(energies_eV) > 3 else ""
     note += f", anomalous at {energies}{more} eV"
-    return ModelAmplitudes(
-        *expand_to_p1(rows[0][0], values if len(values) > 1 else values[0], rotations, where), note
-    )
+    return ModelAmplitudes(*expand_to_p1(rows[0][0], values if len(values) > 1 else values[0], rotations, where), note)
 
 
 def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
@@ -150,13 +146,16 @@ class _Calculator:
         found = self._listed(self.density.grid, self.density.blur)
         return np.array(found.miller_array, dtype=np.int32), np.array(found.value_array, dtype=np.complex128)
 
-    def solvent(self) -> ComplexArray:
+    def solvent(self, where: str) -> ComplexArray:
         """Transform of the mask that is 1 where no molecule is."""
         import gemmi
 
         mask = gemmi.FloatGrid(*self.density.grid.shape)
         mask.copy_metadata_from(self.density.grid)
-        gemmi.SolventMasker(gemmi.AtomicRadiiSet.Cctbx).put_mask_on_float_grid(mask, self.structure[0])
+        try:
+            gemmi.SolventMasker(gemmi.AtomicRadiiSet.Cctbx).put_mask_on_float_grid(mask, self.structure[0])
+        except RuntimeError:
+            raise ConfigError(f"{where}: the cell is too small for a mask of bulk solvent; give k_sol = 0") from None
         return np.array(self._listed(mask, 0.0).value_array, dtype=np.complex128)
 
     def by_element(self, atoms: ComplexArray) -> dict[int, ComplexArray]:
@@ -186,7 +185,8 @@ def _bijvoet_pair(
 
     if not LOWEST_EV <= energy_eV <= HIGHEST_EV:
         raise ConfigError(
-            f"StructureFactors.energies_eV: {energy_eV:g} eV: anomalous scattering is known from {LOWEST_EV:g} to {HIGHEST_EV:g}"
+            f"StructureFactors.energies_eV: {energy_eV:g} eV: anomalous scattering is known from {LOWEST_EV:g} "
+            f"to {HIGHEST_EV:g} eV"
         )
     real, imaginary = normal.copy(), np.zeros_like(normal)
     for number, coefficient in coefficients.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from .amplitudes import Table
+from .amplitude_table import Table
 from .beam import EV_ANGSTROM
 from .detector import Panel
 from .geometry import dot, unit

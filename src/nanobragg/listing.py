@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .crystal import Cell, check_cell
-from .errors import ConfigError, FormatError
+from .errors import ConfigError, FormatError, NanobraggWarning
 from .model import FloatArray
 from .symmetry import IndexArray, expand_to_p1, find_space_group, rotations_of, separate_mates
 
@@ -62,10 +63,11 @@ def make_listing(factors: StructureFactors) -> Listing | None:
 def _from_arrays(factors: StructureFactors) -> Listing | None:
     if factors.indices is None or factors.amplitudes is None:
         return None
+    amplitudes = factors.amplitudes if factors.has_energy_axis else factors.amplitudes.reshape(-1)
     if factors.space_group is None:
-        return Listing(factors.indices, factors.amplitudes, factors.cell)
+        return Listing(factors.indices, amplitudes, factors.cell)
     group = find_space_group(factors.space_group, "StructureFactors")
-    expanded = expand_to_p1(factors.indices, factors.amplitudes, rotations_of(group.operations()))
+    expanded = expand_to_p1(factors.indices, amplitudes, rotations_of(group.operations()))
     return Listing(*expanded, factors.cell, f"expanded from {group.xhm()}")
 
 
@@ -105,7 +107,7 @@ def _from_coordinates(factors: StructureFactors) -> Listing:
         raise ConfigError(f"{where}: holds no cell (CRYST1, _cell); give StructureFactors.cell")
     _check_file_cell(where, cell)
     found = model_amplitudes(
-        where, model, cell, _space_group(factors, model.space_group, cell).xhm(),
+        where, model, cell, _space_group(factors, model.space_group, cell),
         d_min_A=factors.d_min_A, k_sol=factors.k_sol, b_sol_A2=factors.b_sol_A2, energies_eV=factors.energies,
     )  # fmt: skip
     return Listing(found.indices, found.amplitudes, cell, found.note)
@@ -121,9 +123,16 @@ def _check_file_cell(where: str, cell: Cell | None) -> None:
 
 def _space_group(factors: StructureFactors, named: str, cell: Cell | None) -> Any:
     """The space group that the user gives, else the file's; a rhombohedral one's axes follow the cell."""
-    group = find_space_group(factors.space_group or named, str(factors.path))
-    if factors.space_group is None or cell is None:
-        return group
     import gemmi
 
-    return gemmi.find_spacegroup_by_name(factors.space_group, cell[3], cell[5]) or group
+    where, symbol = str(factors.path), factors.space_group or named
+    group = find_space_group(symbol, where)
+    if cell is None:
+        return group
+    group = gemmi.find_spacegroup_by_name(symbol, cell[3], cell[5]) or group
+    if not gemmi.UnitCell(*cell).is_compatible_with_spacegroup(group):
+        warnings.warn(
+            f"{where}: the cell {' '.join(f'{x:g}' for x in cell)} does not have the symmetry of {group.xhm()}; "
+            "check both", NanobraggWarning, stacklevel=2,
+        )  # fmt: skip
+    return group

@@ -98,11 +98,12 @@ def _amplitudes(scene: Scene) -> str:
         f"{name} {low} to {high}" for name, low, high in zip("hkl", table.first, table.last, strict=True)
     )
     source = "" if factors.path is None else f"{factors.path}: "
-    energies = f" at {len(factors.energies)} energies" if factors.has_energy_axis and factors.energies is not None else ""
-    lookup = "interpolated (tricubic)" if LOOKUPS[scene.lookup] == "tricubic" else "nearest reflection"
-    return (
-        f"{source}{_many(len(factors.listing[0]), 'reflection')}{energies}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
+    energies = (
+        f" at {len(factors.energies)} energies" if factors.has_energy_axis and factors.energies is not None else ""
     )
+    lookup = "interpolated (tricubic)" if LOOKUPS[scene.lookup] == "tricubic" else "nearest reflection"
+    count = _many(len(factors.listing[0]), "reflection")
+    return f"{source}{count}{energies}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
 
 
 def _coverage(scene: Scene) -> str:

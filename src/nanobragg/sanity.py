@@ -54,16 +54,16 @@ def _about_amplitudes(scene: Scene) -> list[str]:
         beyond = (energies < low - ENERGY_TOLERANCE_EV) | (energies > high + ENERGY_TOLERANCE_EV)
         if beyond.any():
             found.append(
-                f"{beyond.sum()} of {len(energies)} sources ({energies.min():.6g} to {energies.max():.6g} eV) are outside "
-                f"the energies of the structure factors ({low:.6g} to {high:.6g} eV) and take the nearest one's"
+                f"{beyond.sum()} of {len(energies)} sources ({energies.min():.6g} to {energies.max():.6g} eV) are "
+                f"outside the energies of the structure factors ({low:.6g} to {high:.6g} eV) and take the nearest one's"
             )
     # A list without a cell is a table made by hand, as often as not meant to be small.
-    if scene.config.compat is None and theirs is not None and scene.coverage is not None:
-        if scene.coverage.share >= NOTABLE_SHARE:
-            found.append(
-                f"{scene.coverage.text(factors.default_F)}; have amplitudes to a higher resolution, "
-                f"or set Sampling.d_min_A = {scene.coverage.table_d_min_A:.2f}"
-            )
+    coverage = scene.coverage if scene.config.compat is None and theirs is not None else None
+    if coverage is not None and coverage.share >= NOTABLE_SHARE:
+        found.append(
+            f"{coverage.text(factors.default_F)}; have amplitudes to a higher resolution, "
+            f"or set Sampling.d_min_A = {coverage.table_d_min_A:.2f}"
+        )
     return found
 
 

@@ -44,7 +44,8 @@ def rotations_of(operations: Any) -> npt.NDArray[np.int64]:
     """Distinct rotation matrices R of a group's operations, shape (n, 3, 3); h·R is equivalent to h."""
     matrices = {tuple(map(tuple, op.rot)) for op in operations.sym_ops}
     rotations = np.array(sorted(matrices, reverse=True), dtype=np.int64)
-    return rotations // next(iter(operations.sym_ops)).DEN
+    rotations //= next(iter(operations.sym_ops)).DEN
+    return rotations
 
 
 def centric_reflections(indices: IndexArray, rotations: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

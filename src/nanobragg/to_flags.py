@@ -81,7 +81,9 @@ def _refuse(config: Config) -> None:
     if not 0 <= crystal.mosaic_seed <= MAX_SEED:
         raise ConfigError(f"Crystal.mosaic_seed = {crystal.mosaic_seed}: the C program takes 0 to {MAX_SEED}")
     if factors.has_energy_axis:
-        raise ConfigError("StructureFactors.energies_eV: several energies; the C program knows one amplitude a reflection")
+        raise ConfigError(
+            "StructureFactors.energies_eV: several energies; the C program knows one amplitude a reflection"
+        )
     if factors.path is None and factors.indices is None and factors.default_F == 0:
         raise ConfigError("StructureFactors.default_F = 0 and no reflections: the C program refuses to run")
 

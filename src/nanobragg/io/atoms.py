@@ -61,7 +61,7 @@ def read_atoms(path: StrPath) -> AtomicModel:
         content = handle.read()
     try:
         model = _read_cif_atoms(path) if _looks_like_cif(content) else _read_pdb(path, content)
-    except (RuntimeError, ValueError, IndexError, UnicodeError, OverflowError) as error:
+    except (RuntimeError, ValueError, IndexError, UnicodeError, OverflowError, MemoryError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path}: is no atomic model ({' '.join(str(error).split())[:100]}); correct it") from None
@@ -114,9 +114,7 @@ def _complete_occupancies(block: Any) -> int:
 
 def _warn_missing(path: StrPath, count: int) -> None:
     if count:
-        warnings.warn(
-            f"{path}: {count} atoms have no occupancy; 1 is used", NanobraggWarning, stacklevel=2
-        )
+        warnings.warn(f"{path}: {count} atoms have no occupancy; 1 is used", NanobraggWarning, stacklevel=2)
 
 
 def _macromolecule(path: StrPath, structure: Any) -> AtomicModel:
@@ -128,7 +126,8 @@ def _macromolecule(path: StrPath, structure: Any) -> AtomicModel:
         )
         while len(structure) > 1:
             del structure[-1]
-    structure.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
+    if any(not operation.given for operation in structure.ncs):
+        structure.expand_ncs(gemmi.HowToNameCopiedChain.Dup, merge_dist=0.0)
     return AtomicModel(structure, known_cell(structure.cell.parameters), structure.spacegroup_hm, small=False)
 
 
@@ -178,17 +177,23 @@ def _check_atoms(path: StrPath, structure: Any) -> None:
         raise FormatError(f"{path}: holds no atoms; name a file of coordinates")
     unknown = {atom.element.name for atom in atoms if atom.element.it92 is None or not atom.element.atomic_number}
     if unknown:
-        raise FormatError(f"{path}: no scattering factors for element {', '.join(sorted(unknown))}; correct or remove it")
+        raise FormatError(
+            f"{path}: no scattering factors for element {', '.join(sorted(unknown))}; correct or remove it"
+        )
     numbers = np.array([(*atom.pos.tolist(), atom.occ, atom.b_iso) for atom in atoms])
     places, occupancies, b = np.abs(numbers[:, :3]), numbers[:, 3], numbers[:, 4]
     if not (np.isfinite(numbers).all() and places.max() < LARGEST_COORDINATE):
-        raise FormatError(f"{path}: coordinates, occupancies or B of an atom are no numbers, or far too large; correct them")
+        raise FormatError(
+            f"{path}: coordinates, occupancies or B of an atom are no numbers, or far too large; correct them"
+        )
     if occupancies.min() < 0 or occupancies.max() > 2:
-        raise FormatError(f"{path}: occupancies reach {occupancies.min():g} and {occupancies.max():g}: must be 0 to 1")
+        raise FormatError(
+            f"{path}: occupancies reach from {occupancies.min():g} to {occupancies.max():g}; correct them"
+        )
     if not occupancies.any():
         raise FormatError(f"{path}: every atom has occupancy 0, nothing scatters; correct the occupancies")
     if b.min() < 0 or b.max() > LARGEST_B:
-        raise FormatError(f"{path}: B reaches {b.min():g} and {b.max():g} Å²: must be 0 to {LARGEST_B:g}")
+        raise FormatError(f"{path}: B reaches from {b.min():g} to {b.max():g} Å²: must be 0 to {LARGEST_B:g}")
     _drop_bad_displacements(path, atoms)
 
 

@@ -79,7 +79,9 @@ def read_cif(path: StrPath, column: str | None = None) -> Reflections:
     try:
         cell, symbol = _cell_and_group(block)
     except (RuntimeError, ValueError, UnicodeError) as error:
-        raise FormatError(f"{path}: its cell or symmetry makes no sense ({' '.join(str(error).split())[:80]})") from None
+        raise FormatError(
+            f"{path}: its cell or symmetry makes no sense ({' '.join(str(error).split())[:80]})"
+        ) from None
     loop = _loop_start(block)
     indices, values, choice = (_shelx_columns if loop is None else _loop_columns)(path, block, column)
     amplitudes = [None if each is None else as_amplitudes(path, choice.label, choice.kind, each) for each in values]
@@ -153,7 +155,7 @@ def _shelx_columns(path: StrPath, block: Any, column: str | None) -> Columns:
 
     choice = choose_column(path, [SHELX_COLUMN], column)
     text = next(value for name in SHELX_LIST if (value := block.find_value(name)))
-    rows = []
+    rows: list[tuple[int, int, int, float]] = []
     for line in gemmi.cif.as_string(text).splitlines():
         if not line.strip():
             continue

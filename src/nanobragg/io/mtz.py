@@ -44,14 +44,15 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     try:
         mtz = gemmi.read_mtz_file(str(path))
         columns = [Column(each.label, KINDS.get(each.type)) for each in mtz.columns]  # type: ignore[arg-type]
-        merged, group = len(mtz.batches) == 0, mtz.spacegroup
+        cells = {dataset.id: dataset.cell.parameters for dataset in mtz.datasets}
+        group = mtz.spacegroup
         symbol = group.xhm() if group is not None else f"{mtz.spacegroup_name or mtz.spacegroup_number}"
     except (RuntimeError, ValueError, IndexError, MemoryError, OSError, UnicodeError) as error:
         raise FormatError(f"{path}: is no whole MTZ file ({_reason(error)}); fetch or write it again") from None
-    if not merged or any(each.label == "M/ISYM" for each in mtz.columns):
+    if len(mtz.batches) > 0 or any(each.label == "M/ISYM" for each in columns):
         raise FormatError(f"{path}: holds unmerged data ({len(mtz.batches)} batches); merge and scale it first")
     choice = choose_column(path, columns, column)
-    labels = [each.label for each in mtz.columns]
+    labels = [each.label for each in columns]
     table = np.asarray(mtz.array, dtype=np.float32)
 
     def values(label: str) -> npt.NDArray[np.float64]:
@@ -61,8 +62,8 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
 
     with np.errstate(invalid="ignore"):
         indices = checked_indices(path, np.nan_to_num(table[:, :3], nan=2.0**40))
-    dataset = mtz.column_with_label(choice.label).dataset
-    cell = known_cell(dataset.cell.parameters) or known_cell(mtz.cell.parameters)
+    of_column = cells.get(mtz.columns[labels.index(choice.label)].dataset_id)
+    cell = (of_column and known_cell(of_column)) or known_cell(mtz.cell.parameters)
     mates = None if choice.mate is None else values(choice.mate)
     return Reflections(indices, values(choice.label), mates, cell, symbol, choice.note)
 

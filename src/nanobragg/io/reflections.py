@@ -17,7 +17,12 @@ Cell = tuple[float, float, float, float, float, float]
 Kind = Literal["F", "G", "J", "K"]  # MTZ's column types: F, F(+) or F(-), I, I(+) or I(-)
 
 LARGEST_INDEX = 2**20 - 1
-KIND_NAMES = {"F": "amplitudes", "G": "amplitudes of Bijvoet mates", "J": "intensities", "K": "intensities of Bijvoet mates"}
+KIND_NAMES = {
+    "F": "amplitudes",
+    "G": "amplitudes of Bijvoet mates",
+    "J": "intensities",
+    "K": "intensities of Bijvoet mates",
+}
 PREFERENCE = "GFKJ"
 OBSERVED = {"F", "FP", "FO", "FOBS", "FMEAN", "FMEAS", "FMEASAU", "I", "IMEAN", "IOBS", "INTENSITYMEAS", "FSQUAREDMEAS"}
 OBSERVED |= {"FPLUS", "PDBXFPLUS", "IPLUS", "PDBXIPLUS", "FOBSPLUS", "IOBSPLUS"}
@@ -123,9 +128,7 @@ def _mate(label: str, labels: Sequence[str]) -> str | None:
     return None
 
 
-def as_amplitudes(
-    path: StrPath, label: str, kind: Kind, values: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def as_amplitudes(path: StrPath, label: str, kind: Kind, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Amplitudes from a column's values: as they are, or the square roots of intensities.
 
     An intensity below 0, which counting statistics give weak reflections, counts as 0 and is warned about.
