@@ -15,7 +15,19 @@ from nanobragg.symmetry import expand_to_p1, rotations_of
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
 ROWS = np.array([[1, 2, 3], [0, 2, 3], [4, 4, 4], [2, 0, 0]])
-GROUPS = ["P 1", "P -1", "C 1 2 1", "P 21 21 21", "F d d 2", "P 43 21 2", "P 31 2 1", "R 3 :H", "P 61", "I 2 3", "P 41 3 2"]
+GROUPS = [
+    "P 1",
+    "P -1",
+    "C 1 2 1",
+    "P 21 21 21",
+    "F d d 2",
+    "P 43 21 2",
+    "P 31 2 1",
+    "R 3 :H",
+    "P 61",
+    "I 2 3",
+    "P 41 3 2",
+]
 
 
 def write_mtz(path: Path, columns: dict[str, tuple[str, list[float]]], *, group: str = "P 21 21 21", cell=CELL) -> Path:
@@ -158,14 +170,14 @@ def test_unmerged_data_are_refused(tmp_path: Path) -> None:
     mtz.add_column("I", "J")
     mtz.set_data(np.array([[1, 2, 3, 5], [-1, 2, -3, 9]], np.float32))
     mtz.write_to_file(str(tmp_path / "u.mtz"))
-    with pytest.raises(FormatError, match="1 2 3 and its equivalents .* unmerged, or the space group is wrong"):
+    with pytest.raises(FormatError, match=r"1 2 3 and its equivalents .* unmerged, or the space group is wrong"):
         nb.StructureFactors.from_mtz(tmp_path / "u.mtz")
     assert as_dict(nb.StructureFactors.from_mtz(tmp_path / "u.mtz", space_group="P 1"))[-1, 2, -3] == 3
     for label, kind in (("M/ISYM", "Y"), ("BATCH", "B")):
         mtz.add_column(label, kind)
     mtz.set_data(np.array([[1, 2, 3, 5, 1, 1]], np.float32))
     mtz.write_to_file(str(tmp_path / "u.mtz"))
-    with pytest.raises(FormatError, match="unmerged data .*merge and scale it first"):
+    with pytest.raises(FormatError, match=r"unmerged data .*merge and scale it first"):
         nb.StructureFactors.from_mtz(tmp_path / "u.mtz")
 
 
@@ -229,7 +241,7 @@ def test_cif_files_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="space group: there is none; give space_group"):
         read(cif(path, ".", "F_meas", "1 2 3 1", head="data_r\n"))
     path.write_text("data_x\n_cell_length_a 5\n")
-    with pytest.raises(FormatError, match="lists no reflections .*from_coordinates"):
+    with pytest.raises(FormatError, match=r"lists no reflections .*from_coordinates"):
         read(path)
     path.write_text("what is this")
     with pytest.raises(FormatError, match="is no CIF"):
