@@ -250,7 +250,7 @@ def test_cif_files_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="without any data"):
         read(path)
     path.write_text(f"{HEAD.format(d='_')}_shelx_hkl_file\n;\nnonsense here\n;\n")
-    with pytest.raises(ConfigError, match="is not 'h k l F² σ'"):
+    with pytest.raises(FormatError, match="is not 'h k l F² σ'"):
         read(path)
 
 

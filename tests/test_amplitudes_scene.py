@@ -286,3 +286,16 @@ def test_coordinates_need_a_resolution(tmp_path: Path) -> None:
     (tmp_path / "m.pdb").write_text(PDB)
     with pytest.raises(ConfigError, match=r"m\.pdb: amplitudes are calculated .*give d_min_A"):
         _ = nb.StructureFactors(path=tmp_path / "m.pdb").listing
+
+
+def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
+    indices = np.array([[5, 0, 0], [0, 0, 0]])
+    factors = nb.StructureFactors(indices=indices, amplitudes=[1, 1])
+    mask = np.ones((300, 400), bool)
+    mask[:, 200:] = False
+    detector = nb.Detector.flat(distance_mm=60, pixels=(300, 400), pixel_mm=0.06, mask=mask)
+    scene = nb.Scene(config(factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector))
+    whole = table_coverage(scene)
+    monkeypatch.setattr("nanobragg.coverage.PIXELS_ENOUGH", 10_000)
+    assert table_coverage(scene).share == pytest.approx(whole.share, abs=0.01)
+    assert table_coverage(scene).share != whole.share

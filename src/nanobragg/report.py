@@ -17,6 +17,7 @@ from .statistics import Statistics
 from .steps import RADIAN_IN_DEGREES
 
 LABEL_WIDTH = 14
+WORTH_A_LINE = 0.001  # of the pixels
 
 
 def scene_lines(scene: Scene) -> list[str]:
@@ -108,7 +109,11 @@ def _amplitudes(scene: Scene) -> str:
 
 def _coverage(scene: Scene) -> str:
     coverage = scene.coverage
-    return "" if coverage is None or coverage.share == 0 else coverage.text(scene.config.structure_factors.default_F)
+    return (
+        ""
+        if coverage is None or coverage.share < WORTH_A_LINE
+        else coverage.text(scene.config.structure_factors.default_F)
+    )
 
 
 def _beam(scene: Scene) -> str:

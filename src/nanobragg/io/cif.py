@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError
+from ..errors import FormatError
 from .atomic import StrPath
 from .reading import open_input
 from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, checked_indices, choose_column, known_cell
@@ -164,7 +164,7 @@ def _shelx_columns(path: StrPath, block: Any, column: str | None) -> Columns:
         except ValueError:
             if rows:
                 break  # what follows the list: instructions, checksums
-            raise ConfigError(f"{path}: {line[:40]!r} in {SHELX_COLUMN.label} is not 'h k l F² σ' (3I4, 2F8)") from None
+            raise FormatError(f"{path}: {line[:40]!r} in {SHELX_COLUMN.label} is not 'h k l F² σ' (3I4, 2F8)") from None
         if row[:3] == (0, 0, 0):
             break
         rows.append(row)
