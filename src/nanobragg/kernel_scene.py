@@ -114,7 +114,7 @@ def _numbers(scene: Scene) -> dict[str, Any]:
     water, scale = _water_and_scale(scene)
     return {
         "n": [float(n) for n in scene.n_cells],
-        "metric": _metric(scene),
+        "metric": shape_metric(scene),
         "shape": _core.SHAPES.index(config.crystal.shape),
         "lookup": scene.lookup,
         "default_F": config.structure_factors.default_F,
@@ -139,7 +139,7 @@ def _numbers(scene: Scene) -> dict[str, Any]:
     }
 
 
-def _metric(scene: Scene) -> list[float]:
+def shape_metric(scene: Scene) -> list[float]:
     """Squared radius of the radial shapes as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
     like_c = scene.config.compat == "c"
