@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,16 +41,20 @@ class Passages(NamedTuple):
     speed: FloatArray
     bend: FloatArray
 
+    def rows(self, chosen: Any) -> Passages:
+        """Some of the passages: indices or a slice."""
+        return Passages._make(column[chosen] for column in self)
+
 
 def passages(scene: Scene, shape: Shape) -> Passages:
     """Every passage within the scene's φ steps, the direct beam 0 0 0 aside, in no order."""
-    found = [_passing(scene, shape, hkl) for hkl in _reflections(scene)]
-    return Passages(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    found = [_passing(scene, shape, hkl) for hkl in reflections(scene)]
+    return Passages._make(np.concatenate(column) for column in zip(*found, strict=True))
 
 
 def reciprocal(cells: FloatArray) -> FloatArray:
     """a*, b*, c* (rows) of cells a, b, c (rows); shape (..., 3, 3)."""
-    return np.linalg.inv(cells).swapaxes(-1, -2)
+    return np.asarray(np.linalg.inv(cells).swapaxes(-1, -2), np.float64)
 
 
 def mean_beam(scene: Scene) -> FloatArray:
@@ -59,7 +63,7 @@ def mean_beam(scene: Scene) -> FloatArray:
     return np.asarray((sources.weights / sources.wavelengths) @ sources.directions)
 
 
-def _reflections(scene: Scene) -> Iterator[npt.NDArray[np.int32]]:
+def reflections(scene: Scene) -> Iterator[npt.NDArray[np.int32]]:
     """h k l within the detector's and the Config's reach that have an amplitude, some at a time."""
     factors, reach = scene.config.structure_factors, np.array(scene.reach)
     yield np.empty((0, 3), np.int32)
@@ -83,7 +87,7 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
     star = reciprocal(scene.lattice.direct * 1e-10)
     q = hkl @ star
     length_sqr = (q**2).sum(axis=1)
-    longest = _longest(scene) + widest(shape, star)
+    longest = longest_q(scene) + widest(shape, star)
     kept = (length_sqr > 0) & (length_sqr <= longest**2)
     hkl, q, length_sqr = hkl[kept], q[kept], length_sqr[kept]
     k, u = mean_beam(scene), scene.spindle_axis
@@ -101,7 +105,7 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
     return _turning(scene, hkl, a, np.hypot(b, c), np.arctan2(c, b), margin)
 
 
-def _longest(scene: Scene) -> float:
+def longest_q(scene: Scene) -> float:
     """The longest scattering vector (1/m) that any pixel sees, and the Config lets through."""
     corners = np.concatenate([panel.corners_mm() for panel in scene.config.detector.panels])
     rays = corners / np.linalg.norm(corners, axis=1, keepdims=True)

@@ -69,7 +69,7 @@ def land(scene: Scene, planes: Planes, ray: FloatArray, panel: PanelNumbers) -> 
     with np.errstate(divide="ignore", invalid="ignore"):
         far = (_dot(origin, normal) + deep) / across
         place = np.where(far > 0, far, np.nan)[:, np.newaxis] * ray - origin - deep[:, np.newaxis] * normal
-    return np.einsum("nij,nj->ni", planes.along[panel], place)
+    return np.asarray(np.einsum("nij,nj->ni", planes.along[panel], place))
 
 
 def mean_depth(scene: Scene, across: FloatArray) -> FloatArray:

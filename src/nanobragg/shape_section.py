@@ -55,11 +55,11 @@ class Shape(NamedTuple):
         """∫ F_latt² d³q over one spot (1/m³)."""
         if self.name == "square":
             return self.cells / self.volume
-        space = self.cells**2 * math.sqrt(np.linalg.det(self.metric_inverse)) / self.volume
+        space = self.cells**2 * math.sqrt(float(np.linalg.det(self.metric_inverse))) / self.volume
         if self.name == "gauss":
-            return space * (math.pi * GAUSS_WIDTH / 2.0) ** 1.5
+            return space * math.sqrt(math.pi * GAUSS_WIDTH / 2.0) ** 3
         if self.name == "tophat":
-            return space * 4.0 / 3.0 * math.pi * TOPHAT_EDGE**1.5
+            return space * 4.0 / 3.0 * math.pi * math.sqrt(TOPHAT_EDGE) ** 3
         return space * SPHERE_TO_CUBE**2 * 6.0 / math.pi  # Parseval: 1 / volume of a ball of diameter 1
 
 

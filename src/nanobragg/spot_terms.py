@@ -90,7 +90,7 @@ def sum_terms(setting: Setting, block: Passages) -> Sums:
     count = len(block.hkl)
 
     def total(values: FloatArray) -> FloatArray:
-        return np.bincount(terms.passage, values, count)
+        return np.bincount(terms.passage, values, count).astype(np.float64, copy=False)
 
     weight, wavelength = scene.sources.weights[terms.source], scene.sources.wavelengths[terms.source]
     seen = weight * wavelength**2 * terms.area * _polarization(scene, terms)
@@ -102,7 +102,7 @@ def sum_terms(setting: Setting, block: Passages) -> Sums:
     bright = total(seen)
     row = np.flatnonzero(bright > 0)
     centre = np.stack([total(seen * np.nan_to_num(place[:, i]))[row] / bright[row] for i in (0, 1)], axis=1)
-    amplitude = _amplitudes(setting, block.hkl[row])
+    amplitude = amplitudes_of(setting.table, scene.config.structure_factors.default_F, block.hkl[row])
     per_term = 1.0 / (scene.phi.count * scene.domains)
     photons = bright[row] * amplitude**2 * (R_E_SQR * scene.fluence * per_term)
     area, largest = total(weight * terms.area)[row], total(weight * terms.largest)[row] / total(weight)[row]
@@ -130,13 +130,12 @@ def _terms(setting: Setting, block: Passages) -> _Terms:
     return _Terms(passage[row], source, out, cut.area, cut.largest)
 
 
-def _amplitudes(setting: Setting, hkl: npt.NDArray[np.int32]) -> FloatArray:
-    """F (electrons) of reflections, `default_F` where nothing is listed."""
-    if setting.table is None:
-        return np.full(len(hkl), setting.scene.config.structure_factors.default_F)
-    values, limits = setting.table
-    place = np.clip(hkl - np.array(limits.first) + 1, 0, np.array(values.shape) - 1)
-    return np.asarray(values[place[:, 0], place[:, 1], place[:, 2]])
+def amplitudes_of(table: Table | None, default: float, hkl: npt.NDArray[np.int32]) -> FloatArray:
+    """F (electrons) of reflections, `default` where there is no table; its border tells what is beyond."""
+    if table is None:
+        return np.full(len(hkl), default)
+    place = np.clip(hkl - np.array(table.limits.first) + 1, 0, np.array(table.values.shape) - 1)
+    return np.asarray(table.values[place[:, 0], place[:, 1], place[:, 2]])
 
 
 def _polarization(scene: Scene, terms: _Terms) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,12 @@ class Spots:
         """Some of the spots: a mask, indices or a slice."""
         return Spots(*(column[rows].copy() for column in self.columns().values()))
 
+    @classmethod
+    def none(cls) -> Spots:
+        """No spot at all."""
+        numbers = [np.empty(0) for _ in dataclasses.fields(cls)[2:]]
+        return cls(np.empty((0, 3), np.int32), np.empty(0, np.int32), *numbers)
+
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays by name."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -129,7 +136,9 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
     setting = setting_of(scene)
     found = passages(scene, setting.shape)
     parts = [_spots(setting, block) for block in _blocks(scene, found)]
-    spots = Spots(*(np.concatenate(column) for column in zip(*(part.columns().values() for part in parts), strict=True)))
+    spots = Spots(
+        *(np.concatenate(column) for column in zip(*(part.columns().values() for part in parts), strict=True))
+    )
     kept = _rendered(scene, spots) & (spots.photons > 0)
     kept &= spots.partiality >= threshold * spots.partiality.max(where=kept, initial=0.0)
     order = np.flatnonzero(kept)
@@ -141,20 +150,21 @@ def _blocks(scene: Scene, found: Passages) -> Iterator[Passages]:
     terms = (found.last - found.first + 1) * (scene.domains * len(scene.sources.weights))
     number = np.cumsum(terms) // TERMS
     edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(terms)]
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
-        yield Passages(*(column[start:end] for column in found))
+    for start, end in pairwise(edges):
+        yield found.rows(slice(start, end))
 
 
 def _spots(setting: Setting, block: Passages) -> Spots:
     sums = sum_terms(setting, block)
-    block = Passages(*(column[sums.passage] for column in block))
+    block = block.rows(sums.passage)
     q = block.hkl @ reciprocal(setting.scene.lattice.direct * 1e-10)
     crossing = _crossings(setting, block, q, sums.panel)
     with np.errstate(divide="ignore"):
         lorentz = np.linalg.norm(mean_beam(setting.scene)) / block.speed
     return Spots(
         block.hkl, sums.panel, sums.place[:, 0], sums.place[:, 1], sums.photons, _partiality(setting, block, sums),
-        1e10 / np.linalg.norm(q, axis=1), sums.amplitude, np.degrees(block.phi), crossing[:, 0], crossing[:, 1], lorentz,
+        1e10 / np.linalg.norm(q, axis=1), sums.amplitude, np.degrees(block.phi),
+        crossing[:, 0], crossing[:, 1], lorentz,
     )  # fmt: skip
 
 
