@@ -87,7 +87,8 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
     star = reciprocal(scene.lattice.direct * 1e-10)
     q = hkl @ star
     length_sqr = (q**2).sum(axis=1)
-    longest = longest_q(scene) + widest(shape, star)
+    d_min = scene.config.sampling.d_min_A
+    longest = min(longest_q(scene) + widest(shape, star), 1e10 / d_min if d_min > 0 else np.inf)
     kept = (length_sqr > 0) & (length_sqr <= longest**2)
     hkl, q, length_sqr = hkl[kept], q[kept], length_sqr[kept]
     k, u = mean_beam(scene), scene.spindle_axis
@@ -106,14 +107,12 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
 
 
 def longest_q(scene: Scene) -> float:
-    """The longest scattering vector (1/m) that any pixel sees, and the Config lets through."""
+    """The longest scattering vector (1/m) that any pixel sees."""
     corners = np.concatenate([panel.corners_mm() for panel in scene.config.detector.panels])
     rays = corners / np.linalg.norm(corners, axis=1, keepdims=True)
     apart = np.linalg.norm(rays[:, np.newaxis] - scene.sources.directions, axis=2)
     # Up to a right angle a rectangle's largest scattering angle is at a corner.
-    longest = float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
-    d_min = scene.config.sampling.d_min_A
-    return min(longest, 1e10 / d_min) if d_min > 0 else longest
+    return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
 
 
 def _margin(scene: Scene, shape: Shape, length: FloatArray) -> FloatArray:
@@ -132,7 +131,7 @@ def _widest_domain(scene: Scene) -> float:
     start = scene.config.scan.start_deg * math.pi / 180.0
     widest = 0.0
     cells = scene.cells.reshape(scene.phi.count, scene.domains, 3, 3)
-    for i in range(scene.phi.count):
+    for i in range(scene.phi.count if scene.config.compat == "c" else 1):  # the same at every φ, but for row 1
         plain = rotate_about(scene.lattice.direct * 1e-10, scene.spindle_axis, start + i * scene.phi.step)
         turned = np.linalg.inv(plain) @ cells[i]
         widest = max(widest, float(np.linalg.norm(turned - np.eye(3), axis=(1, 2)).max()) / math.sqrt(2.0))

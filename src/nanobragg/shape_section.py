@@ -127,7 +127,9 @@ def _disc(name: str, radius: FloatArray) -> FloatArray:
     if name == "tophat":
         return math.pi * np.maximum(TOPHAT_EDGE - radius**2, 0.0)
     at, values = _ball()
-    return np.interp(radius, at, values)
+    return np.where(
+        radius < at[-1], np.interp(radius, at, values), values[-1] * (at[-1] / np.maximum(radius, at[-1])) ** 2
+    )
 
 
 @cache

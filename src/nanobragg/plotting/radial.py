@@ -37,7 +37,7 @@ def plot_radial(
     image, what, bins, statistic
         As for `radial_average`.
     log
-        A logarithmic axis of photons.
+        A logarithmic axis of photons, if any are positive.
     title
         Above the picture.
     ax
@@ -52,6 +52,7 @@ def plot_radial(
     if ax is None:
         ax = new_figure(6.5, 3.8).add_subplot()
     some = average.pixels > 0
+    log = log and bool((average.value[some] > 0).any())
     ax.plot(average.two_theta_deg[some], average.value[some], color="black", linewidth=0.9)
     ax.set_xlim(max(0.0, float(average.two_theta_deg[0])), float(average.two_theta_deg[-1]))
     ax.set(xlabel="2θ (degrees)", ylabel=f"{statistic} per pixel", yscale="log" if log else "linear")

@@ -58,9 +58,7 @@ def arcs(scene: Scene, frame: Frame, rings: Sequence[float]) -> Iterator[Arc]:
     around = np.linspace(0.0, 2.0 * np.pi, POINTS)[:, np.newaxis]
     for d in rings:
         if not d > wavelength / 2.0:
-            raise ConfigError(
-                f"rings: {d:g} Å is not within reach of {wavelength:g} Å X-rays; give more than half of it"
-            )
+            raise ConfigError(f"rings: {d:g} Å is out of reach of {wavelength:g} Å X-rays; give more than half of that")
         angle = 2.0 * np.arcsin(wavelength / 2.0 / d)
         rays = np.cos(angle) * beam + np.sin(angle) * (np.cos(around) * right + np.sin(around) * down)
         for panel in range(len(planes.pixel)):
