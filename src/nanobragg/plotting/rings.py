@@ -80,6 +80,9 @@ def _on_panel(planes: Planes, panel: int, rays: FloatArray) -> FloatArray:
 
 def draw_rings(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:
     """Draw rings, each with its resolution at the place that is nearest to the upper right."""
+    if scene.config.detector.curved:
+        _draw_contours(ax, scene, frame, rings)
+        return
     labels: dict[float, tuple[float, tuple[float, float]]] = {}
     for arc in arcs(scene, frame, rings):
         ax.plot(*arc.points.T, color=RING, linewidth=0.7, alpha=0.75, zorder=3)
