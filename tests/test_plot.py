@@ -162,6 +162,16 @@ def test_an_image_alone_has_no_rings_and_no_spots(image):
     assert len(nb.plot(np.zeros((3, 20, 30))).axes[0].images) == 1
 
 
+def test_a_curved_detector_has_rings_where_its_pixels_see_them():
+    cfg = config(detector=config().detector.replace(curved=True))
+    figure = nb.plot(np.zeros((180, 200)), cfg, rings=[2.5])
+    ring = np.concatenate(figure.axes[0].collections[0].get_paths()[0].to_polygons(closed_only=False))
+    d = nb.resolution(cfg).d_A
+    seen = d[np.minimum(ring[:, 1], 179).astype(int), np.minimum(ring[:, 0], 199).astype(int)]
+    assert len(ring) > 100
+    np.testing.assert_allclose(seen, 2.5, rtol=0.02)
+
+
 def test_an_axes_of_ones_own_is_drawn_into(image):
     figure = Figure()
     ax = figure.add_subplot(1, 2, 1)

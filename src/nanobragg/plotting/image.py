@@ -53,7 +53,8 @@ def plot(
     what
         The `Config` or `Scene` behind it. Without one there are neither rings nor spots.
     spots
-        Whether to circle predicted spots, the 500 brightest; or those to circle.
+        Whether to circle predicted spots, the 500 brightest (of a curved detector none are predicted); or those to
+        circle.
     rings
         Resolutions in Å; default: round ones, as many as fit; `()`: none.
     zoom

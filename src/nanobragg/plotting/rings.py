@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,7 +46,7 @@ def choose_rings(scene: Scene) -> list[float]:
         if d <= wavelength / 2.0:
             break
         angle = 2.0 * float(np.arcsin(wavelength / 2.0 / d))
-        if last + 0.75 * largest / MOST_RINGS <= angle <= 0.97 * largest:
+        if last + 0.75 * largest / MOST_RINGS <= angle <= 0.94 * largest:
             rings.append(float(d))
             last = angle
     return rings
@@ -57,9 +58,7 @@ def arcs(scene: Scene, frame: Frame, rings: Sequence[float]) -> Iterator[Arc]:
     beam, (right, down) = mean_direction(scene), picture_axes(scene)
     around = np.linspace(0.0, 2.0 * np.pi, POINTS)[:, np.newaxis]
     for d in rings:
-        if not d > wavelength / 2.0:
-            raise ConfigError(f"rings: {d:g} Å is out of reach of {wavelength:g} Å X-rays; give more than half of that")
-        angle = 2.0 * np.arcsin(wavelength / 2.0 / d)
+        angle = ring_angle(d, wavelength)
         rays = np.cos(angle) * beam + np.sin(angle) * (np.cos(around) * right + np.sin(around) * down)
         for panel in range(len(planes.pixel)):
             place = _on_panel(planes, panel, rays)
@@ -96,3 +95,27 @@ def draw_rings(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> 
             f"{d:g} Å", place, color=RING, fontsize=7, ha="center", va="center", zorder=5, clip_on=True,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         )  # fmt: skip
+
+
+def _draw_contours(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:
+    """The same on a bent detector, from the angle of every pixel."""
+    slow, fast = frame.pixels
+    angle = scattering_angle(scene).reshape(-1, slow, fast)
+    levels = {ring_angle(d, mean_wavelength_A(scene)): f"{d:g} Å" for d in rings}
+    for panel in range(len(angle)):
+        x, y = np.moveaxis(frame.at(panel, *np.meshgrid(np.arange(fast) + 0.5, np.arange(slow) + 0.5)), -1, 0)
+        drawn = ax.contour(x, y, angle[panel], sorted(levels), colors=RING, linewidths=0.7, alpha=0.75, zorder=3)
+        ax.clabel(drawn, fmt=levels, fontsize=7)
+
+
+def ring_angle(d: float, wavelength: float) -> float:
+    """2θ (radians) of a resolution.
+
+    Raises
+    ------
+    ConfigError
+        No angle reaches it.
+    """
+    if not d > wavelength / 2.0:
+        raise ConfigError(f"rings: {d:g} Å is out of reach of {wavelength:g} Å X-rays; give more than half of that")
+    return 2.0 * math.asin(wavelength / 2.0 / d)
