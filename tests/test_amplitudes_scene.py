@@ -299,3 +299,14 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     monkeypatch.setattr("nanobragg.coverage.PIXELS_ENOUGH", 10_000)
     assert table_coverage(scene).share == pytest.approx(whole.share, abs=0.01)
     assert table_coverage(scene).share != whole.share
+
+
+def test_predicted_spots_take_the_mean_energys_amplitudes() -> None:
+    amplitudes = np.outer([10.0, 20.0, 40.0], np.ones(729))
+    detector = nb.Detector.flat(distance_mm=200, pixels=200, pixel_mm=0.3)
+    crystal = nb.Crystal(cell=(50, 60, 70), n_cells=8, misset_deg=(10, 20, 30))
+    spots = nb.predict_spots(config(with_energies(amplitudes), beam=beam([9100.0]), detector=detector, crystal=crystal))
+    assert len(spots) > 3
+    np.testing.assert_allclose(spots.amplitude, 20, rtol=1e-6)
+    with pytest.raises(ConfigError, match="depend on the energy; give energy_eV"):
+        with_energies(amplitudes).table()

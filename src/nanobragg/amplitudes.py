@@ -337,9 +337,12 @@ class StructureFactors(Model):
         Raises
         ------
         ConfigError
-            Nothing is listed, or the indices span a table that does not fit into memory.
+            Nothing is listed, no energy is given for an axis of them, or the indices span a table that does not fit
+            into memory.
         """
-        tables = self.tables([0.0 if energy_eV is None else energy_eV], limits, dtype)
+        if energy_eV is None and self.has_energy_axis:
+            raise ConfigError("StructureFactors.table: amplitudes depend on the energy; give energy_eV")
+        tables = self.tables([energy_eV or 0.0], limits, dtype)
         return Table(tables.values[0], tables.limits)
 
     def tables(self, energies_eV: Sequence[float], limits: Limits | None = None, dtype: type = np.float64) -> Table:

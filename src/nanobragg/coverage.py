@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .beam import EV_ANGSTROM
 from .detector import Panel
 from .model import FloatArray
 
@@ -57,7 +58,7 @@ def table_coverage(scene: Scene) -> Coverage | None:
     longest = np.linalg.norm(listing[0] @ scene.lattice.reciprocal, axis=1).max()
     if longest == 0:
         return None
-    wavelength = float(scene.sources.weights @ scene.sources.wavelengths) * 1e10
+    wavelength = EV_ANGSTROM / scene.mean_energy_eV
     limit = scene.config.sampling.d_min_A
     furthest, beyond, count = 0.0, 0, 0
     for number, panel in enumerate(scene.config.detector.panels):

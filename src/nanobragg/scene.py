@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from . import _core
 from .background import amorphous_curve
-from .beam import build_sources
+from .beam import EV_ANGSTROM, build_sources
 from .config import Config, Roi
 from .conventions import CONVENTIONS
 from .coverage import Coverage, table_coverage
@@ -118,6 +118,11 @@ class Scene:
     def rendered(self) -> npt.NDArray[np.bool_]:
         """Which pixels of the image the mask lets through, like the image; the ROI aside."""
         return np.ones(self.shape, bool) if self.mask is None else self.mask.reshape(self.shape).astype(bool)
+
+    @property
+    def mean_energy_eV(self) -> float:
+        """Of the sources, by the mean of their wavelengths."""
+        return EV_ANGSTROM / (float(self.sources.weights @ self.sources.wavelengths) * 1e10)
 
     @cached_property
     def coverage(self) -> Coverage | None:
