@@ -18,8 +18,10 @@ from .trace import Trace, trace
 
 if TYPE_CHECKING:
     from . import reference
+    from .image_files import write_image
     from .integer import to_integers
-    from .io import read_image, write_image
+    from .io import read_image
+    from .nexus import write_nexus
     from .noise import add_noise, c_noise
 
     __version__: str
@@ -49,6 +51,7 @@ __all__ = [
     "to_integers",
     "trace",
     "write_image",
+    "write_nexus",
 ]
 
 # Imported when first asked for: a command line that renders needs none of them.
@@ -57,7 +60,8 @@ _LATER = {
     "c_noise": ".noise",
     "read_image": ".io",
     "to_integers": ".integer",
-    "write_image": ".io",
+    "write_image": ".image_files",
+    "write_nexus": ".nexus",
 }
 
 

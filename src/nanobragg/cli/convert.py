@@ -23,8 +23,8 @@ def run(words: Sequence[str]) -> int:
     chosen = options.parse_args(words)
 
     from ..errors import ConfigError, FormatError
+    from ..image_files import check_image_paths
     from ..io import read_image, write_image
-    from ..outputs import check_image_paths
 
     if chosen.adc is not None and chosen.scale is None:
         raise ConfigError(f"--adc {chosen.adc:g}: is for --scale, which is not given")

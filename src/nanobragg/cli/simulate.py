@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..config import Config
 from ..errors import ConfigError
-from ..outputs import check_image_paths, write_image_file
+from ..image_files import check_image_paths, write_image_file
 from ..report import LABEL_WIDTH, scene_lines, statistics_lines
 from ..scene import Scene
 from ..simulate import simulate
