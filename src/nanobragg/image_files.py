@@ -13,10 +13,12 @@ from .config import Config
 from .errors import FormatError
 from .header import image_header
 from .io.atomic import StrPath
+from .io.extras import import_extra
 from .io.formats import whole_numbers
 from .outputs import check_writable, config_hash
 from .scene import Scene
 
+EXTRAS = {"cbf": ("fabio.compression",), "nexus": ("h5py", "hdf5plugin")}
 HIGHEST = {"smv": 65535, "cbf": 2**31 - 1}  # of formats that hold whole numbers only
 
 
@@ -151,11 +153,20 @@ def stacked(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return image.reshape(-1, image.shape[-1])
 
 
-def check_image_paths(paths: Sequence[StrPath]) -> None:
-    """Raise `ConfigError` or `FileError` unless each of `paths` names an image format and can be written."""
+def check_image_paths(paths: Sequence[StrPath], config: Config | None = None) -> None:
+    """Raise `ConfigError` or `FileError` unless each of `paths` names an image format and can be written.
+
+    With `config` also unless the format can hold it, and the libraries that it needs are there.
+    """
     for path in paths:
-        io.format_of(path)
+        kind = io.format_of(path).name
         check_writable(path)
+        for library in EXTRAS.get(kind, ()):
+            import_extra(library, f"{path}: {kind}")
+        if kind == "cbf" and config is not None:
+            from .minicbf import check_expressible
+
+            check_expressible(path, config)
 
 
 def write_image_file(path: StrPath, image: npt.NDArray[Any], scene: Scene, *, seed: int | None = None) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from .config import Config
 from .errors import ConfigError
 from .io.atomic import StrPath
-from .nexus_description import Description, beam_on_slab, spectrum_of
+from .nexus_description import FILM_MM, Description, beam_on_slab, spectrum_of
 
 ALIGNED = 1e-6  # radians that directions may differ and still count as the same
 SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}
@@ -55,13 +55,13 @@ def cbf_header(
     description = Description([config])
     if sensor_material not in SENSORS:
         raise ConfigError(f"sensor_material = {sensor_material!r}: miniCBF knows {' and '.join(SENSORS)}")
-    check_expressible(path, config, description)
+    check_expressible(path, config)
     panel, beam, detector = config.detector.panels[0], config.beam, config.detector
     distance, center = beam_on_slab(detector.panels, description.beam_direction)
     assert center is not None  # there is one panel, and it is ahead
     wavelengths, weights = spectrum_of(beam, description.beam_direction, description.polarization, config.compat == "c")
     pixel = f"{panel.pixel_mm * 1000.0:.9g}e-6 m"
-    thickness = (detector.sensor_thickness_um or 0.0) * 1e-6
+    thickness = (detector.sensor_thickness_um or 1000.0 * FILM_MM) * 1e-6  # without any, readers see no pixel detector
     lines = [
         f"Detector: nanobragg {__version__} (simulated), S/N 00-0000",
         (start_time or datetime.now(timezone.utc)).strftime("%Y-%m-%dT%H:%M:%S.000"),
@@ -92,8 +92,9 @@ def cbf_header(
     return "".join(f"# {line}\n" for line in lines)
 
 
-def check_expressible(path: StrPath, config: Config, description: Description) -> None:
+def check_expressible(path: StrPath, config: Config) -> None:
     """Raise `ConfigError` unless the geometry is the one that readers of miniCBF assume."""
+    description = Description([config])
     detector, beam = config.detector, description.beam_direction
     fast, slow, _ = detector.panels[0].axes()
     distance, _ = beam_on_slab(detector.panels, beam)

@@ -1,0 +1,78 @@
+"""The files of a rendered image or series: one a number, or all images in one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy.typing as npt
+
+from ..config import Config
+from ..errors import ConfigError
+from ..image_files import check_image_paths, write_image_file
+from ..io import format_of
+from ..io.nexus_frames import FrameStore
+from ..scene import Scene
+
+PLACE = re.compile("#+")
+
+
+class ImageFiles:
+    """Where images go: to NXmx files that hold all of them, and to files of one image each.
+
+    Parameters
+    ----------
+    paths
+        Names; # in a name stands for a digit of the image's number.
+    config
+        Of the first image.
+    count
+        Number of images; None: one, and # is nothing special.
+    seeds
+        Of each image's noise; None: there is none.
+
+    Raises
+    ------
+    ConfigError
+        A name without a place for the number, or a format that cannot hold the Config.
+    FileError
+        A file cannot be written.
+    """
+
+    def __init__(self, paths: Sequence[str], config: Config, count: int | None, seeds: Sequence[int] | None) -> None:
+        self.many = [path for path in paths if format_of(path).many]
+        self.single = [path for path in paths if not format_of(path).many]
+        self._count, self._config, self._seeds = count, config, seeds
+        self._files = ExitStack()
+        self._stores: list[FrameStore] = []
+        for path in self.single if count is not None else []:
+            if len(PLACE.findall(path)) != 1:
+                raise ConfigError(f"{path}: one file an image needs a place for its number: name it like img_####.cbf")
+        check_image_paths(self.many, config)
+        for number in range(count or 1):
+            check_image_paths(self._names(number), config)
+
+    def __enter__(self) -> ImageFiles:
+        from ..nexus import nexus_writer
+
+        seeds = None if self._seeds is None else list(self._seeds) if self._count else self._seeds[0]
+        for path in self.many:
+            self._stores.append(self._files.enter_context(nexus_writer(path, self._config, noise_seed=seeds)))
+        return self
+
+    def __exit__(self, *failure: Any) -> bool | None:
+        return self._files.__exit__(*failure)
+
+    def write(self, number: int, image: npt.NDArray[Any], scene: Scene) -> int:
+        """Write image `number`, from 0; returns how many pixels were clipped to what a format holds."""
+        for store in self._stores:
+            store.append(image)
+        seed = None if self._seeds is None else self._seeds[number]
+        return max((write_image_file(path, image, scene, seed=seed) for path in self._names(number)), default=0)
+
+    def _names(self, number: int) -> list[str]:
+        if self._count is None:
+            return self.single
+        return [PLACE.sub(lambda place: f"{number + 1:0{len(place.group())}d}", path) for path in self.single]
