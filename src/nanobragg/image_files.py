@@ -19,7 +19,7 @@ from .outputs import check_writable, config_hash
 from .scene import Scene
 
 EXTRAS = {"cbf": ("fabio.compression",), "nexus": ("h5py", "hdf5plugin")}
-HIGHEST = {"smv": 65535, "cbf": 2**31 - 1}  # of formats that hold whole numbers only
+HIGHEST = {"smv": 65535, "cbf": 2**31 - 3}  # of formats that hold whole numbers only
 
 
 def write_image(
@@ -39,7 +39,8 @@ def write_image(
         .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png, .pgm, .cbf (miniCBF), .tif or .tiff, .nxs, .h5
         or .hdf5 (NXmx; see `write_nexus` for series).
     image : (slow, fast), or with `config` also (panels, slow, fast)
-        SMV holds whole numbers 0 to 65535, CBF those of 32 bits with a sign, and they refuse others. PNG keeps
+        SMV holds whole numbers 0 to 65535, CBF 0 to 2147483645 (without `config` also -1 and -2, which mark
+        pixels), and they refuse others. PNG keeps
         uint8 and uint16 and draws everything else as dark spots on white. PGM keeps uint8 and scales everything
         else. TIFF holds uint8, uint16, int32 and float32, NXmx uint16, uint32, int32 and float32. Several panels
         are stacked along the slow axis.
@@ -138,7 +139,7 @@ def _write_cbf(
     from .minicbf import cbf_header
     from .nexus_description import highest_value, missing_pixels
 
-    whole = whole_numbers(path, image, np.int32, "CBF")
+    whole = whole_numbers(path, image, np.int32, "CBF", lowest=0)
     saturation = highest_value(image.dtype if image.dtype.kind in "ui" else whole.dtype)
     assert saturation is not None  # they are integers
     header = cbf_header(path, config, saturation=saturation, noise_seed=noise_seed)

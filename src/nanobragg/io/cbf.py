@@ -26,6 +26,7 @@ CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of no known detector: i
 BOUNDARY = "--CIF-BINARY-FORMAT-SECTION--"
 START_OF_DATA = b"\x0c\x1a\x04\xd5"
 PADDING = 4095
+LOWEST, HIGHEST = -2, 2**31 - 3  # any two differ by what fits into 32 bits, as fabio's packing needs; -1, -2: marks
 TIMESTAMP = "Timestamp"  # of the one line that is a time without a key
 BYTE_OFFSET = "x-CBF_BYTE_OFFSET"
 
@@ -40,7 +41,7 @@ def write_cbf(
     path : path
         Target; it appears whole or not at all.
     image : (slow, fast) int32
-        Pixels; negative values mark what is no pixel.
+        Pixels, -2 to 2147483645; -1 and -2 mark what is no pixel and what is a bad one.
     header : str, or mapping of key to text
         Lines `# Key value`, as `minicbf.cbf_header` makes them.
     convention : str
@@ -49,13 +50,20 @@ def write_cbf(
     Raises
     ------
     FormatError
-        The image is no 2-D int32 array, or the header cannot be written.
+        The image is no 2-D int32 array, has other values, or the header cannot be written.
     FileError
         The file cannot be written.
     ConfigError
         fabio is not installed.
     """
     check_image(path, image.shape, image.dtype, allowed=[np.int32])
+    outside = (image < LOWEST) | (image > HIGHEST)
+    if outside.any():
+        slow, fast = np.argwhere(outside)[0]
+        raise FormatError(
+            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into CBF, whole numbers "
+            f"{LOWEST} to {HIGHEST}; scale or clip the image, or write NXmx"
+        )
     contents = header if isinstance(header, str) else "".join(map(_line, header.items()))
     _check_text(path, contents)
     fabio = import_extra("fabio.compression", f"{path}: CBF")

@@ -33,17 +33,22 @@ class ImageFormat(NamedTuple):
     many: bool = False
 
 
-def whole_numbers(path: StrPath, image: Image, dtype: type[np.integer[Any]], name: str) -> npt.NDArray[Any]:
-    """The same values as integers of another type; refuses those that are not."""
+def whole_numbers(
+    path: StrPath, image: Image, dtype: type[np.integer[Any]], name: str, *, lowest: int | None = None
+) -> npt.NDArray[Any]:
+    """The same values as integers of another type; refuses those that are not, or below `lowest`."""
     with np.errstate(invalid="ignore"):  # what cannot be cast is found by the comparison
         whole = image.astype(dtype)
     different = whole != image
+    if lowest is not None:
+        different |= whole < lowest
     if different.any():
         limits = np.iinfo(dtype)
+        least = limits.min if lowest is None else lowest
         slow, fast = np.argwhere(different)[0]
         raise FormatError(
             f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into {name}, whole "
-            f"numbers {limits.min} to {limits.max}; scale it first (integer.to_integers), or choose .bin or .npy"
+            f"numbers {least} to {limits.max}; scale it first (integer.to_integers), or choose .bin or .npy"
         )
     return whole
 

@@ -88,8 +88,9 @@ def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
 
 
 def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if image.dtype in STORED:
-        return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
+    native = image.dtype.newbyteorder("=")
+    if native in STORED:
+        return np.ascontiguousarray(image, dtype=native)
     if image.dtype.kind == "f":
         return image.astype(np.float32)
     stored = image.astype(np.int32)
