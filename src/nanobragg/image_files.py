@@ -137,10 +137,10 @@ def _write_cbf(
 ) -> None:
     from .io.cbf import write_cbf
     from .minicbf import cbf_header
-    from .nexus_description import highest_value, missing_pixels
+    from .nexus_description import missing_pixels, saturation_of
 
     whole = whole_numbers(path, image, np.int32, "CBF", lowest=0)
-    saturation = highest_value(image.dtype if image.dtype.kind in "ui" else whole.dtype)
+    saturation = saturation_of(image.dtype if image.dtype.kind in "ui" else whole.dtype)
     assert saturation is not None  # they are integers
     header = cbf_header(path, config, saturation=saturation, noise_seed=noise_seed)
     missing = missing_pixels(config)

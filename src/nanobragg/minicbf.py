@@ -9,7 +9,8 @@ import numpy as np
 from .config import Config
 from .errors import ConfigError
 from .io.atomic import StrPath
-from .nexus_description import FILM_MM, Description, beam_on_slab, spectrum_of
+from .nexus_description import FILM_MM, Description, beam_on_slab, material_of, spectrum_of
+from .outputs import config_hash
 
 ALIGNED = 1e-6  # radians that directions may differ and still count as the same
 SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}
@@ -20,7 +21,7 @@ def cbf_header(
     config: Config,
     *,
     saturation: float,
-    sensor_material: str = "Si",
+    sensor_material: str | None = None,
     noise_seed: int | None = None,
     start_time: datetime | None = None,
 ) -> str:
@@ -38,7 +39,7 @@ def cbf_header(
     saturation
         Largest count.
     sensor_material
-        "Si" or "CdTe".
+        Default: Si. The header knows Si and CdTe, and calls everything else a CCD.
     noise_seed
         Of the noise, if there is any.
     start_time
@@ -49,47 +50,54 @@ def cbf_header(
     ConfigError
         The geometry is another one; NXmx can hold it.
     """
-    from . import __version__
-    from .outputs import config_hash
-
-    description = Description([config])
-    if sensor_material not in SENSORS:
-        raise ConfigError(f"sensor_material = {sensor_material!r}: miniCBF knows {' and '.join(SENSORS)}")
     check_expressible(path, config)
-    panel, beam, detector = config.detector.panels[0], config.beam, config.detector
-    distance, center = beam_on_slab(detector.panels, description.beam_direction)
-    assert center is not None  # there is one panel, and it is ahead
-    wavelengths, weights = spectrum_of(beam, description.beam_direction, description.polarization, config.compat == "c")
-    pixel = f"{panel.pixel_mm * 1000.0:.9g}e-6 m"
-    thickness = (detector.sensor_thickness_um or 1000.0 * FILM_MM) * 1e-6  # without any, readers see no pixel detector
     lines = [
+        *_detector_lines(config, saturation, material_of(sensor_material), start_time or datetime.now(timezone.utc)),
+        *_beam_lines(config),
+        f"Config_SHA256 {config_hash(config)}",
+    ]
+    if noise_seed is not None:
+        lines += [f"Noise_seed {noise_seed}", f"NumPy_version {np.__version__}"]
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _detector_lines(config: Config, saturation: float, material: str, start_time: datetime) -> list[str]:
+    from . import __version__
+
+    detector = config.detector
+    distance, center = beam_on_slab(detector.panels, Description([config]).beam_direction)
+    assert center is not None  # there is one panel, and it is ahead
+    pixel = f"{detector.panels[0].pixel_mm * 1000.0:.9g}e-6 m"
+    thickness = (detector.sensor_thickness_um or 1000.0 * FILM_MM) * 1e-6  # without any, readers see no pixel detector
+    return [
         f"Detector: nanobragg {__version__} (simulated), S/N 00-0000",
-        (start_time or datetime.now(timezone.utc)).strftime("%Y-%m-%dT%H:%M:%S.000"),
+        start_time.strftime("%Y-%m-%dT%H:%M:%S.000"),
         f"Pixel_size {pixel} x {pixel}",
-        *(
-            [f"{SENSORS.get(sensor_material, sensor_material)} sensor, thickness {thickness:.9f} m"]
-            if thickness
-            else []
-        ),
-        f"Exposure_time {beam.exposure_s:.7f} s",
-        f"Exposure_period {beam.exposure_s:.7f} s",
+        f"{SENSORS.get(material, 'CCD')} sensor, thickness {thickness:.9f} m",
         "Tau = 0 s",
         f"Count_cutoff {int(saturation)} counts",
         "Threshold_setting: 0 eV",
-        f"Wavelength {float(wavelengths @ weights):.9g} A",
         f"Detector_distance {distance / 1000.0:.9g} m",
         f"Beam_xy ({center[0]:.4f}, {center[1]:.4f}) pixels",
+        "Detector_2theta 0.0000 deg.",
+    ]
+
+
+def _beam_lines(config: Config) -> list[str]:
+    """Of the beam, the exposure and the spindle."""
+    beam, scan, frame = config.beam, config.scan, Description([config])
+    wavelengths, weights = spectrum_of(beam, frame.beam_direction, frame.polarization, config.compat == "c")
+    return [
+        f"Exposure_time {beam.exposure_s:.7f} s",
+        f"Exposure_period {beam.exposure_s:.7f} s",
+        f"Wavelength {float(wavelengths @ weights):.9g} A",
         *([f"Flux {beam.flux_ph_s:.6g}"] if beam.flux_ph_s else []),
         "Filter_transmission 1.0000",
-        f"Start_angle {config.scan.start_deg:.6f} deg.",
-        f"Angle_increment {config.scan.width_deg:.6f} deg.",
         f"Polarization {0.5 + 0.5 * beam.kahn_factor * beam.polarized:.4f}",
-        "Detector_2theta 0.0000 deg.",
+        f"Start_angle {scan.start_deg:.6f} deg.",
+        f"Angle_increment {scan.width_deg:.6f} deg.",
         "Oscillation_axis X.CW",
-        f"Config_SHA256 {config_hash(config)}",
-        *([f"Noise_seed {noise_seed}", f"NumPy_version {np.__version__}"] if noise_seed is not None else []),
     ]
-    return "".join(f"# {line}\n" for line in lines)
 
 
 def check_expressible(path: StrPath, config: Config) -> None:

@@ -25,7 +25,7 @@ def write_nexus(
     compression: Compression | None = "bslz4",
     images_per_file: int | None = None,
     saturation: float | None = None,
-    sensor_material: str = "Si",
+    sensor_material: str | None = None,
     noise_seed: int | Sequence[int] | None = None,
     start_time: datetime | None = None,
 ) -> int:
@@ -53,8 +53,8 @@ def write_nexus(
     saturation : float, optional
         Largest value that counts; default: the stored type's largest but two (DECTRIS and DIALS mark pixels with
         those), and nothing for float32.
-    sensor_material : str
-        "Si", "CdTe" or "GaAs", as DIALS knows them.
+    sensor_material : str, optional
+        Default: Si. DIALS 3.12 reads files with Si, CdTe and GaAs only.
     noise_seed : int or one a frame, optional
         Of the noise, to be recorded.
     start_time : datetime, optional
@@ -92,7 +92,7 @@ def nexus_writer(
     compression: Compression | None = "bslz4",
     images_per_file: int | None = None,
     saturation: float | None = None,
-    sensor_material: str = "Si",
+    sensor_material: str | None = None,
     noise_seed: int | Sequence[int] | None = None,
     start_time: datetime | None = None,
 ) -> Iterator[FrameStore]:

@@ -68,7 +68,7 @@ class Description:
         self,
         dtype: np.dtype[Any],
         saturation: float | None,
-        sensor_material: str,
+        sensor_material: str | None,
         noise_seed: int | Sequence[int] | None,
         start_time: datetime,
     ) -> ExperimentRecord:
@@ -82,7 +82,7 @@ class Description:
         process["config_sha256"] = [_sha256(text) for text in texts] if len(texts) > 1 else _sha256(texts[0])
         note = ("application/toml", texts if len(texts) > 1 else texts[0])
         return ExperimentRecord(
-            detector=self._detector(highest_value(dtype) if saturation is None else saturation, sensor_material),
+            detector=self._detector(saturation_of(dtype, saturation), material_of(sensor_material)),
             beam=self._beam(),
             rotation=self._rotation(),
             start_time=start_time,
@@ -217,11 +217,16 @@ def missing_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
     return missing.reshape(-1, fast)
 
 
-def highest_value(dtype: np.dtype[Any]) -> float | None:
-    """Largest count of a stored type that is no mark; None for floats."""
-    if dtype.kind == "f":
-        return None
+def saturation_of(dtype: np.dtype[Any], given: float | None = None) -> float | None:
+    """Largest value that counts: what is given, or else a stored type's largest count that is no mark."""
+    if given is not None or dtype.kind == "f":
+        return given
     return min(int(np.iinfo(dtype).max), LARGEST) - UNUSABLE
+
+
+def material_of(given: str | None = None) -> str:
+    """The sensor's material: what is given, or else silicon."""
+    return given or "Si"
 
 
 def _shared(values: Sequence[Any]) -> FloatArray:
