@@ -6,6 +6,7 @@ import sys
 import warnings
 from datetime import datetime, timezone
 
+import fabio
 import h5py
 import hdf5plugin
 import numpy as np
@@ -63,6 +64,15 @@ def test_images_come_back_equal(tmp_path, dtype, compression):
     assert again.dtype == dtype
     assert metadata["frames"] == 3
     assert metadata["omega_deg"] == 6.0
+
+
+@pytest.mark.parametrize("per_file", [None, 2])
+def test_fabio_reads_the_same(tmp_path, per_file):
+    images = counts(3)
+    nb.write_nexus(tmp_path / "a.h5", images, TURNING, images_per_file=per_file)
+    with fabio.open(f"{tmp_path / 'a.h5'}::/entry/data/data") as theirs:
+        assert theirs.nframes == 3
+        assert all(np.array_equal(theirs.getframe(i).data, images[i]) for i in range(3))
 
 
 def test_the_default_compression_is_the_detectors(tmp_path):

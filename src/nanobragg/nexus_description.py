@@ -17,7 +17,7 @@ from .errors import ConfigError
 from .geometry import unit
 from .io.atomic import StrPath
 from .io.nexus import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
-from .model import FloatArray
+from .model import FloatArray, same
 from .toml import dumps
 
 UNUSABLE = 2  # highest values of an integer that DECTRIS and DIALS keep for marked pixels
@@ -92,7 +92,9 @@ class Description:
 
     def _differ(self) -> bool:
         """Whether the Configs differ in more than the angle of a series."""
-        return any(config.replace(scan=self.first.scan) != self.first for config in self.configs[1:])
+        names = [name for name in Config.model_fields if name != "scan"]
+        pairs = ((getattr(config, name), getattr(self.first, name)) for config in self.configs for name in names)
+        return any(one is not other and not same(one, other) for one, other in pairs)
 
     def _detector(self, saturation: float | None, sensor_material: str) -> DetectorRecord:
         detector = self.first.detector

@@ -58,8 +58,10 @@ class ImageFiles:
         from ..nexus import nexus_writer
 
         seeds = None if self._seeds is None else list(self._seeds) if self._count else self._seeds[0]
-        for path in self.many:
-            self._stores.append(self._files.enter_context(nexus_writer(path, self._config, noise_seed=seeds)))
+        with ExitStack() as opened:  # closes what is open if the next one cannot be opened
+            writers = [nexus_writer(path, self._config, noise_seed=seeds) for path in self.many]
+            self._stores = [opened.enter_context(writer) for writer in writers]
+            self._files = opened.pop_all()
         return self
 
     def __exit__(self, *failure: Any) -> bool | None:
