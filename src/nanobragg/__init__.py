@@ -18,8 +18,10 @@ from .trace import Trace, trace
 
 if TYPE_CHECKING:
     from . import reference
+    from .image_files import write_image
     from .integer import to_integers
-    from .io import read_image, write_image
+    from .io import read_image
+    from .nexus import write_nexus
     from .noise import add_noise, c_noise
     from .pixel_angles import resolution
     from .plotting import plot, plot_radial, plot_slice
@@ -64,6 +66,7 @@ __all__ = [
     "to_integers",
     "trace",
     "write_image",
+    "write_nexus",
 ]
 
 # Imported when first asked for: a command line that renders needs none of them.
@@ -82,7 +85,8 @@ _LATER = {
     "read_image": ".io",
     "resolution": ".pixel_angles",
     "to_integers": ".integer",
-    "write_image": ".io",
+    "write_image": ".image_files",
+    "write_nexus": ".nexus",
 }
 
 
