@@ -18,6 +18,7 @@ from .trace import Trace, trace
 
 if TYPE_CHECKING:
     from . import reference
+    from .experiment import Experiment, read_expt
     from .integer import to_integers
     from .io import read_image, write_image
     from .noise import add_noise, c_noise
@@ -30,6 +31,7 @@ __all__ = [
     "Config",
     "Crystal",
     "Detector",
+    "Experiment",
     "Panel",
     "Sampling",
     "Scan",
@@ -42,6 +44,7 @@ __all__ = [
     "c_noise",
     "compare",
     "errors",
+    "read_expt",
     "read_image",
     "reference",
     "simulate",
@@ -53,8 +56,10 @@ __all__ = [
 
 # Imported when first asked for: a command line that renders needs none of them.
 _LATER = {
+    "Experiment": ".experiment",
     "add_noise": ".noise",
     "c_noise": ".noise",
+    "read_expt": ".experiment",
     "read_image": ".io",
     "to_integers": ".integer",
     "write_image": ".io",

@@ -118,6 +118,8 @@ class Detector(Model):
     sensor_thickness_um, sensor_layers, attenuation_um
         Sensor slab, the number of layers it is cut into, and the depth in which photons fall to 1/e
         (not given: the thickness; infinity: nothing is captured). No thickness: every photon counts.
+    sensor_depth_um
+        Depth at which the first layer's photons are counted, below the surface that the panels describe.
     curved
         Every pixel at the same distance from the sample.
     point_pixel
@@ -126,6 +128,9 @@ class Detector(Model):
         Array like the image, or path of an SMV mask; zero: not rendered.
     nominal
         What image headers say about the only panel; filled in by `Detector.flat` and by C flags.
+    name, sensor_material, saturation_adu
+        What files say about the detector, and where its pixels saturate (`add_noise` takes it); no image depends on
+        them.
     """
 
     panels: tuple[Panel, ...] = Field(min_length=1)
@@ -133,10 +138,14 @@ class Detector(Model):
     sensor_thickness_um: float | None = Field(default=0.0, ge=0)
     sensor_layers: int | None = Field(default=None, ge=1)
     attenuation_um: float | None = Field(default=None, gt=0, allow_inf_nan=True)
+    sensor_depth_um: float = Field(default=0.0, ge=0)
     curved: bool = False
     point_pixel: bool = False
     mask: MaskArray | Path | None = None
     nominal: FlatGeometry | None = None
+    name: str = ""
+    sensor_material: str = ""
+    saturation_adu: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _same_shapes(self) -> Detector:
@@ -258,3 +267,9 @@ def panel_distance(panel: Panel, beam: FloatArray) -> float:
     normal = panel.axes()[2]
     across = dot(beam, normal)
     return dot(np.asarray(panel.origin_mm) / 1000.0, normal) / across if across else math.inf
+
+
+def counted_origin(detector: Detector, panel: Panel) -> FloatArray:
+    """Corner of a panel's pixel (0, 0) in the plane where the sensor's first layer counts, metres."""
+    _, _, normal = panel.axes()
+    return np.asarray(panel.origin_mm) / 1000.0 + detector.sensor_depth_um * 1e-6 * normal
