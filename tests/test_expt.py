@@ -62,7 +62,7 @@ def test_the_crystal_is_oriented_as_dxtbx_orients_it(pair: tuple[nb.Experiment, 
         np.testing.assert_allclose(ours, np.reshape(expected, (3, 3)), rtol=0, atol=1e-15)
 
 
-@pytest.mark.filterwarnings("ignore:the direct beam does not hit")
+@pytest.mark.filterwarnings("ignore:the direct beam does not hit", "ignore:panels .* overlap")
 def test_the_scene_holds_that_orientation(pair: tuple[nb.Experiment, dict[str, Any]]) -> None:
     experiment, truth = pair
     image = max(map(int, truth["A"]))

@@ -13,6 +13,7 @@ from .crystal import Crystal
 from .detector import Detector, Panel
 from .scene import Scene
 from .simulate import simulate
+from .spectrum import Spectrum
 from .statistics import Statistics, statistics
 from .trace import Trace, trace
 
@@ -37,6 +38,7 @@ __all__ = [
     "Scan",
     "Scene",
     "Sources",
+    "Spectrum",
     "Statistics",
     "StructureFactors",
     "Trace",
