@@ -239,7 +239,7 @@ def _wavelengths(beam: Beam, dispersion: Steps) -> tuple[FloatArray, FloatArray]
     if beam.spectrum is not None:
         lines = beam.spectrum.lines
         return lines.wavelengths_A / 1e10, lines.weights
-    factors: FloatArray = 1.0 + dispersion.step * np.arange(dispersion.count) - dispersion.range / 2.0
+    factors: FloatArray = 1.0 + dispersion.step * np.arange(float(dispersion.count)) - dispersion.range / 2.0
     wavelengths = beam.wavelength / 1e10 * factors
     if wavelengths.min() <= 0:
         raise ConfigError(
