@@ -83,10 +83,10 @@ def test_an_image_is_swept_in_the_middles_of_its_steps(experiments: list[nb.Expe
 
 def test_beam_and_sensor_are_taken_over(experiments: list[nb.Experiment]) -> None:
     groups = experiments[1]
-    assert groups.beam.wavelength == 0.9795
-    assert groups.beam.kahn_factor == pytest.approx(0.96)
-    np.testing.assert_allclose(np.dot(groups.beam.polarization_axis, groups.beam.direction), 0, atol=1e-15)
-    np.testing.assert_allclose(np.abs(groups.beam.polarization_axis), [1, 0, 0], atol=0.02)
+    assert groups.beam().wavelength == 0.9795
+    assert groups.beam().kahn_factor == pytest.approx(0.96)
+    np.testing.assert_allclose(np.dot(groups.beam().polarization_axis, groups.beam().direction), 0, atol=1e-15)
+    np.testing.assert_allclose(np.abs(groups.beam().polarization_axis), [1, 0, 0], atol=0.02)
     detector = groups.detector
     assert (detector.sensor_material, detector.sensor_thickness_um, detector.saturation_adu) == ("Si", 450, 65000)
     assert detector.attenuation_um == pytest.approx(1000 / 3.9)
@@ -199,7 +199,7 @@ def test_varying_beam_goniometer_and_backward_rotation(tmp_path: Path) -> None:
         document["scan"][0]["oscillation"] = [10, -0.5]
 
     experiment = nb.read_expt(edited(change, tmp_path / "varying.expt"))[0]
-    assert experiment.beam_at(4).wavelength == pytest.approx(1 / 1.0045)
+    assert experiment.beam(4).wavelength == pytest.approx(1 / 1.0045)
     axis = np.array([1, 0.01, 0]) / np.hypot(1, 0.01)
     np.testing.assert_allclose(experiment.spindle_axis(4), -rotate_about(axis, (0, 1, 0), 0.0045), atol=1e-7)
     assert (experiment.start_deg, experiment.width_deg) == (-10, 0.5)

@@ -56,8 +56,7 @@ def _experiment(models: Models, detector: Detector) -> Experiment:
     varies = "scan" in models
     experiment = Experiment(
         detector=detector,
-        beam=_beam(models["beam"]),
-        s0_at_boundaries=_s0(models["beam"]) if varies else None,
+        beams=_beams(models, varies),
         **_rotation(models.get("goniometer"), models.get("scan")),
         **_crystal(models.get("crystal"), varies),
     )
@@ -70,17 +69,30 @@ def _check_scan_points(models: Models, experiment: Experiment) -> None:
     for kind, key, values in (
         ("crystal", "A_at_scan_points", experiment.reciprocal),
         ("goniometer", "setting_rotation_at_scan_points", experiment.setting_rotations),
-        ("beam", "s0_at_scan_points", experiment.s0_at_boundaries),
     ):
-        if values is not None and len(values) not in (1, experiment.images + 1):
-            raise models[kind].wrong(
-                key, f"has {len(values)} values; {experiment.images} images have {experiment.images + 1} boundaries"
-            )
+        if values is not None:
+            _check_points(models[kind], key, len(values), experiment.images)
 
 
-def _s0(model: ModelFields) -> FloatArray | None:
-    """s0 at the boundaries of the images, where the beam varies."""
-    return model.numbers("s0_at_scan_points", (-1, 3)) if model.fields.get("s0_at_scan_points") else None
+def _check_points(model: ModelFields, key: str, count: int, images: int) -> None:
+    if count not in (1, images + 1):
+        raise model.wrong(key, f"has {count} values; {images} images have {images + 1} boundaries")
+
+
+def _beams(models: Models, varies: bool) -> tuple[Beam, ...]:
+    """The beam, or that in the middle of each image."""
+    model = models["beam"]
+    beam = _beam(model)
+    if not (varies and model.fields.get("s0_at_scan_points")):
+        return (beam,)
+    s0 = model.numbers("s0_at_scan_points", (-1, 3))
+    first, last = models["scan"].numbers("image_range", (2,)).tolist()
+    _check_points(model, "s0_at_scan_points", len(s0), int(last - first) + 1)
+    middle = (s0[1:] + s0[:-1]) / 2
+    return tuple(
+        beam.replace(wavelength_A=1.0 / length, direction=tuple((vector / length).tolist()))
+        for vector, length in zip(middle, np.linalg.norm(middle, axis=1).tolist(), strict=True)
+    )
 
 
 def _beam(model: ModelFields) -> Beam:

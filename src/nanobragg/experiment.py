@@ -29,15 +29,17 @@ def _identity() -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What `read_expt` and `read_nexus` find: everything of a `Config` but the crystal's size and amplitudes.
+    """What `read_expt` and `read_nexus_experiment` find: everything of a `Config` but the crystal's size and amplitudes.
 
     A crystal vector v of the goniometer's datum is seen in the lab as S·R(φ)·F·v: fixed rotation F, rotation R about
     `rotation_axis`, setting rotation S. Source: dxtbx, model/goniometer.h.
 
     Attributes
     ----------
-    detector, beam
-        As they are at rest; `beam_at` gives the beam of one image where it varies.
+    detector
+        Panels and sensor.
+    beams
+        One, or one for each image.
     images
         Number of images of the scan; 1 for a still.
     start_deg, width_deg
@@ -47,8 +49,6 @@ class Experiment:
         of a scan-varying crystal. None: there is no crystal.
     rotation_axis, fixed_rotation, setting_rotations
         The goniometer; settings of shape (n, 3, 3).
-    s0_at_boundaries
-        Directions of travel of length 1/λ (Å⁻¹), shape (images + 1, 3), where the beam varies.
     space_group
         Hermann-Mauguin symbol, or empty.
     mosaic
@@ -58,7 +58,7 @@ class Experiment:
     """
 
     detector: Detector
-    beam: Beam
+    beams: tuple[Beam, ...]
     images: int = 1
     start_deg: float = 0.0
     width_deg: float = 0.0
@@ -66,7 +66,6 @@ class Experiment:
     rotation_axis: FloatArray = field(default_factory=lambda: np.array([1.0, 0.0, 0.0]))
     fixed_rotation: FloatArray = field(default_factory=lambda: np.eye(3))
     setting_rotations: FloatArray = field(default_factory=_identity)
-    s0_at_boundaries: FloatArray | None = None
     space_group: str = ""
     mosaic: dict[str, Any] = field(default_factory=dict)
     identifier: str = ""
@@ -90,15 +89,10 @@ class Experiment:
         """Unit vector that the crystal turns about during an image, in the lab frame."""
         return unit(self._setting(image) @ self.rotation_axis)
 
-    def beam_at(self, image: int = 0) -> Beam:
-        """The beam in the middle of an image."""
-        if self.s0_at_boundaries is None:
-            return self.beam
-        s0 = _in_the_middle(self.s0_at_boundaries, self._checked(image))
-        changed: Beam = self.beam.replace(
-            wavelength_A=1.0 / float(np.linalg.norm(s0)), direction=tuple(unit(s0).tolist())
-        )
-        return changed
+    def beam(self, image: int = 0) -> Beam:
+        """The beam of an image."""
+        number = self._checked(image)
+        return self.beams[0 if len(self.beams) == 1 else number]
 
     def scan(self, image: int = 0, phi_steps: int | None = None) -> Scan:
         """The rotation during an image, sampled in the middles of `phi_steps` equal parts (default: 0.02° or less)."""
@@ -153,7 +147,7 @@ class Experiment:
         return Config(
             crystal=self.crystal(image, **fields) if crystal is None else crystal.replace(**fields),
             structure_factors=structure_factors,
-            beam=self.beam_at(image),
+            beam=self.beam(image),
             detector=self.detector,
             scan=self.scan(image, phi_steps),
         )
