@@ -19,7 +19,7 @@ from .trace import Trace, trace
 
 if TYPE_CHECKING:
     from . import reference
-    from .experiment import Experiment, read_expt
+    from .experiment import Experiment, read_expt, read_nxmx
     from .integer import to_integers
     from .io import read_image, write_image
     from .noise import add_noise, c_noise
@@ -48,6 +48,7 @@ __all__ = [
     "errors",
     "read_expt",
     "read_image",
+    "read_nxmx",
     "reference",
     "simulate",
     "statistics",
@@ -63,6 +64,7 @@ _LATER = {
     "c_noise": ".noise",
     "read_expt": ".experiment",
     "read_image": ".io",
+    "read_nxmx": ".experiment",
     "to_integers": ".integer",
     "write_image": ".io",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,19 @@ class Detector(Model):
                 raise ConfigError(f"Detector.{name}: is made by Detector.flat; leave it out")
         panel, nominal = asked.placed()
         return cls(panels=(panel,), convention=convention, nominal=nominal, **sensor)
+
+    @classmethod
+    def from_nexus(cls, path: str | os.PathLike[str]) -> Detector:
+        """The detector of an NXmx file, in the frame of McStas: z along the beam. `read_nxmx` reads everything.
+
+        Raises
+        ------
+        FileError, FormatError, ConfigError
+            As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
+        """
+        from .nexus_models import detector_of
+
+        return detector_of(path)
 
     @classmethod
     def named(

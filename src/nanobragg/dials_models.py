@@ -70,12 +70,12 @@ def _check_scan_points(models: Models, experiment: Experiment) -> None:
         ("crystal", "A_at_scan_points", experiment.reciprocal),
         ("goniometer", "setting_rotation_at_scan_points", experiment.setting_rotations),
     ):
-        if values is not None:
+        if values is not None and len(values) > 1:
             _check_points(models[kind], key, len(values), experiment.images)
 
 
 def _check_points(model: ModelFields, key: str, count: int, images: int) -> None:
-    if count not in (1, images + 1):
+    if count != images + 1:
         raise model.wrong(key, f"has {count} values; {images} images have {images + 1} boundaries")
 
 

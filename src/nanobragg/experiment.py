@@ -29,7 +29,7 @@ def _identity() -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What `read_expt` and `read_nexus_experiment` find: everything of a `Config` but the crystal's size and amplitudes.
+    """What `read_expt` and `read_nxmx` find: everything of a `Config` but the crystal's size and amplitudes.
 
     A crystal vector v of the goniometer's datum is seen in the lab as S·R(φ)·F·v: fixed rotation F, rotation R about
     `rotation_axis`, setting rotation S. Source: dxtbx, model/goniometer.h.
@@ -173,6 +173,38 @@ def _in_the_middle(values: FloatArray, image: int) -> FloatArray:
     """The only value there is, or the mean over the boundaries of an image."""
     middle: FloatArray = values[0] if len(values) == 1 else (values[image] + values[image + 1]) / 2
     return middle
+
+
+def read_nxmx(path: StrPath) -> Experiment:
+    """Read the geometry of an NXmx file (NeXus HDF5), as detectors and DIALS know it: no crystal is in it.
+
+    Modules are panels, in the frame of McStas: z along the beam, y up. Chains of transformations, in any units,
+    place them and turn the sample. The sensor counts in one layer at the mean depth where its photons stop.
+    A beam whose file tells no polarization is unpolarized, with its axis along x.
+
+    Parameters
+    ----------
+    path : path
+        An NXmx file, or the master of several.
+
+    Returns
+    -------
+    Experiment
+        `config(…, crystal=Crystal(…))` simulates one of its images.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It is no HDF5, no NXmx, or lacks detector modules, wavelength or a part of a chain.
+    ConfigError
+        A detector that cannot be one image (panels of different shapes, pixels that are not square); or h5py is not
+        installed: `pip install 'nanobragg[files]'`.
+    """
+    from .nexus_models import experiment_of
+
+    return experiment_of(path)
 
 
 def read_expt(path: StrPath) -> list[Experiment]:
