@@ -116,6 +116,28 @@ def test_polarization_is_that_of_dials(experiments: list[nb.Experiment]) -> None
     assert abs(expected - 1) > 0.05
 
 
+@pytest.mark.filterwarnings("ignore:the direct beam does not hit", "ignore:panels .* overlap")
+def test_spots_fall_where_dials_predicts_them(experiments: list[nb.Experiment]) -> None:
+    """Centroids on tilted panels with parallax, about the axis of a kappa goniometer."""
+    experiment, around, panels = experiments[1], 5, set()
+    detector = experiment.detector.replace(mask=None)
+    crystal = {"n_cells": 30, "shape": "gauss", "mosaic_spread_deg": None}
+    for number, x, y, z in TRUTH[1]["predictions"]:
+        panel, fast, slow, image = int(number), int(x), int(y), int(z)
+        if not (5 < fast < 122 and 5 < slow < 94 and 0.2 < z - image < 0.8):  # whole on its panel and image
+            continue
+        config = experiment.config(nb.StructureFactors.constant(100), image, phi_steps=50, **crystal)
+        roi = (fast - around, fast + around, slow - around, slow + around)
+        config = config.replace(detector=detector, roi=roi, sampling=nb.Sampling(oversample=3))
+        spot = nb.simulate(config, dtype="float64")[panel, roi[2] : roi[3] + 1, roi[0] : roi[1] + 1]
+        spot -= spot.min()
+        rows, columns = np.mgrid[roi[2] : roi[3] + 1, roi[0] : roi[1] + 1] + 0.5
+        centroid = np.array([(spot * columns).sum(), (spot * rows).sum()]) / spot.sum()
+        np.testing.assert_allclose(centroid, (x, y), atol=0.05)
+        panels.add(panel)
+    assert len(panels) >= 5
+
+
 def edited(change: Callable[[dict[str, Any]], object], path: Path) -> Path:
     """A file like made.expt with something changed."""
     document = copy.deepcopy(MADE)

@@ -1,4 +1,4 @@
-"""Made made.expt and truth.json: models of dxtbx (DIALS 3.12), and what dxtbx computes from them.
+"""Made made.expt and truth.json: models of dxtbx (DIALS 3.12), and what dxtbx and DIALS compute from them.
 
 Run again with the Python that has dxtbx: /usr/bin/python3 tests/expt/make.py tests/expt
 """
@@ -8,6 +8,8 @@ import math
 import sys
 from pathlib import Path
 
+from dials.algorithms.spot_prediction import ScanStaticReflectionPredictor
+from dials.array_family import flex
 from dxtbx.model import (
     Beam,
     Crystal,
@@ -22,7 +24,6 @@ from dxtbx.model import (
 from dxtbx.model.experiment_list import ExperimentList
 from dxtbx.serialize import load
 from scitbx import matrix
-from scitbx.array_family import flex
 from scitbx.math import euler_angles_as_matrix
 
 PIXELS = ((0.5, 0.5), (100.5, 20.5), (30, 90))  # fast, slow
@@ -120,6 +121,14 @@ def rays(panel):
         yield [*ray.elems, *panel.get_ray_intersection_px(ray.elems)]
 
 
+def predictions(e):
+    """Panel, x (fast), y (slow), image: where DIALS predicts the spots that a scan crosses."""
+    if e.goniometer is None or e.crystal.num_scan_points or len(e.detector) == 1:
+        return []
+    table = ScanStaticReflectionPredictor(e, dmin=1.6).for_ub(e.crystal.get_A())
+    return [[table["panel"][i], *table["xyzcal.px"][i]] for i in range(len(table))]
+
+
 def truth(e):
     places = [
         [p.get_lab_coord((f * p.get_pixel_size()[0], s * p.get_pixel_size()[1])) for f, s in PIXELS] for p in e.detector
@@ -127,6 +136,7 @@ def truth(e):
     return {
         "places": places,
         "rays": [list(rays(p)) for p in e.detector],
+        "predictions": predictions(e),
         "s0": e.beam.get_unit_s0(),
         "cell": e.crystal.get_unit_cell().parameters(),
         "A": {image: setting(e, image) for image in (IMAGES if e.goniometer else IMAGES[:1])},
