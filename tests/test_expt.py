@@ -171,6 +171,7 @@ WRONG = {
     "two sensors": (put_panel("thickness", 1.0, 2), ConfigError, r"panels\[2\]: thickness = 1.0 differs"),
     "lost panel": (lambda d: d["detector"][1]["hierarchy"]["children"][0]["children"][0].update(panel=9),
                    FormatError, "9 is none of the detector's 8 panels"),
+    "no children": (put("detector", "hierarchy", {"children": 5}), FormatError, "hierarchy.children: is no list"),
     "neutrons": (put("beam", "probe", "neutron"), FormatError, "only X-rays"),
     "no wavelength": (put("beam", "wavelength", 0), FormatError, "0.0 is no wavelength"),
     "along the beam": (put("beam", "polarization_normal", [0.01, 0.02, 1]), FormatError, "parallel to the beam"),

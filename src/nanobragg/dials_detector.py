@@ -71,7 +71,10 @@ def _parents(model: ModelFields, count: int) -> list[Frame]:
             parents[index] = frame
             continue
         inner = frame.within(node) if "origin" in node.fields else frame
-        to_do += [(node.part(f"children[{i}]", c), inner) for i, c in enumerate(node.fields.get("children") or [])]
+        children = node.fields.get("children") or []
+        if not isinstance(children, list):
+            raise node.wrong("children", "is no list; write the file again with DIALS")
+        to_do += [(node.part(f"children[{i}]", child), inner) for i, child in enumerate(children)]
     return parents
 
 
