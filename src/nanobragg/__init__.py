@@ -13,12 +13,14 @@ from .crystal import Crystal
 from .detector import Detector, Panel
 from .scene import Scene
 from .simulate import simulate
+from .spectrum import Spectrum
 from .statistics import Statistics, statistics
 from .trace import Trace, trace
 
 if TYPE_CHECKING:
     from . import reference
     from .image_files import write_image
+    from .experiment import Experiment, read_expt, read_nxmx
     from .integer import to_integers
     from .io import read_image
     from .nexus import write_nexus
@@ -38,12 +40,14 @@ __all__ = [
     "Crystal",
     "Detector",
     "GroundTruth",
+    "Experiment",
     "Panel",
     "Sampling",
     "Scan",
     "Scene",
     "Sources",
     "Spots",
+    "Spectrum",
     "Statistics",
     "StructureFactors",
     "Trace",
@@ -58,7 +62,9 @@ __all__ = [
     "plot_slice",
     "predict_spots",
     "radial_average",
+    "read_expt",
     "read_image",
+    "read_nxmx",
     "reference",
     "resolution",
     "simulate",
@@ -71,6 +77,7 @@ __all__ = [
 
 # Imported when first asked for: a command line that renders needs none of them.
 _LATER = {
+    "Experiment": ".experiment",
     "GroundTruth": ".truth",
     "Spots": ".spots",
     "add_noise": ".noise",
@@ -82,7 +89,9 @@ _LATER = {
     "plot_slice": ".plotting",
     "predict_spots": ".spots",
     "radial_average": ".radial",
+    "read_expt": ".experiment",
     "read_image": ".io",
+    "read_nxmx": ".experiment",
     "resolution": ".pixel_angles",
     "to_integers": ".integer",
     "write_image": ".image_files",

@@ -93,6 +93,12 @@ class Config(Model):
             check_roi(self.roi, self.detector.panels[0].pixels)
         if self.background.amorphous and self.compat == "c":
             raise ConfigError("Background.table: the C program renders none; use compat=None (-exact)")
+        if self.beam.spectrum is not None and self.compat == "c":
+            raise ConfigError("Beam.spectrum: the C program knows none; use compat=None (-exact)")
+        if self.detector.sensor_depth_um and self.compat == "c":
+            raise ConfigError(
+                f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: only exists with compat=None (-exact)"
+            )
         switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
         if switches and self.compat != "c":
             raise ConfigError(

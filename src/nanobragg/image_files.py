@@ -140,7 +140,7 @@ def _write_cbf(
     from .nexus_description import missing_pixels, saturation_of
 
     whole = whole_numbers(path, image, np.int32, "CBF", lowest=0)
-    saturation = saturation_of(image.dtype if image.dtype.kind in "ui" else whole.dtype)
+    saturation = saturation_of(config.detector, image.dtype if image.dtype.kind in "ui" else whole.dtype)
     assert saturation is not None  # they are integers
     header = cbf_header(path, config, saturation=saturation, noise_seed=noise_seed)
     missing = missing_pixels(config)

@@ -52,7 +52,9 @@ def cbf_header(
     """
     check_expressible(path, config)
     lines = [
-        *_detector_lines(config, saturation, material_of(sensor_material), start_time or datetime.now(timezone.utc)),
+        *_detector_lines(
+            config, saturation, material_of(config.detector, sensor_material), start_time or datetime.now(timezone.utc)
+        ),
         *_beam_lines(config),
         f"Config_SHA256 {config_hash(config)}",
     ]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .beam import Beam, build_sources
 from .config import Config
 from .conventions import CONVENTIONS
-from .detector import Panel, panel_distance
+from .detector import Detector, Panel, panel_distance
 from .errors import ConfigError
 from .geometry import unit
 from .io.atomic import StrPath
@@ -75,6 +75,7 @@ class Description:
         """Everything that the file says besides the images."""
         from . import __version__
 
+        detector = self.first.detector
         process: dict[str, object] = {"program": "nanobragg", "version": __version__, "date": start_time.isoformat()}
         if noise_seed is not None:
             process |= {"noise_seed": noise_seed, "numpy_version": np.__version__}
@@ -82,7 +83,7 @@ class Description:
         process["config_sha256"] = [_sha256(text) for text in texts] if len(texts) > 1 else _sha256(texts[0])
         note = ("application/toml", texts if len(texts) > 1 else texts[0])
         return ExperimentRecord(
-            detector=self._detector(saturation_of(dtype, saturation), material_of(sensor_material)),
+            detector=self._detector(saturation_of(detector, dtype, saturation), material_of(detector, sensor_material)),
             beam=self._beam(),
             rotation=self._rotation(),
             start_time=start_time,
@@ -219,16 +220,17 @@ def missing_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
     return missing.reshape(-1, fast)
 
 
-def saturation_of(dtype: np.dtype[Any], given: float | None = None) -> float | None:
-    """Largest value that counts: what is given, or else a stored type's largest count that is no mark."""
-    if given is not None or dtype.kind == "f":
-        return given
+def saturation_of(detector: Detector, dtype: np.dtype[Any], given: float | None = None) -> float | None:
+    """Largest value that counts: what is given, the detector's, or else a stored type's largest that is no mark."""
+    told = detector.saturation_adu if given is None else given
+    if told is not None or dtype.kind == "f":
+        return told
     return min(int(np.iinfo(dtype).max), LARGEST) - UNUSABLE
 
 
-def material_of(given: str | None = None) -> str:
-    """The sensor's material: what is given, or else silicon."""
-    return given or "Si"
+def material_of(detector: Detector, given: str | None = None) -> str:
+    """The sensor's material: what is given, the detector's, or else silicon."""
+    return given or detector.sensor_material or "Si"
 
 
 def _shared(values: Sequence[Any]) -> FloatArray:
