@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.beam import EV_ANGSTROM
 from nanobragg.cli import main
 from nanobragg.coverage import table_coverage
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.report import scene_lines
+from nanobragg.spectrum import EV_ANGSTROM
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
 ENERGIES = np.array([9000.0, 9100.0, 9300.0])

@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nanobragg.errors import FormatError
+from nanobragg.io.cbf import read_cbf, write_cbf
 from nanobragg.io.fdump import read_fdump, write_fdump
 from nanobragg.io.floatimage import read_float_image, write_float_image
 from nanobragg.io.hkl import read_hkl, write_hkl
@@ -15,6 +16,7 @@ from nanobragg.io.pgm import read_pgm, write_pgm
 from nanobragg.io.png import read_png, write_png
 from nanobragg.io.smv import read_smv, write_smv
 from nanobragg.io.sources import read_sources
+from nanobragg.io.tiff import read_tiff, write_tiff
 
 IMAGE = np.arange(12).reshape(3, 4)
 MATRIX = b"1 0 0\n0 1 0\n0 0 1\n"
@@ -24,6 +26,8 @@ READERS = {
     "smv": (lambda path: read_smv(path)[0], lambda path: write_smv(path, IMAGE.astype(np.uint16), {"A": 1})),
     "pgm": (lambda path: read_pgm(path)[0], lambda path: write_pgm(path, IMAGE.astype(np.uint8))),
     "png": (read_png, lambda path: write_png(path, IMAGE.astype(np.uint16))),
+    "cbf": (lambda path: read_cbf(path)[0], lambda path: write_cbf(path, IMAGE.astype(np.int32), {"A": "1"})),
+    "tiff": (lambda path: read_tiff(path)[0], lambda path: write_tiff(path, IMAGE.astype(np.uint16))),
     "npy": (read_npy, lambda path: write_npy(path, IMAGE.astype(float))),
     "bin": (lambda path: read_float_image(path, (3, 4)), lambda path: write_float_image(path, IMAGE)),
     "hkl": (lambda path: read_hkl(path)[0], lambda path: write_hkl(path, IMAGE.reshape(4, 3), IMAGE[0])),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .beam import EV_ANGSTROM
 from .detector import Panel
 from .model import FloatArray
+from .spectrum import EV_ANGSTROM
 
 if TYPE_CHECKING:
     from .scene import Scene

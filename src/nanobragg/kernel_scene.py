@@ -8,10 +8,10 @@ import numpy as np
 
 from . import _core
 from .amplitude_table import Table
-from .beam import EV_ANGSTROM
-from .detector import Panel
+from .detector import Panel, counted_origin
 from .geometry import dot, unit
 from .model import FloatArray
+from .spectrum import EV_ANGSTROM
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -37,8 +37,9 @@ def single_precision_serves(scene: Scene) -> bool:
 def build_core(scene: Scene, *, single: bool) -> _core.CoreScene:
     """The kernel's scene, with a table of floats (`single`) or doubles, no larger than the detector reaches."""
     like_c = scene.config.compat == "c"
+    detector, beam = scene.config.detector, scene.beam_direction
     panels = [
-        panel_numbers(panel, scene.beam_direction, scene.distance, like_c) for panel in scene.config.detector.panels
+        panel_numbers(panel, counted_origin(detector, panel), beam, scene.distance, like_c) for panel in detector.panels
     ]
     energies, numbers = _table_energies(scene)
     table = None
@@ -74,10 +75,9 @@ def _table_numbers(table: Table | None) -> dict[str, Any]:
     }
 
 
-def panel_numbers(panel: Panel, beam: FloatArray, distance: float, like_c: bool) -> dict[str, Any]:
+def panel_numbers(panel: Panel, pix0: FloatArray, beam: FloatArray, distance: float, like_c: bool) -> dict[str, Any]:
     """A panel in the kernel's form, metres; with the C program's axes and way to bend it (row 10) or ours."""
     fast, slow, normal = panel.axes()
-    pix0 = np.asarray(panel.origin_mm) / 1000.0
     if like_c:
         if panel.normal_axis is not None:  # C's axes stretch with a two-theta axis that is no unit vector
             fast, slow, normal = (np.asarray(axis) for axis in (panel.fast_axis, panel.slow_axis, panel.normal_axis))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from . import _functions
 from .config import Config
-from .detector import Panel
+from .detector import Panel, counted_origin
 from .errors import ShapeError
 from .kernel_scene import panel_numbers
 from .model import FloatArray
@@ -82,7 +82,7 @@ def scattering_angle(scene: Scene) -> FloatArray:
 def _cosine(scene: Scene, panel: Panel, beam: FloatArray) -> FloatArray:
     """cos 2θ at the centres of a panel's pixels."""
     f, s, _ = panel.axes()
-    origin = np.asarray(panel.origin_mm)
+    origin = counted_origin(scene.config.detector, panel) * 1000.0
     fast = (np.arange(panel.pixels[1]) + 0.5) * panel.pixel_mm
     slow = ((np.arange(panel.pixels[0]) + 0.5) * panel.pixel_mm)[:, np.newaxis]
     if scene.config.detector.curved:
@@ -94,7 +94,8 @@ def _cosine(scene: Scene, panel: Panel, beam: FloatArray) -> FloatArray:
 
 def _bent(scene: Scene, panel: Panel, place_mm: FloatArray) -> FloatArray:
     """Unit vectors to places of a panel that is bent so that all of it is at one distance."""
-    numbers = panel_numbers(panel, scene.beam_direction, scene.distance, scene.config.compat == "c")
+    like_c, pix0 = scene.config.compat == "c", counted_origin(scene.config.detector, panel)
+    numbers = panel_numbers(panel, pix0, scene.beam_direction, scene.distance, like_c)
     flat = place_mm.reshape(-1, 3) / 1000.0
     ray = np.tile(np.asarray(numbers["beam"]), (len(flat), 1))
     for axis, along, start in zip(numbers["axis"], numbers["along"], numbers["start"], strict=True):

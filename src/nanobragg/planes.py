@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .detector import counted_origin
 from .model import FloatArray
 from .scene import Scene
 
@@ -38,12 +39,13 @@ class Planes(NamedTuple):
 
 def planes_of(scene: Scene) -> Planes:
     """The panels of a scene."""
-    panels = scene.config.detector.panels
+    detector, panels = scene.config.detector, scene.config.detector.panels
+    origin = np.array([counted_origin(detector, panel) for panel in panels])
     axes = np.array([panel.axes() for panel in panels])
     pixel = np.array([panel.pixel_mm for panel in panels]) / 1000.0
     along = np.linalg.inv(axes.swapaxes(1, 2))[:, :2] / pixel[:, np.newaxis, np.newaxis]
     size = np.array([panel.pixels[::-1] for panel in panels], float)
-    return Planes(np.array([panel.origin_mm for panel in panels]) / 1000.0, axes[:, 2], along, pixel, size)
+    return Planes(origin, axes[:, 2], along, pixel, size)
 
 
 def facing_panel(planes: Planes, heading: FloatArray) -> PanelNumbers:
