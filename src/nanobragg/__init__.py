@@ -19,8 +19,8 @@ from .trace import Trace, trace
 
 if TYPE_CHECKING:
     from . import reference
-    from .image_files import write_image
     from .experiment import Experiment, read_expt, read_nxmx
+    from .image_files import write_image
     from .integer import to_integers
     from .io import read_image
     from .nexus import write_nexus
@@ -39,15 +39,15 @@ __all__ = [
     "Config",
     "Crystal",
     "Detector",
-    "GroundTruth",
     "Experiment",
+    "GroundTruth",
     "Panel",
     "Sampling",
     "Scan",
     "Scene",
     "Sources",
-    "Spots",
     "Spectrum",
+    "Spots",
     "Statistics",
     "StructureFactors",
     "Trace",
