@@ -157,8 +157,10 @@ static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow,
         }
     } else {
         NB_SIMD for (int i = 0; i < n; ++i)
+        {
             nb_look(area, every_omega, nb_coordinate(x, fast[i]), nb_coordinate(y, fast[i]), nb_coordinate(z, fast[i]), i,
                     lanes);
+        }
     }
     if (s->has_sensor || every_capture)
         nb_absorb(s, p, layer, every_capture, n, lanes);
@@ -225,8 +227,8 @@ static int nb_scatter(const nb_scene *s, const nb_source *src, int n, nb_lanes *
         nb_polarize(s, src, n, lanes);
     if (s->amorphous)
         nb_surroundings(s, n, lanes);
-    NB_RECORD(const double q[3] = {lanes->q[0][0], lanes->q[1][0], lanes->q[2][0]};
-              nb_record_source(lanes->recorder, s, src, q, lanes->live[0], lanes->polar[0], lanes->around[0],
+    NB_RECORD(const double q[3] = {lanes->q[0][0], lanes->q[1][0], lanes->q[2][0]})
+    NB_RECORD(nb_record_source(lanes->recorder, s, src, q, lanes->live[0], lanes->polar[0], lanes->around[0],
                                lanes->total[0]))
     return alive > 0.0;
 }
