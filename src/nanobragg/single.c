@@ -7,8 +7,8 @@
 
 nb_span_fn NB_NAME(nb_single_, NB_ISA);
 
-void NB_NAME(nb_single_, NB_ISA)(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n, nb_state *state,
-                                 double *photons)
+void NB_NAME(nb_single_, NB_ISA)(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n,
+                                 nb_state *state, double *photons)
 {
     nb_span(s, p, slow, fast, n, state, photons);
 }
