@@ -167,6 +167,14 @@ REFUSED = {
         lambda: scene(beam=nb.Beam(sources=nb.Sources(positions=[[-1, 0, 0]], weights=[-1]))),
         "weights must not be negative",
     ),
+    "a source at the sample": (
+        lambda: scene(beam=nb.Beam(sources=nb.Sources(positions=[[0, 0, 0]]))),
+        "sources: every position must be finite and not the sample itself",
+    ),
+    "a source without a wavelength": (
+        lambda: scene(beam=nb.Beam(sources=nb.Sources(positions=[[-1, 0, 0]], wavelengths_A=[0]))),
+        "sources: every wavelength must be a positive number",
+    ),
     "flux on no area": (lambda: nb.Beam(flux_ph_s=1e9, size_mm=None), "flux_ph_s needs Beam.size_mm"),
     "switch without C": (
         lambda: config(sampling=nb.Sampling(oversample_omega=True)),
@@ -209,6 +217,11 @@ REFUSED = {
         ),
         "100 phi steps of 1000000 mosaic domains are more than 10000000 orientations",
     ),
+    "wilson amplitudes without a limit": (
+        lambda: nb.StructureFactors.wilson((50, 60, 70, 90, 90, 90), "P 1", b_factor=20, d_min=0, seed=1),
+        "d_min = 0 .*: must be positive",
+    ),
+    "table of nothing": (lambda: nb.StructureFactors.constant(5).table(), "there is no list of reflections"),
     "table beyond memory": (
         lambda: nb.StructureFactors(indices=[[-9999, -9999, -9999], [9999, 9999, 9999]], amplitudes=[1, 2]).table(),
         "indices span a table of 20001 x 20001 x 20001 = .* GiB, .*remove the outlying reflections",
