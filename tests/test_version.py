@@ -61,6 +61,15 @@ def test_a_repository_around_the_tree_does_not_count(checkout):
 
 
 @needs_git
+def test_a_clone_without_history_does_not_guess(checkout):
+    root, git = checkout
+    for _ in range(2):
+        git("commit", "--allow-empty", "-qm", "work")
+    git("clone", "-q", "--depth", "1", f"file://{root}", "shallow")
+    assert version_script.version(root / "shallow") == version_script.UNKNOWN
+
+
+@needs_git
 def test_a_tag_that_is_no_version_is_told(checkout):
     root, git = checkout
     git("commit", "--allow-empty", "-qm", "work")

@@ -18,13 +18,15 @@ UNKNOWN = "0+unknown"
 
 
 def version(root: Path) -> str:
-    """Of the tree at `root`; "0+unknown" if it is neither a checkout nor from an sdist."""
+    """Of the tree at `root`; "0+unknown" if it is neither from an sdist nor a checkout with its history."""
     recorded = root / RECORD
     if recorded.is_file():
         return recorded.read_text(encoding="ascii").strip()
     described = _git(root, "describe", "--tags", "--long", "--abbrev=9", "--match", "v[0-9]*")
     if described:
         return from_description(described)
+    if _git(root, "rev-parse", "--is-shallow-repository") != "false":
+        return UNKNOWN
     count, commit = _git(root, "rev-list", "--count", "HEAD"), _git(root, "rev-parse", "--short=9", "HEAD")
     return f"{FIRST}.dev{count}+g{commit}" if count and commit else UNKNOWN
 
