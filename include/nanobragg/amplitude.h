@@ -56,7 +56,9 @@ NB_INLINE nb_real nb_cubic_sum(const nb_real *row, nb_cubic c)
 NB_INLINE void nb_cubic_add(nb_real *sums, nb_real w, const nb_real *row)
 {
     _Pragma("omp simd") for (int i = 0; i < 4; ++i)
+    {
         sums[i] += w * row[i];
+    }
 }
 
 NB_INLINE void nb_cubic_add_plane(nb_real *sums, nb_real w, const nb_real *corner, int stride, nb_cubic k)

@@ -54,7 +54,7 @@ NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_te
 
 /* F_cell^2 F_latt^2, with the steps to it in `v`. */
 NB_INLINE nb_real nb_term(const nb_scene *s, enum nb_shape shape, enum nb_lookup lookup, const double *cell, double qx,
-                         double qy, double qz, nb_term_values *v)
+                          double qy, double qz, nb_term_values *v)
 {
     nb_term_index(cell, qx, qy, qz, v);
     nb_term_lattice(s, shape, v);

@@ -6,5 +6,5 @@
 nb_span_fn NB_OF_ISA(nb_single_); /* single.c */
 nb_span_fn NB_OF_ISA(nb_traced_); /* traced.c */
 
-const nb_kernel NB_OF_ISA(nb_kernel_) = {NB_TEXT(NB_ISA), nb_span, NB_OF_ISA(nb_single_), NB_OF_ISA(nb_traced_),
-                                         nb_pixel_omega, nb_multiply_adds};
+const nb_kernel NB_OF_ISA(nb_kernel_) = {NB_TEXT(NB_ISA),       nb_span,        NB_OF_ISA(nb_single_),
+                                         NB_OF_ISA(nb_traced_), nb_pixel_omega, nb_multiply_adds};

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from functools import cached_property
@@ -24,6 +25,8 @@ from .kernel_scene import build_core, single_precision_serves
 from .model import FloatArray
 from .sanity import unwanted
 from .steps import MOST_STEPS, RADIAN_IN_DEGREES, Steps, resolve_steps
+
+log = logging.getLogger(__name__)
 
 
 class Scene:
@@ -95,6 +98,11 @@ class Scene:
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = load_mask(config)
         self.reach = self._largest_indices()
+        log.debug(
+            "scene of %s pixels: %d sources, %d phi steps, %d mosaic domains, %d sub-pixels, %d sensor layers",
+            " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
+            self.oversample**2, self.sensor.count,
+        )  # fmt: skip
         for message in unwanted(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
