@@ -1,7 +1,7 @@
 """The examples of a page, run as a reader would: top to bottom, in one namespace, in an empty folder.
 
-Fenced blocks marked `python` are executed; of blocks marked `sh` or `console` the commands that start with `nanobragg`. A fence
-that says `no-run` after the language is left out.
+Fenced blocks marked `python` are executed; of blocks marked `sh` or `console` the commands that start with
+`nanobragg`. A fence that says `no-run` after the language is left out.
 """
 
 from __future__ import annotations

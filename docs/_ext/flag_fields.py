@@ -49,8 +49,9 @@ FIELDS = {
     "stol_path": "Background.table_path",
     "float_path": "write_image", "int_path": "write_image", "pgm_path": "write_image", "noise_path": "write_image",
     "int_scale": "to_integers(scale=)", "pgm_scale": "to_integers(scale=)", "adc_offset": "c_noise(adc_offset=)",
-    "seed": "c_noise(seed=)", "write_pgm": "to_integers", "write_noise": "c_noise", "printout": "trace", "printout_pixel": "trace",
-    "trace_pixel": "trace", "progress": "simulate(progress=)", "threads": "simulate(threads=)",
+    "seed": "c_noise(seed=)", "write_pgm": "to_integers", "write_noise": "c_noise", "printout": "trace",
+    "printout_pixel": "trace", "trace_pixel": "trace", "progress": "simulate(progress=)",
+    "threads": "simulate(threads=)",
 }  # fmt: skip
 SIDE_EFFECTS = {"explicit", "pivot"}  # in a Config the pivot is the convention's unless it is given
 

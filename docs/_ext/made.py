@@ -7,11 +7,14 @@ import os
 import re
 import shutil
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
+import tomllib
+
 os.environ["MPLBACKEND"] = "agg"
+
+import matplotlib.pyplot as plt
 
 import nanobragg as nb
 from nanobragg.model import Model
@@ -20,6 +23,7 @@ from . import examples, flag_fields, quirk_pictures
 
 DOCS = Path(__file__).parent.parent
 GENERATED = DOCS / "_generated"
+NOUNS = "What an experiment is made of"
 PICTURE = re.compile(r"\]\((?:\.\./)*_generated/pages/([\w/]+)/[\w.-]+\)")
 
 
@@ -46,8 +50,9 @@ def make_all() -> None:
 
 def _without_missing(app: Any, page: str, source: list[str]) -> None:
     """Leave out what a toctree names with a star and there is not: pages that come with other parts of the project."""
-    kept = [line for line in source[0].split("\n") if not re.fullmatch(r"[\w/]+\*", line) or any(DOCS.glob(f"{line}.md"))]
-    source[0] = "\n".join(kept)
+    lines = source[0].split("\n")
+    missing = [line for line in lines if re.fullmatch(r"[\w/]+\*", line) and not any(DOCS.glob(f"{line}.md"))]
+    source[0] = "\n".join(line for line in lines if line not in missing)
 
 
 def _pictures_of(page: str) -> None:
@@ -55,6 +60,7 @@ def _pictures_of(page: str) -> None:
     target = GENERATED / "pages" / page
     with tempfile.TemporaryDirectory() as folder:
         examples.run_page(DOCS / f"{page}.md", Path(folder))
+        plt.close("all")
         target.mkdir(parents=True, exist_ok=True)
         for picture in Path(folder).glob("*.png"):
             shutil.copy(picture, target)
@@ -67,18 +73,18 @@ def _write(path: Path, text: str) -> None:
 
 def api_index() -> str:
     """Markdown: all of `nanobragg.__all__`, by kind."""
-    kinds: dict[str, list[str]] = {"What an experiment is made of": [], "Other classes": [], "Functions": [], "Modules": []}
+    kinds: dict[str, list[str]] = {NOUNS: [], "Other classes": [], "Functions": [], "Modules": []}
     for name in nb.__all__:
         thing = getattr(nb, name)
         if inspect.ismodule(thing):
             kinds["Modules"].append(name)
         elif inspect.isclass(thing):
-            kinds["What an experiment is made of" if issubclass(thing, Model) else "Other classes"].append(name)
+            kinds[NOUNS if issubclass(thing, Model) else "Other classes"].append(name)
         else:
             kinds["Functions"].append(name)
     parts = [
-        "# API reference\n\nEverything public is in `nanobragg`, here imported as `nb`. Fields have their unit in their name; "
-        "`shape (slow, fast)` means rows first.\n"
+        "# API reference\n\nEverything public is in `nanobragg`, here imported as `nb`. Fields have their unit in "
+        "their name; a shape (slow, fast) has rows first.\n"
     ]
     for title, names in kinds.items():
         listed = "\n".join(f"   {'' if title == 'Modules' else '~'}nanobragg.{name}" for name in sorted(names))

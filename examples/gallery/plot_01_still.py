@@ -2,8 +2,9 @@
 A still of one crystal
 ======================
 
-A nanocrystal of lysozyme's cell in one flash of an X-ray laser. Because the beam is parallel and monochromatic and the crystal perfect, only reflections
-that happen to touch the Ewald sphere are seen: the lattice shows as circles, the sphere's cuts through planes of reflections.
+A nanocrystal of lysozyme's cell in one flash of an X-ray laser. Because the beam is parallel and monochromatic and
+the crystal perfect, only reflections that happen to touch the Ewald sphere are seen: the lattice shows as circles,
+the sphere's cuts through planes of reflections.
 """
 
 import matplotlib.pyplot as plt
