@@ -17,12 +17,12 @@ cfg = nb.Config(
     crystal=nb.Crystal(cell=CELL, misset_deg=(3, 88, 20), n_cells=(15, 15, 30)),
     structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min=1.8, seed=1),
     beam=nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e26, kahn_factor=1.0),
-    detector=nb.Detector.flat(distance_mm=150, pixels=(500, 500), pixel_mm=0.3),
-    sampling=nb.Sampling(oversample=4),
+    detector=nb.Detector.flat(distance_mm=150, pixels=(300, 300), pixel_mm=0.5),
+    sampling=nb.Sampling(oversample=6),
 )
 image = nb.simulate(cfg)
 
 figure, axis = plt.subplots(figsize=(6, 6), layout="constrained")
-axis.imshow(image, cmap="gray_r", norm="asinh", vmin=0, vmax=0.05 * image.max())
+axis.imshow(image, cmap="gray_r", norm="asinh", vmin=0, vmax=0.02 * image.max())
 axis.set_axis_off()
 plt.show()

@@ -17,14 +17,14 @@ cfg = nb.Config(
     crystal=nb.Crystal(cell=CELL, misset_deg=(21, 43, 65), n_cells=(15, 15, 30)),
     structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min=1.8, seed=1),
     beam=nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e26, kahn_factor=1.0),
-    detector=nb.Detector.flat(distance_mm=150, pixels=(300, 300), pixel_mm=0.3),
-    sampling=nb.Sampling(oversample=4),
+    detector=nb.Detector.flat(distance_mm=150, pixels=(160, 160), pixel_mm=0.5),
+    sampling=nb.Sampling(oversample=6),
 )
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), layout="constrained")
 for axis, (spread, domains) in zip(axes, [(0, 1), (0.4, 40), (1.2, 120)], strict=True):
     image = nb.simulate(cfg.replace(crystal=cfg.crystal.replace(mosaic_spread_deg=spread, mosaic_domains=domains)))
-    axis.imshow(image, cmap="gray_r", vmin=0, vmax=100)
+    axis.imshow(image, cmap="gray_r", vmin=0, vmax=200)
     axis.set_title(f"{spread}°, {domains} domain{'s' * (domains > 1)}")
     axis.set_axis_off()
 plt.show()
