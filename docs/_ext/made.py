@@ -92,9 +92,29 @@ def api_index() -> str:
     return "\n".join(parts)
 
 
+class _Shown:
+    """Something that is written as a given text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 def _plain_signature(app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returned: str) -> Any:
-    """Signatures of nouns without the marker that pydantic puts into them."""
-    return (signature.replace("<factory>", "…"), returned) if signature else None
+    """Signatures of nouns: names and defaults, a noun that is a default as `Beam()`."""
+    if not (what == "class" and issubclass(thing, Model)):
+        return signature, returned
+    given = inspect.signature(thing)
+    plain = [
+        item.replace(
+            annotation=inspect.Parameter.empty,
+            default=_Shown(f"{type(item.default).__name__}()") if isinstance(item.default, Model) else item.default,
+        )
+        for item in given.parameters.values()
+    ]
+    return str(inspect.Signature(plain)), returned
 
 
 def extras_table() -> str:
