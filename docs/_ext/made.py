@@ -33,6 +33,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("config-inited", lambda app, config: make_all())
     app.connect("source-read", _without_missing)
     app.connect("autodoc-process-signature", _plain_signature)
+    app.connect("autodoc-process-docstring", _plain_bars)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -90,6 +91,11 @@ def api_index() -> str:
         listed = "\n".join(f"   {'' if title == 'Modules' else '~'}nanobragg.{name}" for name in sorted(names))
         parts.append(f"## {title}\n\n```{{eval-rst}}\n.. autosummary::\n   :toctree: .\n\n{listed}\n```\n")
     return "\n".join(parts)
+
+
+def _plain_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """In a docstring |q| is a length, not a substitution."""
+    lines[:] = [line if "``" in line else line.replace("|", "\\|") for line in lines]
 
 
 class _Shown:
