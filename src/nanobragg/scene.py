@@ -20,7 +20,7 @@ from .crystal import Lattice, build_lattice, mosaic_rotations
 from .detector import panel_distance
 from .errors import ConfigError, NanobraggWarning
 from .geometry import dot, rotate_about, unit
-from .kernel_scene import build_core, single_precision_serves
+from .kernel_scene import build_core, float32_precision
 from .model import FloatArray
 from .sanity import unwanted
 from .steps import MOST_STEPS, RADIAN_IN_DEGREES, Steps, resolve_steps
@@ -95,6 +95,7 @@ class Scene:
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = _load_mask(config)
         self.reach = self._largest_indices()
+        self._cores: dict[str, _core.CoreScene] = {}
         for message in unwanted(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
@@ -200,24 +201,16 @@ class Scene:
         h, k, l = (math.ceil(1.01 * length * longest) + 4 for length in self._axis_lengths())
         return h, k, l
 
-    def core(self, *, single: bool) -> _core.CoreScene:
-        """The kernel's form of the scene, made when it is first needed.
+    def core(self, dtype: npt.DTypeLike) -> _core.CoreScene:
+        """The kernel's form of the scene for an image of float32 or float64, made when it is first needed.
 
-        `single` asks for single precision, which is had where it loses nothing that matters (docs/performance.md).
+        float32 is had in single precision, or from amplitudes in single precision, where that loses nothing that
+        matters (docs/performance.md).
         """
-        return self._single_core if single and self._single_serves else self._double_core
-
-    @cached_property
-    def _single_serves(self) -> bool:
-        return single_precision_serves(self)
-
-    @cached_property
-    def _single_core(self) -> _core.CoreScene:
-        return build_core(self, single=True)
-
-    @cached_property
-    def _double_core(self) -> _core.CoreScene:
-        return build_core(self, single=False)
+        precision = float32_precision(self) if dtype == np.float32 else "double"
+        if precision not in self._cores:
+            self._cores[precision] = build_core(self, precision)
+        return self._cores[precision]
 
     def _recommended_oversample(self) -> int:
         size = max(n * length for n, length in zip(self.n_cells, self._axis_lengths(), strict=True))
