@@ -225,6 +225,13 @@ def warned(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.parametrize("line", ["convert odd.npy new.img --scale 1", "convert odd.npy new.pgm"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_pixel_that_is_not_finite_makes_no_integer_image(refused, tmp_path, line, value):
+    np.save(tmp_path / "odd.npy", np.array([[1.0, value], [2.0, 3.0]]))
+    assert f"pixel (slow 0, fast 1) is {value}" in refused(line)
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [

@@ -117,10 +117,17 @@ def test_a_bad_scale_is_named(convert, scale):
         convert(np.ones((2, 2)), scale)
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("scale", [None, 2.0])
 @pytest.mark.parametrize("convert", [to_integers, to_pgm])
-def test_a_bad_pixel_is_named(convert):
-    with pytest.raises(ConfigError, match=r"pixel \(slow 0, fast 1\) is nan"):
-        convert([[1.0, np.nan]])
+def test_a_bad_pixel_is_named(convert, scale, value):
+    with pytest.raises(ConfigError, match=rf"pixel \(slow 1, fast 2\) is {value}; it must be finite"):
+        convert([[1.0, 2.0, 3.0], [4.0, 5.0, float(value)]], scale)
+
+
+def test_a_pixel_too_large_for_a_float_image_is_named():
+    with pytest.raises(ConfigError, match=r"pixel \(slow 0, fast 1\) is inf"):
+        to_integers([[0.0, 1e300]])
 
 
 def test_shapes_that_do_not_fit_are_named():

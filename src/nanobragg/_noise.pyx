@@ -149,27 +149,40 @@ def umat_to_misset(umat):
     return out
 
 
+cdef inline double _between(double x, double highest) noexcept nogil:
+    """x in [0, highest]; what is no number becomes 0."""
+    x = x if x > 0.0 else 0.0
+    return x if x < highest else highest
+
+
 def scale_to_integers(const float[:, :] window, double scale, double offset, unsigned short[:, :] out):
-    """out = floor(float32(window·scale + offset + ½)), the sum clipped to [0, 65535] before the half."""
+    """out = floor(float32(window·scale + offset + ½)), the sum clipped to [0, 65535] before the half.
+
+    The rows of both are contiguous. Returns whether every pixel is finite.
+    """
     cdef Py_ssize_t i, j
-    cdef double x
+    cdef const float *pixel
+    cdef unsigned short *whole
+    cdef int odd = 0
     with nogil:
         for i in range(window.shape[0]):
+            pixel, whole = &window[i, 0], &out[i, 0]
             for j in range(window.shape[1]):
-                x = window[i, j] * scale + offset
-                x = 65535.0 if x > 65535.0 else x
-                x = 0.0 if x < 0.0 else x
-                out[i, j] = <unsigned short> <int> <float> (x + 0.5)
+                odd |= pixel[j] - pixel[j] != 0.0
+                whole[j] = <unsigned short> <int> <float> (_between(pixel[j] * scale + offset, 65535.0) + 0.5)
+    return not odd
 
 
 def scale_to_greys(const float[:, :] window, double scale, unsigned char[:, :] out):
-    """out = floor(window·scale), clipped to [0, 255]."""
+    """out = floor(window·scale), clipped to [0, 255]; rows and result as of scale_to_integers."""
     cdef Py_ssize_t i, j
-    cdef double x
+    cdef const float *pixel
+    cdef unsigned char *grey
+    cdef int odd = 0
     with nogil:
         for i in range(window.shape[0]):
+            pixel, grey = &window[i, 0], &out[i, 0]
             for j in range(window.shape[1]):
-                x = window[i, j] * scale
-                x = 255.0 if x > 255.0 else x
-                x = 0.0 if x < 0.0 else x
-                out[i, j] = <unsigned char> <int> x
+                odd |= pixel[j] - pixel[j] != 0.0
+                grey[j] = <unsigned char> <int> _between(pixel[j] * scale, 255.0)
+    return not odd

@@ -44,14 +44,15 @@ def to_integers(
     ConfigError
         A pixel that is not finite, a scale that is not positive, or shapes that do not fit.
     """
-    pixels = checked_image(image).astype(np.float32, copy=False)
+    pixels = _single(image)
     where = roi_slices(roi, pixels.shape)
     window = pixels[where]
     if mask is not None:
         window = np.where(_checked_mask(mask, pixels.shape)[where] != 0, window, np.float32(0))
     scale = _default_scale(window) if scale is None else _checked_scale(scale)
     integers = np.zeros(pixels.shape, np.uint16)
-    scale_to_integers(window, scale, adc_offset, integers[where])
+    if not scale_to_integers(window, scale, adc_offset, integers[where]):
+        checked_image(pixels)
     return integers, scale
 
 
@@ -88,7 +89,7 @@ def to_pgm(
     ConfigError
         A pixel that is not finite, or a scale that is not positive.
     """
-    pixels = checked_image(image).astype(np.float32, copy=False)
+    pixels = _single(image)
     where = roi_slices(roi, pixels.shape)
     window = pixels[where]
     if scale is None:
@@ -97,9 +98,11 @@ def to_pgm(
             scale = 250.0 / (5.0 * deviation)
         else:
             scale = _default_scale(window) if integer_scale is None else integer_scale
-    scale = _checked_scale(scale)
+    else:
+        scale = _checked_scale(scale)
     greys = np.zeros(pixels.shape, np.uint8)
-    scale_to_greys(window, scale, greys[where])
+    if not scale_to_greys(window, scale, greys[where]):
+        checked_image(pixels)
     return greys, scale
 
 
@@ -121,11 +124,7 @@ def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = Fals
     ConfigError
         Not so; the message names the first such pixel.
     """
-    pixels = np.asarray(image)
-    if not np.issubdtype(pixels.dtype, np.floating):
-        pixels = pixels.astype(np.float64)
-    if pixels.ndim not in ((2, 3) if panels else (2,)) or pixels.size == 0:
-        raise ConfigError(f"image: shape {pixels.shape} is not (slow, fast) with at least one pixel")
+    pixels = _floating(image, (2, 3) if panels else (2,))
     smallest, largest = pixels.min(), pixels.max()  # NaN if any pixel is, and then no comparison holds
     if not (smallest >= lowest and smallest > -np.inf and largest < np.inf):
         first = tuple(np.argwhere(~(np.isfinite(pixels) & (pixels >= lowest)))[0].tolist())
@@ -134,6 +133,19 @@ def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = Fals
         wanted = "finite" if lowest == -np.inf else f"finite and at least {lowest:g}"
         raise ConfigError(f"image: pixel ({place}) is {pixels[first]}; it must be {wanted}")
     return pixels
+
+
+def _floating(image: ArrayLike, dimensions: tuple[int, ...] = (2,)) -> NDArray[np.floating]:
+    pixels = np.asarray(image)
+    if pixels.ndim not in dimensions or pixels.size == 0:
+        raise ConfigError(f"image: shape {pixels.shape} is not (slow, fast) with at least one pixel")
+    return pixels if np.issubdtype(pixels.dtype, np.floating) else pixels.astype(np.float64)
+
+
+def _single(image: ArrayLike) -> NDArray[np.float32]:
+    """The image as float32, for a loop that looks for pixels that are not finite itself."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(_floating(image), np.float32)
 
 
 def _checked_mask(mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
@@ -155,4 +167,5 @@ def _default_scale(window: NDArray[np.float32]) -> float:
 
 
 def _rmsd(window: NDArray[np.float32]) -> float:
-    return float(window.std(ddof=1, dtype=np.float64)) if window.size > 1 else 0.0
+    with np.errstate(invalid="ignore"):  # infinities are found by the loop that scales
+        return float(window.std(ddof=1, dtype=np.float64)) if window.size > 1 else 0.0
