@@ -24,7 +24,7 @@ FLOAT_AMPLITUDE = 1e-30, 1e30
 
 
 def float32_precision(scene: Scene) -> str:
-    """How terms of a float32 image are computed, one of `_core.PRECISIONS`; docs/performance.md has the error of each."""
+    """How terms of a float32 image are computed, one of `_core.PRECISIONS` (docs/performance.md: the error of each)."""
     if scene.config.compat is not None:
         return "double"
     largest = scene.config.structure_factors.largest

@@ -177,15 +177,23 @@ class Scene:
         return 1.0 / self.sensor.range if depth is None else 1.0 / (depth * 1e-6)
 
     def _distance(self) -> float:
-        """Along the beam to the detector's plane (the nearest panel's), metres."""
+        """Along the beam to the nearest panel's plane, metres; straight to it if all are behind the sample."""
         detector = self.config.detector
         if detector.nominal is not None:
             return detector.nominal.distance_mm / 1000.0
         distances = [panel_distance(panel, self.beam_direction) for panel in detector.panels]
         ahead = [distance for distance in distances if distance > 0]
-        if not ahead:
-            raise ConfigError("Detector.panels: no panel's plane is hit by the beam; the detector is behind the sample")
-        return min(ahead)
+        if ahead:
+            return min(ahead)
+        if detector.curved:
+            raise ConfigError(
+                "Detector.curved: bends a panel whose plane the beam hits, and it hits none; "
+                "the detector is behind the sample"
+            )
+        nearest = min(abs(dot(panel.origin_mm, panel.axes()[2])) for panel in detector.panels) / 1000.0
+        if nearest == 0:
+            raise ConfigError("Detector.panels: the sample lies in a panel's plane; move the panel")
+        return nearest
 
     def _largest_indices(self) -> tuple[int, int, int]:
         """No pixel sees a larger |h|, |k|, |l| than these."""

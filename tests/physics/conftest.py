@@ -38,5 +38,5 @@ def busy() -> nb.Config:
         ),
         scan=nb.Scan(range_deg=1, steps=2),
         sampling=nb.Sampling(oversample=2, d_min_A=1.4),
-        background=nb.Background(water_um=1),
+        background=nb.Background(water_um=0.02),
     )
