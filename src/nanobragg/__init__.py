@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from .integer import to_integers
     from .io import read_image, write_image
     from .noise import add_noise, c_noise
+    from .pixel_angles import resolution
+    from .plotting import plot, plot_radial, plot_slice
+    from .radial import radial_average
+    from .spots import Spots, predict_spots
+    from .truth import GroundTruth, bragg_mask, ground_truth
 
     __version__: str
 
@@ -30,20 +35,30 @@ __all__ = [
     "Config",
     "Crystal",
     "Detector",
+    "GroundTruth",
     "Panel",
     "Sampling",
     "Scan",
     "Scene",
     "Sources",
+    "Spots",
     "Statistics",
     "StructureFactors",
     "Trace",
     "add_noise",
+    "bragg_mask",
     "c_noise",
     "compare",
     "errors",
+    "ground_truth",
+    "plot",
+    "plot_radial",
+    "plot_slice",
+    "predict_spots",
+    "radial_average",
     "read_image",
     "reference",
+    "resolution",
     "simulate",
     "statistics",
     "to_integers",
@@ -53,9 +68,19 @@ __all__ = [
 
 # Imported when first asked for: a command line that renders needs none of them.
 _LATER = {
+    "GroundTruth": ".truth",
+    "Spots": ".spots",
     "add_noise": ".noise",
+    "bragg_mask": ".truth",
     "c_noise": ".noise",
+    "ground_truth": ".truth",
+    "plot": ".plotting",
+    "plot_radial": ".plotting",
+    "plot_slice": ".plotting",
+    "predict_spots": ".spots",
+    "radial_average": ".radial",
     "read_image": ".io",
+    "resolution": ".pixel_angles",
     "to_integers": ".integer",
     "write_image": ".io",
 }

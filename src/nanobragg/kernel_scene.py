@@ -50,7 +50,7 @@ def build_core(scene: Scene, precision: str) -> _core.CoreScene:
     """The kernel's scene in one of `_core.PRECISIONS`, with a table no larger than the detector reaches."""
     like_c = scene.config.compat == "c"
     panels = [
-        _panel_numbers(panel, scene.beam_direction, scene.distance, like_c) for panel in scene.config.detector.panels
+        panel_numbers(panel, scene.beam_direction, scene.distance, like_c) for panel in scene.config.detector.panels
     ]
     table = None
     if scene.table is not None:
@@ -75,7 +75,7 @@ def _table_numbers(table: Table | None) -> dict[str, Any]:
     }
 
 
-def _panel_numbers(panel: Panel, beam: FloatArray, distance: float, like_c: bool) -> dict[str, Any]:
+def panel_numbers(panel: Panel, beam: FloatArray, distance: float, like_c: bool) -> dict[str, Any]:
     """A panel in the kernel's form, metres; with the C program's axes and way to bend it (row 10) or ours."""
     fast, slow, normal = panel.axes()
     pix0 = np.asarray(panel.origin_mm) / 1000.0
@@ -127,7 +127,7 @@ def _numbers(scene: Scene) -> dict[str, Any]:
     water, scale = _water_and_scale(scene)
     return {
         "n": [float(n) for n in scene.n_cells],
-        "metric": _metric(scene),
+        "metric": shape_metric(scene),
         "shape": _core.SHAPES.index(config.crystal.shape),
         "lookup": scene.lookup,
         "default_F": config.structure_factors.default_F,
@@ -152,7 +152,7 @@ def _numbers(scene: Scene) -> dict[str, Any]:
     }
 
 
-def _metric(scene: Scene) -> list[float]:
+def shape_metric(scene: Scene) -> list[float]:
     """Squared radius of the radial shapes as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
     like_c = scene.config.compat == "c"

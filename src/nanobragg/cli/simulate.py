@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..config import Config
 from ..errors import ConfigError
-from ..outputs import check_image_paths, write_image_file
+from ..outputs import check_image_paths, check_writable, write_image_file
 from ..report import LABEL_WIDTH, scene_lines, statistics_lines
 from ..scene import Scene
 from ..simulate import simulate
@@ -38,12 +38,15 @@ def run(words: Sequence[str]) -> int:
     if chosen.seed is not None and not (chosen.noise and chosen.seed >= 0):
         raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
     check_image_paths(chosen.output)
+    _check_truth_path(chosen.truth)
     scene = Scene(_config(chosen))
     seed = (secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed) if chosen.noise else None
     say = _Speaker(chosen.quiet)
     say(scene_lines(scene))
     image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress_reporter(not chosen.quiet))
     say(statistics_lines(statistics(image, scene)))
+    if chosen.truth is not None:
+        say([f"{'ground truth':<{LABEL_WIDTH}}{_write_truth(chosen.truth, scene, image, chosen.threads)}"])
     if seed is not None:
         image = _noisy(image, seed, chosen.threads)
         say([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} gives this noise again)"])
@@ -64,6 +67,7 @@ def _options() -> Options:
         help="render this part only: first and last fast, first and last slow pixel")  # fmt: skip
     add("--noise", action="store_true", help="add photon noise")
     add("--seed", type=int, metavar="N", help="of the noise (default: a new one, which is printed)")
+    add("--truth", metavar="FILE.npz", help="write the ground truth: orientation, cell, spots, mask of Bragg pixels")
     add("--quiet", action="store_true", help="print nothing but warnings and errors")
     return options
 
@@ -74,6 +78,25 @@ def _config(chosen: argparse.Namespace) -> Config:
         return config
     changed: Config = config.replace(roi=tuple(chosen.roi))
     return changed
+
+
+def _check_truth_path(path: str | None) -> None:
+    if path is None:
+        return
+    if not path.lower().endswith(".npz"):
+        raise ConfigError(f"--truth {path}: is written as .npz; choose such a name")
+    check_writable(path)
+
+
+def _write_truth(path: str, scene: Scene, image: npt.NDArray[Any], threads: int | None) -> str:
+    """Write the ground truth; the image is the crystal's alone if there is no background."""
+    from ..background import Background
+    from ..truth import ground_truth
+
+    alone = scene.config.background == Background()
+    truth = ground_truth(scene, image=image if alone else None, threads=threads)
+    truth.save(path)
+    return f"{len(truth.spots)} spots, {truth.bragg_mask.mean():.2%} of the pixels, in {path}"
 
 
 def _noisy(image: npt.NDArray[Any], seed: int, threads: int | None) -> npt.NDArray[np.uint16]:
