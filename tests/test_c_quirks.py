@@ -178,7 +178,7 @@ def test_row_7_radial_shapes_measure_the_radius_in_reciprocal_angstroms(shape, c
 
 def test_row_8_random_missets_come_from_a_cap_of_90_radians():
     """Row 8. Seed 12345: C turns by (105.720755, -34.951318, -97.823571)°; ours is another orientation, one of a
-    uniform distribution (test_physics); the two images do not correlate (-0.01)."""
+    uniform distribution (physics/test_orientations); the two images do not correlate (-0.01)."""
     crystal = nb.Crystal(cell=(60, 70, 80), misset_deg="random", misset_seed=12345)
     c = np.degrees(misset_angles(crystal, c_cap=True))
     assert c == pytest.approx([105.720755, -34.951318, -97.823571], abs=1e-6)

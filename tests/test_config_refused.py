@@ -93,9 +93,13 @@ REFUSED = {
         lambda: scene(beam=nb.Beam(kahn_factor=0.5, sources=nb.Sources(positions=[[0, 0, 1.0]]))),
         "polarization_axis .*parallel to a source's direction",
     ),
-    "detector behind the sample": (
-        lambda: scene(detector=nb.Detector(panels=(nb.Panel(**{**PANEL, "origin_mm": (-100, 8, -12)}),))),
-        "no panel's plane is hit by the beam",
+    "curved detector behind the sample": (
+        lambda: scene(detector=nb.Detector(panels=(nb.Panel(**{**PANEL, "origin_mm": (-100, 8, -12)}),), curved=True)),
+        "Detector.curved: .*behind the sample",
+    ),
+    "sample in the plane of the panel": (
+        lambda: scene(detector=nb.Detector(panels=(nb.Panel(**{**PANEL, "origin_mm": (0, 8, -12)}),))),
+        "the sample lies in a panel's plane; move the panel",
     ),
     "infinite rotation": (lambda: nb.Detector.flat(rotation_deg=(0, INF, 0)), "rotation_deg.1 = inf: .*finite"),
     "infinite beam centre": (

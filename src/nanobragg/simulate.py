@@ -142,7 +142,7 @@ class _Reporter:
 
 def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int, reporter: _Reporter) -> None:
     """Render in a thread of its own, so that this one can report progress and take Ctrl-C."""
-    core = scene.core(single=out.dtype == np.float32)
+    core = scene.core(out.dtype)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
     worker = borrow()
     job = worker.submit(lambda: _core.render(core, out, roi, add, threads, stop, done))
