@@ -12,6 +12,8 @@ cdef extern from "nanobragg/kernel.h" nogil:
     enum:
         NB_SPAN_PIXELS
         NB_NEAREST
+        NB_IN_DOUBLE
+        NB_PRECISIONS
     ctypedef struct nb_panel:
         double pix0[3]
         double fast[3]
@@ -71,19 +73,22 @@ cdef extern from "nanobragg/kernel.h" nogil:
         int every_capture
         int interpolation_ends
     ctypedef struct nb_recorder
+    ctypedef struct nb_cells_table:
+        pass
     ctypedef struct nb_state:
         int in_order
         int first
         int interpolating
         int *stop
+        nb_cells_table *cells
         nb_recorder *recorder
     ctypedef void nb_span_fn(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *,
                              double *) noexcept nogil
     ctypedef struct nb_kernel:
         const char *name
         nb_span_fn *span
-        nb_span_fn *single
         nb_span_fn *traced
+        nb_cells_table *cells[NB_PRECISIONS]
         double (*omega)(const nb_scene *, const nb_panel *, int, int) noexcept nogil
         double (*multiply_adds)(int64_t) noexcept nogil
     int nb_kernels(const nb_kernel **)
@@ -124,6 +129,7 @@ ctypedef fused photons_t:
 
 SHAPES = ("square", "round", "gauss", "tophat")
 LOOKUPS = ("constant", "nearest", "tricubic")
+PRECISIONS = ("double", "double from floats", "single")  # of terms, and of the table: see kernel.h
 HAS_OPENMP = bool(NB_OPENMP)
 RECORD_DOUBLES = sizeof(nb_record) // sizeof(double)
 
@@ -225,8 +231,8 @@ cdef class CoreScene:
 
     `panels`, `sources` and `numbers` name the fields of the C structs in include/nanobragg/scene.h;
     `cells` has shape (n, 3, 3), metres; `mask` and `tables` may be None. `tables` has shape (m, h, k, l), and each
-    source the number of its own. A `single` scene is rendered in single precision and has tables of floats in place
-    of doubles.
+    source the number of its own. `precision` is one of PRECISIONS; tables are of doubles for the first and of floats
+    for the others.
     """
 
     cdef nb_scene scene
@@ -236,9 +242,9 @@ cdef class CoreScene:
     cdef object tables
     cdef object mask
     cdef readonly int n_panels
-    cdef readonly bint single
+    cdef int precision_number
 
-    def __cinit__(self, list panels, list sources, cells, first_cells, mask, tables, amorphous, bint single,
+    def __cinit__(self, list panels, list sources, cells, first_cells, mask, tables, amorphous, str precision,
                   dict numbers):
         self.n_panels = len(panels)
         self.panels = <nb_panel *> calloc(len(panels), sizeof(nb_panel))
@@ -254,7 +260,7 @@ cdef class CoreScene:
         self.scene.sources = self.sources
         self.scene.n_sources = len(sources)
         self.mask = mask
-        self.single = single
+        self.precision_number = PRECISIONS.index(precision)
         self.keep_arrays(cells, first_cells, tables, amorphous)
         for i, source in enumerate(sources):
             self.choose_table(&self.sources[i], source["table"])
@@ -276,19 +282,24 @@ cdef class CoreScene:
 
     cdef choose_table(self, nb_source *source, Py_ssize_t number):
         cdef const double[:, :, :, ::1] doubles
-        cdef const float[:, :, :, ::1] singles
+        cdef const float[:, :, :, ::1] floats
         if self.tables is None:
             return
-        if self.single:
-            singles = self.tables[number:number + 1]
-            source.amplitudes = &singles[0, 0, 0, 0]
-        else:
+        if self.precision_number == NB_IN_DOUBLE:
             doubles = self.tables[number:number + 1]
             source.amplitudes = &doubles[0, 0, 0, 0]
+        else:
+            floats = self.tables[number:number + 1]
+            source.amplitudes = &floats[0, 0, 0, 0]
 
     def __dealloc__(self):
         free(self.panels)
         free(self.sources)
+
+    @property
+    def precision(self):
+        """One of PRECISIONS."""
+        return PRECISIONS[self.precision_number]
 
     @property
     def needs_order(self):
@@ -304,6 +315,7 @@ cdef nb_state begin(CoreScene core, int *stop):
     state.first = 1
     state.interpolating = 1
     state.stop = stop
+    state.cells = kernel.cells[core.precision_number]
     return state
 
 
@@ -340,7 +352,7 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
     cdef int chunk = max(1, min(16, units // (8 * threads)))
     cdef int panel, slow
     cdef nb_scene scene = core.scene
-    cdef nb_span_fn *span = kernel.single if core.single else kernel.span
+    cdef nb_span_fn *span = kernel.span
     with nogil:
         # Pixel by pixel until nothing depends on their order any more.
         while start.in_order and begun < core.n_panels * rows and not stop[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,6 +18,8 @@ from .errors import ConfigError
 from .listing import Listing, make_listing
 from .model import Amplitudes, FloatArray, Indices, Model, Numbers
 from .symmetry import IndexArray
+
+log = logging.getLogger(__name__)
 
 FileFormat = Literal["hkl", "dump", "mtz", "cif", "coordinates"]
 Kind = Literal["hkl", "dump", "mtz", "cif", "coordinates", "arrays", "constant"]
@@ -353,7 +356,12 @@ class StructureFactors(Model):
         where = f"StructureFactors {self.path or 'arrays'}"
         check_table_size(limits or self.limits, len(energies_eV), dtype, where)
         rows = (amplitudes_at(energy, amplitudes, self.energies) for energy in energies_eV)
-        return dense_tables(indices, rows, len(energies_eV), limits or self.limits, self.default_F, dtype)
+        table = dense_tables(indices, rows, len(energies_eV), limits or self.limits, self.default_F, dtype)
+        log.debug(
+            "table of %d x %d x %d amplitudes, %.1f MB, from %d reflections of %s",
+            *table.values.shape[1:], table.values.nbytes / 1e6, len(indices), self.path or "an array",
+        )  # fmt: skip
+        return table
 
 
 def _check_arrays(indices: IndexArray, amplitudes: FloatArray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from ..errors import FileError, FormatError
 from .atomic import StrPath
 
+log = logging.getLogger(__name__)
 NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 CURES = {
     errno.ENOENT: "check the path",
@@ -43,6 +45,7 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
     """
     try:
         with open(path, "rb") as handle:
+            log.debug("reading %s", path)
             yield handle
     except FileError:
         raise
