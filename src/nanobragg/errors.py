@@ -5,10 +5,18 @@ The command line prints it and exits with `exit_code`.
 """
 
 
+def printable(text: str) -> str:
+    """`text`, but what no terminal should be sent is written as an escape: it may quote a file that holds anything."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
+
+
 class NanobraggError(Exception):
     """Anything that a user can cure: bad input, a missing file, a contradiction."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ConfigError(NanobraggError, ValueError):

@@ -12,7 +12,7 @@ from PIL import Image
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .checks import check_image
-from .reading import open_input
+from .reading import check_bytes, open_input
 
 
 def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
@@ -82,7 +82,10 @@ def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # Pillow only warns of a picture that is far too large
                 picture = Image.open(handle, formats=["PNG"])
+                check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
                 mode, pixels = picture.mode, np.array(picture)
+        except FormatError:
+            raise
         except Exception as error:  # Pillow raises SyntaxError, OSError, struct.error, … for broken files
             raise FormatError(f"{path}: no readable PNG ({error}); write it again") from error
     if mode == "L":

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import NUMBER, open_input
+from .reading import NUMBER, open_input, read_all
 
 DELIMITERS = re.compile(r"[ \t,;:!]+")
 
@@ -57,7 +57,7 @@ def read_two_columns(path: StrPath) -> npt.NDArray[np.float64]:
 
 def _read_columns(path: StrPath, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
     with open_input(path) as handle:
-        lines = handle.read().decode("latin-1").replace("\r\n", "\n").split("\n")
+        lines = read_all(handle, path).decode("latin-1").replace("\r\n", "\n").split("\n")
     rows = []
     for number, line in enumerate(lines, start=1):
         tokens = [token for token in DELIMITERS.split(line) if token]
