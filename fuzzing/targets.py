@@ -27,7 +27,6 @@ from nanobragg.io.pgm import read_pgm, write_pgm
 from nanobragg.io.png import read_png, write_png
 from nanobragg.io.smv import read_smv, smv_header, write_smv
 from nanobragg.io.sources import read_sources, read_two_columns
-from nanobragg.scene import Scene
 
 IMAGE = np.arange(12).reshape(3, 4)
 
@@ -106,15 +105,16 @@ def write_arrays(path: Path) -> None:
 
 def read_arrays(path: Path) -> Any:
     """A TOML file with foreign bytes beside it."""
-    write_arrays(folder := path.with_name("beside.toml"))
-    content = folder.read_text().replace("beside.npz", path.name)
-    folder.write_text(content)
-    return Config.from_toml(folder)
+    beside = path.with_name("beside.toml")
+    if not beside.exists():
+        write_arrays(beside)
+        beside.write_text(beside.read_text().replace("beside.npz", path.name))
+    return Config.from_toml(beside)
 
 
 def read_mask(path: Path) -> Any:
-    """An image that says which pixels are rendered, and where the detector is."""
-    return Scene(config(mask=path)), parse_flags(["-cell", "50", "-default_F", "1", "-mask", str(path)])
+    """An image whose header says where the detector is, and which pixels are rendered."""
+    return parse_flags(["-cell", "50", "-default_F", "1", "-mask", str(path)]).config
 
 
 def sound_chunks(content: bytes) -> bytes:
@@ -150,7 +150,9 @@ TARGETS: dict[str, Target] = {
         repair=sound_chunks,
     ),
     "npy": Target(
-        read_npy, [lambda path: write_npy(path, IMAGE.astype(float)), lambda path: np.save(path.open("wb"), IMAGE.T)]
+        read_npy,
+        [lambda path: write_npy(path, IMAGE.astype(float)), lambda path: np.save(path, IMAGE.T)],
+        suffix=".npy",
     ),
     "bin": Target(lambda path: read_float_image(path, (3, 4)), [lambda path: write_float_image(path, IMAGE)]),
     "npz": Target(read_arrays, [write_arrays], suffix=".npz"),
@@ -160,7 +162,7 @@ TARGETS: dict[str, Target] = {
         [
             text("-cell 50 60 70 80 90 100 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 16"),
             text("-mat A.mat -hkl P1.hkl -energy 12000 -Na 3 -misset 10 20 30 -mosaic_spread 1 -xds -ORGX 5"),
-            text("-default_F 1 -cell 50 -img a.img -mask b.img -roi 1 2 3 4 -phi 1 -osc 2 -custom -pix0_vector 1 2 3"),
+            text("-default_F 1 -cell 50 -pivot sample -roi 1 2 3 4 -phi 1 -osc 2 -phisteps 3 -pix0_vector 1 2 3"),
         ],
         words=tuple(SPELLINGS),
     ),

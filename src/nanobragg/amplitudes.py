@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import model_validator
 
 from .errors import ConfigError
+from .io.reading import byte_limit
 from .model import FloatArray, Indices, Model, Numbers
 
 IndexArray = npt.NDArray[np.int32]
@@ -177,7 +178,7 @@ class StructureFactors(Model):
 def _check_size(shape: tuple[int, ...], item_bytes: int, path: Path | None) -> None:
     entries = shape[0] * shape[1] * shape[2]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
-    if entries >= 2**31 or entries * item_bytes > memory:
+    if entries >= 2**31 or entries * item_bytes > min(memory, byte_limit()):
         raise ConfigError(
             f"StructureFactors {path or 'arrays'}: indices span a table of {shape[0]} x {shape[1]} x {shape[2]} "
             f"= {entries * item_bytes / 2**30:.1f} GiB, more than fits; remove the outlying reflections"
