@@ -12,7 +12,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["nanobragg", "tomllib", "shlex"], enable_loader_override=False):
+with atheris.instrument_imports(include=["nanobragg", "tomllib"], enable_loader_override=False):
     from nanobragg.io.reading import LIMIT_VARIABLE
 
     from .examine import BYTE_LIMIT, examine
@@ -43,7 +43,8 @@ def fuzz(name: str, inputs: int, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESS_SPACE,) * 2)
     os.environ[LIMIT_VARIABLE] = str(BYTE_LIMIT)
     tracemalloc.start()
-    options = [f"-runs={inputs}", "-max_len=4096", "-timeout=20", f"-artifact_prefix={folder}/"]
+    longest = max(512, 2 * max(path.stat().st_size for path in (folder / "corpus").iterdir()))
+    options = [f"-runs={inputs}", f"-max_len={longest}", "-timeout=20", f"-artifact_prefix={folder}/"]
     if target.words:
         (folder / "words").write_text("".join(f'"{word}"\n' for word in target.words))
         options.append(f"-dict={folder / 'words'}")
