@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from nanobragg.errors import ConfigError, NanobraggError
+from nanobragg.errors import ConfigError, NanobraggError, NanobraggWarning
 
 from .targets import Target
 
@@ -61,7 +61,8 @@ def examine(target: Target, path: Path, content: bytes) -> Observation:
 def _complaint(target: Target, path: Path) -> str | None:
     """What the reader says against the file; None if nothing."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("error")  # what a library complains of is no message of ours
+        warnings.simplefilter("ignore", NanobraggWarning)
         try:
             target.read(path)
         except NanobraggError as error:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,22 +19,31 @@ from nanobragg.beam import Beam
 from nanobragg.config import Config, Sampling, Scan
 from nanobragg.crystal import Crystal
 from nanobragg.detector import Detector, Panel
+from nanobragg.experiment import read_expt, read_nxmx
 from nanobragg.flag_table import SPELLINGS
 from nanobragg.flags import parse_flags
+from nanobragg.io.cbf import read_cbf, write_cbf
 from nanobragg.io.fdump import read_fdump, write_fdump
 from nanobragg.io.floatimage import read_float_image, write_float_image
 from nanobragg.io.hkl import write_hkl
 from nanobragg.io.matrix import read_matrix
+from nanobragg.io.nexus_read import read_nexus
 from nanobragg.io.npy import read_npy, write_npy
 from nanobragg.io.pgm import read_pgm, write_pgm
 from nanobragg.io.png import read_png, write_png
 from nanobragg.io.smv import read_smv, smv_header, write_smv
 from nanobragg.io.sources import read_sources, read_two_columns
+from nanobragg.io.tiff import read_tiff, write_tiff
+from nanobragg.nexus import write_nexus
+from nanobragg.spectrum import Spectrum
+
+from .hostile_hdf5 import changed
 
 IMAGE = np.arange(12).reshape(3, 4)
 
 
-FOUND = Path(__file__).parents[1] / "tests" / "fuzz_corpus"  # READER/…: inputs that once broke a promise
+TESTS = Path(__file__).parents[1] / "tests"
+FOUND = TESTS / "fuzz_corpus"  # READER/…: inputs that once broke a promise
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ class Target:
     words
         What the format's files are made of, to hint at.
     repair
-        Makes checksums right, which no fuzzer guesses.
+        Makes a well-formed file of the bytes: checksums that no fuzzer guesses, structure that a library reads.
     """
 
     read: Callable[[Path], Any]
@@ -127,6 +139,26 @@ def sound_chunks(content: bytes) -> bytes:
     return b"".join([*parts, content[at:]])
 
 
+@cache
+def sound_nexus() -> bytes:
+    """Two images as we write them."""
+    images = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+    with TemporaryDirectory() as folder:
+        write_nexus(path := Path(folder) / "sound.nxs", images, config(), compression=None)
+        return path.read_bytes()
+
+
+def hostile_hdf5(edits: bytes) -> bytes:
+    """A well-formed NXmx file, changed as the bytes say."""
+    return changed(sound_nexus(), edits)
+
+
+def write_expt(path: Path) -> None:
+    """What DIALS wrote, without its blanks."""
+    path.write_text(json.dumps(json.loads((TESTS / "expt" / "made.expt").read_text()), separators=(",", ":")))
+
+
+NO_EDITS = [lambda path: path.write_bytes(b"")]
 NOUNS = (Config, Crystal, StructureFactors, Beam, Detector, Panel, Scan, Sampling, Background)
 FIELDS = [name for noun in NOUNS for name in noun.model_fields]
 
@@ -155,6 +187,16 @@ TARGETS: dict[str, Target] = {
         suffix=".npy",
     ),
     "bin": Target(lambda path: read_float_image(path, (3, 4)), [lambda path: write_float_image(path, IMAGE)]),
+    "cbf": Target(read_cbf, [lambda path: write_cbf(path, IMAGE.astype(np.int32), {"A": "1"})]),
+    "tiff": Target(
+        read_tiff, [lambda path: write_tiff(path, IMAGE.astype(np.uint16)), lambda path: write_tiff(path, IMAGE / 2)]
+    ),
+    "nexus": Target(read_nexus, NO_EDITS, repair=hostile_hdf5),
+    "nxmx": Target(read_nxmx, NO_EDITS, repair=hostile_hdf5),
+    "expt": Target(read_expt, [write_expt]),
+    "spectrum": Target(
+        Spectrum.from_file, [text("energy_eV weight", "9000 1", "9001 2.5"), text("# wavelength_A", "1.0,2", "1.1;0")]
+    ),
     "npz": Target(read_arrays, [write_arrays], suffix=".npz"),
     "toml": Target(Config.from_toml, [config().to_toml, config(mask=Path("a.img")).to_toml], words=FIELDS),
     "flags": Target(

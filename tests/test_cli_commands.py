@@ -155,3 +155,59 @@ def test_fractions_in_smv_are_refused_with_the_cure(tmp_path, monkeypatch, capsy
     assert cli.main(["convert", "a.npy", "b.img"]) == 2
     assert "--scale 1 rounds and clips" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+# series, and the formats that say what they are
+
+
+@pytest.fixture
+def turning(config, tmp_path):
+    """The same experiment with a scan, in scan.toml too."""
+    turning = config.replace(scan=nb.Scan(start_deg=2, range_deg=0.5, steps=2))
+    turning.to_toml(tmp_path / "scan.toml")
+    return turning
+
+
+def test_a_series_with_noise(run, turning, tmp_path):
+    out = run("simulate", "scan.toml", "--images", "3", "--noise", "--seed", "5",
+              "-o", "a.nxs", "-o", "a_###.cbf", "-o", "a_#.tif")  # fmt: skip
+    expected = [add_noise(nb.simulate(one), 5 + i) for i, one in enumerate(turning.series(3))]
+    for i, image in enumerate(expected):
+        series, told = read_image("a.nxs", index=i)
+        assert (series == image).all()
+        assert told["omega_deg"] == 2 + 0.5 * i
+        assert (read_image(f"a_{i + 1:03d}.cbf")[0] == image).all()
+        assert (read_image(f"a_{i + 1}.tif")[0] == image).all()
+        assert read_image(f"a_{i + 1:03d}.cbf")[1]["Start_angle"] == f"{2 + 0.5 * i:.6f} deg."
+        assert read_image(f"a_{i + 1:03d}.cbf")[1]["Noise_seed"] == str(5 + i)
+    assert "image 3       φ from 3 degrees; maximum" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["a.nxs", "still.toml", "scan.toml", *(f"a_{i}.tif" for i in (1, 2, 3)), *(f"a_00{i}.cbf" for i in (1, 2, 3))]
+    )
+
+
+def test_expected_photons_in_every_new_format(run, photons):
+    run("simulate", "still.toml", "-o", "a.h5", "-o", "a.cbf", "-o", "a.tiff")
+    assert (read_image("a.h5")[0] == photons).all()
+    assert (read_image("a.cbf")[0] == np.rint(photons)).all()
+    assert (read_image("a.tiff")[0] == photons).all()
+
+
+def test_a_hash_in_a_name_is_nothing_special_without_images(run, photons):
+    run("simulate", "still.toml", "-o", "a#.npy")
+    assert (read_image("a#.npy")[0] == photons).all()
+
+
+def test_convert_takes_an_image_out_of_a_series_and_puts_one_in(run, turning):
+    run("simulate", "scan.toml", "--images", "3", "-o", "a.nxs")
+    run("convert", "a.nxs", "b.npy", "--image", "2")
+    assert (read_image("b.npy")[0] == read_image("a.nxs", index=1)[0]).all()
+    run("convert", "b.npy", "b.h5", "--config", "scan.toml")
+    image, told = read_image("b.h5")
+    assert (image == read_image("b.npy")[0]).all()
+    assert told["distance_mm"] == pytest.approx(100)
+    run("convert", "b.npy", "b.cbf", "--config", "scan.toml", "--scale", "1")
+    header = read_image("b.cbf")[1]
+    run("convert", "b.cbf", "c.cbf")
+    assert read_image("c.cbf")[1] == header
+    assert header["Detector_distance"] == "0.1 m"

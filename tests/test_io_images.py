@@ -48,16 +48,16 @@ def test_format_overrides_the_suffix(tmp_path):
     assert np.array_equal(read_image(tmp_path / "a.dat", format="smv")[0], WORDS)
 
 
-@pytest.mark.parametrize("name", ["a.tif", "a", ".img"])
+@pytest.mark.parametrize("name", ["a.jpg", "a", ".img"])
 def test_unknown_suffix_lists_the_known_ones(tmp_path, name):
     for attempt in (lambda: read_image(tmp_path / name), lambda: write_image(tmp_path / name, WORDS)):
-        with pytest.raises(ConfigError, match=r"\.img \.smv \.bin \.npy \.png \.pgm"):
+        with pytest.raises(ConfigError, match=r"\.img \.smv \.bin \.npy \.png \.pgm \.cbf \.tif \.tiff \.nxs"):
             attempt()
 
 
 def test_unknown_format_lists_the_known_ones(tmp_path):
-    with pytest.raises(ConfigError, match="'tiff' is unknown; choose one of smv bin npy png pgm"):
-        read_image(tmp_path / "a.img", format="tiff")
+    with pytest.raises(ConfigError, match="'jpeg' is unknown; choose one of smv bin npy png pgm cbf tiff nexus"):
+        read_image(tmp_path / "a.img", format="jpeg")
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.5, 65536.0, np.nan, np.inf])

@@ -13,14 +13,23 @@ from .crystal import Crystal
 from .detector import Detector, Panel
 from .scene import Scene
 from .simulate import simulate
+from .spectrum import Spectrum
 from .statistics import Statistics, statistics
 from .trace import Trace, trace
 
 if TYPE_CHECKING:
     from . import reference
+    from .experiment import Experiment, read_expt, read_nxmx
+    from .image_files import write_image
     from .integer import to_integers
-    from .io import read_image, write_image
+    from .io import read_image
+    from .nexus import write_nexus
     from .noise import add_noise, c_noise
+    from .pixel_angles import resolution
+    from .plotting import plot, plot_radial, plot_slice
+    from .radial import radial_average
+    from .spots import Spots, predict_spots
+    from .truth import GroundTruth, bragg_mask, ground_truth
 
     __version__: str
 
@@ -30,34 +39,63 @@ __all__ = [
     "Config",
     "Crystal",
     "Detector",
+    "Experiment",
+    "GroundTruth",
     "Panel",
     "Sampling",
     "Scan",
     "Scene",
     "Sources",
+    "Spectrum",
+    "Spots",
     "Statistics",
     "StructureFactors",
     "Trace",
     "add_noise",
+    "bragg_mask",
     "c_noise",
     "compare",
     "errors",
+    "ground_truth",
+    "plot",
+    "plot_radial",
+    "plot_slice",
+    "predict_spots",
+    "radial_average",
+    "read_expt",
     "read_image",
+    "read_nxmx",
     "reference",
+    "resolution",
     "simulate",
     "statistics",
     "to_integers",
     "trace",
     "write_image",
+    "write_nexus",
 ]
 
 # Imported when first asked for: a command line that renders needs none of them.
 _LATER = {
+    "Experiment": ".experiment",
+    "GroundTruth": ".truth",
+    "Spots": ".spots",
     "add_noise": ".noise",
+    "bragg_mask": ".truth",
     "c_noise": ".noise",
+    "ground_truth": ".truth",
+    "plot": ".plotting",
+    "plot_radial": ".plotting",
+    "plot_slice": ".plotting",
+    "predict_spots": ".spots",
+    "radial_average": ".radial",
+    "read_expt": ".experiment",
     "read_image": ".io",
+    "read_nxmx": ".experiment",
+    "resolution": ".pixel_angles",
     "to_integers": ".integer",
-    "write_image": ".io",
+    "write_image": ".image_files",
+    "write_nexus": ".nexus",
 }
 
 

@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from .errors import ConfigError
 from .geometry import rotate_about, unit
 from .model import FloatArray, Model, Numbers, Rows, Vector
+from .spectrum import EV_ANGSTROM, Spectrum
 from .steps import MOST_STEPS, Steps, resolve_steps
 
-EV_ANGSTROM = 12398.42
 DEFAULT_FLUENCE = 125932015286227086360700780544.0  # 1 / r_e^2, so that a pixel's photons are F^2 times solid angle
 SOURCE_DISTANCE = 10.0  # metres; only the direction matters
 
@@ -80,7 +80,7 @@ class Beam(Model):
     Attributes
     ----------
     wavelength_A, energy_eV
-        One of them; default 1 Å.
+        One of them; default: the mean of the spectrum, or else 1 Å.
     fluence_ph_m2
         Photons per square metre over the whole exposure. `flux_ph_s` · `exposure_s` / `size_mm`² replaces it.
     size_mm
@@ -95,6 +95,8 @@ class Beam(Model):
         Cut the corners off the grid of directions.
     dispersion_percent, dispersion_steps
         Range of wavelengths in percent of the wavelength, and their number.
+    spectrum
+        Photons at each wavelength in place of a dispersion; every direction of a divergence has all of them.
     sources
         An explicit list instead.
     """
@@ -115,6 +117,7 @@ class Beam(Model):
     round_divergence: bool = True
     dispersion_percent: float | None = Field(default=0.0, ge=0)
     dispersion_steps: int | None = Field(default=None, ge=1)
+    spectrum: Spectrum | None = None
     sources: Sources | None = None
 
     @model_validator(mode="after")
@@ -123,6 +126,9 @@ class Beam(Model):
             raise ConfigError(
                 f"Beam.energy_eV = {self.energy_eV} and Beam.wavelength_A = {self.wavelength_A}: give one of them"
             )
+        if self.spectrum is not None and (self.sources is not None or self.dispersion_percent or self.dispersion_steps):
+            rival = "sources" if self.sources is not None else "dispersion_percent and dispersion_steps"
+            raise ConfigError(f"Beam.spectrum and Beam.{rival} contradict each other; leave one out")
         for name in ("direction", "polarization_axis"):
             if getattr(self, name) is not None:
                 unit(getattr(self, name), f"Beam.{name}")
@@ -135,7 +141,9 @@ class Beam(Model):
 
     @property
     def wavelength(self) -> float:
-        """Wavelength in Å, whichever way it was given."""
+        """Wavelength in Å, whichever way it was given; the mean of a spectrum if it was not."""
+        if self.energy_eV is None and self.spectrum is not None and "wavelength_A" not in self.model_fields_set:
+            return self.spectrum.mean_wavelength_A
         return self.wavelength_A if self.energy_eV is None else EV_ANGSTROM / self.energy_eV
 
     @property
@@ -163,8 +171,7 @@ def build_sources(
     `equal_weights` ignores a list's weights, as the C program does (spec section 9, row 5).
     """
     if beam.sources is None:
-        positions, wavelengths = _source_grid(beam, direction, polarization_axis)
-        weights = np.ones(len(positions))
+        positions, wavelengths, weights = _source_grid(beam, direction, polarization_axis)
     else:
         rows = beam.sources.rows()
         positions = np.where(np.isnan(rows[:, :3]), -SOURCE_DISTANCE * direction, rows[:, :3])
@@ -193,8 +200,10 @@ def _check_sources(sources: Sources, positions: FloatArray, weights: FloatArray,
         raise ConfigError(f"{where}: weights must not be negative, and not all zero")
 
 
-def _source_grid(beam: Beam, direction: FloatArray, polarization_axis: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Positions and wavelengths (m) over horizontal and vertical divergence and dispersion, in this order."""
+def _source_grid(
+    beam: Beam, direction: FloatArray, polarization_axis: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Positions, wavelengths (m), weights over horizontal and vertical divergence and wavelength, in this order."""
     horizontal, vertical, dispersion = _sweeps(beam)
     angles_h = horizontal.step * np.arange(horizontal.count) - horizontal.range / 2.0
     angles_v = vertical.step * np.arange(vertical.count) - vertical.range / 2.0
@@ -204,11 +213,7 @@ def _source_grid(beam: Beam, direction: FloatArray, polarization_axis: FloatArra
             for angles, sweep in ((angles_h, horizontal), (angles_v, vertical))
         ]
         dropped = 4.0 * (radius[0][:, np.newaxis] + radius[1]) > 1.1
-    spectrum = beam.wavelength / 1e10 * (1.0 + dispersion.step * np.arange(dispersion.count) - dispersion.range / 2.0)
-    if spectrum.min() <= 0:
-        raise ConfigError(
-            f"Beam.dispersion_percent = {beam.dispersion_percent}: reaches down to no wavelength; reduce it"
-        )
+    wavelengths, weights = _wavelengths(beam, dispersion)
     vertical_axis = unit(np.cross(direction, polarization_axis), "beam × polarization axis (they are parallel)")
     positions = [
         rotate_about(rotate_about(-SOURCE_DISTANCE * direction, polarization_axis, v), vertical_axis, h)
@@ -221,7 +226,26 @@ def _source_grid(beam: Beam, direction: FloatArray, polarization_axis: FloatArra
             f"Beam.divergence_mrad = {beam.divergence_mrad}: the round cut leaves no source; "
             "use more steps or round_divergence=False (-square_div)"
         )
-    return np.repeat(np.array(positions), dispersion.count, axis=0), np.tile(spectrum, len(positions))
+    count = len(positions)
+    return (
+        np.repeat(np.array(positions), len(wavelengths), axis=0),
+        np.tile(wavelengths, count),
+        np.tile(weights, count),
+    )
+
+
+def _wavelengths(beam: Beam, dispersion: Steps) -> tuple[FloatArray, FloatArray]:
+    """Wavelengths (m) and weights of a spectrum, or of the dispersion."""
+    if beam.spectrum is not None:
+        lines = beam.spectrum.lines
+        return lines.wavelengths_A / 1e10, lines.weights
+    factors: FloatArray = 1.0 + dispersion.step * np.arange(float(dispersion.count)) - dispersion.range / 2.0
+    wavelengths = beam.wavelength / 1e10 * factors
+    if wavelengths.min() <= 0:
+        raise ConfigError(
+            f"Beam.dispersion_percent = {beam.dispersion_percent}: reaches down to no wavelength; reduce it"
+        )
+    return wavelengths, np.ones(len(wavelengths), np.float64)
 
 
 def _sweeps(beam: Beam) -> tuple[Steps, Steps, Steps]:
@@ -234,7 +258,8 @@ def _sweeps(beam: Beam) -> tuple[Steps, Steps, Steps]:
     ]
     sweeps.append(resolve_steps("beam", beam.dispersion_steps, _part(beam.dispersion_percent, 100.0), None))
     horizontal, vertical, dispersion = sweeps
-    if horizontal.count * vertical.count * dispersion.count > MOST_STEPS:
+    colours = dispersion.count if beam.spectrum is None else len(beam.spectrum.lines.weights)
+    if horizontal.count * vertical.count * colours > MOST_STEPS:
         raise ConfigError(f"Beam: more than {MOST_STEPS} sources; take fewer steps of divergence or dispersion")
     return horizontal, vertical, dispersion
 

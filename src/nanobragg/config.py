@@ -16,6 +16,7 @@ from .crystal import Crystal
 from .detector import Detector
 from .errors import ConfigError
 from .model import Model, same
+from .steps import RADIAN_IN_DEGREES, Steps, resolve_steps
 
 Roi = tuple[int, int, int, int]
 
@@ -30,6 +31,16 @@ class Scan(Model):
     range_deg: float | None = Field(default=None, ge=0)
     step_deg: float | None = Field(default=None, ge=0)
     steps: int | None = Field(default=None, ge=0)
+
+    def resolved(self) -> Steps:
+        """The steps of φ, in radians."""
+        span, step = (None if x is None else x / RADIAN_IN_DEGREES for x in (self.range_deg, self.step_deg))
+        return resolve_steps("phi", self.steps, span, step)
+
+    @property
+    def width_deg(self) -> float:
+        """Rotation during the exposure: `range_deg`, or what the step rules make of the rest; 0: a still."""
+        return self.resolved().range * RADIAN_IN_DEGREES if self.range_deg is None else self.range_deg
 
 
 class Sampling(Model):
@@ -82,6 +93,12 @@ class Config(Model):
             check_roi(self.roi, self.detector.panels[0].pixels)
         if self.background.amorphous and self.compat == "c":
             raise ConfigError("Background.table: the C program renders none; use compat=None (-exact)")
+        if self.beam.spectrum is not None and self.compat == "c":
+            raise ConfigError("Beam.spectrum: the C program knows none; use compat=None (-exact)")
+        if self.detector.sensor_depth_um and self.compat == "c":
+            raise ConfigError(
+                f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: only exists with compat=None (-exact)"
+            )
         switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
         if switches and self.compat != "c":
             raise ConfigError(
@@ -89,6 +106,27 @@ class Config(Model):
                 "without it every sub-pixel has its own solid angle, polarization and absorption"
             )
         return self
+
+    def series(self, count: int) -> list[Config]:
+        """The Configs of a rotation series: each image starts at the angle where the one before it ended.
+
+        Parameters
+        ----------
+        count
+            Number of images. The first is this Config; `Scan` says the width of each.
+
+        Raises
+        ------
+        ConfigError
+            No image, or a scan that does not turn.
+        """
+        width = self.scan.width_deg
+        if count < 1:
+            raise ConfigError(f"series({count}): must have at least one image")
+        if count > 1 and width == 0:
+            raise ConfigError("Scan.range_deg: a series needs the width of an image, in degrees")
+        start = self.scan.start_deg
+        return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
 
     @classmethod
     def from_flags(cls, flags: str | list[str], *, exact: bool = False) -> Config:

@@ -54,8 +54,8 @@ def run_demo(folder: Path, report: Callable[[str], None] = print, *, progress: b
     progress
         As for `simulate`.
     """
+    from .image_files import write_smv_image
     from .io.png import render_grey, write_png
-    from .outputs import write_smv_image
 
     config = demo_config()
     scene = Scene(config)

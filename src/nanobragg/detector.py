@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -118,6 +120,8 @@ class Detector(Model):
     sensor_thickness_um, sensor_layers, attenuation_um
         Sensor slab, the number of layers it is cut into, and the depth in which photons fall to 1/e
         (not given: the thickness; infinity: nothing is captured). No thickness: every photon counts.
+    sensor_depth_um
+        Depth at which the first layer's photons are counted, below the surface that the panels describe.
     curved
         Every pixel at the same distance from the sample.
     point_pixel
@@ -126,6 +130,9 @@ class Detector(Model):
         Array like the image, or path of an SMV mask; zero: not rendered.
     nominal
         What image headers say about the only panel; filled in by `Detector.flat` and by C flags.
+    name, sensor_material, saturation_adu
+        What files say about the detector, and where its pixels saturate (`add_noise` takes it); no image depends on
+        them.
     """
 
     panels: tuple[Panel, ...] = Field(min_length=1)
@@ -133,10 +140,14 @@ class Detector(Model):
     sensor_thickness_um: float | None = Field(default=0.0, ge=0)
     sensor_layers: int | None = Field(default=None, ge=1)
     attenuation_um: float | None = Field(default=None, gt=0, allow_inf_nan=True)
+    sensor_depth_um: float = Field(default=0.0, ge=0)
     curved: bool = False
     point_pixel: bool = False
     mask: MaskArray | Path | None = None
     nominal: FlatGeometry | None = None
+    name: str = ""
+    sensor_material: str = ""
+    saturation_adu: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _same_shapes(self) -> Detector:
@@ -216,6 +227,83 @@ class Detector(Model):
         panel, nominal = asked.placed()
         return cls(panels=(panel,), convention=convention, nominal=nominal, **sensor)
 
+    @classmethod
+    def from_nexus(cls, path: str | os.PathLike[str]) -> Detector:
+        """The detector of an NXmx file, in the frame of McStas: z along the beam. `read_nxmx` reads everything.
+
+        Raises
+        ------
+        FileError, FormatError, ConfigError
+            As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
+        """
+        from .nexus_models import detector_of
+
+        return detector_of(path)
+
+    @classmethod
+    def named(
+        cls, name: str, *, wavelength_A: float | None = None, energy_eV: float | None = None, **placement: Any
+    ) -> Detector:
+        """A detector that is sold or stands somewhere, placed as `Detector.flat` places one of its size.
+
+        ============== ============================ ========================== ====================== ==========
+        name           pixels (slow, fast)          modules, gaps (slow, fast) sensor                 saturation
+        ============== ============================ ========================== ====================== ==========
+        EIGER2 16M     4362 x 4148 of 75 µm         8 x 4; 38, 12              Si 450 µm              65535 [1]_
+        PILATUS3 6M    2527 x 2463 of 172 µm        12 x 5; 17, 7              Si 450 µm (or 1000)    1048575 [2]_
+        PILATUS3 2M    1679 x 1475 of 172 µm        8 x 3; 17, 7               the same               the same
+        PILATUS3 300K  619 x 487 of 172 µm          3 x 1; 17                  the same               the same
+        JUNGFRAU 4M    8 panels 514 x 1030 of 75 µm 4 x 2, shifted by 68, 67   Si 320 µm              10⁴ [3]_
+        JUNGFRAU 16M   32 panels 514 x 1030         8 x 4 around a hole        the same               the same
+        Rayonix MX340  3840 x 3840 of 88.542 µm     no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [4]_
+        ADSC Q315r     3072 x 3072 of 102.588 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [5]_
+        AGIPD 1M       128 panels 64 x 128 of 200µm 16 modules of 8 chips      Si 500 µm              10⁴ [6]_
+        ============== ============================ ========================== ====================== ==========
+
+        Saturation is in photons, for the CCDs in ADU; the gaps between modules of one image are masked. The sensor
+        counts in one layer at the mean depth where its photons stop (`nanobragg.sensor.sensor_fields`).
+
+        Parameters
+        ----------
+        name
+            One of `Detector.names()`; case, blanks and hyphens do not count.
+        wavelength_A, energy_eV
+            Of the beam, which decides how deep photons go; default 1 Å.
+        **placement
+            Parameters of `Detector.flat` but the pixels: distance_mm, beam_center_mm, convention, …; by default the
+            beam hits the middle, for JUNGFRAU 16M and AGIPD 1M the hole. Fields of `Detector`, such as
+            sensor_thickness_um, replace those of the table.
+
+        Raises
+        ------
+        ConfigError
+            There is no such detector (lists what there is), or the placement makes none.
+
+        References
+        ----------
+        .. [1] DECTRIS EIGER2 user manual; modules and gaps as in dxtbx, format/FormatPilatusHelpers.py. The counter
+               has 16 bits; images of several read-outs hold more.
+        .. [2] DECTRIS PILATUS3 technical specifications: 20-bit counter; modules and gaps as above.
+        .. [3] A. Mozzanica et al., J. Instrum. 11 (2016) C02047: 10⁴ photons of 12 keV. Places: jungfrau_utils
+               (Paul Scherrer Institut), geometry.py, JF06T08V01 and JF07T32V01.
+        .. [4] Rayonix MX340-HS: 7680 x 7680 pixels of 44.271 µm, 16 bit. The makers do not publish the phosphor of
+               their screens; 15 mg/cm² of Gd2O2S is usual: S. M. Gruner, M. W. Tate and E. F. Eikenberry, Rev. Sci.
+               Instrum. 73 (2002) 2815.
+        .. [5] ADSC Quantum 315r: 6144 x 6144 pixels of 51.294 µm, 16 bit; phosphor as for [4]_.
+        .. [6] A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82. Places: EXtra-geom (European XFEL),
+               AGIPD_1MGeometry.from_quad_positions with the quadrants of its example.
+        """
+        from .named_detectors import named_detector
+
+        return named_detector(name, wavelength_A, energy_eV, placement)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """What `Detector.named` knows."""
+        from .named_detectors import DESIGNS
+
+        return tuple(DESIGNS)
+
 
 def flat_panel(placed: PlacedPanel, pixel_mm: float, pixels: tuple[int, int]) -> Panel:
     """The `Panel` of a placed flat panel."""
@@ -258,3 +346,9 @@ def panel_distance(panel: Panel, beam: FloatArray) -> float:
     normal = panel.axes()[2]
     across = dot(beam, normal)
     return dot(np.asarray(panel.origin_mm) / 1000.0, normal) / across if across else math.inf
+
+
+def counted_origin(detector: Detector, panel: Panel) -> FloatArray:
+    """Corner of a panel's pixel (0, 0) in the plane where the sensor's first layer counts, metres."""
+    _, _, normal = panel.axes()
+    return np.asarray(panel.origin_mm) / 1000.0 + detector.sensor_depth_um * 1e-6 * normal

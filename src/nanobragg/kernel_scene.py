@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _core
 from .amplitudes import Table
-from .detector import Panel
+from .detector import Panel, counted_origin
 from .geometry import dot, unit
 from .model import FloatArray
 
@@ -36,8 +36,9 @@ def single_precision_serves(scene: Scene) -> bool:
 def build_core(scene: Scene, *, single: bool) -> _core.CoreScene:
     """The kernel's scene, with a table of floats (`single`) or doubles, no larger than the detector reaches."""
     like_c = scene.config.compat == "c"
+    detector, beam = scene.config.detector, scene.beam_direction
     panels = [
-        _panel_numbers(panel, scene.beam_direction, scene.distance, like_c) for panel in scene.config.detector.panels
+        panel_numbers(panel, counted_origin(detector, panel), beam, scene.distance, like_c) for panel in detector.panels
     ]
     table = None
     if scene.table is not None:
@@ -62,10 +63,9 @@ def _table_numbers(table: Table | None) -> dict[str, Any]:
     }
 
 
-def _panel_numbers(panel: Panel, beam: FloatArray, distance: float, like_c: bool) -> dict[str, Any]:
+def panel_numbers(panel: Panel, pix0: FloatArray, beam: FloatArray, distance: float, like_c: bool) -> dict[str, Any]:
     """A panel in the kernel's form, metres; with the C program's axes and way to bend it (row 10) or ours."""
     fast, slow, normal = panel.axes()
-    pix0 = np.asarray(panel.origin_mm) / 1000.0
     if like_c:
         if panel.normal_axis is not None:  # C's axes stretch with a two-theta axis that is no unit vector
             fast, slow, normal = (np.asarray(axis) for axis in (panel.fast_axis, panel.slow_axis, panel.normal_axis))
@@ -114,7 +114,7 @@ def _numbers(scene: Scene) -> dict[str, Any]:
     water, scale = _water_and_scale(scene)
     return {
         "n": [float(n) for n in scene.n_cells],
-        "metric": _metric(scene),
+        "metric": shape_metric(scene),
         "shape": _core.SHAPES.index(config.crystal.shape),
         "lookup": scene.lookup,
         "default_F": config.structure_factors.default_F,
@@ -139,7 +139,7 @@ def _numbers(scene: Scene) -> dict[str, Any]:
     }
 
 
-def _metric(scene: Scene) -> list[float]:
+def shape_metric(scene: Scene) -> list[float]:
     """Squared radius of the radial shapes as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
     like_c = scene.config.compat == "c"

@@ -1,12 +1,10 @@
-"""Image + Scene → files: the C program's four files, and images in any known format."""
+"""Image + Scene → the C program's four files; and what every output needs."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +13,6 @@ from .config import Config
 from .errors import ConfigError, FileError
 from .flag_values import Outputs
 from .header import image_header
-from .io import IMAGE_SUFFIXES, write_image
 from .io.atomic import CURES, StrPath
 from .scene import Scene
 
@@ -138,73 +135,3 @@ def config_hash(config: Config) -> str:
     from .toml import dumps
 
     return hashlib.sha256(dumps(config).encode()).hexdigest()
-
-
-def write_smv_image(path: StrPath, image: npt.NDArray[np.uint16], scene: Scene, *, seed: int | None = None) -> None:
-    """Write whole numbers as SMV, with the geometry and where they come from in the header.
-
-    Parameters
-    ----------
-    path
-        Target.
-    image : ndarray, shape (slow, fast) or (panels, slow, fast)
-        Detector units. Panels are stacked along the slow axis.
-    scene
-        What was rendered.
-    seed
-        Of the noise, if there is any; its stream depends on NumPy's version, which is recorded with it.
-    """
-    from . import __version__
-    from .io.smv import write_smv
-
-    extra: dict[str, object] = {"NANOBRAGG_VERSION": __version__, "CONFIG_SHA256": config_hash(scene.config)}
-    if seed is not None:
-        extra |= {"NOISE_SEED": seed, "NUMPY_VERSION": np.__version__}
-    write_smv(path, stacked(image), image_header(scene, extra))
-
-
-def stacked(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The image as files hold it, (slow, fast): several panels one after the other along the slow axis."""
-    return image.reshape(-1, image.shape[-1])
-
-
-def check_image_paths(paths: Sequence[StrPath]) -> None:
-    """Raise `ConfigError` or `FileError` unless each of `paths` names an image format and can be written."""
-    for path in paths:
-        suffix = Path(path).suffix
-        if suffix.lower() not in IMAGE_SUFFIXES:
-            raise ConfigError(f"{path}: suffix {suffix!r} tells no image format; use one of {' '.join(IMAGE_SUFFIXES)}")
-        check_writable(path)
-
-
-def write_image_file(path: StrPath, image: npt.NDArray[Any], scene: Scene, *, seed: int | None = None) -> int:
-    """Write a rendered or noisy image in the format that the suffix names.
-
-    Parameters
-    ----------
-    path
-        .img and .smv hold whole numbers: fractions are rounded to nearest, values above 65535 clipped. .png is
-        drawn as dark spots on white. The others hold what they can of the image as it is.
-    image : ndarray, shape (slow, fast) or (panels, slow, fast)
-    scene
-        What was rendered.
-    seed
-        Of the noise, if there is any.
-
-    Returns
-    -------
-    int
-        Number of pixels that were clipped.
-    """
-    kind = IMAGE_SUFFIXES[Path(path).suffix.lower()]
-    if kind == "smv":
-        clipped = int(np.count_nonzero(image > 65535))
-        write_smv_image(path, np.rint(np.clip(image, 0, 65535)).astype(np.uint16), scene, seed=seed)
-        return clipped
-    if kind == "png":
-        from .io.png import render_grey, write_png
-
-        write_png(path, render_grey(stacked(image)))
-    else:
-        write_image(path, stacked(image))
-    return 0

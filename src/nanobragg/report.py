@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ._core import LOOKUPS
-from .beam import EV_ANGSTROM
 from .crystal import cell_of, misset_angles
 from .scene import Scene
+from .spectrum import EV_ANGSTROM
 from .statistics import Statistics
 from .steps import RADIAN_IN_DEGREES
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .detector import Panel, panel_distance
 from .model import FloatArray
+from .shadows import facing_away, overlapping
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -23,6 +24,7 @@ def unwanted(scene: Scene) -> list[str]:
         )
     if not _beam_hits(scene):
         found.append("the direct beam does not hit the detector: check distance, beam centre and two-theta")
+    found += _misplaced_panels(scene)
     if scene.table is not None and _nothing_in_table(scene):
         found.append(
             "every pixel lies outside the table of structure factors "
@@ -30,6 +32,29 @@ def unwanted(scene: Scene) -> list[str]:
             f"and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
         )
     return found
+
+
+def _misplaced_panels(scene: Scene) -> list[str]:
+    """Panels that no detector has like that; only named, because a measured geometry may come close to it."""
+    detector, found = scene.config.detector, []
+    away = facing_away(detector.panels)
+    if away:
+        found.append(
+            f"panel {_names(detector.panels, away)}: turned edge-on to or away from the sample and records nothing "
+            "sensible: check origin, axes and normal_axis"
+        )
+    if len(detector.panels) > 1:
+        pairs = overlapping(detector.panels)
+        if pairs:
+            first = " and ".join(_names(detector.panels, [i]) for i in pairs[0])
+            more = f", and {len(pairs) - 1} more pairs" if len(pairs) > 1 else ""
+            found.append(f"panels {first} overlap as seen from the sample{more}: photons there are counted twice")
+    return found
+
+
+def _names(panels: tuple[Panel, ...], numbers: list[int] | tuple[int, ...]) -> str:
+    named = [f"{i} ({panels[i].name})" if panels[i].name else str(i) for i in numbers[:3]]
+    return ", ".join(named) + (f" and {len(numbers) - 3} more" if len(numbers) > 3 else "")
 
 
 def _beam_hits(scene: Scene) -> bool:

@@ -82,7 +82,7 @@ class Scene:
         self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, equal_weights=self._c)
         self.lattice = build_lattice(config.crystal, config.beam.wavelength, c_cell=self._c)
         self.n_cells = _cell_counts(config, self.lattice)
-        self.phi = self._phi_steps()
+        self.phi = config.scan.resolved()
         self.domains = config.crystal.domains()
         self.cells, self.first_cells = self._orientations()
         self.sensor = self._sensor_layers()
@@ -93,7 +93,7 @@ class Scene:
         self.lookup = self._choose_lookup()
         shortest = float(self.sources.wavelengths.min())
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
-        self.mask = _load_mask(config)
+        self.mask = load_mask(config)
         self.reach = self._largest_indices()
         for message in unwanted(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
@@ -121,11 +121,6 @@ class Scene:
     def terms(self) -> int:
         """Terms that are summed for a pixel, sensor layers aside: sources · φ · domains · sub-pixels."""
         return len(self.sources.weights) * self.phi.count * self.domains * self.oversample**2
-
-    def _phi_steps(self) -> Steps:
-        scan = self.config.scan
-        span, step = (None if x is None else x / RADIAN_IN_DEGREES for x in (scan.range_deg, scan.step_deg))
-        return resolve_steps("phi", scan.steps, span, step)
 
     def _orientations(self) -> tuple[FloatArray, FloatArray | None]:
         """Cell vectors (m) per φ and domain; and those of the very first term, where it differs.
@@ -257,7 +252,7 @@ def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:
     return counts[0], counts[1], counts[2]
 
 
-def _load_mask(config: Config) -> npt.NDArray[np.uint8] | None:
+def load_mask(config: Config) -> npt.NDArray[np.uint8] | None:
     """The mask as bytes of shape (panels, slow, fast), 0: not rendered; None: every pixel is."""
     mask, shape = config.detector.mask, config.detector.shape
     if mask is None:

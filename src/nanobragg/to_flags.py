@@ -75,6 +75,12 @@ def _refuse(config: Config) -> None:
     crystal, factors = config.crystal, config.structure_factors
     if len(config.detector.panels) > 1:
         raise ConfigError(f"Detector.panels: {len(config.detector.panels)} panels; the C program has only one")
+    if config.beam.spectrum is not None:
+        raise ConfigError("Beam.spectrum: the C program knows none; give dispersion_percent or equally bright sources")
+    if config.detector.sensor_depth_um:
+        raise ConfigError(
+            f"Detector.sensor_depth_um = {config.detector.sensor_depth_um:g}: the C program counts at the surface only"
+        )
     if crystal.mosaic_model != "cap" and crystal.domains() > 1:
         raise ConfigError(f"Crystal.mosaic_model = {crystal.mosaic_model!r}: the C program has only 'cap'")
     if not 0 <= crystal.mosaic_seed <= MAX_SEED:

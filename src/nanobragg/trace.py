@@ -14,6 +14,7 @@ import numpy as np
 
 from . import _core
 from .config import Config
+from .detector import counted_origin
 from .errors import ConfigError
 from .kernel_scene import R_E_SQR
 from .model import Vector
@@ -184,7 +185,7 @@ def _check_pixel(scene: Scene, panel: int, slow: int, fast: int) -> None:
 def _frame(scene: Scene, panel: int) -> PanelFrame:
     numbers = scene.config.detector.panels[panel]
     fast, slow, normal = (_triple(axis) for axis in numbers.axes())
-    pix0 = _triple(np.asarray(numbers.origin_mm) / 1000.0)
+    pix0 = _triple(counted_origin(scene.config.detector, numbers))
     close = sum(x * o for x, o in zip(pix0, normal, strict=True))
     return PanelFrame(pix0, fast, slow, normal, numbers.pixel_mm / 1000.0, close, scene.distance)
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "simulate": "render a TOML experiment into image files",
     "demo": "render a built-in example: a lysozyme-like crystal",
     "convert": "convert an image between the formats that we read and write",
+    "plot": "draw an image, its radial average, or a slice of reciprocal space",
     "trace": "show how one pixel comes about",
     "compare": "run this program and the original side by side",
     "info": "version, instruction sets, threads",

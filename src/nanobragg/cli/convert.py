@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from .options import Options
 
 FORMATS = """\
-Formats by their suffix: .img .smv (SMV), .bin (4-byte floats without a header), .npy, .png, .pgm.
-SMV keeps its header when it becomes SMV. It holds whole numbers 0 to 65535; --scale makes them of other images."""
+Formats by their suffix: .img .smv (SMV), .bin (4-byte floats without a header), .npy, .png, .pgm, .cbf (miniCBF),
+.tif .tiff, .nxs .h5 .hdf5 (NXmx).
+SMV and CBF keep their header when they stay what they are. SMV holds whole numbers 0 to 65535, CBF whole numbers;
+--scale makes them of other images. --config says what the image shows: NXmx needs it, SMV and CBF take their header
+from it."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -20,18 +23,24 @@ def run(words: Sequence[str]) -> int:
                          help="pixels along the slow and fast axis; .bin needs it")  # fmt: skip
     options.add_argument("--scale", type=float, metavar="S", help="multiply by S, round, and clip to 0 to 65535")
     options.add_argument("--adc", type=float, metavar="OFFSET", help="with --scale: add OFFSET (default: 0)")
+    options.add_argument("--config", metavar="CONFIG.toml", help="the experiment that the image shows")
+    options.add_argument("--image", type=int, default=1, metavar="N", help="which image of an NXmx file (default: 1)")
     chosen = options.parse_args(words)
 
+    from ..config import Config
     from ..errors import ConfigError, FormatError
-    from ..io import read_image, write_image
-    from ..outputs import check_image_paths
+    from ..image_files import check_image_paths, write_image
+    from ..io import format_of, read_image
 
     if chosen.adc is not None and chosen.scale is None:
         raise ConfigError(f"--adc {chosen.adc:g}: is for --scale, which is not given")
-    check_image_paths([chosen.output])
+    config = None if chosen.config is None else Config.from_toml(chosen.config)
+    if chosen.image < 1:
+        raise ConfigError(f"--image {chosen.image}: counts from 1")
+    check_image_paths([chosen.output], config)
     shape = None if chosen.shape is None else tuple(chosen.shape)
     try:
-        image, metadata = read_image(chosen.input, shape=shape)
+        image, metadata = read_image(chosen.input, shape=shape, index=chosen.image - 1)
     except ConfigError as error:
         if not str(error).startswith("shape:"):
             raise
@@ -40,10 +49,11 @@ def run(words: Sequence[str]) -> int:
         from ..integer import to_integers
 
         image, _ = to_integers(image, chosen.scale, chosen.adc or 0.0)
+    same_format = format_of(chosen.input) == format_of(chosen.output)
     try:
-        write_image(chosen.output, image, metadata)
+        write_image(chosen.output, image, metadata if same_format and config is None else None, config=config)
     except FormatError as error:
-        if "does not fit into SMV" not in str(error):
+        if "does not fit into" not in str(error):
             raise
         raise FormatError(f"{error}; --scale 1 rounds and clips") from None
     return 0

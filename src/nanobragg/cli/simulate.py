@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +13,16 @@ import numpy.typing as npt
 
 from ..config import Config
 from ..errors import ConfigError
-from ..outputs import check_image_paths, write_image_file
+from ..image_files import HIGHEST
+from ..io import format_of
 from ..report import LABEL_WIDTH, scene_lines, statistics_lines
 from ..scene import Scene
 from ..simulate import simulate
 from ..statistics import statistics
+from .image_series import ImageFiles, numbered
 from .options import Options
 from .progress import progress_reporter
+from .truth_files import check_truth_paths, write_truth
 
 FILES = """\
 Files by their suffix:
@@ -27,6 +31,11 @@ Files by their suffix:
   .npy        NumPy array
   .png        picture, dark spots on white
   .pgm        picture, 8 bit
+  .cbf        miniCBF, whole numbers as above
+  .tif .tiff  TIFF
+  .nxs .h5    NXmx HDF5, the whole series in one file
+With --images N the scan's width is that of one image, and each starts where the one before it ended; # in the name
+of a file that holds one image stands for a digit of its number: img_####.cbf. Image i has the noise of seed + i - 1.
 With --noise every file holds what a detector records: a Poisson deviate of the photons plus an offset of
 40 units. Without it every file holds the photons expected. Several panels are stacked along the slow axis."""
 MAX_SEED = 2**31
@@ -37,20 +46,46 @@ def run(words: Sequence[str]) -> int:
     chosen = _options().parse_args(words)
     if chosen.seed is not None and not (chosen.noise and chosen.seed >= 0):
         raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
-    check_image_paths(chosen.output)
-    scene = Scene(_config(chosen))
-    seed = (secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed) if chosen.noise else None
+    if chosen.images is not None and chosen.images < 1:
+        raise ConfigError(f"--images {chosen.images}: must be at least 1")
+    config = _config(chosen)
+    count = chosen.images or 1
+    seed = secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed
+    seeds = range(seed, seed + count) if chosen.noise else None
+    truths = None if chosen.truth is None else check_truth_paths(numbered(chosen.truth, chosen.images))
     say = _Speaker(chosen.quiet)
-    say(scene_lines(scene))
-    image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress_reporter(not chosen.quiet))
-    say(statistics_lines(statistics(image, scene)))
-    if seed is not None:
-        image = _noisy(image, seed, chosen.threads)
+    clipped = []
+    with ImageFiles(chosen.output, config, chosen.images, seeds) as files:
+        for number, each in enumerate(config.series(count)):
+            scene = Scene(each)
+            image = _image(scene, number, chosen, say)
+            if truths is not None:
+                told = write_truth(truths[number], scene, image, chosen.threads)
+                say([f"{'ground truth':<{LABEL_WIDTH}}{told}"])
+            if seeds is not None:
+                image = _noisy(image, seeds[number], chosen.threads)
+            clipped.append(files.write(number, image, scene))
+    if seeds is not None:
         say([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} gives this noise again)"])
-    clipped = [write_image_file(path, image, scene, seed=seed) for path in chosen.output]
-    overloads = f" ({max(clipped)} pixels above 65535 are clipped)" if any(clipped) else ""
+    highest = min((HIGHEST.get(format_of(path).name, math.inf) for path in chosen.output), default=math.inf)
+    overloads = f" ({max(clipped)} pixels above {highest} are clipped)" if any(clipped) else ""
     say([f"{'written':<{LABEL_WIDTH}}{', '.join(chosen.output)}{overloads}"])
     return 0
+
+
+def _image(scene: Scene, number: int, chosen: argparse.Namespace, say: _Speaker) -> npt.NDArray[Any]:
+    """Render one image; of a series, one line tells of it."""
+    series = chosen.images is not None
+    if number == 0:
+        say(scene_lines(scene))
+    progress = progress_reporter(not chosen.quiet and not series)
+    image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
+    stats = statistics(image, scene)
+    start = scene.config.scan.start_deg
+    label = f"image {number + 1}"
+    line = f"φ from {start:g} degrees; maximum {stats.maximum:g}, mean {stats.mean:g} photons"
+    say([f"{label:<{LABEL_WIDTH}}{line}"] if series else statistics_lines(stats))
+    return image
 
 
 def _options() -> Options:
@@ -62,8 +97,10 @@ def _options() -> Options:
     add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
     add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
         help="render this part only: first and last fast, first and last slow pixel")  # fmt: skip
+    add("--images", type=int, metavar="N", help="render a series of N images, turning by the scan's width each")
     add("--noise", action="store_true", help="add photon noise")
     add("--seed", type=int, metavar="N", help="of the noise (default: a new one, which is printed)")
+    add("--truth", metavar="FILE.npz", help="write the ground truth: orientation, cell, spots, mask of Bragg pixels")
     add("--quiet", action="store_true", help="print nothing but warnings and errors")
     return options
 

@@ -1,7 +1,7 @@
 """Reading and writing files: one module per format, arrays and metadata in, bytes out.
 
-`read_image` and `write_image` choose the format by the file's suffix. The format modules are imported when
-they are needed, so that importing the package stays fast.
+`read_image` and `write_image` choose the format by the file's suffix, from the table in `formats`. The format
+modules are imported when they are needed, so that importing the package stays fast.
 """
 
 from __future__ import annotations
@@ -13,48 +13,55 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConfigError, FormatError
+from .formats import BY_NAME, BY_SUFFIX, ImageFormat, Request
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from .atomic import StrPath
 
-__all__ = ["IMAGE_SUFFIXES", "read_image", "write_image"]
-
-IMAGE_SUFFIXES = {".img": "smv", ".smv": "smv", ".bin": "bin", ".npy": "npy", ".png": "png", ".pgm": "pgm"}
+__all__ = ["format_of", "read_image", "write_image"]
 
 
 def read_image(
-    path: StrPath, *, format: str | None = None, shape: tuple[int, int] | None = None
+    path: StrPath, *, format: str | None = None, shape: tuple[int, int] | None = None, index: int = 0
 ) -> tuple[npt.NDArray[Any], dict[str, object]]:
     """Read an image of any known format.
 
     Parameters
     ----------
     path : path
-        .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png or .pgm.
+        .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png, .pgm, .cbf, .tif or .tiff, .nxs, .h5 or .hdf5
+        (NXmx).
     format : str, optional
-        smv, bin, npy, png or pgm, if the suffix does not tell.
+        smv, bin, npy, png, pgm, cbf, tiff or nexus, if the suffix does not tell.
     shape : (slow, fast), optional
         Needed for bin, which has no header; otherwise the image must have it.
+    index : int
+        Which image of an NXmx file, from 0; the other formats hold one.
 
     Returns
     -------
     image : (slow, fast)
         In the type of the file.
     metadata : dict
-        SMV: the header's keys with their text. PGM: `scale`, if told. Others: nothing.
+        SMV and CBF: the header's keys with their text. PGM: `scale`, if told. TIFF: `description`, if there is
+        one. NXmx: see `nexus_read.read_nexus`. Others: nothing.
 
     Raises
     ------
     ConfigError
-        The suffix or format is unknown, or the shape is missing.
+        The suffix or format is unknown, the shape is missing, there is no image of this index, or a library of
+        the extra `files` is not installed.
     FormatError
         The content is not what the format promises.
     FileError
         The file cannot be read.
     """
-    image, metadata = _read(path, _format_of(path, format), shape)
+    chosen = format_of(path, format)
+    if index != 0 and not chosen.many:
+        raise ConfigError(f"index = {index}: {path} holds one image; only NXmx files hold several")
+    image, metadata = chosen.read(Request(path, shape, index))
     if shape is not None and image.shape != tuple(shape):
         raise FormatError(f"{path}: the image is {image.shape}, not shape={tuple(shape)}; correct shape")
     return image, metadata
@@ -67,25 +74,26 @@ def write_image(
     *,
     format: str | None = None,
 ) -> None:
-    """Write an image in any known format; the file appears whole or not at all.
+    """Write an image in any known format but NXmx; the file appears whole or not at all.
 
     Parameters
     ----------
     path : path
-        .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png or .pgm.
+        As for `read_image`.
     image : (slow, fast)
-        SMV holds whole numbers 0 to 65535 and refuses others. PNG keeps uint8 and uint16 and draws
-        everything else as dark spots on white (`png.render_grey`). PGM keeps uint8 and scales everything
-        else.
+        SMV holds whole numbers 0 to 65535, CBF those of 32 bits with a sign, and they refuse others. PNG keeps
+        uint8 and uint16 and draws everything else as dark spots on white (`png.render_grey`). PGM keeps uint8
+        and scales everything else. TIFF holds uint8, uint16, int32 and float32.
     metadata : mapping, optional
-        SMV: header entries. PGM: `scale`, the factor from photons to grey. Others have no place for it.
+        SMV and CBF: header entries. PGM: `scale`, the factor from photons to grey. TIFF: `description` and
+        `software`. Others have no place for it.
     format : str, optional
-        smv, bin, npy, png or pgm, if the suffix does not tell.
+        smv, bin, npy, png, pgm, cbf or tiff, if the suffix does not tell.
 
     Raises
     ------
     ConfigError
-        The suffix or format is unknown.
+        The suffix or format is unknown, or a library of the extra `files` is not installed.
     FormatError
         The format cannot hold the image.
     FileError
@@ -93,86 +101,27 @@ def write_image(
     """
     from .checks import check_image
 
-    chosen = _format_of(path, format)
+    chosen = format_of(path, format)
     pixels = np.asarray(image)
     check_image(path, pixels.shape, pixels.dtype)
-    _write(path, pixels, metadata or {}, chosen)
+    chosen.write(path, pixels, metadata or {})
 
 
-def _format_of(path: StrPath, format: str | None) -> str:
-    formats = list(dict.fromkeys(IMAGE_SUFFIXES.values()))
+def format_of(path: StrPath, format: str | None = None) -> ImageFormat:
+    """The format of this name, or else the one that the suffix tells.
+
+    Raises
+    ------
+    ConfigError
+        It is unknown.
+    """
     if format is not None:
-        if format not in formats:
-            raise ConfigError(f"format: {format!r} is unknown; choose one of {' '.join(formats)}")
-        return format
+        if format not in BY_NAME:
+            raise ConfigError(f"format: {format!r} is unknown; choose one of {' '.join(BY_NAME)}")
+        return BY_NAME[format]
     suffix = os.path.splitext(os.fspath(path))[1]
-    if suffix.lower() not in IMAGE_SUFFIXES:
+    if suffix.lower() not in BY_SUFFIX:
         raise ConfigError(
-            f"{path}: suffix {suffix!r} tells no image format; use one of {' '.join(IMAGE_SUFFIXES)} or give the format"
+            f"{path}: suffix {suffix!r} tells no image format; use one of {' '.join(BY_SUFFIX)} or give the format"
         )
-    return IMAGE_SUFFIXES[suffix.lower()]
-
-
-def _read(path: StrPath, format: str, shape: tuple[int, int] | None) -> tuple[npt.NDArray[Any], dict[str, object]]:
-    if format == "smv":
-        from .smv import read_smv
-
-        image, header = read_smv(path)
-        return image, dict(header)
-    if format == "pgm":
-        from .pgm import read_pgm
-
-        grey, scale = read_pgm(path)
-        return grey, {} if scale is None else {"scale": scale}
-    if format == "bin":
-        from .floatimage import read_float_image
-
-        return read_float_image(path, shape), {}
-    if format == "npy":
-        from .npy import read_npy
-
-        return read_npy(path), {}
-    from .png import read_png
-
-    return read_png(path), {}
-
-
-def _write(path: StrPath, image: npt.NDArray[Any], metadata: Mapping[str, object], format: str) -> None:
-    if format == "smv":
-        from .smv import write_smv
-
-        write_smv(path, _as_uint16(path, image), metadata)
-    elif format == "pgm":
-        from ..integer import to_pgm
-        from .pgm import write_pgm
-
-        scale = metadata.get("scale")
-        factor = float(scale) if isinstance(scale, (int, float)) else None
-        grey, used = (image, factor or 1.0) if image.dtype == np.uint8 else to_pgm(image, factor)
-        write_pgm(path, grey, used)
-    elif format == "bin":
-        from .floatimage import write_float_image
-
-        write_float_image(path, image)
-    elif format == "npy":
-        from .npy import write_npy
-
-        write_npy(path, image)
-    else:
-        from .png import render_grey, write_png
-
-        write_png(path, image if image.dtype in (np.uint8, np.uint16) else render_grey(image))
-
-
-def _as_uint16(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """The same values as unsigned 16-bit integers; refuses those that are not."""
-    with np.errstate(invalid="ignore"):  # what cannot be cast is found by the comparison
-        whole = image.astype(np.uint16)
-    different = whole != image
-    if different.any():
-        slow, fast = np.argwhere(different)[0]
-        raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into SMV, whole "
-            "numbers 0 to 65535; scale it first (integer.to_integers), or choose .bin or .npy"
-        )
-    return whole
+    return BY_SUFFIX[suffix.lower()]

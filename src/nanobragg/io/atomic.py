@@ -29,6 +29,7 @@ CURES = {
     errno.ENOSPC: "free some space or choose another disk",
     errno.EDQUOT: "your quota is used up: free some space or choose another disk",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EFBIG: "it is larger than the disk or your limit (ulimit -f) allows: choose another disk or several files",
     errno.EPIPE: "the reader of the pipe has gone: run it again",
 }
 
@@ -46,7 +47,8 @@ def atomic_write(path: StrPath) -> Iterator[BinaryIO]:
     Yields
     ------
     binary file
-        On a temporary name in the same folder; removed on any failure, an interrupt included.
+        On a temporary name in the same folder, readable too (HDF5 reads back what it wrote); removed on any
+        failure, an interrupt included.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def _replacing(path: StrPath) -> Iterator[BinaryIO]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     mode = _existing_mode(target)
     temporary = os.path.join(os.path.dirname(target), f".nanobragg-{secrets.token_hex(8)}.tmp")
-    handle = open(temporary, "xb")  # noqa: SIM115 (closed below, before it is moved or removed)
+    handle = open(temporary, "x+b")  # noqa: SIM115 (closed below, before it is moved or removed)
     try:
         yield handle
         handle.close()

@@ -16,6 +16,7 @@ from .atomic import StrPath, atomic_write
 from .checks import check_image
 from .reading import check_bytes, open_input, read_array
 
+HEADER_LIMIT = 65536
 READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -117,11 +118,12 @@ def _member(stored: zipfile.ZipFile, name: str, path: StrPath) -> npt.NDArray[An
 
 
 def _read_header(handle: BinaryIO, path: StrPath) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    start = io.BytesIO(handle.read(HEADER_LIMIT))  # a file would take what memory the header says before it reads
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return READERS[np.lib.format.read_magic(handle)](handle)
-    except OSError:
-        raise
+            header = READERS[np.lib.format.read_magic(start)](start)
     except Exception as error:  # the header is evaluated as Python text, which fails in many ways
         raise FormatError(f"{path}: no .npy header ({error}); write it with numpy.save") from error
+    handle.seek(start.tell())
+    return header

@@ -1,4 +1,4 @@
-"""Tables of numbers in text columns: X-ray sources, and later spectra and scattering curves."""
+"""Tables of numbers in text columns: X-ray sources, spectra and scattering curves."""
 
 from __future__ import annotations
 
@@ -55,9 +55,38 @@ def read_two_columns(path: StrPath) -> npt.NDArray[np.float64]:
     return _read_columns(path, ("x", "y"))
 
 
+def read_spectrum(path: StrPath) -> tuple[str | None, npt.NDArray[np.float64]]:
+    """Read wavelengths or energies with their weights; separators and errors as for `read_sources`.
+
+    Parameters
+    ----------
+    path : path
+        Two numbers per line; lines that start with # are skipped.
+
+    Returns
+    -------
+    axis : str or None
+        "wavelength_A" or "energy_eV", if the first line names it.
+    rows : (n, 2) float64
+        NaN where the weight is missing.
+    """
+    lines = _lines(path)
+    title = [token for token in DELIMITERS.split(lines[0].lstrip("# ")) if token]
+    axis = title[0] if title and title[0] in ("wavelength_A", "energy_eV") else None
+    lines = ["" if line.lstrip().startswith("#") or (axis and not i) else line for i, line in enumerate(lines)]
+    return axis, _rows(path, lines, (axis or "x", "weight"))
+
+
 def _read_columns(path: StrPath, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    return _rows(path, _lines(path), names)
+
+
+def _lines(path: StrPath) -> list[str]:
     with open_input(path) as handle:
-        lines = read_all(handle, path).decode("latin-1").replace("\r\n", "\n").split("\n")
+        return read_all(handle, path).decode("latin-1").replace("\r\n", "\n").split("\n")
+
+
+def _rows(path: StrPath, lines: list[str], names: tuple[str, ...]) -> npt.NDArray[np.float64]:
     rows = []
     for number, line in enumerate(lines, start=1):
         tokens = [token for token in DELIMITERS.split(line) if token]

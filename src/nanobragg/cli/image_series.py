@@ -1,0 +1,82 @@
+"""The files of a rendered image or series: one a number, or all images in one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy.typing as npt
+
+from ..config import Config
+from ..errors import ConfigError
+from ..image_files import check_image_paths, write_image_file
+from ..io import format_of
+from ..io.nexus_frames import FrameStore
+from ..scene import Scene
+
+PLACE = re.compile("#+")
+
+
+def numbered(path: str, count: int | None) -> list[str]:
+    """The names of a series' files, # standing for a digit of the number; `path` alone if `count` is None."""
+    if count is None:
+        return [path]
+    places = list(PLACE.finditer(path))
+    if len(places) != 1:
+        raise ConfigError(f"{path}: one file an image needs a place for its number, like img_####.cbf")
+    start, end = places[0].span()
+    return [f"{path[:start]}{number:0{end - start}d}{path[end:]}" for number in range(1, count + 1)]
+
+
+class ImageFiles:
+    """Where images go: to NXmx files that hold all of them, and to files of one image each.
+
+    Parameters
+    ----------
+    paths
+        Names; # in a name stands for a digit of the image's number.
+    config
+        Of the first image.
+    count
+        Number of images; None: one, and # is nothing special.
+    seeds
+        Of each image's noise; None: there is none.
+
+    Raises
+    ------
+    ConfigError
+        A name without a place for the number, or a format that cannot hold the Config.
+    FileError
+        A file cannot be written.
+    """
+
+    def __init__(self, paths: Sequence[str], config: Config, count: int | None, seeds: Sequence[int] | None) -> None:
+        self.many = [path for path in paths if format_of(path).many]
+        self.single = [numbered(path, count) for path in paths if not format_of(path).many]
+        self._count, self._config, self._seeds = count, config, seeds
+        self._files = ExitStack()
+        self._stores: list[FrameStore] = []
+        for names in (self.many, *self.single):
+            check_image_paths(names, config)
+
+    def __enter__(self) -> ImageFiles:
+        from ..nexus import nexus_writer
+
+        seeds = None if self._seeds is None else list(self._seeds) if self._count else self._seeds[0]
+        with ExitStack() as opened:  # closes what is open if the next one cannot be opened
+            writers = [nexus_writer(path, self._config, noise_seed=seeds) for path in self.many]
+            self._stores = [opened.enter_context(writer) for writer in writers]
+            self._files = opened.pop_all()
+        return self
+
+    def __exit__(self, *failure: Any) -> bool | None:
+        return self._files.__exit__(*failure)
+
+    def write(self, number: int, image: npt.NDArray[Any], scene: Scene) -> int:
+        """Write image `number`, from 0; returns how many pixels were clipped to what a format holds."""
+        for store in self._stores:
+            store.append(image)
+        seed = None if self._seeds is None else self._seeds[number]
+        return max((write_image_file(names[number], image, scene, seed=seed) for names in self.single), default=0)

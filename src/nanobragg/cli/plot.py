@@ -1,0 +1,89 @@
+"""`nanobragg plot still.img --config still.toml -o still.png`: pictures of images and of reciprocal space."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from ..config import Config
+from ..errors import ConfigError
+from ..scene import Scene
+from .options import Options
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WHAT = """\
+Without --config there are neither resolution rings nor spots, and neither --radial nor --slice.
+Several panels are drawn at their places, as the beam sees them.
+The kind of picture goes by the suffix: .png .pdf .svg. This needs matplotlib: pip install 'nanobragg[plot]'"""
+IMAGE_ONLY = ("no_spots", "no_rings", "rings", "zoom")
+
+
+def run(words: Sequence[str]) -> int:
+    """Draw one picture."""
+    from ..plotting.canvas import check_figure_path, save_figure
+
+    chosen = _options().parse_args(words)
+    _check(chosen)
+    check_figure_path(chosen.output)
+    scene = None if chosen.config is None else Scene(Config.from_toml(chosen.config))
+    save_figure(chosen.output, _figure(chosen, scene))
+    return 0
+
+
+def _options() -> Options:
+    options = Options("plot", "Draw an image, its radial average, or a slice of reciprocal space.", WHAT)
+    add = options.add_argument
+    add("image", nargs="?", metavar="IMAGE", help="any format that we read; not with --slice")
+    add("-o", "--output", required=True, metavar="FILE", help="the picture")
+    add("--config", metavar="CONFIG.toml", help="the experiment that the image is of")
+    add("--no-spots", action="store_true", help="do not circle the predicted spots")
+    rings = options.add_mutually_exclusive_group()
+    rings.add_argument("--no-rings", action="store_true", help="draw no resolution rings")
+    rings.add_argument("--rings", type=float, nargs="+", metavar="D", help="resolutions in Å (default: round ones)")
+    add("--zoom", type=int, default=0, metavar="N", help="N close-ups of spots, up to 8")
+    kinds = options.add_mutually_exclusive_group()
+    kinds.add_argument("--radial", choices=("mean", "median"), help="the radial average instead")
+    kinds.add_argument("--slice", metavar="PLANE", help="reflections of a plane instead, like hk0, h0l, hk-1, hhl")
+    add("--title", metavar="TEXT", help="above the picture")
+    return options
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    if (chosen.image is None) != (chosen.slice is not None):
+        raise ConfigError("plot: name an IMAGE, or a plane with --slice, and not both")
+    for name in ("radial", "slice", "rings"):
+        if getattr(chosen, name) is not None and chosen.config is None:
+            raise ConfigError(f"--{name}: needs --config CONFIG.toml, the geometry")
+    if chosen.radial or chosen.slice:
+        for name in IMAGE_ONLY:
+            if getattr(chosen, name):
+                raise ConfigError(f"--{name.replace('_', '-')}: is for pictures of an image; leave it out")
+
+
+def _figure(chosen: argparse.Namespace, scene: Scene | None) -> Figure:
+    from ..plotting import plot, plot_radial, plot_slice
+
+    if chosen.slice is not None:
+        assert scene is not None  # _check
+        return plot_slice(scene, chosen.slice, title=chosen.title)
+    image = _image(chosen.image, scene)
+    if chosen.radial is not None:
+        assert scene is not None  # _check
+        return plot_radial(image, scene, statistic=chosen.radial, title=chosen.title)
+    rings = () if chosen.no_rings else chosen.rings
+    return plot(image, scene, spots=not chosen.no_spots, rings=rings, zoom=chosen.zoom, title=chosen.title)
+
+
+def _image(path: str, scene: Scene | None) -> npt.NDArray[Any]:
+    """The image; what has no header has the shape of the experiment."""
+    from ..io import read_image
+
+    if scene is None or not path.lower().endswith(".bin"):
+        return read_image(path)[0]
+    slow = scene.config.detector.panels[0].pixels[0] * len(scene.config.detector.panels)
+    return read_image(path, shape=(slow, scene.shape[-1]))[0]

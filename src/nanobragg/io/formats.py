@@ -1,0 +1,174 @@
+"""The table of image formats: suffixes, and how each is read and written; its modules are imported when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError, FormatError
+from .atomic import StrPath
+
+Image = npt.NDArray[Any]
+Metadata = dict[str, object]
+
+
+class Request(NamedTuple):
+    """What is to be read: `shape` (slow, fast) for formats that do not tell, `number` for those of many images."""
+
+    path: StrPath
+    shape: tuple[int, int] | None
+    number: int
+
+
+class ImageFormat(NamedTuple):
+    """A format: its name, its suffixes, whether it holds many images, and its two functions."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Request], tuple[Image, Metadata]]
+    write: Callable[[StrPath, Image, Mapping[str, object]], None]
+    many: bool = False
+
+
+def whole_numbers(
+    path: StrPath, image: Image, dtype: type[np.integer[Any]], name: str, *, lowest: int | None = None
+) -> npt.NDArray[Any]:
+    """The same values as integers of another type; refuses those that are not, or below `lowest`."""
+    with np.errstate(invalid="ignore"):  # what cannot be cast is found by the comparison
+        whole = image.astype(dtype)
+    different = whole != image
+    if lowest is not None:
+        different |= whole < lowest
+    if different.any():
+        limits = np.iinfo(dtype)
+        least = limits.min if lowest is None else lowest
+        slow, fast = np.argwhere(different)[0]
+        raise FormatError(
+            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into {name}, whole "
+            f"numbers {least} to {limits.max}; scale it first (integer.to_integers), or choose .bin or .npy"
+        )
+    return whole
+
+
+def _read_smv(asked: Request) -> tuple[Image, Metadata]:
+    from .smv import read_smv
+
+    image, header = read_smv(asked.path)
+    return image, dict(header)
+
+
+def _write_smv(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    from .smv import write_smv
+
+    write_smv(path, whole_numbers(path, image, np.uint16, "SMV"), metadata)
+
+
+def _read_bin(asked: Request) -> tuple[Image, Metadata]:
+    from .floatimage import read_float_image
+
+    return read_float_image(asked.path, asked.shape), {}
+
+
+def _write_bin(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    from .floatimage import write_float_image
+
+    write_float_image(path, image)
+
+
+def _read_npy(asked: Request) -> tuple[Image, Metadata]:
+    from .npy import read_npy
+
+    return read_npy(asked.path), {}
+
+
+def _write_npy(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    from .npy import write_npy
+
+    write_npy(path, image)
+
+
+def _read_png(asked: Request) -> tuple[Image, Metadata]:
+    from .png import read_png
+
+    return read_png(asked.path), {}
+
+
+def _write_png(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    from .png import render_grey, write_png
+
+    write_png(path, image if image.dtype in (np.uint8, np.uint16) else render_grey(image))
+
+
+def _read_pgm(asked: Request) -> tuple[Image, Metadata]:
+    from .pgm import read_pgm
+
+    grey, scale = read_pgm(asked.path)
+    return grey, {} if scale is None else {"scale": scale}
+
+
+def _write_pgm(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    from ..integer import to_pgm
+    from .pgm import write_pgm
+
+    scale = metadata.get("scale")
+    factor = float(scale) if isinstance(scale, (int, float)) else None
+    grey, used = (image, factor or 1.0) if image.dtype == np.uint8 else to_pgm(image, factor)
+    write_pgm(path, grey, used)
+
+
+def _read_cbf(asked: Request) -> tuple[Image, Metadata]:
+    from .cbf import read_cbf
+
+    image, header = read_cbf(asked.path)
+    return image, dict(header)
+
+
+def _write_cbf(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    from .cbf import write_cbf
+
+    whole = whole_numbers(path, image, np.int32, "CBF")
+    write_cbf(path, whole, {key: str(value) for key, value in metadata.items()})
+
+
+def _read_tiff(asked: Request) -> tuple[Image, Metadata]:
+    from .tiff import read_tiff
+
+    image, description = read_tiff(asked.path)
+    return image, {"description": description} if description else {}
+
+
+def _write_tiff(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    from .tiff import write_tiff
+
+    texts = {key: str(metadata[key]) for key in ("description", "software") if key in metadata}
+    write_tiff(path, image, **texts)
+
+
+def _read_nexus(asked: Request) -> tuple[Image, Metadata]:
+    from .nexus_read import read_nexus
+
+    return read_nexus(asked.path, asked.number)
+
+
+def _write_nexus(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    raise ConfigError(
+        f"{path}: an NXmx file tells the whole experiment; give its Config (write_image(…, config=…), write_nexus, "
+        "or convert --config)"
+    )
+
+
+FORMATS = (
+    ImageFormat("smv", (".img", ".smv"), _read_smv, _write_smv),
+    ImageFormat("bin", (".bin",), _read_bin, _write_bin),
+    ImageFormat("npy", (".npy",), _read_npy, _write_npy),
+    ImageFormat("png", (".png",), _read_png, _write_png),
+    ImageFormat("pgm", (".pgm",), _read_pgm, _write_pgm),
+    ImageFormat("cbf", (".cbf",), _read_cbf, _write_cbf),
+    ImageFormat("tiff", (".tif", ".tiff"), _read_tiff, _write_tiff),
+    ImageFormat("nexus", (".nxs", ".h5", ".hdf5"), _read_nexus, _write_nexus, many=True),
+)
+BY_NAME = {each.name: each for each in FORMATS}
+BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}

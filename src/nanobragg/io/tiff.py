@@ -1,0 +1,104 @@
+"""TIFF images of one grey channel: uint8, uint16, int32 or float32, uncompressed."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from .atomic import StrPath, atomic_write
+from .checks import check_image
+from .reading import check_bytes, open_input, read_all
+
+STORED = (np.uint8, np.uint16, np.int32, np.float32)
+IMAGE_DESCRIPTION, SOFTWARE = 270, 305  # tags
+
+
+def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "", software: str = "") -> None:
+    """Write one TIFF image.
+
+    Parameters
+    ----------
+    path : path
+        Target; it appears whole or not at all.
+    image : (slow, fast)
+        Numbers. uint32 and 64-bit integers are stored as int32 if they fit, float64 as float32.
+    description, software : str
+        ASCII text of the tags of this name.
+
+    Raises
+    ------
+    FormatError
+        The image is not 2-D, or holds what does not fit.
+    FileError
+        The file cannot be written.
+    """
+    from PIL import Image
+
+    check_image(path, image.shape, image.dtype)
+    picture = Image.fromarray(_as_stored(path, image))
+    tags = {tag: text for tag, text in ((IMAGE_DESCRIPTION, description), (SOFTWARE, software)) if text}
+    packed = io.BytesIO()  # the library's own writing hides why a disk refuses
+    picture.save(packed, format="TIFF", tiffinfo=tags)
+    with atomic_write(path) as handle:
+        handle.write(packed.getbuffer())
+
+
+def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
+    """Read one TIFF image of one channel.
+
+    Parameters
+    ----------
+    path : path
+        Of several images in it, the first is read.
+
+    Returns
+    -------
+    image : (slow, fast)
+        uint8, uint16, int32 or float32.
+    description : str
+        The tag ImageDescription; empty if there is none.
+
+    Raises
+    ------
+    FormatError
+        It is no TIFF, has colours, or is cut off.
+    FileError
+        The file cannot be read.
+    """
+    from PIL import Image
+
+    with open_input(path) as handle:
+        content = read_all(handle, path)  # of a file, Pillow takes the memory that a tag asks for
+    try:
+        with Image.open(io.BytesIO(content), formats=["TIFF"]) as picture:
+            check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
+            pixels = np.array(picture)
+            description = str(picture.getexif().get(IMAGE_DESCRIPTION, ""))
+    except FormatError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow raise anything
+        raise FormatError(f"{path}: is no readable TIFF image ({error}); fetch the whole file again") from error
+    if pixels.ndim != 2 or pixels.dtype.kind not in "uif":
+        raise FormatError(f"{path}: has {pixels.dtype} pixels of shape {pixels.shape}; only one grey channel is read")
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), description
+
+
+def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    native = image.dtype.newbyteorder("=")
+    if native in STORED:
+        return np.ascontiguousarray(image, dtype=native)
+    if image.dtype.kind == "f":
+        return image.astype(np.float32)
+    stored = image.astype(np.int32)
+    different = stored != image
+    if different.any():
+        slow, fast = np.argwhere(different)[0]
+        raise FormatError(
+            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into TIFF's 32 bits with a "
+            "sign; scale it first, or write NXmx"
+        )
+    return stored

@@ -1,0 +1,212 @@
+"""A detector image as a crystallographer looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config import Config
+from ..errors import ConfigError
+from ..model import FloatArray
+from ..pixel_angles import like_scene, mean_direction
+from ..planes import facing_panel, land, planes_of
+from ..scene import Scene
+from ..spots import Spots, predict_spots
+from .canvas import BEAM, SPOT, figure_of, new_figure
+from .frame import Frame, frame_of, stacked_frame
+from .grey import block_for, grey_limits, shrink
+from .rings import choose_rings, draw_rings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PERCENTILES = (40.0, 99.8)
+MOST_PIXELS = 1200  # along an edge of the picture
+MOST_SPOTS = 500
+INSETS_MOST, INSET_PIXELS = 8, 12  # either side of a spot
+EDGE_INCH = 6.5
+
+Image = npt.NDArray[Any]
+
+
+def plot(
+    image: npt.ArrayLike,
+    what: Config | Scene | None = None,
+    *,
+    spots: bool | Spots = True,
+    rings: Sequence[float] | None = None,
+    zoom: int | Sequence[int] = 0,
+    percentiles: tuple[float, float] = PERCENTILES,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw an image: dark spots on white, resolution rings, beam centre, predicted spots, close-ups.
+
+    Parameters
+    ----------
+    image : array_like, shape (slow, fast) or (panels, slow, fast)
+        Photons or detector units; several panels may be stacked along the slow axis.
+    what
+        The `Config` or `Scene` behind it. Without one there are neither rings nor spots.
+    spots
+        Whether to circle predicted spots, the 500 brightest (of a curved detector none are predicted); or those to
+        circle.
+    rings
+        Resolutions in Å; default: round ones, as many as fit; `()`: none.
+    zoom
+        How many close-ups, of bright spots at different resolutions; or rows of the spots to show.
+    percentiles
+        Of the pixels: at and below the first white, at and above the second black.
+    title
+        Above the picture.
+    ax
+        Draw into this axes (then there are no close-ups).
+
+    Returns
+    -------
+    Figure
+        Matplotlib's; `nanobragg.plotting.canvas.save_figure` writes it, `figure.savefig` too.
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        No matplotlib, an image that does not fit the Config, or close-ups without spots.
+    """
+    scene = what if isinstance(what, Scene) or what is None else Scene(what)
+    panels = _panels(image, scene)
+    frame = stacked_frame(panels.shape[1:]) if scene is None else frame_of(scene)
+    shown = _spots(scene, spots)
+    chosen = _close_ups(shown, zoom)
+    if ax is None:
+        ax, small = _axes(frame, len(chosen))
+    else:
+        small = []
+    limits = _draw_panels(ax, panels, frame, percentiles)
+    if scene is not None:
+        draw_rings(ax, scene, frame, choose_rings(scene) if rings is None else rings)
+        _draw_beam(ax, scene, frame)
+    _draw_spots(ax, frame, shown[:MOST_SPOTS])
+    for number, (row, inset) in enumerate(zip(chosen, small, strict=False), 1):
+        _draw_close_up(inset, panels, shown[row : row + 1], limits, number)
+        _mark(ax, frame, shown, row, number)
+    if title:
+        ax.set_title(title, fontsize=9)
+    return figure_of(ax)
+
+
+def _panels(image: npt.ArrayLike, scene: Scene | None) -> Image:
+    """The image as (panels, slow, fast)."""
+    array = np.asarray(image) if scene is None else like_scene(image, scene)
+    if array.ndim not in (2, 3) or array.size == 0:
+        raise ConfigError(f"image of shape {array.shape}: must be (slow, fast) or (panels, slow, fast)")
+    if scene is None:
+        return array.reshape(1, -1, array.shape[-1])
+    return array.reshape(-1, *array.shape[-2:])
+
+
+def _spots(scene: Scene | None, spots: bool | Spots) -> Spots:
+    if isinstance(spots, Spots):
+        return spots
+    if spots and scene is not None and not scene.config.detector.curved:
+        return predict_spots(scene)
+    return Spots.none()
+
+
+def _close_ups(spots: Spots, zoom: int | Sequence[int]) -> list[int]:
+    """Rows of the spots to show."""
+    if not isinstance(zoom, int):
+        rows = [int(row) for row in zoom]
+        if not all(0 <= row < len(spots) for row in rows):
+            raise ConfigError(f"zoom = {rows}: there are spots 0 to {len(spots) - 1}")
+        return rows[:INSETS_MOST]
+    if zoom < 0 or (zoom and not len(spots)):
+        raise ConfigError(f"zoom = {zoom}: close-ups need predicted spots, and a number that is not negative")
+    count = min(zoom, INSETS_MOST, len(spots))
+    if count == 0:
+        return []
+    edges = np.quantile(spots.d_A**-2, np.linspace(0.0, 1.0, count + 1))
+    shell = np.clip(np.searchsorted(edges, spots.d_A**-2, side="right") - 1, 0, count - 1)
+    return [int(np.flatnonzero(shell == i)[0]) for i in range(count) if (shell == i).any()]
+
+
+def _axes(frame: Frame, insets: int) -> tuple[Axes, list[Axes]]:
+    """The picture's axes, and one for each close-up, in columns beside it."""
+    (left, right), (bottom, top) = frame.limits()
+    ratio = abs((top - bottom) / (right - left))
+    width, height = (EDGE_INCH, EDGE_INCH * ratio) if ratio <= 1 else (EDGE_INCH / ratio, EDGE_INCH)
+    width, height = max(width, 2.5), max(height, 2.5)
+    columns = -(-insets // 4)
+    rows = -(-insets // columns) if columns else 1
+    figure = new_figure(width + 0.7 + columns * 1.6, height + 0.75)
+    grid = figure.add_gridspec(rows, 1 + columns, width_ratios=[width, *[1.5] * columns])
+    small = [figure.add_subplot(grid[i % rows, 1 + i // rows]) for i in range(insets)]
+    return figure.add_subplot(grid[:, 0]), small
+
+
+def _draw_panels(ax: Axes, panels: Image, frame: Frame, percentiles: tuple[float, float]) -> tuple[float, float]:
+    """Draw all panels on one grey scale; returns what is white and what is black."""
+    from matplotlib.transforms import Affine2D
+
+    block = block_for(frame.pixels, max(64, round(MOST_PIXELS / len(panels) ** 0.5)))
+    reduced = [shrink(panel, block) for panel in panels]
+    white, black = grey_limits(np.concatenate([part.ravel() for part in reduced]), percentiles)
+    for i, part in enumerate(reduced):
+        place = np.concatenate([frame.places[i], [[0.0, 0.0, 1.0]]])
+        ax.imshow(
+            part, cmap="gray_r", vmin=white, vmax=black, interpolation="nearest" if block == 1 else "auto",
+            extent=(0.0, part.shape[1] * block, part.shape[0] * block, 0.0), transform=Affine2D(place) + ax.transData,
+        )  # fmt: skip
+        if len(panels) > 1:
+            ax.fill(*frame.corners(i).T, facecolor="none", edgecolor="0.7", linewidth=0.4, zorder=2)
+    (left, right), (bottom, top) = frame.limits()
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel=frame.labels[0], ylabel=frame.labels[1])
+    ax.tick_params(labelsize=7)
+    return white, black
+
+
+def _draw_beam(ax: Axes, scene: Scene, frame: Frame) -> None:
+    """A cross where the beam meets the detector, or would if there were no gap."""
+    beam, planes = mean_direction(scene)[np.newaxis], planes_of(scene)
+    panel = np.maximum(facing_panel(planes, beam), 0)
+    if len(planes.pixel) > 1:
+        place = np.zeros((1, 2))
+    else:
+        at = land(scene, planes, beam, panel)
+        place = frame.at(0, at[:, 0], at[:, 1])
+    ax.plot(*place.T, "+", color=BEAM, markersize=9, markeredgewidth=1.1, zorder=6)
+
+
+def _draw_spots(ax: Axes, frame: Frame, spots: Spots) -> None:
+    for panel in np.unique(spots.panel):
+        on = spots[spots.panel == panel]
+        x, y = frame.at(int(panel), on.fast_px, on.slow_px).T
+        ax.scatter(x, y, s=20, facecolors="none", edgecolors=SPOT, linewidths=0.4, zorder=4)
+
+
+def _mark(ax: Axes, frame: Frame, spots: Spots, row: int, number: int) -> None:
+    """A numbered frame around what a close-up shows."""
+    reach = INSET_PIXELS + 0.5
+    fast, slow = np.floor(spots.fast_px[row]) + 0.5, np.floor(spots.slow_px[row]) + 0.5
+    box = frame.at(
+        int(spots.panel[row]), fast + reach * np.array([-1, 1, 1, -1]), slow + reach * np.array([-1, -1, 1, 1])
+    )
+    ax.fill(*box.T, facecolor="none", edgecolor="black", linewidth=0.8, zorder=7)
+    ax.annotate(str(number), box[1], xytext=(2, 1), textcoords="offset points", fontsize=7, weight="bold", zorder=7)
+
+
+def _draw_close_up(ax: Axes, panels: Image, spot: Spots, limits: tuple[float, float], number: int) -> None:
+    """The pixels around a spot, with a cross at its predicted centre."""
+    panel, fast, slow = int(spot.panel[0]), int(spot.fast_px[0]), int(spot.slow_px[0])
+    r = INSET_PIXELS
+    first_slow, first_fast = max(slow - r, 0), max(fast - r, 0)
+    part: FloatArray = panels[panel, first_slow : slow + r + 1, first_fast : fast + r + 1].astype(float)
+    extent = (first_fast, first_fast + part.shape[1], first_slow + part.shape[0], first_slow)
+    ax.imshow(part, cmap="gray_r", vmin=limits[0], vmax=max(limits[1], 0.7 * float(np.nanmax(part))), extent=extent)
+    ax.plot(spot.fast_px, spot.slow_px, "+", color=SPOT, markersize=8, markeredgewidth=0.9)
+    ax.set(xlim=(fast - r, fast + r + 1), ylim=(slow + r + 1, slow - r), xticks=[], yticks=[], facecolor="0.85")
+    h, k, l = spot.hkl[0].tolist()
+    ax.set_title(f"{number}:  {h} {k} {l}   {spot.d_A[0]:.2f} Å", fontsize=7, pad=2)

@@ -1,0 +1,78 @@
+"""A radial average as a curve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config import Config
+from ..model import FloatArray
+from ..pixel_angles import mean_wavelength_A
+from ..radial import radial_average
+from ..scene import Scene
+from .canvas import RING, figure_of, new_figure
+from .rings import choose_rings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_radial(
+    image: npt.ArrayLike,
+    what: Config | Scene,
+    *,
+    bins: int = 200,
+    statistic: Literal["mean", "median"] = "mean",
+    log: bool = False,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw an image's mean or median photons against the scattering angle, with the resolution above.
+
+    Parameters
+    ----------
+    image, what, bins, statistic
+        As for `radial_average`.
+    log
+        A logarithmic axis of photons, if any are positive.
+    title
+        Above the picture.
+    ax
+        Draw into this axes.
+
+    Returns
+    -------
+    Figure
+    """
+    scene = what if isinstance(what, Scene) else Scene(what)
+    average = radial_average(image, scene, bins=bins, statistic=statistic)
+    if ax is None:
+        ax = new_figure(6.5, 3.8).add_subplot()
+    some = average.pixels > 0
+    log = log and bool((average.value[some] > 0).any())
+    ax.plot(average.two_theta_deg[some], average.value[some], color="black", linewidth=0.9)
+    ax.set_xlim(max(0.0, float(average.two_theta_deg[0])), float(average.two_theta_deg[-1]))
+    ax.set(xlabel="2θ (degrees)", ylabel=f"{statistic} per pixel", yscale="log" if log else "linear")
+    if not log:
+        ax.set_ylim(bottom=min(0.0, float(np.nanmin(average.value))))
+    _resolution_axis(ax, scene)
+    if title:
+        ax.set_title(title, fontsize=9)
+    return figure_of(ax)
+
+
+def _resolution_axis(ax: Axes, scene: Scene) -> None:
+    """Round resolutions along the top."""
+    wavelength, rings = mean_wavelength_A(scene), choose_rings(scene)
+
+    def angles(rings: list[float]) -> FloatArray:
+        return np.degrees(2.0 * np.arcsin(wavelength / 2.0 / np.array(rings)))
+
+    top = ax.secondary_xaxis("top")
+    top.set_xticks(angles(rings), [f"{d:g}" for d in rings])
+    top.set_xlabel("d (Å)")
+    for angle in angles(rings):
+        ax.axvline(float(angle), color=RING, linewidth=0.4, alpha=0.6)

@@ -1,0 +1,202 @@
+"""A plane of the reciprocal lattice, as a precession photograph shows it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config import Config
+from ..errors import ConfigError
+from ..model import FloatArray
+from ..passages import longest_q, reflections
+from ..scene import Scene
+from ..spot_terms import amplitudes_of
+from .canvas import RING, figure_of, new_figure
+from .rings import NICE_A
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INDEX = re.compile(r"-?(?:\d+|[hkl])")
+DARKEST = 0.45  # radius of the strongest reflection, of the distance to its neighbour
+EXPOSURE_PERCENTILE = 95.0  # stronger reflections are drawn alike, as on an exposed film
+MOST_SHOWN = 20_000
+MOST_RINGS = 4
+
+
+class Plane(NamedTuple):
+    """A plane of reciprocal space: q (Å⁻¹) = offset + (u, v) @ basis, u and v whole numbers.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The letters that run.
+    steps : ndarray, shape (2, 3)
+        h k l that each letter adds.
+    start : ndarray, shape (3,)
+        h k l where both are 0.
+    """
+
+    names: tuple[str, str]
+    steps: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+
+
+def plane_of(text: str) -> Plane:
+    """The plane that a word like hk0, h0l, hk-2, hhl or h-hl names.
+
+    Raises
+    ------
+    ConfigError
+        It has not three indices, of which exactly two letters run.
+    """
+    parts = INDEX.findall(text)
+    names = tuple(dict.fromkeys(part[-1] for part in parts if part[-1].isalpha()))
+    if "".join(parts) != text or len(parts) != 3 or len(names) != 2:
+        raise ConfigError(
+            f"plane = {text!r}: must be three indices with two letters that run, like hk0, h0l, hk-1, hhl"
+        )
+    steps = [[_sign(part) if part[-1] == name else 0 for part in parts] for name in names]
+    start = [0 if part[-1].isalpha() else int(part) for part in parts]
+    return Plane((names[0], names[1]), np.array(steps), np.array(start))
+
+
+def _sign(part: str) -> int:
+    return -1 if part.startswith("-") else 1
+
+
+def plot_slice(
+    what: Config | Scene,
+    plane: str = "hk0",
+    *,
+    values: Literal["intensity", "amplitude"] = "intensity",
+    d_min: float | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw a plane of the reciprocal lattice: a disc a reflection, of an area in proportion to I or F, up to a limit.
+
+    Parameters
+    ----------
+    what
+        A `Config`, or a `Scene` made from it; its table of amplitudes, and its cell.
+    plane
+        Three indices of which two letters run: hk0, h0l, 0kl, hk3, hhl, h-hl, …
+    values
+        "intensity" (F²) or "amplitude" (F); one in twenty has the largest disc, the strongest ones.
+    d_min
+        Resolution limit, Å; default: that of the table, or of the detector.
+    title
+        Above the picture; default: the plane.
+    ax
+        Draw into this axes.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ConfigError
+        Another plane or kind of values, or a plane without reflections.
+    """
+    scene = what if isinstance(what, Scene) else Scene(what)
+    if values not in ("intensity", "amplitude"):
+        raise ConfigError(f"values = {values!r}: must be 'intensity' or 'amplitude'")
+    if d_min is not None and not d_min > 0:
+        raise ConfigError(f"d_min = {d_min!r}: must be a positive number of Å")
+    cut = plane_of(plane)
+    hkl, strength = _reflections(scene, cut, d_min)
+    if values == "intensity":
+        strength = strength**2
+    basis = cut.steps @ scene.lattice.reciprocal
+    right, up = _axes_in(basis)
+    q = (hkl - cut.start) @ scene.lattice.reciprocal
+    place = np.stack([q @ right, q @ up], axis=1)
+    if ax is None:
+        ax = new_figure(6.0, 6.2).add_subplot()
+    _draw_discs(ax, place, strength, _spacing(basis))
+    _draw_rings(ax, scene, cut, place)
+    _draw_vectors(ax, cut, np.stack([basis @ right, basis @ up], axis=1), float(np.abs(place).max()))
+    ax.set_title(f"{plane}, disc area ∝ {values}" if title is None else title, fontsize=9)
+    return figure_of(ax)
+
+
+def _reflections(scene: Scene, cut: Plane, d_min: float | None) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """h k l on the plane, and |F|; the direct beam 0 0 0 aside."""
+    normal = np.cross(*cut.steps)
+    level = normal @ cut.start
+    found = [hkl[(hkl @ normal == level) & hkl.any(axis=1)] for hkl in reflections(scene)]
+    hkl = np.concatenate(found).astype(np.int64)
+    longest = 1.0 / d_min if d_min else longest_q(scene) * 1e-10
+    hkl = hkl[np.linalg.norm(hkl @ scene.lattice.reciprocal, axis=1) <= longest]
+    factors = scene.config.structure_factors
+    table = None if scene.table is None else factors.table(scene.table.within(scene.reach))
+    strength = np.abs(amplitudes_of(table, factors.default_F, hkl.astype(np.int32)))
+    order = np.argsort(-strength)[:MOST_SHOWN]
+    if not strength.any():
+        raise ConfigError("the plane holds no reflection with an amplitude within the resolution; choose another one")
+    return hkl[order], strength[order]
+
+
+def _axes_in(basis: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Unit vectors in the plane: along its first letter, and across."""
+    right = basis[0] / np.linalg.norm(basis[0])
+    across = basis[1] - (basis[1] @ right) * right
+    return right, across / np.linalg.norm(across)
+
+
+def _spacing(basis: FloatArray) -> float:
+    """Distance of nearest neighbours in the plane, Å⁻¹."""
+    steps = np.array([(i, j) for i in range(-2, 3) for j in range(-2, 3) if (i, j) != (0, 0)])
+    return float(np.linalg.norm(steps @ basis, axis=1).min())
+
+
+def _draw_discs(ax: Axes, place: FloatArray, strength: FloatArray, spacing: float) -> None:
+    """Discs whose area is in proportion to the strength, up to where neighbours nearly touch."""
+    from matplotlib.collections import EllipseCollection
+
+    full = float(np.percentile(strength[strength > 0], EXPOSURE_PERCENTILE))
+    size = 2.0 * DARKEST * spacing * np.sqrt(np.minimum(strength / full, 1.0))
+    discs = EllipseCollection(
+        size, size, np.zeros_like(size), units="xy", offsets=place, transOffset=ax.transData, facecolors="black"
+    )
+    ax.add_collection(discs)
+    edge = 1.05 * float(np.abs(place).max())
+    ax.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal", xlabel="Å⁻¹", ylabel="Å⁻¹")
+    ax.tick_params(labelsize=7)
+
+
+def _draw_rings(ax: Axes, scene: Scene, cut: Plane, place: FloatArray) -> None:
+    """Where the plane cuts spheres of a resolution."""
+    from matplotlib.patches import Circle
+
+    edge = float(np.linalg.norm(place, axis=1).max())
+    basis = cut.steps @ scene.lattice.reciprocal
+    normal = np.cross(*basis)
+    height = (cut.start @ scene.lattice.reciprocal) @ normal / np.linalg.norm(normal)
+    last = 0.0
+    for d in NICE_A:
+        radius = float(np.sqrt(max(1.0 / d**2 - height**2, 0.0)))
+        if last + edge / (MOST_RINGS + 1) <= radius <= edge:
+            ax.add_patch(Circle((0.0, 0.0), radius, fill=False, edgecolor=RING, linewidth=0.6, alpha=0.8))
+            ax.annotate(
+                f"{d:g} Å", (radius * 0.7071, radius * 0.7071), color=RING, fontsize=7, ha="center", va="center",
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+            )  # fmt: skip
+            last = radius
+
+
+def _draw_vectors(ax: Axes, cut: Plane, basis: FloatArray, edge: float) -> None:
+    """The directions in which the letters grow."""
+    for name, vector in zip(cut.names, basis, strict=True):
+        tip = vector / np.linalg.norm(vector) * edge
+        ax.annotate("", tip, (0.0, 0.0), arrowprops={"arrowstyle": "->", "color": "0.5", "linewidth": 0.8}, zorder=1)
+        ax.annotate(
+            name, 1.03 * tip, color="0.3", fontsize=10, style="italic", ha="center", va="center", zorder=5,
+            bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        )  # fmt: skip

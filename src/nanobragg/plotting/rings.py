@@ -1,0 +1,121 @@
+"""Resolution rings: cones about the beam, cut by the panels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..model import FloatArray
+from ..pixel_angles import mean_direction, mean_wavelength_A, scattering_angle
+from ..planes import Planes, planes_of
+from ..scene import Scene
+from .canvas import RING
+from .frame import Frame, picture_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_RINGS = 5
+POINTS = 1440  # around a ring
+NICE_A = (
+    200, 150, 100, 80, 60, 50, 40, 30, 25, 20, 15, 12, 10, 8, 7, 6, 5, 4.5, 4, 3.5, 3, 2.8, 2.6, 2.4, 2.2, 2,
+    1.9, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.1, 1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5,
+    0.45, 0.4, 0.35, 0.3, 0.25, 0.2,
+)  # fmt: skip
+LABEL_TOWARDS = (0.7, -0.7)  # right and up
+
+
+class Arc(NamedTuple):
+    """The part of a ring that lies on a panel: picture coordinates, NaN elsewhere."""
+
+    d_A: float
+    panel: int
+    points: FloatArray
+
+
+def choose_rings(scene: Scene) -> list[float]:
+    """Round resolutions (Å), at most five, about evenly spaced in the angle up to the detector's corner."""
+    largest, wavelength = float(scattering_angle(scene).max()), mean_wavelength_A(scene)
+    rings: list[float] = []
+    last = 0.25 * largest / MOST_RINGS
+    for d in NICE_A:
+        if d <= wavelength / 2.0:
+            break
+        angle = 2.0 * float(np.arcsin(wavelength / 2.0 / d))
+        if last + 0.75 * largest / MOST_RINGS <= angle <= 0.94 * largest:
+            rings.append(float(d))
+            last = angle
+    return rings
+
+
+def arcs(scene: Scene, frame: Frame, rings: Sequence[float]) -> Iterator[Arc]:
+    """Every ring on every panel that it meets."""
+    planes, wavelength = planes_of(scene), mean_wavelength_A(scene)
+    beam, (right, down) = mean_direction(scene), picture_axes(scene)
+    around = np.linspace(0.0, 2.0 * np.pi, POINTS)[:, np.newaxis]
+    for d in rings:
+        angle = ring_angle(d, wavelength)
+        rays = np.cos(angle) * beam + np.sin(angle) * (np.cos(around) * right + np.sin(around) * down)
+        for panel in range(len(planes.pixel)):
+            place = _on_panel(planes, panel, rays)
+            if not np.isnan(place).all():
+                yield Arc(d, panel, frame.at(panel, place[:, 0], place[:, 1]))
+
+
+def _on_panel(planes: Planes, panel: int, rays: FloatArray) -> FloatArray:
+    """Fast and slow position (pixels) of rays on a panel, NaN beside it."""
+    origin, normal = planes.origin[panel], planes.normal[panel]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = origin @ normal / (rays @ normal)
+        place = (far[:, np.newaxis] * rays - origin) @ planes.along[panel].T
+    outside = (far <= 0) | (place < 0).any(axis=1) | (place > planes.size[panel]).any(axis=1)
+    place[outside | ~np.isfinite(place).all(axis=1)] = np.nan
+    return np.asarray(place)
+
+
+def draw_rings(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:
+    """Draw rings, each with its resolution at the place that is nearest to the upper right."""
+    if scene.config.detector.curved:
+        _draw_contours(ax, scene, frame, rings)
+        return
+    labels: dict[float, tuple[float, tuple[float, float]]] = {}
+    for arc in arcs(scene, frame, rings):
+        ax.plot(*arc.points.T, color=RING, linewidth=0.7, alpha=0.75, zorder=3)
+        inside = arc.points[~np.isnan(arc.points[:, 0])]
+        rank = inside @ LABEL_TOWARDS
+        if arc.d_A not in labels or rank.max() > labels[arc.d_A][0]:
+            x, y = inside[rank.argmax()].tolist()
+            labels[arc.d_A] = float(rank.max()), (x, y)
+    for d, (_, place) in labels.items():
+        ax.annotate(
+            f"{d:g} Å", place, color=RING, fontsize=7, ha="center", va="center", zorder=5, clip_on=True,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        )  # fmt: skip
+
+
+def _draw_contours(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:
+    """The same on a bent detector, from the angle of every pixel."""
+    slow, fast = frame.pixels
+    angle = scattering_angle(scene).reshape(-1, slow, fast)
+    levels = {ring_angle(d, mean_wavelength_A(scene)): f"{d:g} Å" for d in rings}
+    for panel in range(len(angle)):
+        x, y = np.moveaxis(frame.at(panel, *np.meshgrid(np.arange(fast) + 0.5, np.arange(slow) + 0.5)), -1, 0)
+        drawn = ax.contour(x, y, angle[panel], sorted(levels), colors=RING, linewidths=0.7, alpha=0.75, zorder=3)
+        ax.clabel(drawn, fmt=levels, fontsize=7)
+
+
+def ring_angle(d: float, wavelength: float) -> float:
+    """2θ (radians) of a resolution.
+
+    Raises
+    ------
+    ConfigError
+        No angle reaches it.
+    """
+    if not d > wavelength / 2.0:
+        raise ConfigError(f"rings: {d:g} Å is out of reach of {wavelength:g} Å X-rays; give more than half of that")
+    return 2.0 * math.asin(wavelength / 2.0 / d)
