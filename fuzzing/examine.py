@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,13 @@ class Observation:
     seconds: float
     peak_bytes: int
     complaint: str | None
+
+
+def warm_up(target: Target, path: Path, contents: Iterable[bytes]) -> None:
+    """Let a reader import what it needs, which is no memory that a file takes."""
+    for content in contents:
+        path.write_bytes(target.repair(content))
+        _complaint(target, path)
 
 
 def examine(target: Target, path: Path, content: bytes) -> Observation:

@@ -15,7 +15,7 @@ import atheris
 with atheris.instrument_imports(include=["nanobragg", "tomllib"], enable_loader_override=False):
     from nanobragg.io.reading import LIMIT_VARIABLE
 
-    from .examine import BYTE_LIMIT, examine
+    from .examine import BYTE_LIMIT, examine, warm_up
     from .targets import TARGETS
 
 ADDRESS_SPACE = 2**30  # beyond what the interpreter and its libraries have taken before the first input
@@ -28,7 +28,8 @@ def fuzz(name: str, inputs: int, folder: Path) -> None:
     """
     target, worst = TARGETS[name], {"inputs": 0, "accepted": 0, "seconds": 0.0, "peak_bytes": 0}
     scratch = Path(tempfile.mkdtemp(dir=folder)) / f"input{target.suffix}"
-    figures = folder / "figures.json"
+    figures, sound = folder / "figures.json", list((folder / "corpus").iterdir())
+    warm_up(target, scratch, [path.read_bytes() for path in sound])
 
     def read(content: bytes) -> None:
         seen = examine(target, scratch, content)
@@ -43,7 +44,7 @@ def fuzz(name: str, inputs: int, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESS_SPACE,) * 2)
     os.environ[LIMIT_VARIABLE] = str(BYTE_LIMIT)
     tracemalloc.start()
-    longest = max(512, 2 * max(path.stat().st_size for path in (folder / "corpus").iterdir()))
+    longest = max(512, 2 * max(path.stat().st_size for path in sound))
     options = [f"-runs={inputs}", f"-max_len={longest}", "-timeout=20", f"-artifact_prefix={folder}/"]
     if target.words:
         (folder / "words").write_text("".join(f'"{word}"\n' for word in target.words))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fuzzing.examine import BYTE_LIMIT, examine
+from fuzzing.examine import BYTE_LIMIT, examine, warm_up
 from fuzzing.targets import FOUND, TARGETS, seed_files
 from nanobragg.io.reading import LIMIT_VARIABLE
 
@@ -31,7 +31,9 @@ def sound(tmp_path_factory):
     for name, target in TARGETS.items():
         folder = tmp_path_factory.mktemp(name)
         contents = [path.read_bytes() for path in seed_files(name, folder)]
-        prepared[name] = target, folder / f"input{target.suffix}", contents
+        path = folder / f"input{target.suffix}"
+        warm_up(target, path, contents)
+        prepared[name] = target, path, contents
     return prepared
 
 

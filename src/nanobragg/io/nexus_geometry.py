@@ -48,9 +48,9 @@ class NexusFile:
         return FormatError(f"{self.path}: {getattr(item, 'name', item)}: {why}")
 
     def of_class(self, group: Any, nx_class: str) -> list[Any]:
-        """Members of a group that have an NX_class; links that lead nowhere are none."""
+        """Groups in a group that have an NX_class; links that lead nowhere are none."""
         members = [group.get(name) for name in group]
-        return [item for item in members if item is not None and text(item.attrs.get("NX_class", "")) == nx_class]
+        return [item for item in members if hasattr(item, "keys") and text(item.attrs.get("NX_class", "")) == nx_class]
 
     def one(self, group: Any, nx_class: str) -> Any:
         """The first member of a class, or an error."""

@@ -64,7 +64,7 @@ def _of_class(group: Any, nx_class: str) -> list[Any]:
     found = []
     for name in group:
         item = group.get(name)  # None: a link into a file that is not there
-        if item is not None and _text(item.attrs.get("NX_class", "")) == nx_class:
+        if hasattr(item, "keys") and _text(item.attrs.get("NX_class", "")) == nx_class:
             found.append(item)
     return found
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .checks import check_image
-from .reading import check_bytes, open_input, read_array
+from .reading import check_bytes, open_input, read_all, read_array
 
 HEADER_LIMIT = 65536
 READERS = {
@@ -96,14 +96,15 @@ def read_npz(path: StrPath) -> dict[str, npt.NDArray[Any]]:
         The file cannot be read.
     """
     with open_input(path) as handle:
-        try:
-            with zipfile.ZipFile(handle) as stored:
-                check_bytes(path, sum(member.file_size for member in stored.infolist()), "its arrays")
-                return {name.removesuffix(".npy"): _member(stored, name, path) for name in stored.namelist()}
-        except FormatError:
-            raise
-        except Exception as error:  # a damaged zip raises anything
-            raise FormatError(f"{path}: is no readable .npz ({error}); write it with numpy.savez") from error
+        content = read_all(handle, path)  # of a file, the library takes the memory that the zip asks for
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as stored:
+            check_bytes(path, sum(member.file_size for member in stored.infolist()), "its arrays")
+            return {name.removesuffix(".npy"): _member(stored, name, path) for name in stored.namelist()}
+    except FormatError:
+        raise
+    except Exception as error:  # a damaged zip raises anything
+        raise FormatError(f"{path}: is no readable .npz ({error}); write it with numpy.savez") from error
 
 
 def _member(stored: zipfile.ZipFile, name: str, path: StrPath) -> npt.NDArray[Any]:
