@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 import nanobragg as nb
@@ -18,10 +19,10 @@ from nanobragg.errors import NanobraggWarning
 TESTS = Path(__file__).parents[1] / "tests"
 
 # Multiplications, additions, multiply-adds, divisions and roots that the formulas of include/nanobragg ask for, each
-# counted as one; whole numbers and table look-ups are not counted. First those that are always in double precision,
-# then those that a single-precision kernel has in single.
-PER_TERM = {"square": (18, 70), "round": (74, 2), "gauss": (48, 2), "tophat": (32, 2)}  # index, offsets, F_latt², sum
-PER_TRICUBIC = 120  # whole parts, weights, 64 reflections: in single where there is single
+# counted as one; whole numbers and table look-ups are not counted.
+PER_TERM = {"square": 88, "round": 76, "gauss": 50, "tophat": 34}  # index, offsets, F_latt², sum
+IN_SINGLE = 70  # of these where terms are in single precision
+PER_TRICUBIC = 120  # whole parts, weights, 64 reflections
 PER_RAY = 75  # a sub-pixel's direction, solid angle and capture; one source's scattering vector and polarization
 SINGLE_COSTS = 0.5  # a vector has twice as many lanes
 
@@ -88,9 +89,10 @@ def operations(workload: Workload, scene: nb.Scene, *, single: bool) -> float:
 
     `single` says whether a float32 image is rendered, which is in single precision where the scene allows it.
     """
-    double, either = PER_TERM[scene.config.crystal.shape]
+    per_step: float = PER_TERM[scene.config.crystal.shape]
     if _core.LOOKUPS[scene.lookup] == "tricubic":
-        either += PER_TRICUBIC
-    cost = SINGLE_COSTS if scene.core(single=single).single else 1.0
+        per_step += PER_TRICUBIC
+    if scene.core(np.float32 if single else np.float64).precision == "single":
+        per_step -= (1 - SINGLE_COSTS) * IN_SINGLE
     rays = workload.steps / (scene.phi.count * scene.domains)
-    return workload.steps * (double + cost * either) + rays * PER_RAY
+    return workload.steps * per_step + rays * PER_RAY

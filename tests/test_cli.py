@@ -241,10 +241,10 @@ def test_an_unknown_instruction_set_names_the_available_ones(nb, monkeypatch, tm
 def test_demo_passes_the_folder_on(nb, monkeypatch, tmp_path):
     seen = []
     stand_in = types.ModuleType("nanobragg.demo")
-    stand_in.run_demo = lambda folder, progress: seen.append((folder, progress))
+    stand_in.run_demo = lambda folder, report, progress: seen.append((folder, report, progress))
     monkeypatch.setitem(sys.modules, "nanobragg.demo", stand_in)
     assert nb("demo", "--out", str(tmp_path), "--quiet") == (0, "", "")
-    assert seen == [(tmp_path, False)]
+    assert seen == [(tmp_path, print, False)]
     code, _, err = nb("demo", "--out", str(tmp_path / "nowhere"))
     assert code == 2
     assert "make the folder first" in err

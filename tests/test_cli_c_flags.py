@@ -315,3 +315,10 @@ def test_independent_readers_open_the_files(folder):
         assert opened.header["DISTANCE"] == header["DISTANCE"]
     with Image.open(folder.path / "image.pgm") as picture:  # fabio trips over the comment that C writes
         assert (np.asarray(picture) == read_pgm(folder.path / "image.pgm")[0]).all()
+
+
+def test_a_sensor_is_told_with_its_layers_and_depth(folder):
+    folder.run(SMALL + " -lambda 1 -distance 100 -detector_thick 100 -detector_thicksteps 2 -detector_abs 300")
+    assert "100 µm thick in 2 layers, attenuation depth 300 µm" in folder.out
+    folder.run(SMALL + " -lambda 1 -distance 100")
+    assert "thick" not in folder.out

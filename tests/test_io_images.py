@@ -91,6 +91,16 @@ def test_photons_become_a_picture(tmp_path):
     assert metadata == {"scale": 12.5}
 
 
+def test_a_comment_that_only_looks_like_a_scale_is_a_comment(tmp_path):
+    write_image(tmp_path / "a.pgm", BYTES, {"scale": 2.5})
+    content = (tmp_path / "a.pgm").read_bytes()
+    assert content.count(b"scaled by 2.5\n") == 1
+    (tmp_path / "a.pgm").write_bytes(content.replace(b"scaled by 2.5\n", b"scaled by 2.5.\n"))
+    image, metadata = read_image(tmp_path / "a.pgm")
+    assert np.array_equal(image, BYTES)
+    assert metadata == {}
+
+
 def test_image_of_another_shape_than_expected_is_refused(tmp_path):
     write_image(tmp_path / "a.npy", PHOTONS)
     with pytest.raises(FormatError, match=r"\(3, 4\), not shape=\(4, 3\)"):

@@ -16,6 +16,7 @@ import nanobragg as nb
 from nanobragg import _core
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.threads import thread_count
+from nanobragg.worker import borrow, give_back
 
 CONFIG = nb.Config(
     crystal=nb.Crystal(cell=(60, 70, 80), n_cells=5, misset_deg=(1, 2, 3)),
@@ -269,3 +270,15 @@ def test_a_forked_child_renders_too():
         """)
     child.communicate(timeout=60)
     assert child.returncode == 0
+
+
+def test_what_a_worker_raises_the_caller_gets_and_the_worker_goes_on():
+    worker = borrow()
+    failed = worker.submit(lambda: 1 // 0)
+    assert failed.wait(10)
+    with pytest.raises(ZeroDivisionError):
+        failed.result()
+    done = worker.submit(lambda: None)
+    assert done.wait(10)
+    done.result()
+    give_back(worker)

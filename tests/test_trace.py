@@ -357,6 +357,13 @@ def test_command_prints_every_form(capsys: pytest.CaptureFixture[str], tmp_path:
 def test_command_refuses_a_line_without_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", "--pixel", "1", "2"]) == 2
     assert "CONFIG.toml" in capsys.readouterr().err
+    assert main(["trace", "--pixel", "1", "2", "one.toml", "two.toml"]) == 2
+    assert "two.toml: unexpected after one.toml" in capsys.readouterr().err
+
+
+def test_command_keeps_one_term_at_least(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "--pixel", "1", "2", "--strongest", "0", *FLAGS]) == 2
+    assert "--strongest 0: at least one term" in capsys.readouterr().err
 
 
 def test_flags_for_tracing_print_the_last_term() -> None:

@@ -6,9 +6,16 @@
 
 enum nb_lookup { NB_CONSTANT, NB_NEAREST, NB_TRICUBIC, NB_LOOKUPS };
 
+/* Of the table, and what is computed from several. */
+#if defined(NB_SINGLE) || defined(NB_FLOAT_TABLE)
+typedef float nb_entry;
+#else
+typedef double nb_entry;
+#endif
+
 /* Dense amplitudes with a border one reflection wide that holds the default. */
 typedef struct {
-    const void *values;  /* of nb_real */
+    const void *values;  /* of nb_entry */
     int low[3], high[3]; /* indices of the border planes */
     int stride_h, stride_k;
     double constant; /* the default, used without a table */
@@ -20,9 +27,9 @@ NB_INLINE int nb_table_place(const nb_table *t, int h, int k, int l)
 }
 
 /* Anything outside the table meets the border. */
-NB_INLINE nb_real nb_amplitude_nearest(const nb_table *t, int h, int k, int l)
+NB_INLINE nb_entry nb_amplitude_nearest(const nb_table *t, int h, int k, int l)
 {
-    const nb_real *values = (const nb_real *)t->values;
+    const nb_entry *values = (const nb_entry *)t->values;
     return values[nb_table_place(t, nb_clamp(h, t->low[0], t->high[0]), nb_clamp(k, t->low[1], t->high[1]),
                                  nb_clamp(l, t->low[2], t->high[2]))];
 }
@@ -36,30 +43,32 @@ NB_INLINE int nb_can_interpolate(const nb_table *t, double h, double k, double l
 
 /* Weights of the points -1, 0, 1, 2 in the cubic through them, at t in [0, 1] (Lagrange). */
 typedef struct {
-    nb_real w0, w1, w2, w3;
+    nb_entry w0, w1, w2, w3;
 } nb_cubic;
 
-NB_INLINE nb_cubic nb_cubic_weights(nb_real t)
+NB_INLINE nb_cubic nb_cubic_weights(nb_entry t)
 {
-    const nb_real down = t - 1, further = t - 2, up = t + 1;
-    const nb_cubic c = {t * down * further * (nb_real)(-1.0 / 6.0), up * down * further * (nb_real)0.5,
-                        up * t * further * (nb_real)-0.5, up * t * down * (nb_real)(1.0 / 6.0)};
+    const nb_entry down = t - 1, further = t - 2, up = t + 1;
+    const nb_cubic c = {t * down * further * (nb_entry)(-1.0 / 6.0), up * down * further * (nb_entry)0.5,
+                        up * t * further * (nb_entry)-0.5, up * t * down * (nb_entry)(1.0 / 6.0)};
     return c;
 }
 
-NB_INLINE nb_real nb_cubic_sum(const nb_real *row, nb_cubic c)
+NB_INLINE nb_entry nb_cubic_sum(const nb_entry *row, nb_cubic c)
 {
     return row[0] * c.w0 + row[1] * c.w1 + row[2] * c.w2 + row[3] * c.w3;
 }
 
 /* Adds w times the four neighbours along l, which lie side by side. */
-NB_INLINE void nb_cubic_add(nb_real *sums, nb_real w, const nb_real *row)
+NB_INLINE void nb_cubic_add(nb_entry *sums, nb_entry w, const nb_entry *row)
 {
     _Pragma("omp simd") for (int i = 0; i < 4; ++i)
+    {
         sums[i] += w * row[i];
+    }
 }
 
-NB_INLINE void nb_cubic_add_plane(nb_real *sums, nb_real w, const nb_real *corner, int stride, nb_cubic k)
+NB_INLINE void nb_cubic_add_plane(nb_entry *sums, nb_entry w, const nb_entry *corner, int stride, nb_cubic k)
 {
     nb_cubic_add(sums, w * k.w0, corner);
     nb_cubic_add(sums, w * k.w1, corner + stride);
@@ -68,13 +77,13 @@ NB_INLINE void nb_cubic_add_plane(nb_real *sums, nb_real w, const nb_real *corne
 }
 
 /* Only where nb_can_interpolate holds. */
-NB_INLINE nb_real nb_amplitude_tricubic(const nb_table *t, double h, double k, double l)
+NB_INLINE nb_entry nb_amplitude_tricubic(const nb_table *t, double h, double k, double l)
 {
     const int h0 = (int)nb_floor(h), k0 = (int)nb_floor(k), l0 = (int)nb_floor(l);
-    const nb_real *corner = (const nb_real *)t->values + nb_table_place(t, h0 - 1, k0 - 1, l0 - 1);
-    const nb_cubic wh = nb_cubic_weights((nb_real)(h - h0)), wk = nb_cubic_weights((nb_real)(k - k0)),
-                   wl = nb_cubic_weights((nb_real)(l - l0));
-    nb_real sums[4] = {0, 0, 0, 0};
+    const nb_entry *corner = (const nb_entry *)t->values + nb_table_place(t, h0 - 1, k0 - 1, l0 - 1);
+    const nb_cubic wh = nb_cubic_weights((nb_entry)(h - h0)), wk = nb_cubic_weights((nb_entry)(k - k0)),
+                   wl = nb_cubic_weights((nb_entry)(l - l0));
+    nb_entry sums[4] = {0, 0, 0, 0};
     nb_cubic_add_plane(sums, wh.w0, corner, t->stride_k, wk);
     nb_cubic_add_plane(sums, wh.w1, corner + t->stride_h, t->stride_k, wk);
     nb_cubic_add_plane(sums, wh.w2, corner + 2 * t->stride_h, t->stride_k, wk);

@@ -8,6 +8,14 @@
 
 enum { NB_SPAN_PIXELS = 64 };
 
+/* How the terms are computed; the walk that leads to them is in double precision always. */
+enum nb_precision {
+    NB_IN_DOUBLE,
+    NB_IN_DOUBLE_FROM_FLOATS, /* with a table of floats */
+    NB_IN_SINGLE,             /* and single precision behind the reduction of the index */
+    NB_PRECISIONS
+};
+
 /* photons in n pixels of row `slow` at the columns `fast`, n <= NB_SPAN_PIXELS */
 typedef void nb_span_fn(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n, nb_state *state,
                         double *photons);
@@ -15,8 +23,8 @@ typedef void nb_span_fn(const nb_scene *s, const nb_panel *p, int slow, const in
 typedef struct {
     const char *name;
     nb_span_fn *span;
-    nb_span_fn *single; /* in single precision, with a table of floats */
-    nb_span_fn *traced; /* the same for one pixel (n = 1), with state->recorder */
+    nb_span_fn *traced; /* the same for one pixel (n = 1), with state->recorder; in double precision */
+    nb_cells_table *cells[NB_PRECISIONS]; /* for state->cells */
     /* solid angle of one pixel, summed over its sub-pixels (and layers under c_factors) as the image counts it */
     double (*omega)(const nb_scene *s, const nb_panel *p, int slow, int fast);
     double (*multiply_adds)(int64_t n); /* roofline.h */

@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* With NB_SINGLE, what follows the reduction of an index is in single precision (docs/performance.md): offsets from
+/* With NB_SINGLE, what follows the reduction of an index is in single precision (docs/performance.md; the square shape
+ * only): offsets from
  * the nearest reflection are whole multiples of 2^-32, so that N times an offset wraps as a 32-bit number does. */
 #if defined(NB_SINGLE)
 typedef float nb_real;
@@ -93,17 +94,7 @@ NB_INLINE nb_offset nb_times(nb_offset offset, double n)
 #endif
 }
 
-/* An offset as a number in [-1/2, 1/2]. */
-NB_INLINE double nb_offset_value(nb_offset offset)
-{
-#if defined(NB_SINGLE)
-    return offset * -0x1p-32;
-#else
-    return offset;
-#endif
-}
-
-/* The same up to its sign, for squares. */
+/* An offset as a number in [-1/2, 1/2], up to its sign: for squares. */
 NB_INLINE nb_real nb_offset_real(nb_offset offset)
 {
 #if defined(NB_SINGLE)

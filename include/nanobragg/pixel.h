@@ -34,8 +34,7 @@ NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, nb_term_v
             nb_grating(v->offset[i], s->n[i], &v->above[i], &v->below[i]);
         v->lattice_sqr = v->above[0] * v->above[1] * v->above[2] / (v->below[0] * v->below[1] * v->below[2]);
     } else {
-        v->radius_sqr = nb_radius_sqr(s->metric, nb_offset_value(v->offset[0]), nb_offset_value(v->offset[1]),
-                                      nb_offset_value(v->offset[2]));
+        v->radius_sqr = nb_radius_sqr(s->metric, v->offset[0], v->offset[1], v->offset[2]);
         v->lattice_sqr = (nb_real)nb_radial_sqr(shape, v->radius_sqr, s->n[0] * s->n[1] * s->n[2]);
     }
 }
@@ -54,7 +53,7 @@ NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_te
 
 /* F_cell^2 F_latt^2, with the steps to it in `v`. */
 NB_INLINE nb_real nb_term(const nb_scene *s, enum nb_shape shape, enum nb_lookup lookup, const double *cell, double qx,
-                         double qy, double qz, nb_term_values *v)
+                          double qy, double qz, nb_term_values *v)
 {
     nb_term_index(cell, qx, qy, qz, v);
     nb_term_lattice(s, shape, v);

@@ -99,7 +99,7 @@ static inline float nb_gauss_next(nb_gauss *g, nb_ran1 *r)
 /* ln Gamma(x), x > 0, to 2e-10 before it is rounded to float (Lanczos, SIAM J. Numer. Anal. 1, 86, 1964). */
 static inline float nb_gammln(float x_single)
 {
-    static const double coefficient[6] = {76.18009172947146, -86.50532032941677, 24.01409824083091,
+    static const double coefficient[6] = {76.18009172947146,  -86.50532032941677,    24.01409824083091,
                                           -1.231739572450155, 0.1208650973866179e-2, -0.5395239384953e-5};
     const double x = x_single, shifted = x + 5.5;
     const double exponent = shifted - (x + 0.5) * log(shifted);

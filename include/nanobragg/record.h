@@ -107,8 +107,8 @@ static inline void nb_record_capture(nb_recorder *t, const nb_panel *p, double c
 }
 
 /* A source seen from that place; `around` is what surrounds the crystal. */
-static inline void nb_record_source(nb_recorder *t, const nb_scene *s, const nb_source *src, const double *q, double live,
-                                    double polar, double around, double total)
+static inline void nb_record_source(nb_recorder *t, const nb_scene *s, const nb_source *src, const double *q,
+                                    double live, double polar, double around, double total)
 {
     nb_record *now = &t->now;
     const double factors = s->c_factors ? 1.0 : src->weight * now->omega * polar * now->capture;

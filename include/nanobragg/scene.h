@@ -47,6 +47,12 @@ typedef struct {
 } nb_scene;
 
 typedef struct nb_recorder nb_recorder; /* record.h */
+typedef struct nb_lanes nb_lanes;       /* cells.h */
+
+/* Adds the terms of `n_cells` orientations to `sum`, for n lanes. */
+typedef void nb_cells_fn(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum,
+                         int n);
+typedef nb_cells_fn *const nb_cells_table[NB_SHAPES][NB_LOOKUPS];
 
 /* What a run over pixels carries along. */
 typedef struct {
@@ -54,6 +60,7 @@ typedef struct {
     int first;          /* no term has been evaluated yet (row 1) */
     int interpolating;  /* no point has left the table yet (row 6) */
     volatile int *stop; /* set by another thread: give up */
+    nb_cells_table *cells; /* in which precision terms are computed (kernel.h) */
     nb_recorder *recorder; /* used by the traced variant only */
 } nb_state;
 

@@ -3,93 +3,16 @@
 #ifndef NANOBRAGG_SPAN_H
 #define NANOBRAGG_SPAN_H
 
+#include "cells.h"
 #include "geometry.h"
-#include "kernel.h"
-#include "pixel.h"
 #include "polarization.h"
-#include "record.h"
 
-#define NB_LANES NB_SPAN_PIXELS
-#define NB_PADDING 16     /* lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number */
 #define NB_CELLS_A_GO 256 /* orientations between two looks at the stop flag */
-
-typedef struct {
-    double d[3][NB_LANES];                     /* direction of the scattered ray */
-    double q[3][NB_LANES];                     /* scattering vector, 1/m */
-    double omega[NB_LANES], polar[NB_LANES], capture[NB_LANES];
-    double live[NB_LANES];                     /* 0 where d_min leaves the term out, else 1 */
-    double around[NB_LANES];                   /* water and amorphous material */
-    double sum[NB_LANES], total[NB_LANES];     /* over orientations; over everything */
-    nb_recorder *recorder;                     /* of a trace, which has one lane */
-} nb_lanes;
-
-/* Adds the terms of `n_cells` orientations to `sum`, for n lanes. */
-typedef void nb_cells_fn(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n);
-
-#define NB_DEFINE_CELLS(name, shape, lookup)                                                                          \
-    static void name(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n)  \
-    {                                                                                                                 \
-        for (int c = 0; c < n_cells; ++c) {                                                                           \
-            double cell[9];                                                                                           \
-            memcpy(cell, cells + 9 * c, sizeof cell);                                                                 \
-            NB_SIMD for (int i = 0; i < n; ++i)                                                                       \
-            {                                                                                                         \
-                nb_term_values v = {0};                                                                               \
-                sum[i] += nb_term(s, shape, lookup, cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);   \
-                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))                                \
-            }                                                                                                         \
-        }                                                                                                             \
-    }
-
-/* The same in two passes: 64 look-ups a term keep the amplitude out of the vector lanes. */
-#define NB_DEFINE_TRICUBIC_CELLS(name, shape)                                                                         \
-    static void name(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n)  \
-    {                                                                                                                 \
-        for (int c = 0; c < n_cells; ++c) {                                                                           \
-            double cell[9];                                                                                           \
-            nb_real lattice[NB_LANES];                                                                                \
-            memcpy(cell, cells + 9 * c, sizeof cell);                                                                 \
-            NB_SIMD for (int i = 0; i < n; ++i)                                                                       \
-            {                                                                                                         \
-                nb_term_values v = {0};                                                                               \
-                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);                              \
-                nb_term_lattice(s, shape, &v);                                                                        \
-                lattice[i] = v.lattice_sqr;                                                                           \
-            }                                                                                                         \
-            for (int i = 0; i < n; ++i) {                                                                             \
-                nb_term_values v = {0};                                                                               \
-                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);                              \
-                NB_RECORD(nb_term_lattice(s, shape, &v))                                                              \
-                nb_term_amplitude(s, NB_TRICUBIC, &v);                                                                \
-                sum[i] += v.amplitude * v.amplitude * lattice[i];                                                     \
-                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))                                \
-            }                                                                                                         \
-        }                                                                                                             \
-    }
-
-NB_DEFINE_CELLS(nb_cells_square_constant, NB_SQUARE, NB_CONSTANT)
-NB_DEFINE_CELLS(nb_cells_square_nearest, NB_SQUARE, NB_NEAREST)
-NB_DEFINE_TRICUBIC_CELLS(nb_cells_square_tricubic, NB_SQUARE)
-NB_DEFINE_CELLS(nb_cells_round_constant, NB_ROUND, NB_CONSTANT)
-NB_DEFINE_CELLS(nb_cells_round_nearest, NB_ROUND, NB_NEAREST)
-NB_DEFINE_TRICUBIC_CELLS(nb_cells_round_tricubic, NB_ROUND)
-NB_DEFINE_CELLS(nb_cells_gauss_constant, NB_GAUSS, NB_CONSTANT)
-NB_DEFINE_CELLS(nb_cells_gauss_nearest, NB_GAUSS, NB_NEAREST)
-NB_DEFINE_TRICUBIC_CELLS(nb_cells_gauss_tricubic, NB_GAUSS)
-NB_DEFINE_CELLS(nb_cells_tophat_constant, NB_TOPHAT, NB_CONSTANT)
-NB_DEFINE_CELLS(nb_cells_tophat_nearest, NB_TOPHAT, NB_NEAREST)
-NB_DEFINE_TRICUBIC_CELLS(nb_cells_tophat_tricubic, NB_TOPHAT)
-
-static nb_cells_fn *const nb_cells[NB_SHAPES][NB_LOOKUPS] = {
-    {nb_cells_square_constant, nb_cells_square_nearest, nb_cells_square_tricubic},
-    {nb_cells_round_constant, nb_cells_round_nearest, nb_cells_round_tricubic},
-    {nb_cells_gauss_constant, nb_cells_gauss_nearest, nb_cells_gauss_tricubic},
-    {nb_cells_tophat_constant, nb_cells_tophat_nearest, nb_cells_tophat_tricubic},
-};
 
 /* C multiplies its running sum by the over-sampled factors after every term (row 4) and stops interpolating for good
  * at the first point outside the table (row 6): terms in their order, one lane at a time. */
-static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *cells, int n_cells, nb_lanes *lanes, int i)
+static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *cells, int n_cells, nb_lanes *lanes,
+                              int i)
 {
     const double qx = lanes->q[0][i], qy = lanes->q[1][i], qz = lanes->q[2][i];
     for (int c = 0; c < n_cells && !(c % NB_CELLS_A_GO == 0 && *state->stop); ++c) {
@@ -133,7 +56,8 @@ static void nb_absorb(const nb_scene *s, const nb_panel *p, int layer, int every
 {
     NB_SIMD for (int i = 0; i < n; ++i)
     {
-        const double rho = lanes->d[0][i] * p->normal[0] + lanes->d[1][i] * p->normal[1] + lanes->d[2][i] * p->normal[2];
+        const double rho = lanes->d[0][i] * p->normal[0] + lanes->d[1][i] * p->normal[1]
+                         + lanes->d[2][i] * p->normal[2];
         const double capture = nb_capture(s, layer, rho);
         lanes->capture[i] = every_capture | (lanes->capture[i] == 0.0) ? capture : lanes->capture[i];
     }
@@ -141,7 +65,8 @@ static void nb_absorb(const nb_scene *s, const nb_panel *p, int layer, int every
 
 /* Direction, solid angle and capture of every lane at one sub-pixel of one layer. Under c_factors the first
  * sub-pixel's values stay, unless they are 0 or over-sampled (rows 2, 3, 4). */
-static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow, const double *fast, int n, nb_lanes *lanes)
+static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow, const double *fast, int n,
+                   nb_lanes *lanes)
 {
     const int every_omega = !s->c_factors || s->every_omega;
     const int every_capture = s->c_factors ? s->every_capture : s->has_sensor;
@@ -156,9 +81,8 @@ static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow,
             nb_look(area, every_omega, place[0], place[1], place[2], i, lanes);
         }
     } else {
-        NB_SIMD for (int i = 0; i < n; ++i)
-            nb_look(area, every_omega, nb_coordinate(x, fast[i]), nb_coordinate(y, fast[i]), nb_coordinate(z, fast[i]), i,
-                    lanes);
+        NB_SIMD for (int i = 0; i < n; ++i) nb_look(area, every_omega, nb_coordinate(x, fast[i]),
+                                                    nb_coordinate(y, fast[i]), nb_coordinate(z, fast[i]), i, lanes);
     }
     if (s->has_sensor || every_capture)
         nb_absorb(s, p, layer, every_capture, n, lanes);
@@ -187,9 +111,9 @@ static void nb_polarize(const nb_scene *s, const nb_source *src, int n, nb_lanes
     NB_SIMD for (int i = 0; i < n; ++i)
     {
         const double x = lanes->d[0][i], y = lanes->d[1][i], z = lanes->d[2][i];
-        const double polar = nb_polarization(kahn, source.direction[0] * x + source.direction[1] * y + source.direction[2] * z,
-                                             source.e[0] * x + source.e[1] * y + source.e[2] * z,
-                                             source.b[0] * x + source.b[1] * y + source.b[2] * z);
+        const double polar = nb_polarization(
+            kahn, source.direction[0] * x + source.direction[1] * y + source.direction[2] * z,
+            source.e[0] * x + source.e[1] * y + source.e[2] * z, source.b[0] * x + source.b[1] * y + source.b[2] * z);
         const double before = lanes->polar[i], once = every | (before == 0.0) ? polar : before;
         lanes->polar[i] = !c_factors ? polar : lanes->live[i] != 0.0 ? once : before;
     }
@@ -225,9 +149,8 @@ static int nb_scatter(const nb_scene *s, const nb_source *src, int n, nb_lanes *
         nb_polarize(s, src, n, lanes);
     if (s->amorphous)
         nb_surroundings(s, n, lanes);
-    NB_RECORD(const double q[3] = {lanes->q[0][0], lanes->q[1][0], lanes->q[2][0]};
-              nb_record_source(lanes->recorder, s, src, q, lanes->live[0], lanes->polar[0], lanes->around[0],
-                               lanes->total[0]))
+    NB_RECORD(const double q[3] = {lanes->q[0][0], lanes->q[1][0], lanes->q[2][0]}; nb_record_source(
+                  lanes->recorder, s, src, q, lanes->live[0], lanes->polar[0], lanes->around[0], lanes->total[0]))
     return alive > 0.0;
 }
 
@@ -246,12 +169,12 @@ static void nb_add_source(const nb_scene *s, const nb_source *src, nb_state *sta
                 nb_cells_in_order(s, state, cells, s->n_cells, lanes, i);
         return;
     }
+    nb_cells_fn *const add = (*state->cells)[s->shape][s->lookup];
     for (int i = 0; i < n; ++i)
         lanes->sum[i] = 0.0;
     for (int c = 0; any && c < s->n_cells && !*state->stop; c += NB_CELLS_A_GO) {
         const int left = s->n_cells - c;
-        nb_cells[s->shape][s->lookup](s, cells + 9 * (size_t)c, left < NB_CELLS_A_GO ? left : NB_CELLS_A_GO, lanes,
-                                      lanes->sum, n);
+        add(s, cells + 9 * (size_t)c, left < NB_CELLS_A_GO ? left : NB_CELLS_A_GO, lanes, lanes->sum, n);
     }
     const double per_cell = 1.0 / s->n_cells, weight = src->weight;
     const int c_factors = s->c_factors;
@@ -270,7 +193,8 @@ static void nb_fill(double *lanes, double value, int n)
 }
 
 /* Photons in n pixels of row `slow` at the columns `fast`; n is at most NB_LANES. */
-static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n, nb_state *state, double *photons)
+static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n, nb_state *state,
+                    double *photons)
 {
     nb_lanes lanes;
     double at[NB_LANES];

@@ -1,5 +1,6 @@
 """X-ray diffraction images: photons in every pixel from a crystal, a beam and a detector."""
 
+import logging as _logging
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,8 @@ __all__ = [
     "write_image",
     "write_nexus",
 ]
+
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())  # silent, unless the application wants to hear
 
 # Imported when first asked for: a command line that renders needs none of them.
 _LATER = {

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 SHAPES: tuple[str, ...]
 LOOKUPS: tuple[str, ...]
+PRECISIONS: tuple[str, ...]
 HAS_OPENMP: bool
 RECORD_DOUBLES: int
 
@@ -15,7 +16,6 @@ def multiply_adds(n: int) -> None: ...
 
 class CoreScene:
     n_panels: int
-    single: bool
     def __init__(
         self,
         panels: list[dict[str, Any]],
@@ -25,9 +25,11 @@ class CoreScene:
         mask: npt.NDArray[np.uint8] | None,
         table: npt.NDArray[Any] | None,
         amorphous: npt.NDArray[np.float64] | None,
-        single: bool,
+        precision: str,
         numbers: dict[str, Any],
     ) -> None: ...
+    @property
+    def precision(self) -> str: ...
     @property
     def needs_order(self) -> bool: ...
 

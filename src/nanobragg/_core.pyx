@@ -12,6 +12,8 @@ cdef extern from "nanobragg/kernel.h" nogil:
     enum:
         NB_SPAN_PIXELS
         NB_NEAREST
+        NB_IN_DOUBLE
+        NB_PRECISIONS
     ctypedef struct nb_panel:
         double pix0[3]
         double fast[3]
@@ -70,19 +72,22 @@ cdef extern from "nanobragg/kernel.h" nogil:
         int every_capture
         int interpolation_ends
     ctypedef struct nb_recorder
+    ctypedef struct nb_cells_table:
+        pass
     ctypedef struct nb_state:
         int in_order
         int first
         int interpolating
         int *stop
+        nb_cells_table *cells
         nb_recorder *recorder
     ctypedef void nb_span_fn(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *,
                              double *) noexcept nogil
     ctypedef struct nb_kernel:
         const char *name
         nb_span_fn *span
-        nb_span_fn *single
         nb_span_fn *traced
+        nb_cells_table *cells[NB_PRECISIONS]
         double (*omega)(const nb_scene *, const nb_panel *, int, int) noexcept nogil
         double (*multiply_adds)(int64_t) noexcept nogil
     int nb_kernels(const nb_kernel **)
@@ -123,6 +128,7 @@ ctypedef fused photons_t:
 
 SHAPES = ("square", "round", "gauss", "tophat")
 LOOKUPS = ("constant", "nearest", "tricubic")
+PRECISIONS = ("double", "double from floats", "single")  # of terms, and of the table: see kernel.h
 HAS_OPENMP = bool(NB_OPENMP)
 RECORD_DOUBLES = sizeof(nb_record) // sizeof(double)
 
@@ -223,8 +229,8 @@ cdef class CoreScene:
     """A resolved scene in the kernel's form. Built from plain arrays and numbers by scene.py.
 
     `panels`, `sources` and `numbers` name the fields of the C structs in include/nanobragg/scene.h;
-    `cells` has shape (n, 3, 3), metres; `mask` and `table` may be None. A `single` one is rendered in single precision
-    and has a table of floats in place of doubles.
+    `cells` has shape (n, 3, 3), metres; `mask` and `table` may be None. `precision` is one of PRECISIONS; the table is
+    of doubles for the first and of floats for the others.
     """
 
     cdef nb_scene scene
@@ -233,9 +239,9 @@ cdef class CoreScene:
     cdef object keep
     cdef object mask
     cdef readonly int n_panels
-    cdef readonly bint single
+    cdef int precision_number
 
-    def __cinit__(self, list panels, list sources, cells, first_cells, mask, table, amorphous, bint single,
+    def __cinit__(self, list panels, list sources, cells, first_cells, mask, table, amorphous, str precision,
                   dict numbers):
         self.n_panels = len(panels)
         self.panels = <nb_panel *> calloc(len(panels), sizeof(nb_panel))
@@ -251,24 +257,24 @@ cdef class CoreScene:
         self.scene.sources = self.sources
         self.scene.n_sources = len(sources)
         self.mask = mask
-        self.single = single
+        self.precision_number = PRECISIONS.index(precision)
         self.keep_arrays(cells, first_cells, table, amorphous)
 
     cdef keep_arrays(self, cells, first_cells, table, amorphous):
         cdef const double[:, :, ::1] view = cells
-        cdef const float[:, :, ::1] singles
+        cdef const float[:, :, ::1] floats
         cdef const double[::1] curve
         self.scene.cells = &view[0, 0, 0]
         self.scene.n_cells = view.shape[0]
         if first_cells is not None:
             view = first_cells
             self.scene.first_cells = &view[0, 0, 0]
-        if table is not None and self.single:
-            singles = table
-            self.scene.table.values = &singles[0, 0, 0]
-        elif table is not None:
+        if table is not None and self.precision_number == NB_IN_DOUBLE:
             view = table
             self.scene.table.values = &view[0, 0, 0]
+        elif table is not None:
+            floats = table
+            self.scene.table.values = &floats[0, 0, 0]
         if amorphous is not None:
             curve = amorphous
             self.scene.amorphous = &curve[0]
@@ -278,6 +284,11 @@ cdef class CoreScene:
     def __dealloc__(self):
         free(self.panels)
         free(self.sources)
+
+    @property
+    def precision(self):
+        """One of PRECISIONS."""
+        return PRECISIONS[self.precision_number]
 
     @property
     def needs_order(self):
@@ -293,6 +304,7 @@ cdef nb_state begin(CoreScene core, int *stop):
     state.first = 1
     state.interpolating = 1
     state.stop = stop
+    state.cells = kernel.cells[core.precision_number]
     return state
 
 
@@ -329,7 +341,7 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
     cdef int chunk = max(1, min(16, units // (8 * threads)))
     cdef int panel, slow
     cdef nb_scene scene = core.scene
-    cdef nb_span_fn *span = kernel.single if core.single else kernel.span
+    cdef nb_span_fn *span = kernel.span
     with nogil:
         # Pixel by pixel until nothing depends on their order any more.
         while start.in_order and begun < core.n_panels * rows and not stop[0]:

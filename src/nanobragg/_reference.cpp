@@ -233,7 +233,8 @@ public:
     /* nodes: four per axis, one axis after the other; values: 4 x 4 x 4. */
     Doubles polin3(const Doubles &nodes, const Doubles &values, const Doubles &at) const
     {
-        auto *call = function<void(double *, double *, double *, double ***, double, double, double, double *)>("polin3");
+        auto *call = function<void(double *, double *, double *, double ***, double, double, double, double *)>(
+            "polin3");
         const py::ssize_t n = count_rows({{&nodes, 12}, {&values, 64}, {&at, 3}});
         Doubles out(n);
         for (py::ssize_t i = 0; i < n; ++i) {

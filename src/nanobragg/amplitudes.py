@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from .io.reading import byte_limit
 from .model import FloatArray, Indices, Model, Numbers
 
 IndexArray = npt.NDArray[np.int32]
+log = logging.getLogger(__name__)
 
 
 class Limits(NamedTuple):
@@ -172,6 +174,10 @@ class StructureFactors(Model):
             indices, amplitudes = indices[inside], amplitudes[inside]
         place = indices - (np.array(limits.first, np.int32) - 1)
         values[place[:, 0], place[:, 1], place[:, 2]] = amplitudes
+        log.debug(
+            "table of %d x %d x %d amplitudes, %.1f MB, from %d reflections of %s",
+            *shape, values.nbytes / 1e6, len(indices), self.path or "an array",
+        )  # fmt: skip
         return Table(values, limits)
 
 

@@ -82,7 +82,8 @@ class Beam(Model):
     wavelength_A, energy_eV
         One of them; default: the mean of the spectrum, or else 1 Å.
     fluence_ph_m2
-        Photons per square metre over the whole exposure. `flux_ph_s` · `exposure_s` / `size_mm`² replaces it.
+        Photons per square metre over the whole exposure. `flux_ph_s` · `exposure_s` over the square of `size_mm`
+        replaces it.
     size_mm
         Edge of the square beam; a sample that is larger across the beam is clipped to it. None: endless.
     kahn_factor, polarized

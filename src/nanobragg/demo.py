@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ LYSOZYME_CELL: Cell = (79.1, 79.1, 38.4, 90.0, 90.0, 90.0)
 SPACE_GROUP, B_FACTOR, D_MIN, SEED = "P 43 21 2", 15.0, 1.4, 2026
 MISSET_DEG = (21.0, 43.0, 65.0)
 ADC_OFFSET = 10.0
+log = logging.getLogger(__name__)
 
 
 def demo_config() -> Config:
@@ -42,7 +44,7 @@ def demo_config() -> Config:
     )  # fmt: skip
 
 
-def run_demo(folder: Path, report: Callable[[str], None] = print, *, progress: bool | Progress = False) -> None:
+def run_demo(folder: Path, report: Callable[[str], None] = log.info, *, progress: bool | Progress = False) -> None:
     """Render the example into `folder`: demo.img (SMV, with photon noise) and demo.png.
 
     Parameters
@@ -50,7 +52,7 @@ def run_demo(folder: Path, report: Callable[[str], None] = print, *, progress: b
     folder
         Must exist.
     report
-        Gets each of ten lines on what was done.
+        Gets each of ten lines on what was done; default: the log.
     progress
         As for `simulate`.
     """

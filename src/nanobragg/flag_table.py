@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -282,6 +283,22 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
 SPELLINGS: dict[str, Flag] = {
     spelling: flag for flags in GROUPS.values() for flag in flags for spelling in (flag.name, *flag.aliases)
 }
+
+
+def split_flags(flags: str | Sequence[str]) -> list[str]:
+    """The words of a command line, given whole as a shell would take it, or as its words.
+
+    Raises
+    ------
+    ConfigError
+        A quotation that is not closed.
+    """
+    if not isinstance(flags, str):
+        return list(flags)
+    try:
+        return shlex.split(flags)
+    except ValueError as error:
+        raise ConfigError(f"flags {flags!r}: {error}; close the quotation") from None
 
 
 def find_flag(spelling: str) -> Flag:

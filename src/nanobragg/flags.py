@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import time
 import warnings
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from .crystal import Cell, Crystal
 from .detector import Detector
 from .errors import ConfigError, NanobraggWarning
 from .flag_geometry import build_detector, frame_of, geometry_flags_without_effect
-from .flag_table import find_flag, help_flag, help_text
+from .flag_table import find_flag, help_flag, help_text, split_flags
 from .flag_values import FlagValues, Outputs, read_flags
 
 __all__ = ["Outputs", "ParsedFlags", "help_flag", "help_text", "parse_flags"]
@@ -71,7 +70,7 @@ def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFla
     NanobraggWarning
         For every flag without an effect, for an Fdump.bin that is read unasked, for a random seed.
     """
-    values = read_flags(_words(flags))
+    values = read_flags(split_flags(flags))
     exact = exact or values.exact
     detector = build_detector(values, exact=exact)
     config = Config(
@@ -88,15 +87,6 @@ def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFla
     outputs = _outputs(values)
     unused = _report_useless(values)
     return ParsedFlags(config, outputs, unused, values.stol_path, values.stol_multiplier)
-
-
-def _words(flags: str | Sequence[str]) -> list[str]:
-    if not isinstance(flags, str):
-        return list(flags)
-    try:
-        return shlex.split(flags)
-    except ValueError as error:
-        raise ConfigError(f"flags {flags!r}: {error}; close the quotation") from None
 
 
 def _warn(text: str) -> None:

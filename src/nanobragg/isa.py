@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 
@@ -9,6 +10,7 @@ from . import _core
 from .errors import ConfigError
 
 VARIABLE = "NANOBRAGG_ISA"
+log = logging.getLogger(__name__)
 
 
 @cache
@@ -21,9 +23,9 @@ def select_instruction_set() -> str:
         There is no such kernel, or this processor does not run it.
     """
     wanted = os.environ.get(VARIABLE, "").strip()
-    if not wanted:
-        return _core.instruction_set()
     available = _core.instruction_sets()
-    if wanted not in available:
+    if wanted and wanted not in available:
         raise ConfigError(f"{VARIABLE} = {wanted!r}: this machine has {', '.join(available)}; choose one or unset it")
-    return _core.use_instruction_set(wanted)
+    chosen = _core.use_instruction_set(wanted) if wanted else _core.instruction_set()
+    log.debug("instruction set %s, of %s", chosen, ", ".join(available))
+    return chosen

@@ -19,22 +19,35 @@ R_E_SQR = 7.94079248018965e-30  # m^2, Thomson's classical electron radius squar
 
 SINGLE_CELLS = 1024  # largest N whose turns an offset of 2^-33 leaves good to 1e-7
 SINGLE_INDEX = 2.0**18  # the kernel's fixed-point index overflows at 2^19
-SINGLE_INTENSITY = 1e30  # far below the largest float
+SINGLE_INTENSITY = 1e-20, 1e30  # F² and F² N^6 far from the smallest and the largest float
+FLOAT_AMPLITUDE = 1e-30, 1e30
 
 
-def single_precision_serves(scene: Scene) -> bool:
-    """Whether the single-precision kernel keeps the bound that docs/performance.md proves for this scene."""
-    peak = float(np.prod(scene.n_cells)) * scene.config.structure_factors.largest
+def float32_precision(scene: Scene) -> str:
+    """How terms of a float32 image are computed, one of `_core.PRECISIONS` (docs/performance.md: the error of each)."""
+    if scene.config.compat is not None:
+        return "double"
+    largest = scene.config.structure_factors.largest
+    if scene.table is not None and largest != 0 and not FLOAT_AMPLITUDE[0] < largest < FLOAT_AMPLITUDE[1]:
+        return "double"
+    return "single" if _single_serves(scene, largest) else "double from floats"
+
+
+def _single_serves(scene: Scene, largest: float) -> bool:
+    """Whether the single-precision kernel is faster here and keeps the bound of docs/performance.md."""
+    cells = float(np.prod(scene.n_cells))
+    smallest_intensity, largest_intensity = SINGLE_INTENSITY
     return (
-        scene.config.compat is None
+        scene.config.crystal.shape == "square"
         and max(scene.n_cells) <= SINGLE_CELLS
         and max(scene.reach) < SINGLE_INDEX
-        and peak * peak < SINGLE_INTENSITY
+        and (largest == 0 or smallest_intensity < largest**2)
+        and (largest * cells) ** 2 < largest_intensity
     )
 
 
-def build_core(scene: Scene, *, single: bool) -> _core.CoreScene:
-    """The kernel's scene, with a table of floats (`single`) or doubles, no larger than the detector reaches."""
+def build_core(scene: Scene, precision: str) -> _core.CoreScene:
+    """The kernel's scene in one of `_core.PRECISIONS`, with a table no larger than the detector reaches."""
     like_c = scene.config.compat == "c"
     detector, beam = scene.config.detector, scene.beam_direction
     panels = [
@@ -43,12 +56,12 @@ def build_core(scene: Scene, *, single: bool) -> _core.CoreScene:
     table = None
     if scene.table is not None:
         table = scene.config.structure_factors.table(
-            scene.table.within(scene.reach), np.float32 if single else np.float64
+            scene.table.within(scene.reach), np.float64 if precision == "double" else np.float32
         )
     return _core.CoreScene(
         panels, _source_numbers(scene), scene.cells, scene.first_cells, scene.mask,
         None if table is None else table.values, None if scene.amorphous is None else scene.amorphous.values,
-        single, {**_numbers(scene), **_table_numbers(table)},
+        precision, {**_numbers(scene), **_table_numbers(table)},
     )  # fmt: skip
 
 

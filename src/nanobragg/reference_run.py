@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import signal
@@ -15,12 +16,13 @@ from typing import Any
 
 from .config import Config
 from .errors import ConfigError, FileError, ProgramError
-from .flag_table import SPELLINGS
+from .flag_table import SPELLINGS, split_flags
 from .flag_values import Outputs
 from .reference_output import Pixel, Run, check_geometry, collect, last_words
 from .to_flags import config_to_flags
 
 Flags = str | Sequence[str]
+log = logging.getLogger(__name__)
 
 INPUT_FLAGS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "-stol", "-4stol", "-Q")
 OUTPUT_FLAGS = {
@@ -124,6 +126,7 @@ class Original:
         self, command: list[str], folder: Path, environment: dict[str, str], out: Any, err: Any
     ) -> subprocess.Popen[bytes]:
         """The process, in a session of its own, so that it can be killed with its children."""
+        log.debug("in %s: %s", folder, shlex.join(command))
         try:
             return subprocess.Popen(
                 command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
@@ -147,7 +150,7 @@ def isolated_flags(flags: Flags) -> list[str]:
     FileError
         An input file is missing: the program would ignore that.
     """
-    words = _split(flags)
+    words = split_flags(flags)
     names = [SPELLINGS[word].name if word in SPELLINGS else "" for word in words]
     dump = Outputs.dump_path
     for at, (name, value) in enumerate(zip(names, words[1:], strict=False), start=1):
@@ -160,15 +163,6 @@ def isolated_flags(flags: Flags) -> list[str]:
     if "-hkl" not in names and Path(dump).is_file():
         words += ["-dump", os.path.abspath(dump)]
     return words
-
-
-def _split(flags: Flags) -> list[str]:
-    if not isinstance(flags, str):
-        return list(flags)
-    try:
-        return shlex.split(flags)
-    except ValueError as error:
-        raise ConfigError(f"flags {flags!r}: {error}; close the quotation") from None
 
 
 def _existing(name: str, value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from functools import cached_property
@@ -20,10 +21,12 @@ from .crystal import Lattice, build_lattice, mosaic_rotations
 from .detector import panel_distance
 from .errors import ConfigError, NanobraggWarning
 from .geometry import dot, rotate_about, unit
-from .kernel_scene import build_core, single_precision_serves
+from .kernel_scene import build_core, float32_precision
 from .model import FloatArray
 from .sanity import unwanted
 from .steps import MOST_STEPS, RADIAN_IN_DEGREES, Steps, resolve_steps
+
+log = logging.getLogger(__name__)
 
 
 class Scene:
@@ -95,6 +98,12 @@ class Scene:
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = load_mask(config)
         self.reach = self._largest_indices()
+        self._cores: dict[str, _core.CoreScene] = {}
+        log.debug(
+            "scene of %s pixels: %d sources, %d phi steps, %d mosaic domains, %d sub-pixels, %d sensor layers",
+            " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
+            self.oversample**2, self.sensor.count,
+        )  # fmt: skip
         for message in unwanted(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
@@ -171,15 +180,23 @@ class Scene:
         return 1.0 / self.sensor.range if depth is None else 1.0 / (depth * 1e-6)
 
     def _distance(self) -> float:
-        """Along the beam to the detector's plane (the nearest panel's), metres."""
+        """Along the beam to the nearest panel's plane, metres; straight to it if all are behind the sample."""
         detector = self.config.detector
         if detector.nominal is not None:
             return detector.nominal.distance_mm / 1000.0
         distances = [panel_distance(panel, self.beam_direction) for panel in detector.panels]
         ahead = [distance for distance in distances if distance > 0]
-        if not ahead:
-            raise ConfigError("Detector.panels: no panel's plane is hit by the beam; the detector is behind the sample")
-        return min(ahead)
+        if ahead:
+            return min(ahead)
+        if detector.curved:
+            raise ConfigError(
+                "Detector.curved: bends a panel whose plane the beam hits, and it hits none; "
+                "the detector is behind the sample"
+            )
+        nearest = min(abs(dot(panel.origin_mm, panel.axes()[2])) for panel in detector.panels) / 1000.0
+        if nearest == 0:
+            raise ConfigError("Detector.panels: the sample lies in a panel's plane; move the panel")
+        return nearest
 
     def _largest_indices(self) -> tuple[int, int, int]:
         """No pixel sees a larger |h|, |k|, |l| than these."""
@@ -195,24 +212,16 @@ class Scene:
         h, k, l = (math.ceil(1.01 * length * longest) + 4 for length in self._axis_lengths())
         return h, k, l
 
-    def core(self, *, single: bool) -> _core.CoreScene:
-        """The kernel's form of the scene, made when it is first needed.
+    def core(self, dtype: npt.DTypeLike) -> _core.CoreScene:
+        """The kernel's form of the scene for an image of float32 or float64, made when it is first needed.
 
-        `single` asks for single precision, which is had where it loses nothing that matters (docs/performance.md).
+        float32 is had in single precision, or from amplitudes in single precision, where that loses nothing that
+        matters (docs/performance.md).
         """
-        return self._single_core if single and self._single_serves else self._double_core
-
-    @cached_property
-    def _single_serves(self) -> bool:
-        return single_precision_serves(self)
-
-    @cached_property
-    def _single_core(self) -> _core.CoreScene:
-        return build_core(self, single=True)
-
-    @cached_property
-    def _double_core(self) -> _core.CoreScene:
-        return build_core(self, single=False)
+        precision = float32_precision(self) if dtype == np.float32 else "double"
+        if precision not in self._cores:
+            self._cores[precision] = build_core(self, precision)
+        return self._cores[precision]
 
     def _recommended_oversample(self) -> int:
         size = max(n * length for n, length in zip(self.n_cells, self._axis_lengths(), strict=True))

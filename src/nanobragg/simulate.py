@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any, Literal
@@ -20,6 +22,7 @@ from .worker import borrow, give_back
 
 Progress = Callable[[int, int], None]
 POLL_SECONDS = 0.1
+log = logging.getLogger(__name__)
 
 
 def simulate(
@@ -71,7 +74,10 @@ def simulate(
     image = _target(scene, out, add, dtype)
     flat = image.reshape(len(scene.config.detector.panels), *pixels)
     total = flat.shape[0] * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
-    _run(scene, flat, roi, add, _threads(threads), _Reporter(progress, total))
+    threads = _threads(threads)
+    start = time.perf_counter()
+    _run(scene, flat, roi, add, threads, _Reporter(progress, total))
+    log.info("rendered %d pixels on %d threads in %.3g s", total, threads, time.perf_counter() - start)
     return image
 
 
@@ -136,7 +142,7 @@ class _Reporter:
 
 def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int, reporter: _Reporter) -> None:
     """Render in a thread of its own, so that this one can report progress and take Ctrl-C."""
-    core = scene.core(single=out.dtype == np.float32)
+    core = scene.core(out.dtype)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
     worker = borrow()
     job = worker.submit(lambda: _core.render(core, out, roi, add, threads, stop, done))

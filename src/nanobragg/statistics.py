@@ -72,7 +72,7 @@ def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) ->
         mean=mean,
         rms=math.sqrt(float(squares.sum()) / max(n - 1, 1)),
         rmsd=math.sqrt(float(((spread - mean) ** 2).sum()) / max(spread.size - 1, 1)),
-        solid_angle_sr=_core.solid_angle(scene.core(single=False), roi)
+        solid_angle_sr=_core.solid_angle(scene.core(image.dtype), roi)
         / (scene.terms if like_c else scene.oversample**2),
         pixels=values.size,
     )

@@ -156,7 +156,7 @@ def trace(
         raise ConfigError(f"strongest = {strongest}: at least one term must be kept; None keeps all")
     everything = scene.terms * scene.sensor.count
     kept = np.empty((1 + min(everything, strongest or everything), _core.RECORD_DOUBLES))
-    totals = _core.trace(scene.core(single=False), scene.roi, panel, slow, fast, kept)
+    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, kept)
     records = kept.view(RECORD)[:, 0]
     reader = RecordReader(scene, slow, fast)
     rows = np.sort(records[: totals["n_kept"]], order="ordinal")

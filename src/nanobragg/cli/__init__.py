@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TextIO
 
 from ..errors import ConfigError, NanobraggError, NanobraggWarning, printable
+from .verbose import logged, take_switch
 
 COMMANDS = {
     "simulate": "render a TOML experiment into image files",
@@ -29,15 +30,15 @@ INTERRUPTED, READER_GONE = 128 + 2, 128 + 13  # as a shell counts the signals SI
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code: 0 done, 2 a mistake of the user, 130 Ctrl-C.
+    """Run one command line and return its exit code (`nanobragg.errors` lists them).
 
     Parameters
     ----------
     argv
         Words after the program's name; default: the process's.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    with warnings.catch_warnings():
+    verbose, words = take_switch(list(sys.argv[1:] if argv is None else argv))
+    with warnings.catch_warnings(), logged(verbose):
         _one_voice_for_warnings()
         try:
             with _printable(sys.stdout), _printable(sys.stderr):

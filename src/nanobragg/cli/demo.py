@@ -21,5 +21,5 @@ def run(words: Sequence[str]) -> int:
 
     for name in ("demo.img", "demo.png"):
         check_writable(chosen.out / name)
-    run_demo(chosen.out, progress=progress_reporter(not chosen.quiet))
+    run_demo(chosen.out, print, progress=progress_reporter(not chosen.quiet))
     return 0

@@ -16,6 +16,8 @@ class Options(argparse.ArgumentParser):
             prog=f"nanobragg {command}", description=description, epilog=epilog, allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
+        # taken off the command line by main, wherever it stands; here for the help
+        self.add_argument("--verbose", action="store_true", help="tell on standard error what is done")
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; {self.prog} --help tells more")

@@ -7,6 +7,7 @@ is written. Targets that are no regular file (/dev/null, a pipe) are written thr
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import secrets
 import stat
@@ -18,6 +19,7 @@ from ..errors import FileError
 
 StrPath = str | os.PathLike[str]
 
+log = logging.getLogger(__name__)
 STREAM_PREFIXES = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 CURES = {
     errno.ENOENT: "make the folder first",
@@ -64,6 +66,7 @@ def atomic_write(path: StrPath) -> Iterator[BinaryIO]:
         cure = CURES.get(error.errno or 0, "check the path")
         reason = error.strerror or str(error)
         raise FileError(f"{path}: cannot be written ({reason}); {cure}") from error
+    log.info("wrote %s", path)
 
 
 def _is_stream(path: StrPath) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from ..errors import ConfigError, FileError, FormatError
 from .atomic import StrPath
 
+log = logging.getLogger(__name__)
 NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 CURES = {
     errno.ENOENT: "check the path",
@@ -89,6 +91,7 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
     try:
         with _opened(path) as handle:
             check_bytes(path, size_of(handle), "its content")
+            log.debug("reading %s", path)
             yield handle
     except FileError:
         raise

@@ -1,0 +1,62 @@
+"""Whether wheels are fit to be handed out: python ci/check_wheel.py FILE.whl…
+
+A wheel is under 5 MB, holds the package and nothing else, carries every instruction set's kernel, brings its OpenMP,
+and names no path of the machine that built it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path, PurePosixPath
+from zipfile import ZipFile
+
+MOST_BYTES = 5_000_000
+SUFFIXES = {".py", ".pyi", ".so", ".pyd"}
+EXTENSIONS = ("_core", "_functions", "_noise", "_reference")
+KERNELS = {"x86_64": ("baseline", "v2", "v3", "v4"), "amd64": ("baseline", "v2", "v3", "v4")}
+OPENMP = re.compile(r"libg?omp")
+BUILD_PATH = re.compile(rb"/(?:home|root|tmp|work|build|project|private|var|Users)/[\w./+-]+")
+
+
+def problems(wheel: Path) -> list[str]:
+    """What is wrong with a wheel."""
+    with ZipFile(wheel) as archive:
+        content = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+    binaries = {name: data for name, data in content.items() if PurePosixPath(name).suffix in {".so", ".pyd"}}
+    found = [f"not wanted: {name}" for name in content if not _wanted(name)]
+    found += [f"missing: {name}" for name in EXTENSIONS if not any(f"nanobragg/{name}." in path for path in binaries)]
+    if "nanobragg/py.typed" not in content:
+        found.append("missing: nanobragg/py.typed")
+    if wheel.stat().st_size >= MOST_BYTES:
+        found.append(f"{wheel.stat().st_size} bytes; at most {MOST_BYTES}")
+    core = b"".join(data for name, data in binaries.items() if "/_core." in name)
+    kernels = next((names for cpu, names in KERNELS.items() if wheel.stem.endswith(cpu)), ("baseline",))
+    found += [f"no kernel for {name}" for name in kernels if f"nb_kernel_{name}".encode() not in core]
+    if not any(OPENMP.search(name) for name in content):
+        found.append("brings no OpenMP library")
+    for name, data in binaries.items():
+        found += [f"{name} names {path.decode()}" for path in set(BUILD_PATH.findall(data))]
+    return found
+
+
+def _wanted(name: str) -> bool:
+    """Whether a file is of the package, of its metadata, or a library that was brought along."""
+    folder, _, rest = name.partition("/")
+    if folder == "nanobragg":
+        return PurePosixPath(rest).suffix in SUFFIXES or rest == "py.typed" or rest.startswith(".dylibs/")
+    return re.fullmatch(r"nanobragg(-.*\.dist-info|\.libs)", folder) is not None
+
+
+def main() -> int:
+    """Print every problem; 0: there is none."""
+    bad = False
+    for wheel in map(Path, sys.argv[1:]):
+        found = problems(wheel)
+        bad = bad or bool(found)
+        print(f"{wheel.name}, {wheel.stat().st_size / 1e6:.2f} MB: {'; '.join(found) or 'fit'}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The examples of a page, run as a reader would: top to bottom, in one namespace, in an empty folder.
+
+Fenced blocks marked `python` are executed; of blocks marked `sh` or `console` the commands that start with
+`nanobragg`. A fence that says `no-run` after the language is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FENCE = re.compile(r"^```(python|sh|console)[ \t]*(no-run)?[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """Language, text, and the line of the page before its first line."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of a page that are to be run."""
+    source = page.read_text(encoding="utf-8")
+    found = [match for match in FENCE.finditer(source) if not match[2]]
+    return [Block(match[1], match[3], source.count("\n", 0, match.start(3))) for match in found]
+
+
+def imports(page: Path) -> set[str]:
+    """Top-level names of the packages that a page's Python examples import."""
+    names: set[str] = set()
+    for block in blocks(page):
+        if block.language == "python":
+            for node in ast.walk(ast.parse(block.text)):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    names.add(node.module.split(".")[0])
+    return names
+
+
+def run_page(page: Path, folder: Path) -> None:
+    """Run a page's examples in `folder`; what fails raises, with the page's own line numbers in the traceback."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with _inside(folder):
+        for block in blocks(page):
+            if block.language == "python":
+                exec(compile("\n" * block.line + block.text, str(page), "exec"), namespace)
+            else:
+                for command in commands(block.text):
+                    _shell(command)
+
+
+def commands(text: str) -> Iterator[str]:
+    """The nanobragg commands of a shell block, without prompts; a backslash continues a line."""
+    for line in text.replace("\\\n", " ").splitlines():
+        command = line.removeprefix("$ ").strip()
+        if command.startswith("nanobragg"):
+            yield command
+
+
+def _shell(command: str) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    done = subprocess.run(command, shell=True, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{command}\nexit status {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

@@ -1,0 +1,133 @@
+"""A Sphinx extension: before the pages are read, everything in docs/_generated and docs/api is made from the source."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+os.environ["MPLBACKEND"] = "agg"
+
+import matplotlib.pyplot as plt
+
+import nanobragg as nb
+from nanobragg.model import Model
+
+from . import examples, flag_fields, quirk_pictures
+
+DOCS = Path(__file__).parent.parent
+GENERATED = DOCS / "_generated"
+NOUNS = "What an experiment is made of"
+PICTURE = re.compile(r"\]\((?:\.\./)*_generated/pages/([\w/]+)/[\w.-]+\)")
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Called by Sphinx."""
+    # Before Sphinx lists the pages that there are, among which autosummary looks for what it has to write.
+    app.connect("config-inited", lambda app, config: make_all())
+    app.connect("source-read", _without_missing)
+    app.connect("autodoc-process-signature", _plain_signature)
+    app.connect("autodoc-process-docstring", _plain_bars)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def make_all() -> None:
+    """Make the tables, the pictures of the quirks, those of the pages' own examples, and the API's index."""
+    GENERATED.mkdir(exist_ok=True)
+    _write(GENERATED / "flags.md", flag_fields.table())
+    _write(GENERATED / "extras.md", extras_table())
+    quirk_pictures.draw_all(GENERATED / "quirks")
+    for page in sorted({name for path in DOCS.rglob("*.md") for name in PICTURE.findall(path.read_text("utf-8"))}):
+        _pictures_of(page)
+    (DOCS / "api").mkdir(exist_ok=True)
+    _write(DOCS / "api" / "index.md", api_index())
+
+
+def _without_missing(app: Any, page: str, source: list[str]) -> None:
+    """Leave out what a toctree names with a star and there is not: pages that come with other parts of the project."""
+    lines = source[0].split("\n")
+    missing = [line for line in lines if re.fullmatch(r"[\w/]+\*", line) and not any(DOCS.glob(f"{line}.md"))]
+    source[0] = "\n".join(line for line in lines if line not in missing)
+
+
+def _pictures_of(page: str) -> None:
+    """Run a page's examples and keep the pictures that they write."""
+    target = GENERATED / "pages" / page
+    with tempfile.TemporaryDirectory() as folder:
+        examples.run_page(DOCS / f"{page}.md", Path(folder))
+        plt.close("all")
+        target.mkdir(parents=True, exist_ok=True)
+        for picture in Path(folder).glob("*.png"):
+            shutil.copy(picture, target)
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text("utf-8") != text:  # an unchanged file keeps its time, and is not read again
+        path.write_text(text, "utf-8")
+
+
+def api_index() -> str:
+    """Markdown: all of `nanobragg.__all__`, by kind."""
+    kinds: dict[str, list[str]] = {NOUNS: [], "Other classes": [], "Functions": [], "Modules": []}
+    for name in nb.__all__:
+        thing = getattr(nb, name)
+        if inspect.ismodule(thing):
+            kinds["Modules"].append(name)
+        elif inspect.isclass(thing):
+            kinds[NOUNS if issubclass(thing, Model) else "Other classes"].append(name)
+        else:
+            kinds["Functions"].append(name)
+    parts = [
+        "# API reference\n\nEverything public is in `nanobragg`, here imported as `nb`. Fields have their unit in "
+        "their name; a shape (slow, fast) has rows first.\n"
+    ]
+    for title, names in kinds.items():
+        listed = "\n".join(f"   {'' if title == 'Modules' else '~'}nanobragg.{name}" for name in sorted(names))
+        parts.append(f"## {title}\n\n```{{eval-rst}}\n.. autosummary::\n   :toctree: .\n\n{listed}\n```\n")
+    return "\n".join(parts)
+
+
+def _plain_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """In a docstring |q| is a length, not a substitution."""
+    lines[:] = [line if "``" in line else line.replace("|", "\\|") for line in lines]
+
+
+class _Shown:
+    """Something that is written as a given text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _plain_signature(app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returned: str) -> Any:
+    """Signatures of nouns: names and defaults, a noun that is a default as `Beam()`."""
+    if not (what == "class" and issubclass(thing, Model)):
+        return signature, returned
+    given = inspect.signature(thing)
+    plain = [
+        item.replace(
+            annotation=inspect.Parameter.empty,
+            default=_Shown(f"{type(item.default).__name__}()") if isinstance(item.default, Model) else item.default,
+        )
+        for item in given.parameters.values()
+    ]
+    return str(inspect.Signature(plain)), returned
+
+
+def extras_table() -> str:
+    """Markdown: the extras of pyproject.toml and the packages that each brings."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    rows = [
+        f"| `{name}` | {', '.join(f'`{package}`' for package in packages)} |"
+        for name, packages in project["optional-dependencies"].items()
+    ]
+    return "\n".join(["| extra | packages |", "|---|---|", *rows, ""])

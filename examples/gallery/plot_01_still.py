@@ -1,0 +1,28 @@
+"""
+A still of one crystal
+======================
+
+A nanocrystal of lysozyme's cell in one flash of an X-ray laser. Because the beam is parallel and monochromatic and
+the crystal perfect, only reflections that happen to touch the Ewald sphere are seen: the lattice shows as circles,
+the sphere's cuts through planes of reflections.
+"""
+
+import matplotlib.pyplot as plt
+
+import nanobragg as nb
+
+CELL = (79.1, 79.1, 38.4, 90, 90, 90)
+
+cfg = nb.Config(
+    crystal=nb.Crystal(cell=CELL, misset_deg=(3, 88, 20), n_cells=(15, 15, 30)),
+    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min=1.8, seed=1),
+    beam=nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e26, kahn_factor=1.0),
+    detector=nb.Detector.flat(distance_mm=150, pixels=(300, 300), pixel_mm=0.5),
+    sampling=nb.Sampling(oversample=6),
+)
+image = nb.simulate(cfg)
+
+figure, axis = plt.subplots(figsize=(6, 6), layout="constrained")
+axis.imshow(image, cmap="gray_r", norm="asinh", vmin=0, vmax=0.02 * image.max())
+axis.set_axis_off()
+plt.show()

@@ -1,0 +1,66 @@
+"""Every example of the documentation runs, top to bottom, in an empty folder (docs/_ext/examples.py)."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def _load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+examples = _load(ROOT / "docs" / "_ext" / "examples.py")
+PAGES = [
+    path
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if not {"_build", "_generated", "gallery"} & set(path.parts) and examples.blocks(path)
+]
+SLOW = {"tutorial", "install"}  # more than two seconds
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] if page.stem in SLOW else []) for page in PAGES],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for package in examples.imports(page):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    examples.run_page(page, tmp_path)
+
+
+def test_a_failing_example_names_the_line_of_its_page(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n\n```python\nx = 1\n```\n\ntext\n\n```python\nx / 0\n```\n")
+    with pytest.raises(ZeroDivisionError) as caught:
+        examples.run_page(page, tmp_path)
+    assert caught.traceback[-1].lineno + 1 == 10
+
+
+def test_a_failing_command_and_no_run(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ pip install nothing\n$ nanobragg -nonsense\n```\n")
+    with pytest.raises(RuntimeError, match="-nonsense: unknown flag"):
+        examples.run_page(page, tmp_path)
+    page.write_text("```console no-run\n$ nanobragg -nonsense\n```\n\n```python no-run\nraise SystemError\n```\n")
+    examples.run_page(page, tmp_path)
+
+
+def test_every_row_of_the_quirks_has_a_section_and_a_picture():
+    page = (ROOT / "docs" / "quirks.md").read_text(encoding="utf-8")
+    for row in range(1, 25):
+        assert page.count(f"\n(row-{row})=\n### Row {row}: ") == 1
+        assert page.count(f"](_generated/quirks/row_{row:02}.png)") == 1
