@@ -21,45 +21,47 @@ struct nb_lanes {
     nb_recorder *recorder;                     /* of a trace, which has one lane */
 };
 
-#define NB_DEFINE_CELLS(name, shape, lookup)                                                                         \
-    static void name(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n) \
-    {                                                                                                                \
-        for (int c = 0; c < n_cells; ++c) {                                                                          \
-            double cell[9];                                                                                          \
-            memcpy(cell, cells + 9 * c, sizeof cell);                                                                \
-            NB_SIMD for (int i = 0; i < n; ++i)                                                                      \
-            {                                                                                                        \
-                nb_term_values v = {0};                                                                              \
-                sum[i] += nb_term(s, shape, lookup, cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);       \
-                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))                               \
-            }                                                                                                        \
-        }                                                                                                            \
+#define NB_DEFINE_CELLS(name, shape, lookup)                                                                          \
+    static void name(const nb_scene *s, const nb_table *table, const double *cells, int n_cells,                      \
+                     const nb_lanes *lanes, double *sum, int n)                                                       \
+    {                                                                                                                 \
+        for (int c = 0; c < n_cells; ++c) {                                                                           \
+            double cell[9];                                                                                           \
+            memcpy(cell, cells + 9 * c, sizeof cell);                                                                 \
+            NB_SIMD for (int i = 0; i < n; ++i)                                                                       \
+            {                                                                                                         \
+                nb_term_values v = {0};                                                                               \
+                sum[i] += nb_term(s, table, shape, lookup, cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v); \
+                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))                                \
+            }                                                                                                         \
+        }                                                                                                             \
     }
 
 /* The same in two passes: 64 look-ups a term keep the amplitude out of the vector lanes. */
-#define NB_DEFINE_TRICUBIC_CELLS(name, shape)                                                                        \
-    static void name(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum, int n) \
-    {                                                                                                                \
-        for (int c = 0; c < n_cells; ++c) {                                                                          \
-            double cell[9];                                                                                          \
-            nb_real lattice[NB_LANES];                                                                               \
-            memcpy(cell, cells + 9 * c, sizeof cell);                                                                \
-            NB_SIMD for (int i = 0; i < n; ++i)                                                                      \
-            {                                                                                                        \
-                nb_term_values v = {0};                                                                              \
-                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);                             \
-                nb_term_lattice(s, shape, &v);                                                                       \
-                lattice[i] = v.lattice_sqr;                                                                          \
-            }                                                                                                        \
-            for (int i = 0; i < n; ++i) {                                                                            \
-                nb_term_values v = {0};                                                                              \
-                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);                             \
-                NB_RECORD(nb_term_lattice(s, shape, &v))                                                             \
-                nb_term_amplitude(s, NB_TRICUBIC, &v);                                                               \
-                sum[i] += v.amplitude * v.amplitude * lattice[i];                                                    \
-                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))                               \
-            }                                                                                                        \
-        }                                                                                                            \
+#define NB_DEFINE_TRICUBIC_CELLS(name, shape)                                                    \
+    static void name(const nb_scene *s, const nb_table *table, const double *cells, int n_cells, \
+                     const nb_lanes *lanes, double *sum, int n)                                  \
+    {                                                                                            \
+        for (int c = 0; c < n_cells; ++c) {                                                      \
+            double cell[9];                                                                      \
+            nb_real lattice[NB_LANES];                                                           \
+            memcpy(cell, cells + 9 * c, sizeof cell);                                            \
+            NB_SIMD for (int i = 0; i < n; ++i)                                                  \
+            {                                                                                    \
+                nb_term_values v = {0};                                                          \
+                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);         \
+                nb_term_lattice(s, shape, &v);                                                   \
+                lattice[i] = v.lattice_sqr;                                                      \
+            }                                                                                    \
+            for (int i = 0; i < n; ++i) {                                                        \
+                nb_term_values v = {0};                                                          \
+                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);         \
+                NB_RECORD(nb_term_lattice(s, shape, &v))                                         \
+                nb_term_amplitude(table, NB_TRICUBIC, &v);                                       \
+                sum[i] += v.amplitude * v.amplitude * lattice[i];                                \
+                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))           \
+            }                                                                                    \
+        }                                                                                        \
     }
 
 NB_DEFINE_CELLS(nb_cells_square_constant, NB_SQUARE, NB_CONSTANT)

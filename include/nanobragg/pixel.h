@@ -39,9 +39,8 @@ NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, nb_term_v
     }
 }
 
-NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_term_values *v)
+NB_INLINE void nb_term_amplitude(const nb_table *t, enum nb_lookup lookup, nb_term_values *v)
 {
-    const nb_table *t = &s->table;
     v->interpolated = lookup == NB_TRICUBIC && nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]);
     if (lookup == NB_CONSTANT)
         v->amplitude = (nb_real)t->constant;
@@ -52,12 +51,12 @@ NB_INLINE void nb_term_amplitude(const nb_scene *s, enum nb_lookup lookup, nb_te
 }
 
 /* F_cell^2 F_latt^2, with the steps to it in `v`. */
-NB_INLINE nb_real nb_term(const nb_scene *s, enum nb_shape shape, enum nb_lookup lookup, const double *cell, double qx,
-                          double qy, double qz, nb_term_values *v)
+NB_INLINE nb_real nb_term(const nb_scene *s, const nb_table *t, enum nb_shape shape, enum nb_lookup lookup,
+                          const double *cell, double qx, double qy, double qz, nb_term_values *v)
 {
     nb_term_index(cell, qx, qy, qz, v);
     nb_term_lattice(s, shape, v);
-    nb_term_amplitude(s, lookup, v);
+    nb_term_amplitude(t, lookup, v);
     return v->amplitude * v->amplitude * v->lattice_sqr;
 }
 

@@ -19,6 +19,7 @@ typedef struct {
     double wavelength;   /* m */
     double weight;       /* all together 1 */
     double e[3], b[3];   /* of the incident wave */
+    const void *amplitudes; /* the table at its energy, of nb_entry; NULL: the scene has none */
 } nb_source;
 
 typedef struct {
@@ -31,7 +32,7 @@ typedef struct {
     double n[3];      /* unit cells along a, b, c */
     double metric[6]; /* of the radial shapes, see nb_radius_sqr; fudge included */
     int shape, lookup;
-    nb_table table;
+    nb_table table; /* of the first source; the others' differ in their values only */
     int oversample, n_layers, has_sensor;
     double layer, mu; /* m, 1/m */
     int point_pixel, curved, polarized;
@@ -49,9 +50,9 @@ typedef struct {
 typedef struct nb_recorder nb_recorder; /* record.h */
 typedef struct nb_lanes nb_lanes;       /* cells.h */
 
-/* Adds the terms of `n_cells` orientations to `sum`, for n lanes. */
-typedef void nb_cells_fn(const nb_scene *s, const double *cells, int n_cells, const nb_lanes *lanes, double *sum,
-                         int n);
+/* Adds the terms of `n_cells` orientations to `sum`, for n lanes, with a source's table. */
+typedef void nb_cells_fn(const nb_scene *s, const nb_table *table, const double *cells, int n_cells,
+                         const nb_lanes *lanes, double *sum, int n);
 typedef nb_cells_fn *const nb_cells_table[NB_SHAPES][NB_LOOKUPS];
 
 /* What a run over pixels carries along. */

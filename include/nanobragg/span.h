@@ -11,8 +11,8 @@
 
 /* C multiplies its running sum by the over-sampled factors after every term (row 4) and stops interpolating for good
  * at the first point outside the table (row 6): terms in their order, one lane at a time. */
-static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *cells, int n_cells, nb_lanes *lanes,
-                              int i)
+static void nb_cells_in_order(const nb_scene *s, const nb_table *table, nb_state *state, const double *cells,
+                              int n_cells, nb_lanes *lanes, int i)
 {
     const double qx = lanes->q[0][i], qy = lanes->q[1][i], qz = lanes->q[2][i];
     for (int c = 0; c < n_cells && !(c % NB_CELLS_A_GO == 0 && *state->stop); ++c) {
@@ -25,10 +25,10 @@ static void nb_cells_in_order(const nb_scene *s, nb_state *state, const double *
             continue;
         }
         if (lookup == NB_TRICUBIC && s->interpolation_ends) {
-            state->interpolating = state->interpolating && nb_can_interpolate(&s->table, v.h[0], v.h[1], v.h[2]);
+            state->interpolating = state->interpolating && nb_can_interpolate(table, v.h[0], v.h[1], v.h[2]);
             lookup = state->interpolating ? NB_TRICUBIC : NB_NEAREST;
         }
-        nb_term_amplitude(s, lookup, &v);
+        nb_term_amplitude(table, lookup, &v);
         lanes->total[i] += v.amplitude * v.amplitude * v.lattice_sqr;
         if (s->every_capture)
             lanes->total[i] *= lanes->capture[i];
@@ -161,12 +161,14 @@ static void nb_add_source(const nb_scene *s, const nb_source *src, nb_state *sta
     if (!any && s->c_factors)
         return;
     const double *cells = state->first && s->first_cells ? s->first_cells : s->cells;
+    nb_table table = s->table;
+    table.values = src->amplitudes;
     state->first = 0;
     NB_RECORD(lanes->recorder->cells = cells)
     if (s->every_omega || s->every_polar || s->every_capture || s->interpolation_ends) {
         for (int i = 0; i < n; ++i)
             if (lanes->live[i] != 0.0)
-                nb_cells_in_order(s, state, cells, s->n_cells, lanes, i);
+                nb_cells_in_order(s, &table, state, cells, s->n_cells, lanes, i);
         return;
     }
     nb_cells_fn *const add = (*state->cells)[s->shape][s->lookup];
@@ -174,7 +176,7 @@ static void nb_add_source(const nb_scene *s, const nb_source *src, nb_state *sta
         lanes->sum[i] = 0.0;
     for (int c = 0; any && c < s->n_cells && !*state->stop; c += NB_CELLS_A_GO) {
         const int left = s->n_cells - c;
-        add(s, cells + 9 * (size_t)c, left < NB_CELLS_A_GO ? left : NB_CELLS_A_GO, lanes, lanes->sum, n);
+        add(s, &table, cells + 9 * (size_t)c, left < NB_CELLS_A_GO ? left : NB_CELLS_A_GO, lanes, lanes->sum, n);
     }
     const double per_cell = 1.0 / s->n_cells, weight = src->weight;
     const int c_factors = s->c_factors;

@@ -32,6 +32,7 @@ cdef extern from "nanobragg/kernel.h" nogil:
         double weight
         double e[3]
         double b[3]
+        const void *amplitudes
     ctypedef struct nb_table:
         const void *values
         int low[3]
@@ -229,19 +230,21 @@ cdef class CoreScene:
     """A resolved scene in the kernel's form. Built from plain arrays and numbers by scene.py.
 
     `panels`, `sources` and `numbers` name the fields of the C structs in include/nanobragg/scene.h;
-    `cells` has shape (n, 3, 3), metres; `mask` and `table` may be None. `precision` is one of PRECISIONS; the table is
-    of doubles for the first and of floats for the others.
+    `cells` has shape (n, 3, 3), metres; `mask` and `tables` may be None. `tables` has shape (m, h, k, l), and each
+    source the number of its own. `precision` is one of PRECISIONS; tables are of doubles for the first and of floats
+    for the others.
     """
 
     cdef nb_scene scene
     cdef nb_panel *panels
     cdef nb_source *sources
     cdef object keep
+    cdef object tables
     cdef object mask
     cdef readonly int n_panels
     cdef int precision_number
 
-    def __cinit__(self, list panels, list sources, cells, first_cells, mask, table, amorphous, str precision,
+    def __cinit__(self, list panels, list sources, cells, first_cells, mask, tables, amorphous, str precision,
                   dict numbers):
         self.n_panels = len(panels)
         self.panels = <nb_panel *> calloc(len(panels), sizeof(nb_panel))
@@ -258,28 +261,36 @@ cdef class CoreScene:
         self.scene.n_sources = len(sources)
         self.mask = mask
         self.precision_number = PRECISIONS.index(precision)
-        self.keep_arrays(cells, first_cells, table, amorphous)
+        self.keep_arrays(cells, first_cells, tables, amorphous)
+        for i, source in enumerate(sources):
+            self.choose_table(&self.sources[i], source["table"])
 
-    cdef keep_arrays(self, cells, first_cells, table, amorphous):
+    cdef keep_arrays(self, cells, first_cells, tables, amorphous):
         cdef const double[:, :, ::1] view = cells
-        cdef const float[:, :, ::1] floats
         cdef const double[::1] curve
         self.scene.cells = &view[0, 0, 0]
         self.scene.n_cells = view.shape[0]
         if first_cells is not None:
             view = first_cells
             self.scene.first_cells = &view[0, 0, 0]
-        if table is not None and self.precision_number == NB_IN_DOUBLE:
-            view = table
-            self.scene.table.values = &view[0, 0, 0]
-        elif table is not None:
-            floats = table
-            self.scene.table.values = &floats[0, 0, 0]
         if amorphous is not None:
             curve = amorphous
             self.scene.amorphous = &curve[0]
             self.scene.n_amorphous = curve.shape[0]
-        self.keep = (cells, first_cells, table, amorphous)
+        self.tables = tables
+        self.keep = (cells, first_cells, amorphous)
+
+    cdef choose_table(self, nb_source *source, Py_ssize_t number):
+        cdef const double[:, :, :, ::1] doubles
+        cdef const float[:, :, :, ::1] floats
+        if self.tables is None:
+            return
+        if self.precision_number == NB_IN_DOUBLE:
+            doubles = self.tables[number:number + 1]
+            source.amplitudes = &doubles[0, 0, 0, 0]
+        else:
+            floats = self.tables[number:number + 1]
+            source.amplitudes = &floats[0, 0, 0, 0]
 
     def __dealloc__(self):
         free(self.panels)

@@ -16,6 +16,7 @@ from .crystal import Crystal
 from .detector import Detector
 from .errors import ConfigError
 from .model import Model, same
+from .spectrum import EV_ANGSTROM
 from .steps import RADIAN_IN_DEGREES, Steps, resolve_steps
 
 Roi = tuple[int, int, int, int]
@@ -91,6 +92,12 @@ class Config(Model):
     def _consistent(self) -> Config:
         if self.roi is not None:
             check_roi(self.roi, self.detector.panels[0].pixels)
+        if not self.crystal.has_cell and not self.structure_factors.may_know_cell:
+            raise ConfigError("Crystal: give a cell (a, b, c, alpha, beta, gamma), a matrix or a matrix_path")
+        if self.structure_factors.has_energy_axis and self.compat == "c":
+            raise ConfigError(
+                "StructureFactors.energies_eV: the C program knows no energy axis; use compat=None (-exact)"
+            )
         if self.background.amorphous and self.compat == "c":
             raise ConfigError("Background.table: the C program renders none; use compat=None (-exact)")
         if self.beam.spectrum is not None and self.compat == "c":
@@ -127,6 +134,23 @@ class Config(Model):
             raise ConfigError("Scan.range_deg: a series needs the width of an image, in degrees")
         start = self.scan.start_deg
         return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
+
+    def settled(self) -> Config:
+        """Itself, or a copy with what a file of structure factors and the beam say to each other and to the crystal.
+
+        Raises
+        ------
+        ConfigError
+            There is no cell anywhere.
+        """
+        factors, changes = self.structure_factors.at_beam(EV_ANGSTROM / self.beam.wavelength), {}
+        if factors is not self.structure_factors:
+            changes["structure_factors"] = factors
+        if not self.crystal.has_cell:
+            if factors.known_cell is None:
+                raise ConfigError(f"{factors.path}: holds no cell; give Crystal.cell or StructureFactors.cell")
+            changes["crystal"] = self.crystal.replace(cell=factors.known_cell)
+        return self.replace(**changes) if changes else self
 
     @classmethod
     def from_flags(cls, flags: str | list[str], *, exact: bool = False) -> Config:

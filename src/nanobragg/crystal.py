@@ -26,7 +26,8 @@ class Crystal(Model):
     Attributes
     ----------
     cell
-        a b c (Å) α β γ (degrees); fewer numbers are completed: b, c = a, angles 90.
+        a b c (Å) α β γ (degrees); fewer numbers are completed: b, c = a, angles 90. Default: that of the file of
+        structure factors, if it has one.
     matrix, matrix_path
         Reciprocal vectors a* b* c* as columns, rows x y z (Å⁻¹), in place of the cell; or a MOSFLM matrix file,
         whose numbers carry the wavelength.
@@ -92,11 +93,14 @@ class Crystal(Model):
             raise ConfigError(f"Crystal.size_mm = {self.size_mm}: must not be negative; zero means: use n_cells")
         if self.matrix is not None and self.matrix_path is not None:
             raise ConfigError(f"Crystal.matrix and Crystal.matrix_path = {self.matrix_path}: give one of them")
-        if self.cell is None and self.matrix is None and self.matrix_path is None:
-            raise ConfigError("Crystal: give a cell (a, b, c, alpha, beta, gamma), a matrix or a matrix_path")
         if self.spindle_axis is not None:
             unit(self.spindle_axis, "Crystal.spindle_axis")
         return self
+
+    @property
+    def has_cell(self) -> bool:
+        """Whether a cell or a matrix is given."""
+        return self.cell is not None or self.matrix is not None or self.matrix_path is not None
 
     def domains(self) -> int:
         """Number of mosaic domains: 10 for a spread without a number, 1 without a spread."""
@@ -157,7 +161,7 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
         vectors, volume = reciprocal_vectors(crystal.cell, c_cell=c_cell)
     columns = _matrix_columns(crystal, wavelength_A)
     if columns is None:
-        assert vectors is not None  # Crystal insists on a cell or a matrix
+        assert vectors is not None  # Config insists on a cell or a matrix
         return vectors, volume
     vectors = columns.T
     if abs(np.linalg.det(vectors)) <= 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):

@@ -83,7 +83,7 @@ def _lines(scene: Scene, image: np.ndarray, seconds: float) -> list[str]:
     return [
         f"crystal    {cell}, {SPACE_GROUP}, {'x'.join(map(str, scene.n_cells))} cells, rotated "
         f"by {misset} degrees about x, y, z",
-        f"amplitudes {len(listing[1])} reflections to {D_MIN} A, Wilson statistics, B = {B_FACTOR:g} A^2, seed {SEED}",
+        f"amplitudes {len(listing[0])} reflections to {D_MIN} A, Wilson statistics, B = {B_FACTOR:g} A^2, seed {SEED}",
         f"mosaic     {config.crystal.mosaic_spread_deg:g} degrees in {scene.domains} domains",
         f"beam       {config.beam.wavelength:g} A, {scene.fluence:.3g} photons/m^2, "
         f"Kahn factor {config.beam.kahn_factor:g}",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from .amplitudes import Table
+from .amplitude_table import Table
 from .detector import Panel, counted_origin
 from .geometry import dot, unit
 from .model import FloatArray
+from .spectrum import EV_ANGSTROM
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -53,22 +54,33 @@ def build_core(scene: Scene, precision: str) -> _core.CoreScene:
     panels = [
         panel_numbers(panel, counted_origin(detector, panel), beam, scene.distance, like_c) for panel in detector.panels
     ]
+    energies, numbers = _table_energies(scene)
     table = None
     if scene.table is not None:
-        table = scene.config.structure_factors.table(
-            scene.table.within(scene.reach), np.float64 if precision == "double" else np.float32
+        table = scene.config.structure_factors.tables(
+            energies, scene.table.within(scene.reach), np.float64 if precision == "double" else np.float32
         )
     return _core.CoreScene(
-        panels, _source_numbers(scene), scene.cells, scene.first_cells, scene.mask,
+        panels, _source_numbers(scene, numbers), scene.cells, scene.first_cells, scene.mask,
         None if table is None else table.values, None if scene.amorphous is None else scene.amorphous.values,
         precision, {**_numbers(scene), **_table_numbers(table)},
     )  # fmt: skip
 
 
+def _table_energies(scene: Scene) -> tuple[list[float], list[int]]:
+    """Energies (eV) that tables are needed at, and which of them each source takes."""
+    factors, sources = scene.config.structure_factors, scene.sources.wavelengths
+    if not factors.has_energy_axis or factors.energies is None:
+        return [0.0], [0] * len(sources)
+    wanted = np.clip(EV_ANGSTROM / (sources * 1e10), factors.energies[0], factors.energies[-1])
+    distinct, numbers = np.unique(wanted, return_inverse=True)
+    return distinct.tolist(), numbers.tolist()
+
+
 def _table_numbers(table: Table | None) -> dict[str, Any]:
     if table is None:
         return {"table_low": [0] * 3, "table_high": [0] * 3, "table_strides": (0, 0)}
-    _, nk, nl = table.values.shape
+    _, _, nk, nl = table.values.shape
     return {
         "table_low": [first - 1 for first in table.limits.first],
         "table_high": [last + 1 for last in table.limits.last],
@@ -100,13 +112,13 @@ def _across(beam: FloatArray, axis: FloatArray) -> FloatArray:
     return crossed / (np.linalg.norm(crossed) or 1.0)
 
 
-def _source_numbers(scene: Scene) -> list[dict[str, Any]]:
+def _source_numbers(scene: Scene, tables: list[int]) -> list[dict[str, Any]]:
     numbers = []
-    for direction, wavelength, weight in zip(*scene.sources, strict=True):
+    for direction, wavelength, weight, table in zip(*scene.sources, tables, strict=True):
         e, b = _wave_axes(scene, direction)
         numbers.append({
             "direction": direction.tolist(), "wavelength": wavelength, "weight": weight,
-            "e": e.tolist(), "b": b.tolist(),
+            "e": e.tolist(), "b": b.tolist(), "table": table,
         })  # fmt: skip
     return numbers
 

@@ -41,6 +41,7 @@ def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.ND
 
 
 Numbers = Annotated[npt.NDArray[np.float64], PlainValidator(_array_field(np.float64, 1))]
+Amplitudes = Annotated[npt.NDArray[np.float64], PlainValidator(_array_field(np.float64))]
 Rows = Annotated[npt.NDArray[np.float64], PlainValidator(_array_field(np.float64, 2))]
 Indices = Annotated[npt.NDArray[np.int32], PlainValidator(_array_field(np.int32, 2))]
 MaskArray = Annotated[npt.NDArray[np.bool_], PlainValidator(_array_field(np.bool_))]

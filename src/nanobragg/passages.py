@@ -68,7 +68,7 @@ def reflections(scene: Scene) -> Iterator[npt.NDArray[np.int32]]:
     factors, reach = scene.config.structure_factors, np.array(scene.reach)
     yield np.empty((0, 3), np.int32)
     if scene.table is not None and factors.default_F == 0:
-        table = factors.table(scene.table.within(scene.reach))
+        table = factors.table(scene.table.within(scene.reach), energy_eV=scene.mean_energy_eV)
         listed = np.argwhere(table.values != 0) + (np.array(table.limits.first) - 1)
         for start in range(0, len(listed), HOMES):
             yield listed[start : start + HOMES].astype(np.int32)

@@ -17,6 +17,7 @@ from .statistics import Statistics
 from .steps import RADIAN_IN_DEGREES
 
 LABEL_WIDTH = 14
+WORTH_A_LINE = 0.001  # of the pixels
 
 
 def scene_lines(scene: Scene) -> list[str]:
@@ -25,6 +26,8 @@ def scene_lines(scene: Scene) -> list[str]:
         "crystal": _crystal(scene),
         "orientation": _orientation(scene),
         "amplitudes": _amplitudes(scene),
+        "from": scene.config.structure_factors.note,
+        "coverage": _coverage(scene),
         "beam": _beam(scene),
         "sources": _sources(scene),
         "detector": _detector(scene),
@@ -96,9 +99,20 @@ def _amplitudes(scene: Scene) -> str:
         f"{name} {low} to {high}" for name, low, high in zip("hkl", table.first, table.last, strict=True)
     )
     source = "" if factors.path is None else f"{factors.path}: "
+    energies = (
+        f" at {len(factors.energies)} energies" if factors.has_energy_axis and factors.energies is not None else ""
+    )
     lookup = "interpolated (tricubic)" if LOOKUPS[scene.lookup] == "tricubic" else "nearest reflection"
+    count = _many(len(factors.listing[0]), "reflection")
+    return f"{source}{count}{energies}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
+
+
+def _coverage(scene: Scene) -> str:
+    coverage = scene.coverage
     return (
-        f"{source}{_many(len(factors.listing[1]), 'reflection')}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
+        ""
+        if coverage is None or coverage.share < WORTH_A_LINE
+        else coverage.text(scene.config.structure_factors.default_F)
     )
 
 

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .crystal import Cell, cell_of
 from .detector import Panel, panel_distance
 from .model import FloatArray
 from .shadows import facing_away, overlapping
+from .spectrum import EV_ANGSTROM
 
 if TYPE_CHECKING:
     from .scene import Scene
+
+CELL_LENGTH_TOLERANCE, CELL_ANGLE_TOLERANCE_DEG = 0.005, 0.5
+ENERGY_TOLERANCE_EV = 5.0  # as much as f' and f'' are known to
+NOTABLE_SHARE = 0.01
 
 
 def unwanted(scene: Scene) -> list[str]:
@@ -31,7 +37,45 @@ def unwanted(scene: Scene) -> list[str]:
             f"({scene.config.structure_factors.path or 'arrays'}) "
             f"and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
         )
+    return found + _about_amplitudes(scene)
+
+
+def _about_amplitudes(scene: Scene) -> list[str]:
+    """Where the table of structure factors fits the crystal, the beam or the detector badly."""
+    factors = scene.config.structure_factors
+    name, found = factors.path or "arrays", []
+    theirs, ours = factors.known_cell, cell_of(scene.lattice.direct)
+    if theirs is not None and not _alike(theirs, ours):
+        found.append(
+            f"the crystal's cell ({_listed(ours)}) is not that of the structure factors ({name}: {_listed(theirs)}); "
+            "leave Crystal.cell out to take theirs"
+        )
+    energies = EV_ANGSTROM / (scene.sources.wavelengths * 1e10)
+    if factors.energies is not None:
+        low, high = factors.energies[0], factors.energies[-1]
+        beyond = (energies < low - ENERGY_TOLERANCE_EV) | (energies > high + ENERGY_TOLERANCE_EV)
+        if beyond.any():
+            found.append(
+                f"{beyond.sum()} of {len(energies)} sources ({energies.min():.6g} to {energies.max():.6g} eV) are "
+                f"outside the energies of the structure factors ({low:.6g} to {high:.6g} eV) and take the nearest one's"
+            )
+    # A list without a cell is a table made by hand, as often as not meant to be small.
+    coverage = scene.coverage if scene.config.compat is None and theirs is not None else None
+    if coverage is not None and coverage.share >= NOTABLE_SHARE:
+        found.append(
+            f"{coverage.text(factors.default_F)}; have amplitudes to a higher resolution, "
+            f"or set Sampling.d_min_A = {coverage.table_d_min_A:.2f}"
+        )
     return found
+
+
+def _alike(one: Cell, other: Cell) -> bool:
+    lengths = all(abs(a - b) <= CELL_LENGTH_TOLERANCE * a for a, b in zip(one[:3], other[:3], strict=True))
+    return lengths and all(abs(a - b) <= CELL_ANGLE_TOLERANCE_DEG for a, b in zip(one[3:], other[3:], strict=True))
+
+
+def _listed(cell: Cell) -> str:
+    return " ".join(f"{x:.5g}" for x in cell)
 
 
 def _misplaced_panels(scene: Scene) -> list[str]:

@@ -17,6 +17,7 @@ from .background import amorphous_curve
 from .beam import build_sources
 from .config import Config, Roi
 from .conventions import CONVENTIONS
+from .coverage import Coverage, table_coverage
 from .crystal import Lattice, build_lattice, mosaic_rotations
 from .detector import panel_distance
 from .errors import ConfigError, NanobraggWarning
@@ -24,6 +25,7 @@ from .geometry import dot, rotate_about, unit
 from .kernel_scene import build_core, float32_precision
 from .model import FloatArray
 from .sanity import unwanted
+from .spectrum import EV_ANGSTROM
 from .steps import MOST_STEPS, RADIAN_IN_DEGREES, Steps, resolve_steps
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Scene:
     Attributes
     ----------
     config : Config
+        With the crystal's cell, where that comes from the file of structure factors.
     lattice : Lattice
         Cell vectors at φ = 0 (Å).
     n_cells : tuple of int
@@ -69,7 +72,7 @@ class Scene:
     """
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        config = self.config = config.settled()
         self._c = config.compat == "c"
         frame = CONVENTIONS[config.detector.convention]
         self.beam_direction = unit(config.beam.direction or frame.beam)
@@ -125,6 +128,16 @@ class Scene:
     def rendered(self) -> npt.NDArray[np.bool_]:
         """Which pixels of the image the mask lets through, like the image; the ROI aside."""
         return np.ones(self.shape, bool) if self.mask is None else self.mask.reshape(self.shape).astype(bool)
+
+    @property
+    def mean_energy_eV(self) -> float:
+        """Of the sources, by the mean of their wavelengths."""
+        return EV_ANGSTROM / (float(self.sources.weights @ self.sources.wavelengths) * 1e10)
+
+    @cached_property
+    def coverage(self) -> Coverage | None:
+        """How much of the image lies beyond the table of structure factors; None without a table."""
+        return table_coverage(self)
 
     @property
     def terms(self) -> int:

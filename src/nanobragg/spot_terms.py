@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._functions import polarization
-from .amplitudes import Table
+from .amplitude_table import Table
 from .kernel_scene import R_E_SQR
 from .model import FloatArray
 from .passages import Passages, reciprocal
@@ -44,7 +44,8 @@ class Setting(NamedTuple):
 def setting_of(scene: Scene) -> Setting:
     """What the sums need of a scene."""
     factors = scene.config.structure_factors
-    table = None if scene.table is None else factors.table(scene.table.within(scene.reach))
+    at = scene.mean_energy_eV
+    table = None if scene.table is None else factors.table(scene.table.within(scene.reach), energy_eV=at)
     waves = scene.sources.directions / scene.sources.wavelengths[:, np.newaxis]
     return Setting(scene, shape_of(scene), planes_of(scene), reciprocal(scene.cells), waves, table)
 

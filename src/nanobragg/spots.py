@@ -126,7 +126,8 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
         photons = r_e² · fluence · Σ weight · F² · polar · capture · λ² ∫ F_latt² dA / (φ steps · domains)
 
     which for fine φ steps is Darwin's formula. Amplitudes are those of the reflections themselves: between them an
-    interpolating kernel differs. Fewer than five cells along an axis make no separate spots.
+    interpolating kernel differs, and with an axis of energies those at the mean energy of the sources. Fewer than five
+    cells along an axis make no separate spots.
     """
     scene = what if isinstance(what, Scene) else Scene(what)
     if scene.config.detector.curved:

@@ -55,6 +55,7 @@ def config_to_flags(config: Config, folder: StrPath) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)
         scene = Scene(config)
+    config = scene.config
     words = [
         *_crystal(config, scene, folder),
         *_structure_factors(config, scene, folder),
@@ -85,6 +86,10 @@ def _refuse(config: Config) -> None:
         raise ConfigError(f"Crystal.mosaic_model = {crystal.mosaic_model!r}: the C program has only 'cap'")
     if not 0 <= crystal.mosaic_seed <= MAX_SEED:
         raise ConfigError(f"Crystal.mosaic_seed = {crystal.mosaic_seed}: the C program takes 0 to {MAX_SEED}")
+    if factors.has_energy_axis:
+        raise ConfigError(
+            "StructureFactors.energies_eV: several energies; the C program knows one amplitude a reflection"
+        )
     if factors.path is None and factors.indices is None and factors.default_F == 0:
         raise ConfigError("StructureFactors.default_F = 0 and no reflections: the C program refuses to run")
 
@@ -138,11 +143,11 @@ def _write_rows(path: Path, rows: FloatArray) -> str:
 def _structure_factors(config: Config, scene: Scene, folder: Path) -> list[str]:
     factors = config.structure_factors
     words = _flag("-default_F", factors.default_F)
-    if factors.path is not None:
-        words += ["-dump" if factors.file_format == "dump" else "-hkl", _existing(factors.path)]
-    elif factors.indices is not None and factors.amplitudes is not None:
+    if factors.path is not None and factors.kind in ("hkl", "dump"):
+        words += ["-dump" if factors.kind == "dump" else "-hkl", _existing(factors.path)]
+    elif factors.listing is not None:
         path = folder / "structure_factors.hkl"
-        write_hkl(path, factors.indices, factors.amplitudes)
+        write_hkl(path, *factors.listing)
         words += ["-hkl", str(path)]
     wanted = min(scene.n_cells) <= 2 if factors.interpolate is None else factors.interpolate
     return [*words, "-interpolate" if wanted else "-nointerpolate"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gemmi
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +9,7 @@ import numpy.typing as npt
 from .crystal import Cell
 from .errors import ConfigError
 from .model import FloatArray
+from .symmetry import expand_to_p1, rotations_of
 
 # Atoms of an average protein other than hydrogen, by number.
 PROTEIN_ATOMS = {"C": 0.63, "N": 0.17, "O": 0.19, "S": 0.01}
@@ -58,7 +57,7 @@ def wilson_amplitudes(
     centric = np.array([operations.is_reflection_centric(hkl) for hkl in unique.tolist()], dtype=bool)
     mean = epsilon * len(list(operations.cen_ops)) * _scattering_power(unit_cell.volume, inverse_d_sqr)
     intensity = mean * np.exp(-b_factor * inverse_d_sqr / 2.0) * _normalised_intensities(centric, seed)
-    return _expand(unique, np.sqrt(intensity), operations)
+    return expand_to_p1(unique, np.sqrt(intensity), rotations_of(operations))
 
 
 def _scattering_power(volume_A3: float, inverse_d_sqr: FloatArray) -> FloatArray:
@@ -79,13 +78,3 @@ def _normalised_intensities(centric: npt.NDArray[np.bool_], seed: int) -> FloatA
     acentric: FloatArray = -np.log1p(-uniform[0])
     normal_squared: FloatArray = 2.0 * acentric * np.cos(2.0 * np.pi * uniform[1]) ** 2
     return np.where(centric, normal_squared, acentric)
-
-
-def _expand(unique: Any, amplitudes: FloatArray, operations: Any) -> tuple[npt.NDArray[np.int32], FloatArray]:
-    """All symmetry equivalents and Friedel mates of the unique reflections."""
-    found = []
-    for operation in operations.sym_ops:
-        turned = unique @ (np.array(operation.rot) // operation.DEN)
-        found += [turned, -turned]
-    indices, first = np.unique(np.concatenate(found).astype(np.int32), axis=0, return_index=True)
-    return indices, amplitudes[first % len(unique)]

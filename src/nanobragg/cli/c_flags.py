@@ -51,7 +51,7 @@ def _print(lines: Sequence[str]) -> None:
 def _dump_path(scene: Scene, outputs: Outputs) -> str | None:
     """Where to leave the structure factors that were read from text; the C program does without if it cannot."""
     factors = scene.config.structure_factors
-    if factors.path is None or factors.file_format == "dump":
+    if factors.path is None or factors.kind == "dump":
         return None
     try:
         check_writable(outputs.dump_path)

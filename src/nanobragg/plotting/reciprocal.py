@@ -135,7 +135,8 @@ def _reflections(scene: Scene, cut: Plane, d_min: float | None) -> tuple[npt.NDA
     longest = 1.0 / d_min if d_min else longest_q(scene) * 1e-10
     hkl = hkl[np.linalg.norm(hkl @ scene.lattice.reciprocal, axis=1) <= longest]
     factors = scene.config.structure_factors
-    table = None if scene.table is None else factors.table(scene.table.within(scene.reach))
+    at = scene.mean_energy_eV
+    table = None if scene.table is None else factors.table(scene.table.within(scene.reach), energy_eV=at)
     strength = np.abs(amplitudes_of(table, factors.default_F, hkl.astype(np.int32)))
     order = np.argsort(-strength)[:MOST_SHOWN]
     if not strength.any():

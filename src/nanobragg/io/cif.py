@@ -1,0 +1,174 @@
+"""Reflections in CIF files, read by gemmi: structure-factor mmCIF, and the hkl lists of small molecules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from .atomic import StrPath
+from .reading import open_input, read_all
+from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, checked_indices, choose_column, known_cell
+
+KINDS: dict[str, Kind] = {
+    "F_meas": "F", "F_meas_au": "F", "F_calc": "F", "F_calc_au": "F", "pdbx_FC_calc": "F",
+    "F_squared_meas": "J", "F_squared_calc": "J", "intensity_meas": "J", "intensity_calc": "J",
+    "pdbx_F_plus": "G", "pdbx_F_minus": "G", "pdbx_I_plus": "K", "pdbx_I_minus": "K",
+    "pdbx_F_calc_with_solvent": "F", "pdbx_F_calc_part_solvent": "F",
+}  # fmt: skip
+SHELX_LIST = ("_shelx_hkl_file", "_iucr_refine_reflections_details")
+SHELX_COLUMN = Column("_shelx_hkl_file", "J")
+
+
+def read_cif_document(path: StrPath) -> Any:
+    """A CIF file as gemmi's document.
+
+    Raises
+    ------
+    FormatError
+        It is no CIF, or holds no block.
+    FileError
+        The file cannot be read.
+    """
+    import gemmi
+
+    with open_input(path) as handle:
+        content = read_all(handle, path)
+    try:
+        text = content.decode("utf-8", errors="replace")
+        document = gemmi.cif.read_string(text)
+    except (RuntimeError, ValueError, UnicodeError) as error:
+        raise FormatError(f"{path}: is no CIF ({' '.join(str(error).split())[:100]}); correct it") from None
+    if len(document) == 0:
+        raise FormatError(f"{path}: is a CIF without any data; fetch it again")
+    return document
+
+
+def holds_reflections(document: Any) -> bool:
+    """Whether a CIF lists reflections."""
+    return _reflection_block(document) is not None
+
+
+def read_cif(path: StrPath, column: str | None = None) -> Reflections:
+    """Read amplitudes, or the square roots of intensities, from a CIF file.
+
+    Parameters
+    ----------
+    path : path
+        Structure-factor mmCIF (`_refln.`), or a small molecule's CIF with a `_refln_` loop or the list that SHELXL
+        embeds (`_shelx_hkl_file`, HKLF 4). The first block with reflections counts.
+    column : str, optional
+        Name of an item without its category, such as F_meas_au or pdbx_F_plus (then pdbx_F_minus is read too).
+        Default: see `choose_column`.
+
+    Raises
+    ------
+    FormatError
+        It is no CIF, lists no merged reflections, or has none of the items.
+    ConfigError
+        It has no such item.
+    FileError
+        The file cannot be read.
+    """
+    document = read_cif_document(path)
+    block = _reflection_block(document)
+    if block is None:
+        raise FormatError(f"{path}: lists no reflections (_refln); for its atoms use StructureFactors.from_coordinates")
+    try:
+        cell, symbol = _cell_and_group(block)
+    except (RuntimeError, ValueError, UnicodeError) as error:
+        raise FormatError(
+            f"{path}: its cell or symmetry makes no sense ({' '.join(str(error).split())[:80]})"
+        ) from None
+    loop = _loop_start(block)
+    indices, values, choice = (_shelx_columns if loop is None else _loop_columns)(path, block, column)
+    amplitudes = [None if each is None else as_amplitudes(path, choice.label, choice.kind, each) for each in values]
+    assert amplitudes[0] is not None
+    return Reflections(checked_indices(path, indices), amplitudes[0], amplitudes[1], cell, symbol, choice.note)
+
+
+Columns = tuple[npt.NDArray[np.int64], tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None], Choice]
+
+
+def _loop_start(block: Any) -> str | None:
+    return next((start for start in ("_refln.", "_refln_") if block.find_loop(f"{start}index_h")), None)
+
+
+def _reflection_block(document: Any) -> Any:
+    for block in document:
+        if _loop_start(block) is not None or any(block.find_value(name) for name in SHELX_LIST):
+            return block
+    return None
+
+
+def _cell_and_group(block: Any) -> tuple[Any, str]:
+    import gemmi
+
+    if _loop_start(block) == "_refln.":
+        blocks = gemmi.as_refln_blocks(_copy(block))
+        refln = blocks[0]
+        group = refln.spacegroup
+        named = block.find_value("_symmetry.space_group_name_H-M") or ""
+        return known_cell(refln.cell.parameters), group.xhm() if group is not None else gemmi.cif.as_string(named)
+    small = gemmi.make_small_structure_from_block(block)
+    group = small.spacegroup
+    return known_cell(small.cell.parameters), group.xhm() if group is not None else small.spacegroup_hm
+
+
+def _copy(block: Any) -> Any:
+    """A document with one block: gemmi takes the blocks out of the one it is given."""
+    import gemmi
+
+    document = gemmi.cif.Document()
+    document.add_copied_block(block)
+    return document
+
+
+def _loop_columns(path: StrPath, block: Any, column: str | None) -> Columns:
+    start = _loop_start(block)
+    loop = block.find_loop(f"{start}index_h").get_loop()
+    tags = [tag[len(start or "") :] for tag in loop.tags]
+    choice = choose_column(path, [Column(tag, KINDS.get(tag)) for tag in tags if not tag.startswith("index_")], column)
+    indices = np.column_stack([_numbers(path, block, f"{start}index_{axis}") for axis in "hkl"])
+    if not (np.isfinite(indices).all() and (indices == np.rint(indices)).all() and (np.abs(indices) < 2**40).all()):
+        raise FormatError(f"{path}: an index h, k, l is no whole number; correct it")
+    first = _numbers(path, block, f"{start}{choice.label}")
+    mate = None if choice.mate is None else _numbers(path, block, f"{start}{choice.mate}")
+    return indices.astype(np.int64), (first, mate), choice
+
+
+def _numbers(path: StrPath, block: Any, tag: str) -> npt.NDArray[np.float64]:
+    """A column as numbers, standard uncertainties left out; NaN where there is none."""
+    import gemmi
+
+    found = block.find_loop(tag)
+    if not found:
+        raise FormatError(f"{path}: its loop has no {tag}; add it")
+    return np.array([gemmi.cif.as_number(text) for text in found], dtype=np.float64)
+
+
+def _shelx_columns(path: StrPath, block: Any, column: str | None) -> Columns:
+    """HKLF 4: fixed columns h k l (4 wide each), F squared and its sigma (8 wide each); ends at 0 0 0."""
+    import gemmi
+
+    choice = choose_column(path, [SHELX_COLUMN], column)
+    text = next(value for name in SHELX_LIST if (value := block.find_value(name)))
+    rows: list[tuple[int, int, int, float]] = []
+    for line in gemmi.cif.as_string(text).splitlines():
+        if not line.strip():
+            continue
+        try:
+            row = int(line[:4]), int(line[4:8]), int(line[8:12]), float(line[12:20])
+        except ValueError:
+            if rows:
+                break  # what follows the list: instructions, checksums
+            raise FormatError(f"{path}: {line[:40]!r} in {SHELX_COLUMN.label} is not 'h k l F² σ' (3I4, 2F8)") from None
+        if row[:3] == (0, 0, 0):
+            break
+        rows.append(row)
+    if not rows:
+        raise FormatError(f"{path}: its {SHELX_COLUMN.label} lists no reflection")
+    table = np.array(rows, dtype=np.float64)
+    return table[:, :3].astype(np.int64), (table[:, 3], None), choice
