@@ -37,6 +37,7 @@ from nanobragg.io.tiff import read_tiff, write_tiff
 from nanobragg.nexus import write_nexus
 from nanobragg.spectrum import Spectrum
 
+from . import models
 from .hostile_hdf5 import changed
 
 IMAGE = np.arange(12).reshape(3, 4)
@@ -165,6 +166,17 @@ FIELDS = [name for noun in NOUNS for name in noun.model_fields]
 TARGETS: dict[str, Target] = {
     "hkl": Target(
         read_table, [lambda path: write_hkl(path, IMAGE.reshape(4, 3), IMAGE[0]), text("-1 0 2 1e2", "\t3 -2 1 .5\r")]
+    ),
+    "mtz": Target(lambda path: StructureFactors.from_mtz(path).table(), [models.write_mtz], suffix=".mtz"),
+    "cif": Target(
+        lambda path: StructureFactors.from_cif(path).table(),
+        [text(models.MERGED), text(models.SQUARES), text(models.SHELX)],
+        words=(*models.MERGED.split(), *models.SQUARES.split()),
+    ),
+    "coordinates": Target(
+        lambda path: StructureFactors.from_coordinates(path, d_min=10, k_sol=0),
+        [text(models.PDB), text(models.COORDINATES), text(models.SMALL)],
+        words=(*models.COORDINATES.split(), *models.SMALL.split()),
     ),
     "matrix": Target(
         read_matrix, [text("1 0 0", "0 1 0", "0 0 1"), text("-.1-.2 1.e-3", "0.1 0.2 0.3 4 5E2 6", "90.0 90. 90")]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 import zlib
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
-from nanobragg import Config, StructureFactors
+from fuzzing.models import PDB
+from fuzzing.targets import TESTS
+from nanobragg import Config, StructureFactors, read_expt
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
+from nanobragg.io.atoms import read_atoms
+from nanobragg.io.hdf5 import open_hdf5, values_of
 from nanobragg.io.hkl import read_hkl, write_hkl
 from nanobragg.io.npy import read_npz
 from nanobragg.io.png import read_png
@@ -71,6 +76,33 @@ def test_a_table_that_spans_more(limited, tmp_path):
     write_hkl(path := tmp_path / "far.hkl", [[0, 0, 0], [20, 20, 20]], [1, 2])
     with pytest.raises(ConfigError, match=r"23 x 23 x 23.*remove the outlying reflections"):
         StructureFactors.from_hkl(path).table()
+
+
+def test_strict_symmetry_that_makes_more_atoms(limited, tmp_path):
+    lines = PDB.splitlines()
+    operation = "\n".join(lines[4:7])
+    copies = [operation.replace("   2 ", f"{number:4} ") for number in range(2, 30)]
+    (path := tmp_path / "copies.pdb").write_text("\n".join([*lines[:4], *copies, *lines[7:]]))
+    with pytest.raises(FormatError, match=f"every copy of its atoms.*{LIMIT_VARIABLE}"):
+        read_atoms(path)
+
+
+@pytest.mark.parametrize("chunks", [(64, 64), None])
+def test_a_dataset_that_was_never_written(limited, tmp_path, chunks):
+    with h5py.File(path := tmp_path / "a.h5", "w") as root:
+        root.create_dataset("endless", (2**20, 2**20), "f8", chunks=chunks)
+        root.create_dataset("chunk", (4,), "u2", maxshape=(None,), chunks=(2**28,), compression="gzip")
+    for name in ("endless", "chunk"):
+        with open_hdf5(path) as root, pytest.raises(FormatError, match=f"{name} needs.*{LIMIT_VARIABLE}"):
+            values_of(root[name])
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "NaN", "1e999"])
+def test_a_number_beyond_what_floats_hold(tmp_path, number):
+    text = (TESTS / "expt" / "made.expt").read_text()
+    (path := tmp_path / "a.expt").write_text(text.replace("0.9795", number))
+    with pytest.raises(FormatError, match="wavelength"):
+        read_expt(path)
 
 
 def test_arrays_that_are_not_what_they_promise(tmp_path):
