@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ConfigError
-from .memory import installed_memory
+from .memory import allowed_memory
 from .model import FloatArray
 from .symmetry import IndexArray
 
@@ -41,7 +41,7 @@ def check_table_size(limits: Limits, count: int, dtype: type, where: str) -> Non
     """Raise `ConfigError` where `count` tables of these limits do not fit into memory."""
     nh, nk, nl = _shape(limits)
     size = count * nh * nk * nl * np.dtype(dtype).itemsize
-    if nh * nk * nl >= 2**31 or size > installed_memory():
+    if nh * nk * nl >= 2**31 or size > allowed_memory():
         times, cure = ("", "remove the outlying reflections")
         if count > 1:
             times, cure = f"{count} energies of ", "take fewer sources of different energy"

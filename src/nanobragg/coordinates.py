@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .crystal import Cell
 from .errors import ConfigError
-from .memory import installed_memory
+from .memory import allowed_memory
 from .model import FloatArray
 from .symmetry import IndexArray, expand_to_p1, rotations_of, separate_mates
 
@@ -111,7 +111,7 @@ def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
     points = 1.0
     for edge in cell[:3]:
         points *= max(4.0, 3.3 * edge / d_min_A)
-    if points * BYTES_A_POINT > installed_memory() or points >= 2**31:
+    if points * BYTES_A_POINT > allowed_memory() or points >= 2**31:
         raise ConfigError(
             f"{where}: a cell of {cell[0]:g} x {cell[1]:g} x {cell[2]:g} Å to {d_min_A:g} Å needs a grid of "
             f"{points * BYTES_A_POINT / 2**30:.1f} GiB, more than fits; raise d_min"

@@ -17,7 +17,7 @@ from .errors import ConfigError
 from .experiment import Experiment
 from .geometry import rotate_about
 from .io.atomic import StrPath
-from .io.hdf5 import open_hdf5
+from .io.hdf5 import open_hdf5, values_of
 from .io.nexus_geometry import ANGLES, ENERGIES, LENGTHS, WAVELENGTHS, Axis, NexusFile, text
 from .model import FloatArray
 from .sensor import MATERIALS, sensor_fields
@@ -55,7 +55,7 @@ def detector_of(path: StrPath) -> Detector:
 
 def _entry(file: NexusFile) -> Any:
     for entry in file.of_class(file.root, "NXentry"):
-        if "definition" in entry and text(entry["definition"][()]) == "NXmx":
+        if "definition" in entry and text(values_of(entry["definition"])) == "NXmx":
             return entry
     there = ", ".join(list(file.root)[:8]) or "nothing"
     raise file.wrong("/", f"holds no NXentry of definition NXmx, but {there}")
@@ -69,7 +69,7 @@ def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detect
     panels = tuple(_panel(file, module) for module in modules)
     return Detector(
         panels=panels, convention="dials", mask=_mask(file, group, modules, panels),
-        name=text(group["description"][()]) if "description" in group else "",
+        name=text(values_of(group["description"])) if "description" in group else "",
         saturation_adu=_saturation(file, group), **_sensor(file, group, wavelength_A),
     )  # fmt: skip
 
@@ -117,11 +117,11 @@ def _mask(file: NexusFile, group: Any, modules: list[Any], panels: tuple[Panel, 
     whole = group.get("pixel_mask")
     if whole is None or getattr(whole, "ndim", 0) != 2 or len({panel.pixels for panel in panels}) > 1:
         return None  # panels of different shapes are refused by Detector
-    parts = []
+    stored, parts = np.asarray(values_of(whole)), []
     for module, panel in zip(modules, panels, strict=True):
         start = file.numbers(module["data_origin"]).astype(int)[-2:] if "data_origin" in module else np.zeros(2, int)
         slow, fast = (slice(int(first), int(first) + n) for first, n in zip(start, panel.pixels, strict=True))
-        part = np.asarray(whole[slow, fast]) == 0
+        part = stored[slow, fast] == 0
         if part.shape != panel.pixels:
             raise file.wrong(whole, f"of shape {whole.shape} does not cover {module.name}")
         parts.append(part)
@@ -139,7 +139,7 @@ def _saturation(file: NexusFile, group: Any) -> float | None:
 
 def _sensor(file: NexusFile, group: Any, wavelength_A: float | None) -> dict[str, Any]:
     """The sensor, as far as its material is known; without one, every photon counts."""
-    named = text(group["sensor_material"][()]) if "sensor_material" in group else ""
+    named = text(values_of(group["sensor_material"])) if "sensor_material" in group else ""
     material = SENSORS.get(named.casefold(), named)
     thickness = group.get("sensor_thickness")
     if thickness is None or material not in MATERIALS or wavelength_A is None:
@@ -174,7 +174,7 @@ def _beams(file: NexusFile, entry: Any) -> list[Beam]:
         (ENERGIES, True) if text(channels.attrs.get("units", "")).casefold() in ENERGIES else (WAVELENGTHS, False)
     )
     axis = file.numbers(channels, units)
-    rows = np.atleast_2d(np.asarray(weights[()], np.float64))
+    rows = np.atleast_2d(np.asarray(values_of(weights), np.float64))
     count = rows.shape[1]
     if count == 0 or len(axis) not in (count, rows.size):
         raise file.wrong(weights, f"holds {rows.shape} weights for {len(axis)} wavelengths")
@@ -209,7 +209,7 @@ def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
     samples = file.of_class(entry, "NXsample")
     if not samples or samples[0].get("depends_on") is None:
         return {}
-    items = file.chain(samples[0], text(samples[0]["depends_on"][()]))
+    items = file.chain(samples[0], text(values_of(samples[0]["depends_on"])))
     axes = [(item, axis) for item in items if (axis := file.axis(item)).rotates]
     moving = [i for i, (item, axis) in enumerate(axes) if _width(file, item, axis)]
     if len(moving) > 1:

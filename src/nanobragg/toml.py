@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .config import Config, as_fields
-from .errors import ConfigError, FileError, FormatError
+from .errors import ConfigError, FormatError, NanobraggError
 from .io.atomic import atomic_write
+from .io.npy import read_npz
+from .io.reading import open_input, read_all
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -64,12 +66,19 @@ def read_toml(path: Path) -> dict[str, Any]:
     FormatError
         It is no TOML, or of another schema.
     """
+    with open_input(path) as handle:
+        content = read_all(handle, path)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}; check the name and its permissions") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return _fields(path, tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))
+    except RecursionError:
+        raise FormatError(f"{path}: tables or arrays are nested too deeply; take some levels out") from None
+    except NanobraggError:
+        raise
+    except ValueError as error:  # no TOML, no UTF-8, or a number of more digits than Python reads
         raise FormatError(f"{path}: is no TOML: {error}") from None
+
+
+def _fields(path: Path, document: dict[str, Any]) -> dict[str, Any]:
     schema = document.pop("schema", None)
     if schema != SCHEMA:
         raise FormatError(
@@ -85,15 +94,7 @@ def _read_arrays(path: Path, companion: Any) -> Arrays:
         return {}
     if not isinstance(companion, str):
         raise FormatError(f"{path}: arrays = {companion!r}: must be the name of an .npz file")
-    try:
-        with open(path.parent / companion, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
-    except OSError as error:
-        raise FileError(
-            f"{path.parent / companion}: {error.strerror or error}; it holds the arrays of {path}"
-        ) from None
-    except Exception as error:  # a damaged zip raises anything
-        raise FormatError(f"{path.parent / companion}: is no readable .npz ({error})") from None
+    return read_npz(path.parent / companion)
 
 
 def _resolved(value: Any, path: Path, arrays: Arrays, name: str = "") -> Any:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TextIO
 
-from ..errors import ConfigError, NanobraggError, NanobraggWarning
+from ..errors import ConfigError, NanobraggError, NanobraggWarning, printable
 from .verbose import logged, take_switch
 
 COMMANDS = {
@@ -115,7 +115,7 @@ def _fail(text: str, code: int) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"nanobragg: {'; '.join(text.splitlines())}", file=sys.stderr, flush=True)
+    print(f"nanobragg: {'; '.join(printable(text).splitlines())}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -12,12 +12,13 @@ import numpy as np
 from ..errors import FormatError, NanobraggWarning
 from .atomic import StrPath
 from .cif import read_cif_document
-from .reading import open_input
+from .reading import check_bytes, open_input, read_all
 from .reflections import Cell, known_cell
 
 B_PER_U = 8.0 * math.pi**2
 LARGEST_B = 1000.0  # Å²; a PDB file holds no larger one, and such an atom scatters nowhere
 LARGEST_COORDINATE = 1e5  # Å; a PDB file holds none beyond 9999.999
+BYTES_AN_ATOM = 200  # in gemmi
 OCCUPANCY = slice(54, 60)  # columns of an ATOM record
 
 
@@ -58,7 +59,7 @@ def read_atoms(path: StrPath) -> AtomicModel:
         Atoms without occupancies or without usable displacement parameters, and models that are left out.
     """
     with open_input(path) as handle:
-        content = handle.read()
+        content = read_all(handle, path)
     try:
         model = _read_cif_atoms(path) if _looks_like_cif(content) else _read_pdb(path, content)
     except (RuntimeError, ValueError, IndexError, UnicodeError, OverflowError, MemoryError) as error:
@@ -126,7 +127,9 @@ def _macromolecule(path: StrPath, structure: Any) -> AtomicModel:
         )
         while len(structure) > 1:
             del structure[-1]
-    if any(not operation.given for operation in structure.ncs):
+    copies = sum(not operation.given for operation in structure.ncs)
+    if copies and len(structure):
+        check_bytes(path, (1 + copies) * structure[0].count_atom_sites() * BYTES_AN_ATOM, "every copy of its atoms")
         structure.expand_ncs(gemmi.HowToNameCopiedChain.Dup, merge_dist=0.0)
     return AtomicModel(structure, known_cell(structure.cell.parameters), structure.spacegroup_hm, small=False)
 

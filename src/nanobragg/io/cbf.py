@@ -20,7 +20,7 @@ from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .checks import check_image
 from .extras import import_extra
-from .reading import open_input
+from .reading import open_input, read_all
 
 CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of no known detector: it adds no gaps of a Pilatus
 BOUNDARY = "--CIF-BINARY-FORMAT-SECTION--"
@@ -101,7 +101,7 @@ def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
         fabio is not installed.
     """
     with open_input(path) as handle:
-        content = handle.read()
+        content = read_all(handle, path)
     if not content.startswith(b"###CBF"):
         raise FormatError(f"{path}: does not start with '###CBF', so it is no CBF image; check the file")
     head, found, data = content.partition(START_OF_DATA)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import open_input
+from .reading import open_input, read_all
 from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, checked_indices, choose_column, known_cell
 
 KINDS: dict[str, Kind] = {
@@ -35,7 +35,7 @@ def read_cif_document(path: StrPath) -> Any:
     import gemmi
 
     with open_input(path) as handle:
-        content = handle.read()
+        content = read_all(handle, path)
     try:
         text = content.decode("utf-8", errors="replace")
         document = gemmi.cif.read_string(text)

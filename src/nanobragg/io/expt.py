@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import open_input
+from .reading import open_input, read_all
 
 MODELS = ("beam", "detector", "goniometer", "scan", "crystal", "imageset")
 
@@ -44,7 +44,7 @@ class ModelFields:
             if shape and shape[0] == -1:
                 shape = (len(array), *shape[1:])
             array = array.reshape(shape)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self.wrong(key, f"{str(value)[:60]} is not {_described(shape)}") from None
         if not np.isfinite(array).all():
             raise self.wrong(key, "holds a number that is not finite")
@@ -98,7 +98,7 @@ def read_expt_models(path: StrPath) -> list[dict[str, ModelFields]]:
 
 def _load(path: StrPath) -> dict[str, Any]:
     with open_input(path) as handle:
-        content = handle.read()
+        content = read_all(handle, path)
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError

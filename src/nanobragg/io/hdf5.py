@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Literal, get_args
@@ -9,7 +10,7 @@ from typing import Any, BinaryIO, Literal, get_args
 from ..errors import ConfigError, FormatError, NanobraggError
 from .atomic import StrPath, atomic_write
 from .extras import import_extra
-from .reading import open_input
+from .reading import check_bytes, open_input
 
 Compression = Literal["bslz4", "lz4", "gzip"]
 GZIP_LEVEL = 4
@@ -156,3 +157,14 @@ def open_hdf5(path: StrPath) -> Iterator[Any]:
     except Exception as error:  # a damaged file makes h5py raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"{path}: is no readable HDF5 ({reason[:200]}); fetch the whole file again") from error
+
+
+def values_of(item: Any, part: Any = ()) -> Any:
+    """A dataset's values, or those of its first axis at `part`; refuses what `reading.byte_limit` forbids.
+
+    A file may promise more than it holds, for HDF5 fills in what was never written.
+    """
+    shape = item.shape if part == () else item.shape[1:]
+    for promised in (shape, item.chunks or ()):  # a chunk is unpacked as a whole
+        check_bytes(item.file.filename, math.prod(promised) * item.dtype.itemsize, item.name)
+    return item[part]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
-from typing import BinaryIO
+from array import array
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .reading import open_input
+from .reading import open_input, read_all
 
 INDEX_LIMIT = 2**31 - 1
 LINES_PER_WRITE = 100_000
@@ -43,10 +44,10 @@ def read_hkl(path: StrPath) -> tuple[Indices, Amplitudes]:
         The file cannot be read.
     """
     with open_input(path) as handle:
-        rows = _rows_at_once(handle)
-        if rows is None:
-            handle.seek(0)
-            rows = _rows_one_by_one(handle, path)
+        content = read_all(handle, path)
+    rows = _rows_at_once(content)
+    if rows is None:
+        rows = _rows_one_by_one(content, path)
     if len(rows) == 0:
         raise FormatError(f"{path}: holds no reflection; expected lines of h k l F")
     return rows[:, :3].astype(np.int32), rows[:, 3].copy()
@@ -93,21 +94,21 @@ def _are_reflections(rows: npt.NDArray[np.float64]) -> bool:
     return bool(in_range and (indices == np.rint(indices)).all())
 
 
-def _rows_at_once(handle: BinaryIO) -> npt.NDArray[np.float64] | None:
+def _rows_at_once(content: bytes) -> npt.NDArray[np.float64] | None:
     """All rows (n, 4) by NumPy's parser, or None if there is anything to complain about."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an empty file
-            rows = np.loadtxt(handle, comments=None, ndmin=2, encoding="ascii")
+            rows = np.loadtxt(io.BytesIO(content), comments=None, ndmin=2, encoding="ascii")
     except ValueError:
         return None
     return rows if rows.shape[1] == 4 and _are_reflections(rows) else None
 
 
-def _rows_one_by_one(handle: BinaryIO, path: StrPath) -> npt.NDArray[np.float64]:
+def _rows_one_by_one(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
     """All rows (n, 4), or the error that names the first bad line."""
-    rows = []
-    for number, line in enumerate(handle.read().splitlines(), start=1):
+    rows = array("d")
+    for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip():
             continue
         row = _row(line)
@@ -116,8 +117,8 @@ def _rows_one_by_one(handle: BinaryIO, path: StrPath) -> npt.NDArray[np.float64]
                 f"{path}, line {number}: {line[:60].decode('latin-1')!r} is not 'h k l F'; "
                 "expected three whole numbers and one finite number"
             )
-        rows.append(row)
-    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+        rows.extend(row)
+    return np.array(rows).reshape(-1, 4)
 
 
 def _row(line: bytes) -> list[float] | None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import open_input
+from .reading import open_input, read_all
 from .reflections import Column, Reflections, as_amplitudes, checked_indices, choose_column, known_cell
 
 HEADER_RECORD = 80
@@ -39,7 +39,7 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     import gemmi
 
     with open_input(path) as handle:
-        content = handle.read()
+        content = read_all(handle, path)
     _check_promises(path, content)
     try:
         mtz = gemmi.read_mtz_file(str(path))

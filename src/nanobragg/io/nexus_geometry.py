@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
+from .hdf5 import values_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -47,9 +48,9 @@ class NexusFile:
         return FormatError(f"{self.path}: {getattr(item, 'name', item)}: {why}")
 
     def of_class(self, group: Any, nx_class: str) -> list[Any]:
-        """Members of a group that have an NX_class; links that lead nowhere are none."""
+        """Groups in a group that have an NX_class; links that lead nowhere are none."""
         members = [group.get(name) for name in group]
-        return [item for item in members if item is not None and text(item.attrs.get("NX_class", "")) == nx_class]
+        return [item for item in members if hasattr(item, "keys") and text(item.attrs.get("NX_class", "")) == nx_class]
 
     def one(self, group: Any, nx_class: str) -> Any:
         """The first member of a class, or an error."""
@@ -60,8 +61,9 @@ class NexusFile:
 
     def numbers(self, item: Any, units: dict[str, float] | None = None, default: str = "") -> FloatArray:
         """A dataset as a flat array of finite numbers, in the unit whose factor in `units` is 1."""
+        stored = values_of(item)
         try:
-            values = np.ravel(np.asarray(item[()], dtype=np.float64))
+            values = np.ravel(np.asarray(stored, dtype=np.float64))
         except (TypeError, ValueError):
             raise self.wrong(item, "is no array of numbers") from None
         if not np.isfinite(values).all():

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, FormatError
 from .atomic import StrPath
-from .hdf5 import open_hdf5
+from .hdf5 import open_hdf5, values_of
 
 
 def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[str, object]]:
@@ -51,7 +51,7 @@ def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[st
                 break
             left -= len(stack)
         _check_links(path, stack)
-        image = np.asarray(stack[left])
+        image = np.asarray(values_of(stack, left))
         metadata: dict[str, object] = {"frames": frames, **_told(entry, index)}
     return image.reshape(-1, image.shape[-1]), metadata
 
@@ -64,14 +64,14 @@ def _of_class(group: Any, nx_class: str) -> list[Any]:
     found = []
     for name in group:
         item = group.get(name)  # None: a link into a file that is not there
-        if item is not None and _text(item.attrs.get("NX_class", "")) == nx_class:
+        if hasattr(item, "keys") and _text(item.attrs.get("NX_class", "")) == nx_class:
             found.append(item)
     return found
 
 
 def _entry(path: StrPath, root: Any) -> Any:
     for entry in _of_class(root, "NXentry"):
-        if "definition" in entry and _text(np.ravel(entry["definition"][()])[0]) == "NXmx":
+        if "definition" in entry and _text(np.ravel(values_of(entry["definition"]))[0]) == "NXmx":
             return entry
     there = ", ".join(list(root)[:8]) or "nothing"
     raise FormatError(f"{path}: holds no NXentry of definition NXmx, but {there}; read it with h5py")
@@ -116,6 +116,6 @@ def _told(entry: Any, index: int) -> dict[str, object]:
         item = entry.get(place)
         factor = None if item is None else factors.get(_text(item.attrs.get("units", "")))
         if factor is not None:
-            values = np.ravel(item[()])
+            values = np.ravel(values_of(item))
             told[name] = float(values[min(index, len(values) - 1)]) * factor
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .checks import check_image
-from .reading import open_input
+from .reading import check_bytes, open_input, read_all
 
 
 def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
@@ -78,13 +79,17 @@ def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
         The file cannot be read.
     """
     with open_input(path) as handle:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # Pillow only warns of a picture that is far too large
-                picture = Image.open(handle, formats=["PNG"])
-                mode, pixels = picture.mode, np.array(picture)
-        except Exception as error:  # Pillow raises SyntaxError, OSError, struct.error, … for broken files
-            raise FormatError(f"{path}: no readable PNG ({error}); write it again") from error
+        content = read_all(handle, path)  # of a file, Pillow takes the memory that a chunk asks for
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Pillow only warns of a picture that is far too large
+            picture = Image.open(io.BytesIO(content), formats=["PNG"])
+            check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
+            mode, pixels = picture.mode, np.array(picture)
+    except FormatError:
+        raise
+    except Exception as error:  # Pillow raises SyntaxError, OSError, struct.error, … for broken files
+        raise FormatError(f"{path}: no readable PNG ({error}); write it again") from error
     if mode == "L":
         return pixels.astype(np.uint8)
     if mode in ("I;16", "I"):

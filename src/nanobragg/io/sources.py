@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import NUMBER, open_input
+from .reading import NUMBER, open_input, read_all
 
 DELIMITERS = re.compile(r"[ \t,;:!]+")
 
@@ -83,7 +83,7 @@ def _read_columns(path: StrPath, names: tuple[str, ...]) -> npt.NDArray[np.float
 
 def _lines(path: StrPath) -> list[str]:
     with open_input(path) as handle:
-        return handle.read().decode("latin-1").replace("\r\n", "\n").split("\n")
+        return read_all(handle, path).decode("latin-1").replace("\r\n", "\n").split("\n")
 
 
 def _rows(path: StrPath, lines: list[str], names: tuple[str, ...]) -> npt.NDArray[np.float64]:

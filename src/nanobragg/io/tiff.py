@@ -11,11 +11,10 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .checks import check_image
-from .reading import open_input
+from .reading import check_bytes, open_input, read_all
 
 STORED = (np.uint8, np.uint16, np.int32, np.float32)
 IMAGE_DESCRIPTION, SOFTWARE = 270, 305  # tags
-LARGEST_SIDE = 1_000_000
 
 
 def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "", software: str = "") -> None:
@@ -73,15 +72,16 @@ def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
     from PIL import Image
 
     with open_input(path) as handle:
-        try:
-            with Image.open(handle, formats=["TIFF"]) as picture:
-                _check_size(path, picture.size)
-                pixels = np.array(picture)
-                description = str(picture.getexif().get(IMAGE_DESCRIPTION, ""))
-        except FormatError:
-            raise
-        except Exception as error:  # a damaged file makes Pillow raise anything
-            raise FormatError(f"{path}: is no readable TIFF image ({error}); fetch the whole file again") from error
+        content = read_all(handle, path)  # of a file, Pillow takes the memory that a tag asks for
+    try:
+        with Image.open(io.BytesIO(content), formats=["TIFF"]) as picture:
+            check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
+            pixels = np.array(picture)
+            description = str(picture.getexif().get(IMAGE_DESCRIPTION, ""))
+    except FormatError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow raise anything
+        raise FormatError(f"{path}: is no readable TIFF image ({error}); fetch the whole file again") from error
     if pixels.ndim != 2 or pixels.dtype.kind not in "uif":
         raise FormatError(f"{path}: has {pixels.dtype} pixels of shape {pixels.shape}; only one grey channel is read")
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), description
@@ -102,8 +102,3 @@ def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
             "sign; scale it first, or write NXmx"
         )
     return stored
-
-
-def _check_size(path: StrPath, size: tuple[int, int]) -> None:
-    if max(size) > LARGEST_SIDE:
-        raise FormatError(f"{path}: promises {size[0]} x {size[1]} pixels; fetch the whole file again")

@@ -1,0 +1,1 @@
+"""Foreign bytes for every reader: `python -m fuzzing READER` (docs/robustness.md)."""

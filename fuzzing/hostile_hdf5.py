@@ -1,0 +1,74 @@
+"""Well-formed HDF5 of hostile content: a sound NXmx file, changed as foreign bytes say."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import h5py
+import numpy as np
+
+EDIT = 3  # bytes: which item, which of its attributes (or itself), and what it becomes
+ENDLESS = 2**40
+VALUES: list[Any] = [
+    0, -1, 1, 2, 3, 0.5, 1e-300, 1e300, float("nan"), float("inf"), -(2**63), 2**62, True, 1j, "", ".", "/", "m",
+    "deg", "eV", "rotation", "NXmx", "NXdetector_module", "no\u0007\u00e9", b"\xff\xfe", [], [0.0], [1, 2], [0, 0, 0],
+    [1, 0, 0], [1.0, float("nan"), 0], [1e300, 1e300, 1e300], [-1, 5], [[1, 2], [3, 4]], [[[1]]], ["a", "b"],
+    np.zeros((2, 0)), np.zeros(2, [("a", "i4")]), np.array([2**31, 2**31]), np.full((3, 3), 7), np.void(b"abc"),
+]  # fmt: skip
+
+
+def changed(sound: bytes, edits: bytes) -> bytes:
+    """The file after every edit, in order; those that HDF5 refuses are left out."""
+    stored = io.BytesIO(sound)
+    with h5py.File(stored, "r+") as root:
+        for at in range(0, len(edits) - len(edits) % EDIT, EDIT):
+            _edit(root, *edits[at : at + EDIT])
+    return stored.getvalue()
+
+
+def _edit(root: Any, which: int, attribute: int, what: int) -> None:
+    names: list[str] = []
+    root.visit(names.append)
+    if not names:
+        return
+    name = names[which % len(names)]
+    item = root.get(name)
+    if item is None:
+        return
+    attributes = sorted(item.attrs)
+    try:
+        if attributes and attribute % 2:
+            _change_attribute(item, attributes[attribute // 2 % len(attributes)], what)
+        else:
+            _change_item(root, name, what, names)
+    except (TypeError, ValueError, OSError, RuntimeError, KeyError):
+        return
+
+
+def _change_attribute(item: Any, name: str, what: int) -> None:
+    del item.attrs[name]
+    if what:
+        item.attrs[name] = VALUES[what % len(VALUES)]
+
+
+def _change_item(root: Any, name: str, what: int, names: list[str]) -> None:
+    attributes = dict(root[name].attrs)
+    del root[name]
+    kind = what % 8
+    if kind == 0:
+        return
+    if kind == 1:
+        root[name] = h5py.SoftLink("/" + names[what // 8 % len(names)])
+    elif kind == 2:
+        root[name] = h5py.ExternalLink("elsewhere.h5" if what > 128 else "\u00e9.h5", "/entry")
+    elif kind == 3:
+        root.create_group(name)
+    elif kind == 4:
+        shape = [(ENDLESS,), (2**20, 2**20), (2**20, 4, 2**20)][what // 8 % 3]
+        root.create_dataset(name, shape, "f8", chunks=tuple(min(side, 64) for side in shape))
+    elif kind == 5:
+        root.create_dataset(name, (4,), "u2", maxshape=(None,), chunks=(2**28,), compression="gzip")
+    else:
+        root[name] = VALUES[(what // 8 + 21 * (kind == 7)) % len(VALUES)]
+    root[name].attrs.update(attributes)

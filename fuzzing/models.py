@@ -1,0 +1,149 @@
+"""Small files of crystallography's libraries, to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gemmi
+import numpy as np
+
+PDB = """\
+CRYST1   20.000   21.000   22.000  90.00  90.00  90.00 P 21 21 21    4
+MTRIX1   1  1.000000  0.000000  0.000000        0.00000    1
+MTRIX2   1  0.000000  1.000000  0.000000        0.00000    1
+MTRIX3   1  0.000000  0.000000  1.000000        0.00000    1
+MTRIX1   2 -1.000000  0.000000  0.000000        5.00000
+MTRIX2   2  0.000000 -1.000000  0.000000        5.00000
+MTRIX3   2  0.000000  0.000000  1.000000        5.00000
+ATOM      1  CA  ALA A   1       1.000   2.000   3.000  1.00 10.00           C
+ANISOU    1  CA  ALA A   1     1000   1200   1400     10     20    -30       C
+HETATM    2 FE   HEM A   2       4.000   5.000   6.000  0.50 20.00          FE2+
+END
+"""
+
+COORDINATES = """\
+data_x
+_cell.length_a 20
+_cell.length_b 21
+_cell.length_c 22
+_cell.angle_alpha 90
+_cell.angle_beta 100
+_cell.angle_gamma 90
+_symmetry.space_group_name_H-M 'P 1 21 1'
+loop_
+_atom_site.group_PDB
+_atom_site.id
+_atom_site.type_symbol
+_atom_site.label_atom_id
+_atom_site.label_comp_id
+_atom_site.label_asym_id
+_atom_site.label_seq_id
+_atom_site.Cartn_x
+_atom_site.Cartn_y
+_atom_site.Cartn_z
+_atom_site.occupancy
+_atom_site.B_iso_or_equiv
+_atom_site.label_alt_id
+_atom_site.auth_seq_id
+_atom_site.auth_asym_id
+_atom_site.pdbx_PDB_model_num
+ATOM 1 C CA ALA A 1 1.0 2.0 3.0 1.0 10 . 1 A 1
+ATOM 2 O O ALA A 1 2.0 3.0 4.0 0.5 20 . 1 A 1
+"""
+
+SMALL = """\
+data_small
+_cell_length_a 10
+_cell_length_b 11
+_cell_length_c 12
+_cell_angle_alpha 90
+_cell_angle_beta 95
+_cell_angle_gamma 90
+loop_
+_space_group_symop_operation_xyz
+x,y,z
+-x,-y,-z
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_U_iso_or_equiv
+_atom_site_occupancy
+Cu1 Cu 0 0 0 0.02 1
+O1 O 0.21(1) 0.32 0.43 0.03 1
+loop_
+_atom_site_aniso_label
+_atom_site_aniso_U_11
+_atom_site_aniso_U_22
+_atom_site_aniso_U_33
+_atom_site_aniso_U_23
+_atom_site_aniso_U_13
+_atom_site_aniso_U_12
+O1 0.03 0.05 0.02 0.001 0.002 -0.003
+"""
+
+HEAD = """\
+data_r
+_cell{dot}length_a 30
+_cell{dot}length_b 40
+_cell{dot}length_c 50
+_cell{dot}angle_alpha 90
+_cell{dot}angle_beta 90
+_cell{dot}angle_gamma 90
+_symmetry{dot}space_group_name_H-M 'P 21 21 21'
+"""
+
+MERGED = (
+    HEAD.format(dot=".")
+    + """\
+loop_
+_refln.index_h
+_refln.index_k
+_refln.index_l
+_refln.status
+_refln.pdbx_F_plus
+_refln.pdbx_F_minus
+_refln.F_meas_au
+1 2 3 o 10 12 11
+4 4 4 o ? 3 3
+"""
+)
+
+SQUARES = (
+    HEAD.format(dot="_")
+    + """\
+loop_
+_refln_index_h
+_refln_index_k
+_refln_index_l
+_refln_F_squared_meas
+1 2 3 4.0(2)
+1 2 4 ?
+"""
+)
+
+SHELX = (
+    HEAD.format(dot="_")
+    + """\
+_shelx_hkl_file
+;
+   1   2   3    4.00    0.10
+   1  -2  -4    9.00    0.10
+   0   0   0    0.00    0.00
+;
+"""
+)
+
+
+def write_mtz(path: Path) -> None:
+    """Amplitudes, intensities of Bijvoet mates, and phases."""
+    mtz = gemmi.Mtz(with_base=True)
+    mtz.spacegroup = gemmi.SpaceGroup("P 21 21 21")
+    mtz.add_dataset("made")
+    mtz.set_cell_for_all(gemmi.UnitCell(30, 40, 50, 90, 90, 90))
+    for label, kind in (("FP", "F"), ("I(+)", "K"), ("I(-)", "K"), ("PHI", "P")):
+        mtz.add_column(label, kind)
+    mtz.set_data(np.array([[1, 2, 3, 10, 99, 101, 45], [0, 0, 4, 7, 49, np.nan, 90]], dtype=np.float32))
+    mtz.write_to_file(str(path))

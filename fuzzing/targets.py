@@ -1,0 +1,232 @@
+"""The readers of foreign bytes, and for each a few sound files to start from, made by our own writers."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from nanobragg.amplitudes import StructureFactors
+from nanobragg.background import Background
+from nanobragg.beam import Beam
+from nanobragg.config import Config, Sampling, Scan
+from nanobragg.crystal import Crystal
+from nanobragg.detector import Detector, Panel
+from nanobragg.experiment import read_expt, read_nxmx
+from nanobragg.flag_table import SPELLINGS
+from nanobragg.flags import parse_flags
+from nanobragg.io.cbf import read_cbf, write_cbf
+from nanobragg.io.fdump import read_fdump, write_fdump
+from nanobragg.io.floatimage import read_float_image, write_float_image
+from nanobragg.io.hkl import write_hkl
+from nanobragg.io.matrix import read_matrix
+from nanobragg.io.nexus_read import read_nexus
+from nanobragg.io.npy import read_npy, write_npy
+from nanobragg.io.pgm import read_pgm, write_pgm
+from nanobragg.io.png import read_png, write_png
+from nanobragg.io.smv import read_smv, smv_header, write_smv
+from nanobragg.io.sources import read_sources, read_two_columns
+from nanobragg.io.tiff import read_tiff, write_tiff
+from nanobragg.nexus import write_nexus
+from nanobragg.spectrum import Spectrum
+
+from . import models
+from .hostile_hdf5 import changed
+
+IMAGE = np.arange(12).reshape(3, 4)
+
+
+TESTS = Path(__file__).parents[1] / "tests"
+FOUND = TESTS / "fuzz_corpus"  # READER/…: inputs that once broke a promise
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader of foreign bytes.
+
+    Attributes
+    ----------
+    read
+        Reads the file with the foreign bytes.
+    seeds
+        Write sound files of different kinds.
+    suffix
+        Of the file that holds the bytes; for some readers it says the format.
+    words
+        What the format's files are made of, to hint at.
+    repair
+        Makes a well-formed file of the bytes: checksums that no fuzzer guesses, structure that a library reads.
+    """
+
+    read: Callable[[Path], Any]
+    seeds: Sequence[Callable[[Path], object]]
+    suffix: str = ".in"
+    words: Sequence[str] = ()
+    repair: Callable[[bytes], bytes] = bytes
+
+
+def text(*lines: str) -> Callable[[Path], object]:
+    """A writer of a text file."""
+    return lambda path: path.write_text("\n".join(lines))
+
+
+def read_table(path: Path) -> Any:
+    """Reflections, and the dense table that the kernel looks them up in."""
+    return StructureFactors.from_hkl(path).table().values
+
+
+def read_flags(path: Path) -> Any:
+    """A file of flags, as a shell would split it."""
+    return parse_flags(path.read_bytes().decode("latin-1")).config
+
+
+def write_image_smv(path: Path) -> None:
+    """An image with all the keys that we write."""
+    header = smv_header(
+        fast_pixels=4, slow_pixels=3, pixel_mm=0.1, distance_mm=100, wavelength_A=1, beam_center_x_mm=0.2,
+        beam_center_y_mm=0.15, f_beam_mm=0.2, s_beam_mm=0.15, dials_origin_mm=(1, 2, -100), orgx_px=2, orgy_px=1.5,
+        close_distance_mm=99, phi_deg=1, osc_deg=0.5, twotheta_deg=3,
+    )  # fmt: skip
+    write_smv(path, IMAGE.astype(np.uint16), header)
+
+
+def config(factors: StructureFactors | None = None, **fields: Any) -> Config:
+    """A small experiment."""
+    crystal = Crystal(cell=(50, 60, 70, 80, 90, 100), n_cells=(5, 4, 3), mosaic_domains=2, mosaic_spread_deg=0.5)
+    detector = Detector.flat(distance_mm=100, pixels=(3, 4), **fields)
+    return Config(
+        crystal=crystal,
+        structure_factors=factors or StructureFactors.constant(1),
+        beam=Beam(wavelength_A=1.0),
+        detector=detector,
+    )
+
+
+def write_arrays(path: Path) -> None:
+    """The .npz beside a TOML file."""
+    config(StructureFactors(indices=IMAGE.reshape(4, 3), amplitudes=IMAGE[0]), mask=IMAGE).to_toml(
+        path.with_suffix(".toml")
+    )
+
+
+def read_arrays(path: Path) -> Any:
+    """A TOML file with foreign bytes beside it."""
+    beside = path.with_name("beside.toml")
+    if not beside.exists():
+        write_arrays(beside)
+        beside.write_text(beside.read_text().replace("beside.npz", path.name))
+    return Config.from_toml(beside)
+
+
+def read_mask(path: Path) -> Any:
+    """An image whose header says where the detector is, and which pixels are rendered."""
+    return parse_flags(["-cell", "50", "-default_F", "1", "-mask", str(path)]).config
+
+
+def sound_chunks(content: bytes) -> bytes:
+    """A PNG with the checksum of every chunk made right."""
+    parts, at = [content[:8]], 8
+    while at + 12 <= len(content):
+        end = at + 8 + int.from_bytes(content[at : at + 4])
+        parts += [content[at:end], zlib.crc32(content[at + 4 : end]).to_bytes(4)]
+        at = end + 4
+    return b"".join([*parts, content[at:]])
+
+
+@cache
+def sound_nexus() -> bytes:
+    """Two images as we write them."""
+    images = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+    with TemporaryDirectory() as folder:
+        write_nexus(path := Path(folder) / "sound.nxs", images, config(), compression=None)
+        return path.read_bytes()
+
+
+def hostile_hdf5(edits: bytes) -> bytes:
+    """A well-formed NXmx file, changed as the bytes say."""
+    return changed(sound_nexus(), edits)
+
+
+def write_expt(path: Path) -> None:
+    """What DIALS wrote, without its blanks."""
+    path.write_text(json.dumps(json.loads((TESTS / "expt" / "made.expt").read_text()), separators=(",", ":")))
+
+
+NO_EDITS = [lambda path: path.write_bytes(b"")]
+NOUNS = (Config, Crystal, StructureFactors, Beam, Detector, Panel, Scan, Sampling, Background)
+FIELDS = [name for noun in NOUNS for name in noun.model_fields]
+
+TARGETS: dict[str, Target] = {
+    "hkl": Target(
+        read_table, [lambda path: write_hkl(path, IMAGE.reshape(4, 3), IMAGE[0]), text("-1 0 2 1e2", "\t3 -2 1 .5\r")]
+    ),
+    "mtz": Target(lambda path: StructureFactors.from_mtz(path).table(), [models.write_mtz], suffix=".mtz"),
+    "cif": Target(
+        lambda path: StructureFactors.from_cif(path).table(),
+        [text(models.MERGED), text(models.SQUARES), text(models.SHELX)],
+        words=(*models.MERGED.split(), *models.SQUARES.split()),
+    ),
+    "coordinates": Target(
+        lambda path: StructureFactors.from_coordinates(path, d_min=10, k_sol=0),
+        [text(models.PDB), text(models.COORDINATES), text(models.SMALL)],
+        words=(*models.COORDINATES.split(), *models.SMALL.split()),
+    ),
+    "matrix": Target(
+        read_matrix, [text("1 0 0", "0 1 0", "0 0 1"), text("-.1-.2 1.e-3", "0.1 0.2 0.3 4 5E2 6", "90.0 90. 90")]
+    ),
+    "smv": Target(read_smv, [write_image_smv, lambda path: write_smv(path, IMAGE.astype(np.uint16), {"A": 1})]),
+    "mask": Target(read_mask, [write_image_smv]),
+    "fdump": Target(read_fdump, [lambda path: write_fdump(path, -1, 0, 1, IMAGE[None])]),
+    "sources": Target(read_sources, [text("-10 0 0 1 1e-10", "-10 0 1"), text("1,2;3:4 !5e-10", "nan 1 2")]),
+    "columns": Target(read_two_columns, [text("0 2.57", "0.1\t2.5", "0.2;2"), text("0,1\r", "nan 3")]),
+    "pgm": Target(read_pgm, [lambda path: write_pgm(path, IMAGE.astype(np.uint8), 2.5)]),
+    "png": Target(
+        read_png,
+        [lambda path: write_png(path, IMAGE.astype(np.uint16)), lambda path: write_png(path, IMAGE.astype(np.uint8))],
+        words=("IHDR", "IDAT", "IEND", "PLTE", "tRNS", "zTXt", "iTXt", "iCCP"),
+        repair=sound_chunks,
+    ),
+    "npy": Target(
+        read_npy,
+        [lambda path: write_npy(path, IMAGE.astype(float)), lambda path: np.save(path, IMAGE.T)],
+        suffix=".npy",
+    ),
+    "bin": Target(lambda path: read_float_image(path, (3, 4)), [lambda path: write_float_image(path, IMAGE)]),
+    "cbf": Target(read_cbf, [lambda path: write_cbf(path, IMAGE.astype(np.int32), {"A": "1"})]),
+    "tiff": Target(
+        read_tiff, [lambda path: write_tiff(path, IMAGE.astype(np.uint16)), lambda path: write_tiff(path, IMAGE / 2)]
+    ),
+    "nexus": Target(read_nexus, NO_EDITS, repair=hostile_hdf5),
+    "nxmx": Target(read_nxmx, NO_EDITS, repair=hostile_hdf5),
+    "expt": Target(read_expt, [write_expt]),
+    "spectrum": Target(
+        Spectrum.from_file, [text("energy_eV weight", "9000 1", "9001 2.5"), text("# wavelength_A", "1.0,2", "1.1;0")]
+    ),
+    "npz": Target(read_arrays, [write_arrays], suffix=".npz"),
+    "toml": Target(Config.from_toml, [config().to_toml, config(mask=Path("a.img")).to_toml], words=FIELDS),
+    "flags": Target(
+        read_flags,
+        [
+            text("-cell 50 60 70 80 90 100 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 16"),
+            text("-mat A.mat -hkl P1.hkl -energy 12000 -Na 3 -misset 10 20 30 -mosaic_spread 1 -xds -ORGX 5"),
+            text("-default_F 1 -cell 50 -pivot sample -roi 1 2 3 4 -phi 1 -osc 2 -phisteps 3 -pix0_vector 1 2 3"),
+        ],
+        words=tuple(SPELLINGS),
+    ),
+}  # fmt: skip
+
+
+def seed_files(name: str, folder: Path) -> list[Path]:
+    """Sound files for a reader, written into a folder."""
+    target, paths = TARGETS[name], []
+    for number, write in enumerate(target.seeds):
+        write(path := folder / f"seed{number}{target.suffix}")
+        paths.append(path)
+    return paths
