@@ -86,10 +86,12 @@ def lattice_differences(true: np.ndarray, found: np.ndarray) -> tuple[float, flo
     Returns
     -------
     tuple of float
-        Largest relative difference of a length, largest difference of an angle, and the rotation, degrees.
+        Largest relative difference of a length, largest difference of an angle, and the rotation, degrees; infinite
+        if the lattices have nothing to do with each other.
     """
     change = np.rint(np.linalg.solve(found, true))
-    assert abs(round(np.linalg.det(change))) == 1, "the lattices differ"
+    if abs(round(np.linalg.det(change))) != 1:
+        return np.inf, np.inf, 180.0
     found = found @ change
     cell, cell_found = (np.array(cell_of(np.linalg.inv(matrix))) for matrix in (true, found))
     left, _, right = np.linalg.svd(found @ np.linalg.inv(true))

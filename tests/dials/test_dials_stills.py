@@ -42,14 +42,13 @@ def test_dials_indexes_stills_with_the_right_cell(tmp_path):
         "unit_cell=50,60,70,90,90,90", "space_group=P212121", "method=real_space_grid_search", "n_macro_cycles=1",
         "detector.fix=all", "beam.fix=all", "indexing.nproc=1",
     )  # fmt: skip
-    identifiers = [each.identifier for each in dials.experiments("imported.expt")]
+    scenes = [nb.Scene(each) for each in configs]
     right = set()
     for found in dials.experiments("indexed.expt"):
-        number = identifiers.index(found.identifier)
-        scene = nb.Scene(configs[number])
         there = frame(found.detector, np.asarray(found.beam().direction))
-        true = there @ frame(scene.config.detector, scene.beam_direction).T @ scene.lattice.reciprocal.T
-        length, angle, turned = lattice_differences(true, found.a_matrix())
-        if length < 0.01 and angle < 0.5 and turned < 0.2:
-            right.add(number)
+        for number, scene in enumerate(scenes):  # no two crystals lie alike
+            true = there @ frame(scene.config.detector, scene.beam_direction).T @ scene.lattice.reciprocal.T
+            length, angle, turned = lattice_differences(true, found.a_matrix())
+            if length < 0.01 and angle < 0.5 and turned < 0.2:
+                right.add(number)
     assert len(right) >= 0.9 * STILLS
