@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 K_SOL = 0.35  # electrons/Å³, and B in Å²: means over the Protein Data Bank,
 B_SOL = 46.0  # A. Fokine and A. Urzhumtsev, Acta Cryst. D58 (2002) 1387-1392
 LOWEST_EV, HIGHEST_EV = 1000.0, 200_000.0  # where Cromer and Liberman's numbers are of use
-SHORTEST_EDGE = 1.0  # Å; gemmi takes a cell with an edge of 1 for none
+NO_CELL_A = 1.0  # Å; gemmi takes a cell with such an edge a for none
 BYTES_A_POINT = 24  # density, its transform, the mask
 ComplexArray = npt.NDArray[np.complex128]
 
@@ -109,8 +109,8 @@ def model_amplitudes(
 
 
 def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
-    if min(cell[:3]) <= SHORTEST_EDGE:
-        raise ConfigError(f"{where}: an edge of the cell is {min(cell[:3]):g} Å, too short for an atom; correct it")
+    if cell[0] == NO_CELL_A:
+        raise ConfigError(f"{where}: edge a of the cell is {NO_CELL_A:g} Å, which stands for no cell; correct it")
     points = 1.0
     for edge in cell[:3]:
         points *= max(4.0, 3.3 * edge / d_min_A)
