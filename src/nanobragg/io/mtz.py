@@ -56,7 +56,8 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     table = np.asarray(mtz.array, dtype=np.float32)
 
     def values(label: str) -> npt.NDArray[np.float64]:
-        found = table[:, labels.index(label)].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signalling NaNs
+            found = table[:, labels.index(label)].astype(np.float64)
         found[found == mtz.valm] = np.nan  # what the file says where nothing was measured
         return as_amplitudes(path, label, choice.kind, found)
 
