@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ PAGES = [
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     if not {"_build", "_generated", "gallery"} & set(path.parts) and examples.blocks(path)
 ]
-SLOW = {"tutorial", "install"}  # more than two seconds
+SLOW = {"dials", "tutorial", "install"}  # more than two seconds
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,11 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for package in examples.imports(page):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
+    for program in examples.programs(page) - {"nanobragg"}:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
     monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("NANOBRAGG_EXAMPLES", str(ROOT / "examples"))
     examples.run_page(page, tmp_path)
 
 

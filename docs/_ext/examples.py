@@ -1,7 +1,7 @@
 """The examples of a page, run as a reader would: top to bottom, in one namespace, in an empty folder.
 
 Fenced blocks marked `python` are executed; of blocks marked `sh` or `console` the commands that start with
-`nanobragg`. A fence that says `no-run` after the language is left out.
+`nanobragg` or `dials.`. A fence that says `no-run` after the language is left out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+RUN = ("nanobragg", "dials.")
 FENCE = re.compile(r"^```(python|sh|console)[ \t]*(no-run)?[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -47,6 +48,12 @@ def imports(page: Path) -> set[str]:
     return names
 
 
+def programs(page: Path) -> set[str]:
+    """The programs that a page's commands start."""
+    shells = (block for block in blocks(page) if block.language != "python")
+    return {command.split()[0] for block in shells for command in commands(block.text)}
+
+
 def run_page(page: Path, folder: Path) -> None:
     """Run a page's examples in `folder`; what fails raises, with the page's own line numbers in the traceback."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -60,10 +67,10 @@ def run_page(page: Path, folder: Path) -> None:
 
 
 def commands(text: str) -> Iterator[str]:
-    """The nanobragg commands of a shell block, without prompts; a backslash continues a line."""
+    """The commands of a shell block that are run, without prompts; a backslash continues a line."""
     for line in text.replace("\\\n", " ").splitlines():
         command = line.removeprefix("$ ").strip()
-        if command.startswith("nanobragg"):
+        if command.startswith(RUN):
             yield command
 
 

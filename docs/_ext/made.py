@@ -59,6 +59,9 @@ def _without_missing(app: Any, page: str, source: list[str]) -> None:
 def _pictures_of(page: str) -> None:
     """Run a page's examples and keep the pictures that they write."""
     target = GENERATED / "pages" / page
+    if any(shutil.which(program) is None for program in examples.programs(DOCS / f"{page}.md") - {"nanobragg"}):
+        return
+    os.environ["NANOBRAGG_EXAMPLES"] = str(DOCS.parent / "examples")
     with tempfile.TemporaryDirectory() as folder:
         examples.run_page(DOCS / f"{page}.md", Path(folder))
         plt.close("all")

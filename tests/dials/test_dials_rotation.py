@@ -1,0 +1,73 @@
+"""DIALS finds the cell and the orientation that an oscillation series was simulated with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nanobragg as nb
+
+from .processing import NEEDS_DIALS, Dials, frame, lattice_differences, rmsd_px, shift
+from .series import BEAM_PX, experiment, four_panels, one_panel, write_series
+
+pytestmark = NEEDS_DIALS
+
+
+@pytest.fixture(scope="module")
+def processed(tmp_path_factory):
+    """Simulate a series and let DIALS import, find spots, index and refine; once for each."""
+    done = {}
+
+    def process(crystal: str, kind: str, panels: int):
+        key = crystal, kind, panels
+        if key not in done:
+            dials = Dials(tmp_path_factory.mktemp("dials"))
+            config = experiment(crystal, one_panel() if panels == 1 else four_panels())
+            # DIALS takes SMV's beam centre for ADXV's, see docs/files.md
+            told = [f"fast_slow_beam_centre={BEAM_PX[0]},{BEAM_PX[1]}"] if kind == "img" else []
+            dials("dials.import", *write_series(config, kind, dials.folder), *told)
+            dials("dials.find_spots", "imported.expt", "nproc=1")
+            dials("dials.index", "imported.expt", "strong.refl", "indexing.nproc=1")
+            printed = dials("dials.refine", "indexed.expt", "indexed.refl", "scan_varying=False")
+            done[key] = config, dials, printed
+        return done[key]
+
+    return process
+
+
+@pytest.mark.parametrize(
+    ("crystal", "kind", "panels"),
+    [("triclinic", "img", 1), ("orthorhombic", "cbf", 1), ("hexagonal", "nxs", 1), ("orthorhombic", "nxs", 4)],
+)
+def test_dials_recovers_cell_orientation_and_positions(processed, crystal, kind, panels):
+    config, dials, printed = processed(crystal, kind, panels)
+    imported, refined = dials.experiments("imported.expt")[0], dials.experiments("refined.expt")[0]
+    scene = nb.Scene(config)
+    there = frame(imported.detector, np.asarray(imported.beam().direction))
+    true = there @ frame(config.detector, scene.beam_direction).T @ scene.lattice.reciprocal.T
+    length, angle, turned = lattice_differences(true, refined.a_matrix())
+    assert length < 1e-3
+    assert angle < 0.1  # degrees
+    assert turned < 0.05  # degrees
+    assert max(rmsd_px(printed)) < 0.2
+
+
+def test_what_dials_refined_puts_the_spots_where_dials_predicts_them(processed):
+    config, dials, _ = processed("orthorhombic", "nxs", 4)
+    refined = dials.experiments("refined.expt")[0]
+    dials("dials.predict", "refined.expt", "d_min=1.7")
+    panel, place = dials.predictions()
+    middle = 10  # the image that spots are in, and its neighbours that they reach into
+    photons = sum(
+        nb.simulate(refined.config(config.structure_factors, image, phi_steps=12, n_cells=10, shape="gauss"))
+        for image in (middle - 1, middle, middle + 1)
+    )
+    shifts: dict[int, list[float]] = {}
+    for number in np.flatnonzero(np.floor(place[:, 2]) == middle):
+        near = (panel == panel[number]) & (np.abs(place - place[number]) < (9, 9, 3)).all(axis=1)
+        off = shift(photons[panel[number]], place[number])
+        if near.sum() == 1 and off is not None:
+            shifts.setdefault(int(panel[number]), []).append(off)
+    assert sorted(shifts) == [0, 1, 2, 3]
+    assert min(map(len, shifts.values())) >= 5
+    assert max(map(max, shifts.values())) < 0.1
