@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -26,14 +28,17 @@ def limit():
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """For each reader its target, a file to write to, and the contents of sound files."""
-    prepared = {}
-    for name, target in TARGETS.items():
+    """A function of a reader's name: its target, a file to write to, and the contents of sound files."""
+
+    @cache
+    def prepared(name):
+        target = TARGETS[name]
         folder = tmp_path_factory.mktemp(name)
         contents = [path.read_bytes() for path in seed_files(name, folder)]
         path = folder / f"input{target.suffix}"
         warm_up(target, path, contents)
-        prepared[name] = target, path, contents
+        return target, path, contents
+
     return prepared
 
 
@@ -46,13 +51,13 @@ def mutate(content, mutations):
 
 
 def read_damaged(sound, name, seed, mutations):
-    target, path, contents = sound[name]
+    target, path, contents = sound(name)
     examine(target, path, mutate(contents[seed % len(contents)], mutations))
 
 
 @every_reader
 def test_sound_files_are_accepted(name, sound):
-    target, path, contents = sound[name]
+    target, path, contents = sound(name)
     assert [examine(target, path, content).complaint for content in contents] == [None] * len(contents)
 
 
@@ -61,7 +66,7 @@ def test_sound_files_are_accepted(name, sound):
 @given(content=st.binary(max_size=200))
 @example(content=b"")
 def test_random_bytes(name, sound, content):
-    target, path, _ = sound[name]
+    target, path, _ = sound(name)
     examine(target, path, content)
 
 
@@ -82,7 +87,7 @@ def test_two_thousand_damaged_files(name, sound, seed, mutations):
 
 @every_reader
 def test_every_truncation(name, sound):
-    target, path, contents = sound[name]
+    target, path, contents = sound(name)
     for content in contents:
         for length in range(0, len(content), max(1, len(content) // 50)):
             examine(target, path, content[:length])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 K_SOL = 0.35  # electrons/Å³, and B in Å²: means over the Protein Data Bank,
 B_SOL = 46.0  # A. Fokine and A. Urzhumtsev, Acta Cryst. D58 (2002) 1387-1392
 LOWEST_EV, HIGHEST_EV = 1000.0, 200_000.0  # where Cromer and Liberman's numbers are of use
+NO_CELL_A = 1.0  # Å; gemmi takes a cell with such an edge a for none
 BYTES_A_POINT = 24  # density, its transform, the mask
 ComplexArray = npt.NDArray[np.complex128]
 
@@ -108,6 +109,8 @@ def model_amplitudes(
 
 
 def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
+    if cell[0] == NO_CELL_A:
+        raise ConfigError(f"{where}: edge a of the cell is {NO_CELL_A:g} Å, which stands for no cell; correct it")
     points = 1.0
     for edge in cell[:3]:
         points *= max(4.0, 3.3 * edge / d_min_A)

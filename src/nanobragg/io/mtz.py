@@ -56,7 +56,8 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     table = np.asarray(mtz.array, dtype=np.float32)
 
     def values(label: str) -> npt.NDArray[np.float64]:
-        found = table[:, labels.index(label)].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signalling NaNs
+            found = table[:, labels.index(label)].astype(np.float64)
         found[found == mtz.valm] = np.nan  # what the file says where nothing was measured
         return as_amplitudes(path, label, choice.kind, found)
 
@@ -74,18 +75,33 @@ def _reason(error: BaseException) -> str:
 
 def _check_promises(path: StrPath, content: bytes) -> None:
     """Refuse a header that promises more numbers than the file holds, before memory is taken for them."""
-    where = content.find(b"NCOL ")
-    fields = content[where + 5 : where + HEADER_RECORD].split()[:2] if where >= 0 else []
-    swapped = content[9:10] == b"\x11"  # machine stamp: big-endian
+    header = content[4 * _header_place(path, content) - 4 :]
+    records = [header[at : at + HEADER_RECORD] for at in range(0, len(header), HEADER_RECORD)]
+    promises = [record[4:].split()[:2] for record in records if record[:4].upper() == b"NCOL"]
     try:
-        columns, rows = (int(field) for field in fields)
-        (header,) = struct.unpack((">" if swapped else "<") + "i", content[4:8])
-    except (ValueError, struct.error):
-        raise FormatError(f"{path}: is no MTZ file: it has no NCOL record; check the path") from None
-    if columns < 3 or rows < 0 or columns * rows > len(content) // 4:
-        raise FormatError(
-            f"{path}: {rows} reflections of {columns} numbers do not fit into its {len(content)} bytes; "
-            "fetch or write it again"
-        )
-    if header > 0 and 4 * header > len(content):
-        raise FormatError(f"{path}: breaks off after {len(content)} bytes, before its header; fetch it again")
+        sizes = [(int(columns), int(rows)) for columns, rows in promises]
+    except ValueError:
+        sizes = []
+    if not sizes:
+        raise FormatError(f"{path}: is no MTZ file: it has no NCOL record; check the path")
+    for columns, rows in sizes:
+        if columns < 3 or rows < 0 or columns * rows > len(content) // 4:
+            raise FormatError(
+                f"{path}: {rows} reflections of {columns} numbers do not fit into its {len(content)} bytes; "
+                "fetch or write it again"
+            )
+
+
+def _header_place(path: StrPath, content: bytes) -> int:
+    """Where the header starts, in words of four bytes, counted from 1."""
+    big = content[9:10] and content[9] & 0xF0 == 0x10  # machine stamp: how integers are stored
+    order = ">" if big else "<"
+    try:
+        (place,) = struct.unpack_from(order + "i", content, 4)
+        if place == -1:  # a file beyond 8 GB
+            (place,) = struct.unpack_from(order + "q", content, 12)
+    except struct.error:
+        place = 0
+    if not 0 < place <= len(content) // 4:
+        raise FormatError(f"{path}: is no whole MTZ file of {len(content)} bytes; fetch it again, or check the path")
+    return int(place)
