@@ -9,7 +9,7 @@ FILES = {
     "CHANGELOG.md", "CITATION.cff", "LICENSE", "PKG-INFO", "README.md", "meson.build", "meson.options",
     "pyproject.toml", "version.txt",
 }  # fmt: skip
-FOLDERS = {"benchmarks", "docs", "examples", "include", "src", "tests", "tools"}
+FOLDERS = {"benchmarks", "docs", "examples", "fuzzing", "include", "src", "tests", "tools"}
 NEEDED = {"tools/version.py", "src/nanobragg/kernel.c", "include/nanobragg/span.h", "tests/conftest.py"}
 BUILT = (".so", ".o", ".pyc", ".pyd", ".dll", ".egg-info")
 
