@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-import warnings
 from dataclasses import fields
 
 import pytest
@@ -12,25 +11,14 @@ import pytest
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.flag_table import GROUPS, SPELLINGS
 from nanobragg.flag_values import FlagValues
-from nanobragg.flags import Outputs, ParsedFlags, help_flag, help_text, parse_flags
-
-BASE = "-default_F 100 -cell 100 90 80 -detpixels 128 "
+from nanobragg.flags import Outputs, help_flag, help_text, parse_flags
+from tests.flag_lines import BASE, parse, quietly
 
 
 @pytest.fixture(autouse=True)
 def _empty_folder(tmp_path, monkeypatch):
     """A folder without an Fdump.bin, which would be read."""
     monkeypatch.chdir(tmp_path)
-
-
-def parse(extra: str = "", **options) -> ParsedFlags:
-    return parse_flags(BASE + extra, **options)
-
-
-def quietly(extra: str, **options) -> ParsedFlags:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)
-        return parse(extra, **options)
 
 
 def get(config, path: str):

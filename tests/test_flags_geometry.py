@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 
 from nanobragg.errors import FileError, FormatError, NanobraggWarning
 from nanobragg.flag_values import read_flags
-from nanobragg.flags import ParsedFlags, parse_flags
-
-BASE = "-default_F 100 -cell 100 90 80 -detpixels 128 "
+from nanobragg.flags import parse_flags
+from tests.flag_lines import parse, quietly
 
 
 @pytest.fixture(autouse=True)
 def _empty_folder(tmp_path, monkeypatch):
     """A folder without an Fdump.bin, which would be read."""
     monkeypatch.chdir(tmp_path)
-
-
-def parse(extra: str = "", **options) -> ParsedFlags:
-    return parse_flags(BASE + extra, **options)
-
-
-def quietly(extra: str, **options) -> ParsedFlags:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)
-        return parse(extra, **options)
 
 
 def write_image(path, pixels=(3, 5), **header):

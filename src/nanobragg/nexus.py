@@ -51,10 +51,10 @@ def write_nexus(
     images_per_file : int, optional
         Images of a data file.
     saturation : float, optional
-        Largest value that counts; default: the stored type's largest but two (DECTRIS and DIALS mark pixels with
-        those), and nothing for float32.
+        Largest value that counts; default: the detector's `saturation_adu`, else the stored type's largest but two
+        (DECTRIS and DIALS mark pixels with those), and nothing for float32.
     sensor_material : str, optional
-        Default: Si. DIALS 3.12 reads files with Si, CdTe and GaAs only.
+        Default: the detector's, else Si. DIALS 3.12 reads files with Si, CdTe and GaAs only.
     noise_seed : int or one a frame, optional
         Of the noise, to be recorded.
     start_time : datetime, optional
