@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from nanobragg.amplitudes import StructureFactors
+from nanobragg.amplitudes.structure_factors import StructureFactors
 from nanobragg.background import Background
 from nanobragg.beam import Beam
 from nanobragg.config import Config, Sampling, Scan
 from nanobragg.crystal import Crystal
-from nanobragg.detector import Detector, Panel
-from nanobragg.experiment import read_expt, read_nxmx
-from nanobragg.flag_table import SPELLINGS
-from nanobragg.flags import parse_flags
+from nanobragg.detectors.detector import Detector, Panel
+from nanobragg.experiments.experiment import read_expt, read_nxmx
+from nanobragg.flags.table import SPELLINGS
+from nanobragg.flags.to_config import parse_flags
+from nanobragg.image_files.nexus import write_nexus
 from nanobragg.io.cbf import read_cbf, write_cbf
 from nanobragg.io.fdump import read_fdump, write_fdump
 from nanobragg.io.floatimage import read_float_image, write_float_image
@@ -34,7 +35,6 @@ from nanobragg.io.png import read_png, write_png
 from nanobragg.io.smv import read_smv, smv_header, write_smv
 from nanobragg.io.sources import read_sources, read_two_columns
 from nanobragg.io.tiff import read_tiff, write_tiff
-from nanobragg.nexus import write_nexus
 from nanobragg.spectrum import Spectrum
 
 from . import models

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.compare_peaks import find_peaks
+from nanobragg.comparison.peaks import find_peaks
 from nanobragg.noise import add_noise, c_noise
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")

@@ -179,7 +179,7 @@ def test_the_c_program_knows_no_energies() -> None:
     factors, crystal = with_energies(np.ones((3, 729))), nb.Crystal(cell=CELL)
     with pytest.raises(ConfigError, match="energies_eV: the C program knows no energy axis"):
         config(factors, crystal=crystal, compat="c")
-    from nanobragg.to_flags import config_to_flags
+    from nanobragg.flags.from_config import config_to_flags
 
     with pytest.raises(ConfigError, match="energies_eV: several energies"):
         config_to_flags(config(factors, crystal=crystal), "nowhere")

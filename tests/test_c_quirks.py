@@ -15,7 +15,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.crystal import build_lattice, cell_of, misset_angles
 from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.flags import parse_flags
+from nanobragg.flags.to_config import parse_flags
 from nanobragg.statistics import statistics
 
 pytestmark = [

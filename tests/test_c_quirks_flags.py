@@ -14,8 +14,8 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.flag_values import read_flags
-from nanobragg.flags import parse_flags
+from nanobragg.flags.to_config import parse_flags
+from nanobragg.flags.values import read_flags
 from nanobragg.io.smv import read_smv, smv_header, write_smv
 
 pytestmark = [

@@ -14,10 +14,10 @@ from PIL import Image
 
 import nanobragg as nb
 from nanobragg.cli import main
-from nanobragg.compare_maps import two_sided, write_maps
-from nanobragg.compare_printed import scene_values
-from nanobragg.compare_runs import flags_for_original, rows_of
-from nanobragg.header import image_header
+from nanobragg.comparison.maps import two_sided, write_maps
+from nanobragg.comparison.printed import scene_values
+from nanobragg.comparison.runs import flags_for_original, rows_of
+from nanobragg.image_files.smv_header import image_header
 from nanobragg.io.smv import write_smv
 from nanobragg.quirks import ROWS, explaining_rows, unfollowed_rows
 

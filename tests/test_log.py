@@ -37,7 +37,7 @@ def test_an_experiment_is_told_from_the_scene_to_the_file(caplog):
     assert [(name, level) for name, level, _ in told] == [
         ("nanobragg.isa", "DEBUG"),
         ("nanobragg.scene", "DEBUG"),
-        ("nanobragg.amplitudes", "DEBUG"),
+        ("nanobragg.amplitudes.structure_factors", "DEBUG"),
         ("nanobragg.simulate", "INFO"),
         ("nanobragg.io.atomic", "INFO"),
     ]

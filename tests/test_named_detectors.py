@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nanobragg as nb
+from nanobragg.detectors.sensor import MATERIALS, attenuation_per_mm, stopping_depth_mm
+from nanobragg.detectors.shadows import overlapping
 from nanobragg.errors import ConfigError
-from nanobragg.sensor import MATERIALS, attenuation_per_mm, stopping_depth_mm
-from nanobragg.shadows import overlapping
 
 SHAPES = {
     "EIGER2 16M": (4362, 4148),

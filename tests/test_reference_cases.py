@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.compare_printed import printed_cells
+from nanobragg.comparison.printed import printed_cells
 from nanobragg.crystal import misset_angles
-from nanobragg.flags import parse_flags
+from nanobragg.flags.to_config import parse_flags
 from nanobragg.integer import to_integers, to_pgm
 from nanobragg.quirks import rows_met
 from nanobragg.statistics import statistics

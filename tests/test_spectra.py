@@ -165,7 +165,7 @@ def test_bad_files_are_named(text: str, error: type[Exception], message: str, tm
 
 
 def test_the_c_program_gets_no_spectrum(tmp_path: Path) -> None:
-    from nanobragg.to_flags import config_to_flags
+    from nanobragg.flags.from_config import config_to_flags
 
     with pytest.raises(ConfigError, match=r"Beam\.spectrum: the C program knows none"):
         config_to_flags(config(nb.Beam(spectrum=nb.Spectrum(energies_eV=[9000], weights=[1]))), tmp_path)

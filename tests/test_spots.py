@@ -11,7 +11,7 @@ import nanobragg as nb
 from nanobragg.errors import ConfigError
 from nanobragg.geometry import rotate_about
 from nanobragg.kernel_scene import R_E_SQR
-from nanobragg.shape_section import section, shape_of
+from nanobragg.spots.section import section, shape_of
 
 CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 SENSOR = {"sensor_thickness_um": 450, "sensor_layers": 9, "attenuation_um": 400}

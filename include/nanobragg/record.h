@@ -16,7 +16,7 @@
 #define NB_SIMD_ALIVE _Pragma("omp simd reduction(+:alive)")
 #endif
 
-/* One term with everything that led to it, all doubles; trace_records.py names the fields in this order. */
+/* One term with everything that led to it, all doubles; tracing/records.py names the fields in this order. */
 typedef struct {
     double rank;                 /* weight F_cell^2 F_latt^2: what the term adds to the sum */
     double ordinal;              /* records before it */

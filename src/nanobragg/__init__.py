@@ -5,32 +5,32 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from .amplitudes import StructureFactors
+from .amplitudes.structure_factors import StructureFactors
 from .background import Background
 from .beam import Beam, Sources
-from .compare import compare
+from .comparison.compare import compare
 from .config import Config, Sampling, Scan
 from .crystal import Crystal
-from .detector import Detector, Panel
+from .detectors.detector import Detector, Panel
 from .scene import Scene
 from .simulate import simulate
 from .spectrum import Spectrum
 from .statistics import Statistics, statistics
-from .trace import Trace, trace
+from .tracing.trace import Trace, trace
 
 if TYPE_CHECKING:
     from . import reference
-    from .experiment import Experiment, read_expt, read_nxmx
-    from .image_files import write_image
+    from .experiments.experiment import Experiment, read_expt, read_nxmx
+    from .image_files.nexus import write_nexus
+    from .image_files.write import write_image
     from .integer import to_integers
     from .io import read_image
-    from .nexus import write_nexus
     from .noise import add_noise, c_noise
     from .pixel_angles import resolution
     from .plotting import plot, plot_radial, plot_slice
     from .radial import radial_average
-    from .spots import Spots, predict_spots
-    from .truth import GroundTruth, bragg_mask, ground_truth
+    from .spots.predict import Spots, predict_spots
+    from .spots.truth import GroundTruth, bragg_mask, ground_truth
 
     __version__: str
 
@@ -80,25 +80,25 @@ _logging.getLogger(__name__).addHandler(_logging.NullHandler())  # silent, unles
 
 # Imported when first asked for: a command line that renders needs none of them.
 _LATER = {
-    "Experiment": ".experiment",
-    "GroundTruth": ".truth",
-    "Spots": ".spots",
+    "Experiment": ".experiments.experiment",
+    "GroundTruth": ".spots.truth",
+    "Spots": ".spots.predict",
     "add_noise": ".noise",
-    "bragg_mask": ".truth",
+    "bragg_mask": ".spots.truth",
     "c_noise": ".noise",
-    "ground_truth": ".truth",
+    "ground_truth": ".spots.truth",
     "plot": ".plotting",
     "plot_radial": ".plotting",
     "plot_slice": ".plotting",
-    "predict_spots": ".spots",
+    "predict_spots": ".spots.predict",
     "radial_average": ".radial",
-    "read_expt": ".experiment",
+    "read_expt": ".experiments.experiment",
     "read_image": ".io",
-    "read_nxmx": ".experiment",
+    "read_nxmx": ".experiments.experiment",
     "resolution": ".pixel_angles",
     "to_integers": ".integer",
-    "write_image": ".image_files",
-    "write_nexus": ".nexus",
+    "write_image": ".image_files.write",
+    "write_nexus": ".image_files.nexus",
 }
 
 

@@ -1,7 +1,7 @@
 /* The original C program as a shared library that its user built: its functions on arrays, and its main.
  *
  * Its vectors are double[4] with the magnitude in element 0, ours are x y z. Arrays come as rows, already broadcast
- * (reference.py does that). Its functions keep static state, so the interpreter's lock is held all the time.
+ * (reference/__init__.py does that). Its functions keep static state, so the interpreter's lock is held all the time.
  */
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from .amplitudes import StructureFactors
+from .amplitudes.structure_factors import StructureFactors
 from .background import Background
 from .beam import Beam
 from .crystal import Crystal
-from .detector import Detector
+from .detectors.detector import Detector
 from .errors import ConfigError
 from .model import Model, same
 from .spectrum import EV_ANGSTROM
@@ -163,7 +163,7 @@ class Config(Model):
         exact
             Correct the C program's physics: `compat=None`, like the flag `-exact`.
         """
-        from .flags import parse_flags
+        from .flags.to_config import parse_flags
 
         return parse_flags(flags, exact=exact).config
 

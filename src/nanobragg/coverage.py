@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .detector import Panel
+from .detectors.detector import Panel
 from .model import FloatArray
 from .spectrum import EV_ANGSTROM
 

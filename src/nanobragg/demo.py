@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .amplitudes import StructureFactors
+from .amplitudes.structure_factors import StructureFactors
 from .background import Background
 from .beam import Beam
 from .config import Config, Sampling
 from .crystal import Cell, Crystal
-from .detector import Detector
+from .detectors.detector import Detector
 from .noise import add_noise
 from .scene import Scene
 from .simulate import Progress, simulate
@@ -56,7 +56,7 @@ def run_demo(folder: Path, report: Callable[[str], None] = log.info, *, progress
     progress
         As for `simulate`.
     """
-    from .image_files import write_smv_image
+    from .image_files.write import write_smv_image
     from .io.png import render_grey, write_png
 
     config = demo_config()

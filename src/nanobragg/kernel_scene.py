@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from .amplitude_table import Table
-from .detector import Panel, counted_origin
+from .amplitudes.table import Table
+from .detectors.detector import Panel, counted_origin
 from .geometry import dot, unit
 from .model import FloatArray
 from .spectrum import EV_ANGSTROM

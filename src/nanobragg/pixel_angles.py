@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from . import _functions
 from .config import Config
-from .detector import Panel, counted_origin
+from .detectors.detector import Panel, counted_origin
 from .errors import ShapeError
 from .kernel_scene import panel_numbers
 from .model import FloatArray

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _core
 from .crystal import Crystal, reciprocal_vectors
-from .flag_table import SPELLINGS
+from .flags.table import SPELLINGS
 from .scene import Scene
 from .steps import RADIAN_IN_DEGREES
 

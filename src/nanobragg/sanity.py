@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .crystal import Cell, cell_of
-from .detector import Panel, panel_distance
+from .detectors.detector import Panel, panel_distance
+from .detectors.shadows import facing_away, overlapping
 from .model import FloatArray
-from .shadows import facing_away, overlapping
 from .spectrum import EV_ANGSTROM
 
 if TYPE_CHECKING:

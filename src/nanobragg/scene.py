@@ -16,10 +16,10 @@ from . import _core
 from .background import amorphous_curve
 from .beam import build_sources
 from .config import Config, Roi
-from .conventions import CONVENTIONS
 from .coverage import Coverage, table_coverage
 from .crystal import Lattice, build_lattice, mosaic_rotations
-from .detector import panel_distance
+from .detectors.conventions import CONVENTIONS
+from .detectors.detector import panel_distance
 from .errors import ConfigError, NanobraggWarning
 from .geometry import dot, rotate_about, unit
 from .kernel_scene import build_core, float32_precision

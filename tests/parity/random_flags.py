@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nanobragg.flag_table import GROUPS
+from nanobragg.flags.table import GROUPS
 from nanobragg.io.fdump import write_fdump
 
 INPUTS = Path(__file__).parents[1] / "inputs"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import FileError, NanobraggWarning
-from ..flags import Outputs, parse_flags
-from ..outputs import CImages, c_paths, check_writable, make_c_images, write_c_files, write_dump
+from ..flags.to_config import Outputs, parse_flags
+from ..image_files.c_outputs import CImages, c_paths, check_writable, make_c_images, write_c_files, write_dump
 from ..report import LABEL_WIDTH, scene_lines, statistics_lines
 from ..scene import Scene
 from ..simulate import simulate

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..compare_images import DEFAULT_PEAKS
-from ..compare_report import make_folder, write_comparison, write_json, write_text
-from ..compare_runs import OurRun, compare_within, flags_for_original, look_into, pixel_of_interest, run_ours
+from ..comparison.images import DEFAULT_PEAKS
+from ..comparison.report import make_folder, write_comparison, write_json, write_text
+from ..comparison.runs import OurRun, compare_within, flags_for_original, look_into, pixel_of_interest, run_ours
 from ..config import Roi
 from ..errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning, ProgramError, ShapeError
-from ..golden_case import check_case_name, record_case
 from ..io import read_image
 from ..reference import Library, Program, load, program
-from ..reference_output import Run
+from ..reference.golden_case import check_case_name, record_case
+from ..reference.output import Run
 from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
 from .options import Options
 from .progress import progress_reporter

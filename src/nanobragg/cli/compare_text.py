@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..compare_images import ImageComparison
-from ..compare_runs import OurRun, TracedPixel
+from ..comparison.images import ImageComparison
+from ..comparison.runs import OurRun, TracedPixel
 from ..quirks import ROWS
-from ..reference_output import Run
+from ..reference.output import Run
 
 LABEL_WIDTH = 18
 COLUMN = 16

@@ -29,7 +29,7 @@ def run(words: Sequence[str]) -> int:
 
     from ..config import Config
     from ..errors import ConfigError, FormatError
-    from ..image_files import check_image_paths, write_image
+    from ..image_files.write import check_image_paths, write_image
     from ..io import format_of, read_image
 
     if chosen.adc is not None and chosen.scale is None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..config import Config
 from ..errors import ConfigError
-from ..image_files import check_image_paths, write_image_file
+from ..image_files.write import check_image_paths, write_image_file
 from ..io import format_of
 from ..io.nexus_frames import FrameStore
 from ..scene import Scene
@@ -62,7 +62,7 @@ class ImageFiles:
             check_image_paths(names, config)
 
     def __enter__(self) -> ImageFiles:
-        from ..nexus import nexus_writer
+        from ..image_files.nexus import nexus_writer
 
         seeds = None if self._seeds is None else list(self._seeds) if self._count else self._seeds[0]
         with ExitStack() as opened:  # closes what is open if the next one cannot be opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..flags import Outputs
+from ..flags.to_config import Outputs
 from ..scene import Scene
 
 

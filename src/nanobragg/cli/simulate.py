@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..config import Config
 from ..errors import ConfigError
-from ..image_files import HIGHEST
+from ..image_files.write import HIGHEST
 from ..io import format_of
 from ..report import LABEL_WIDTH, scene_lines, statistics_lines
 from ..scene import Scene

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..config import Config
 from ..errors import ConfigError
 from ..scene import Scene
-from ..trace import DEFAULT_STRONGEST, Trace, trace
+from ..tracing.trace import DEFAULT_STRONGEST, Trace, trace
 from .options import Options
 
 ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # words that belong to an option

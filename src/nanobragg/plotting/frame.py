@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..conventions import CONVENTIONS
+from ..detectors.conventions import CONVENTIONS
 from ..geometry import unit
 from ..model import FloatArray
 from ..pixel_angles import mean_direction

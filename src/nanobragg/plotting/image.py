@@ -12,9 +12,9 @@ from ..config import Config
 from ..errors import ConfigError
 from ..model import FloatArray
 from ..pixel_angles import like_scene, mean_direction
-from ..planes import facing_panel, land, planes_of
 from ..scene import Scene
-from ..spots import Spots, predict_spots
+from ..spots.planes import facing_panel, land, planes_of
+from ..spots.predict import Spots, predict_spots
 from .canvas import BEAM, SPOT, figure_of, new_figure
 from .frame import Frame, frame_of, stacked_frame
 from .grey import block_for, grey_limits, shrink

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from ..config import Config
 from ..errors import ConfigError
 from ..model import FloatArray
-from ..passages import longest_q, reflections
 from ..scene import Scene
-from ..spot_terms import amplitudes_of
+from ..spots.passages import longest_q, reflections
+from ..spots.terms import amplitudes_of
 from .canvas import RING, figure_of, new_figure
 from .rings import NICE_A
 

@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import ConfigError
 from ..model import FloatArray
 from ..pixel_angles import mean_direction, mean_wavelength_A, scattering_angle
-from ..planes import Planes, planes_of
 from ..scene import Scene
+from ..spots.planes import Planes, planes_of
 from .canvas import RING
 from .frame import Frame, picture_axes
 

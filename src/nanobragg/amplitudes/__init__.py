@@ -1,0 +1,1 @@
+"""Structure factors: from files, atoms or statistics to the table that the kernel looks up."""

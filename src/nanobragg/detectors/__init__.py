@@ -1,0 +1,1 @@
+"""Detectors: panels in the laboratory, by hand, by convention or by name."""

@@ -1,0 +1,1 @@
+"""The C program's command line: read into a Config, and written from one."""

@@ -1,0 +1,1 @@
+"""What an experiment is in the words of each image format: C's files, miniCBF, NXmx."""

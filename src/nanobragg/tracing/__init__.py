@@ -1,0 +1,1 @@
+"""One pixel, with everything between the Config and its value."""

@@ -1,0 +1,128 @@
+"""A trace in plain words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .records import Term
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+SHAPES = {"square": "parallelepiped", "round": "sphere", "gauss": "Gaussian", "tophat": "top-hat"}
+
+
+def explain(trace: Trace) -> list[str]:
+    """Ten lines (fewer without a term): why the pixel has its value."""
+    if not trace.terms:
+        return [_where(trace), _count(trace), _scaling(trace)]
+    term = max(trace.terms, key=lambda one: one.contribution)
+    return [
+        _where(trace), _count(trace), _strongest(trace, term), _direction(term), _index(term), _lattice(trace, term),
+        _amplitude(trace, term), _factors(trace, term), _water(trace), _scaling(trace),
+    ]  # fmt: skip
+
+
+def _where(trace: Trace) -> str:
+    panel = f" of panel {trace.panel}" if len(trace.scene.config.detector.panels) > 1 else ""
+    x, y, z = (1000.0 * value for value in trace.last.place.position_m)
+    return (
+        f"Pixel slow {trace.slow}, fast {trace.fast}{panel} receives {trace.final.pixel:.6g} photons; it lies at "
+        f"({x:.4g}, {y:.4g}, {z:.4g}) mm, {1000.0 * trace.last.place.R_m:.5g} mm from the sample."
+    )
+
+
+def _count(trace: Trace) -> str:
+    scene = trace.scene
+    factors = {
+        "layer": scene.sensor.count, "sub-pixel": scene.oversample**2, "source": len(scene.sources.weights),
+        "phi step": scene.phi.count, "mosaic domain": scene.domains,
+    }  # fmt: skip
+    parts = " x ".join(_number(count, name) for name, count in factors.items())
+    text = f"It sums {_number(trace.n_terms, 'term')}: {parts}"
+    skipped = f", without {_number(trace.n_skipped, 'ray')} beyond d_min = {scene.config.sampling.d_min_A:g} A"
+    return text + (skipped if trace.n_skipped else "") + "."
+
+
+def _strongest(trace: Trace, term: Term) -> str:
+    sampling = trace.scene.config.sampling
+    in_order = sampling.oversample_omega or sampling.oversample_polar or sampling.oversample_thick
+    crystal = trace.final.sum - trace.final.water
+    share = "" if in_order or crystal <= 0 else f", {_percent(term.contribution / crystal)} of what the crystal gives"
+    return (
+        f"The strongest is layer {term.place.layer}, sub-pixel ({term.place.sub_slow}, {term.place.sub_fast}), "
+        f"source {term.ray.source}, phi step {term.phi_step} ({term.phi_deg:g} deg), domain {term.domain}{share}."
+    )
+
+
+def _direction(term: Term) -> str:
+    angle = math.degrees(math.acos(max(-1.0, min(1.0, term.ray.cos_2theta))))
+    return (
+        f"There the ray leaves at 2theta = {angle:.5g} deg with wavelength {term.ray.wavelength_m * 1e10:.6g} A: "
+        f"resolution {term.ray.d_A:.5g} A."
+    )
+
+
+def _index(term: Term) -> str:
+    h, k, l = term.hkl
+    return (
+        f"In the crystal's frame that is h k l = ({h:.4f}, {k:.4f}, {l:.4f}), "
+        f"{math.hypot(*term.delta):.3g} from reflection {term.nearest}."
+    )
+
+
+def _lattice(trace: Trace, term: Term) -> str:
+    n = trace.scene.n_cells
+    share = term.F_latt_sqr / float(math.prod(n)) ** 2
+    where = "on a peak" if share > 0.5 else "on the flank of a peak" if share > 0.01 else "between peaks"
+    parts = ""
+    if term.lattice_factors is not None:
+        parts = ", from {:.4g} x {:.4g} x {:.4g} along a, b, c".format(*term.lattice_factors)
+    return (
+        f"The {SHAPES[trace.scene.config.crystal.shape]} of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
+        f"F_latt^2 = {term.F_latt_sqr:.5g}{parts}: {_percent(share)} of a peak's top, {where}."
+    )
+
+
+def _amplitude(trace: Trace, term: Term) -> str:
+    how = {
+        "nearest": f"that of the nearest reflection {term.nearest} in the table",
+        "interpolated": "interpolated between the reflections of the table",
+        "default": "default_F, as "
+        + ("there is no table" if trace.scene.table is None else f"reflection {term.nearest} is not in the table"),
+    }
+    return f"The cell scatters with F_cell = {term.F_cell:.6g}, {how[term.F_cell_from]}."
+
+
+def _factors(trace: Trace, term: Term) -> str:
+    place = term.place
+    sensor = f"the layer absorbs {_percent(place.capture)}" if trace.scene.sensor.range > 0 else "no sensor thickness"
+    text = f"Solid angle {place.omega_sr:.5g} sr, polarization factor {term.ray.polar:.5g}, {sensor}"
+    if trace.scene.config.compat == "c":
+        return f"{text}; as in the C program these are mostly an earlier sub-pixel's, applied once."
+    return f"{text}; each term has its own."
+
+
+def _water(trace: Trace) -> str:
+    if trace.final.water == 0:
+        return "There is no water background."
+    return f"Water gives {_percent(trace.final.water / trace.final.sum)} of the sum." if trace.final.sum else "No sum."
+
+
+def _scaling(trace: Trace) -> str:
+    final = trace.final
+    once = final.capture * final.polar * final.omega_sr
+    factor = f" x {once:.6g} (capture, polarization, solid angle)" if trace.scene.config.compat == "c" else ""
+    return (
+        f"Sum {final.sum:.6g} x r_e^2 {final.r_e_sqr_m2:.6g} m^2 x fluence {final.fluence_ph_m2:.6g} / m^2 / "
+        f"{final.steps}{factor} = {final.pixel:.6g} photons."
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
