@@ -249,12 +249,13 @@ def test_memory_grows_by_the_output_the_table_and_little_else():
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
-def test_a_forked_child_renders_too():
-    """After the parent has rendered on several threads."""
+def test_a_forked_child_renders_on_one_thread_with_one_warning():
+    """After the parent has rendered on several, whose OpenMP threads the child does not have."""
     child = python("""
-        import os, signal, sys
+        import os, signal, sys, warnings
         import numpy as np
         import nanobragg as nb
+        from nanobragg.threads import rendering_threads
 
         config = nb.Config(
             crystal=nb.Crystal(cell=(60,), n_cells=5),
@@ -265,11 +266,32 @@ def test_a_forked_child_renders_too():
         pid = os.fork()
         if pid == 0:
             signal.alarm(20)
-            os._exit(0 if np.array_equal(nb.simulate(config, threads=2), image) else 1)
-        sys.exit(os.waitpid(pid, 0)[1])
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                same = [np.array_equal(nb.simulate(config, threads=2), image) for _ in range(3)]
+            said = [(w.filename, w.category, str(w.message)) for w in caught]
+            good = said[0][0] == "<string>" and said[0][1] is nb.errors.NanobraggWarning and "'spawn'" in said[0][2]
+            os._exit(0 if good and len(said) == 1 and all(same) and rendering_threads(2) == 1 else 1)
+        sys.exit(os.waitpid(pid, 0)[1] + rendering_threads(2) - 2)
         """)
     child.communicate(timeout=60)
     assert child.returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
+def test_a_child_forked_before_any_rendering_uses_all_threads():
+    child = python("""
+        import os, sys
+        import nanobragg
+        from nanobragg.threads import rendering_threads
+
+        pid = os.fork()
+        if pid == 0:
+            os._exit(rendering_threads(2))
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """)
+    child.communicate(timeout=60)
+    assert child.returncode == 2
 
 
 def test_what_a_worker_raises_the_caller_gets_and_the_worker_goes_on():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -14,10 +13,10 @@ import numpy.typing as npt
 
 from . import _core
 from .config import Config, Roi, check_roi
-from .errors import ConfigError, NanobraggWarning
+from .errors import ConfigError
 from .isa import select_instruction_set
 from .scene import Scene
-from .threads import thread_count
+from .threads import rendering_threads
 from .worker import borrow, give_back
 
 Progress = Callable[[int, int], None]
@@ -74,7 +73,7 @@ def simulate(
     image = _target(scene, out, add, dtype)
     flat = image.reshape(len(scene.config.detector.panels), *pixels)
     total = flat.shape[0] * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
-    threads = _threads(threads)
+    threads = rendering_threads(threads)
     start = time.perf_counter()
     _run(scene, flat, roi, add, threads, _Reporter(progress, total))
     log.info("rendered %d pixels on %d threads in %.3g s", total, threads, time.perf_counter() - start)
@@ -107,14 +106,6 @@ def _new_image(shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
         size = math.prod(shape) * np.dtype(dtype).itemsize / 2**30
         pixels = " x ".join(map(str, shape))
         raise ConfigError(f"an image of {pixels} pixels needs {size:.1f} GiB, more than fits; take fewer") from None
-
-
-def _threads(wanted: int | None) -> int:
-    if wanted is not None and wanted > 1 and not _core.HAS_OPENMP:
-        warnings.warn(
-            "this nanobragg was built without OpenMP and renders on one thread", NanobraggWarning, stacklevel=3
-        )
-    return thread_count(wanted)
 
 
 class _Reporter:

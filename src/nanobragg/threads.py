@@ -1,8 +1,49 @@
 """How many threads to use."""
 
-import os
+from __future__ import annotations
 
-from .errors import ConfigError
+import os
+import warnings
+
+from . import _core
+from .errors import ConfigError, NanobraggWarning
+
+
+class _Team:
+    """OpenMP's threads, none of which a forked child has, while its memory says it had."""
+
+    started = False
+    lost = False
+    missed = False  # somebody has been told
+
+    @classmethod
+    def forked(cls) -> None:
+        cls.lost = cls.lost or cls.started
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Team.forked)
+
+
+def rendering_threads(threads: int | None) -> int:
+    """`thread_count`, but 1 where OpenMP is missing, or was lost: in a child forked off a process that used it."""
+    count = thread_count(threads)
+    if threads is not None and threads > 1 and not _core.HAS_OPENMP:
+        warnings.warn(
+            "this nanobragg was built without OpenMP and renders on one thread", NanobraggWarning, stacklevel=3
+        )
+    if count > 1 and _Team.lost:
+        if not _Team.missed:
+            warnings.warn(
+                "this process was forked off one that had rendered on several threads, and renders on one; "
+                "start processes with multiprocessing's 'spawn' or 'forkserver' for more",
+                NanobraggWarning,
+                stacklevel=3,
+            )
+        _Team.missed = True
+        return 1
+    _Team.started = _Team.started or count > 1
+    return count
 
 
 def thread_count(threads: int | None) -> int:
