@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version as installed_version
+from importlib.util import find_spec
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -24,6 +25,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "_ext", "_generated/*.md"]
 templates_path = ["_templates"]
 nitpicky = True
+default_role = "literal"  # `name` in a docstring
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
@@ -53,9 +55,13 @@ sphinx_gallery_conf = {
     "thumbnail_size": (400, 300),
 }
 
+# The one file of MathJax that holds its letters too: formulas need nothing from elsewhere
+MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax" / "tex-svg.js"
+mathjax_path = MATHJAX.name
+
 html_theme = "furo"
 html_title = f"nanobragg {release}"
-html_static_path = ["_static"]
+html_static_path = ["_static", str(MATHJAX)]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False

@@ -33,11 +33,12 @@ CUBE = "-cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 1 -distance 100 -
 
 @dataclass(frozen=True)
 class Pair:
-    """nanoBragg.c's image and ours; `dark` is the part of the maximum that is black on a logarithmic scale."""
+    """nanoBragg.c's image and ours, with ours' title; `dark`: the part of the maximum that is black on a logarithmic scale."""
 
     c: np.ndarray
     ours: np.ndarray
     dark: float = 0.0
+    title: str = "compat=None"
 
 
 def image(flags: str, *, exact: bool = False) -> np.ndarray:
@@ -77,7 +78,7 @@ def swung_header() -> Pair:
         path = Path(folder) / "swung.img"
         write_smv(path, np.ones((24, 24), np.uint16), {"PIXEL_SIZE": "1", "DISTANCE": "90", "TWOTHETA": "10"})
         lattice = FLAT.split(" -distance")[0]
-        return Pair(image(f"{lattice} -img {path}"), image(f"{FLAT} -twotheta 10"), 1e-4)
+        return Pair(image(f"{lattice} -img {path}"), image(f"{FLAT} -twotheta 10"), 1e-4, "as meant")
 
 
 def sized() -> Pair:
@@ -86,7 +87,7 @@ def sized() -> Pair:
         f"-cell 40 50 60 90 90 90 -hkl {INPUTS}/wilson_f000.hkl -misset 10 20 30 -lambda 1 -distance 500 "
         "-detpixels 64 -pixel 0.5 -oversample 1"
     )
-    return Pair(image(f"{flags} -samplesize 0.00002"), image(f"{flags} -Na 5 -Nb 4 -Nc 4"), 1e-4)
+    return Pair(image(f"{flags} -samplesize 0.00002"), image(f"{flags} -Na 5 -Nb 4 -Nc 4"), 1e-4, "as meant")
 
 
 def shifted_bytes() -> Pair:
@@ -94,7 +95,7 @@ def shifted_bytes() -> Pair:
     slow, fast = np.indices((24, 24))
     pixels = (16000 * (1 + np.cos(fast / 3)) * (1 + np.cos(slow / 4))).astype("<u2")
     read = (b" " * 95 + pixels.tobytes())[: pixels.nbytes]
-    return Pair(np.frombuffer(read, "<u2").reshape(24, 24).astype(float), pixels.astype(float))
+    return Pair(np.frombuffer(read, "<u2").reshape(24, 24).astype(float), pixels.astype(float), title="nanobragg")
 
 
 TILTED = FLAT + " -detector_roty 10"
@@ -119,19 +120,20 @@ PAIRS: dict[int, Callable[[], Pair]] = {
     10: lambda: pair(SPOTS.replace("-distance 100", "-distance 90 -curved_det"), dark=1e-4),
     11: lambda: pair(f"{WATER} -fluence 1e24 -water 20 -phi 1 -osc 1 -phisteps 5", dark=1e-8),
     12: lambda: pair(f"{SENSOR} -thicksteps 10"),
-    16: lambda: Pair(image(f"{FLAT} -pix0_vector 0.09 0.006 -0.006"), with_panel((90, 6, -6)), 1e-4),
+    16: lambda: Pair(image(f"{FLAT} -pix0_vector 0.09 0.006 -0.006"), with_panel((90, 6, -6)), 1e-4, "as meant"),
     17: lambda: Pair(
-        image(f"{FLAT} -xds -Xclose 5 -Yclose 9"), with_detector(convention="xds", beam_center_mm=(5, 9)), 1e-4
+        image(f"{FLAT} -xds -Xclose 5 -Yclose 9"), with_detector(convention="xds", beam_center_mm=(5, 9)), 1e-4, "as meant"
     ),
-    18: lambda: Pair(image(f"{TILTED} -pivot sample"), with_detector(rotation_deg=(0, 10, 0), pivot="sample"), 1e-4),
+    18: lambda: Pair(image(f"{TILTED} -pivot sample"), with_detector(rotation_deg=(0, 10, 0), pivot="sample"), 1e-4, "as meant"),
     19: lambda: Pair(
         image(FLAT.replace("-misset 1 2 3", "-misset 7 0 0")),  # what -misset_seed 7 does to the C program
         image(FLAT.replace("-misset 1 2 3", "-misset_seed 7")),
         1e-4,
+        "nanobragg",
     ),
     20: swung_header,
     21: sized,
-    22: lambda: Pair(image(FLAT), image(f"{FLAT} -curved_det", exact=True), 1e-4),
+    22: lambda: Pair(image(FLAT), image(f"{FLAT} -curved_det", exact=True), 1e-4, "nanobragg"),
     24: shifted_bytes,
 }
 
@@ -144,6 +146,7 @@ def draw_all(folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NanobraggWarning)
             figure = draw_pair(PAIRS[row]()) if row in PAIRS else special[row]()
+        figure.draw_without_rendering()  # settles the tick labels, for which the layout must leave room
         figure.savefig(folder / f"row_{row:02}.png", dpi=110)
         plt.close(figure)
 
@@ -153,7 +156,7 @@ def draw_pair(shown: Pair) -> plt.Figure:
     figure, axes = plt.subplots(1, 3, figsize=(8.4, 3.0), layout="constrained")
     top = max(shown.c.max(), shown.ours.max())
     norm = "log" if shown.dark else "linear"
-    for axis, picture, title in zip(axes, (shown.c, shown.ours), ("nanoBragg.c", "compat=None"), strict=False):
+    for axis, picture, title in zip(axes, (shown.c, shown.ours), ("nanoBragg.c", shown.title), strict=False):
         low = top * shown.dark
         axis.imshow(np.maximum(picture, low), cmap="magma", norm=norm, vmin=low, vmax=top)
         axis.set_title(title, fontsize=10)
@@ -226,7 +229,7 @@ def beam_spots() -> plt.Figure:
         color = "cyan" if marker == "x" else "lime"
         axis.plot(stated.beam_fast_mm, stated.beam_slow_mm, marker, color=color, ms=11, mew=2, label=label)
     fast, slow = stated.beam_fast_mm, stated.beam_slow_mm
-    axis.set(xlim=(fast - 8, fast + 8), ylim=(slow + 2.3, slow - 11), xlabel="fast, mm", ylabel="slow, mm")
+    axis.set(xlim=(fast - 8, fast + 8), ylim=(60, slow - 11), xlabel="fast, mm", ylabel="slow, mm")
     axis.legend(fontsize=8)
     return figure
 

@@ -4,7 +4,7 @@ A detector of panels
 
 Eight panels around a hole for the beam, each with a position and a direction of its own, one of them visibly
 turned. The image is an array with a panel axis in front; here every panel is drawn where it stands, seen from the
-sample.
+sample: lab x to the right, y down.
 """
 
 import matplotlib.pyplot as plt
@@ -45,5 +45,5 @@ for panel, pixels in zip(panels, image, strict=True):
     edges = np.meshgrid(np.arange(161) * 0.2, np.arange(191) * 0.2)
     x, y = (panel.origin_mm[i] + edges[0] * fast[i] + edges[1] * slow[i] for i in range(2))
     axis.pcolormesh(x, y, pixels, cmap="gray_r", vmin=0, vmax=40, rasterized=True)
-axis.set(xlabel="lab x, mm", ylabel="lab y, mm", aspect="equal")
+axis.set(xlabel="lab x, mm", ylabel="lab y, mm", aspect="equal", xlim=(-60, 60), ylim=(60, -60))
 plt.show()

@@ -12,7 +12,7 @@ import numpy as np
 
 import nanobragg as nb
 
-BOX, D_MIN = 120.0, 4.0  # Å
+BOX, D_MIN = 120.0, 3.2  # Å; the corners see 3.2 Å
 random = np.random.default_rng(1)
 atoms = random.normal(size=(300, 3))
 atoms *= 15 * random.random((300, 1)) ** (1 / 3) / np.linalg.norm(atoms, axis=1, keepdims=True)
