@@ -33,7 +33,7 @@ CUBE = "-cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 1 -distance 100 -
 
 @dataclass(frozen=True)
 class Pair:
-    """nanoBragg.c's image and ours, with ours' title; `dark`: the part of the maximum that is black on a logarithmic scale."""
+    """nanoBragg.c's image, and ours with its title; below `dark` of the maximum is black, on a logarithmic scale."""
 
     c: np.ndarray
     ours: np.ndarray
@@ -122,9 +122,14 @@ PAIRS: dict[int, Callable[[], Pair]] = {
     12: lambda: pair(f"{SENSOR} -thicksteps 10"),
     16: lambda: Pair(image(f"{FLAT} -pix0_vector 0.09 0.006 -0.006"), with_panel((90, 6, -6)), 1e-4, "as meant"),
     17: lambda: Pair(
-        image(f"{FLAT} -xds -Xclose 5 -Yclose 9"), with_detector(convention="xds", beam_center_mm=(5, 9)), 1e-4, "as meant"
+        image(f"{FLAT} -xds -Xclose 5 -Yclose 9"),
+        with_detector(convention="xds", beam_center_mm=(5, 9)),
+        1e-4,
+        "as meant",
     ),
-    18: lambda: Pair(image(f"{TILTED} -pivot sample"), with_detector(rotation_deg=(0, 10, 0), pivot="sample"), 1e-4, "as meant"),
+    18: lambda: Pair(
+        image(f"{TILTED} -pivot sample"), with_detector(rotation_deg=(0, 10, 0), pivot="sample"), 1e-4, "as meant"
+    ),
     19: lambda: Pair(
         image(FLAT.replace("-misset 1 2 3", "-misset 7 0 0")),  # what -misset_seed 7 does to the C program
         image(FLAT.replace("-misset 1 2 3", "-misset_seed 7")),

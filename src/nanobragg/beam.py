@@ -55,7 +55,18 @@ class Sources(Model):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Sources:
-        """The sources listed in a text file."""
+        """The sources listed in a text file.
+
+        Parameters
+        ----------
+        path
+            One source a line: x y z weight wavelength, in metres; what is left out at its end has its default.
+
+        Returns
+        -------
+        Sources
+            The file is read when a Scene needs it.
+        """
         return cls(path=Path(path))
 
     def rows(self) -> FloatArray:
@@ -82,8 +93,9 @@ class Beam(Model):
     wavelength_A, energy_eV
         One of them; default: the mean of the spectrum, or else 1 Å.
     fluence_ph_m2
-        Photons per square metre over the whole exposure. `flux_ph_s` · `exposure_s` over the square of `size_mm`
-        replaces it.
+        Photons per square metre over the whole exposure; default 1/r_e².
+    flux_ph_s, exposure_s
+        Photons per second and exposure time: flux · exposure over the square of `size_mm` replaces the fluence.
     size_mm
         Edge of the square beam; a sample that is larger across the beam is clipped to it. None: endless.
     kahn_factor, polarized
@@ -169,7 +181,7 @@ def build_sources(
 ) -> SourceList:
     """The sources of a beam that travels along `direction`, both vectors of length 1.
 
-    `equal_weights` ignores a list's weights, as the C program does (spec section 9, row 5).
+    `equal_weights` ignores a list's weights, as the C program does (C quirks, row 5).
     """
     if beam.sources is None:
         positions, wavelengths, weights = _source_grid(beam, direction, polarization_axis)

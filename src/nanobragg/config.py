@@ -26,6 +26,17 @@ class Scan(Model):
     """Rotation about the spindle during the exposure: φ = start + i·step, i = 0 … steps-1 (degrees).
 
     What is left out follows from the rest by the rules of the user guide ("Step rules").
+
+    Attributes
+    ----------
+    start_deg
+        φ of the first step.
+    range_deg
+        Rotation during the exposure: the width of an image.
+    step_deg
+        From one step to the next.
+    steps
+        Number of steps.
     """
 
     start_deg: float = 0.0
@@ -54,7 +65,7 @@ class Sampling(Model):
     d_min_A
         Scattering of higher resolution than this is left out.
     oversample_omega, oversample_polar, oversample_thick
-        The C program's switches (spec section 9, row 4); only with `compat="c"`. Otherwise solid angle,
+        The C program's switches (C quirks, row 4); only with `compat="c"`. Otherwise solid angle,
         polarization and absorption are always those of the sub-pixel.
     """
 
@@ -122,6 +133,11 @@ class Config(Model):
         count
             Number of images. The first is this Config; `Scan` says the width of each.
 
+        Returns
+        -------
+        list of Config
+            One for each image.
+
         Raises
         ------
         ConfigError
@@ -137,6 +153,11 @@ class Config(Model):
 
     def settled(self) -> Config:
         """Itself, or a copy with what a file of structure factors and the beam say to each other and to the crystal.
+
+        Returns
+        -------
+        Config
+            Its crystal has a cell, and its amplitudes no longer wait for the beam's energy.
 
         Raises
         ------
@@ -162,6 +183,18 @@ class Config(Model):
             A command line (a string is split like a shell does) without the program's name.
         exact
             Correct the C program's physics: `compat=None`, like the flag `-exact`.
+
+        Returns
+        -------
+        Config
+            `to_toml` keeps it.
+
+        Raises
+        ------
+        ConfigError
+            An unknown flag, a missing or impossible value.
+        FileError, FormatError
+            A header that -img or -mask names cannot be read, or is none; other files are read when they are needed.
         """
         from .flags.to_config import parse_flags
 
@@ -169,13 +202,46 @@ class Config(Model):
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Config:
-        """Read a TOML file; paths in it are relative to its folder."""
+        """Read a TOML file; paths in it are relative to its folder.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        Config
+            What `to_toml` wrote, or a person did.
+
+        Raises
+        ------
+        FileError
+            It, or the .npz of its arrays, cannot be opened or read.
+        FormatError
+            It is no TOML.
+        ConfigError
+            A field is unknown, missing or impossible; the message names it.
+        """
         from .toml import read_toml
 
         return cls(**read_toml(Path(path)))
 
     def to_toml(self, path: str | os.PathLike[str]) -> None:
-        """Write a TOML file, and its arrays to an .npz beside it."""
+        """Write a TOML file, and its arrays to an .npz beside it.
+
+        Only what was given is written; a file appears whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file; the arrays have its name with .npz.
+
+        Raises
+        ------
+        FileError
+            It cannot be written.
+        """
         from .toml import write_toml
 
         write_toml(self, Path(path))

@@ -134,7 +134,7 @@ def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool) -> Lat
     """Lattice vectors at φ = 0, mosaic rotation aside.
 
     `c_cell` builds a given cell as the C program does: c*_z too long in triclinic cells, cross products forced
-    to the lengths asked for (spec section 9, row 9).
+    to the lengths asked for (C quirks, row 9).
     """
     reciprocal, volume = _starting_vectors(crystal, wavelength_A, c_cell)
     misset = misset_angles(crystal, c_cap=c_cell)
@@ -191,7 +191,7 @@ def _matrix_columns(crystal: Crystal, wavelength_A: float) -> FloatArray | None:
 def reciprocal_vectors(cell: Cell, *, c_cell: bool = False) -> tuple[FloatArray, float]:
     """a*, b*, c* (rows, Å⁻¹) with a* along x and b* in the xy plane, and the cell's volume (Å³).
 
-    With `c_cell`, c*_z = c*·V/(abc·sin γ*) in place of 1/c (spec section 9, row 9).
+    With `c_cell`, c*_z = c*·V/(abc·sin γ*) in place of 1/c (C quirks, row 9).
     """
     a, b, c = cell[:3]
     alpha, beta, gamma = (angle / RADIAN_IN_DEGREES for angle in cell[3:])
@@ -230,7 +230,7 @@ def cell_of(direct: FloatArray) -> Cell:
 def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
     """Rotations about x, y, z in radians; a random orientation is drawn from the seed.
 
-    `c_cap` draws from the C program's cap of 90 radians (spec section 9, row 8); otherwise all orientations
+    `c_cap` draws from the C program's cap of 90 radians (C quirks, row 8); otherwise all orientations
     are equally likely.
     """
     if crystal.misset_deg != "random":

@@ -1,4 +1,4 @@
-"""Rows of docs/quirks.md ("spec section 9"): which an experiment meets, and which may explain a difference."""
+"""Rows of docs/quirks.md: which an experiment meets, and which may explain a difference."""
 
 from __future__ import annotations
 

@@ -56,6 +56,11 @@ def radial_average(
     statistic
         "mean"; or "median", which spots do not disturb: the background.
 
+    Returns
+    -------
+    RadialAverage
+        2θ, resolution, value and number of pixels of each ring.
+
     Raises
     ------
     ConfigError, ShapeError

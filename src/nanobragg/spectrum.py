@@ -74,7 +74,31 @@ class Spectrum(Model):
     def from_file(
         cls, path: str | os.PathLike[str], *, axis: SpectrumAxis | None = None, bins: int | None = None
     ) -> Spectrum:
-        """Read a file now; the fields are those of `Spectrum`."""
+        """Read a spectrum from a file of two columns.
+
+        Parameters
+        ----------
+        path
+            The file.
+        axis
+            What the first column is, "wavelength_A" or "energy_eV", if the file does not say.
+        bins
+            Join the lines into so many parts of equal width.
+
+        Returns
+        -------
+        Spectrum
+            Already read.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened or read.
+        FormatError
+            A line is not two numbers, or nothing says what the first column is.
+        ConfigError
+            A wavelength, energy or weight is impossible.
+        """
         spectrum = cls(path=Path(path), axis=axis, bins=bins)
         spectrum.lines  # noqa: B018  read now, so that a bad file is found here
         return spectrum

@@ -24,7 +24,7 @@ class Statistics(NamedTuple):
         Its (slow, fast), or (panel, slow, fast).
     maximum_at_mm : tuple of float
         Its place along the slow and fast axes from the panel's origin: the pixel's centre, or under compat="c"
-        the centre of its last sub-pixel (spec section 9, row 14).
+        the centre of its last sub-pixel (C quirks, row 14).
     mean, rms, rmsd : float
         Σx/n, √(Σx²/(n-1)), √(Σ(x-mean)²/(n-1)).
     solid_angle_sr : float
@@ -45,14 +45,21 @@ def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) ->
     """Statistics of an image that `scene` was rendered to.
 
     Under compat="c" they are the C program's: squares in float32, masked pixels counted as zeros in the RMSD,
-    and the solid angle multiplied by layers and divided by sources, φ steps and domains (spec section 9, row 14).
+    and the solid angle multiplied by layers and divided by sources, φ steps and domains (C quirks, row 14).
 
     Parameters
     ----------
     image : ndarray, shape (slow, fast) or (panels, slow, fast)
+        Photons of every pixel.
     scene
+        What it was rendered from.
     roi
         What was rendered; default: the Scene's.
+
+    Returns
+    -------
+    Statistics
+        Of rendered, unmasked pixels only.
     """
     roi = roi or scene.roi
     like_c = scene.config.compat == "c"

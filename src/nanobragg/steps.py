@@ -39,7 +39,7 @@ def resolve_steps(
         Number of steps, total range, distance between steps.
     layers_overshoot
         With `kind="sensor"`: let n layers cover n/(n-1) of the thickness, at least two, as the C program does
-        (spec section 9, row 12), instead of exactly the thickness.
+        (C quirks, row 12), instead of exactly the thickness.
 
     Raises
     ------

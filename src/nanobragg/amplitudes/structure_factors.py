@@ -155,7 +155,18 @@ class StructureFactors(Model):
         return self.cell is not None or self.kind in ("mtz", "cif", "coordinates")
 
     def at_beam(self, energy_eV: float) -> StructureFactors:
-        """With energies_eV = "beam" the same at this energy, made once; else itself."""
+        """With energies_eV = "beam" the same at this energy, made once; else itself.
+
+        Parameters
+        ----------
+        energy_eV
+            Of the beam.
+
+        Returns
+        -------
+        StructureFactors
+            Amplitudes that no longer depend on the beam.
+        """
         if not self.follows_beam:
             return self
         if energy_eV not in self._at_energies:
@@ -168,19 +179,59 @@ class StructureFactors(Model):
 
     @classmethod
     def from_hkl(cls, path: str | os.PathLike[str], **options: Any) -> StructureFactors:
-        """Read a text file of lines `h k l F` now; `options` are the fields default_F and interpolate."""
+        """Read a text file of lines `h k l F`; no symmetry is applied.
+
+        Parameters
+        ----------
+        path
+            The file.
+        **options
+            The fields default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already read.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened or read.
+        FormatError
+            It is not what it should be; the message has the line.
+        """
         return cls(path=Path(path), file_format="hkl", **options)._read()
 
     @classmethod
     def from_dump(cls, path: str | os.PathLike[str], **options: Any) -> StructureFactors:
-        """Read a C program's Fdump.bin."""
+        """Read the C program's Fdump.bin.
+
+        Parameters
+        ----------
+        path
+            The file.
+        **options
+            The fields default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already read.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened or read.
+        FormatError
+            It is no dump.
+        """
         return cls(path=Path(path), file_format="dump", **options)._read()
 
     @classmethod
     def from_mtz(
         cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
     ) -> StructureFactors:
-        """Read an MTZ file of merged reflections now.
+        """Read an MTZ file of merged reflections.
 
         Parameters
         ----------
@@ -192,8 +243,13 @@ class StructureFactors(Model):
             name it.
         space_group
             In place of the file's.
-        options
+        **options
             The fields cell, default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already read.
 
         Raises
         ------
@@ -211,9 +267,29 @@ class StructureFactors(Model):
     def from_cif(
         cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
     ) -> StructureFactors:
-        """Read reflections from structure-factor mmCIF or a small molecule's CIF now; otherwise like `from_mtz`.
+        """Read reflections from structure-factor mmCIF or a small molecule's CIF.
 
-        `column` is an item without its category: "F_meas_au", "pdbx_F_plus", "F_squared_calc", "_shelx_hkl_file".
+        Parameters
+        ----------
+        path
+            The file; its cell becomes the crystal's, unless that has one.
+        column
+            An item without its category: "F_meas_au", "pdbx_F_plus", "F_squared_calc", "_shelx_hkl_file". None: chosen
+            as by `from_mtz`.
+        space_group
+            In place of the file's.
+        **options
+            The fields cell, default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already read.
+
+        Raises
+        ------
+        ConfigError, FormatError, FileError
+            No such column (the message lists those there are), an unknown space group, unmerged or damaged data.
         """
         return cls(path=Path(path), file_format="cif", column=column, space_group=space_group, **options)._read()
 
@@ -228,7 +304,7 @@ class StructureFactors(Model):
         energies_eV: Any = None,
         **options: Any,
     ) -> StructureFactors:
-        """Calculate amplitudes from a PDB, mmCIF or small-molecule CIF file now (see `coordinates.model_amplitudes`).
+        """Calculate amplitudes from a PDB, mmCIF or small-molecule CIF file.
 
         Parameters
         ----------
@@ -240,8 +316,18 @@ class StructureFactors(Model):
             Bulk solvent, electrons/Å³ and Å²; k_sol 0: none. Default: 0.35, and 0 for a small molecule.
         energies_eV
             Energies at which f' and f'' are added, a number, several, or "beam"; None: without them.
-        options
+        **options
             The fields space_group, cell, default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already calculated, unless it waits for the energy of the beam.
+
+        Raises
+        ------
+        ConfigError, FormatError, FileError
+            No atoms, cell or space group, an impossible limit or energy, a damaged file.
         """
         factors = cls(
             path=Path(path), file_format="coordinates", d_min_A=d_min, k_sol=k_sol, b_sol_A2=b_sol,
@@ -256,6 +342,29 @@ class StructureFactors(Model):
         """From arrays that list the asymmetric unit: symmetry and Friedel mates are added.
 
         Any choice of asymmetric unit will do. Where both h k l and -h -k -l are listed they stay apart.
+
+        Parameters
+        ----------
+        indices
+            Integers h k l, shape (n, 3).
+        amplitudes
+            Electrons, shape (n,); or (energies, n) with the option energies_eV. Of complex ones the phases are dropped.
+        space_group
+            Symbol or number.
+        cell
+            a b c (Å) α β γ (degrees); the crystal takes it if it has none of its own.
+        **options
+            The fields energies_eV, default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Expanded to P1.
+
+        Raises
+        ------
+        ConfigError, FormatError
+            Shapes that do not fit or an unknown space group; equivalents with different amplitudes.
         """
         return cls(indices=indices, amplitudes=amplitudes, space_group=space_group, cell=cell, **options)._read()
 
@@ -265,7 +374,23 @@ class StructureFactors(Model):
 
     @classmethod
     def constant(cls, amplitude: float) -> StructureFactors:
-        """The same amplitude for every reflection."""
+        """The same amplitude for every reflection.
+
+        Parameters
+        ----------
+        amplitude
+            Electrons.
+
+        Returns
+        -------
+        StructureFactors
+            Without a list.
+
+        Raises
+        ------
+        ConfigError
+            It is not finite.
+        """
         return cls(default_F=amplitude)
 
     @classmethod
@@ -279,7 +404,33 @@ class StructureFactors(Model):
         seed: int,
         **options: Any,
     ) -> StructureFactors:
-        """Made-up amplitudes of a protein-like crystal (see `nanobragg.amplitudes.wilson.wilson_amplitudes`)."""
+        """Made-up amplitudes with the statistics and the symmetry of a protein crystal.
+
+        Parameters
+        ----------
+        cell
+            a b c (Å) α β γ (degrees).
+        space_group
+            Symbol; it and Friedel's law are obeyed.
+        b_factor
+            Wilson B, Å².
+        d_min
+            Resolution limit, Å.
+        seed
+            Of the random numbers.
+        **options
+            The fields default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Amplitudes in electrons, on the absolute scale of a cell full of protein at 2.4 Å³ per dalton.
+
+        Raises
+        ------
+        ConfigError
+            An unknown space group, or an impossible cell or limit.
+        """
         from .wilson import wilson_amplitudes
 
         indices, amplitudes = wilson_amplitudes(cell, space_group, b_factor=b_factor, d_min=d_min, seed=seed)

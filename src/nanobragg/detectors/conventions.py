@@ -98,7 +98,7 @@ def place_flat_panel(
     distance, close_distance
         Along the beam, and along the normal before the two-theta swing; None: derived from `distance`.
     ratio_ignores_twotheta
-        The C program's distance and beam spot after a two-theta swing (spec section 9, row 15).
+        The C program's distance and beam spot after a two-theta swing (C quirks, row 15).
     """
     beam, fast, slow = unit(frame.beam, "beam direction"), unit(frame.fast, "fast axis"), unit(frame.slow, "slow axis")
     normal = _panel_normal(frame, fast, slow)

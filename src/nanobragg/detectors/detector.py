@@ -31,6 +31,8 @@ class Panel(Model):
         Edge of a pixel.
     pixels
         Number of pixels (slow, fast).
+    name
+        Free text, for files.
     """
 
     origin_mm: Vector
@@ -193,6 +195,8 @@ class Detector(Model):
             Sample to detector along the beam (default 100 mm), or along the panel's normal; not both.
         pixels
             Number of pixels (slow, fast), or one number for both.
+        pixel_mm
+            Edge of a pixel.
         convention
             "mosflm", "denzo", "adxv", "xds", "dials" or "custom": lab frame, meaning of the beam centre, pivot.
         beam_center_mm
@@ -207,6 +211,11 @@ class Detector(Model):
             Lab vectors in place of the convention's.
         **sensor
             The remaining fields of `Detector`: sensor_thickness_um, mask, curved, …
+
+        Returns
+        -------
+        Detector
+            Of one panel; `nominal` has what image headers state.
 
         Raises
         ------
@@ -230,6 +239,16 @@ class Detector(Model):
     @classmethod
     def from_nexus(cls, path: str | os.PathLike[str]) -> Detector:
         """The detector of an NXmx file, in the frame of McStas: z along the beam. `read_nxmx` reads everything.
+
+        Parameters
+        ----------
+        path
+            The file, or the master of several.
+
+        Returns
+        -------
+        Detector
+            Its panels, sensor, mask and saturation.
 
         Raises
         ------
@@ -273,6 +292,11 @@ class Detector(Model):
             Parameters of `Detector.flat` but the pixels: distance_mm, beam_center_mm, convention, …; by default the
             beam hits the middle, for JUNGFRAU 16M and AGIPD 1M the hole. Fields of `Detector`, such as
             sensor_thickness_um, replace those of the table.
+
+        Returns
+        -------
+        Detector
+            With its gaps masked, and with its sensor and saturation.
 
         Raises
         ------

@@ -80,22 +80,87 @@ class Experiment:
 
         Where the crystal or the goniometer varies, the value in the middle of the image: the mean over its
         two boundaries.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+
+        Returns
+        -------
+        ndarray, shape (3, 3)
+            Å⁻¹.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image, or no crystal.
         """
         setting = self._setting(image)
         product: FloatArray = setting @ self.fixed_rotation @ _in_the_middle(self._matrices(), image)
         return product
 
     def spindle_axis(self, image: int = 0) -> FloatArray:
-        """Unit vector that the crystal turns about during an image, in the lab frame."""
+        """Axis that the crystal turns about during an image.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+
+        Returns
+        -------
+        ndarray, shape (3,)
+            Unit vector in the lab frame.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image.
+        """
         return unit(self._setting(image) @ self.rotation_axis)
 
     def beam(self, image: int = 0) -> Beam:
-        """The beam of an image."""
+        """The beam of an image.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+
+        Returns
+        -------
+        Beam
+            Wavelength or spectrum, direction and polarization.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image.
+        """
         number = self._checked(image)
         return self.beams[0 if len(self.beams) == 1 else number]
 
     def scan(self, image: int = 0, phi_steps: int | None = None) -> Scan:
-        """The rotation during an image, sampled in the middles of `phi_steps` equal parts (default: 0.02° or less)."""
+        """The rotation during an image.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+        phi_steps
+            φ is sampled in the middles of so many equal parts; default: 0.02° or less each.
+
+        Returns
+        -------
+        Scan
+            Of one image; a still has no range.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image.
+        """
         start = self.start_deg + self._checked(image) * self.width_deg
         if self.width_deg == 0:
             return Scan(start_deg=start)
@@ -103,7 +168,25 @@ class Experiment:
         return Scan(start_deg=start + self.width_deg / steps / 2, range_deg=self.width_deg, steps=steps)
 
     def crystal(self, image: int = 0, **fields: Any) -> Crystal:
-        """The crystal in the orientation that it has at φ = 0 of an image; `fields` are those of `Crystal`."""
+        """The crystal in the orientation that it has at φ = 0 of an image.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+        **fields
+            Fields of `Crystal` that the file does not tell, or tells otherwise.
+
+        Returns
+        -------
+        Crystal
+            With matrix, spindle and mosaicity of the file.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image, or no crystal.
+        """
         rows = tuple(tuple(row) for row in self.a_matrix(image).tolist())
         spindle = tuple(self.spindle_axis(image).tolist())
         return Crystal(**{"matrix": rows, "spindle_axis": spindle, **self.mosaic, **fields})

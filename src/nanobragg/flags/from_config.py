@@ -41,7 +41,7 @@ def config_to_flags(config: Config, folder: StrPath) -> list[str]:
     -------
     list of str
         Without the program's name and without outputs. Cells and sub-pixels are given as resolved here; a
-        random orientation as its angles, because the program's own is another one (spec section 9, rows 8, 19).
+        random orientation as its angles, because the program's own is another one (C quirks, rows 8, 19).
 
     Raises
     ------

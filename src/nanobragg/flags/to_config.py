@@ -148,7 +148,7 @@ def _structure_factors(values: FlagValues) -> StructureFactors:
 
 
 def _wants_interpolation(values: FlagValues) -> bool:
-    """The C program's choice, which looks at -N before a size in mm replaces it (spec section 9, row 21)."""
+    """The C program's choice, which looks at -N before a size in mm replaces it (C quirks, row 21)."""
     if values.interpolate is not None:
         return values.interpolate
     few = min(values.n_a, values.n_b, values.n_c) <= 2

@@ -98,7 +98,7 @@ def _bytes_of(program: Path, file: Path, stdout: str) -> bytes:
 
 
 def _read_smv(program: Path, file: Path, stdout: str) -> tuple[npt.NDArray[np.uint16], str]:
-    """Pixels and header text. A header beyond 512 bytes shifts the data, whatever it says (spec section 9, row 24)."""
+    """Pixels and header text. A header beyond 512 bytes shifts the data, whatever it says (C quirks, row 24)."""
     content = _bytes_of(program, file, stdout)
     end = content.find(SMV_END)
     header = parse_header(content[: max(end, 0)].decode("latin-1") + "}")

@@ -71,13 +71,34 @@ class GroundTruth:
         return {"version": np.asarray(VERSION), **plain, **spots}
 
     def save(self, path: StrPath) -> None:
-        """Write a compressed .npz; the file appears whole or not at all."""
+        """Write a compressed .npz; the file appears whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Raises
+        ------
+        FileError
+            It cannot be written.
+        """
         with atomic_write(path) as file:
             np.savez_compressed(file, **self.arrays())  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: StrPath) -> GroundTruth:
         """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path
+            The .npz file.
+
+        Returns
+        -------
+        GroundTruth
+            Equal to what was saved.
 
         Raises
         ------
