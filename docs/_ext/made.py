@@ -34,6 +34,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("source-read", _without_missing)
     app.connect("autodoc-process-signature", _plain_signature)
     app.connect("autodoc-process-docstring", _plain_bars)
+    app.connect("autodoc-skip-member", _without_aliases)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -99,6 +100,11 @@ def api_index() -> str:
 def _plain_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """In a docstring |q| is a length, not a substitution."""
     lines[:] = [line if "``" in line else line.replace("|", "\\|") for line in lines]
+
+
+def _without_aliases(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out a named tuple's fields, which are documented with the class."""
+    return True if type(thing).__name__ == "_tuplegetter" else None
 
 
 class _Shown:
