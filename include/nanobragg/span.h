@@ -40,8 +40,8 @@ static void nb_cells_in_order(const nb_scene *s, const nb_table *table, nb_state
     }
 }
 
-/* Direction and solid angle of a lane that looks at the place x, y, z. Under c_factors every quotient is rounded as C's,
- * and the first solid angle stays, unless it is 0 or over-sampled. */
+/* Direction and solid angle of a lane that looks at the place x, y, z. Under c_factors every quotient is rounded as
+ * C's, and the first solid angle stays, unless it is 0 or over-sampled. */
 NB_INLINE void nb_look(int c_factors, int every_omega, double area, double x, double y, double z, int i,
                        nb_lanes *lanes)
 {
