@@ -31,11 +31,9 @@ def changed(sound: bytes, edits: bytes) -> bytes:
 
 def _edit(root: Any, names: list[str], which: int, attribute: int, what: int) -> None:
     name = names[which % len(names)]
-    item = root.get(name)
-    if item is None:
-        return
-    attributes = sorted(item.attrs)
     try:
+        item = root[name]
+        attributes = sorted(item.attrs)
         if attributes and attribute % 2:
             _change_attribute(item, attributes[attribute // 2 % len(attributes)], what)
         else:
