@@ -80,6 +80,10 @@ def rendered(made: nb.Scene, spots: nb.Spots, rows: np.ndarray) -> tuple[np.ndar
 SCAN = nb.Scan(start_deg=10, range_deg=0.5, steps=25)
 MOSAIC = {"mosaic_spread_deg": 0.1, "mosaic_domains": 6}
 SPECTRUM = nb.Beam(dispersion_percent=0.5, dispersion_steps=5, kahn_factor=-0.5)
+INDICES = np.indices((61, 61, 61)).reshape(3, -1).T - 30
+EDGE = nb.StructureFactors(  # as steep as at no absorption edge
+    indices=INDICES, amplitudes=np.outer([20.0, 400.0], np.ones(len(INDICES))), energies_eV=[12360, 12440]
+)
 EXPERIMENTS = {
     "still": {},
     "still, tilted detector": {"detector": nb.Detector.flat(**FINE, twotheta_deg=15, rotation_deg=(3, 5, 7))},
@@ -89,6 +93,7 @@ EXPERIMENTS = {
     "still, unequal edges": {"crystal": crystal(n_cells=(25, 20, 16))},
     "still, mosaic": {"crystal": crystal(**MOSAIC)},
     "still, spectrum": {"beam": SPECTRUM},
+    "still, amplitudes by energy": {"structure_factors": EDGE, "beam": SPECTRUM},
     "still, divergence": {"beam": nb.Beam(divergence_mrad=(1, 1), divergence_steps=(3, 3), polarized=False)},
     "still, fudge": {"crystal": crystal(fudge=1.2)},
     "rotation": {"scan": SCAN},

@@ -42,7 +42,7 @@ class Spots:
     d_A : ndarray
         Resolution 1/|q|, Å.
     amplitude : ndarray
-        F, electrons.
+        F, electrons; where sources see different ones, the root mean square, weighted with what each of them lights.
     phi_deg : ndarray
         Where the lattice point crosses the sphere (mean beam, no mosaic spread), degrees; it may lie beyond the
         image's range for a spot at its ends. NaN in a still.
@@ -125,9 +125,9 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
 
         photons = r_e² · fluence · Σ weight · F² · polar · capture · λ² ∫ F_latt² dA / (φ steps · domains)
 
-    which for fine φ steps is Darwin's formula. Amplitudes are those of the reflections themselves: between them an
-    interpolating kernel differs, and with an axis of energies those at the mean energy of the sources. Fewer than five
-    cells along an axis make no separate spots.
+    which for fine φ steps is Darwin's formula. Amplitudes are those of the reflections themselves, with an axis of
+    energies each source's own: between reflections an interpolating kernel differs. Fewer than five cells along an
+    axis make no separate spots.
     """
     scene = what if isinstance(what, Scene) else Scene(what)
     if scene.config.detector.curved:
@@ -135,7 +135,7 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold = {threshold!r}: must be a fraction from 0 to 1")
     setting = setting_of(scene)
-    found = passages(scene, setting.shape)
+    found = passages(scene, setting.shape, setting.lookup)
     parts = [_spots(setting, block) for block in _blocks(scene, found)]
     spots = Spots(
         *(np.concatenate(column) for column in zip(*(part.columns().values() for part in parts), strict=True))
