@@ -11,11 +11,14 @@ import nanobragg as nb
 from nanobragg.errors import ConfigError
 from nanobragg.geometry import rotate_about
 from nanobragg.kernel_scene import R_E_SQR
+from nanobragg.pixel_angles import directions
+from nanobragg.spots.planes import facing_panel, land, planes_of
 from nanobragg.spots.section import section, shape_of
 
 CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 SENSOR = {"sensor_thickness_um": 450, "sensor_layers": 9, "attenuation_um": 400}
 FINE = {"distance_mm": 100, "pixels": (500, 500), "pixel_mm": 0.06, "beam_center_mm": (5, 8)}
+AROUND = {"distance_mm": 36, "pixels": (280, 330), "pixel_mm": 0.025, "beam_center_mm": (0.2, 0.2), "curved": True}
 BOX = 8  # pixels either side of a spot that are summed
 
 
@@ -89,6 +92,18 @@ EXPERIMENTS = {
     "still, tilted detector": {"detector": nb.Detector.flat(**FINE, twotheta_deg=15, rotation_deg=(3, 5, 7))},
     "still, thick sensor": {"detector": nb.Detector.flat(**FINE, twotheta_deg=15, **SENSOR)},
     "still, point pixels": {"detector": nb.Detector.flat(**FINE, point_pixel=True)},
+    "still, curved": {"detector": nb.Detector.flat(**AROUND)},
+    "still, curved, as C bends": {
+        "detector": nb.Detector.flat(**AROUND), "crystal": crystal(shape="round"), "compat": "c",
+    },
+    "still, curved, swung, thick sensor": {
+        "detector": nb.Detector.flat(**AROUND, **SENSOR, twotheta_deg=15, rotation_deg=(3, 5, 7)),
+        "sampling": nb.Sampling(oversample=3),
+    },
+    "rotation, two curved panels, point pixels": {
+        "detector": panels().replace(curved=True, point_pixel=True, panels=panels().panels[::3], sensor_thickness_um=0),
+        "scan": nb.Scan(range_deg=0.1, steps=2), "sampling": nb.Sampling(oversample=3),
+    },
     "still, four panels": {"detector": panels()},
     "still, unequal edges": {"crystal": crystal(n_cells=(25, 20, 16))},
     "still, mosaic": {"crystal": crystal(**MOSAIC)},
@@ -116,6 +131,20 @@ def test_centroids_and_photons_of_the_rendered_image(name):
     predicted = np.stack([spots.slow_px, spots.fast_px], axis=1)[rows]
     assert np.abs(centre - predicted).max() < 0.05
     np.testing.assert_allclose(photons, spots.photons[rows], rtol=0.01)
+
+
+@pytest.mark.parametrize("compat", [None, "c"])
+@pytest.mark.parametrize("swing", [{}, {"twotheta_deg": 25, "rotation_deg": (3, 5, 7)}], ids=["upright", "swung"])
+def test_the_way_back_from_bent_panels_is_exact(compat, swing):
+    """From places to the kernel's directions and back, also where a panel reaches beyond a right angle."""
+    made = scene(detector=nb.Detector.flat(**(AROUND | {"pixel_mm": 0.2}), **swing), compat=compat)
+    panel, planes = made.config.detector.panels[0], planes_of(made)
+    fast, slow, _ = panel.axes()
+    place = np.random.default_rng(1).uniform(0, (330, 280), (200, 2))
+    ray = directions(made, panel, np.array(panel.origin_mm) + 0.2 * (place[:, :1] * fast + place[:, 1:] * slow))
+    assert (ray @ made.beam_direction).min() < 0
+    np.testing.assert_allclose(land(made, planes, ray, np.zeros(200, np.int32)), place, atol=1e-9)
+    assert (facing_panel(planes, 3 * ray) == 0).all()
 
 
 TURNED = nb.Scan(start_deg=10, range_deg=1, steps=20)
@@ -270,8 +299,6 @@ def test_the_threshold_is_of_the_largest_partiality():
 
 
 def test_what_cannot_be_predicted_is_refused():
-    with pytest.raises(ConfigError, match="curved"):
-        nb.predict_spots(scene(detector=nb.Detector.flat(**FINE, curved=True)))
     with pytest.raises(ConfigError, match=r"threshold = 2"):
         nb.predict_spots(scene(), threshold=2)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..geometry import rotate_about
 from ..model import FloatArray
+from ..pixel_angles import directions
 from ..scene import Scene
 from .lookup import Lookup
 from .section import Shape, widest
@@ -66,7 +67,8 @@ def mean_beam(scene: Scene) -> FloatArray:
 
 def reflections(scene: Scene, lookup: Lookup) -> Iterator[npt.NDArray[np.int32]]:
     """h k l within the detector's and the Config's reach that have an amplitude, some at a time."""
-    reach = np.array(scene.reach)
+    axes = np.linalg.norm(scene.lattice.direct, axis=1) * 1e-10  # |h| is at most |q| |a|
+    reach = np.minimum(scene.reach, np.ceil(longest_q(scene) * axes).astype(int) + 1)
     yield np.empty((0, 3), np.int32)
     if lookup.default_F == 0:
         listed = lookup.listed()
@@ -106,8 +108,7 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
 
 def longest_q(scene: Scene) -> float:
     """The longest scattering vector (1/m) that any pixel sees."""
-    corners = np.concatenate([panel.corners_mm() for panel in scene.config.detector.panels])
-    rays = corners / np.linalg.norm(corners, axis=1, keepdims=True)
+    rays = np.concatenate([directions(scene, panel, panel.corners_mm()) for panel in scene.config.detector.panels])
     apart = np.linalg.norm(rays[:, np.newaxis] - scene.sources.directions, axis=2)
     # Up to a right angle a rectangle's largest scattering angle is at a corner.
     return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())

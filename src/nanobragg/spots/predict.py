@@ -15,8 +15,9 @@ from ..config import Config
 from ..errors import ConfigError
 from ..model import FloatArray
 from ..scene import Scene
+from .bends import PanelNumbers
 from .passages import Passages, mean_beam, passages, reciprocal
-from .planes import PanelNumbers, land
+from .planes import land
 from .terms import Setting, Sums, setting_of, sum_terms
 
 TERMS = 60_000  # that are looked at in one go: they fit into the processor's cache
@@ -115,7 +116,7 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
     Raises
     ------
     ConfigError
-        A curved detector, for which there are no predictions, or a threshold outside 0 … 1.
+        A threshold outside 0 … 1.
 
     Notes
     -----
@@ -130,8 +131,6 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
     axis make no separate spots.
     """
     scene = what if isinstance(what, Scene) else Scene(what)
-    if scene.config.detector.curved:
-        raise ConfigError("Detector.curved = True: there are no predictions for curved detectors; use flat panels")
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold = {threshold!r}: must be a fraction from 0 to 1")
     setting = setting_of(scene)

@@ -11,9 +11,10 @@ from .._functions import polarization
 from ..kernel_scene import R_E_SQR
 from ..model import FloatArray
 from ..scene import Scene
+from .bends import PanelNumbers
 from .lookup import Lookup, lookup_of
 from .passages import Passages, reciprocal
-from .planes import PanelNumbers, Planes, captured, facing_panel, land, per_solid_angle, planes_of
+from .planes import Planes, captured, facing_panel, land, per_solid_angle, planes_of
 from .section import Shape, section, shape_of, widest
 
 IntArray = npt.NDArray[np.int64]
@@ -96,8 +97,8 @@ def sum_terms(setting: Setting, block: Passages) -> Sums:
     seen = lit * squared
     panel = facing_panel(planes, np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
     on = panel[terms.passage]
-    lit *= captured(scene, planes, terms.ray, on) * per_solid_angle(scene, planes, terms.ray, on)
     place = land(scene, planes, terms.ray, on)
+    lit *= captured(scene, planes, terms.ray, on) * per_solid_angle(scene, planes, terms.ray, on, place)
     lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
     seen = lit * squared
     bright = total(seen)
