@@ -173,6 +173,26 @@ def test_shapes_with_fringes_and_edges(name):
     assert np.quantile(np.abs(photons / spots.photons[rows] - 1), 0.95) < part
 
 
+def test_a_square_crystals_partial_spots_lie_where_all_their_photons_do():
+    """Each reflection rendered alone, out to where its neighbours' cells begin."""
+    made = scene(
+        crystal=crystal(shape="square", n_cells=40), scan=nb.Scan(start_deg=10, range_deg=0.3, steps=10),
+        detector=nb.Detector.flat(**(FINE | {"pixels": (1000, 1000), "pixel_mm": 0.03})),
+    )  # fmt: skip
+    spots, half = nb.predict_spots(made, threshold=0.3), 30
+    inside = (np.abs(spots.fast_px - 500) < 500 - half) & (np.abs(spots.slow_px - 500) < 500 - half)
+    spots = spots[inside & (spots.partiality < 0.9)]
+    assert len(spots) > 10
+    for i in range(len(spots)):
+        at = np.floor([spots.fast_px[i], spots.slow_px[i]]).astype(int)
+        alone = nb.StructureFactors(indices=spots.hkl[i : i + 1], amplitudes=[100])
+        roi = (at[0] - half, at[0] + half, at[1] - half, at[1] + half)
+        image = nb.simulate(made.config.replace(structure_factors=alone, roi=roi), dtype="float64")
+        slow, fast = (image * (np.indices(image.shape) + 0.5)).sum(axis=(1, 2)) / image.sum()
+        assert np.hypot(slow - spots.slow_px[i], fast - spots.fast_px[i]) < 0.08
+        assert spots.photons[i] == pytest.approx(image.sum(), rel=0.01)
+
+
 def test_crossings_lie_on_the_sphere_and_meet_the_detector_there():
     """|q + k| = |k| at phi_deg, and the ray leads to crossing_fast_px, crossing_slow_px."""
     made = scene(scan=nb.Scan(start_deg=10, range_deg=2, steps=40))
