@@ -46,6 +46,11 @@ def plot_radial(
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        As `radial_average`; or matplotlib is not installed.
     """
     scene = what if isinstance(what, Scene) else Scene(what)
     average = radial_average(image, scene, bins=bins, statistic=statistic)
