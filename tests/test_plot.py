@@ -234,6 +234,13 @@ def test_the_radial_picture_shows_the_average(image):
     assert dark.axes[0].get_yscale() == "linear"
 
 
+def test_a_direct_beam_leaves_the_radial_picture_readable(image):
+    beam_on = np.full(image.shape, 50.0)
+    beam_on[90, 100] = 1e6
+    assert nb.plot_radial(beam_on, config()).axes[0].get_ylim() == pytest.approx((0, 100))
+    assert nb.plot_radial(np.full(image.shape, 50.0), config()).axes[0].get_ylim()[1] == pytest.approx(52.5)
+
+
 # --- slices -----------------------------------------------------------------------------------------------------
 
 
@@ -328,6 +335,7 @@ def run(tmp_path, monkeypatch, capsys, image):
         ["still.bin", "--config", "still.toml", "--no-spots", "--no-rings"],
         ["still.npy", "--config", "still.toml", "--rings", "3", "2.5"],
         ["still.npy", "--config", "still.toml", "--radial", "median"],
+        ["still.npy", "--config", "still.toml", "--radial", "mean", "--log"],
         ["--config", "still.toml", "--slice", "h0l"],
     ],
 )
@@ -342,6 +350,7 @@ def test_the_command_draws(run, words):
     [
         ([], "name an IMAGE, or a plane with --slice"),
         (["still.npy", "--config", "still.toml", "--slice", "hk0"], "name an IMAGE, or a plane with --slice"),
+        (["still.npy", "--log"], "--log: is for --radial"),
         (["--slice", "hk0"], "--slice: needs --config"),
         (["still.npy", "--radial", "mean"], "--radial: needs --config"),
         (["still.npy", "--rings", "3"], "--rings: needs --config"),
