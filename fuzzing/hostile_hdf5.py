@@ -21,23 +21,19 @@ VALUES: list[Any] = [
 def changed(sound: bytes, edits: bytes) -> bytes:
     """The file after every edit, in order; those that HDF5 refuses are left out."""
     stored = io.BytesIO(sound)
+    names: list[str] = []
     with h5py.File(stored, "r+") as root:
+        root.visit(names.append)
         for at in range(0, len(edits) - len(edits) % EDIT, EDIT):
-            _edit(root, *edits[at : at + EDIT])
+            _edit(root, names, *edits[at : at + EDIT])
     return stored.getvalue()
 
 
-def _edit(root: Any, which: int, attribute: int, what: int) -> None:
-    names: list[str] = []
-    root.visit(names.append)
-    if not names:
-        return
+def _edit(root: Any, names: list[str], which: int, attribute: int, what: int) -> None:
     name = names[which % len(names)]
-    item = root.get(name)
-    if item is None:
-        return
-    attributes = sorted(item.attrs)
     try:
+        item = root[name]
+        attributes = sorted(item.attrs)
         if attributes and attribute % 2:
             _change_attribute(item, attributes[attribute // 2 % len(attributes)], what)
         else:

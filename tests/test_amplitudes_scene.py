@@ -301,12 +301,24 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     assert table_coverage(scene).share != whole.share
 
 
-def test_predicted_spots_take_the_mean_energys_amplitudes() -> None:
+def test_predicted_spots_take_each_energys_amplitudes() -> None:
     amplitudes = np.outer([10.0, 20.0, 40.0], np.ones(729))
     detector = nb.Detector.flat(distance_mm=200, pixels=200, pixel_mm=0.3)
     crystal = nb.Crystal(cell=(50, 60, 70), n_cells=8, misset_deg=(10, 20, 30))
-    spots = nb.predict_spots(config(with_energies(amplitudes), beam=beam([9100.0]), detector=detector, crystal=crystal))
-    assert len(spots) > 3
-    np.testing.assert_allclose(spots.amplitude, 20, rtol=1e-6)
+    both = {"detector": detector, "crystal": crystal}
+
+    def spots(energies: list[float]) -> nb.Spots:
+        return nb.predict_spots(config(with_energies(amplitudes), beam=beam(energies), **both), threshold=0)
+
+    np.testing.assert_allclose(spots([9100.0]).amplitude, 20, rtol=1e-12)
+    mixed = spots([9000.0, 9150.0])  # of weights 1/3 and 2/3
+    lines = [dict(zip(map(tuple, found.hkl), found.photons, strict=True)) for found in map(spots, ([9000.0], [9150.0]))]
+    seen = [i for i in range(len(mixed)) if all(tuple(mixed.hkl[i]) in line for line in lines)]
+    assert len(seen) > 10
+    for i in seen:
+        one, other = (line[tuple(mixed.hkl[i])] for line in lines)
+        assert mixed.photons[i] == pytest.approx(one / 3 + 2 * other / 3, rel=1e-9)
+        mean_square = (one + 2 * other) / (one / 10**2 + 2 * other / 25**2)
+        assert mixed.amplitude[i] == pytest.approx(np.sqrt(mean_square), rel=1e-9)
     with pytest.raises(ConfigError, match="depend on the energy; give energy_eV"):
         with_energies(amplitudes).table()

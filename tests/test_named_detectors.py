@@ -25,6 +25,12 @@ SHAPES = {
     "ADSC Q315r": (3072, 3072),
     "AGIPD 1M": (128, 64, 128),
 }
+GAPS = {  # masked pixels, rows and columns of pyFAI 2026.9, whose masks are the same pixel by pixel
+    "EIGER2 16M": (1_250_824, 266, 36),
+    "PILATUS3 6M": (526_101, 187, 28),
+    "PILATUS3 2M": (197_365, 119, 14),
+    "PILATUS3 300K": (16_558, 34, 0),
+}
 SENSITIVE = {  # pixels of all modules
     "EIGER2 16M": 32 * 512 * 1028,
     "PILATUS3 6M": 60 * 195 * 487,
@@ -46,6 +52,23 @@ def test_pixels_and_gaps(name: str) -> None:
     assert sensitive == SENSITIVE.get(name, math.prod(detector.shape))
     assert detector.saturation_adu >= 10_000
     assert overlapping(detector.panels) == []
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_gaps_are_those_of_pyfai(name: str) -> None:
+    gaps = ~nb.Detector.named(name).mask
+    rows, columns = gaps.all(axis=1), gaps.all(axis=0)
+    assert (np.count_nonzero(gaps), np.count_nonzero(rows), np.count_nonzero(columns)) == GAPS[name]
+    np.testing.assert_array_equal(gaps, rows[:, np.newaxis] | columns)
+    first = {"EIGER2 16M": (512, 1028)}.get(name, (195, 487))
+    assert (rows.argmax(), columns.argmax() if columns.any() else first[1]) == first
+
+
+def test_ccds_have_the_pixels_of_their_makers() -> None:
+    """340 mm across, and what headers of an ADSC Q315r say."""
+    pixels = {name: nb.Detector.named(name).panels[0].pixel_mm for name in ("Rayonix MX340", "ADSC Q315r")}
+    assert pixels["Rayonix MX340"] * 3840 == pytest.approx(340, abs=5e-4)
+    assert pixels["ADSC Q315r"] == 0.102592
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -11,11 +11,14 @@ import nanobragg as nb
 from nanobragg.errors import ConfigError
 from nanobragg.geometry import rotate_about
 from nanobragg.kernel_scene import R_E_SQR
+from nanobragg.pixel_angles import directions
+from nanobragg.spots.planes import facing_panel, land, planes_of
 from nanobragg.spots.section import section, shape_of
 
 CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 SENSOR = {"sensor_thickness_um": 450, "sensor_layers": 9, "attenuation_um": 400}
 FINE = {"distance_mm": 100, "pixels": (500, 500), "pixel_mm": 0.06, "beam_center_mm": (5, 8)}
+AROUND = {"distance_mm": 36, "pixels": (280, 330), "pixel_mm": 0.025, "beam_center_mm": (0.2, 0.2), "curved": True}
 BOX = 8  # pixels either side of a spot that are summed
 
 
@@ -80,15 +83,32 @@ def rendered(made: nb.Scene, spots: nb.Spots, rows: np.ndarray) -> tuple[np.ndar
 SCAN = nb.Scan(start_deg=10, range_deg=0.5, steps=25)
 MOSAIC = {"mosaic_spread_deg": 0.1, "mosaic_domains": 6}
 SPECTRUM = nb.Beam(dispersion_percent=0.5, dispersion_steps=5, kahn_factor=-0.5)
+INDICES = np.indices((61, 61, 61)).reshape(3, -1).T - 30
+EDGE = nb.StructureFactors(  # as steep as at no absorption edge
+    indices=INDICES, amplitudes=np.outer([20.0, 400.0], np.ones(len(INDICES))), energies_eV=[12360, 12440]
+)
 EXPERIMENTS = {
     "still": {},
     "still, tilted detector": {"detector": nb.Detector.flat(**FINE, twotheta_deg=15, rotation_deg=(3, 5, 7))},
     "still, thick sensor": {"detector": nb.Detector.flat(**FINE, twotheta_deg=15, **SENSOR)},
     "still, point pixels": {"detector": nb.Detector.flat(**FINE, point_pixel=True)},
+    "still, curved": {"detector": nb.Detector.flat(**AROUND)},
+    "still, curved, as C bends": {
+        "detector": nb.Detector.flat(**AROUND), "crystal": crystal(shape="round"), "compat": "c",
+    },
+    "still, curved, swung, thick sensor": {
+        "detector": nb.Detector.flat(**AROUND, **SENSOR, twotheta_deg=15, rotation_deg=(3, 5, 7)),
+        "sampling": nb.Sampling(oversample=3),
+    },
+    "rotation, two curved panels, point pixels": {
+        "detector": panels().replace(curved=True, point_pixel=True, panels=panels().panels[::3], sensor_thickness_um=0),
+        "scan": nb.Scan(range_deg=0.1, steps=2), "sampling": nb.Sampling(oversample=3),
+    },
     "still, four panels": {"detector": panels()},
     "still, unequal edges": {"crystal": crystal(n_cells=(25, 20, 16))},
     "still, mosaic": {"crystal": crystal(**MOSAIC)},
     "still, spectrum": {"beam": SPECTRUM},
+    "still, amplitudes by energy": {"structure_factors": EDGE, "beam": SPECTRUM},
     "still, divergence": {"beam": nb.Beam(divergence_mrad=(1, 1), divergence_steps=(3, 3), polarized=False)},
     "still, fudge": {"crystal": crystal(fudge=1.2)},
     "rotation": {"scan": SCAN},
@@ -111,6 +131,20 @@ def test_centroids_and_photons_of_the_rendered_image(name):
     predicted = np.stack([spots.slow_px, spots.fast_px], axis=1)[rows]
     assert np.abs(centre - predicted).max() < 0.05
     np.testing.assert_allclose(photons, spots.photons[rows], rtol=0.01)
+
+
+@pytest.mark.parametrize("compat", [None, "c"])
+@pytest.mark.parametrize("swing", [{}, {"twotheta_deg": 25, "rotation_deg": (3, 5, 7)}], ids=["upright", "swung"])
+def test_the_way_back_from_bent_panels_is_exact(compat, swing):
+    """From places to the kernel's directions and back, also where a panel reaches beyond a right angle."""
+    made = scene(detector=nb.Detector.flat(**(AROUND | {"pixel_mm": 0.2}), **swing), compat=compat)
+    panel, planes = made.config.detector.panels[0], planes_of(made)
+    fast, slow, _ = panel.axes()
+    place = np.random.default_rng(1).uniform(0, (330, 280), (200, 2))
+    ray = directions(made, panel, np.array(panel.origin_mm) + 0.2 * (place[:, :1] * fast + place[:, 1:] * slow))
+    assert (ray @ made.beam_direction).min() < 0
+    np.testing.assert_allclose(land(made, planes, ray, np.zeros(200, np.int32)), place, atol=1e-9)
+    assert (facing_panel(planes, 3 * ray) == 0).all()
 
 
 TURNED = nb.Scan(start_deg=10, range_deg=1, steps=20)
@@ -137,6 +171,26 @@ def test_shapes_with_fringes_and_edges(name):
     away = np.abs(centre - np.stack([spots.slow_px, spots.fast_px], axis=1)[rows]).max(axis=1)
     assert np.quantile(away, share) < pixels
     assert np.quantile(np.abs(photons / spots.photons[rows] - 1), 0.95) < part
+
+
+def test_a_square_crystals_partial_spots_lie_where_all_their_photons_do():
+    """Each reflection rendered alone, out to where its neighbours' cells begin."""
+    made = scene(
+        crystal=crystal(shape="square", n_cells=40), scan=nb.Scan(start_deg=10, range_deg=0.3, steps=10),
+        detector=nb.Detector.flat(**(FINE | {"pixels": (1000, 1000), "pixel_mm": 0.03})),
+    )  # fmt: skip
+    spots, half = nb.predict_spots(made, threshold=0.3), 30
+    inside = (np.abs(spots.fast_px - 500) < 500 - half) & (np.abs(spots.slow_px - 500) < 500 - half)
+    spots = spots[inside & (spots.partiality < 0.9)]
+    assert len(spots) > 10
+    for i in range(len(spots)):
+        at = np.floor([spots.fast_px[i], spots.slow_px[i]]).astype(int)
+        alone = nb.StructureFactors(indices=spots.hkl[i : i + 1], amplitudes=[100])
+        roi = (at[0] - half, at[0] + half, at[1] - half, at[1] + half)
+        image = nb.simulate(made.config.replace(structure_factors=alone, roi=roi), dtype="float64")
+        slow, fast = (image * (np.indices(image.shape) + 0.5)).sum(axis=(1, 2)) / image.sum()
+        assert np.hypot(slow - spots.slow_px[i], fast - spots.fast_px[i]) < 0.08
+        assert spots.photons[i] == pytest.approx(image.sum(), rel=0.01)
 
 
 def test_crossings_lie_on_the_sphere_and_meet_the_detector_there():
@@ -265,8 +319,6 @@ def test_the_threshold_is_of_the_largest_partiality():
 
 
 def test_what_cannot_be_predicted_is_refused():
-    with pytest.raises(ConfigError, match="curved"):
-        nb.predict_spots(scene(detector=nb.Detector.flat(**FINE, curved=True)))
     with pytest.raises(ConfigError, match=r"threshold = 2"):
         nb.predict_spots(scene(), threshold=2)
 

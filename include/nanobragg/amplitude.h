@@ -27,11 +27,10 @@ NB_INLINE int nb_table_place(const nb_table *t, int h, int k, int l)
 }
 
 /* Anything outside the table meets the border. */
-NB_INLINE nb_entry nb_amplitude_nearest(const nb_table *t, int h, int k, int l)
+NB_INLINE int nb_closest_place(const nb_table *t, int h, int k, int l)
 {
-    const nb_entry *values = (const nb_entry *)t->values;
-    return values[nb_table_place(t, nb_clamp(h, t->low[0], t->high[0]), nb_clamp(k, t->low[1], t->high[1]),
-                                 nb_clamp(l, t->low[2], t->high[2]))];
+    return nb_table_place(t, nb_clamp(h, t->low[0], t->high[0]), nb_clamp(k, t->low[1], t->high[1]),
+                          nb_clamp(l, t->low[2], t->high[2]));
 }
 
 /* Whether the four reflections around h along each axis are all in the table (its border is one wider). */
@@ -76,19 +75,36 @@ NB_INLINE void nb_cubic_add_plane(nb_entry *sums, nb_entry w, const nb_entry *co
     nb_cubic_add(sums, w * k.w3, corner + 3 * stride);
 }
 
-/* Only where nb_can_interpolate holds. */
-NB_INLINE nb_entry nb_amplitude_tricubic(const nb_table *t, double h, double k, double l)
+/* The reflections that an amplitude is made of: where in the table, and their weights along each axis. */
+typedef struct {
+    int inside; /* whether 64 of them, from `place` on; else the one at `place` alone */
+    int place;
+    nb_cubic h, k, l;
+} nb_neighbours;
+
+/* Those of the index h, k, l, whose nearest reflection is nh, nk, nl. */
+NB_INLINE nb_neighbours nb_find_neighbours(const nb_table *t, double h, double k, double l, int nh, int nk, int nl)
 {
-    const int h0 = (int)nb_floor(h), k0 = (int)nb_floor(k), l0 = (int)nb_floor(l);
-    const nb_entry *corner = (const nb_entry *)t->values + nb_table_place(t, h0 - 1, k0 - 1, l0 - 1);
-    const nb_cubic wh = nb_cubic_weights((nb_entry)(h - h0)), wk = nb_cubic_weights((nb_entry)(k - k0)),
-                   wl = nb_cubic_weights((nb_entry)(l - l0));
+    const double h0 = nb_floor(h), k0 = nb_floor(k), l0 = nb_floor(l);
+    const int alone = nb_closest_place(t, nh, nk, nl);
+    const int corner = nb_closest_place(t, (int)h0 - 1, (int)k0 - 1, (int)l0 - 1);
+    const int inside = nb_can_interpolate(t, h, k, l);
+    const nb_neighbours n = {inside, inside ? corner : alone, nb_cubic_weights((nb_entry)(h - h0)),
+                             nb_cubic_weights((nb_entry)(k - k0)), nb_cubic_weights((nb_entry)(l - l0))};
+    return n;
+}
+
+NB_INLINE nb_entry nb_amplitude_tricubic(const nb_table *t, nb_neighbours n)
+{
+    const nb_entry *corner = (const nb_entry *)t->values + n.place;
     nb_entry sums[4] = {0, 0, 0, 0};
-    nb_cubic_add_plane(sums, wh.w0, corner, t->stride_k, wk);
-    nb_cubic_add_plane(sums, wh.w1, corner + t->stride_h, t->stride_k, wk);
-    nb_cubic_add_plane(sums, wh.w2, corner + 2 * t->stride_h, t->stride_k, wk);
-    nb_cubic_add_plane(sums, wh.w3, corner + 3 * t->stride_h, t->stride_k, wk);
-    return nb_cubic_sum(sums, wl);
+    if (!n.inside)
+        return corner[0];
+    nb_cubic_add_plane(sums, n.h.w0, corner, t->stride_k, n.k);
+    nb_cubic_add_plane(sums, n.h.w1, corner + t->stride_h, t->stride_k, n.k);
+    nb_cubic_add_plane(sums, n.h.w2, corner + 2 * t->stride_h, t->stride_k, n.k);
+    nb_cubic_add_plane(sums, n.h.w3, corner + 3 * t->stride_h, t->stride_k, n.k);
+    return nb_cubic_sum(sums, n.l);
 }
 
 #endif

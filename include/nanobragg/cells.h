@@ -37,31 +37,70 @@ struct nb_lanes {
         }                                                                                                             \
     }
 
+/* nb_neighbours of every lane. */
+typedef struct {
+    int inside[NB_LANES], place[NB_LANES];
+    nb_entry h[4][NB_LANES], k[4][NB_LANES], l[4][NB_LANES];
+} nb_neighbourhoods;
+
+NB_INLINE void nb_keep_weights(nb_entry (*weights)[NB_LANES], nb_cubic c, int i)
+{
+    weights[0][i] = c.w0;
+    weights[1][i] = c.w1;
+    weights[2][i] = c.w2;
+    weights[3][i] = c.w3;
+}
+
+NB_INLINE void nb_keep_neighbours(nb_neighbourhoods *all, nb_neighbours n, int i)
+{
+    all->inside[i] = n.inside;
+    all->place[i] = n.place;
+    nb_keep_weights(all->h, n.h, i);
+    nb_keep_weights(all->k, n.k, i);
+    nb_keep_weights(all->l, n.l, i);
+}
+
+NB_INLINE nb_cubic nb_kept_weights(nb_entry (*weights)[NB_LANES], int i)
+{
+    const nb_cubic c = {weights[0][i], weights[1][i], weights[2][i], weights[3][i]};
+    return c;
+}
+
+NB_INLINE nb_neighbours nb_kept_neighbours(nb_neighbourhoods *all, int i)
+{
+    const nb_neighbours n = {all->inside[i], all->place[i], nb_kept_weights(all->h, i), nb_kept_weights(all->k, i),
+                             nb_kept_weights(all->l, i)};
+    return n;
+}
+
 /* The same in two passes: 64 look-ups a term keep the amplitude out of the vector lanes. */
-#define NB_DEFINE_TRICUBIC_CELLS(name, shape)                                                    \
-    static void name(const nb_scene *s, const nb_table *table, const double *cells, int n_cells, \
-                     const nb_lanes *lanes, double *sum, int n)                                  \
-    {                                                                                            \
-        for (int c = 0; c < n_cells; ++c) {                                                      \
-            double cell[9];                                                                      \
-            nb_real lattice[NB_LANES];                                                           \
-            memcpy(cell, cells + 9 * c, sizeof cell);                                            \
-            NB_SIMD for (int i = 0; i < n; ++i)                                                  \
-            {                                                                                    \
-                nb_term_values v = {0};                                                          \
-                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);         \
-                nb_term_lattice(s, shape, &v);                                                   \
-                lattice[i] = v.lattice_sqr;                                                      \
-            }                                                                                    \
-            for (int i = 0; i < n; ++i) {                                                        \
-                nb_term_values v = {0};                                                          \
-                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);         \
-                NB_RECORD(nb_term_lattice(s, shape, &v))                                         \
-                nb_term_amplitude(table, NB_TRICUBIC, &v);                                       \
-                sum[i] += v.amplitude * v.amplitude * lattice[i];                                \
-                NB_RECORD(nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))           \
-            }                                                                                    \
-        }                                                                                        \
+#define NB_DEFINE_TRICUBIC_CELLS(name, shape)                                                                        \
+    static void name(const nb_scene *s, const nb_table *table, const double *cells, int n_cells,                     \
+                     const nb_lanes *lanes, double *sum, int n)                                                      \
+    {                                                                                                                \
+        nb_real lattice[NB_LANES];                                                                                   \
+        nb_neighbourhoods around;                                                                                    \
+        for (int c = 0; c < n_cells; ++c) {                                                                          \
+            double cell[9];                                                                                          \
+            memcpy(cell, cells + 9 * c, sizeof cell);                                                                \
+            NB_SIMD for (int i = 0; i < n; ++i)                                                                      \
+            {                                                                                                        \
+                nb_term_values v = {0};                                                                              \
+                nb_term_index(cell, lanes->q[0][i], lanes->q[1][i], lanes->q[2][i], &v);                             \
+                nb_term_lattice(s, shape, &v);                                                                       \
+                lattice[i] = v.lattice_sqr;                                                                          \
+                nb_keep_neighbours(                                                                                  \
+                    &around,                                                                                         \
+                    nb_find_neighbours(table, v.h[0], v.h[1], v.h[2], v.nearest[0], v.nearest[1], v.nearest[2]), i); \
+            }                                                                                                        \
+            for (int i = 0; i < n; ++i) {                                                                            \
+                const nb_real amplitude = nb_amplitude_tricubic(table, nb_kept_neighbours(&around, i));              \
+                sum[i] += amplitude * amplitude * lattice[i];                                                        \
+                NB_RECORD(nb_term_values v = {0}; nb_term(s, table, shape, NB_TRICUBIC, cell, lanes->q[0][i],        \
+                                                          lanes->q[1][i], lanes->q[2][i], &v);                       \
+                          nb_record_added(lanes->recorder, cells + 9 * c, &v, sum[i]))                               \
+            }                                                                                                        \
+        }                                                                                                            \
     }
 
 NB_DEFINE_CELLS(nb_cells_square_constant, NB_SQUARE, NB_CONSTANT)

@@ -45,11 +45,11 @@ NB_INLINE double nb_nearest(double x)
     return nb_ceil(x - 0.5);
 }
 
-/* x / y from per_y = 1 / y, rounded as the division is (where the machine fuses multiply and add). */
-NB_INLINE double nb_divide(double x, double y, double per_y)
+/* x / y from per_y = 1 / y; if `exact`, rounded as the division is (where the machine fuses multiply and add). */
+NB_INLINE double nb_divide(int exact, double x, double y, double per_y)
 {
     const double near = x * per_y;
-    return near + (x - near * y) * per_y;
+    return exact ? near + (x - near * y) * per_y : near;
 }
 
 /* A nearest whole number; which one, for halves, does not matter. */

@@ -41,13 +41,18 @@ NB_INLINE void nb_term_lattice(const nb_scene *s, enum nb_shape shape, nb_term_v
 
 NB_INLINE void nb_term_amplitude(const nb_table *t, enum nb_lookup lookup, nb_term_values *v)
 {
-    v->interpolated = lookup == NB_TRICUBIC && nb_can_interpolate(t, v->h[0], v->h[1], v->h[2]);
-    if (lookup == NB_CONSTANT)
+    v->interpolated = 0;
+    if (lookup == NB_CONSTANT) {
         v->amplitude = (nb_real)t->constant;
-    else if (v->interpolated)
-        v->amplitude = nb_amplitude_tricubic(t, v->h[0], v->h[1], v->h[2]);
-    else
-        v->amplitude = nb_amplitude_nearest(t, v->nearest[0], v->nearest[1], v->nearest[2]);
+    } else if (lookup == NB_NEAREST) {
+        const int place = nb_closest_place(t, v->nearest[0], v->nearest[1], v->nearest[2]);
+        v->amplitude = ((const nb_entry *)t->values)[place];
+    } else {
+        const nb_neighbours around = nb_find_neighbours(t, v->h[0], v->h[1], v->h[2], v->nearest[0], v->nearest[1],
+                                                        v->nearest[2]);
+        v->interpolated = around.inside;
+        v->amplitude = nb_amplitude_tricubic(t, around);
+    }
 }
 
 /* F_cell^2 F_latt^2, with the steps to it in `v`. */

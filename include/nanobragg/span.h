@@ -40,15 +40,26 @@ static void nb_cells_in_order(const nb_scene *s, const nb_table *table, nb_state
     }
 }
 
-/* Direction and solid angle of a lane that looks at the place x, y, z. */
-NB_INLINE void nb_look(double area, int every_omega, double x, double y, double z, int i, nb_lanes *lanes)
+/* Direction and solid angle of a lane that looks at the place x, y, z. Under c_factors every quotient is rounded as
+ * C's, and the first solid angle stays, unless it is 0 or over-sampled. */
+NB_INLINE void nb_look(int c_factors, int every_omega, double area, double x, double y, double z, int i,
+                       nb_lanes *lanes)
 {
     const double r = sqrt(x * x + y * y + z * z), per_r = 1.0 / r, omega = nb_solid_angle(area, per_r);
-    lanes->omega[i] = every_omega | (lanes->omega[i] == 0.0) ? omega : lanes->omega[i];
-    lanes->d[0][i] = nb_divide(x, r, per_r);
-    lanes->d[1][i] = nb_divide(y, r, per_r);
-    lanes->d[2][i] = nb_divide(z, r, per_r);
+    lanes->omega[i] = (!c_factors) | every_omega | (lanes->omega[i] == 0.0) ? omega : lanes->omega[i];
+    lanes->d[0][i] = nb_divide(c_factors, x, r, per_r);
+    lanes->d[1][i] = nb_divide(c_factors, y, r, per_r);
+    lanes->d[2][i] = nb_divide(c_factors, z, r, per_r);
     NB_RECORD(nb_record_place(lanes->recorder, x, y, z, lanes->omega[i]))
+}
+
+/* Every lane at its place along a row. `c_factors` is a constant where this is called, so that what only C needs costs
+ * nobody else. */
+NB_INLINE void nb_look_along(int c_factors, int every_omega, double area, nb_row x, nb_row y, nb_row z,
+                             const double *fast, int n, nb_lanes *lanes)
+{
+    NB_SIMD for (int i = 0; i < n; ++i) nb_look(c_factors, every_omega, area, nb_coordinate(x, fast[i]),
+                                                nb_coordinate(y, fast[i]), nb_coordinate(z, fast[i]), i, lanes);
 }
 
 /* What a sensor layer captures of every lane's ray. */
@@ -68,7 +79,6 @@ static void nb_absorb(const nb_scene *s, const nb_panel *p, int layer, int every
 static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow, const double *fast, int n,
                    nb_lanes *lanes)
 {
-    const int every_omega = !s->c_factors || s->every_omega;
     const int every_capture = s->c_factors ? s->every_capture : s->has_sensor;
     const double area = s->point_pixel ? 0.0 : p->pixel * p->pixel * p->close_distance;
     const double depth = layer * s->layer;
@@ -78,11 +88,12 @@ static void nb_aim(const nb_scene *s, const nb_panel *p, int layer, double slow,
         for (int i = 0; i < n; ++i) {
             double place[3] = {nb_coordinate(x, fast[i]), nb_coordinate(y, fast[i]), nb_coordinate(z, fast[i])};
             nb_bend(p, place);
-            nb_look(area, every_omega, place[0], place[1], place[2], i, lanes);
+            nb_look(s->c_factors, s->every_omega, area, place[0], place[1], place[2], i, lanes);
         }
+    } else if (s->c_factors) {
+        nb_look_along(1, s->every_omega, area, x, y, z, fast, n, lanes);
     } else {
-        NB_SIMD for (int i = 0; i < n; ++i) nb_look(area, every_omega, nb_coordinate(x, fast[i]),
-                                                    nb_coordinate(y, fast[i]), nb_coordinate(z, fast[i]), i, lanes);
+        nb_look_along(0, 0, area, x, y, z, fast, n, lanes);
     }
     if (s->has_sensor || every_capture)
         nb_absorb(s, p, layer, every_capture, n, lanes);
@@ -103,11 +114,8 @@ static void nb_surroundings(const nb_scene *s, int n, nb_lanes *lanes)
 
 /* Polarization of every lane's ray from one source. Under c_factors only where d_min leaves the ray, and once for a
  * pixel unless it is 0 or over-sampled (rows 2 and 4). */
-static void nb_polarize(const nb_scene *s, const nb_source *src, int n, nb_lanes *lanes)
+NB_INLINE void nb_polarize(int c_factors, int every, double kahn, nb_source source, int n, nb_lanes *lanes)
 {
-    const nb_source source = *src; /* a copy: nothing that is stored below can change it */
-    const double kahn = s->kahn;
-    const int c_factors = s->c_factors, every = s->every_polar;
     NB_SIMD for (int i = 0; i < n; ++i)
     {
         const double x = lanes->d[0][i], y = lanes->d[1][i], z = lanes->d[2][i];
@@ -133,20 +141,30 @@ static double nb_within(const nb_scene *s, int n, nb_lanes *lanes)
     return alive;
 }
 
+/* Scattering vectors from one source. */
+NB_INLINE void nb_differ(int c_factors, nb_source source, int n, nb_lanes *lanes)
+{
+    const double wavelength = source.wavelength, per_wavelength = 1.0 / wavelength;
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        lanes->q[0][i] = nb_divide(c_factors, lanes->d[0][i] - source.direction[0], wavelength, per_wavelength);
+        lanes->q[1][i] = nb_divide(c_factors, lanes->d[1][i] - source.direction[1], wavelength, per_wavelength);
+        lanes->q[2][i] = nb_divide(c_factors, lanes->d[2][i] - source.direction[2], wavelength, per_wavelength);
+    }
+}
+
 /* Scattering vectors from one source, polarization, and which lanes it reaches within d_min; returns whether any. */
 static int nb_scatter(const nb_scene *s, const nb_source *src, int n, nb_lanes *lanes)
 {
-    const double wavelength = src->wavelength, per_wavelength = 1.0 / wavelength;
-    const double ax = src->direction[0], ay = src->direction[1], az = src->direction[2];
-    NB_SIMD for (int i = 0; i < n; ++i)
-    {
-        lanes->q[0][i] = nb_divide(lanes->d[0][i] - ax, wavelength, per_wavelength);
-        lanes->q[1][i] = nb_divide(lanes->d[1][i] - ay, wavelength, per_wavelength);
-        lanes->q[2][i] = nb_divide(lanes->d[2][i] - az, wavelength, per_wavelength);
-    }
+    if (s->c_factors)
+        nb_differ(1, *src, n, lanes);
+    else
+        nb_differ(0, *src, n, lanes);
     const double alive = s->d_min > 0.0 ? nb_within(s, n, lanes) : 1.0;
-    if (s->polarized || s->every_polar)
-        nb_polarize(s, src, n, lanes);
+    if (s->c_factors && (s->polarized || s->every_polar))
+        nb_polarize(1, s->every_polar, s->kahn, *src, n, lanes);
+    else if (s->polarized)
+        nb_polarize(0, 0, s->kahn, *src, n, lanes);
     if (s->amorphous)
         nb_surroundings(s, n, lanes);
     NB_RECORD(const double q[3] = {lanes->q[0][0], lanes->q[1][0], lanes->q[2][0]}; nb_record_source(
@@ -199,7 +217,7 @@ static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *f
                     double *photons)
 {
     nb_lanes lanes;
-    double at[NB_LANES];
+    double column[NB_LANES], at[NB_LANES]; /* in sub-pixels; in metres */
     const double step = p->pixel / s->oversample;
     const int m = state->in_order ? n : (n + NB_PADDING - 1) / NB_PADDING * NB_PADDING;
     lanes.recorder = state->recorder;
@@ -208,12 +226,14 @@ static void nb_span(const nb_scene *s, const nb_panel *p, int slow, const int *f
     nb_fill(lanes.total, s->c_factors ? s->water : 0.0, m);
     nb_fill(lanes.around, s->water, m);
     nb_fill(lanes.live, 1.0, m);
+    for (int x = 0; x < m; ++x)
+        column[x] = fast[x < n ? x : n - 1] * s->oversample;
     for (int layer = 0; layer < s->n_layers; ++layer) {
         nb_fill(lanes.capture, s->has_sensor ? 0.0 : 1.0, m);
         for (int i = 0; i < s->oversample; ++i) {
             for (int j = 0; j < s->oversample && !*state->stop; ++j) {
                 for (int x = 0; x < m; ++x)
-                    at[x] = step * (fast[x < n ? x : n - 1] * s->oversample + j) + step / 2.0;
+                    at[x] = step * (column[x] + j) + step / 2.0;
                 nb_aim(s, p, layer, step * (slow * s->oversample + i) + step / 2.0, at, m, &lanes);
                 for (int src = 0; src < s->n_sources && !*state->stop; ++src)
                     nb_add_source(s, &s->sources[src], state, &lanes, m);

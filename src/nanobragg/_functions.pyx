@@ -33,7 +33,10 @@ cdef extern from "nanobragg/amplitude.h" nogil:
         pass
     nb_cubic nb_cubic_weights(double t)
     double nb_cubic_sum(const double *row, nb_cubic c)
-    double nb_amplitude_tricubic(const nb_table *t, double h, double k, double l)
+    ctypedef struct nb_neighbours:
+        pass
+    nb_neighbours nb_find_neighbours(const nb_table *t, double h, double k, double l, int nh, int nk, int nl)
+    double nb_amplitude_tricubic(const nb_table *t, nb_neighbours n)
 
 
 def grating_sqr(const double[::1] index, const double[::1] n):
@@ -123,7 +126,7 @@ def cubic(const double[:, ::1] values, const double[::1] t):
 
 def tricubic(values, const double[:, ::1] at):
     """The tricubic through cubes of values (n, 4, 4, 4) at -1, 0, 1, 2 along each axis, at points (n, 3) in [0, 1)."""
-    bordered = np.ascontiguousarray(np.pad(np.asarray(values, np.float64), [(0, 0), (1, 1), (1, 1), (1, 1)]))
+    bordered = np.ascontiguousarray(np.pad(np.asarray(values, np.float64), [(0, 0), (2, 2), (2, 2), (2, 2)]))
     cdef const double[:, :, :, ::1] cubes = bordered
     out = np.empty(at.shape[0])
     cdef double[::1] found = out
@@ -132,10 +135,10 @@ def tricubic(values, const double[:, ::1] at):
     cdef int j
     with nogil:
         for j in range(3):
-            table.low[j] = -2
-            table.high[j] = 3
-        table.stride_h, table.stride_k, table.constant = 36, 6, 0.0
+            table.low[j] = -3
+            table.high[j] = 4
+        table.stride_h, table.stride_k, table.constant = 64, 8, 0.0
         for i in range(at.shape[0]):
             table.values = &cubes[i, 0, 0, 0]
-            found[i] = nb_amplitude_tricubic(&table, at[i, 0], at[i, 1], at[i, 2])
+            found[i] = nb_amplitude_tricubic(&table, nb_find_neighbours(&table, at[i, 0], at[i, 1], at[i, 2], 0, 0, 0))
     return out

@@ -54,7 +54,7 @@ def build_core(scene: Scene, precision: str) -> _core.CoreScene:
     panels = [
         panel_numbers(panel, counted_origin(detector, panel), beam, scene.distance, like_c) for panel in detector.panels
     ]
-    energies, numbers = _table_energies(scene)
+    energies, numbers = table_energies(scene)
     table = None
     if scene.table is not None:
         table = scene.config.structure_factors.tables(
@@ -67,7 +67,7 @@ def build_core(scene: Scene, precision: str) -> _core.CoreScene:
     )  # fmt: skip
 
 
-def _table_energies(scene: Scene) -> tuple[list[float], list[int]]:
+def table_energies(scene: Scene) -> tuple[list[float], list[int]]:
     """Energies (eV) that tables are needed at, and which of them each source takes."""
     factors, sources = scene.config.structure_factors, scene.sources.wavelengths
     if not factors.has_energy_axis or factors.energies is None:

@@ -86,14 +86,16 @@ def _cosine(scene: Scene, panel: Panel, beam: FloatArray) -> FloatArray:
     fast = (np.arange(panel.pixels[1]) + 0.5) * panel.pixel_mm
     slow = ((np.arange(panel.pixels[0]) + 0.5) * panel.pixel_mm)[:, np.newaxis]
     if scene.config.detector.curved:
-        return _bent(scene, panel, origin + slow[..., np.newaxis] * s + fast[:, np.newaxis] * f) @ beam
+        return directions(scene, panel, origin + slow[..., np.newaxis] * s + fast[:, np.newaxis] * f) @ beam
     along = origin @ beam + fast * (f @ beam) + slow * (s @ beam)
     across = slow**2 + 2.0 * slow * (origin @ s) + fast**2 + 2.0 * fast * (origin @ f)
     return np.asarray(along / np.sqrt(across + 2.0 * slow * fast * (f @ s) + origin @ origin))
 
 
-def _bent(scene: Scene, panel: Panel, place_mm: FloatArray) -> FloatArray:
-    """Unit vectors to places of a panel that is bent so that all of it is at one distance."""
+def directions(scene: Scene, panel: Panel, place_mm: FloatArray) -> FloatArray:
+    """Unit vectors to places of a panel, which may be bent so that all of it is at one distance."""
+    if not scene.config.detector.curved:
+        return np.asarray(place_mm / np.linalg.norm(place_mm, axis=-1, keepdims=True))
     like_c, pix0 = scene.config.compat == "c", counted_origin(scene.config.detector, panel)
     numbers = panel_numbers(panel, pix0, scene.beam_direction, scene.distance, like_c)
     flat = place_mm.reshape(-1, 3) / 1000.0

@@ -255,8 +255,8 @@ class Detector(Model):
         PILATUS3 300K  619 x 487 of 172 µm          3 x 1; 17                  the same               the same
         JUNGFRAU 4M    8 panels 514 x 1030 of 75 µm 4 x 2, shifted by 68, 67   Si 320 µm              10⁴ [3]_
         JUNGFRAU 16M   32 panels 514 x 1030         8 x 4 around a hole        the same               the same
-        Rayonix MX340  3840 x 3840 of 88.542 µm     no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [4]_
-        ADSC Q315r     3072 x 3072 of 102.588 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [5]_
+        Rayonix MX340  3840 x 3840 of 88.5417 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [4]_
+        ADSC Q315r     3072 x 3072 of 102.592 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [5]_
         AGIPD 1M       128 panels 64 x 128 of 200µm 16 modules of 8 chips      Si 500 µm              10⁴ [6]_
         ============== ============================ ========================== ====================== ==========
 
@@ -281,17 +281,26 @@ class Detector(Model):
 
         References
         ----------
-        .. [1] DECTRIS EIGER2 user manual; modules and gaps as in dxtbx, format/FormatPilatusHelpers.py. The counter
-               has 16 bits; images of several read-outs hold more.
-        .. [2] DECTRIS PILATUS3 technical specifications: 20-bit counter; modules and gaps as above.
-        .. [3] A. Mozzanica et al., J. Instrum. 11 (2016) C02047: 10⁴ photons of 12 keV. Places: jungfrau_utils
-               (Paul Scherrer Institut), geometry.py, JF06T08V01 and JF07T32V01.
-        .. [4] Rayonix MX340-HS: 7680 x 7680 pixels of 44.271 µm, 16 bit. The makers do not publish the phosphor of
-               their screens; 15 mg/cm² of Gd2O2S is usual: S. M. Gruner, M. W. Tate and E. F. Eikenberry, Rev. Sci.
-               Instrum. 73 (2002) 2815.
-        .. [5] ADSC Quantum 315r: 6144 x 6144 pixels of 51.294 µm, 16 bit; phosphor as for [4]_.
-        .. [6] A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82. Places: EXtra-geom (European XFEL),
-               AGIPD_1MGeometry.from_quad_positions with the quadrants of its example.
+        .. [1] Pixels, modules, gaps, sensor: pyFAI, detectors/_dectris.py, and dxtbx, format/FormatPilatusHelpers.py.
+               The counter has 16 bits (DECTRIS, EIGER2 user manual, 3.2.5; T. Donath et al., J. Synchrotron Rad.
+               2023, doi 10.1107/S160057752300454X); images of several read-outs hold more, up to a cutoff that
+               depends on the count rate and is in each file.
+        .. [2] Pixels, modules, gaps, sensors (320, 450, 1000 µm are made): as for [1]_. 20-bit counter (DECTRIS,
+               PILATUS3 features; Count_cutoff of image headers; XDS' table of detectors: 1048500).
+        .. [3] Pixels and places: jungfrau_utils (Paul Scherrer Institut), geometry.py, JF06T08V01 and JF07T32V01; other
+               4M stand as a plain grid with gaps of 36 and 8 pixels (pyFAI, detectors/_psi.py). 320 µm is usual, 450
+               are made: JUNGFRAU documentation of the European XFEL. 10⁴ photons of 12 keV: A. Mozzanica et al., J.
+               Instrum. 11 (2016) C02047, quoted from memory.
+        .. [4] 7680 x 7680 pixels on 340 mm: 44.271 ± 0.026 µm (the maker to SLAC, Confluence page 214947144; pyFAI,
+               detectors/_rayonix.py), 16 bit. Phosphor: pyFAI has 40 µm Gd2O2S. Assumed, since no maker tells: that
+               half of it is grains, 15 mg/cm².
+        .. [5] Header of an image of detector 926 at the Advanced Light Source's beamline 8.3.1 (J. Holton, X-ray image
+               formats, bl831.als.lbl.gov): also 1.8 ADU a photon, on 40. 16 bit; dxtbx, format/FormatSMVADSC.py, trusts
+               1 to 65534. Assumed: the phosphor of [4]_.
+        .. [6] A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82: more than 10⁴ photons of 12 keV; 500 µm is
+               quoted from memory. Chips have 64 x 64 pixels (AGIPD ASIC manual, DESY), two are a panel. Places:
+               EXtra-geom (European XFEL), AGIPD_1MGeometry.from_quad_positions with the quadrants of its example.
+               Every AGIPD is adjusted; the geometry file of a run has its own.
         """
         from .named import named_detector
 

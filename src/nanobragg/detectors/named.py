@@ -104,10 +104,10 @@ DESIGNS = {
         tuple(1039 * column + shift for shift in (68, 68, 68, 68, 0, 0, 0, 0) for column in range(4)),
     ),
     "Rayonix MX340": tiled(
-        0.088542, (960, 960), (4, 4), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
+        0.0885417, (960, 960), (4, 4), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
     ),
     "ADSC Q315r": tiled(
-        0.102588, (1024, 1024), (3, 3), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
+        0.102592, (1024, 1024), (3, 3), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
     ),
     "AGIPD 1M": agipd(),
 }  # fmt: skip

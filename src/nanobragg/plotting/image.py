@@ -54,7 +54,7 @@ def plot(
     what
         The `Config` or `Scene` behind it. Without one there are neither rings nor spots.
     spots
-        Whether to circle predicted spots, the 500 brightest (of a curved detector none are predicted); or those to
+        Whether to circle predicted spots, the 500 brightest; or those to
         circle.
     rings
         Resolutions in Å; default: round ones, as many as fit; `()`: none.
@@ -114,7 +114,7 @@ def _panels(image: npt.ArrayLike, scene: Scene | None) -> Image:
 def _spots(scene: Scene | None, spots: bool | Spots) -> Spots:
     if isinstance(spots, Spots):
         return spots
-    if spots and scene is not None and not scene.config.detector.curved:
+    if spots and scene is not None:
         return predict_spots(scene)
     return Spots.none()
 

@@ -12,8 +12,8 @@ from ..config import Config
 from ..errors import ConfigError
 from ..model import FloatArray
 from ..scene import Scene
+from ..spots.lookup import lookup_of
 from ..spots.passages import longest_q, reflections
-from ..spots.terms import amplitudes_of
 from .canvas import RING, figure_of, new_figure
 from .rings import NICE_A
 
@@ -130,14 +130,12 @@ def _reflections(scene: Scene, cut: Plane, d_min: float | None) -> tuple[npt.NDA
     """h k l on the plane, and |F|; the direct beam 0 0 0 aside."""
     normal = np.cross(*cut.steps)
     level = normal @ cut.start
-    found = [hkl[(hkl @ normal == level) & hkl.any(axis=1)] for hkl in reflections(scene)]
+    lookup = lookup_of(scene, [scene.mean_energy_eV])
+    found = [hkl[(hkl @ normal == level) & hkl.any(axis=1)] for hkl in reflections(scene, lookup)]
     hkl = np.concatenate(found).astype(np.int64)
     longest = 1.0 / d_min if d_min else longest_q(scene) * 1e-10
     hkl = hkl[np.linalg.norm(hkl @ scene.lattice.reciprocal, axis=1) <= longest]
-    factors = scene.config.structure_factors
-    at = scene.mean_energy_eV
-    table = None if scene.table is None else factors.table(scene.table.within(scene.reach), energy_eV=at)
-    strength = np.abs(amplitudes_of(table, factors.default_F, hkl.astype(np.int32)))
+    strength = np.abs(lookup.amplitudes(hkl.astype(np.int32)))
     order = np.argsort(-strength)[:MOST_SHOWN]
     if not strength.any():
         raise ConfigError("the plane holds no reflection with an amplitude within the resolution; choose another one")

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from ..geometry import rotate_about
 from ..model import FloatArray
+from ..pixel_angles import directions
 from ..scene import Scene
+from .lookup import Lookup
 from .section import Shape, widest
 
 HOMES = 200_000  # reflections that are looked at in one go
@@ -46,9 +48,9 @@ class Passages(NamedTuple):
         return Passages._make(column[chosen] for column in self)
 
 
-def passages(scene: Scene, shape: Shape) -> Passages:
+def passages(scene: Scene, shape: Shape, lookup: Lookup) -> Passages:
     """Every passage within the scene's φ steps, the direct beam 0 0 0 aside, in no order."""
-    found = [_passing(scene, shape, hkl) for hkl in reflections(scene)]
+    found = [_passing(scene, shape, hkl) for hkl in reflections(scene, lookup)]
     return Passages._make(np.concatenate(column) for column in zip(*found, strict=True))
 
 
@@ -63,17 +65,15 @@ def mean_beam(scene: Scene) -> FloatArray:
     return np.asarray((sources.weights / sources.wavelengths) @ sources.directions)
 
 
-def reflections(scene: Scene) -> Iterator[npt.NDArray[np.int32]]:
+def reflections(scene: Scene, lookup: Lookup) -> Iterator[npt.NDArray[np.int32]]:
     """h k l within the detector's and the Config's reach that have an amplitude, some at a time."""
-    factors, reach = scene.config.structure_factors, np.array(scene.reach)
+    axes = np.linalg.norm(scene.lattice.direct, axis=1) * 1e-10  # |h| is at most |q| |a|
+    reach = np.minimum(scene.reach, np.ceil(longest_q(scene) * axes).astype(int) + 1)
     yield np.empty((0, 3), np.int32)
-    if scene.table is not None and factors.default_F == 0:
-        table = factors.table(scene.table.within(scene.reach), energy_eV=scene.mean_energy_eV)
-        listed = np.argwhere(table.values != 0) + (np.array(table.limits.first) - 1)
+    if lookup.default_F == 0:
+        listed = lookup.listed()
         for start in range(0, len(listed), HOMES):
-            yield listed[start : start + HOMES].astype(np.int32)
-        return
-    if factors.default_F == 0:
+            yield listed[start : start + HOMES]
         return
     width = 2 * reach + 1
     planes = max(1, HOMES // int(width[1] * width[2]))
@@ -108,8 +108,7 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
 
 def longest_q(scene: Scene) -> float:
     """The longest scattering vector (1/m) that any pixel sees."""
-    corners = np.concatenate([panel.corners_mm() for panel in scene.config.detector.panels])
-    rays = corners / np.linalg.norm(corners, axis=1, keepdims=True)
+    rays = np.concatenate([directions(scene, panel, panel.corners_mm()) for panel in scene.config.detector.panels])
     apart = np.linalg.norm(rays[:, np.newaxis] - scene.sources.directions, axis=2)
     # Up to a right angle a rectangle's largest scattering angle is at a corner.
     return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())

@@ -1,17 +1,15 @@
-"""Rays and flat panels: which panel a ray meets, and where; the way back from the kernel's pixel to ray."""
+"""Rays and panels: which panel a ray meets, and where; the way back from the kernel's pixel to ray."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ..detectors.detector import counted_origin
 from ..model import FloatArray
 from ..scene import Scene
-
-PanelNumbers = npt.NDArray[np.int32]
+from .bends import Bends, PanelNumbers, bends_of, directions_of_a_pixel, unbend
 
 
 class Planes(NamedTuple):
@@ -28,6 +26,8 @@ class Planes(NamedTuple):
         Edges of the pixels, shape (panels,).
     size
         Pixels (fast, slow), shape (panels, 2).
+    bends
+        How they are bent; None: they are flat.
     """
 
     origin: FloatArray
@@ -35,6 +35,7 @@ class Planes(NamedTuple):
     along: FloatArray
     pixel: FloatArray
     size: FloatArray
+    bends: Bends | None
 
 
 def planes_of(scene: Scene) -> Planes:
@@ -45,11 +46,13 @@ def planes_of(scene: Scene) -> Planes:
     pixel = np.array([panel.pixel_mm for panel in panels]) / 1000.0
     along = np.linalg.inv(axes.swapaxes(1, 2))[:, :2] / pixel[:, np.newaxis, np.newaxis]
     size = np.array([panel.pixels[::-1] for panel in panels], float)
-    return Planes(origin, axes[:, 2], along, pixel, size)
+    return Planes(origin, axes[:, 2], along, pixel, size, bends_of(scene) if detector.curved else None)
 
 
 def facing_panel(planes: Planes, heading: FloatArray) -> PanelNumbers:
     """The panel that each ray (any length) meets first, or -1."""
+    if planes.bends is not None:
+        return _facing_bent(planes, planes.bends, heading)
     nearest, found = np.full(len(heading), np.inf), np.full(len(heading), -1, np.int32)
     for i in range(len(planes.pixel)):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -57,6 +60,17 @@ def facing_panel(planes: Planes, heading: FloatArray) -> PanelNumbers:
             place = (far[:, None] * heading - planes.origin[i]) @ planes.along[i].T
         hit = ((place >= 0) & (place <= planes.size[i])).all(axis=1) & (far > 0) & (far < nearest)
         nearest[hit], found[hit] = far[hit], i
+    return found
+
+
+def _facing_bent(planes: Planes, bends: Bends, heading: FloatArray) -> PanelNumbers:
+    found = np.full(len(heading), -1, np.int32)
+    with np.errstate(invalid="ignore"):
+        ray = heading / np.linalg.norm(heading, axis=1, keepdims=True)
+    for i in reversed(range(len(planes.pixel))):
+        panel = np.full(len(ray), i, np.int32)
+        place = unbend(bends, ray, panel, planes.origin[panel], planes.size[panel])
+        found[((place >= 0) & (place <= planes.size[i])).all(axis=1)] = i
     return found
 
 
@@ -68,6 +82,8 @@ def land(scene: Scene, planes: Planes, ray: FloatArray, panel: PanelNumbers) -> 
     normal, origin = planes.normal[panel], planes.origin[panel]
     across = _dot(ray, normal)
     deep = mean_depth(scene, across)
+    if planes.bends is not None:
+        return unbend(planes.bends, ray, panel, origin + deep[:, np.newaxis] * normal, planes.size[panel])
     with np.errstate(divide="ignore", invalid="ignore"):
         far = (_dot(origin, normal) + deep) / across
         place = np.where(far > 0, far, np.nan)[:, np.newaxis] * ray - origin - deep[:, np.newaxis] * normal
@@ -97,8 +113,18 @@ def captured(scene: Scene, planes: Planes, ray: FloatArray, panel: PanelNumbers)
         return np.asarray(-np.expm1(-depth))
 
 
-def per_solid_angle(scene: Scene, planes: Planes, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
-    """What a solid angle counts for: itself (1), or with point pixels R⁻² a pixel (1/m²)."""
+def per_solid_angle(
+    scene: Scene, planes: Planes, ray: FloatArray, panel: PanelNumbers, place: FloatArray
+) -> FloatArray:
+    """What a solid angle counts for at a place (pixels): itself (1), or with point pixels R⁻² a pixel (1/m²).
+
+    A bent panel's pixels count alike for pixel² · close distance/distance³, whatever their directions span.
+    """
+    if planes.bends is not None:
+        bends, area = planes.bends, planes.pixel**2 * planes.bends.close_distance / planes.bends.distance
+        counted = np.ones(len(area)) if scene.config.detector.point_pixel else area
+        span = directions_of_a_pixel(bends, place, panel, planes.origin[panel])
+        return np.asarray(counted[panel] / bends.distance**2 / span)
     if not scene.config.detector.point_pixel:
         return np.ones(len(ray))
     return np.asarray(1.0 / _dot(ray, planes.normal[panel]) / planes.pixel[panel] ** 2)

@@ -15,8 +15,9 @@ from ..config import Config
 from ..errors import ConfigError
 from ..model import FloatArray
 from ..scene import Scene
+from .bends import PanelNumbers
 from .passages import Passages, mean_beam, passages, reciprocal
-from .planes import PanelNumbers, land
+from .planes import land
 from .terms import Setting, Sums, setting_of, sum_terms
 
 TERMS = 60_000  # that are looked at in one go: they fit into the processor's cache
@@ -42,7 +43,7 @@ class Spots:
     d_A : ndarray
         Resolution 1/|q|, Å.
     amplitude : ndarray
-        F, electrons.
+        F, electrons; where sources see different ones, the root mean square, weighted with what each of them lights.
     phi_deg : ndarray
         Where the lattice point crosses the sphere (mean beam, no mosaic spread), degrees; it may lie beyond the
         image's range for a spot at its ends. NaN in a still.
@@ -115,7 +116,7 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
     Raises
     ------
     ConfigError
-        A curved detector, for which there are no predictions, or a threshold outside 0 … 1.
+        A threshold outside 0 … 1.
 
     Notes
     -----
@@ -125,17 +126,15 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
 
         photons = r_e² · fluence · Σ weight · F² · polar · capture · λ² ∫ F_latt² dA / (φ steps · domains)
 
-    which for fine φ steps is Darwin's formula. Amplitudes are those of the reflections themselves: between them an
-    interpolating kernel differs, and with an axis of energies those at the mean energy of the sources. Fewer than five
-    cells along an axis make no separate spots.
+    which for fine φ steps is Darwin's formula. Amplitudes are those of the reflections themselves, with an axis of
+    energies each source's own: between reflections an interpolating kernel differs. Fewer than five cells along an
+    axis make no separate spots.
     """
     scene = what if isinstance(what, Scene) else Scene(what)
-    if scene.config.detector.curved:
-        raise ConfigError("Detector.curved = True: there are no predictions for curved detectors; use flat panels")
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold = {threshold!r}: must be a fraction from 0 to 1")
     setting = setting_of(scene)
-    found = passages(scene, setting.shape)
+    found = passages(scene, setting.shape, setting.lookup)
     parts = [_spots(setting, block) for block in _blocks(scene, found)]
     spots = Spots(
         *(np.concatenate(column) for column in zip(*(part.columns().values() for part in parts), strict=True))

@@ -16,7 +16,7 @@ from ..scene import Scene
 # Of include/nanobragg/lattice.h: F_latt² = peak² · exp(-2 r²/0.63), 1 within r² = 0.3969, 0.7236² · sphere.
 GAUSS_WIDTH, TOPHAT_EDGE, SPHERE_TO_CUBE = 0.63, 0.3969, 0.723601254558268
 
-REACH = {"square": 6.0, "round": 6.0, "gauss": 2.2, "tophat": 0.63}  # radius within which a spot's photons are
+REACH = {"square": 12.0, "round": 6.0, "gauss": 2.2, "tophat": 0.63}  # radius within which a spot's photons are
 TABLE_STEPS = 4000
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(6) + np.array([[1.0], [0.0]])) / 2.0  # between 0 and 1
 POWERS = NODES ** np.arange(4)[:, np.newaxis]

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .._functions import polarization
-from ..amplitudes.table import Table
 from ..kernel_scene import R_E_SQR
 from ..model import FloatArray
 from ..scene import Scene
+from .bends import PanelNumbers
+from .lookup import Lookup, lookup_of
 from .passages import Passages, reciprocal
-from .planes import PanelNumbers, Planes, captured, facing_panel, land, per_solid_angle, planes_of
+from .planes import Planes, captured, facing_panel, land, per_solid_angle, planes_of
 from .section import Shape, section, shape_of, widest
 
 IntArray = npt.NDArray[np.int64]
@@ -29,8 +30,8 @@ class Setting(NamedTuple):
         a*, b*, c* (rows, 1/m) of every orientation.
     waves : ndarray, shape (sources, 3)
         Wave vectors, 1/m.
-    table
-        Amplitudes; None: `default_F` everywhere.
+    lookup
+        Amplitudes.
     """
 
     scene: Scene
@@ -38,16 +39,13 @@ class Setting(NamedTuple):
     planes: Planes
     stars: FloatArray
     waves: FloatArray
-    table: Table | None
+    lookup: Lookup
 
 
 def setting_of(scene: Scene) -> Setting:
     """What the sums need of a scene."""
-    factors = scene.config.structure_factors
-    at = scene.mean_energy_eV
-    table = None if scene.table is None else factors.table(scene.table.within(scene.reach), energy_eV=at)
     waves = scene.sources.directions / scene.sources.wavelengths[:, np.newaxis]
-    return Setting(scene, shape_of(scene), planes_of(scene), reciprocal(scene.cells), waves, table)
+    return Setting(scene, shape_of(scene), planes_of(scene), reciprocal(scene.cells), waves, lookup_of(scene))
 
 
 class Sums(NamedTuple):
@@ -94,18 +92,22 @@ def sum_terms(setting: Setting, block: Passages) -> Sums:
         return np.bincount(terms.passage, values, count).astype(np.float64, copy=False)
 
     weight, wavelength = scene.sources.weights[terms.source], scene.sources.wavelengths[terms.source]
-    seen = weight * wavelength**2 * terms.area * _polarization(scene, terms)
+    lit = weight * wavelength**2 * terms.area * _polarization(scene, terms)
+    squared = _amplitudes(setting.lookup, block, terms) ** 2
+    seen = lit * squared
     panel = facing_panel(planes, np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
     on = panel[terms.passage]
-    seen *= captured(scene, planes, terms.ray, on) * per_solid_angle(scene, planes, terms.ray, on)
     place = land(scene, planes, terms.ray, on)
-    seen[np.isnan(place[:, 0]) | (on < 0)] = 0.0
+    lit *= captured(scene, planes, terms.ray, on) * per_solid_angle(scene, planes, terms.ray, on, place)
+    lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
+    seen = lit * squared
     bright = total(seen)
     row = np.flatnonzero(bright > 0)
     centre = np.stack([total(seen * np.nan_to_num(place[:, i]))[row] / bright[row] for i in (0, 1)], axis=1)
-    amplitude = amplitudes_of(setting.table, scene.config.structure_factors.default_F, block.hkl[row])
+    one = setting.lookup.one
+    amplitude = setting.lookup.amplitudes(block.hkl[row]) if one else np.sqrt(bright[row] / total(lit)[row])
     per_term = 1.0 / (scene.phi.count * scene.domains)
-    photons = bright[row] * amplitude**2 * (R_E_SQR * scene.fluence * per_term)
+    photons = bright[row] * (R_E_SQR * scene.fluence * per_term)
     area, largest = total(weight * terms.area)[row], total(weight * terms.largest)[row] / total(weight)[row]
     return Sums(row, panel[row], centre, photons, amplitude, area * per_term, largest)
 
@@ -131,12 +133,11 @@ def _terms(setting: Setting, block: Passages) -> _Terms:
     return _Terms(passage[row], source, out, cut.area, cut.largest)
 
 
-def amplitudes_of(table: Table | None, default: float, hkl: npt.NDArray[np.int32]) -> FloatArray:
-    """F (electrons) of reflections, `default` where there is no table; its border tells what is beyond."""
-    if table is None:
-        return np.full(len(hkl), default)
-    place = np.clip(hkl - np.array(table.limits.first) + 1, 0, np.array(table.values.shape) - 1)
-    return np.asarray(table.values[place[:, 0], place[:, 1], place[:, 2]])
+def _amplitudes(lookup: Lookup, block: Passages, terms: _Terms) -> FloatArray:
+    """F of every term."""
+    if lookup.one:
+        return lookup.amplitudes(block.hkl)[terms.passage]
+    return lookup.amplitudes(block.hkl[terms.passage], lookup.of_source[terms.source])
 
 
 def _polarization(scene: Scene, terms: _Terms) -> FloatArray:
