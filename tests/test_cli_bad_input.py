@@ -106,6 +106,11 @@ def test_an_hkl_line_that_is_not_four_numbers_is_shown_with_file_and_number(refu
     assert "1 2 x 4.5" in error
 
 
+def test_a_file_of_reflections_or_atoms_that_is_no_text_table(refused, tmp_path):
+    (tmp_path / "data.MTZ").write_bytes(b"MTZ \x00\x00\xff")
+    assert "data.MTZ: is no text of h k l F; StructureFactors.from_mtz" in refused(f"{GOOD} -hkl data.MTZ")
+
+
 def test_a_table_too_large_for_memory(refused, tmp_path):
     (tmp_path / "wide.hkl").write_text("-900000 -900000 -900000 1\n900000 900000 900000 1\n")
     error = refused(f"{GOOD} -hkl wide.hkl")
