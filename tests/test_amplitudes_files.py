@@ -181,6 +181,15 @@ def test_unmerged_data_are_refused(tmp_path: Path) -> None:
         nb.StructureFactors.from_mtz(tmp_path / "u.mtz")
 
 
+def test_the_axes_of_a_rhombohedral_group_follow_the_cell_of_arrays() -> None:
+    """In R 3 hkl is equivalent to lhk of rhombohedral axes, and to k -h-k l of hexagonal ones."""
+    for cell, equivalent in (((50, 50, 50, 70, 70, 70), (4, 1, 0)), ((50, 50, 80, 90, 90, 120), (0, -1, 4))):
+        factors = nb.StructureFactors.from_asu([[1, 0, 4]], [7.0], "R 3", cell=cell)
+        assert as_dict(factors)[equivalent] == 7
+    with pytest.warns(NanobraggWarning, match="StructureFactors: the cell 40 50 60 90 90 90 does not have the symm"):
+        assert as_dict(nb.StructureFactors.from_asu([[1, 0, 2]], [7.0], "P 4", cell=(40, 50, 60)))
+
+
 def test_a_cell_without_its_groups_symmetry_warns(tmp_path: Path) -> None:
     path = write_mtz(tmp_path / "a.mtz", {"F": ("F", ONES)}, group="P 41")
     with pytest.warns(NanobraggWarning, match="30 40 50 90 90 90 does not have the symmetry of P 41"):

@@ -12,6 +12,7 @@ import time
 import types
 import warnings
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -281,6 +282,20 @@ def test_a_reader_that_goes_away_ends_a_process_quietly(process):
     err = run.stderr.read()
     assert run.wait() == 141
     assert err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, which is always full")
+@pytest.mark.parametrize("words", [(*MINIMAL, "-noprogress", "-nonoise"), ("info",)])
+def test_a_log_on_a_full_disk_is_an_error_of_one_line(process, tmp_path, words):
+    with open("/dev/full", "w") as full:
+        run = process(*words, stdout=full)
+    _, err = run.communicate()
+    assert run.returncode == 2
+    assert err == (
+        "nanobragg: error: standard output: cannot be written (No space left on device); "
+        "free some space or choose another disk\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_standard_output_can_be_an_output_file(process, tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nanobragg as nb
 from nanobragg import cli
 from nanobragg.io.smv import write_smv
 
@@ -105,6 +106,11 @@ def test_an_hkl_line_that_is_not_four_numbers_is_shown_with_file_and_number(refu
     assert "1 2 x 4.5" in error
 
 
+def test_a_file_of_reflections_or_atoms_that_is_no_text_table(refused, tmp_path):
+    (tmp_path / "data.MTZ").write_bytes(b"MTZ \x00\x00\xff")
+    assert "data.MTZ: is no text of h k l F; StructureFactors.from_mtz" in refused(f"{GOOD} -hkl data.MTZ")
+
+
 def test_a_table_too_large_for_memory(refused, tmp_path):
     (tmp_path / "wide.hkl").write_text("-900000 -900000 -900000 1\n900000 900000 900000 1\n")
     error = refused(f"{GOOD} -hkl wide.hkl")
@@ -162,6 +168,22 @@ def test_a_mistake_in_a_command(refused, tmp_path, line, told):
         "[[detector.panels]]\norigin_mm = [100, 0, 0]\nfast_axis = [0, 0, 1]\nslow_axis = [0, -1, 0]\npixels = [4, 4]\n"
     )
     assert told in refused(line)
+
+
+@pytest.mark.parametrize("output", ["--truth still.npz", "-o mask.img", "-o ./mask.img", "-o sub/../mask.img"])
+def test_an_output_in_the_place_of_an_input(refused, tmp_path, output):
+    (tmp_path / "sub").mkdir()
+    shape = (64, 64)
+    nb.write_image(tmp_path / "mask.img", np.ones(shape, np.uint16))
+    config = nb.Config(
+        crystal=nb.Crystal(cell=(70,)),
+        structure_factors=nb.StructureFactors(indices=[[1, 0, 0]], amplitudes=[5.0], default_F=1),
+        detector=nb.Detector.flat(distance_mm=100, pixels=shape, pixel_mm=0.4, mask=tmp_path / "mask.img"),
+    )
+    config.to_toml(tmp_path / "still.toml")
+    kept = (tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()
+    assert "the experiment is read from it; choose another name" in refused(f"simulate still.toml -o out.img {output}")
+    assert ((tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()) == kept
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")

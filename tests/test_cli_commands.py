@@ -136,6 +136,16 @@ def test_smv_keeps_its_header_when_converted_to_smv(run, config):
     assert (read_image("a.img")[0] == read_image("b.smv")[0]).all()
 
 
+def test_a_header_that_another_format_cannot_take_over_is_warned_about(config, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    nb.write_image("a.img", np.ones((30, 40), np.uint16), config=config)
+    for words, warned in (("a.img a.cbf", True), ("a.img b.smv", False), ("a.img a.npy", False), ("a.npy a.cbf", False),
+                          ("a.img a.cbf --config still.toml", False)):  # fmt: skip
+        assert cli.main(["convert", *words.split()]) == 0
+        assert ("holds the pixels alone" in capsys.readouterr().err) == warned
+    assert read_image("a.cbf")[1]["Detector_distance"] == "0.1 m"
+
+
 def test_floats_need_their_shape(run, config, photons):
     run("simulate", "still.toml", "-o", "a.bin")
     run("convert", "a.bin", "b.npy", "--shape", "30", "40")

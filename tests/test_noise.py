@@ -177,6 +177,17 @@ def test_saturation():
     assert add_noise(image, 1, saturation_adu=2**31 - 1, dtype=np.int32)[0, 2] > 990000
 
 
+@pytest.mark.parametrize(
+    ("dtype", "largest"),
+    [(np.uint8, 255), (np.uint16, 65535), (np.int32, 2**31 - 1), (np.int64, 2**63 - 1024), (np.uint64, 2**64 - 2048)],
+)
+def test_without_saturation_a_pixel_holds_what_its_type_does(dtype, largest):
+    dim, bright = add_noise(np.array([[10.0, 1e24]]), 1, dtype=dtype)[0]
+    assert 40 < dim < 80
+    assert bright == largest
+    assert add_noise(np.array([[1e24]]), 1, dtype=np.float64) == pytest.approx(1e24)
+
+
 def test_panels_keep_their_shape():
     image = np.full((3, 40, 50), 9.0)
     adu = add_noise(image, 2)
@@ -198,6 +209,8 @@ def test_a_bad_pixel_is_named(value):
     ("options", "message"),
     [
         ({"seed": -1}, "seed = -1"),
+        ({"seed": 1.5}, "seed = 1.5: must be a whole number"),
+        ({"calibration_seed": "a"}, "calibration_seed = 'a'"),
         ({"calibration_seed": -2}, "calibration_seed = -2"),
         ({"gain_adu_per_photon": -1.0}, "gain_adu_per_photon = -1.0"),
         ({"adc_offset": np.nan}, "adc_offset = nan"),

@@ -135,6 +135,36 @@ def test_pixels_are_drawn_at_their_place_and_dark_is_bright():
     assert shade(25, 75) == shade(75, 35) == shade(65, 25) == 255
 
 
+def test_gaps_between_modules_are_seen():
+    mask = np.ones((180, 200), bool)
+    mask[100:110] = False
+    cfg = config(detector=nb.Detector.flat(distance_mm=60, pixels=(180, 200), pixel_mm=0.2, mask=mask))
+    figure = nb.plot(np.zeros(mask.shape, np.uint16), cfg, spots=False, rings=())
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    ax, drawn = figure.axes[0], np.asarray(canvas.buffer_rgba())
+    colours = []
+    for slow in (95, 105, 115):
+        x, y = ax.transData.transform((20, slow))
+        colours.append(drawn[drawn.shape[0] - 1 - int(y), int(x), :3].tolist())
+    assert colours == [[255] * 3, [245, 222, 179], [255] * 3]  # wheat
+
+
+def test_the_label_of_a_ring_is_whole():
+    """On a tall picture the ring's upper right place is cut off by the right edge."""
+    detector = nb.Detector.named("PILATUS3 300K", distance_mm=60)
+    figure = nb.plot(np.zeros(detector.shape), config(detector=detector), spots=False, rings=(2, 1.3))
+    FigureCanvasAgg(figure).draw()
+    ax = figure.axes[0]
+    frame, labels = ax.get_window_extent(), [text.get_window_extent() for text in ax.texts]
+    assert len(labels) == 2
+    for box in labels:
+        assert frame.x0 < box.x0
+        assert box.x1 < frame.x1
+        assert frame.y0 < box.y0
+        assert box.y1 < frame.y1
+
+
 def test_shrinking_keeps_the_brightest_pixel_and_limits_are_robust():
     image = np.arange(35.0).reshape(5, 7)
     image[0, 0], image[4, 6] = 1000, np.nan
@@ -202,6 +232,13 @@ def test_the_radial_picture_shows_the_average(image):
     assert figure.axes[0].get_yscale() == "log"
     dark = nb.plot_radial(0 * image, config(), statistic="median", log=True)
     assert dark.axes[0].get_yscale() == "linear"
+
+
+def test_a_direct_beam_leaves_the_radial_picture_readable(image):
+    beam_on = np.full(image.shape, 50.0)
+    beam_on[90, 100] = 1e6
+    assert nb.plot_radial(beam_on, config()).axes[0].get_ylim() == pytest.approx((0, 100))
+    assert nb.plot_radial(np.full(image.shape, 50.0), config()).axes[0].get_ylim()[1] == pytest.approx(52.5, abs=0.5)
 
 
 # --- slices -----------------------------------------------------------------------------------------------------
@@ -298,6 +335,7 @@ def run(tmp_path, monkeypatch, capsys, image):
         ["still.bin", "--config", "still.toml", "--no-spots", "--no-rings"],
         ["still.npy", "--config", "still.toml", "--rings", "3", "2.5"],
         ["still.npy", "--config", "still.toml", "--radial", "median"],
+        ["still.npy", "--config", "still.toml", "--radial", "mean", "--log"],
         ["--config", "still.toml", "--slice", "h0l"],
     ],
 )
@@ -312,6 +350,7 @@ def test_the_command_draws(run, words):
     [
         ([], "name an IMAGE, or a plane with --slice"),
         (["still.npy", "--config", "still.toml", "--slice", "hk0"], "name an IMAGE, or a plane with --slice"),
+        (["still.npy", "--log"], "--log: is for --radial"),
         (["--slice", "hk0"], "--slice: needs --config"),
         (["still.npy", "--radial", "mean"], "--radial: needs --config"),
         (["still.npy", "--rings", "3"], "--rings: needs --config"),

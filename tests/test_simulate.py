@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
+import struct
 import subprocess
 import sys
 import textwrap
@@ -116,6 +118,20 @@ def test_a_bar_goes_to_stderr(capfd):
     captured = capfd.readouterr()
     assert captured.out == ""
     assert "/2.80k [" in captured.err
+
+
+@pytest.mark.parametrize("columns", [0, 80])
+def test_the_bar_is_seen_on_a_terminal_that_knows_its_width_and_on_one_that_does_not(monkeypatch, columns):
+    pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with open(theirs, "w") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", terminal)
+        nb.simulate(CONFIG, progress=True)
+        shown = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert "  0%|" in shown
+    assert "px/s]" in shown
 
 
 def test_a_progress_function_that_fails_stops_the_rendering():

@@ -76,6 +76,22 @@ def test_an_unknown_space_group_is_refused() -> None:
         nb.StructureFactors.wilson(LYSOZYME_CELL, "P 99", b_factor=20, d_min=3, seed=1)
 
 
+def test_a_short_cell_is_completed_as_the_crystals_is() -> None:
+    short, whole = (
+        nb.StructureFactors.wilson(cell, "P 21 21 21", b_factor=20, d_min=5, seed=1)
+        for cell in ((40, 50), (40, 50, 40, 90, 90, 90))
+    )
+    assert short == whole
+    with pytest.raises(nb.errors.ConfigError, match="one to six numbers"):
+        nb.StructureFactors.wilson((), "P 1", b_factor=20, d_min=5, seed=1)
+    assert nb.StructureFactors(cell=(40,)).cell == (40, 40, 40, 90, 90, 90)
+
+
+def test_a_cell_without_its_groups_symmetry_warns() -> None:
+    with pytest.warns(nb.errors.NanobraggWarning, match="40 50 60 90 90 90 does not have the symmetry of P 4"):
+        nb.StructureFactors.wilson((40, 50, 60), "P 4", b_factor=20, d_min=5, seed=1)
+
+
 @pytest.mark.slow
 def test_the_demo_writes_an_image_a_picture_and_ten_lines(tmp_path: Path) -> None:
     lines: list[str] = []

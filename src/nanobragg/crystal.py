@@ -67,11 +67,7 @@ class Crystal(Model):
     @field_validator("cell", mode="before")
     @classmethod
     def _complete(cls, value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            if not 1 <= len(value) <= 6:
-                raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")
-            return (*value, *((value[0],) * 3)[len(value) :], *((90.0,) * 3)[max(len(value) - 3, 0) :])
-        return value
+        return complete_cell(value)
 
     @field_validator("cell")
     @classmethod
@@ -107,6 +103,15 @@ class Crystal(Model):
         if not self.mosaic_spread_deg:
             return 1
         return self.mosaic_domains or 10
+
+
+def complete_cell(value: Any) -> Any:
+    """A cell with what is left out: b and c like a, right angles; what is no list of numbers as it is."""
+    if isinstance(value, (list, tuple)):
+        if not 1 <= len(value) <= 6:
+            raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")
+        return (*value, *((value[0],) * 3)[len(value) :], *((90.0,) * 3)[max(len(value) - 3, 0) :])
+    return value
 
 
 def check_cell(cell: Cell) -> None:

@@ -78,7 +78,7 @@ def add_noise(
     flicker: float = 0.0,
     psf: Psf = "none",
     psf_fwhm_px: float = 0.0,
-    saturation_adu: float = 65535.0,
+    saturation_adu: float | None = None,
     dtype: DTypeLike = np.uint16,
     threads: int | None = None,
 ) -> NDArray[Any]:
@@ -114,8 +114,8 @@ def add_noise(
         correlated; formulas and sources in `nanobragg.psf.blur`.
     psf_fwhm_px : float
         Full width at half maximum of `psf`, pixels.
-    saturation_adu : float
-        Largest value of a pixel, ADU; infinity lets a floating type hold everything.
+    saturation_adu : float, optional
+        Largest value of a pixel, ADU; default: the largest that `dtype` holds, 65535 unless that is given.
     dtype : dtype
         Of the result. Integers are rounded to nearest; floating types keep fractions and negative values.
     threads : int, optional
@@ -201,7 +201,7 @@ class _Electronics:
     gain: float
     offset: float
     readout_noise: float
-    saturation: float
+    saturation: float | None
     dtype: np.dtype[Any]
 
     def __post_init__(self) -> None:
@@ -212,7 +212,7 @@ class _Electronics:
         if not self.integer and not np.issubdtype(self.dtype, np.floating):
             raise ConfigError(f"dtype = {self.dtype}: must be an integer or floating type")
         limits = np.iinfo(self.dtype) if self.integer else np.finfo(self.dtype)
-        saturation = float(self.saturation)
+        saturation = _largest(limits) if self.saturation is None else float(self.saturation)
         if not saturation > 0.0 or (self.integer and saturation > limits.max):
             raise ConfigError(f"saturation_adu = {saturation}: must be positive and fit {self.dtype}")
         self.lowest, self.highest = float(limits.min), min(saturation, float(limits.max))
@@ -227,6 +227,12 @@ class _Electronics:
             np.rint(adu, out=adu)
         np.clip(adu, self.lowest, self.highest, out=adu)
         out[...] = adu
+
+
+def _largest(limits: np.iinfo[Any] | np.finfo[Any]) -> float:
+    """The largest float64 that a type holds: that of 64-bit integers is no float64."""
+    nearest = float(limits.max)
+    return float(np.nextafter(nearest, 0.0)) if nearest > limits.max else nearest
 
 
 def _record(exposure: _Exposure, electronics: _Electronics, adu: NDArray[Any], threads: int) -> None:
@@ -315,9 +321,9 @@ def _rows(image: NDArray[Any]) -> NDArray[Any]:
     return image.reshape(-1, image.shape[-1])
 
 
-def _check_seed(name: str, seed: int) -> None:
-    if seed < 0:
-        raise ConfigError(f"{name} = {seed}: must be 0 or more")
+def _check_seed(name: str, seed: object) -> None:
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ConfigError(f"{name} = {seed!r}: must be a whole number, 0 or more")
 
 
 def _check_range(name: str, value: float) -> None:

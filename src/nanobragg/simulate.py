@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -21,6 +23,7 @@ from .worker import borrow, give_back
 
 Progress = Callable[[int, int], None]
 POLL_SECONDS = 0.1
+NO_COLUMNS = 79
 log = logging.getLogger(__name__)
 
 
@@ -108,6 +111,14 @@ def _new_image(shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
         raise ConfigError(f"an image of {pixels} pixels needs {size:.1f} GiB, more than fits; take fewer") from None
 
 
+def _columns() -> int | None:
+    """Width of a bar on a terminal that does not know its own, where tqdm would draw nothing; None: as the terminal."""
+    try:
+        return None if os.get_terminal_size(sys.stderr.fileno()).columns else NO_COLUMNS
+    except (OSError, ValueError, AttributeError):  # no terminal
+        return None
+
+
 class _Reporter:
     """Turns the kernel's count of pixels into what the caller asked to see."""
 
@@ -118,7 +129,7 @@ class _Reporter:
         if progress is True:
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, unit="px", unit_scale=True, leave=False)
+            self.bar = tqdm(total=total, unit="px", unit_scale=True, leave=False, ncols=_columns())
 
     def show(self, done: int) -> None:
         if self.bar is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,23 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise
     except ValueError as error:  # no TOML, no UTF-8, or a number of more digits than Python reads
         raise FormatError(f"{path}: is no TOML: {error}") from None
+
+
+def input_files(path: Path, config: Config) -> list[Path]:
+    """The files that `config`, read from `path`, is made of: the TOML, its .npz and what they name."""
+    files = [path, *_paths_in(as_fields(config))]
+    if path.is_file():
+        companion = tomllib.loads(path.read_text("utf-8")).get("arrays")
+        files += [] if companion is None else [path.parent / companion]
+    return files
+
+
+def _paths_in(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _paths_in(item)
 
 
 def _fields(path: Path, document: dict[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..crystal import Cell, check_cell
-from ..errors import ConfigError, FormatError, NanobraggWarning
+from ..errors import ConfigError, FormatError
 from ..model import FloatArray
-from .symmetry import IndexArray, expand_to_p1, find_space_group, rotations_of, separate_mates
+from .symmetry import IndexArray, expand_to_p1, find_space_group, rotations_of, separate_mates, space_group_of_cell
 
 if TYPE_CHECKING:
     from ..io.reflections import Reflections
@@ -66,7 +65,11 @@ def _from_arrays(factors: StructureFactors) -> Listing | None:
     amplitudes = factors.amplitudes if factors.has_energy_axis else factors.amplitudes.reshape(-1)
     if factors.space_group is None:
         return Listing(factors.indices, amplitudes, factors.cell)
-    group = find_space_group(factors.space_group, "StructureFactors")
+    where, cell = "StructureFactors", factors.cell
+    if cell is None:
+        group = find_space_group(factors.space_group, where)
+    else:
+        group = space_group_of_cell(factors.space_group, cell, where)
     expanded = expand_to_p1(factors.indices, amplitudes, rotations_of(group.operations()))
     return Listing(*expanded, factors.cell, f"expanded from {group.xhm()}")
 
@@ -123,16 +126,5 @@ def _check_file_cell(where: str, cell: Cell | None) -> None:
 
 def _space_group(factors: StructureFactors, named: str, cell: Cell | None) -> Any:
     """The space group that the user gives, else the file's; a rhombohedral one's axes follow the cell."""
-    import gemmi
-
     where, symbol = str(factors.path), factors.space_group or named
-    group = find_space_group(symbol, where)
-    if cell is None:
-        return group
-    group = gemmi.find_spacegroup_by_name(symbol, cell[3], cell[5]) or group
-    if not gemmi.UnitCell(*cell).is_compatible_with_spacegroup(group):
-        warnings.warn(
-            f"{where}: the cell {' '.join(f'{x:g}' for x in cell)} does not have the symmetry of {group.xhm()}; "
-            "check both", NanobraggWarning, stacklevel=2,
-        )  # fmt: skip
-    return group
+    return find_space_group(symbol, where) if cell is None else space_group_of_cell(symbol, cell, where)

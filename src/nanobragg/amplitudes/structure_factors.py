@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from ..crystal import Cell, check_cell
+from ..crystal import Cell, check_cell, complete_cell
 from ..errors import ConfigError
 from ..model import Amplitudes, FloatArray, Indices, Model, Numbers
 from .listing import Listing, make_listing
@@ -85,6 +85,11 @@ class StructureFactors(Model):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, (int, float)) else value
+
+    @field_validator("cell", mode="before")
+    @classmethod
+    def _complete(cls, value: Any) -> Any:
+        return complete_cell(value)
 
     @field_validator("cell")
     @classmethod
@@ -396,7 +401,7 @@ class StructureFactors(Model):
     @classmethod
     def wilson(
         cls,
-        cell: tuple[float, float, float, float, float, float],
+        cell: Sequence[float],
         space_group: str,
         *,
         b_factor: float,
@@ -433,7 +438,9 @@ class StructureFactors(Model):
         """
         from .wilson import wilson_amplitudes
 
-        indices, amplitudes = wilson_amplitudes(cell, space_group, b_factor=b_factor, d_min=d_min, seed=seed)
+        whole = cls(cell=cell).cell
+        assert whole is not None
+        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min=d_min, seed=seed)
         return cls(indices=indices, amplitudes=amplitudes, **options)
 
     @cached_property

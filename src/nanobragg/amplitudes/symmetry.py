@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError
+from ..crystal import Cell
+from ..errors import ConfigError, FormatError, NanobraggWarning
 from ..model import FloatArray
 
 IndexArray = npt.NDArray[np.int32]
@@ -37,6 +39,20 @@ def find_space_group(name: str, where: str) -> Any:
     if group is None:
         told = f"{name!r} is unknown" if str(name).strip() else "there is none"
         raise ConfigError(f"{where}: space group: {told}; give space_group, a symbol like 'P 43 21 2' or a number")
+    return group
+
+
+def space_group_of_cell(name: str, cell: Cell, where: str) -> Any:
+    """The same; a rhombohedral group's axes follow the cell, and a cell that lacks the group's symmetry warns."""
+    import gemmi
+
+    group = find_space_group(name, where)
+    group = gemmi.find_spacegroup_by_name(str(name), cell[3], cell[5]) or group
+    if not gemmi.UnitCell(*cell).is_compatible_with_spacegroup(group):
+        warnings.warn(
+            f"{where}: the cell {' '.join(f'{x:g}' for x in cell)} does not have the symmetry of {group.xhm()}; "
+            "check both", NanobraggWarning, stacklevel=2,
+        )  # fmt: skip
     return group
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ..crystal import Cell
 from ..errors import ConfigError
 from ..model import FloatArray
-from .symmetry import expand_to_p1, rotations_of
+from .symmetry import expand_to_p1, rotations_of, space_group_of_cell
 
 # Atoms of an average protein other than hydrogen, by number.
 PROTEIN_ATOMS = {"C": 0.63, "N": 0.17, "O": 0.19, "S": 0.01}
@@ -45,9 +45,7 @@ def wilson_amplitudes(
     amplitudes : ndarray, shape (n,)
         Electrons.
     """
-    group = gemmi.find_spacegroup_by_name(str(space_group))
-    if group is None:
-        raise ConfigError(f"space_group = {space_group!r}: unknown; use a symbol like 'P 43 21 2' or a number")
+    group = space_group_of_cell(space_group, cell, "StructureFactors.wilson")
     if not (d_min > 0 and b_factor >= 0):
         raise ConfigError(f"d_min = {d_min} Å and b_factor = {b_factor} Å²: must be positive, and not negative")
     unit_cell, operations = gemmi.UnitCell(*cell), group.operations()

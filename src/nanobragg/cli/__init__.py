@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -11,6 +12,7 @@ from importlib import import_module
 from typing import TextIO
 
 from ..errors import ConfigError, NanobraggError, NanobraggWarning, printable
+from ..io.atomic import cannot_be_written
 from .verbose import logged, take_switch
 
 COMMANDS = {
@@ -26,6 +28,7 @@ COMMANDS = {
 
 HELP = {"-h", "-help", "--help"}
 VERSION = {"-version", "--version"}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 INTERRUPTED, READER_GONE = 128 + 2, 128 + 13  # as a shell counts the signals SIGINT and SIGPIPE
 
 
@@ -55,6 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             _silence_stdout()
             return READER_GONE
+        except OSError as error:
+            if error.errno not in DISK_FULL or error.filename is not None:
+                raise  # only a stream has no name
+            _silence_stdout()
+            return _fail(f"standard output: {cannot_be_written(error)}", NanobraggError.exit_code)
 
 
 def _run(words: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from .options import Options
@@ -12,6 +13,8 @@ Formats by their suffix: .img .smv (SMV), .bin (4-byte floats without a header),
 SMV and CBF keep their header when they stay what they are. SMV holds whole numbers 0 to 65535, CBF whole numbers;
 --scale makes them of other images. --config says what the image shows: NXmx needs it, SMV and CBF take their header
 from it."""
+
+TELLING = ("smv", "cbf", "nexus")  # whose files say what they show
 
 
 def run(words: Sequence[str]) -> int:
@@ -28,7 +31,7 @@ def run(words: Sequence[str]) -> int:
     chosen = options.parse_args(words)
 
     from ..config import Config
-    from ..errors import ConfigError, FormatError
+    from ..errors import ConfigError, FormatError, NanobraggWarning
     from ..image_files.write import check_image_paths, write_image
     from ..io import format_of, read_image
 
@@ -49,11 +52,17 @@ def run(words: Sequence[str]) -> int:
         from ..integer import to_integers
 
         image, _ = to_integers(image, chosen.scale, chosen.adc or 0.0)
-    same_format = format_of(chosen.input) == format_of(chosen.output)
+    before, after = format_of(chosen.input), format_of(chosen.output)
+    same_format = before == after
     try:
         write_image(chosen.output, image, metadata if same_format and config is None else None, config=config)
     except FormatError as error:
         if "does not fit into" not in str(error):
             raise
         raise FormatError(f"{error}; --scale 1 rounds and clips") from None
+    if config is None and not same_format and before.name in TELLING and after.name in TELLING:
+        warnings.warn(
+            f"{chosen.output}: holds the pixels alone, what {chosen.input} says of distance, wavelength and the like "
+            "is left behind; give --config CONFIG.toml", NanobraggWarning, stacklevel=2,
+        )  # fmt: skip
     return 0

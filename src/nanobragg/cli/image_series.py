@@ -61,6 +61,11 @@ class ImageFiles:
         for names in (self.many, *self.single):
             check_image_paths(names, config)
 
+    @property
+    def names(self) -> list[str]:
+        """All files, the numbered ones by their names."""
+        return [*self.many, *(name for names in self.single for name in names)]
+
     def __enter__(self) -> ImageFiles:
         from ..image_files.nexus import nexus_writer
 

@@ -48,6 +48,7 @@ def _options() -> Options:
     add("--zoom", type=int, default=0, metavar="N", help="N close-ups of spots, up to 8")
     kinds = options.add_mutually_exclusive_group()
     kinds.add_argument("--radial", choices=("mean", "median"), help="the radial average instead")
+    add("--log", action="store_true", help="with --radial: a logarithmic axis of photons")
     kinds.add_argument("--slice", metavar="PLANE", help="reflections of a plane instead, like hk0, h0l, hk-1, hhl")
     add("--title", metavar="TEXT", help="above the picture")
     return options
@@ -59,6 +60,8 @@ def _check(chosen: argparse.Namespace) -> None:
     for name in ("radial", "slice", "rings"):
         if getattr(chosen, name) is not None and chosen.config is None:
             raise ConfigError(f"--{name}: needs --config CONFIG.toml, the geometry")
+    if chosen.log and chosen.radial is None:
+        raise ConfigError("--log: is for --radial; leave it out")
     if chosen.radial or chosen.slice:
         for name in IMAGE_ONLY:
             if getattr(chosen, name):
@@ -74,7 +77,7 @@ def _figure(chosen: argparse.Namespace, scene: Scene | None) -> Figure:
     image = _image(chosen.image, scene)
     if chosen.radial is not None:
         assert scene is not None  # _check
-        return plot_radial(image, scene, statistic=chosen.radial, title=chosen.title)
+        return plot_radial(image, scene, statistic=chosen.radial, log=chosen.log, title=chosen.title)
     rings = () if chosen.no_rings else chosen.rings
     return plot(image, scene, spots=not chosen.no_spots, rings=rings, zoom=chosen.zoom, title=chosen.title)
 

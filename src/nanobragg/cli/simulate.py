@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from ..report import LABEL_WIDTH, scene_lines, statistics_lines
 from ..scene import Scene
 from ..simulate import simulate
 from ..statistics import statistics
+from ..toml import input_files
 from .image_series import ImageFiles, numbered
 from .options import Options
 from .progress import progress_reporter
@@ -53,9 +56,11 @@ def run(words: Sequence[str]) -> int:
     seed = secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed
     seeds = range(seed, seed + count) if chosen.noise else None
     truths = None if chosen.truth is None else check_truth_paths(numbered(chosen.truth, chosen.images))
+    images = ImageFiles(chosen.output, config, chosen.images, seeds)
+    _check_inputs_are_kept(Path(chosen.config), config, [*images.names, *(truths or [])])
     say = _Speaker(chosen.quiet)
     clipped = []
-    with ImageFiles(chosen.output, config, chosen.images, seeds) as files:
+    with images as files:
         for number, each in enumerate(config.series(count)):
             scene = Scene(each)
             image = _image(scene, number, chosen, say)
@@ -111,6 +116,14 @@ def _config(chosen: argparse.Namespace) -> Config:
         return config
     changed: Config = config.replace(roi=tuple(chosen.roi))
     return changed
+
+
+def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -> None:
+    """Raise `ConfigError` if an output would take the place of a file that the experiment is read from."""
+    inputs = {os.path.realpath(path) for path in input_files(toml, config)}
+    for path in outputs:
+        if os.path.isfile(path) and os.path.realpath(path) in inputs:
+            raise ConfigError(f"{path}: the experiment is read from it; choose another name for the output")
 
 
 def _noisy(image: npt.NDArray[Any], seed: int, threads: int | None) -> npt.NDArray[np.uint16]:

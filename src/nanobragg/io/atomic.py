@@ -63,10 +63,14 @@ def atomic_write(path: StrPath) -> Iterator[BinaryIO]:
     except FileError:
         raise
     except OSError as error:
-        cure = CURES.get(error.errno or 0, "check the path")
-        reason = error.strerror or str(error)
-        raise FileError(f"{path}: cannot be written ({reason}); {cure}") from error
+        raise FileError(f"{path}: {cannot_be_written(error)}") from error
     log.info("wrote %s", path)
+
+
+def cannot_be_written(error: OSError) -> str:
+    """What the operating system says against writing, and the cure."""
+    cure = CURES.get(error.errno or 0, "check the path")
+    return f"cannot be written ({error.strerror or error}); {cure}"
 
 
 def _is_stream(path: StrPath) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import warnings
 from array import array
 
@@ -15,6 +16,7 @@ from .atomic import StrPath, atomic_write
 from .reading import open_input, read_all
 
 INDEX_LIMIT = 2**31 - 1
+STRUCTURES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")  # that other readers know
 LINES_PER_WRITE = 100_000
 
 Indices = npt.NDArray[np.int32]
@@ -112,6 +114,11 @@ def _rows_one_by_one(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
         if not line.strip():
             continue
         row = _row(line)
+        if row is None and os.fspath(path).lower().endswith(STRUCTURES):
+            raise FormatError(
+                f"{path}: is no text of h k l F; StructureFactors.from_mtz, from_cif and from_coordinates read such "
+                "files, and so does nanobragg simulate (structure_factors.path in the TOML)"
+            )
         if row is None:
             raise FormatError(
                 f"{path}, line {number}: {line[:60].decode('latin-1')!r} is not 'h k l F'; "

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+
+GAP = "wheat"  # no grey, so that it is neither few photons nor many
 Image = npt.NDArray[Any]
 
 
@@ -42,3 +46,10 @@ def grey_limits(values: Image, percentiles: tuple[float, float]) -> tuple[float,
     if black <= white:
         black = float(finite.max())
     return (white, black) if black > white else (white, white + 1.0)
+
+
+def grey_map() -> Colormap:
+    """White to black, and the colour of a gap where there is no pixel (NaN)."""
+    from matplotlib import colormaps
+
+    return colormaps["gray_r"].with_extremes(bad=GAP)

@@ -17,7 +17,7 @@ from ..spots.planes import facing_panel, land, planes_of
 from ..spots.predict import Spots, predict_spots
 from .canvas import BEAM, SPOT, figure_of, new_figure
 from .frame import Frame, frame_of, stacked_frame
-from .grey import block_for, grey_limits, shrink
+from .grey import block_for, grey_limits, grey_map, shrink
 from .rings import choose_rings, draw_rings
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def plot(
     Parameters
     ----------
     image : array_like, shape (slow, fast) or (panels, slow, fast)
-        Photons or detector units; several panels may be stacked along the slow axis.
+        Photons or detector units; several panels may be stacked along the slow axis. NaN and masked pixels are
+        drawn in beige.
     what
         The `Config` or `Scene` behind it. Without one there are neither rings nor spots.
     spots
@@ -99,12 +100,14 @@ def plot(
 
 
 def _panels(image: npt.ArrayLike, scene: Scene | None) -> Image:
-    """The image as (panels, slow, fast)."""
+    """The image as (panels, slow, fast), NaN where the mask lets nothing through."""
     array = np.asarray(image) if scene is None else like_scene(image, scene)
     if array.ndim not in (2, 3) or array.size == 0:
         raise ConfigError(f"image of shape {array.shape}: must be (slow, fast) or (panels, slow, fast)")
     if scene is None:
         return array.reshape(1, -1, array.shape[-1])
+    if scene.mask is not None:
+        array = np.where(scene.rendered, array, np.nan)
     return array.reshape(-1, *array.shape[-2:])
 
 
@@ -157,7 +160,7 @@ def _draw_panels(ax: Axes, panels: Image, frame: Frame, percentiles: tuple[float
     for i, part in enumerate(reduced):
         place = np.concatenate([frame.places[i], [[0.0, 0.0, 1.0]]])
         ax.imshow(
-            part, cmap="gray_r", vmin=white, vmax=black, interpolation="nearest" if block == 1 else "auto",
+            part, cmap=grey_map(), vmin=white, vmax=black, interpolation="nearest" if block == 1 else "auto",
             extent=(0.0, part.shape[1] * block, part.shape[0] * block, 0.0), transform=Affine2D(place) + ax.transData,
         )  # fmt: skip
         if len(panels) > 1:
@@ -205,7 +208,7 @@ def _draw_close_up(ax: Axes, panels: Image, spot: Spots, limits: tuple[float, fl
     first_slow, first_fast = max(slow - r, 0), max(fast - r, 0)
     part: FloatArray = panels[panel, first_slow : slow + r + 1, first_fast : fast + r + 1].astype(float)
     extent = (first_fast, first_fast + part.shape[1], first_slow + part.shape[0], first_slow)
-    ax.imshow(part, cmap="gray_r", vmin=limits[0], vmax=max(limits[1], 0.7 * float(np.nanmax(part))), extent=extent)
+    ax.imshow(part, cmap=grey_map(), vmin=limits[0], vmax=max(limits[1], 0.7 * float(np.nanmax(part))), extent=extent)
     ax.plot(spot.fast_px, spot.slow_px, "+", color=SPOT, markersize=8, markeredgewidth=0.9)
     ax.set(xlim=(fast - r, fast + r + 1), ylim=(slow + r + 1, slow - r), xticks=[], yticks=[], facecolor="0.85")
     h, k, l = spot.hkl[0].tolist()

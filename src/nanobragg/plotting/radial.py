@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MOST_BINS, STEEP = 97.0, 20.0  # percent of the bins, and how many times higher the highest may be
+
 
 def plot_radial(
     image: npt.ArrayLike,
@@ -31,6 +33,8 @@ def plot_radial(
     ax: Axes | None = None,
 ) -> Figure:
     """Draw an image's mean or median photons against the scattering angle, with the resolution above.
+
+    A linear axis cuts off a few bins that are far above all others, as the direct beam's are.
 
     Parameters
     ----------
@@ -62,11 +66,17 @@ def plot_radial(
     ax.set_xlim(max(0.0, float(average.two_theta_deg[0])), float(average.two_theta_deg[-1]))
     ax.set(xlabel="2θ (degrees)", ylabel=f"{statistic} per pixel", yscale="log" if log else "linear")
     if not log:
-        ax.set_ylim(bottom=min(0.0, float(np.nanmin(average.value))))
+        ax.set_ylim(min(0.0, float(np.nanmin(average.value))), _top(average.value[some]))
     _resolution_axis(ax, scene)
     if title:
         ax.set_title(title, fontsize=9)
     return figure_of(ax)
+
+
+def _top(values: FloatArray) -> float | None:
+    """Where a linear axis ends if a few bins, like those of a direct beam, would leave no room to the rest."""
+    most = float(np.percentile(values, MOST_BINS))
+    return 2.0 * most if most > 0 and values.max() > STEEP * most else None
 
 
 def _resolution_axis(ax: Axes, scene: Scene) -> None:

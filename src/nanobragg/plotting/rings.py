@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import ConfigError
 from ..model import FloatArray
@@ -27,6 +28,8 @@ NICE_A = (
     0.45, 0.4, 0.35, 0.3, 0.25, 0.2,
 )  # fmt: skip
 LABEL_TOWARDS = (0.7, -0.7)  # right and up
+LABEL_ROOM = 0.05  # of the picture's edges, that a label needs on each side
+FAR = 1e9  # beyond every place of a picture, so that a label goes to the edge only if there is no other place
 
 
 class Arc(NamedTuple):
@@ -78,7 +81,7 @@ def _on_panel(planes: Planes, panel: int, rays: FloatArray) -> FloatArray:
 
 
 def draw_rings(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:
-    """Draw rings, each with its resolution at the place that is nearest to the upper right."""
+    """Draw rings, each with its resolution at the place nearest to the upper right where the label is not cut off."""
     if scene.config.detector.curved:
         _draw_contours(ax, scene, frame, rings)
         return
@@ -86,7 +89,7 @@ def draw_rings(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> 
     for arc in arcs(scene, frame, rings):
         ax.plot(*arc.points.T, color=RING, linewidth=0.7, alpha=0.75, zorder=3)
         inside = arc.points[~np.isnan(arc.points[:, 0])]
-        rank = inside @ LABEL_TOWARDS
+        rank = inside @ LABEL_TOWARDS - FAR * _off_the_edge(ax, inside)
         if arc.d_A not in labels or rank.max() > labels[arc.d_A][0]:
             x, y = inside[rank.argmax()].tolist()
             labels[arc.d_A] = float(rank.max()), (x, y)
@@ -95,6 +98,13 @@ def draw_rings(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> 
             f"{d:g} Å", place, color=RING, fontsize=7, ha="center", va="center", zorder=5, clip_on=True,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         )  # fmt: skip
+
+
+def _off_the_edge(ax: Axes, points: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which points are so near to the picture's edge that a label there would be cut off."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    share = (points - (left, bottom)) / (right - left, top - bottom)
+    return np.asarray((np.minimum(share, 1.0 - share) < LABEL_ROOM).any(axis=1))
 
 
 def _draw_contours(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:
