@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from . import _noise
 from .errors import ConfigError
@@ -18,6 +18,32 @@ from .steps import RADIAN_IN_DEGREES
 Cell = tuple[float, float, float, float, float, float]
 Shape = Literal["square", "round", "gauss", "tophat"]
 DEFAULT_MOSAIC_SEED = 12345678
+
+
+def _complete_cell(value: Any) -> Any:
+    """A cell with what is left out: b and c like a, right angles; what is no list of numbers as it is."""
+    if isinstance(value, (list, tuple)):
+        if not 1 <= len(value) <= 6:
+            raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")
+        return (*value, *((value[0],) * 3)[len(value) :], *((90.0,) * 3)[max(len(value) - 3, 0) :])
+    return value
+
+
+def check_cell(cell: Cell) -> Cell:
+    """The cell; raises `ConfigError` if it encloses no volume."""
+    lengths, (alpha, beta, gamma) = cell[:3], cell[3:]
+    if min(lengths) <= 0:
+        raise ConfigError(f"cell {cell}: lengths must be positive (Å)")
+    total = alpha + beta + gamma
+    if min(cell[3:]) <= 0 or total >= 360 or 2 * max(cell[3:]) >= total:
+        raise ConfigError(
+            f"cell {cell}: no cell has angles {alpha:g}, {beta:g}, {gamma:g}; each must be positive and smaller "
+            "than the sum of the other two, and together below 360 degrees"
+        )
+    return cell
+
+
+CellField = Annotated[Cell, BeforeValidator(_complete_cell), AfterValidator(check_cell)]  # of a noun
 
 
 class Crystal(Model):
@@ -49,7 +75,7 @@ class Crystal(Model):
         Lab vector; default: the detector convention's.
     """
 
-    cell: Cell | None = None
+    cell: CellField | None = None
     matrix: tuple[Vector, Vector, Vector] | None = None
     matrix_path: Path | None = None
     misset_deg: Vector | Literal["random"] = (0.0, 0.0, 0.0)
@@ -63,18 +89,6 @@ class Crystal(Model):
     mosaic_seed: int = DEFAULT_MOSAIC_SEED
     mosaic_model: Literal["cap", "gaussian"] = "cap"
     spindle_axis: Vector | None = None
-
-    @field_validator("cell", mode="before")
-    @classmethod
-    def _complete(cls, value: Any) -> Any:
-        return complete_cell(value)
-
-    @field_validator("cell")
-    @classmethod
-    def _possible(cls, value: Cell | None) -> Cell | None:
-        if value is not None:
-            check_cell(value)
-        return value
 
     @field_validator("n_cells", mode="before")
     @classmethod
@@ -103,28 +117,6 @@ class Crystal(Model):
         if not self.mosaic_spread_deg:
             return 1
         return self.mosaic_domains or 10
-
-
-def complete_cell(value: Any) -> Any:
-    """A cell with what is left out: b and c like a, right angles; what is no list of numbers as it is."""
-    if isinstance(value, (list, tuple)):
-        if not 1 <= len(value) <= 6:
-            raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")
-        return (*value, *((value[0],) * 3)[len(value) :], *((90.0,) * 3)[max(len(value) - 3, 0) :])
-    return value
-
-
-def check_cell(cell: Cell) -> None:
-    """Raise `ConfigError` for a cell that encloses no volume."""
-    lengths, (alpha, beta, gamma) = cell[:3], cell[3:]
-    if min(lengths) <= 0:
-        raise ConfigError(f"cell {cell}: lengths must be positive (Å)")
-    total = alpha + beta + gamma
-    if min(cell[3:]) <= 0 or total >= 360 or 2 * max(cell[3:]) >= total:
-        raise ConfigError(
-            f"cell {cell}: no cell has angles {alpha:g}, {beta:g}, {gamma:g}; each must be positive and smaller "
-            "than the sum of the other two, and together below 360 degrees"
-        )
 
 
 class Lattice(NamedTuple):

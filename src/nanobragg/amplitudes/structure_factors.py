@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from ..crystal import Cell, check_cell, complete_cell
+from ..crystal import Cell, CellField
 from ..errors import ConfigError
 from ..model import Amplitudes, FloatArray, Indices, Model, Numbers
 from .listing import Listing, make_listing
@@ -68,7 +68,7 @@ class StructureFactors(Model):
     indices: Indices | None = None
     amplitudes: Amplitudes | None = None
     space_group: str | None = None
-    cell: Cell | None = None
+    cell: CellField | None = None
     d_min_A: float | None = Field(default=None, gt=0)
     k_sol: float | None = Field(default=None, ge=0)
     b_sol_A2: float = Field(default=46.0, ge=0)
@@ -85,18 +85,6 @@ class StructureFactors(Model):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, (int, float)) else value
-
-    @field_validator("cell", mode="before")
-    @classmethod
-    def _complete(cls, value: Any) -> Any:
-        return complete_cell(value)
-
-    @field_validator("cell")
-    @classmethod
-    def _possible(cls, value: Cell | None) -> Cell | None:
-        if value is not None:
-            check_cell(value)
-        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> StructureFactors:
