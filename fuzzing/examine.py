@@ -52,14 +52,12 @@ def examine(target: Target, path: Path, content: bytes) -> Observation:
         Whatever the reader raises that is none of ours.
     """
     path.write_bytes(target.repair(content))
-    tracing = tracemalloc.is_tracing()
-    if not tracing:
-        tracemalloc.start()
-    tracemalloc.reset_peak()
-    held, begun = tracemalloc.get_traced_memory()[0], time.process_time()
-    complaint = _complaint(target, path)
-    seconds, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1] - held
-    if not tracing:
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        complaint = _complaint(target, path)
+        seconds, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
+    finally:
         tracemalloc.stop()
     if seconds > SECONDS_LIMIT or peak > MEMORY_LIMIT:
         raise BrokenPromise(f"{seconds:.2f} s and {peak / 2**20:.1f} MiB for {len(content)} bytes; {complaint}")

@@ -7,7 +7,6 @@ import os
 import resource
 import sys
 import tempfile
-import tracemalloc
 from pathlib import Path
 
 import atheris
@@ -43,7 +42,6 @@ def fuzz(name: str, inputs: int, folder: Path) -> None:
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESS_SPACE,) * 2)
     os.environ[LIMIT_VARIABLE] = str(BYTE_LIMIT)
-    tracemalloc.start()
     longest = max(512, 2 * max(path.stat().st_size for path in sound))
     options = [f"-runs={inputs}", f"-max_len={longest}", "-timeout=20", f"-artifact_prefix={folder}/"]
     if target.words:

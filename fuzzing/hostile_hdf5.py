@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import h5py
@@ -21,16 +23,22 @@ VALUES: list[Any] = [
 
 def changed(sound: bytes, edits: bytes) -> bytes:
     """The file after every edit up to the twentieth, in order; those that HDF5 refuses are left out."""
-    stored = io.BytesIO(sound)
-    names: list[str] = []
+    stored, names = io.BytesIO(sound), _names(sound)
     with h5py.File(stored, "r+") as root:
-        root.visit(names.append)
         for at in range(0, min(len(edits) - len(edits) % EDIT, EDIT * MOST_EDITS), EDIT):
             _edit(root, names, *edits[at : at + EDIT])
     return stored.getvalue()
 
 
-def _edit(root: Any, names: list[str], which: int, attribute: int, what: int) -> None:
+@cache
+def _names(sound: bytes) -> tuple[str, ...]:
+    names: list[str] = []
+    with h5py.File(io.BytesIO(sound)) as root:
+        root.visit(names.append)
+    return tuple(names)
+
+
+def _edit(root: Any, names: Sequence[str], which: int, attribute: int, what: int) -> None:
     name = names[which % len(names)]
     try:
         item = root[name]
@@ -49,7 +57,7 @@ def _change_attribute(item: Any, name: str, what: int) -> None:
         item.attrs[name] = VALUES[what % len(VALUES)]
 
 
-def _change_item(root: Any, name: str, what: int, names: list[str]) -> None:
+def _change_item(root: Any, name: str, what: int, names: Sequence[str]) -> None:
     attributes = dict(root[name].attrs)
     del root[name]
     kind = what % 8

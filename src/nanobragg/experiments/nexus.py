@@ -30,7 +30,7 @@ def experiment_of(path: StrPath) -> Experiment:
     """What `read_nxmx` returns."""
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
-        entry = _entry(file)
+        entry = file.entry()
         beams = _beams(file, entry)
         if not beams:
             raise file.wrong(entry, "has no NXbeam with incident_wavelength")
@@ -48,17 +48,9 @@ def detector_of(path: StrPath) -> Detector:
     """What `Detector.from_nexus` returns; without a wavelength every photon counts at the surface."""
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
-        entry = _entry(file)
+        entry = file.entry()
         beams = _beams(file, entry)
         return _detector(file, entry, beams[0].wavelength if beams else None)
-
-
-def _entry(file: NexusFile) -> Any:
-    for entry in file.of_class(file.root, "NXentry"):
-        if "definition" in entry and text(values_of(entry["definition"])) == "NXmx":
-            return entry
-    there = ", ".join(list(file.root)[:8]) or "nothing"
-    raise file.wrong("/", f"holds no NXentry of definition NXmx, but {there}")
 
 
 def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detector:

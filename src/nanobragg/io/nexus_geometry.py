@@ -52,6 +52,14 @@ class NexusFile:
         members = [group.get(name) for name in group]
         return [item for item in members if hasattr(item, "keys") and text(item.attrs.get("NX_class", "")) == nx_class]
 
+    def entry(self) -> Any:
+        """The NXentry that is described as NXmx says, or an error."""
+        for entry in self.of_class(self.root, "NXentry"):
+            if "definition" in entry and text(values_of(entry["definition"])) == "NXmx":
+                return entry
+        there = ", ".join(list(self.root)[:8]) or "nothing"
+        raise FormatError(f"{self.path}: holds no NXentry of definition NXmx, but {there}; read it with h5py")
+
     def one(self, group: Any, nx_class: str) -> Any:
         """The first member of a class, or an error."""
         found = self.of_class(group, nx_class)

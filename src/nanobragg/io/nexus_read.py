@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..errors import ConfigError, FormatError
 from .atomic import StrPath
 from .hdf5 import open_hdf5, values_of
+from .nexus_geometry import NexusFile, text
 
 
 def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[str, object]]:
@@ -40,8 +41,9 @@ def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[st
         The file cannot be read.
     """
     with open_hdf5(path) as root:
-        entry = _entry(path, root)
-        stacks = _stacks(path, entry)
+        file = NexusFile(path, root)
+        entry = file.entry()
+        stacks = _stacks(file, entry)
         frames = sum(len(stack) for stack in stacks)
         if not 0 <= index < frames:
             raise ConfigError(f"{path}: image {index} is not there; it holds {frames}, counted from 0")
@@ -56,39 +58,20 @@ def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[st
     return image.reshape(-1, image.shape[-1]), metadata
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _of_class(group: Any, nx_class: str) -> list[Any]:
-    found = []
-    for name in group:
-        item = group.get(name)  # None: a link into a file that is not there
-        if hasattr(item, "keys") and _text(item.attrs.get("NX_class", "")) == nx_class:
-            found.append(item)
-    return found
-
-
-def _entry(path: StrPath, root: Any) -> Any:
-    for entry in _of_class(root, "NXentry"):
-        if "definition" in entry and _text(np.ravel(values_of(entry["definition"]))[0]) == "NXmx":
-            return entry
-    there = ", ".join(list(root)[:8]) or "nothing"
-    raise FormatError(f"{path}: holds no NXentry of definition NXmx, but {there}; read it with h5py")
-
-
-def _stacks(path: StrPath, entry: Any) -> list[Any]:
+def _stacks(file: NexusFile, entry: Any) -> list[Any]:
     """Datasets (frames, slow, fast) in order: the signal, or else those called data_000001 and so on."""
-    for group in _of_class(entry, "NXdata"):
-        signal = _text(group.attrs.get("signal", "data"))
+    for group in file.of_class(entry, "NXdata"):
+        signal = text(group.attrs.get("signal", "data"))
         names = [signal] if signal in group else sorted(name for name in group if name.startswith("data_"))
         if missing := [name for name in names if group.get(name) is None]:
             link = group.get(missing[0], getlink=True)
-            raise FormatError(f"{path}: {missing[0]} is in {link.filename}, which is missing; put it beside the file")
+            raise FormatError(
+                f"{file.path}: {missing[0]} is in {link.filename}, which is missing; put it beside the file"
+            )
         stacks = [group[name] for name in names]
         if stacks and all(getattr(stack, "ndim", 0) in (3, 4) and stack.dtype.kind in "uif" for stack in stacks):
             return stacks
-    raise FormatError(f"{path}: its NXdata holds no stack of images (frames, slow, fast); read it with h5py")
+    raise FormatError(f"{file.path}: its NXdata holds no stack of images (frames, slow, fast); read it with h5py")
 
 
 def _check_links(path: StrPath, stack: Any) -> None:
@@ -114,7 +97,7 @@ def _told(entry: Any, index: int) -> dict[str, object]:
     told: dict[str, object] = {}
     for name, (place, factors) in places.items():
         item = entry.get(place)
-        factor = None if item is None else factors.get(_text(item.attrs.get("units", "")))
+        factor = None if item is None else factors.get(text(item.attrs.get("units", "")))
         if factor is not None:
             values = np.ravel(values_of(item))
             told[name] = float(values[min(index, len(values) - 1)]) * factor
