@@ -51,38 +51,7 @@ ATOM 1 C CA ALA A 1 1.0 2.0 3.0 1.0 10 . 1 A 1
 ATOM 2 O O ALA A 1 2.0 3.0 4.0 0.5 20 . 1 A 1
 """
 
-SMALL = """\
-data_small
-_cell_length_a 10
-_cell_length_b 11
-_cell_length_c 12
-_cell_angle_alpha 90
-_cell_angle_beta 95
-_cell_angle_gamma 90
-loop_
-_space_group_symop_operation_xyz
-x,y,z
--x,-y,-z
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-_atom_site_U_iso_or_equiv
-_atom_site_occupancy
-Cu1 Cu 0 0 0 0.02 1
-O1 O 0.21(1) 0.32 0.43 0.03 1
-loop_
-_atom_site_aniso_label
-_atom_site_aniso_U_11
-_atom_site_aniso_U_22
-_atom_site_aniso_U_33
-_atom_site_aniso_U_23
-_atom_site_aniso_U_13
-_atom_site_aniso_U_12
-O1 0.03 0.05 0.02 0.001 0.002 -0.003
-"""
+SMALL = (Path(__file__).parents[1] / "tests" / "inputs" / "small.cif").read_text()
 
 HEAD = """\
 data_r

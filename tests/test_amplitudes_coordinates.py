@@ -20,40 +20,7 @@ F000_ELECTRONS = 4 * (18 * (7 + 6 + 6 + 8 + 6) + 2 * (7 + 6 + 6 + 8 + 6 + 16))  
 
 ATOM = "ATOM      1  CA  ALA A   1       1.000   2.000   3.000  1.00 10.00           C  \n"
 CRYST = "CRYST1   20.000   21.000   22.000  90.00  90.00  90.00 P 1\n"
-SMALL = """data_x
-_cell_length_a 5.1
-_cell_length_b 6.2
-_cell_length_c 7.3
-_cell_angle_alpha 90
-_cell_angle_beta 101.5(2)
-_cell_angle_gamma 90
-loop_
-_symmetry_equiv_pos_as_xyz
-x,y,z
--x,-y,-z
--x,1/2+y,1/2-z
-x,1/2-y,1/2+z
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-_atom_site_U_iso_or_equiv
-_atom_site_occupancy
-Cu1 Cu 0 0 0 0.02 1
-O1 O 0.21(1) 0.32 0.43 0.03 1
-C1 C 0.6 0.1 0.2 0.04 0.5
-loop_
-_atom_site_aniso_label
-_atom_site_aniso_U_11
-_atom_site_aniso_U_22
-_atom_site_aniso_U_33
-_atom_site_aniso_U_23
-_atom_site_aniso_U_13
-_atom_site_aniso_U_12
-O1 0.03 0.05 0.02 0.001 0.002 -0.003
-"""
+SMALL = Path(__file__).parent / "inputs" / "small.cif"
 
 
 @pytest.fixture(scope="module", params=CRYSTALS)
@@ -166,12 +133,10 @@ def test_mmcif_and_pdb_are_the_same_model(triclinic: Path, tmp_path: Path) -> No
     np.testing.assert_allclose(pdb.listing[1], mmcif.listing[1], rtol=1e-5, atol=1e-3)
 
 
-def test_small_molecule_on_a_special_position(tmp_path: Path) -> None:
+def test_small_molecule_on_a_special_position() -> None:
     """Symmetry from the operators, occupancy shared out on the inversion centre, U of the CIF turned upright."""
-    path = tmp_path / "small.cif"
-    path.write_text(SMALL)
-    factors = nb.StructureFactors.from_coordinates(path, d_min=0.8)
-    small = gemmi.read_small_structure(str(path))
+    factors = nb.StructureFactors.from_coordinates(SMALL, d_min=0.8)
+    small = gemmi.read_small_structure(str(SMALL))
     small.setup_cell_images()
     small.change_occupancies_to_crystallographic()
     calculator = gemmi.StructureFactorCalculatorX(small.cell)
