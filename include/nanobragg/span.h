@@ -46,7 +46,7 @@ NB_INLINE void nb_look(int c_factors, int every_omega, double area, double x, do
                        nb_lanes *lanes)
 {
     const double r = sqrt(x * x + y * y + z * z), per_r = 1.0 / r, omega = nb_solid_angle(area, per_r);
-    lanes->omega[i] = (!c_factors) | every_omega | (lanes->omega[i] == 0.0) ? omega : lanes->omega[i];
+    lanes->omega[i] = ((!c_factors) | every_omega | (lanes->omega[i] == 0.0)) ? omega : lanes->omega[i];
     lanes->d[0][i] = nb_divide(c_factors, x, r, per_r);
     lanes->d[1][i] = nb_divide(c_factors, y, r, per_r);
     lanes->d[2][i] = nb_divide(c_factors, z, r, per_r);
@@ -70,7 +70,7 @@ static void nb_absorb(const nb_scene *s, const nb_panel *p, int layer, int every
         const double rho = lanes->d[0][i] * p->normal[0] + lanes->d[1][i] * p->normal[1]
                          + lanes->d[2][i] * p->normal[2];
         const double capture = nb_capture(s, layer, rho);
-        lanes->capture[i] = every_capture | (lanes->capture[i] == 0.0) ? capture : lanes->capture[i];
+        lanes->capture[i] = (every_capture | (lanes->capture[i] == 0.0)) ? capture : lanes->capture[i];
     }
 }
 
@@ -122,7 +122,7 @@ NB_INLINE void nb_polarize(int c_factors, int every, double kahn, nb_source sour
         const double polar = nb_polarization(
             kahn, source.direction[0] * x + source.direction[1] * y + source.direction[2] * z,
             source.e[0] * x + source.e[1] * y + source.e[2] * z, source.b[0] * x + source.b[1] * y + source.b[2] * z);
-        const double before = lanes->polar[i], once = every | (before == 0.0) ? polar : before;
+        const double before = lanes->polar[i], once = (every | (before == 0.0)) ? polar : before;
         lanes->polar[i] = !c_factors ? polar : lanes->live[i] != 0.0 ? once : before;
     }
 }
