@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 import nanobragg as nb
@@ -288,6 +288,7 @@ FLAT_OPTIONS = (
 
 @settings(deadline=None, max_examples=300)
 @given(name=st.sampled_from(FLAT_OPTIONS), value=ANYTHING)
+@example(name="pixels", value=10**400)
 def test_any_value_in_a_flat_detector_makes_one_or_a_config_error(name, value):
     try:
         nb.Detector.flat(**{name: value})

@@ -5,15 +5,24 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ..errors import ConfigError
 from ..geometry import dot, unit
 from ..model import FloatArray, MaskArray, Model, Vector
 from .conventions import ConventionName, Pivot, PlacedPanel
+
+
+def _some_pixels(value: tuple[int, int]) -> tuple[int, int]:
+    if not 1 <= min(value) <= max(value) <= 1_000_000:
+        raise ValueError("both numbers of pixels (slow, fast) must be at least 1 and at most a million")
+    return value
+
+
+Pixels = Annotated[tuple[int, int], AfterValidator(_some_pixels)]
 
 
 class Panel(Model):
@@ -40,15 +49,8 @@ class Panel(Model):
     slow_axis: Vector
     normal_axis: Vector | None = None
     pixel_mm: float = Field(default=0.1, gt=0)
-    pixels: tuple[int, int]
+    pixels: Pixels
     name: str = ""
-
-    @field_validator("pixels")
-    @classmethod
-    def _some_pixels(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if not 1 <= min(value) <= max(value) <= 1_000_000:
-            raise ValueError("both numbers of pixels (slow, fast) must be at least 1 and at most a million")
-        return value
 
     @model_validator(mode="after")
     def _spans_a_plane(self) -> Panel:

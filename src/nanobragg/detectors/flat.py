@@ -21,7 +21,7 @@ from .conventions import (
     default_beam_center,
     place_flat_panel,
 )
-from .detector import FlatGeometry, Panel, flat_geometry, flat_panel
+from .detector import FlatGeometry, Panel, Pixels, flat_geometry, flat_panel
 
 Pair = tuple[float, float]
 
@@ -50,7 +50,7 @@ class FlatRequest(Model):
 
     distance_mm: Length | None
     close_distance_mm: Length | None
-    pixels: tuple[int, int]
+    pixels: Pixels
     pixel_mm: Length
     convention: ConventionName
     beam_center_mm: tuple[Place, Place] | None
