@@ -21,9 +21,19 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
+class _Growing(io.BytesIO):
+    """Grows when it is truncated to a larger size, as a file does; HDF5 counts on it."""
+
+    def truncate(self, size: int | None = None) -> int:
+        if size is not None and size > len(self.getbuffer()):
+            self.seek(0, io.SEEK_END)
+            self.write(bytes(size - self.tell()))
+        return super().truncate(size)
+
+
 def changed(sound: bytes, edits: bytes) -> bytes:
     """The file after every edit up to the twentieth, in order; those that HDF5 refuses are left out."""
-    stored, names = io.BytesIO(sound), _names(sound)
+    stored, names = _Growing(sound), _names(sound)
     with h5py.File(stored, "r+") as root:
         for at in range(0, min(len(edits) - len(edits) % EDIT, EDIT * MOST_EDITS), EDIT):
             _edit(root, names, *edits[at : at + EDIT])

@@ -38,10 +38,15 @@ class Axis(NamedTuple):
 
 
 class NexusFile:
-    """An open HDF5 file; every complaint names it and the item."""
+    """An open HDF5 file; every complaint names it and the item.
+
+    Groups are listed and transformations read once: the modules of a large detector share theirs.
+    """
 
     def __init__(self, path: StrPath, root: Any) -> None:
         self.path, self.root = path, root
+        self._groups: dict[Any, list[tuple[str, Any]]] = {}
+        self._axes: dict[Any, Axis] = {}
 
     def wrong(self, item: Any, why: str) -> FormatError:
         """The error about an item (h5py's, or a name)."""
@@ -49,8 +54,10 @@ class NexusFile:
 
     def of_class(self, group: Any, nx_class: str) -> list[Any]:
         """Groups in a group that have an NX_class; links that lead nowhere are none."""
-        members = [group.get(name) for name in group]
-        return [item for item in members if hasattr(item, "keys") and text(item.attrs.get("NX_class", "")) == nx_class]
+        if group not in self._groups:
+            members = [item for name in group if hasattr(item := group.get(name), "keys")]
+            self._groups[group] = [(text(item.attrs.get("NX_class", "")), item) for item in members]
+        return [item for found, item in self._groups[group] if found == nx_class]
 
     def entry(self) -> Any:
         """The NXentry that is described as NXmx says, or an error."""
@@ -98,6 +105,11 @@ class NexusFile:
 
     def axis(self, item: Any) -> Axis:
         """A transformation dataset."""
+        if item not in self._axes:
+            self._axes[item] = self._read_axis(item)
+        return self._axes[item]
+
+    def _read_axis(self, item: Any) -> Axis:
         rotates = text(item.attrs.get("transformation_type", "translation")) == "rotation"
         vector = self.vector(item, "vector")
         length = float(np.linalg.norm(vector))
