@@ -118,9 +118,10 @@ class _Shown:
 
 
 def _plain_signature(app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returned: str) -> Any:
-    """Signatures of nouns: names and defaults, a noun that is a default as `Beam()`."""
+    """Signatures of nouns: names and defaults, a noun that is a default as `Beam()`; others with types as typed."""
     if not (what == "class" and issubclass(thing, Model)):
-        return signature, returned
+        signature = re.sub(r"<class 'numpy\.(\w+)'>", r"np.\1", signature or "").replace("<factory>", "...")
+        return signature or None, returned
     given = inspect.signature(thing)
     plain = [
         item.replace(

@@ -21,7 +21,7 @@ for turn in range(4):
     for step in range(2):
         tilt = np.radians(8 if (turn, step) == (2, 1) else 0.5 * step)
         fast, slow = along * np.cos(tilt) + across * np.sin(tilt), across * np.cos(tilt) - along * np.sin(tilt)
-        origin = np.array([0, 0, 90.0]) + along * (-9 + 34 * step) + across * (9 + 2 * step)
+        origin = np.array([0, 0, 90.0]) + along * (-9 + 40 * step) + across * (9 + 2 * step)
         panels.append(
             nb.Panel(
                 origin_mm=tuple(origin), fast_axis=tuple(fast), slow_axis=tuple(slow), pixel_mm=0.2, pixels=(190, 160)
@@ -45,5 +45,5 @@ for panel, pixels in zip(panels, image, strict=True):
     edges = np.meshgrid(np.arange(161) * 0.2, np.arange(191) * 0.2)
     x, y = (panel.origin_mm[i] + edges[0] * fast[i] + edges[1] * slow[i] for i in range(2))
     axis.pcolormesh(x, y, pixels, cmap="gray_r", vmin=0, vmax=40, rasterized=True)
-axis.set(xlabel="lab x, mm", ylabel="lab y, mm", aspect="equal", xlim=(-60, 60), ylim=(60, -60))
+axis.set(xlabel="lab x, mm", ylabel="lab y, mm", aspect="equal", xlim=(-68, 68), ylim=(68, -68))
 plt.show()

@@ -26,7 +26,8 @@ class Background(Model):
     Attributes
     ----------
     water_um
-        Edge of a cube of water in the beam, scattering forward amplitude 2.57 electrons a molecule everywhere.
+        Edge of a cube of water in the beam; every molecule scatters with its forward amplitude, 2.57 electrons, in all
+        directions.
     table_path, table
         Two columns: scattering variable (Å⁻¹) and amplitude of one molecule (electrons) of an amorphous material; a
         file or an array of shape (n, 2). Between points the cubic through the four nearest; beyond the ends their

@@ -93,7 +93,7 @@ class Beam(Model):
     wavelength_A, energy_eV
         One of them; default: the mean of the spectrum, or else 1 Å.
     fluence_ph_m2
-        Photons per square metre over the whole exposure; default 1/r_e².
+        Photons per square metre over the whole exposure; default 1/r_e², the classical electron radius r_e in metres.
     flux_ph_s, exposure_s
         Photons per second and exposure time: flux · exposure over the square of `size_mm` replaces the fluence.
     size_mm

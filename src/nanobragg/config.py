@@ -82,11 +82,11 @@ class Config(Model):
     Attributes
     ----------
     crystal, structure_factors, beam, detector, scan, sampling, background
-        The nouns.
+        What the experiment is made of, one class each.
     roi
         First and last fast pixel, first and last slow pixel, inclusive; the rest stays zero.
     compat
-        None: the physics of the user guide. "c": exactly what nanoBragg.c computes, quirks included.
+        None: the physics of the page "Theory". "c": exactly what nanoBragg.c computes, quirks included.
     """
 
     crystal: Crystal
@@ -152,12 +152,12 @@ class Config(Model):
         return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
 
     def settled(self) -> Config:
-        """Itself, or a copy with what a file of structure factors and the beam say to each other and to the crystal.
+        """This Config, completed: the crystal with the cell of its structure factors, these at the energy of the beam.
 
         Returns
         -------
         Config
-            Its crystal has a cell, and its amplitudes no longer wait for the beam's energy.
+            Itself if there is nothing to complete.
 
         Raises
         ------

@@ -58,7 +58,7 @@ class Crystal(Model):
         Reciprocal vectors a* b* c* as columns, rows x y z (Å⁻¹), in place of the cell; or a MOSFLM matrix file,
         whose numbers carry the wavelength.
     misset_deg
-        Rotations about lab x, then y, then z of the reciprocal vectors; or "random", any orientation alike.
+        Rotations about lab x, then y, then z of the reciprocal vectors; or "random", all orientations alike.
     misset_seed
         Seed of the random orientation.
     n_cells

@@ -6,7 +6,7 @@ Every message is one line: what is wrong, where (field, flag or file, with the v
 class                     also a              when
 ========================  ==================  =======================================================
 `NanobraggError`          `Exception`         the family: catch it to catch all of them
-`ConfigError`             `ValueError`        a field, flag or argument is impossible or contradicts
+`ConfigError`             `ValueError`        an impossible or contradicting field, flag or argument
 `ShapeError`              `ConfigError`       two images that are to be compared differ in shape
 `FileError`               `OSError`           a file cannot be opened, read or written
 `FormatError`             `ValueError`        a file is not what its format promises

@@ -103,7 +103,7 @@ def add_noise(
         Standard deviation of the Gaussian noise of the electronics, ADU per pixel and exposure.
     calibration_error : float
         Relative standard deviation of the pixels' gain; the pattern is that of `calibration_seed`, so that
-        every exposure of one detector has the same (simtbx: ``calibration_noise_pct`` / 100).
+        every exposure of one detector has the same (simtbx: ``detector_calibration_noise_pct`` / 100).
     calibration_seed : int
         Which detector, 0 or more.
     flicker : float

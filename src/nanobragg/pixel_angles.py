@@ -46,7 +46,8 @@ def resolution(what: Config | Scene) -> Resolution:
     Returns
     -------
     Resolution
-        Arrays of shape (slow, fast), or (panels, slow, fast) if there are several panels.
+        `two_theta_deg`, `d_A` and `q_per_A` (4π sin θ/λ): arrays of shape (slow, fast), or (panels, slow, fast) if
+        there are several panels.
     """
     scene = what if isinstance(what, Scene) else Scene(what)
     angle = scattering_angle(scene)

@@ -59,7 +59,7 @@ def radial_average(
     Returns
     -------
     RadialAverage
-        2θ, resolution, value and number of pixels of each ring.
+        Arrays of shape (bins,): `two_theta_deg`, `d_A`, `q_per_A`, `value`, `deviation`, `pixels`.
 
     Raises
     ------

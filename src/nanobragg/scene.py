@@ -47,12 +47,15 @@ class Scene:
     n_cells : tuple of int
         Unit cells along a, b, c.
     sources : SourceList
+        Direction of travel, wavelength (m) and weight of each source.
     phi : Steps
         The rotation, radians.
     domains : int
+        Number of mosaic domains.
     sensor : Steps
         Sensor layers, metres.
     oversample, recommended_oversample : int
+        Sub-pixels along each side of a pixel: those rendered, and those that the crystal's largest dimension asks for.
     fluence : float
         Photons per square metre.
     distance : float
@@ -229,7 +232,7 @@ class Scene:
         """The kernel's form of the scene for an image of float32 or float64, made when it is first needed.
 
         float32 is had in single precision, or from amplitudes in single precision, where that loses nothing that
-        matters (docs/performance.md).
+        matters (see "Performance").
         """
         precision = float32_precision(self) if dtype == np.float32 else "double"
         if precision not in self._cores:

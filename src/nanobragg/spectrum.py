@@ -116,7 +116,7 @@ class Spectrum(Model):
 
     @property
     def mean_wavelength_A(self) -> float:
-        """The weights' mean."""
+        """Mean of the wavelengths, each with its weight."""
         return float(self.lines.wavelengths_A @ self.lines.weights)
 
     def _given(self) -> tuple[SpectrumAxis, FloatArray, FloatArray]:

@@ -23,12 +23,14 @@ class Statistics(NamedTuple):
     maximum_at : tuple of int
         Its (slow, fast), or (panel, slow, fast).
     maximum_at_mm : tuple of float
-        Its place along the slow and fast axes from the panel's origin: the pixel's centre, or under compat="c"
+        Its place along the slow and fast axes from the panel's origin: the pixel's centre, or under `compat="c"`
         the centre of its last sub-pixel (C quirks, row 14).
     mean, rms, rmsd : float
         Σx/n, √(Σx²/(n-1)), √(Σ(x-mean)²/(n-1)).
     solid_angle_sr : float
+        Of all these pixels together.
     pixels : int
+        How many there are.
     """
 
     maximum: float
@@ -44,7 +46,7 @@ class Statistics(NamedTuple):
 def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) -> Statistics:
     """Statistics of an image that `scene` was rendered to.
 
-    Under compat="c" they are the C program's: squares in float32, masked pixels counted as zeros in the RMSD,
+    Under `compat="c"` they are the C program's: squares in float32, masked pixels counted as zeros in the RMSD,
     and the solid angle multiplied by layers and divided by sources, φ steps and domains (C quirks, row 14).
 
     Parameters

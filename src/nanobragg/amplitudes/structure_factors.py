@@ -40,10 +40,10 @@ class StructureFactors(Model):
     path
         File that is read when the amplitudes are first needed.
     file_format
-        "hkl" text, a C program's "dump", "mtz", "cif" (reflections), "coordinates" (PDB, mmCIF, CIF of a small
+        "hkl" text, the C program's "dump", "mtz", "cif" (reflections), "coordinates" (PDB, mmCIF, CIF of a small
         molecule); None: by the suffix, and for .cif by the content.
     column
-        Label in an MTZ or CIF file, of amplitudes or intensities; None: by the rule of `io.reflections.choose_column`.
+        Label in an MTZ or CIF file, of amplitudes or intensities; None: chosen as `from_mtz` says.
     indices, amplitudes
         In place of a file: integers h k l of shape (n, 3), and n amplitudes, or (energies, n); later duplicates win.
         Of complex amplitudes the phases are dropped.
@@ -54,8 +54,9 @@ class StructureFactors(Model):
     d_min_A, k_sol, b_sol_A2
         For coordinates: resolution limit; bulk solvent (electrons/Å³, None: 0.35, or 0 for a small molecule; and B).
     energies_eV
-        For coordinates: where anomalous scattering is taken, "beam" for the beam's; None: without. Several of them, or
-        the first axis of `amplitudes`: each source takes its own, interpolated between energies, the nearest outside.
+        For coordinates: energies at which anomalous scattering is added, or "beam" for that of the beam; None: without
+        it. Of several, as of `amplitudes` of shape (energies, n), each source takes its own: linear between energies
+        that are listed, the nearest outside.
     default_F
         Amplitude of reflections that are not listed.
     interpolate
@@ -148,7 +149,7 @@ class StructureFactors(Model):
         return self.cell is not None or self.kind in ("mtz", "cif", "coordinates")
 
     def at_beam(self, energy_eV: float) -> StructureFactors:
-        """With energies_eV = "beam" the same at this energy, made once; else itself.
+        """With `energies_eV="beam"` the same at this energy, made once; else itself.
 
         Parameters
         ----------
@@ -482,6 +483,11 @@ class StructureFactors(Model):
         energy_eV
             Of amplitudes with an axis of energies, those at this one: linear between the energies that there are, the
             nearest ones' outside.
+
+        Returns
+        -------
+        Table
+            `values` of shape (h, k, l), electrons, and their `limits`.
 
         Raises
         ------

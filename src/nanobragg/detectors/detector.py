@@ -278,7 +278,7 @@ class Detector(Model):
         JUNGFRAU 16M   32 panels 514 x 1030         8 x 4 around a hole        the same               the same
         Rayonix MX340  3840 x 3840 of 88.5417 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [4]_
         ADSC Q315r     3072 x 3072 of 102.592 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [5]_
-        AGIPD 1M       128 panels 64 x 128 of 200µm 16 modules of 8 chips      Si 500 µm              10⁴ [6]_
+        AGIPD 1M       128 panels 64 x 128, 200 µm  16 modules of 8 chips      Si 500 µm              10⁴ [6]_
         ============== ============================ ========================== ====================== ==========
 
         Saturation is in photons, for the CCDs in ADU; the gaps between modules of one image are masked. The sensor

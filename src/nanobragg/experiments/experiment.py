@@ -48,7 +48,7 @@ class Experiment:
         a*, b*, c* as columns (Å⁻¹), shape (n, 3, 3): n is 1, or images + 1 for the boundaries of the images
         of a scan-varying crystal. None: there is no crystal.
     rotation_axis, fixed_rotation, setting_rotations
-        The goniometer; settings of shape (n, 3, 3).
+        The goniometer; settings of shape (n, 3, 3). Default: it turns about x, and nothing is fixed or set.
     space_group
         Hermann-Mauguin symbol, or empty.
     mosaic

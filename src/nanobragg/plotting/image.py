@@ -65,7 +65,7 @@ def plot(
     title
         Above the picture.
     ax
-        Draw into this axes (then there are no close-ups).
+        Draw into these Axes (then there are no close-ups).
 
     Returns
     -------

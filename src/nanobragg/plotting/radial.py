@@ -45,7 +45,7 @@ def plot_radial(
     title
         Above the picture.
     ax
-        Draw into this axes.
+        Draw into these Axes.
 
     Returns
     -------

@@ -85,15 +85,15 @@ def plot_slice(
     what
         A `Config`, or a `Scene` made from it; its table of amplitudes, and its cell.
     plane
-        Three indices of which two letters run: hk0, h0l, 0kl, hk3, hhl, h-hl, …
+        Three indices, of which two are letters that run: hk0, h0l, 0kl, hk3, hhl, h-hl, …
     values
-        "intensity" (F²) or "amplitude" (F); one in twenty has the largest disc, the strongest ones.
+        "intensity" (F²) or "amplitude" (F); the strongest twentieth all have the largest disc.
     d_min
         Resolution limit, Å; default: that of the table, or of the detector.
     title
         Above the picture; default: the plane.
     ax
-        Draw into this axes.
+        Draw into these Axes.
 
     Returns
     -------

@@ -46,6 +46,11 @@ def load(path: StrPath | None = None) -> Library:
     path
         The library; default: the environment variable NB_C_LIB.
 
+    Returns
+    -------
+    Library
+        Its functions, and whole runs.
+
     Raises
     ------
     ConfigError
@@ -65,6 +70,11 @@ def program(path: StrPath | None = None) -> Program:
     ----------
     path
         The executable; default: the environment variable NB_C_BIN.
+
+    Returns
+    -------
+    Program
+        Its `run` gives whole images.
 
     Raises
     ------

@@ -38,7 +38,9 @@ class Run:
         TRACE lines of the pixel that was asked for, in the order printed; empty if this build has none.
     printout
         What -printout_pixel says about that pixel, under the trace's names; empty without a pixel.
-    int_image, noise_image : (slow, fast) uint16; pgm_image : (slow, fast) uint8
+    int_image, noise_image : (slow, fast) uint16
+        None if not written.
+    pgm_image : (slow, fast) uint8
         None if not written.
     stdout
         Everything it printed.

@@ -63,9 +63,10 @@ class Original:
         pixel
             (slow, fast) to be traced (-trace_pixel, where the build knows it) and printed (-printout_pixel).
 
-        Notes
-        -----
-        Noise is seeded with 1 unless flags say -seed.
+        Returns
+        -------
+        Run
+            Image, header, and what was printed.
 
         Raises
         ------
@@ -75,6 +76,10 @@ class Original:
             A file that a flag names is missing, or the program cannot be started.
         ProgramError
             It fails, is killed, takes too long, or leaves no image; with the last lines that it printed.
+
+        Notes
+        -----
+        Noise is seeded with 1 unless flags say -seed.
         """
         if not 0 < timeout_s < threading.TIMEOUT_MAX:
             raise ConfigError(f"timeout_s = {timeout_s}: must be a positive number of seconds")

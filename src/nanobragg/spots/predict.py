@@ -30,7 +30,9 @@ class Spots:
     Attributes
     ----------
     hkl : ndarray of int32, shape (n, 3)
+        Indices h, k, l of the reflection.
     panel : ndarray of int32
+        Number of the panel, from 0.
     fast_px, slow_px : ndarray
         Centre of the spot's photons in this image, in pixels from the outer corner of the panel's first pixel: 0.5 is
         the middle of the first pixel (DIALS' convention), and pixel (slow, fast) = (⌊slow_px⌋, ⌊fast_px⌋) is under it.

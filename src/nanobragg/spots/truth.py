@@ -45,6 +45,7 @@ class GroundTruth:
     wavelength_A : float
         Mean of the sources.
     spots : Spots
+        What `predict_spots` lists.
     bragg_mask : ndarray of bool
         Like the image: True where Bragg photons are.
     config_sha256 : str
@@ -199,7 +200,7 @@ def ground_truth(
     what
         A `Config`, or a `Scene` made from it.
     image
-        The crystal's photons without background and noise, if they are already rendered; else they are.
+        The crystal's photons without background and noise, if they are already rendered; default: they are rendered.
     threads
         For rendering.
 

@@ -36,6 +36,7 @@ class Trace:
     panel, slow, fast
         The pixel.
     frame : PanelFrame
+        Origin and axes of its panel.
     places : tuple of Place
         Sub-pixels in sensor layers, as far as they belong to the terms kept.
     rays : tuple of (Place, Ray)
@@ -49,6 +50,7 @@ class Trace:
     final : Final
         From the sum to the pixel's photons, `final.pixel`.
     scene : Scene
+        What was traced.
     """
 
     panel: int
@@ -146,7 +148,7 @@ def trace(
 
     Notes
     -----
-    With compat="c" some pixels depend on those before them (φ = 0 in the very first term; interpolation until it
+    With `compat="c"` some pixels depend on those before them (φ = 0 in the very first term; interpolation until it
     ends): these are then rendered too.
     """
     scene = what if isinstance(what, Scene) else Scene(what)
