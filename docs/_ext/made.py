@@ -51,10 +51,15 @@ def make_all() -> None:
 
 
 def _without_missing(app: Any, page: str, source: list[str]) -> None:
-    """Leave out what a toctree names with a star and there is not: pages that come with other parts of the project."""
-    lines = source[0].split("\n")
-    missing = [line for line in lines if re.fullmatch(r"[\w/]+\*", line) and not any(DOCS.glob(f"{line}.md"))]
-    source[0] = "\n".join(line for line in lines if line not in missing)
+    """Leave out what was not made: starred pages of a toctree, pictures of a page whose programs are not installed."""
+    source[0] = "\n".join(line for line in source[0].split("\n") if not _is_missing(line))
+
+
+def _is_missing(line: str) -> bool:
+    if re.fullmatch(r"[\w/]+\*", line):
+        return not any(DOCS.glob(f"{line}.md"))
+    pictures = PICTURE.search(line)
+    return pictures is not None and not (GENERATED / "pages" / pictures[1]).exists()
 
 
 def _pictures_of(page: str) -> None:

@@ -43,7 +43,7 @@ def run_c(words: list[str]) -> tuple[np.ndarray, bytes]:
 def compare(words: list[str]) -> tuple[float, str]:
     """Deviation of our photons in units of the tolerance, and what else differs; files are in the current folder.
 
-    Row 23 of the user guide's C quirks: where the C program has no φ step or no source, its image is not finite and
+    Row 23 of "C quirks": where the C program has no φ step or no source, its image is not finite and
     we refuse.
     """
     try:

@@ -170,7 +170,7 @@ def _sources(config: Config, folder: Path) -> list[str]:
     if config.compat != "c" and (weights != weights[0]).any():
         raise ConfigError(
             "Sources.weights: the C program ignores them; use equal ones, or compat='c' to ignore them too "
-            "(user guide, C quirks, row 5)"
+            "(documentation, C quirks, row 5)"
         )
     if beam.sources.path is not None:
         return ["-sourcefile", _existing(beam.sources.path)]

@@ -107,5 +107,5 @@ def _check_bend(config: Config, scene: Scene, placed: FlatGeometry) -> None:
     if config.detector.curved and not math.isclose(placed.distance_mm, scene.distance * 1000.0, rel_tol=1e-12):
         raise ConfigError(
             f"Detector.curved: its radius {scene.distance * 1000.0:g} mm is not the panel's distance "
-            f"{placed.distance_mm:g} mm; the C program bends about the latter (user guide, C quirks, row 15)"
+            f"{placed.distance_mm:g} mm; the C program bends about the latter (documentation, C quirks, row 15)"
         )

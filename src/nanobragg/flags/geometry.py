@@ -142,7 +142,7 @@ def _check(values: FlagValues) -> None:
 
 
 def geometry_flags_without_effect(values: FlagValues) -> list[tuple[str, str, int | None]]:
-    """Flags that did not move the detector: name, the reason, and the row of the user guide's "C quirks"."""
+    """Flags that did not move the detector: name, the reason, and the row of "C quirks" in the documentation."""
     convention = values.convention
     useless: list[tuple[str, str, int | None]] = []
     if "-pix0_vector" in values.given:

@@ -155,7 +155,7 @@ def _wants_interpolation(values: FlagValues) -> bool:
     if few and max(values.size_a_mm, values.size_b_mm, values.size_c_mm) > 0:
         _warn(
             "-samplesize without -N interpolates between reflections; add -nointerpolate for a crystal "
-            "(user guide, C quirks, row 21)"
+            "(documentation, C quirks, row 21)"
         )
     return few
 
@@ -191,7 +191,7 @@ def _scan(values: FlagValues) -> Scan:
     if values.osc_deg == 0 and values.phistep_deg > 0 and values.phisteps < 0:
         raise ConfigError(
             f"-osc 0 with -phistep {values.phistep_deg:g}: gives no step at all; leave one of them out "
-            "(user guide, C quirks, row 23)"
+            "(documentation, C quirks, row 23)"
         )
     return Scan(
         start_deg=values.phi_deg,
@@ -249,13 +249,13 @@ def _report_useless(values: FlagValues) -> list[str]:
     if thick != 0 and values.thickness_um == 0:
         useless.append(("-detector_thick", "a later -detector_abs inf clears it", 22))
     for name, reason, row in useless:
-        _warn(f"{name} has no effect: {reason}" + (f" (user guide, C quirks, row {row})" if row else ""))
+        _warn(f"{name} has no effect: {reason}" + (f" (documentation, C quirks, row {row})" if row else ""))
     if values.thickness_um > 0 and math.isinf(values.attenuation_um):
-        _warn("-detector_abs inf captures no photon, so the image is zero (user guide, C quirks, row 22)")
+        _warn("-detector_abs inf captures no photon, so the image is zero (documentation, C quirks, row 22)")
     length = math.hypot(*frame_of(values).twotheta_axis)
     if values.twotheta_deg != 0 and abs(length - 1) > 1e-6:
         _warn(f"-twotheta_axis has length {length:.6g}, not 1: the C program then distorts the detector")
     if values.header_twotheta is not None:
         path, swing = values.header_twotheta
-        _warn(f"{path}: TWOTHETA={swing:g} is not applied; give -twotheta (user guide, C quirks, row 20)")
+        _warn(f"{path}: TWOTHETA={swing:g} is not applied; give -twotheta (documentation, C quirks, row 20)")
     return [name for name, _, _ in useless]
