@@ -1,9 +1,12 @@
 """Sphinx configuration: `ci/docs` builds the site into docs/_build/html."""
 
 import sys
+import warnings
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
+
+from nanobragg.errors import NanobraggWarning
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
@@ -40,11 +43,18 @@ python_maximum_signature_line_length = 100
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
+
+def warnings_are_errors(gallery, script):
+    """Called before each script of the gallery, which shows a sound experiment."""
+    warnings.simplefilter("error", NanobraggWarning)
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "gallery",
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"\.py$",
+    "reset_modules": ("matplotlib", warnings_are_errors),
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,
