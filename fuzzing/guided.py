@@ -8,10 +8,17 @@ import resource
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["nanobragg", "tomllib"], enable_loader_override=False):
+
+def _guiding() -> Any:
+    """What is imported inside is instrumented for the fuzzer."""
+    return atheris.instrument_imports(include=["nanobragg", "tomllib"], enable_loader_override=False)
+
+
+with _guiding():
     from nanobragg.io.reading import LIMIT_VARIABLE
 
     from .examine import BYTE_LIMIT, examine, warm_up
@@ -28,7 +35,8 @@ def fuzz(name: str, inputs: int, folder: Path) -> None:
     target, worst = TARGETS[name], {"inputs": 0, "accepted": 0, "seconds": 0.0, "peak_bytes": 0}
     scratch = Path(tempfile.mkdtemp(dir=folder)) / f"input{target.suffix}"
     figures, sound = folder / "figures.json", list((folder / "corpus").iterdir())
-    warm_up(target, scratch, [path.read_bytes() for path in sound])
+    with _guiding():  # readers import late
+        warm_up(target, scratch, [path.read_bytes() for path in sound])
 
     def read(content: bytes) -> None:
         seen = examine(target, scratch, content)
