@@ -134,8 +134,8 @@ def sound_chunks(content: bytes) -> bytes:
     """A PNG with the checksum of every chunk made right."""
     parts, at = [content[:8]], 8
     while at + 12 <= len(content):
-        end = at + 8 + int.from_bytes(content[at : at + 4])
-        parts += [content[at:end], zlib.crc32(content[at + 4 : end]).to_bytes(4)]
+        end = at + 8 + int.from_bytes(content[at : at + 4], "big")
+        parts += [content[at:end], zlib.crc32(content[at + 4 : end]).to_bytes(4, "big")]
         at = end + 4
     return b"".join([*parts, content[at:]])
 

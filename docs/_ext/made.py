@@ -10,14 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 os.environ["MPLBACKEND"] = "agg"
 
 import matplotlib.pyplot as plt
 
 import nanobragg as nb
 from nanobragg.model import Model
+from nanobragg.toml import tomllib
 
 from . import examples, flag_fields, quirk_pictures
 
