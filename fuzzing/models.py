@@ -51,8 +51,6 @@ ATOM 1 C CA ALA A 1 1.0 2.0 3.0 1.0 10 . 1 A 1
 ATOM 2 O O ALA A 1 2.0 3.0 4.0 0.5 20 . 1 A 1
 """
 
-SMALL = (Path(__file__).parents[1] / "tests" / "inputs" / "small.cif").read_text()
-
 HEAD = """\
 data_r
 _cell{dot}length_a 30

@@ -44,6 +44,7 @@ IMAGE = np.arange(12).reshape(3, 4)
 
 
 TESTS = Path(__file__).parents[1] / "tests"
+SMALL_MOLECULE = (TESTS / "inputs" / "small.cif").read_text()
 FOUND = TESTS / "fuzz_corpus"  # READER/…: inputs that once broke a promise
 
 
@@ -175,8 +176,8 @@ TARGETS: dict[str, Target] = {
     ),
     "coordinates": Target(
         lambda path: StructureFactors.from_coordinates(path, d_min=10, k_sol=0),
-        [text(models.PDB), text(models.COORDINATES), text(models.SMALL)],
-        words=(*models.COORDINATES.split(), *models.SMALL.split()),
+        [text(models.PDB), text(models.COORDINATES), text(SMALL_MOLECULE)],
+        words=(*models.COORDINATES.split(), *SMALL_MOLECULE.split()),
     ),
     "matrix": Target(
         read_matrix, [text("1 0 0", "0 1 0", "0 0 1"), text("-.1-.2 1.e-3", "0.1 0.2 0.3 4 5E2 6", "90.0 90. 90")]
