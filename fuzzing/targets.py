@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from nanobragg.amplitudes.structure_factors import StructureFactors
-from nanobragg.background import Background
-from nanobragg.beam import Beam
-from nanobragg.config import Config, Sampling, Scan
-from nanobragg.crystal import Crystal
-from nanobragg.detectors.detector import Detector, Panel
-from nanobragg.experiments.experiment import read_expt, read_nxmx
-from nanobragg.flags.table import SPELLINGS
-from nanobragg.flags.to_config import parse_flags
-from nanobragg.image_files.nexus import write_nexus
+from nanobragg.config.background import Background
+from nanobragg.config.beam import Beam
+from nanobragg.config.config import Config, Sampling, Scan
+from nanobragg.config.crystal import Crystal
+from nanobragg.config.detector import Detector, Panel
+from nanobragg.config.spectrum import Spectrum
+from nanobragg.config.structure_factors import StructureFactors
+from nanobragg.export.nexus import write_nexus
+from nanobragg.importers.experiment import read_expt, read_nxmx
 from nanobragg.io.cbf import read_cbf, write_cbf
 from nanobragg.io.fdump import read_fdump, write_fdump
 from nanobragg.io.floatimage import read_float_image, write_float_image
@@ -35,7 +34,8 @@ from nanobragg.io.png import read_png, write_png
 from nanobragg.io.smv import read_smv, smv_header, write_smv
 from nanobragg.io.sources import read_sources, read_two_columns
 from nanobragg.io.tiff import read_tiff, write_tiff
-from nanobragg.spectrum import Spectrum
+from nanobragg.nanobragg_c.flags.table import SPELLINGS
+from nanobragg.nanobragg_c.flags.to_config import parse_flags
 
 from . import models
 from .hostile_hdf5 import changed

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.comparison.peaks import find_peaks
-from nanobragg.noise import add_noise, c_noise
+from nanobragg.analysis.compare.peaks import find_peaks
+from nanobragg.response.noise import add_noise, c_noise
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 CRYSTAL = nb.Crystal(cell=(40, 50, 60), misset_deg=(10, 20, 30), n_cells=8)

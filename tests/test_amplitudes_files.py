@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.amplitudes.symmetry import expand_to_p1, rotations_of
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggWarning
 from nanobragg.io.mtz import read_mtz
+from nanobragg.structure_factors.symmetry import expand_to_p1, rotations_of
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
 ROWS = np.array([[1, 2, 3], [0, 2, 3], [4, 4, 4], [2, 0, 0]])

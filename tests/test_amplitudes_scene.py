@@ -12,10 +12,10 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.cli import main
-from nanobragg.coverage import table_coverage
+from nanobragg.config.spectrum import EV_ANGSTROM
 from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.report import scene_lines
-from nanobragg.spectrum import EV_ANGSTROM
+from nanobragg.nanobragg_c.printout import scene_lines
+from nanobragg.scene.coverage import table_coverage
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
 ENERGIES = np.array([9000.0, 9100.0, 9300.0])
@@ -179,7 +179,7 @@ def test_the_c_program_knows_no_energies() -> None:
     factors, crystal = with_energies(np.ones((3, 729))), nb.Crystal(cell=CELL)
     with pytest.raises(ConfigError, match="energies_eV: the C program knows no energy axis"):
         config(factors, crystal=crystal, compat="c")
-    from nanobragg.flags.from_config import config_to_flags
+    from nanobragg.nanobragg_c.flags.from_config import config_to_flags
 
     with pytest.raises(ConfigError, match="energies_eV: several energies"):
         config_to_flags(config(factors, crystal=crystal), "nowhere")
@@ -296,7 +296,7 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     detector = nb.Detector.flat(distance_mm=60, pixels=(300, 400), pixel_mm=0.06, mask=mask)
     scene = nb.Scene(config(factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector))
     whole = table_coverage(scene)
-    monkeypatch.setattr("nanobragg.coverage.PIXELS_ENOUGH", 10_000)
+    monkeypatch.setattr("nanobragg.scene.coverage.PIXELS_ENOUGH", 10_000)
     assert table_coverage(scene).share == pytest.approx(whole.share, abs=0.01)
     assert table_coverage(scene).share != whole.share
 

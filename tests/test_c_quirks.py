@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.crystal import build_lattice, cell_of, misset_angles
+from nanobragg.analysis.statistics import statistics
+from nanobragg.config.crystal import build_lattice, cell_of, misset_angles
 from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.flags.to_config import parse_flags
-from nanobragg.statistics import statistics
+from nanobragg.nanobragg_c.flags.to_config import parse_flags
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),

@@ -13,7 +13,7 @@ from PIL import Image
 
 import nanobragg as nb
 from nanobragg import cli
-from nanobragg.image_files.smv_header import image_header
+from nanobragg.export.smv_header import image_header
 from nanobragg.io.fdump import read_fdump
 from nanobragg.io.pgm import read_pgm
 from nanobragg.io.smv import read_smv, write_smv

@@ -7,11 +7,11 @@ import pytest
 
 import nanobragg as nb
 from nanobragg import cli
-from nanobragg.image_files.c_outputs import config_hash
 from nanobragg.io import read_image
 from nanobragg.io.png import render_grey
 from nanobragg.io.smv import parse_header
-from nanobragg.noise import add_noise
+from nanobragg.nanobragg_c.outputs import config_hash
+from nanobragg.response.noise import add_noise
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_several_panels_are_stacked_along_the_slow_axis(run, tmp_path):
 
 
 def test_a_panel_without_nominal_geometry_gets_the_header_of_the_same_flat_one(config):
-    from nanobragg.image_files.smv_header import image_header
+    from nanobragg.export.smv_header import image_header
 
     for convention in ("mosflm", "denzo", "adxv", "xds", "dials"):
         flat = nb.Detector.flat(pixels=(30, 40), pixel_mm=0.5, convention=convention, beam_center_mm=(7.0, 6.0))

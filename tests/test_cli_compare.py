@@ -13,13 +13,13 @@ import yaml
 from PIL import Image
 
 import nanobragg as nb
+from nanobragg.analysis.compare.maps import two_sided, write_maps
+from nanobragg.analysis.compare.printed import scene_values
 from nanobragg.cli import main
-from nanobragg.comparison.maps import two_sided, write_maps
-from nanobragg.comparison.printed import scene_values
-from nanobragg.comparison.runs import flags_for_original, rows_of
-from nanobragg.image_files.smv_header import image_header
+from nanobragg.export.smv_header import image_header
 from nanobragg.io.smv import write_smv
-from nanobragg.quirks import ROWS, explaining_rows, unfollowed_rows
+from nanobragg.nanobragg_c.compare_runs import flags_for_original, rows_of
+from nanobragg.nanobragg_c.quirks import ROWS, explaining_rows, unfollowed_rows
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="the stand-ins are shell scripts"),

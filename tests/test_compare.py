@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.comparison.peaks import find_peaks
-from nanobragg.comparison.printed import beside_original, scene_values
-from nanobragg.comparison.traces import COUNTS, differ
+from nanobragg.analysis.compare.peaks import find_peaks
+from nanobragg.analysis.compare.printed import beside_original, scene_values
+from nanobragg.analysis.compare.traces import COUNTS, differ
 from nanobragg.errors import ConfigError, ShapeError
-from nanobragg.reference.text import parse_pixel, parse_trace
+from nanobragg.nanobragg_c.reference.text import parse_pixel, parse_trace
 
 H, K, L = (index.ravel() for index in np.indices((25, 25, 25)) - 12)
 INDICES = np.stack([H, K, L], 1)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
+from nanobragg.config.toml import tomllib
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
-from nanobragg.toml import tomllib
 
 CRYSTAL = nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=5)
 FACTORS = nb.StructureFactors.constant(100)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.detectors.detector import counted_origin
+from nanobragg.config.detector import counted_origin
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggWarning
 from nanobragg.geometry import rotate_about
 

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError, FormatError
-from nanobragg.image_files.c_outputs import config_hash
 from nanobragg.io.cbf import read_cbf, write_cbf
+from nanobragg.nanobragg_c.outputs import config_hash
 
 PIXELS = (6, 9)
 COUNTS = np.random.default_rng(1).integers(0, 60000, PIXELS).astype(np.uint16)

@@ -14,7 +14,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError, FormatError
-from nanobragg.image_files.c_outputs import config_hash
+from nanobragg.nanobragg_c.outputs import config_hash
 
 PIXELS = (6, 9)
 DETECTOR = "entry/instrument/detector"

@@ -7,8 +7,8 @@ from PIL import Image
 
 import nanobragg as nb
 from nanobragg.errors import FileError, FormatError
-from nanobragg.image_files.c_outputs import config_hash
 from nanobragg.io.tiff import read_tiff, write_tiff
+from nanobragg.nanobragg_c.outputs import config_hash
 
 VALUES = np.arange(12).reshape(3, 4)
 

@@ -13,7 +13,7 @@ import pytest
 import nanobragg as nb
 from nanobragg import _core, cli
 from nanobragg.cli.verbose import logged, take_switch
-from nanobragg.isa import select_instruction_set
+from nanobragg.rendering.isa import select_instruction_set
 
 MINIMAL = shlex.split("-cell 100 100 100 90 90 90 -default_F 100 -lambda 1 -distance 100 -detpixels 16 -seed 1")
 
@@ -35,10 +35,10 @@ def test_an_experiment_is_told_from_the_scene_to_the_file(caplog):
     nb.write_image("image.npy", nb.simulate(config, threads=1))
     told = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
     assert [(name, level) for name, level, _ in told] == [
-        ("nanobragg.isa", "DEBUG"),
-        ("nanobragg.scene", "DEBUG"),
-        ("nanobragg.amplitudes.structure_factors", "DEBUG"),
-        ("nanobragg.simulate", "INFO"),
+        ("nanobragg.rendering.isa", "DEBUG"),
+        ("nanobragg.scene.scene", "DEBUG"),
+        ("nanobragg.config.structure_factors", "DEBUG"),
+        ("nanobragg.rendering.simulate", "INFO"),
         ("nanobragg.io.atomic", "INFO"),
     ]
     isa, scene, table, rendered, wrote = (message for *_, message in told)
@@ -65,7 +65,7 @@ def test_a_failed_write_is_not_told(caplog):
 
 
 def test_the_library_is_silent_by_itself():
-    code = "import logging, nanobragg; logging.getLogger('nanobragg.scene').error('said')"
+    code = "import logging, nanobragg; logging.getLogger('nanobragg.scene.scene').error('said')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 

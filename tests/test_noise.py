@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nanobragg.errors import ConfigError
-from nanobragg.noise import add_noise
+from nanobragg.response.noise import add_noise
 
 SHAPE = (300, 1000)
 DECADES = [10.0**k for k in range(-2, 9)]

@@ -10,7 +10,7 @@ import pytest
 
 from nanobragg._noise import CRandom
 from nanobragg.errors import ConfigError
-from nanobragg.noise import c_noise
+from nanobragg.response.noise import c_noise
 
 FOLDER = Path(__file__).parent / "golden"
 GOLDEN = np.load(FOLDER / "AT-NOISE.npz")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nanobragg.errors import ConfigError
-from nanobragg.integer import to_integers, to_pgm
+from nanobragg.response.quantize import to_integers, to_pgm
 
 FOLDER = Path(__file__).parent / "golden"
 FACTS = json.loads((FOLDER / "facts.json").read_text())

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from nanobragg.noise import add_noise
-from nanobragg.psf import blur
+from nanobragg.response.noise import add_noise
+from nanobragg.response.psf import blur
 
 SHAPES = ["gaussian", "fiber"]
 

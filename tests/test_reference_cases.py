@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.comparison.printed import printed_cells
-from nanobragg.crystal import misset_angles
-from nanobragg.flags.to_config import parse_flags
-from nanobragg.integer import to_integers, to_pgm
-from nanobragg.quirks import rows_met
-from nanobragg.statistics import statistics
+from nanobragg.analysis.compare.printed import printed_cells
+from nanobragg.analysis.statistics import statistics
+from nanobragg.config.crystal import misset_angles
+from nanobragg.nanobragg_c.flags.to_config import parse_flags
+from nanobragg.nanobragg_c.quirks import rows_met
+from nanobragg.response.quantize import to_integers, to_pgm
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),

@@ -11,7 +11,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg import reference
-from nanobragg.reference.table import Agreement
+from nanobragg.nanobragg_c.reference.table import Agreement
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),

@@ -17,8 +17,8 @@ import pytest
 import nanobragg as nb
 from nanobragg import _core
 from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.threads import thread_count
-from nanobragg.worker import borrow, give_back
+from nanobragg.rendering.threads import thread_count
+from nanobragg.rendering.worker import borrow, give_back
 
 CONFIG = nb.Config(
     crystal=nb.Crystal(cell=(60, 70, 80), n_cells=5, misset_deg=(1, 2, 3)),
@@ -271,7 +271,7 @@ def test_a_forked_child_renders_on_one_thread_with_one_warning():
         import os, signal, sys, warnings
         import numpy as np
         import nanobragg as nb
-        from nanobragg.threads import rendering_threads
+        from nanobragg.rendering.threads import rendering_threads
 
         config = nb.Config(
             crystal=nb.Crystal(cell=(60,), n_cells=5),
@@ -299,7 +299,7 @@ def test_a_child_forked_before_any_rendering_uses_all_threads():
     child = python("""
         import os, sys
         import nanobragg
-        from nanobragg.threads import rendering_threads
+        from nanobragg.rendering.threads import rendering_threads
 
         pid = os.fork()
         if pid == 0:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import nanobragg as nb
 from nanobragg import _core
-from nanobragg.beam import DEFAULT_FLUENCE
-from nanobragg.kernel_scene import float32_precision
+from nanobragg.config.beam import DEFAULT_FLUENCE
+from nanobragg.scene.kernel_input import float32_precision
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nanobragg as nb
+from nanobragg.config.spectrum import EV_ANGSTROM
 from nanobragg.errors import ConfigError, FileError, FormatError
-from nanobragg.spectrum import EV_ANGSTROM
 
 ENERGIES, WEIGHTS = [9480.0, 9500.0, 9520.0, 9540.0], [1.0, 4.0, 0.0, 3.0]
 
@@ -165,7 +165,7 @@ def test_bad_files_are_named(text: str, error: type[Exception], message: str, tm
 
 
 def test_the_c_program_gets_no_spectrum(tmp_path: Path) -> None:
-    from nanobragg.flags.from_config import config_to_flags
+    from nanobragg.nanobragg_c.flags.from_config import config_to_flags
 
     with pytest.raises(ConfigError, match=r"Beam\.spectrum: the C program knows none"):
         config_to_flags(config(nb.Beam(spectrum=nb.Spectrum(energies_eV=[9000], weights=[1]))), tmp_path)

@@ -7,8 +7,8 @@ import math
 import pytest
 
 import nanobragg as nb
+from nanobragg.config.steps import Steps, resolve_steps
 from nanobragg.errors import ConfigError
-from nanobragg.steps import Steps, resolve_steps
 
 DEGREE = math.pi / 180
 

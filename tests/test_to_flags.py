@@ -9,8 +9,8 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError
-from nanobragg.flags.from_config import config_to_flags
-from nanobragg.flags.from_config_geometry import _of_exact_length
+from nanobragg.nanobragg_c.flags.from_config import config_to_flags
+from nanobragg.nanobragg_c.flags.from_config_geometry import _of_exact_length
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 

@@ -19,8 +19,8 @@ import nanobragg as nb
 from nanobragg import _core
 from nanobragg.cli import main
 from nanobragg.cli.trace import c_printout_lines, c_trace_lines
-from nanobragg.tracing.c_lines import trace_values
-from nanobragg.tracing.records import RECORD
+from nanobragg.rendering.trace.c_lines import trace_values
+from nanobragg.rendering.trace.records import RECORD
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),

@@ -9,7 +9,7 @@ import nanobragg as nb
 from nanobragg import cli
 from nanobragg.errors import ConfigError, FileError, FormatError, ShapeError
 from nanobragg.geometry import rotate_about
-from nanobragg.image_files.c_outputs import config_hash
+from nanobragg.nanobragg_c.outputs import config_hash
 
 CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 

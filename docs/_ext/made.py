@@ -15,8 +15,8 @@ os.environ["MPLBACKEND"] = "agg"
 import matplotlib.pyplot as plt
 
 import nanobragg as nb
-from nanobragg.model import Model
-from nanobragg.toml import tomllib
+from nanobragg.config.base import Model
+from nanobragg.config.toml import tomllib
 
 from . import examples, flag_fields, quirk_pictures
 

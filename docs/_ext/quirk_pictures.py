@@ -14,9 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import nanobragg as nb
+from nanobragg.analysis.statistics import statistics
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.io.smv import write_smv
-from nanobragg.statistics import statistics
 
 INPUTS = Path(__file__).parents[2] / "tests" / "inputs"
 SPOTS = (

@@ -5,32 +5,32 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from .amplitudes.structure_factors import StructureFactors
-from .background import Background
-from .beam import Beam, Sources
-from .comparison.compare import compare
-from .config import Config, Sampling, Scan
-from .crystal import Crystal
-from .detectors.detector import Detector, Panel
-from .scene import Scene
-from .simulate import simulate
-from .spectrum import Spectrum
-from .statistics import Statistics, statistics
-from .tracing.trace import Trace, trace
+from .analysis.compare.compare import compare
+from .analysis.statistics import Statistics, statistics
+from .config.background import Background
+from .config.beam import Beam, Sources
+from .config.config import Config, Sampling, Scan
+from .config.crystal import Crystal
+from .config.detector import Detector, Panel
+from .config.spectrum import Spectrum
+from .config.structure_factors import StructureFactors
+from .rendering.simulate import simulate
+from .rendering.trace.trace import Trace, trace
+from .scene.scene import Scene
 
 if TYPE_CHECKING:
-    from . import reference
-    from .experiments.experiment import Experiment, read_expt, read_nxmx
-    from .image_files.nexus import write_nexus
-    from .image_files.write import write_image
-    from .integer import to_integers
+    from .analysis.analysis.spots.predict import Spots, predict_spots
+    from .analysis.analysis.spots.truth import GroundTruth, bragg_mask, ground_truth
+    from .analysis.radial import radial_average
+    from .analysis.resolution import resolution
+    from .export.nexus import write_nexus
+    from .export.write import write_image
+    from .importers.experiment import Experiment, read_expt, read_nxmx
     from .io import read_image
-    from .noise import add_noise, c_noise
-    from .pixel_angles import resolution
+    from .nanobragg_c import reference
     from .plotting import plot, plot_radial, plot_slice
-    from .radial import radial_average
-    from .spots.predict import Spots, predict_spots
-    from .spots.truth import GroundTruth, bragg_mask, ground_truth
+    from .response.noise import add_noise, c_noise
+    from .response.quantize import to_integers
 
     __version__: str
 
@@ -80,31 +80,31 @@ _logging.getLogger(__name__).addHandler(_logging.NullHandler())  # silent, unles
 
 # Imported when first asked for: a command line that renders needs none of them.
 _LATER = {
-    "Experiment": ".experiments.experiment",
-    "GroundTruth": ".spots.truth",
-    "Spots": ".spots.predict",
-    "add_noise": ".noise",
-    "bragg_mask": ".spots.truth",
-    "c_noise": ".noise",
-    "ground_truth": ".spots.truth",
+    "Experiment": ".importers.experiment",
+    "GroundTruth": ".analysis.spots.truth",
+    "Spots": ".analysis.spots.predict",
+    "add_noise": ".response.noise",
+    "bragg_mask": ".analysis.spots.truth",
+    "c_noise": ".response.noise",
+    "ground_truth": ".analysis.spots.truth",
     "plot": ".plotting",
     "plot_radial": ".plotting",
     "plot_slice": ".plotting",
-    "predict_spots": ".spots.predict",
-    "radial_average": ".radial",
-    "read_expt": ".experiments.experiment",
+    "predict_spots": ".analysis.spots.predict",
+    "radial_average": ".analysis.radial",
+    "read_expt": ".importers.experiment",
     "read_image": ".io",
-    "read_nxmx": ".experiments.experiment",
-    "resolution": ".pixel_angles",
-    "to_integers": ".integer",
-    "write_image": ".image_files.write",
-    "write_nexus": ".image_files.nexus",
+    "read_nxmx": ".importers.experiment",
+    "resolution": ".analysis.resolution",
+    "to_integers": ".response.quantize",
+    "write_image": ".export.write",
+    "write_nexus": ".export.nexus",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "reference":
-        return _import_module(".reference", __name__)
+        return _import_module(".nanobragg_c.reference", __name__)
     if name == "__version__":
         from importlib.metadata import version
 

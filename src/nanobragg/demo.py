@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .amplitudes.structure_factors import StructureFactors
-from .background import Background
-from .beam import Beam
-from .config import Config, Sampling
-from .crystal import Cell, Crystal
-from .detectors.detector import Detector
-from .noise import add_noise
-from .scene import Scene
-from .simulate import Progress, simulate
-from .statistics import statistics
+from .analysis.statistics import statistics
+from .config.background import Background
+from .config.beam import Beam
+from .config.config import Config, Sampling
+from .config.crystal import Cell, Crystal
+from .config.detector import Detector
+from .config.structure_factors import StructureFactors
+from .rendering.simulate import Progress, simulate
+from .response.noise import add_noise
+from .scene.scene import Scene
 
 LYSOZYME_CELL: Cell = (79.1, 79.1, 38.4, 90.0, 90.0, 90.0)
 SPACE_GROUP, B_FACTOR, D_MIN, SEED = "P 43 21 2", 15.0, 1.4, 2026
@@ -56,7 +56,7 @@ def run_demo(folder: Path, report: Callable[[str], None] = log.info, *, progress
     progress
         As for `simulate`.
     """
-    from .image_files.write import write_smv_image
+    from .export.write import write_smv_image
     from .io.png import render_grey, write_png
 
     config = demo_config()

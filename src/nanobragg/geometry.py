@@ -7,8 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from .config.base import FloatArray, Vector
 from .errors import ConfigError
-from .model import FloatArray, Vector
 
 
 def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:

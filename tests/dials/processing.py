@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.crystal import cell_of
+from nanobragg.config.crystal import cell_of
 
 NEEDS_DIALS = [
     pytest.mark.slow,

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.comparison.images import compare_images
-from nanobragg.comparison.report import write_comparison
+from nanobragg.analysis.compare.images import compare_images
+from nanobragg.analysis.compare.report import write_comparison
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.flags.table import GROUPS, SPELLINGS
-from nanobragg.flags.to_config import parse_flags
-from nanobragg.image_files.c_outputs import make_c_images
-from nanobragg.image_files.smv_header import image_header
+from nanobragg.export.smv_header import image_header
 from nanobragg.io.smv import parse_header
+from nanobragg.nanobragg_c.flags.table import GROUPS, SPELLINGS
+from nanobragg.nanobragg_c.flags.to_config import parse_flags
+from nanobragg.nanobragg_c.outputs import make_c_images
 
 from .random_flags import LEFT_OUT, random_line, write_inputs
 

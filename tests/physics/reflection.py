@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 import nanobragg as nb
-from nanobragg.crystal import reciprocal_vectors
+from nanobragg.config.base import FloatArray
+from nanobragg.config.crystal import reciprocal_vectors
 from nanobragg.geometry import rotate_about
-from nanobragg.model import FloatArray
 
 R_E_SQR = 7.94079248018965e-30  # m²
 BEAM, SPINDLE, POLARIZATION = np.array([1.0, 0, 0]), np.array([0, 0, 1.0]), np.array([0, 0, 1.0])

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nanobragg as nb
-from nanobragg import scene as scene_module
-from nanobragg.beam import DEFAULT_FLUENCE, EV_ANGSTROM
-from nanobragg.crystal import build_lattice, mosaic_rotations
+from nanobragg.config.beam import DEFAULT_FLUENCE, EV_ANGSTROM
+from nanobragg.config.crystal import build_lattice, mosaic_rotations
 from nanobragg.geometry import rotate_about
+from nanobragg.scene import scene as scene_module
 
 from .experiment import photons
 

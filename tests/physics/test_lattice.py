@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import nanobragg as nb
-from nanobragg.crystal import build_lattice, cell_of
+from nanobragg.config.crystal import build_lattice, cell_of
 from nanobragg.geometry import rotate
 
 from .experiment import length, photons, positions

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.crystal import misset_angles, mosaic_rotations
+from nanobragg.config.crystal import misset_angles, mosaic_rotations
 from nanobragg.geometry import rotate
 
 from .experiment import length, photons

@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..analysis.statistics import statistics
 from ..errors import FileError, NanobraggWarning
-from ..flags.to_config import Outputs, parse_flags
-from ..image_files.c_outputs import CImages, c_paths, check_writable, make_c_images, write_c_files, write_dump
-from ..report import LABEL_WIDTH, scene_lines, statistics_lines
-from ..scene import Scene
-from ..simulate import simulate
-from ..statistics import statistics
+from ..nanobragg_c.flags.to_config import Outputs, parse_flags
+from ..nanobragg_c.outputs import CImages, c_paths, check_writable, make_c_images, write_c_files, write_dump
+from ..nanobragg_c.printout import LABEL_WIDTH, scene_lines, statistics_lines
+from ..rendering.simulate import simulate
+from ..scene.scene import Scene
 from .printout import print_pixels
 from .progress import progress_reporter
 

@@ -11,15 +11,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..comparison.images import DEFAULT_PEAKS
-from ..comparison.report import make_folder, write_comparison, write_json, write_text
-from ..comparison.runs import OurRun, compare_within, flags_for_original, look_into, pixel_of_interest, run_ours
-from ..config import Roi
+from ..analysis.compare.images import DEFAULT_PEAKS
+from ..analysis.compare.report import make_folder, write_comparison, write_json, write_text
+from ..config.config import Roi
 from ..errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning, ProgramError, ShapeError
 from ..io import read_image
-from ..reference import Library, Program, load, program
-from ..reference.golden_case import check_case_name, record_case
-from ..reference.output import Run
+from ..nanobragg_c.compare_runs import (
+    OurRun,
+    compare_within,
+    flags_for_original,
+    look_into,
+    pixel_of_interest,
+    run_ours,
+)
+from ..nanobragg_c.reference import Library, Program, load, program
+from ..nanobragg_c.reference.golden_case import check_case_name, record_case
+from ..nanobragg_c.reference.output import Run
 from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
 from .options import Options
 from .progress import progress_reporter

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..comparison.images import ImageComparison
-from ..comparison.runs import OurRun, TracedPixel
-from ..quirks import ROWS
-from ..reference.output import Run
+from ..analysis.compare.images import ImageComparison
+from ..nanobragg_c.compare_runs import OurRun, TracedPixel
+from ..nanobragg_c.quirks import ROWS
+from ..nanobragg_c.reference.output import Run
 
 LABEL_WIDTH = 18
 COLUMN = 16

@@ -30,9 +30,9 @@ def run(words: Sequence[str]) -> int:
     options.add_argument("--image", type=int, default=1, metavar="N", help="which image of an NXmx file (default: 1)")
     chosen = options.parse_args(words)
 
-    from ..config import Config
+    from ..config.config import Config
     from ..errors import ConfigError, FormatError, NanobraggWarning
-    from ..image_files.write import check_image_paths, write_image
+    from ..export.write import check_image_paths, write_image
     from ..io import format_of, read_image
 
     if chosen.adc is not None and chosen.scale is None:
@@ -49,7 +49,7 @@ def run(words: Sequence[str]) -> int:
             raise
         raise ConfigError(f"{error} (here --shape SLOW FAST)") from None
     if chosen.scale is not None:
-        from ..integer import to_integers
+        from ..response.quantize import to_integers
 
         image, _ = to_integers(image, chosen.scale, chosen.adc or 0.0)
     before, after = format_of(chosen.input), format_of(chosen.output)

@@ -16,7 +16,7 @@ def run(words: Sequence[str]) -> int:
     chosen = options.parse_args(words)
 
     from ..demo import run_demo
-    from ..image_files.c_outputs import check_writable
+    from ..nanobragg_c.outputs import check_writable
     from .progress import progress_reporter
 
     for name in ("demo.img", "demo.png"):

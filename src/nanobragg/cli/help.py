@@ -23,7 +23,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _everything() -> str:
-    from ..flags.to_config import help_text
+    from ..nanobragg_c.flags.to_config import help_text
 
     commands = "\n".join(f"  {name:<26}{text}" for name, text in COMMANDS.items())
     return (
@@ -48,7 +48,7 @@ def _everything() -> str:
 
 
 def _flag(word: str) -> str:
-    from ..flags.to_config import help_flag
+    from ..nanobragg_c.flags.to_config import help_flag
 
     try:
         return help_flag(word)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ..config import Config
+from ..config.config import Config
 from ..errors import ConfigError
-from ..image_files.write import check_image_paths, write_image_file
+from ..export.write import check_image_paths, write_image_file
 from ..io import format_of
 from ..io.nexus_frames import FrameStore
-from ..scene import Scene
+from ..scene.scene import Scene
 
 PLACE = re.compile("#+")
 
@@ -67,7 +67,7 @@ class ImageFiles:
         return [*self.many, *(name for names in self.single for name in names)]
 
     def __enter__(self) -> ImageFiles:
-        from ..image_files.nexus import nexus_writer
+        from ..export.nexus import nexus_writer
 
         seeds = None if self._seeds is None else list(self._seeds) if self._count else self._seeds[0]
         with ExitStack() as opened:  # closes what is open if the next one cannot be opened

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 
-from ..report import LABEL_WIDTH
+from ..nanobragg_c.printout import LABEL_WIDTH
 from .options import Options
 
 
@@ -22,8 +22,8 @@ def _facts() -> dict[str, str]:
     import numpy as np
 
     from .. import __version__, _core
-    from ..isa import VARIABLE, select_instruction_set
-    from ..threads import thread_count
+    from ..rendering.isa import VARIABLE, select_instruction_set
+    from ..rendering.threads import thread_count
 
     available = _core.instruction_sets()
     wanted = f" ({VARIABLE})" if os.environ.get(VARIABLE) else ""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from ..config import Config
+from ..config.config import Config
 from ..errors import ConfigError
-from ..scene import Scene
+from ..scene.scene import Scene
 from .options import Options
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..flags.to_config import Outputs
-from ..scene import Scene
+from ..nanobragg_c.flags.to_config import Outputs
+from ..scene.scene import Scene
 
 
 def print_pixels(scene: Scene, outputs: Outputs) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..simulate import Progress
+from ..rendering.simulate import Progress
 
 PERCENT_STEP = 5
 

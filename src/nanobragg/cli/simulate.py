@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..config import Config
+from ..analysis.statistics import statistics
+from ..config.config import Config
+from ..config.toml import input_files
 from ..errors import ConfigError
-from ..image_files.write import HIGHEST
+from ..export.write import HIGHEST
 from ..io import format_of
-from ..report import LABEL_WIDTH, scene_lines, statistics_lines
-from ..scene import Scene
-from ..simulate import simulate
-from ..statistics import statistics
-from ..toml import input_files
+from ..nanobragg_c.printout import LABEL_WIDTH, scene_lines, statistics_lines
+from ..rendering.simulate import simulate
+from ..scene.scene import Scene
 from .image_series import ImageFiles, numbered
 from .options import Options
 from .progress import progress_reporter
@@ -127,7 +127,7 @@ def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -
 
 
 def _noisy(image: npt.NDArray[Any], seed: int, threads: int | None) -> npt.NDArray[np.uint16]:
-    from ..noise import add_noise
+    from ..response.noise import add_noise
 
     return np.asarray(add_noise(image, seed, threads=threads), dtype=np.uint16)
 

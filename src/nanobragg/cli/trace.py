@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..config import Config
+from ..config.config import Config
 from ..errors import ConfigError
-from ..scene import Scene
-from ..tracing.trace import DEFAULT_STRONGEST, Trace, trace
+from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
+from ..scene.scene import Scene
 from .options import Options
 
 ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # words that belong to an option

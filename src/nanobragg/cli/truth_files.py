@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ..background import Background
+from ..config.background import Background
 from ..errors import ConfigError
-from ..image_files.c_outputs import check_writable
-from ..scene import Scene
+from ..nanobragg_c.outputs import check_writable
+from ..scene.scene import Scene
 
 
 def check_truth_paths(paths: Sequence[str]) -> Sequence[str]:
@@ -24,7 +24,7 @@ def check_truth_paths(paths: Sequence[str]) -> Sequence[str]:
 
 def write_truth(path: str, scene: Scene, image: npt.NDArray[Any], threads: int | None) -> str:
     """Write the ground truth and say what is in it; the image is the crystal's alone if there is no background."""
-    from ..spots.truth import ground_truth
+    from ..analysis.spots.truth import ground_truth
 
     alone = scene.config.background == Background()
     truth = ground_truth(scene, image=image if alone else None, threads=threads)

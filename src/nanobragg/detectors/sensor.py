@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..config.spectrum import EV_ANGSTROM
 from ..errors import ConfigError
-from ..spectrum import EV_ANGSTROM
 
 
 class Material(NamedTuple):

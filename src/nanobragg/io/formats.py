@@ -110,7 +110,7 @@ def _read_pgm(asked: Request) -> tuple[Image, Metadata]:
 
 
 def _write_pgm(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
-    from ..integer import to_pgm
+    from ..response.quantize import to_pgm
     from .pgm import write_pgm
 
     scale = metadata.get("scale")

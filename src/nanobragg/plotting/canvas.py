@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..image_files.c_outputs import check_writable
 from ..io.atomic import StrPath, atomic_write
+from ..nanobragg_c.outputs import check_writable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..analysis.resolution import mean_direction
+from ..config.base import FloatArray
 from ..detectors.conventions import CONVENTIONS
 from ..geometry import unit
-from ..model import FloatArray
-from ..pixel_angles import mean_direction
-from ..scene import Scene
+from ..scene.scene import Scene
 
 
 class Frame(NamedTuple):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..config import Config
+from ..analysis.resolution import like_scene, mean_direction
+from ..analysis.spots.planes import facing_panel, land, planes_of
+from ..analysis.spots.predict import Spots, predict_spots
+from ..config.base import FloatArray
+from ..config.config import Config
 from ..errors import ConfigError
-from ..model import FloatArray
-from ..pixel_angles import like_scene, mean_direction
-from ..scene import Scene
-from ..spots.planes import facing_panel, land, planes_of
-from ..spots.predict import Spots, predict_spots
+from ..scene.scene import Scene
 from .canvas import BEAM, SPOT, figure_of, new_figure
 from .frame import Frame, frame_of, stacked_frame
 from .grey import block_for, grey_limits, grey_map, shrink

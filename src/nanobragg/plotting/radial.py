@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..config import Config
-from ..model import FloatArray
-from ..pixel_angles import mean_wavelength_A
-from ..radial import radial_average
-from ..scene import Scene
+from ..analysis.radial import radial_average
+from ..analysis.resolution import mean_wavelength_A
+from ..config.base import FloatArray
+from ..config.config import Config
+from ..scene.scene import Scene
 from .canvas import RING, figure_of, new_figure
 from .rings import choose_rings
 

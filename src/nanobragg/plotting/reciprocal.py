@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config import Config
+from ..analysis.spots.lookup import lookup_of
+from ..analysis.spots.passages import longest_q, reflections
+from ..config.base import FloatArray
+from ..config.config import Config
 from ..errors import ConfigError
-from ..model import FloatArray
-from ..scene import Scene
-from ..spots.lookup import lookup_of
-from ..spots.passages import longest_q, reflections
+from ..scene.scene import Scene
 from .canvas import RING, figure_of, new_figure
 from .rings import NICE_A
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..analysis.resolution import mean_direction, mean_wavelength_A, scattering_angle
+from ..analysis.spots.planes import Planes, planes_of
+from ..config.base import FloatArray
 from ..errors import ConfigError
-from ..model import FloatArray
-from ..pixel_angles import mean_direction, mean_wavelength_A, scattering_angle
-from ..scene import Scene
-from ..spots.planes import Planes, planes_of
+from ..scene.scene import Scene
 from .canvas import RING
 from .frame import Frame, picture_axes
 

@@ -1,1 +1,0 @@
-"""Structure factors: from files, atoms or statistics to the table that the kernel looks up."""

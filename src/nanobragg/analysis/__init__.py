@@ -1,0 +1,1 @@
+"""Quantities derived from a scene or an image."""

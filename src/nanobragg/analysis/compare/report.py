@@ -1,0 +1,82 @@
+"""The folder that a comparison leaves: numbers as JSON, both images, pictures, the traced pixel."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from ...errors import FileError
+from ...io.atomic import CURES, StrPath, atomic_write
+from ...io.npy import write_npy
+from .images import ImageComparison
+from .maps import write_maps, write_previews
+
+Image = npt.NDArray[Any]
+VECTOR = re.compile(r"\[[^\[\]{}\"]*\]")  # a list of numbers
+
+
+def write_comparison(folder: StrPath, ours: Image, theirs: Image, compared: ImageComparison) -> dict[str, float]:
+    """Leave metrics.json, both images and their pictures in a folder, which is made.
+
+    Parameters
+    ----------
+    folder
+        Gets metrics.json, ours.npy, theirs.npy, ours.png, theirs.png, difference.png, ratio.png.
+    ours, theirs : ndarray, shape (slow, fast)
+    compared
+        Their comparison.
+
+    Returns
+    -------
+    dict
+        The scales of difference.png and ratio.png (`compare_maps.write_maps`).
+
+    Raises
+    ------
+    FileError
+        The folder or a file cannot be written.
+    """
+    folder = make_folder(folder)
+    write_npy(folder / "ours.npy", ours)
+    write_npy(folder / "theirs.npy", theirs)
+    write_previews(folder, ours, theirs)
+    scales = write_maps(folder, ours, theirs)
+    write_json(folder / "metrics.json", compared.metrics())
+    return scales
+
+
+def make_folder(folder: StrPath) -> Path:
+    """The folder, made if it is not there; `FileError` if it cannot be."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        cure = CURES.get(error.errno or 0, "name another folder")
+        raise FileError(f"{folder}: cannot be made ({error.strerror or error}); {cure}") from error
+    return Path(folder)
+
+
+def write_json(path: StrPath, values: Mapping[str, Any]) -> None:
+    """Write an object as JSON, one entry a line, vectors in one; what is not finite becomes null."""
+    text = json.dumps(_finite(values), indent=1, ensure_ascii=False)
+    write_text(path, VECTOR.sub(lambda match: " ".join(match.group().split()), text) + "\n")
+
+
+def write_text(path: StrPath, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with atomic_write(path) as handle:
+        handle.write(text.encode("utf-8"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

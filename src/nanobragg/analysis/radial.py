@@ -1,0 +1,105 @@
+"""The radial average of an image: photons against scattering angle."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config.base import FloatArray
+from ..config.config import Config
+from ..errors import ConfigError
+from ..scene.scene import Scene
+from .resolution import like_scene, mean_wavelength_A, resolution_at, scattering_angle
+
+MOST_BINS = 100_000
+
+
+class RadialAverage(NamedTuple):
+    """An image in rings about the beam; arrays of shape (bins,).
+
+    Attributes
+    ----------
+    two_theta_deg, d_A, q_per_A : ndarray
+        Of the middle of each bin: 2θ (degrees), λ/(2 sin θ) (Å), 4π sin θ/λ (Å⁻¹).
+    value : ndarray
+        Mean or median of the ring's pixels; NaN in an empty one.
+    deviation : ndarray
+        Standard deviation of the ring's pixels about their mean.
+    pixels : ndarray of int
+        How many there are.
+    """
+
+    two_theta_deg: FloatArray
+    d_A: FloatArray
+    q_per_A: FloatArray
+    value: FloatArray
+    deviation: FloatArray
+    pixels: npt.NDArray[np.int64]
+
+
+def radial_average(
+    image: npt.ArrayLike, what: Config | Scene, *, bins: int = 200, statistic: Literal["mean", "median"] = "mean"
+) -> RadialAverage:
+    """Average an image over rings of the same scattering angle, evenly spaced in 2θ.
+
+    Parameters
+    ----------
+    image : array_like
+        Like the scene's image, or with its panels stacked along the slow axis. What is no finite number, masked, or
+        outside the ROI does not count.
+    what
+        A `Config`, or a `Scene` made from it.
+    bins
+        Number of rings, from the smallest 2θ of a pixel to the largest.
+    statistic
+        "mean"; or "median", which spots do not disturb: the background.
+
+    Returns
+    -------
+    RadialAverage
+        Arrays of shape (bins,): `two_theta_deg`, `d_A`, `q_per_A`, `value`, `deviation`, `pixels`.
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        Another number of bins or statistic, or an image of another shape.
+    """
+    scene = what if isinstance(what, Scene) else Scene(what)
+    if not 1 <= bins <= MOST_BINS:
+        raise ConfigError(f"bins = {bins!r}: must be a number from 1 to {MOST_BINS}")
+    if statistic not in ("mean", "median"):
+        raise ConfigError(f"statistic = {statistic!r}: must be 'mean' or 'median'")
+    values, angle = _counted(like_scene(image, scene), scene)
+    first, last = (float(angle.min()), float(angle.max())) if angle.size else (0.0, 1.0)
+    width = (last - first) / bins or 1.0
+    ring = np.minimum(((angle - first) / width).astype(np.int64), bins - 1)
+    pixels = np.bincount(ring, minlength=bins)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(ring, values, bins) / pixels
+        deviation = np.sqrt(np.bincount(ring, (values - mean[ring]) ** 2, bins) / pixels)
+    middle = first + width * (np.arange(bins) + 0.5)
+    value = mean if statistic == "mean" else _medians(ring, values, pixels)
+    d, q = resolution_at(np.asarray(middle, np.float64), mean_wavelength_A(scene))
+    return RadialAverage(np.degrees(middle), d, q, value, deviation, pixels)
+
+
+def _counted(image: npt.NDArray[np.generic], scene: Scene) -> tuple[FloatArray, FloatArray]:
+    """Values and scattering angles of the pixels that count."""
+    x0, x1, y0, y1 = scene.roi
+    window = (..., slice(y0, y1 + 1), slice(x0, x1 + 1))
+    values = image[window].astype(np.float64)
+    counted = scene.rendered[window] & np.isfinite(values)
+    return values[counted], scattering_angle(scene)[window][counted]
+
+
+def _medians(ring: npt.NDArray[np.int64], values: FloatArray, pixels: npt.NDArray[np.int64]) -> FloatArray:
+    """Median of each ring: the mean of the two middle ones of its sorted values."""
+    ranked = values[np.lexsort((values, ring))]
+    end = np.cumsum(pixels)
+    start, some = end - pixels, pixels > 0
+    medians = np.full(len(pixels), np.nan)
+    low, high = start + (pixels - 1) // 2, start + pixels // 2
+    medians[some] = (ranked[low[some]] + ranked[high[some]]) / 2.0
+    return medians

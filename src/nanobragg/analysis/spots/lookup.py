@@ -1,0 +1,62 @@
+"""Amplitudes of reflections, each source's own where they depend on the energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...config.base import FloatArray
+from ...scene.kernel_input import table_energies
+from ...scene.scene import Scene
+from ...structure_factors.grid import Table
+
+
+class Lookup(NamedTuple):
+    """Tables of amplitudes.
+
+    Attributes
+    ----------
+    tables
+        With an axis of energies in front; None: `default_F` everywhere.
+    of_source : ndarray of int
+        Which of the tables each source takes.
+    default_F
+        Electrons.
+    """
+
+    tables: Table | None
+    of_source: npt.NDArray[np.int64]
+    default_F: float
+
+    @property
+    def one(self) -> bool:
+        """Whether all sources see the same amplitudes."""
+        return self.tables is None or len(self.tables.values) == 1
+
+    def amplitudes(self, hkl: npt.NDArray[np.int32], number: npt.NDArray[np.int64] | int = 0) -> FloatArray:
+        """F (electrons) in the tables of these numbers; the tables' border tells what is beyond."""
+        if self.tables is None:
+            return np.full(len(hkl), self.default_F)
+        values, limits = self.tables
+        h, k, l = np.clip(hkl - np.array(limits.first) + 1, 0, np.array(values.shape[1:]) - 1).T
+        return np.asarray(values[number, h, k, l])
+
+    def listed(self) -> npt.NDArray[np.int32]:
+        """h k l with an amplitude in any table."""
+        if self.tables is None:
+            return np.empty((0, 3), np.int32)
+        values, limits = self.tables
+        return np.asarray(np.argwhere(values.any(axis=0)) + (np.array(limits.first) - 1), np.int32)
+
+
+def lookup_of(scene: Scene, energies_eV: Sequence[float] | None = None) -> Lookup:
+    """Amplitudes of a scene within its reach, at the sources' energies or at those given."""
+    factors = scene.config.structure_factors
+    energies, numbers = table_energies(scene)
+    tables = None
+    if scene.table is not None:
+        tables = factors.tables(energies_eV or energies, scene.table.within(scene.reach))
+    return Lookup(tables, np.array(numbers, np.int64), factors.default_F)

@@ -1,0 +1,170 @@
+"""Which reflections come near the Ewald sphere, and when: every passage of a reciprocal lattice point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...config.base import FloatArray
+from ...geometry import rotate_about
+from ...scene.scene import Scene
+from ..resolution import directions
+from .lookup import Lookup
+from .section import Shape, widest
+
+HOMES = 200_000  # reflections that are looked at in one go
+
+
+class Passages(NamedTuple):
+    """Passages of reflections through the Ewald sphere, or by it; one a row.
+
+    Attributes
+    ----------
+    hkl : ndarray, shape (n, 3)
+    phi : ndarray, shape (n,)
+        Where the lattice point crosses the sphere of the mean beam, mosaic spread aside, or comes nearest to it;
+        radians. NaN in a still.
+    first, last : ndarray, shape (n,)
+        φ steps in which any domain comes within reach of any source.
+    speed : ndarray, shape (n,)
+        Along the sphere's normal, 1/m per radian.
+    bend : ndarray, shape (n,)
+        How fast that changes, 1/m per radian².
+    """
+
+    hkl: npt.NDArray[np.int32]
+    phi: FloatArray
+    first: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+    speed: FloatArray
+    bend: FloatArray
+
+    def rows(self, chosen: Any) -> Passages:
+        """Some of the passages: indices or a slice."""
+        return Passages._make(column[chosen] for column in self)
+
+
+def passages(scene: Scene, shape: Shape, lookup: Lookup) -> Passages:
+    """Every passage within the scene's φ steps, the direct beam 0 0 0 aside, in no order."""
+    found = [_passing(scene, shape, hkl) for hkl in reflections(scene, lookup)]
+    return Passages._make(np.concatenate(column) for column in zip(*found, strict=True))
+
+
+def reciprocal(cells: FloatArray) -> FloatArray:
+    """a*, b*, c* (rows) of cells a, b, c (rows); shape (..., 3, 3)."""
+    return np.asarray(np.linalg.inv(cells).swapaxes(-1, -2), np.float64)
+
+
+def mean_beam(scene: Scene) -> FloatArray:
+    """Weighted mean of the sources' wave vectors, 1/m."""
+    sources = scene.sources
+    return np.asarray((sources.weights / sources.wavelengths) @ sources.directions)
+
+
+def reflections(scene: Scene, lookup: Lookup) -> Iterator[npt.NDArray[np.int32]]:
+    """h k l within the detector's and the Config's reach that have an amplitude, some at a time."""
+    axes = np.linalg.norm(scene.lattice.direct, axis=1) * 1e-10  # |h| is at most |q| |a|
+    reach = np.minimum(scene.reach, np.ceil(longest_q(scene) * axes).astype(int) + 1)
+    yield np.empty((0, 3), np.int32)
+    if lookup.default_F == 0:
+        listed = lookup.listed()
+        for start in range(0, len(listed), HOMES):
+            yield listed[start : start + HOMES]
+        return
+    width = 2 * reach + 1
+    planes = max(1, HOMES // int(width[1] * width[2]))
+    for start in range(0, int(width[0]), planes):
+        block = np.indices((min(planes, int(width[0]) - start), width[1], width[2]), np.int32).reshape(3, -1).T
+        yield block + np.array([start - reach[0], -reach[1], -reach[2]], np.int32)
+
+
+def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages:
+    """g = |q|² + 2q·k, k the wave vector, is 0 on the sphere, and a + b cos φ + c sin φ while the crystal turns."""
+    star = reciprocal(scene.lattice.direct * 1e-10)
+    q = hkl @ star
+    length_sqr = (q**2).sum(axis=1)
+    d_min = scene.config.sampling.d_min_A
+    longest = min(longest_q(scene) + widest(shape, star), 1e10 / d_min if d_min > 0 else np.inf)
+    kept = (length_sqr > 0) & (length_sqr <= longest**2)
+    hkl, q, length_sqr = hkl[kept], q[kept], length_sqr[kept]
+    k, u = mean_beam(scene), scene.spindle_axis
+    along = np.outer(q @ u, u)
+    a = length_sqr + 2.0 * (along @ k)
+    b = 2.0 * ((q - along) @ k)
+    c = 2.0 * (q @ np.cross(k, u))  # k·(u×q) = q·(k×u)
+    margin = _margin(scene, shape, np.sqrt(length_sqr))
+    start = scene.config.scan.start_deg * math.pi / 180.0
+    if scene.phi.count == 1:
+        near = np.flatnonzero(np.abs(a + b * math.cos(start) + c * math.sin(start)) <= margin)
+        none = np.full(len(near), np.nan)
+        step = np.zeros(len(near), np.int64)
+        return Passages(hkl[near], none, step, step, none, none)
+    return _turning(scene, hkl, a, np.hypot(b, c), np.arctan2(c, b), margin)
+
+
+def longest_q(scene: Scene) -> float:
+    """The longest scattering vector (1/m) that any pixel sees."""
+    rays = np.concatenate([directions(scene, panel, panel.corners_mm()) for panel in scene.config.detector.panels])
+    apart = np.linalg.norm(rays[:, np.newaxis] - scene.sources.directions, axis=2)
+    # Up to a right angle a rectangle's largest scattering angle is at a corner.
+    return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
+
+
+def _margin(scene: Scene, shape: Shape, length: FloatArray) -> FloatArray:
+    """How far g may be from 0 for a reflection |q| away to be seen: shape, mosaic spread, and sources."""
+    sources = scene.sources
+    star = reciprocal(scene.lattice.direct * 1e-10)
+    reach = widest(shape, star)
+    waves = sources.directions / sources.wavelengths[:, np.newaxis]
+    apart = float(np.linalg.norm(waves - mean_beam(scene), axis=1).max())
+    longest = 1.0 / float(sources.wavelengths.min())
+    return reach * (2.0 * longest + reach) + 2.0 * length * (apart + longest * _widest_domain(scene))
+
+
+def _widest_domain(scene: Scene) -> float:
+    """Largest |δq|/|q| of any orientation from the lattice that turns about the spindle without mosaic spread."""
+    start = scene.config.scan.start_deg * math.pi / 180.0
+    widest = 0.0
+    cells = scene.cells.reshape(scene.phi.count, scene.domains, 3, 3)
+    for i in range(scene.phi.count if scene.config.compat == "c" else 1):  # the same at every φ, but for row 1
+        plain = rotate_about(scene.lattice.direct * 1e-10, scene.spindle_axis, start + i * scene.phi.step)
+        turned = np.linalg.inv(plain) @ cells[i]
+        widest = max(widest, float(np.linalg.norm(turned - np.eye(3), axis=(1, 2)).max()) / math.sqrt(2.0))
+    return widest
+
+
+def _turning(
+    scene: Scene, hkl: npt.NDArray[np.int32], a: FloatArray, size: FloatArray, top: FloatArray, margin: FloatArray
+) -> Passages:
+    """Where |a + size·cos(φ - top)| ≤ margin: on both sides of `top`, in one where the sphere is only approached."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inner = np.arccos(np.clip((margin - a) / size, -1.0, 1.0))
+        middle = np.arccos(np.clip(-a / size, -1.0, 1.0))
+        outer = np.arccos(np.clip((-margin - a) / size, -1.0, 1.0))
+    near = (np.abs(a) <= size + margin) & (size > 0)
+    crossing, below, above = near & (np.abs(a) < size), near & (a <= -size), near & (a >= size)
+    kinds = [
+        (crossing, middle, inner, outer), (crossing, -middle, -outer, -inner),
+        (below, 0.0 * a, -outer, outer), (above, 0.0 * a + math.pi, inner, 2.0 * math.pi - inner),
+    ]  # fmt: skip
+    start = scene.config.scan.start_deg * math.pi / 180.0
+    step, count = scene.phi.step, scene.phi.count
+    turns = math.ceil(step * count / (2.0 * math.pi)) + 1
+    parts = []
+    for chosen, at, low, high in kinds:
+        row = np.flatnonzero(chosen)
+        home = np.mod(top[row] + at[row] - start, 2.0 * math.pi)  # of the passage, after the start
+        for turn in range(-1, turns):
+            phi = home + 2.0 * math.pi * turn
+            first = np.maximum(np.ceil((phi + (low - at)[row]) / step), 0).astype(np.int64)
+            last = np.minimum(np.floor((phi + (high - at)[row]) / step), count - 1).astype(np.int64)
+            kept = first <= last
+            parts.append((row[kept], start + phi[kept], first[kept], last[kept]))
+    row, phi, first, last = (np.concatenate(column) for column in zip(*parts, strict=True))
+    per_radian = 0.5 / float(np.linalg.norm(mean_beam(scene)))  # the distance from the sphere is g λ/2
+    slope, bend = size[row] * np.sin(phi - top[row]) * per_radian, size[row] * per_radian
+    return Passages(hkl[row], phi, first, last, np.abs(slope), bend)

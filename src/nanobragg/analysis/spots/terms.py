@@ -1,0 +1,151 @@
+"""The sum over sources, φ steps and domains behind each predicted spot."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..._functions import polarization
+from ...config.base import FloatArray
+from ...scene.kernel_input import R_E_SQR
+from ...scene.scene import Scene
+from .bends import PanelNumbers
+from .lookup import Lookup, lookup_of
+from .passages import Passages, reciprocal
+from .planes import Planes, captured, facing_panel, land, per_solid_angle, planes_of
+from .section import Shape, section, shape_of, widest
+
+IntArray = npt.NDArray[np.int64]
+
+
+class Setting(NamedTuple):
+    """A scene with what every sum needs of it.
+
+    Attributes
+    ----------
+    scene, shape, planes
+    stars : ndarray, shape (φ steps · domains, 3, 3)
+        a*, b*, c* (rows, 1/m) of every orientation.
+    waves : ndarray, shape (sources, 3)
+        Wave vectors, 1/m.
+    lookup
+        Amplitudes.
+    """
+
+    scene: Scene
+    shape: Shape
+    planes: Planes
+    stars: FloatArray
+    waves: FloatArray
+    lookup: Lookup
+
+
+def setting_of(scene: Scene) -> Setting:
+    """What the sums need of a scene."""
+    waves = scene.sources.directions / scene.sources.wavelengths[:, np.newaxis]
+    return Setting(scene, shape_of(scene), planes_of(scene), reciprocal(scene.cells), waves, lookup_of(scene))
+
+
+class Sums(NamedTuple):
+    """What passages put on the panel that they meet, one a row.
+
+    Attributes
+    ----------
+    passage : ndarray of int
+        Row of the passage.
+    panel : ndarray of int32
+    place : ndarray, shape (n, 2)
+        Fast and slow position (pixels), the mean weighted with the photons.
+    photons, amplitude : ndarray
+    area, largest : ndarray
+        Means of the section's area over sources, φ steps and domains, and of the largest one (1/m²).
+    """
+
+    passage: IntArray
+    panel: PanelNumbers
+    place: FloatArray
+    photons: FloatArray
+    amplitude: FloatArray
+    area: FloatArray
+    largest: FloatArray
+
+
+class _Terms(NamedTuple):
+    """Terms within reach; one a row: passage, source, unit vector of the ray, and what its section gives."""
+
+    passage: IntArray
+    source: IntArray
+    ray: FloatArray
+    area: FloatArray
+    largest: FloatArray
+
+
+def sum_terms(setting: Setting, block: Passages) -> Sums:
+    """What each passage puts on the detector; those that miss it are left out."""
+    scene, planes = setting.scene, setting.planes
+    terms = _terms(setting, block)
+    count = len(block.hkl)
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.bincount(terms.passage, values, count).astype(np.float64, copy=False)
+
+    weight, wavelength = scene.sources.weights[terms.source], scene.sources.wavelengths[terms.source]
+    lit = weight * wavelength**2 * terms.area * _polarization(scene, terms)
+    squared = _amplitudes(setting.lookup, block, terms) ** 2
+    seen = lit * squared
+    panel = facing_panel(planes, np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
+    on = panel[terms.passage]
+    place = land(scene, planes, terms.ray, on)
+    lit *= captured(scene, planes, terms.ray, on) * per_solid_angle(scene, planes, terms.ray, on, place)
+    lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
+    seen = lit * squared
+    bright = total(seen)
+    row = np.flatnonzero(bright > 0)
+    centre = np.stack([total(seen * np.nan_to_num(place[:, i]))[row] / bright[row] for i in (0, 1)], axis=1)
+    one = setting.lookup.one
+    amplitude = setting.lookup.amplitudes(block.hkl[row]) if one else np.sqrt(bright[row] / total(lit)[row])
+    per_term = 1.0 / (scene.phi.count * scene.domains)
+    photons = bright[row] * (R_E_SQR * scene.fluence * per_term)
+    area, largest = total(weight * terms.area)[row], total(weight * terms.largest)[row] / total(weight)[row]
+    return Sums(row, panel[row], centre, photons, amplitude, area * per_term, largest)
+
+
+def _terms(setting: Setting, block: Passages) -> _Terms:
+    """Every orientation and source of the block's passages that comes within the shape's reach."""
+    scene, shape = setting.scene, setting.shape
+    steps = block.last - block.first + 1
+    passage = np.repeat(np.arange(len(steps)), steps)
+    step = np.arange(len(passage)) - np.repeat(np.cumsum(steps) - steps, steps) + block.first[passage]
+    orientation = (step[:, np.newaxis] * scene.domains + np.arange(scene.domains)).ravel()
+    passage = np.repeat(passage, scene.domains)
+    out = np.einsum("ti,tij->tj", block.hkl[passage].astype(float), setting.stars[orientation])
+    out = out[:, np.newaxis] + setting.waves
+    length = np.linalg.norm(out, axis=2)
+    distance = 1.0 / scene.sources.wavelengths - length
+    row, source = np.nonzero(np.abs(distance) <= widest(shape, setting.stars[0]))
+    star, out = setting.stars[orientation[row]], out[row, source]
+    slope = np.einsum("tij,tj->ti", star, out) / length[row, source, np.newaxis]
+    cut = section(shape, slope, distance[row, source])
+    out += np.einsum("ti,tij->tj", cut.offset, star)
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    return _Terms(passage[row], source, out, cut.area, cut.largest)
+
+
+def _amplitudes(lookup: Lookup, block: Passages, terms: _Terms) -> FloatArray:
+    """F of every term."""
+    if lookup.one:
+        return lookup.amplitudes(block.hkl)[terms.passage]
+    return lookup.amplitudes(block.hkl[terms.passage], lookup.of_source[terms.source])
+
+
+def _polarization(scene: Scene, terms: _Terms) -> FloatArray:
+    beam, directions = scene.config.beam, scene.sources.directions
+    if not beam.polarized:
+        return np.ones(len(terms.source))
+    axis = np.broadcast_to(scene.polarization_axis, directions.shape).copy()
+    along = np.linalg.norm(np.cross(axis, directions), axis=1) < 1e-9  # only without polarization: any axis will do
+    axis[along] = np.eye(3)[np.abs(directions[along]).argmin(axis=1)]
+    kahn = np.full(len(terms.source), beam.kahn_factor)
+    return np.asarray(polarization(kahn, directions[terms.source], terms.ray, axis[terms.source]))

@@ -1,0 +1,101 @@
+"""What a person wants to know of a rendered image."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..config.config import Roi
+from ..scene.scene import Scene
+
+
+class Statistics(NamedTuple):
+    """Over the rendered, unmasked pixels.
+
+    Attributes
+    ----------
+    maximum : float
+        Photons in the brightest pixel.
+    maximum_at : tuple of int
+        Its (slow, fast), or (panel, slow, fast).
+    maximum_at_mm : tuple of float
+        Its place along the slow and fast axes from the panel's origin: the pixel's centre, or under `compat="c"`
+        the centre of its last sub-pixel (C quirks, row 14).
+    mean, rms, rmsd : float
+        Σx/n, √(Σx²/(n-1)), √(Σ(x-mean)²/(n-1)).
+    solid_angle_sr : float
+        Of all these pixels together.
+    pixels : int
+        How many there are.
+    """
+
+    maximum: float
+    maximum_at: tuple[int, ...]
+    maximum_at_mm: tuple[float, float]
+    mean: float
+    rms: float
+    rmsd: float
+    solid_angle_sr: float
+    pixels: int
+
+
+def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) -> Statistics:
+    """Statistics of an image that `scene` was rendered to.
+
+    Under `compat="c"` they are the C program's: squares in float32, masked pixels counted as zeros in the RMSD,
+    and the solid angle multiplied by layers and divided by sources, φ steps and domains (C quirks, row 14).
+
+    Parameters
+    ----------
+    image : ndarray, shape (slow, fast) or (panels, slow, fast)
+        Photons of every pixel.
+    scene
+        What it was rendered from.
+    roi
+        What was rendered; default: the Scene's.
+
+    Returns
+    -------
+    Statistics
+        Of rendered, unmasked pixels only.
+    """
+    roi = roi or scene.roi
+    like_c = scene.config.compat == "c"
+    window = (..., slice(roi[2], roi[3] + 1), slice(roi[0], roi[1] + 1))
+    part = image[window]
+    chosen = part[scene.rendered[window]]
+    values = chosen.astype(np.float64)
+    n = max(values.size, 1)
+    mean = float(values.sum()) / n
+    squares = (chosen * chosen).astype(np.float64) if like_c else values * values
+    spread = part.astype(np.float64) if like_c else values
+    place = _brightest(image, window, scene, roi)
+    return Statistics(
+        maximum=float(image[place]),
+        maximum_at=place,
+        maximum_at_mm=_centre_mm(scene, place[-2:], last_sub_pixel=like_c),
+        mean=mean,
+        rms=math.sqrt(float(squares.sum()) / max(n - 1, 1)),
+        rmsd=math.sqrt(float(((spread - mean) ** 2).sum()) / max(spread.size - 1, 1)),
+        solid_angle_sr=_core.solid_angle(scene.core(image.dtype), roi)
+        / (scene.terms if like_c else scene.oversample**2),
+        pixels=values.size,
+    )
+
+
+def _brightest(image: npt.NDArray[Any], window: Any, scene: Scene, roi: Roi) -> tuple[int, ...]:
+    part = np.where(scene.rendered[window], image[window], -np.inf)
+    place = np.unravel_index(int(np.argmax(part)), part.shape)
+    *panel, slow, fast = (int(i) for i in place)
+    return (*panel, slow + roi[2], fast + roi[0])
+
+
+def _centre_mm(scene: Scene, pixel: tuple[int, ...], *, last_sub_pixel: bool) -> tuple[float, float]:
+    edge = scene.config.detector.panels[0].pixel_mm
+    step = edge / scene.oversample
+    offset = edge - step / 2.0 if last_sub_pixel else edge / 2.0
+    return edge * pixel[0] + offset, edge * pixel[1] + offset

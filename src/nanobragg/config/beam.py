@@ -1,0 +1,281 @@
+"""The beam: wavelength, polarization, fluence, and the sources it is made of (spec sections 1 and 4)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from ..errors import ConfigError
+from ..geometry import rotate_about, unit
+from .base import FloatArray, Model, Numbers, Rows, Vector
+from .spectrum import EV_ANGSTROM, Spectrum
+from .steps import MOST_STEPS, Steps, resolve_steps
+
+DEFAULT_FLUENCE = 125932015286227086360700780544.0  # 1 / r_e^2, so that a pixel's photons are F^2 times solid angle
+SOURCE_DISTANCE = 10.0  # metres; only the direction matters
+
+
+class Sources(Model):
+    """An explicit list of sources, in place of divergence and dispersion.
+
+    Attributes
+    ----------
+    path
+        Text file, one source a line: x y z weight wavelength (metres); missing fields take the beam's
+        direction, 1, and the beam's wavelength.
+    positions
+        From the sample towards each source, any length, shape (n, 3).
+    weights
+        Relative intensities, shape (n,); default: equal.
+    wavelengths_A
+        Shape (n,); default: the beam's.
+    """
+
+    path: Path | None = None
+    positions: Rows | None = None
+    weights: Numbers | None = None
+    wavelengths_A: Numbers | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Sources:
+        if (self.path is None) == (self.positions is None):
+            raise ConfigError("Sources: give either a path or an array of positions")
+        count = 0 if self.positions is None else len(self.positions)
+        if self.positions is not None and (self.positions.shape[1:] != (3,) or count == 0):
+            raise ConfigError(f"Sources.positions: shape {self.positions.shape} is not (n, 3) with n of at least 1")
+        for name in ("weights", "wavelengths_A"):
+            values = getattr(self, name)
+            if values is not None and len(values) != count:
+                raise ConfigError(f"Sources.{name}: {len(values)} values for {count} positions")
+        return self
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Sources:
+        """The sources listed in a text file.
+
+        Parameters
+        ----------
+        path
+            One source a line: x y z weight wavelength, in metres; what is left out at its end has its default.
+
+        Returns
+        -------
+        Sources
+            The file is read when a Scene needs it.
+        """
+        return cls(path=Path(path))
+
+    def rows(self) -> FloatArray:
+        """x y z weight wavelength (m) of each source, shape (n, 5); NaN: not given."""
+        if self.path is not None:
+            from ..io.sources import read_sources
+
+            return read_sources(self.path)
+        assert self.positions is not None  # one of them is given
+        rows = np.full((len(self.positions), 5), np.nan)
+        rows[:, :3] = self.positions
+        if self.weights is not None:
+            rows[:, 3] = self.weights
+        if self.wavelengths_A is not None:
+            rows[:, 4] = self.wavelengths_A / 1e10
+        return rows
+
+
+class Beam(Model):
+    """The X-ray beam.
+
+    Attributes
+    ----------
+    wavelength_A, energy_eV
+        One of them; default: the mean of the spectrum, or else 1 Å.
+    fluence_ph_m2
+        Photons per square metre over the whole exposure; default 1/r_e², the classical electron radius r_e in metres.
+    flux_ph_s, exposure_s
+        Photons per second and exposure time: flux · exposure over the square of `size_mm` replaces the fluence.
+    size_mm
+        Edge of the square beam; a sample that is larger across the beam is clipped to it. None: endless.
+    kahn_factor, polarized
+        Kahn's polarization factor in [-1, 1] (0: unpolarized); `polarized=False` leaves the correction out.
+    direction, polarization_axis
+        Lab vectors; default: those of the detector's convention.
+    divergence_mrad, divergence_steps, divergence_step_mrad
+        (horizontal, vertical) angular range, number of steps and step.
+    round_divergence
+        Cut the corners off the grid of directions.
+    dispersion_percent, dispersion_steps
+        Range of wavelengths in percent of the wavelength, and their number.
+    spectrum
+        Photons at each wavelength in place of a dispersion; every direction of a divergence has all of them.
+    sources
+        An explicit list instead.
+    """
+
+    wavelength_A: float = Field(default=1.0, gt=0)
+    energy_eV: float | None = Field(default=None, gt=0)
+    fluence_ph_m2: float = Field(default=DEFAULT_FLUENCE, ge=0)
+    flux_ph_s: float | None = Field(default=None, ge=0)
+    exposure_s: float = Field(default=1.0, gt=0)
+    size_mm: float | None = Field(default=0.1, gt=0)
+    kahn_factor: float = Field(default=0.0, ge=-1, le=1)
+    polarized: bool = True
+    direction: Vector | None = None
+    polarization_axis: Vector | None = None
+    divergence_mrad: tuple[float | None, float | None] = (None, None)
+    divergence_steps: tuple[int | None, int | None] = (None, None)
+    divergence_step_mrad: tuple[float | None, float | None] = (None, None)
+    round_divergence: bool = True
+    dispersion_percent: float | None = Field(default=0.0, ge=0)
+    dispersion_steps: int | None = Field(default=None, ge=1)
+    spectrum: Spectrum | None = None
+    sources: Sources | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Beam:
+        if self.energy_eV is not None and "wavelength_A" in self.model_fields_set:
+            raise ConfigError(
+                f"Beam.energy_eV = {self.energy_eV} and Beam.wavelength_A = {self.wavelength_A}: give one of them"
+            )
+        if self.spectrum is not None and (self.sources is not None or self.dispersion_percent or self.dispersion_steps):
+            rival = "sources" if self.sources is not None else "dispersion_percent and dispersion_steps"
+            raise ConfigError(f"Beam.spectrum and Beam.{rival} contradict each other; leave one out")
+        for name in ("direction", "polarization_axis"):
+            if getattr(self, name) is not None:
+                unit(getattr(self, name), f"Beam.{name}")
+        if self.flux_ph_s and self.size_mm is None:
+            raise ConfigError("Beam.flux_ph_s needs Beam.size_mm, the beam that the photons are spread over")
+        for name in ("divergence_mrad", "divergence_steps", "divergence_step_mrad"):
+            if any(value is not None and value < 0 for value in getattr(self, name)):
+                raise ConfigError(f"Beam.{name} = {getattr(self, name)}: must not be negative; None means not given")
+        return self
+
+    @property
+    def wavelength(self) -> float:
+        """Wavelength in Å, whichever way it was given; the mean of a spectrum if it was not."""
+        if self.energy_eV is None and self.spectrum is not None and "wavelength_A" not in self.model_fields_set:
+            return self.spectrum.mean_wavelength_A
+        return self.wavelength_A if self.energy_eV is None else EV_ANGSTROM / self.energy_eV
+
+    @property
+    def fluence(self) -> float:
+        """Photons per square metre, from the flux if there is one."""
+        if not self.flux_ph_s or self.size_mm is None:
+            return self.fluence_ph_m2
+        size = self.size_mm / 1000.0
+        return self.flux_ph_s * self.exposure_s / size / size
+
+
+class SourceList(NamedTuple):
+    """Resolved sources: unit vectors of travel (n, 3), wavelengths in metres (n,), weights of sum 1 (n,)."""
+
+    directions: FloatArray
+    wavelengths: FloatArray
+    weights: FloatArray
+
+
+def build_sources(
+    beam: Beam, direction: FloatArray, polarization_axis: FloatArray, *, equal_weights: bool
+) -> SourceList:
+    """The sources of a beam that travels along `direction`, both vectors of length 1.
+
+    `equal_weights` ignores a list's weights, as the C program does (C quirks, row 5).
+    """
+    if beam.sources is None:
+        positions, wavelengths, weights = _source_grid(beam, direction, polarization_axis)
+    else:
+        rows = beam.sources.rows()
+        positions = np.where(np.isnan(rows[:, :3]), -SOURCE_DISTANCE * direction, rows[:, :3])
+        weights = np.where(np.isnan(rows[:, 3]), 1.0, rows[:, 3])
+        wavelengths = np.where(np.isnan(rows[:, 4]), beam.wavelength / 1e10, rows[:, 4])
+        _check_sources(beam.sources, positions, weights, wavelengths)
+    lengths = np.sqrt(positions[:, 0] ** 2 + positions[:, 1] ** 2 + positions[:, 2] ** 2)
+    if equal_weights:
+        weights = np.ones(len(positions))
+    directions = -(positions / lengths[:, np.newaxis])
+    if beam.polarized and beam.kahn_factor != 0 and not np.cross(polarization_axis, directions).any(axis=1).all():
+        raise ConfigError(
+            f"Beam.polarization_axis = {tuple(polarization_axis.tolist())}: is parallel to a source's direction; "
+            "give a direction across it"
+        )
+    return SourceList(directions, wavelengths, weights / weights.sum())
+
+
+def _check_sources(sources: Sources, positions: FloatArray, weights: FloatArray, wavelengths: FloatArray) -> None:
+    where = f"sources {sources.path or ''}".strip()
+    if not (np.isfinite(positions).all() and (positions != 0).any(axis=1).all()):
+        raise ConfigError(f"{where}: every position must be finite and not the sample itself")
+    if not (np.isfinite(wavelengths).all() and (wavelengths > 0).all()):
+        raise ConfigError(f"{where}: every wavelength must be a positive number (metres in a file)")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        raise ConfigError(f"{where}: weights must not be negative, and not all zero")
+
+
+def _source_grid(
+    beam: Beam, direction: FloatArray, polarization_axis: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Positions, wavelengths (m), weights over horizontal and vertical divergence and wavelength, in this order."""
+    horizontal, vertical, dispersion = _sweeps(beam)
+    angles_h = horizontal.step * np.arange(horizontal.count) - horizontal.range / 2.0
+    angles_v = vertical.step * np.arange(vertical.count) - vertical.range / 2.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        radius = [
+            (angles**2 - sweep.step**2 / 4.0 * (1 - sweep.count % 2)) / sweep.range / sweep.range
+            for angles, sweep in ((angles_h, horizontal), (angles_v, vertical))
+        ]
+        dropped = 4.0 * (radius[0][:, np.newaxis] + radius[1]) > 1.1
+    wavelengths, weights = _wavelengths(beam, dispersion)
+    vertical_axis = unit(np.cross(direction, polarization_axis), "beam × polarization axis (they are parallel)")
+    positions = [
+        rotate_about(rotate_about(-SOURCE_DISTANCE * direction, polarization_axis, v), vertical_axis, h)
+        for i, h in enumerate(angles_h)
+        for j, v in enumerate(angles_v)
+        if not (beam.round_divergence and dropped[i, j])
+    ]
+    if not positions:
+        raise ConfigError(
+            f"Beam.divergence_mrad = {beam.divergence_mrad}: the round cut leaves no source; "
+            "use more steps or round_divergence=False (-square_div)"
+        )
+    count = len(positions)
+    return (
+        np.repeat(np.array(positions), len(wavelengths), axis=0),
+        np.tile(wavelengths, count),
+        np.tile(weights, count),
+    )
+
+
+def _wavelengths(beam: Beam, dispersion: Steps) -> tuple[FloatArray, FloatArray]:
+    """Wavelengths (m) and weights of a spectrum, or of the dispersion."""
+    if beam.spectrum is not None:
+        lines = beam.spectrum.lines
+        return lines.wavelengths_A / 1e10, lines.weights
+    factors: FloatArray = 1.0 + dispersion.step * np.arange(float(dispersion.count)) - dispersion.range / 2.0
+    wavelengths = beam.wavelength / 1e10 * factors
+    if wavelengths.min() <= 0:
+        raise ConfigError(
+            f"Beam.dispersion_percent = {beam.dispersion_percent}: reaches down to no wavelength; reduce it"
+        )
+    return wavelengths, np.ones(len(wavelengths), np.float64)
+
+
+def _sweeps(beam: Beam) -> tuple[Steps, Steps, Steps]:
+    """Horizontal and vertical divergence (radians) and dispersion (a fraction)."""
+    sweeps = [
+        resolve_steps("beam", count or None, _part(span, 1000.0), _part(step, 1000.0))
+        for count, span, step in zip(
+            beam.divergence_steps, beam.divergence_mrad, beam.divergence_step_mrad, strict=True
+        )
+    ]
+    sweeps.append(resolve_steps("beam", beam.dispersion_steps, _part(beam.dispersion_percent, 100.0), None))
+    horizontal, vertical, dispersion = sweeps
+    colours = dispersion.count if beam.spectrum is None else len(beam.spectrum.lines.weights)
+    if horizontal.count * vertical.count * colours > MOST_STEPS:
+        raise ConfigError(f"Beam: more than {MOST_STEPS} sources; take fewer steps of divergence or dispersion")
+    return horizontal, vertical, dispersion
+
+
+def _part(value: float | None, whole: float) -> float | None:
+    return None if value is None else value / whole

@@ -1,0 +1,278 @@
+"""What a person says about an experiment: the Config and its TOML form."""
+
+from __future__ import annotations
+
+import operator
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from ..errors import ConfigError
+from .background import Background
+from .base import Model, same
+from .beam import Beam
+from .crystal import Crystal
+from .detector import Detector
+from .spectrum import EV_ANGSTROM
+from .steps import RADIAN_IN_DEGREES, Steps, resolve_steps
+from .structure_factors import StructureFactors
+
+Roi = tuple[int, int, int, int]
+
+
+class Scan(Model):
+    """Rotation about the spindle during the exposure: φ = start + i·step, i = 0 … steps-1 (degrees).
+
+    What is left out follows from the rest by the rules of the user guide ("Step rules").
+
+    Attributes
+    ----------
+    start_deg
+        φ of the first step.
+    range_deg
+        Rotation during the exposure: the width of an image.
+    step_deg
+        From one step to the next.
+    steps
+        Number of steps.
+    """
+
+    start_deg: float = 0.0
+    range_deg: float | None = Field(default=None, ge=0)
+    step_deg: float | None = Field(default=None, ge=0)
+    steps: int | None = Field(default=None, ge=0)
+
+    def resolved(self) -> Steps:
+        """The steps of φ, in radians."""
+        span, step = (None if x is None else x / RADIAN_IN_DEGREES for x in (self.range_deg, self.step_deg))
+        return resolve_steps("phi", self.steps, span, step)
+
+    @property
+    def width_deg(self) -> float:
+        """Rotation during the exposure: `range_deg`, or what the step rules make of the rest; 0: a still."""
+        return self.resolved().range * RADIAN_IN_DEGREES if self.range_deg is None else self.range_deg
+
+
+class Sampling(Model):
+    """How finely a pixel is sampled, and what is left out.
+
+    Attributes
+    ----------
+    oversample
+        Sub-pixels along each side of a pixel; None: enough for the crystal's largest dimension.
+    d_min_A
+        Scattering of higher resolution than this is left out.
+    oversample_omega, oversample_polar, oversample_thick
+        The C program's switches (C quirks, row 4); only with `compat="c"`. Otherwise solid angle,
+        polarization and absorption are always those of the sub-pixel.
+    """
+
+    oversample: int | None = Field(default=None, ge=1, le=1000)
+    d_min_A: float = Field(default=0.0, ge=0)
+    oversample_omega: bool = False
+    oversample_polar: bool = False
+    oversample_thick: bool = False
+
+
+class Config(Model):
+    """A whole experiment. Immutable; `replace` makes a changed copy.
+
+    Attributes
+    ----------
+    crystal, structure_factors, beam, detector, scan, sampling, background
+        What the experiment is made of, one class each.
+    roi
+        First and last fast pixel, first and last slow pixel, inclusive; the rest stays zero.
+    compat
+        None: the physics of the page "Theory". "c": exactly what nanoBragg.c computes, quirks included.
+    """
+
+    crystal: Crystal
+    structure_factors: StructureFactors
+    beam: Beam = Beam()
+    detector: Detector
+    scan: Scan = Scan()
+    sampling: Sampling = Sampling()
+    background: Background = Background()
+    roi: Roi | None = None
+    compat: Literal["c"] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.roi is not None:
+            check_roi(self.roi, self.detector.panels[0].pixels)
+        if not self.crystal.has_cell and not self.structure_factors.may_know_cell:
+            raise ConfigError("Crystal: give a cell (a, b, c, alpha, beta, gamma), a matrix or a matrix_path")
+        if self.structure_factors.has_energy_axis and self.compat == "c":
+            raise ConfigError(
+                "StructureFactors.energies_eV: the C program knows no energy axis; use compat=None (-exact)"
+            )
+        if self.background.amorphous and self.compat == "c":
+            raise ConfigError("Background.table: the C program renders none; use compat=None (-exact)")
+        if self.beam.spectrum is not None and self.compat == "c":
+            raise ConfigError("Beam.spectrum: the C program knows none; use compat=None (-exact)")
+        if self.detector.sensor_depth_um and self.compat == "c":
+            raise ConfigError(
+                f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: only exists with compat=None (-exact)"
+            )
+        switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
+        if switches and self.compat != "c":
+            raise ConfigError(
+                f"Sampling.oversample_{switches[0]} = True: only exists with compat='c'; "
+                "without it every sub-pixel has its own solid angle, polarization and absorption"
+            )
+        return self
+
+    def series(self, count: int) -> list[Config]:
+        """The Configs of a rotation series: each image starts at the angle where the one before it ended.
+
+        Parameters
+        ----------
+        count
+            Number of images. The first is this Config; `Scan` says the width of each.
+
+        Returns
+        -------
+        list of Config
+            One for each image.
+
+        Raises
+        ------
+        ConfigError
+            No image, or a scan that does not turn.
+        """
+        width = self.scan.width_deg
+        if count < 1:
+            raise ConfigError(f"series({count}): must have at least one image")
+        if count > 1 and width == 0:
+            raise ConfigError("Scan.range_deg: a series needs the width of an image, in degrees")
+        start = self.scan.start_deg
+        return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
+
+    def settled(self) -> Config:
+        """This Config, completed: the crystal with the cell of its structure factors, these at the energy of the beam.
+
+        Returns
+        -------
+        Config
+            Itself if there is nothing to complete.
+
+        Raises
+        ------
+        ConfigError
+            There is no cell anywhere.
+        """
+        factors, changes = self.structure_factors.at_beam(EV_ANGSTROM / self.beam.wavelength), {}
+        if factors is not self.structure_factors:
+            changes["structure_factors"] = factors
+        if not self.crystal.has_cell:
+            if factors.known_cell is None:
+                raise ConfigError(f"{factors.path}: holds no cell; give Crystal.cell or StructureFactors.cell")
+            changes["crystal"] = self.crystal.replace(cell=factors.known_cell)
+        return self.replace(**changes) if changes else self
+
+    @classmethod
+    def from_flags(cls, flags: str | list[str], *, exact: bool = False) -> Config:
+        """The Config that the C program's command-line flags describe, with `compat="c"`.
+
+        Parameters
+        ----------
+        flags
+            A command line (a string is split like a shell does) without the program's name.
+        exact
+            Correct the C program's physics: `compat=None`, like the flag `-exact`.
+
+        Returns
+        -------
+        Config
+            `to_toml` keeps it.
+
+        Raises
+        ------
+        ConfigError
+            An unknown flag, a missing or impossible value.
+        FileError, FormatError
+            A header that -img or -mask names cannot be read, or is none; other files are read when they are needed.
+        """
+        from ..nanobragg_c.flags.to_config import parse_flags
+
+        return parse_flags(flags, exact=exact).config
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> Config:
+        """Read a TOML file; paths in it are relative to its folder.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        Config
+            What `to_toml` wrote, or a person did.
+
+        Raises
+        ------
+        FileError
+            It, or the .npz of its arrays, cannot be opened or read.
+        FormatError
+            It is no TOML.
+        ConfigError
+            A field is unknown, missing or impossible; the message names it.
+        """
+        from .toml import read_toml
+
+        return cls(**read_toml(Path(path)))
+
+    def to_toml(self, path: str | os.PathLike[str]) -> None:
+        """Write a TOML file, and its arrays to an .npz beside it.
+
+        Only what was given is written; a file appears whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file; the arrays have its name with .npz.
+
+        Raises
+        ------
+        FileError
+            It cannot be written.
+        """
+        from .toml import write_toml
+
+        write_toml(self, Path(path))
+
+
+def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:
+    """`roi` if it lies on a panel of `pixels` (slow, fast), else `ConfigError`."""
+    slow, fast = pixels
+    try:
+        x0, x1, y0, y1 = map(operator.index, roi)
+        inside = 0 <= x0 <= x1 < fast and 0 <= y0 <= y1 < slow
+    except (TypeError, ValueError):  # not four, or no whole numbers
+        inside = False
+    if not inside:
+        raise ConfigError(
+            f"roi = {roi!r}: must be first and last fast, first and last slow pixel, "
+            f"within 0…{fast - 1} and 0…{slow - 1}"
+        )
+    return x0, x1, y0, y1
+
+
+def as_fields(config: Model) -> dict[str, Any]:
+    """The fields of a model that differ from their defaults, nested, arrays and paths as they are."""
+    fields: dict[str, Any] = {}
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if not field.is_required() and same(value, field.default):
+            continue
+        if isinstance(value, Model):
+            value = as_fields(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Model):
+            value = [as_fields(item) for item in value]
+        fields[name] = value
+    return fields

@@ -1,0 +1,285 @@
+"""The crystal: cell, orientation, size, shape and mosaic spread (spec section 3)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from .. import _noise
+from ..errors import ConfigError
+from ..geometry import dot, rotate, unit
+from .base import FloatArray, Model, Vector
+from .steps import RADIAN_IN_DEGREES
+
+Cell = tuple[float, float, float, float, float, float]
+Shape = Literal["square", "round", "gauss", "tophat"]
+DEFAULT_MOSAIC_SEED = 12345678
+
+
+def _complete_cell(value: Any) -> Any:
+    """A cell with what is left out: b and c like a, right angles; what is no list of numbers as it is."""
+    if isinstance(value, (list, tuple)):
+        if not 1 <= len(value) <= 6:
+            raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")
+        return (*value, *((value[0],) * 3)[len(value) :], *((90.0,) * 3)[max(len(value) - 3, 0) :])
+    return value
+
+
+def check_cell(cell: Cell) -> Cell:
+    """The cell; raises `ConfigError` if it encloses no volume."""
+    lengths, (alpha, beta, gamma) = cell[:3], cell[3:]
+    if min(lengths) <= 0:
+        raise ConfigError(f"cell {cell}: lengths must be positive (Å)")
+    total = alpha + beta + gamma
+    if min(cell[3:]) <= 0 or total >= 360 or 2 * max(cell[3:]) >= total:
+        raise ConfigError(
+            f"cell {cell}: no cell has angles {alpha:g}, {beta:g}, {gamma:g}; each must be positive and smaller "
+            "than the sum of the other two, and together below 360 degrees"
+        )
+    return cell
+
+
+CellField = Annotated[Cell, BeforeValidator(_complete_cell), AfterValidator(check_cell)]  # of a noun
+
+
+class Crystal(Model):
+    """A crystal, or one domain of it.
+
+    Attributes
+    ----------
+    cell
+        a b c (Å) α β γ (degrees); fewer numbers are completed: b, c = a, angles 90. Default: that of the file of
+        structure factors, if it has one.
+    matrix, matrix_path
+        Reciprocal vectors a* b* c* as columns, rows x y z (Å⁻¹), in place of the cell; or a MOSFLM matrix file,
+        whose numbers carry the wavelength.
+    misset_deg
+        Rotations about lab x, then y, then z of the reciprocal vectors; or "random", all orientations alike.
+    misset_seed
+        Seed of the random orientation.
+    n_cells
+        Unit cells along a, b, c, or one number for all.
+    size_mm
+        Crystal size along a, b, c in place of n_cells; zero: n_cells counts.
+    shape, fudge
+        Shape whose transform is the spot, and a factor on its squared radius (not for "square").
+    mosaic_spread_deg, mosaic_domains, mosaic_seed
+        Largest rotation of a domain, number of domains, seed.
+    mosaic_model
+        "cap": the C program's spherical cap; "gaussian": the spread is σ of the angle about a random axis.
+    spindle_axis
+        Lab vector; default: the detector convention's.
+    """
+
+    cell: CellField | None = None
+    matrix: tuple[Vector, Vector, Vector] | None = None
+    matrix_path: Path | None = None
+    misset_deg: Vector | Literal["random"] = (0.0, 0.0, 0.0)
+    misset_seed: int = 1
+    n_cells: tuple[int, int, int] = (1, 1, 1)
+    size_mm: Vector = (0.0, 0.0, 0.0)
+    shape: Shape = "square"
+    fudge: float = Field(default=1.0, ge=0)
+    mosaic_spread_deg: float | None = Field(default=None, ge=0)
+    mosaic_domains: int | None = Field(default=None, ge=1)
+    mosaic_seed: int = DEFAULT_MOSAIC_SEED
+    mosaic_model: Literal["cap", "gaussian"] = "cap"
+    spindle_axis: Vector | None = None
+
+    @field_validator("n_cells", mode="before")
+    @classmethod
+    def _same_along_all(cls, value: Any) -> Any:
+        return (value,) * 3 if isinstance(value, int | np.integer) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Crystal:
+        if min(self.n_cells) < 1:
+            raise ConfigError(f"Crystal.n_cells = {self.n_cells}: there must be at least one cell along each axis")
+        if min(self.size_mm) < 0:
+            raise ConfigError(f"Crystal.size_mm = {self.size_mm}: must not be negative; zero means: use n_cells")
+        if self.matrix is not None and self.matrix_path is not None:
+            raise ConfigError(f"Crystal.matrix and Crystal.matrix_path = {self.matrix_path}: give one of them")
+        if self.spindle_axis is not None:
+            unit(self.spindle_axis, "Crystal.spindle_axis")
+        return self
+
+    @property
+    def has_cell(self) -> bool:
+        """Whether a cell or a matrix is given."""
+        return self.cell is not None or self.matrix is not None or self.matrix_path is not None
+
+    def domains(self) -> int:
+        """Number of mosaic domains: 10 for a spread without a number, 1 without a spread."""
+        if not self.mosaic_spread_deg:
+            return 1
+        return self.mosaic_domains or 10
+
+
+class Lattice(NamedTuple):
+    """Basis vectors as rows a, b, c: direct (Å) and reciprocal (Å⁻¹), and the cell volume (Å³)."""
+
+    direct: FloatArray
+    reciprocal: FloatArray
+    volume: float
+
+
+def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool) -> Lattice:
+    """Lattice vectors at φ = 0, mosaic rotation aside.
+
+    `c_cell` builds a given cell as the C program does: c*_z too long in triclinic cells, cross products forced
+    to the lengths asked for (C quirks, row 9).
+    """
+    reciprocal, volume = _starting_vectors(crystal, wavelength_A, c_cell)
+    misset = misset_angles(crystal, c_cap=c_cell)
+    reciprocal = np.array([rotate(vector, misset) for vector in reciprocal])
+    forced = crystal.cell if c_cell else None
+    crossed = _crossed(reciprocal)
+    if forced is None:
+        volume = 1.0 / dot(reciprocal[0], crossed[0])
+    else:
+        crossed = np.array([x / volume / math.sqrt(dot(v, v)) * v for x, v in zip(forced[:3], crossed, strict=True)])
+    direct = crossed * volume
+    return Lattice(direct, _crossed(direct) * (1.0 / volume), volume)
+
+
+def _crossed(basis: FloatArray) -> FloatArray:
+    a, b, c = basis
+    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
+
+
+def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tuple[FloatArray, float]:
+    """Reciprocal vectors before the misset (rows), and the cell's volume (0: not known yet)."""
+    volume, vectors = 0.0, None
+    if crystal.cell is not None:
+        vectors, volume = reciprocal_vectors(crystal.cell, c_cell=c_cell)
+    columns = _matrix_columns(crystal, wavelength_A)
+    if columns is None:
+        assert vectors is not None  # Config insists on a cell or a matrix
+        return vectors, volume
+    vectors = columns.T
+    if abs(np.linalg.det(vectors)) <= 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
+        raise ConfigError(
+            f"Crystal matrix {crystal.matrix_path or crystal.matrix}: its columns a*, b*, c* span no cell"
+        )
+    if crystal.cell is not None and not c_cell:
+        found = cell_of(_crossed(vectors) / np.linalg.det(vectors))
+        if not np.allclose(found, crystal.cell, rtol=1e-4):
+            raise ConfigError(
+                f"Crystal.cell = {crystal.cell} contradicts the matrix, whose cell is "
+                f"({', '.join(f'{x:.6g}' for x in found)}); leave one of them out"
+            )
+    return vectors, volume
+
+
+def _matrix_columns(crystal: Crystal, wavelength_A: float) -> FloatArray | None:
+    if crystal.matrix is not None:
+        return np.array(crystal.matrix, dtype=np.float64)
+    if crystal.matrix_path is None:
+        return None
+    from ..io.matrix import read_matrix
+
+    return read_matrix(crystal.matrix_path) * (1e-10 / (wavelength_A / 1e10))
+
+
+def reciprocal_vectors(cell: Cell, *, c_cell: bool = False) -> tuple[FloatArray, float]:
+    """a*, b*, c* (rows, Å⁻¹) with a* along x and b* in the xy plane, and the cell's volume (Å³).
+
+    With `c_cell`, c*_z = c*·V/(abc·sin γ*) in place of 1/c (C quirks, row 9).
+    """
+    a, b, c = cell[:3]
+    alpha, beta, gamma = (angle / RADIAN_IN_DEGREES for angle in cell[3:])
+    half = (alpha + beta + gamma) / 2
+    skew = abs(math.sin(half) * math.sin(half - alpha) * math.sin(half - beta) * math.sin(half - gamma))
+    volume = 2.0 * a * b * c * math.sqrt(skew)
+    inverse = 1.0 / volume
+    a_star, b_star, c_star = (
+        b * c * math.sin(alpha) * inverse, c * a * math.sin(beta) * inverse, a * b * math.sin(gamma) * inverse
+    )  # fmt: skip
+    cos_alpha, cos_beta, cos_gamma = math.cos(alpha), math.cos(beta), math.cos(gamma)
+    cos_alpha_star = _cosine((cos_beta * cos_gamma - cos_alpha) / (math.sin(beta) * math.sin(gamma)))
+    cos_beta_star = _cosine((cos_gamma * cos_alpha - cos_beta) / (math.sin(gamma) * math.sin(alpha)))
+    cos_gamma_star = _cosine((cos_alpha * cos_beta - cos_gamma) / (math.sin(alpha) * math.sin(beta)))
+    sin_gamma_star = min(c * inverse / a_star / b_star, 1.0)
+    c_z = c_star * volume / (a * b * c * sin_gamma_star) if c_cell else 1.0 / c
+    vectors = np.array([
+        [a_star, 0.0, 0.0],
+        [b_star * cos_gamma_star, b_star * sin_gamma_star, 0.0],
+        [c_star * cos_beta_star, c_star * (cos_alpha_star - cos_beta_star * cos_gamma_star) / sin_gamma_star, c_z],
+    ])  # fmt: skip
+    return vectors, volume
+
+
+def _cosine(value: float) -> float:
+    return 1.0 if value * value > 1.0 else value
+
+
+def cell_of(direct: FloatArray) -> Cell:
+    """a b c (Å) α β γ (degrees) of direct basis vectors (rows)."""
+    lengths = np.linalg.norm(direct, axis=1)
+    cosines = [direct[i] @ direct[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]
+    return (*lengths.tolist(), *np.degrees(np.arccos(np.clip(cosines, -1, 1))).tolist())
+
+
+def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
+    """Rotations about x, y, z in radians; a random orientation is drawn from the seed.
+
+    `c_cap` draws from the C program's cap of 90 radians (C quirks, row 8); otherwise all orientations
+    are equally likely.
+    """
+    if crystal.misset_deg != "random":
+        x, y, z = crystal.misset_deg
+        return x / RADIAN_IN_DEGREES, y / RADIAN_IN_DEGREES, z / RADIAN_IN_DEGREES
+    angles = (
+        _noise.random_misset_c(crystal.misset_seed)
+        if c_cap
+        else _noise.umat_to_misset(uniform_rotation(crystal.misset_seed))
+    )
+    x, y, z = np.asarray(angles).tolist()
+    return x, y, z
+
+
+def uniform_rotation(seed: int) -> FloatArray:
+    """A rotation matrix, uniform over all rotations, from three deviates of the seed.
+
+    The generator's first deviate is left out: its shuffle makes small ones too likely (below 1/32, twice).
+    Source: K. Shoemake, Uniform random rotations, Graphics Gems III (1992), 124-132.
+    """
+    u, v, w = np.asarray(_noise.CRandom(seed).ran1(4)[1:], dtype=np.float64).tolist()
+    p, q = math.sqrt(1 - u), math.sqrt(u)
+    x, y = p * math.sin(2 * math.pi * v), p * math.cos(2 * math.pi * v)
+    z, r = q * math.sin(2 * math.pi * w), q * math.cos(2 * math.pi * w)
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * r), 2 * (x * z + y * r)],
+        [2 * (x * y + z * r), 1 - 2 * (x * x + z * z), 2 * (y * z - x * r)],
+        [2 * (x * z - y * r), 2 * (y * z + x * r), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+
+
+def mosaic_rotations(crystal: Crystal) -> FloatArray:
+    """Rotation matrices of the mosaic domains, shape (domains, 3, 3); the first is the identity."""
+    count = crystal.domains()
+    if count == 1:
+        return np.eye(3)[np.newaxis]
+    spread = (crystal.mosaic_spread_deg or 0.0) / RADIAN_IN_DEGREES
+    if crystal.mosaic_model == "cap":
+        return np.asarray(_noise.mosaic_rotations(spread, count, crystal.mosaic_seed))
+    return _gaussian_rotations(spread, count, crystal.mosaic_seed)
+
+
+def _gaussian_rotations(sigma: float, count: int, seed: int) -> FloatArray:
+    """Rotations about random axes by normally distributed angles of standard deviation `sigma` (radians)."""
+    draw = _noise.CRandom(seed)
+    axes = np.asarray(draw.gauss(3 * count), dtype=np.float64).reshape(count, 3)
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    angles = sigma * np.asarray(draw.gauss(count), dtype=np.float64)
+    cross = np.zeros((count, 3, 3))
+    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axes[:, 2], axes[:, 1], -axes[:, 0]
+    cross -= cross.transpose(0, 2, 1)
+    sine, versine = np.sin(angles)[:, None, None], (1 - np.cos(angles))[:, None, None]
+    rotations = np.eye(3) + sine * cross + versine * (cross @ cross)
+    rotations[0] = np.eye(3)
+    return rotations

@@ -1,0 +1,389 @@
+"""The detector: a list of panels in the lab frame, and the constructor of one flat panel (spec section 2)."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import AfterValidator, Field, model_validator
+
+from ..detectors.conventions import ConventionName, Pivot, PlacedPanel
+from ..errors import ConfigError
+from ..geometry import dot, unit
+from .base import FloatArray, MaskArray, Model, Vector
+
+
+def _some_pixels(value: tuple[int, int]) -> tuple[int, int]:
+    if not 1 <= min(value) <= max(value) <= 1_000_000:
+        raise ValueError("both numbers of pixels (slow, fast) must be at least 1 and at most a million")
+    return value
+
+
+Pixels = Annotated[tuple[int, int], AfterValidator(_some_pixels)]
+
+
+class Panel(Model):
+    """One flat rectangle of square pixels, as dxtbx and NXmx describe it.
+
+    Attributes
+    ----------
+    origin_mm
+        Outer corner of pixel (0, 0), lab frame, from the sample.
+    fast_axis, slow_axis
+        Directions in which the fast and the slow index grow; normalised here.
+    normal_axis
+        Direction away from the sample; by default fast × slow, turned away from the sample.
+    pixel_mm
+        Edge of a pixel.
+    pixels
+        Number of pixels (slow, fast).
+    name
+        Free text, for files.
+    """
+
+    origin_mm: Vector
+    fast_axis: Vector
+    slow_axis: Vector
+    normal_axis: Vector | None = None
+    pixel_mm: float = Field(default=0.1, gt=0)
+    pixels: Pixels
+    name: str = ""
+
+    @model_validator(mode="after")
+    def _spans_a_plane(self) -> Panel:
+        fast, slow = unit(self.fast_axis, "Panel.fast_axis"), unit(self.slow_axis, "Panel.slow_axis")
+        if np.linalg.norm(np.cross(fast, slow)) < 1e-9:
+            raise ConfigError(
+                f"Panel.slow_axis = {self.slow_axis}: is parallel to fast_axis {self.fast_axis}; they must span a plane"
+            )
+        if self.normal_axis is not None:
+            unit(self.normal_axis, "Panel.normal_axis")
+        return self
+
+    def axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Unit vectors fast, slow and normal."""
+        fast, slow = unit(self.fast_axis), unit(self.slow_axis)
+        if self.normal_axis is not None:
+            return fast, slow, unit(self.normal_axis, "Panel.normal_axis")
+        normal = unit(np.cross(fast, slow))
+        return fast, slow, -normal if normal @ np.asarray(self.origin_mm) < 0 else normal
+
+    def corners_mm(self) -> FloatArray:
+        """The panel's four corners in the lab frame, shape (4, 3)."""
+        fast, slow, _ = self.axes()
+        extent = np.array([[0, 0], [0, self.pixels[1]], [self.pixels[0], 0], self.pixels]) * self.pixel_mm
+        return np.asarray(self.origin_mm) + extent[:, :1] * slow + extent[:, 1:] * fast
+
+
+class FlatGeometry(Model):
+    """Where the beam meets one flat panel, in every program's words; what image headers state. Lengths in mm.
+
+    Attributes
+    ----------
+    distance_mm, close_distance_mm
+        From the sample along the beam, and along the normal, to the panel's plane.
+    beam_center_mm
+        X, Y as the convention states them.
+    beam_fast_mm, beam_slow_mm
+        Where the beam hits, along fast and slow from the panel's origin.
+    near_fast_mm, near_slow_mm
+        The point of the plane that is closest to the sample, likewise.
+    near_point_mm
+        Xclose, Yclose, as they were asked for.
+    twotheta_deg
+        Swing of the detector.
+    slow_size_mm
+        Size along slow as it was asked for, if that is no whole number of pixels.
+    """
+
+    convention: ConventionName = "mosflm"
+    distance_mm: float
+    close_distance_mm: float
+    beam_center_mm: tuple[float, float]
+    beam_fast_mm: float
+    beam_slow_mm: float
+    near_fast_mm: float
+    near_slow_mm: float
+    near_point_mm: tuple[float, float]
+    twotheta_deg: float = 0.0
+    slow_size_mm: float | None = None
+
+
+class Detector(Model):
+    """A detector: panels in the lab frame, the sensor they share, and which pixels count.
+
+    Attributes
+    ----------
+    panels
+        One or more panels. An image has a panel axis in front when there are several.
+    convention
+        Whose lab frame it is; supplies beam, polarization and spindle directions that are not given.
+    sensor_thickness_um, sensor_layers, attenuation_um
+        Sensor slab, the number of layers it is cut into, and the depth in which photons fall to 1/e
+        (not given: the thickness; infinity: nothing is captured). No thickness: every photon counts.
+    sensor_depth_um
+        Depth at which the first layer's photons are counted, below the surface that the panels describe.
+    curved
+        Every pixel at the same distance from the sample.
+    point_pixel
+        Leave out the solid angle's pixel area and obliquity: ω = 1/R² (m⁻²).
+    mask
+        Array like the image, or path of an SMV mask; zero: not rendered.
+    nominal
+        What image headers say about the only panel; filled in by `Detector.flat` and by C flags.
+    name, sensor_material, saturation_adu
+        What files say about the detector, and where its pixels saturate (`add_noise` takes it); no image depends on
+        them.
+    """
+
+    panels: tuple[Panel, ...] = Field(min_length=1)
+    convention: ConventionName = "mosflm"
+    sensor_thickness_um: float | None = Field(default=0.0, ge=0)
+    sensor_layers: int | None = Field(default=None, ge=1)
+    attenuation_um: float | None = Field(default=None, gt=0, allow_inf_nan=True)
+    sensor_depth_um: float = Field(default=0.0, ge=0)
+    curved: bool = False
+    point_pixel: bool = False
+    mask: MaskArray | Path | None = None
+    nominal: FlatGeometry | None = None
+    name: str = ""
+    sensor_material: str = ""
+    saturation_adu: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _same_shapes(self) -> Detector:
+        shapes = {panel.pixels for panel in self.panels}
+        if len(shapes) > 1:
+            raise ConfigError(f"Detector.panels: all panels must have the same number of pixels, got {sorted(shapes)}")
+        if isinstance(self.mask, np.ndarray) and self.mask.shape != self.shape:
+            raise ConfigError(f"Detector.mask: shape {self.mask.shape} is not the image's {self.shape}")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an image: (slow, fast), with a panel axis in front when there are several panels."""
+        pixels = self.panels[0].pixels
+        return pixels if len(self.panels) == 1 else (len(self.panels), *pixels)
+
+    @classmethod
+    def flat(
+        cls,
+        *,
+        distance_mm: float | None = None,
+        close_distance_mm: float | None = None,
+        pixels: int | tuple[int, int] = (1024, 1024),
+        pixel_mm: float = 0.1,
+        convention: ConventionName = "mosflm",
+        beam_center_mm: tuple[float, float] | None = None,
+        org_px: tuple[float, float] | None = None,
+        pivot: Pivot | None = None,
+        rotation_deg: Vector = (0.0, 0.0, 0.0),
+        twotheta_deg: float = 0.0,
+        twotheta_axis: Vector | None = None,
+        fast_axis: Vector | None = None,
+        slow_axis: Vector | None = None,
+        normal_axis: Vector | None = None,
+        beam_direction: Vector | None = None,
+        **sensor: object,
+    ) -> Detector:
+        """One flat panel, placed as a data-processing program describes it.
+
+        Parameters
+        ----------
+        distance_mm, close_distance_mm
+            Sample to detector along the beam (default 100 mm), or along the panel's normal; not both.
+        pixels
+            Number of pixels (slow, fast), or one number for both.
+        pixel_mm
+            Edge of a pixel.
+        convention
+            "mosflm", "denzo", "adxv", "xds", "dials" or "custom": lab frame, meaning of the beam centre, pivot.
+        beam_center_mm
+            X, Y in the convention's coordinates; default: the middle of the panel.
+        org_px
+            XDS' ORGX, ORGY: the point of the panel nearest to the sample, in pixels; default: the beam spot.
+        pivot
+            What rotations keep in place: the "beam" spot or the "sample"; default: the convention's.
+        rotation_deg, twotheta_deg
+            Rotations about lab x, y, z, then about `twotheta_axis`.
+        fast_axis, slow_axis, normal_axis, twotheta_axis, beam_direction
+            Lab vectors in place of the convention's.
+        **sensor
+            The remaining fields of `Detector`: sensor_thickness_um, mask, curved, …
+
+        Returns
+        -------
+        Detector
+            Of one panel; `nominal` has what image headers state.
+
+        Raises
+        ------
+        ConfigError
+            A size, distance or vector that makes no detector.
+        """
+        from ..detectors.placement import FlatRequest
+
+        asked = FlatRequest(
+            distance_mm=distance_mm, close_distance_mm=close_distance_mm, pixels=pixels, pixel_mm=pixel_mm,
+            convention=convention, beam_center_mm=beam_center_mm, org_px=org_px, pivot=pivot,
+            rotation_deg=rotation_deg, twotheta_deg=twotheta_deg, twotheta_axis=twotheta_axis,
+            fast_axis=fast_axis, slow_axis=slow_axis, normal_axis=normal_axis, beam_direction=beam_direction,
+        )  # fmt: skip
+        for name in ("panels", "nominal"):
+            if name in sensor:
+                raise ConfigError(f"Detector.{name}: is made by Detector.flat; leave it out")
+        panel, nominal = asked.placed()
+        return cls(panels=(panel,), convention=convention, nominal=nominal, **sensor)
+
+    @classmethod
+    def from_nexus(cls, path: str | os.PathLike[str]) -> Detector:
+        """The detector of an NXmx file, in the frame of McStas: z along the beam. `read_nxmx` reads everything.
+
+        Parameters
+        ----------
+        path
+            The file, or the master of several.
+
+        Returns
+        -------
+        Detector
+            Its panels, sensor, mask and saturation.
+
+        Raises
+        ------
+        FileError, FormatError, ConfigError
+            As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
+        """
+        from ..importers.nexus import detector_of
+
+        return detector_of(path)
+
+    @classmethod
+    def named(
+        cls, name: str, *, wavelength_A: float | None = None, energy_eV: float | None = None, **placement: Any
+    ) -> Detector:
+        """A detector that is sold or stands somewhere, placed as `Detector.flat` places one of its size.
+
+        ============== ============================ ========================== ====================== ==========
+        name           pixels (slow, fast)          modules, gaps (slow, fast) sensor                 saturation
+        ============== ============================ ========================== ====================== ==========
+        EIGER2 16M     4362 x 4148 of 75 µm         8 x 4; 38, 12              Si 450 µm              65535 [1]_
+        PILATUS3 6M    2527 x 2463 of 172 µm        12 x 5; 17, 7              Si 450 µm (or 1000)    1048575 [2]_
+        PILATUS3 2M    1679 x 1475 of 172 µm        8 x 3; 17, 7               the same               the same
+        PILATUS3 300K  619 x 487 of 172 µm          3 x 1; 17                  the same               the same
+        JUNGFRAU 4M    8 panels 514 x 1030 of 75 µm 4 x 2, shifted by 68, 67   Si 320 µm              10⁴ [3]_
+        JUNGFRAU 16M   32 panels 514 x 1030         8 x 4 around a hole        the same               the same
+        Rayonix MX340  3840 x 3840 of 88.5417 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [4]_
+        ADSC Q315r     3072 x 3072 of 102.592 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [5]_
+        AGIPD 1M       128 panels 64 x 128, 200 µm  16 modules of 8 chips      Si 500 µm              10⁴ [6]_
+        ============== ============================ ========================== ====================== ==========
+
+        Saturation is in photons, for the CCDs in ADU; the gaps between modules of one image are masked. The sensor
+        counts in one layer at the mean depth where its photons stop (`nanobragg.detectors.sensor.sensor_fields`).
+
+        Parameters
+        ----------
+        name
+            One of `Detector.names()`; case, blanks and hyphens do not count.
+        wavelength_A, energy_eV
+            Of the beam, which decides how deep photons go; default 1 Å.
+        **placement
+            Parameters of `Detector.flat` but the pixels: distance_mm, beam_center_mm, convention, …; by default the
+            beam hits the middle, for JUNGFRAU 16M and AGIPD 1M the hole. Fields of `Detector`, such as
+            sensor_thickness_um, replace those of the table.
+
+        Returns
+        -------
+        Detector
+            With its gaps masked, and with its sensor and saturation.
+
+        Raises
+        ------
+        ConfigError
+            There is no such detector (lists what there is), or the placement makes none.
+
+        References
+        ----------
+        .. [1] Pixels, modules, gaps, sensor: pyFAI, detectors/_dectris.py, and dxtbx, format/FormatPilatusHelpers.py.
+               The counter has 16 bits (DECTRIS, EIGER2 user manual, 3.2.5; T. Donath et al., J. Synchrotron Rad.
+               2023, doi 10.1107/S160057752300454X); images of several read-outs hold more, up to a cutoff that
+               depends on the count rate and is in each file.
+        .. [2] Pixels, modules, gaps, sensors (320, 450, 1000 µm are made): as for [1]_. 20-bit counter (DECTRIS,
+               PILATUS3 features; Count_cutoff of image headers; XDS' table of detectors: 1048500).
+        .. [3] Pixels and places: jungfrau_utils (Paul Scherrer Institut), geometry.py, JF06T08V01 and JF07T32V01; other
+               4M stand as a plain grid with gaps of 36 and 8 pixels (pyFAI, detectors/_psi.py). 320 µm is usual, 450
+               are made: JUNGFRAU documentation of the European XFEL. 10⁴ photons of 12 keV: A. Mozzanica et al., J.
+               Instrum. 11 (2016) C02047, quoted from memory.
+        .. [4] 7680 x 7680 pixels on 340 mm: 44.271 ± 0.026 µm (the maker to SLAC, Confluence page 214947144; pyFAI,
+               detectors/_rayonix.py), 16 bit. Phosphor: pyFAI has 40 µm Gd2O2S. Assumed, since no maker tells: that
+               half of it is grains, 15 mg/cm².
+        .. [5] Header of an image of detector 926 at the Advanced Light Source's beamline 8.3.1 (J. Holton, X-ray image
+               formats, bl831.als.lbl.gov): also 1.8 ADU a photon, on 40. 16 bit; dxtbx, format/FormatSMVADSC.py, trusts
+               1 to 65534. Assumed: the phosphor of [4]_.
+        .. [6] A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82: more than 10⁴ photons of 12 keV; 500 µm is
+               quoted from memory. Chips have 64 x 64 pixels (AGIPD ASIC manual, DESY), two are a panel. Places:
+               EXtra-geom (European XFEL), AGIPD_1MGeometry.from_quad_positions with the quadrants of its example.
+               Every AGIPD is adjusted; the geometry file of a run has its own.
+        """
+        from ..detectors.catalogue import named_detector
+
+        return named_detector(name, wavelength_A, energy_eV, placement)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """What `Detector.named` knows."""
+        from ..detectors.catalogue import DESIGNS
+
+        return tuple(DESIGNS)
+
+
+def flat_panel(placed: PlacedPanel, pixel_mm: float, pixels: tuple[int, int]) -> Panel:
+    """The `Panel` of a placed flat panel."""
+    return Panel(
+        origin_mm=tuple((placed.pix0 * 1000.0).tolist()),
+        fast_axis=tuple(placed.fast.tolist()),
+        slow_axis=tuple(placed.slow.tolist()),
+        normal_axis=tuple(placed.normal.tolist()),
+        pixel_mm=pixel_mm,
+        pixels=pixels,
+    )
+
+
+def flat_geometry(
+    placed: PlacedPanel,
+    convention: str,
+    beam_center_mm: tuple[float, float],
+    near_point_mm: tuple[float, float],
+    twotheta_deg: float,
+    slow_size_mm: float | None = None,
+) -> FlatGeometry:
+    """What image headers say about a placed flat panel."""
+    return FlatGeometry(
+        convention=convention,
+        distance_mm=placed.distance * 1000.0,
+        close_distance_mm=placed.close_distance * 1000.0,
+        beam_center_mm=beam_center_mm,
+        beam_fast_mm=placed.beam_fast * 1000.0,
+        beam_slow_mm=placed.beam_slow * 1000.0,
+        near_fast_mm=placed.near_fast * 1000.0,
+        near_slow_mm=placed.near_slow * 1000.0,
+        near_point_mm=near_point_mm,
+        twotheta_deg=twotheta_deg,
+        slow_size_mm=slow_size_mm,
+    )
+
+
+def panel_distance(panel: Panel, beam: FloatArray) -> float:
+    """From the sample along the beam to a panel's plane, metres; infinite when they are parallel."""
+    normal = panel.axes()[2]
+    across = dot(beam, normal)
+    return dot(np.asarray(panel.origin_mm) / 1000.0, normal) / across if across else math.inf
+
+
+def counted_origin(detector: Detector, panel: Panel) -> FloatArray:
+    """Corner of a panel's pixel (0, 0) in the plane where the sensor's first layer counts, metres."""
+    _, _, normal = panel.axes()
+    return np.asarray(panel.origin_mm) / 1000.0 + detector.sensor_depth_um * 1e-6 * normal

@@ -1,0 +1,161 @@
+"""The beam's spectrum: photons at each wavelength."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from ..errors import ConfigError, FormatError
+from .base import FloatArray, Model, Numbers
+
+EV_ANGSTROM = 12398.42
+SpectrumAxis = Literal["wavelength_A", "energy_eV"]
+
+
+class Lines(NamedTuple):
+    """A resolved spectrum: wavelengths (Å) in the order given, and weights of sum 1; no weight is zero."""
+
+    wavelengths_A: FloatArray
+    weights: FloatArray
+
+
+class Spectrum(Model):
+    """Photons at each wavelength, from arrays or from a file of two columns; each becomes a source of the beam.
+
+    Attributes
+    ----------
+    path
+        Text file, wavelength or energy and weight in each line. A first line "wavelength_A weight" or
+        "energy_eV weight" (after a # or not) says which; other lines that start with # are skipped.
+    axis
+        What the first column is, "wavelength_A" or "energy_eV", if the file does not say.
+    wavelengths_A, energies_eV
+        One of them in place of a file, shape (n,).
+    weights
+        Photons at each, in any unit, shape (n,); zero leaves it out. They are taken as they are: a density over an
+        uneven axis must be multiplied by its steps.
+    bins
+        Join them into so many parts of equal width along the axis, each at its mean wavelength.
+    """
+
+    path: Path | None = None
+    axis: SpectrumAxis | None = None
+    wavelengths_A: Numbers | None = None
+    energies_eV: Numbers | None = None
+    weights: Numbers | None = None
+    bins: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Spectrum:
+        given = [name for name in ("path", "wavelengths_A", "energies_eV") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ConfigError(
+                f"Spectrum: give one of path, wavelengths_A and energies_eV, not {' and '.join(given) or 'none'}"
+            )
+        values = self.energies_eV if self.wavelengths_A is None else self.wavelengths_A
+        if values is None:
+            if self.weights is not None:
+                raise ConfigError(f"Spectrum.weights: contradict the file {self.path}; give one of them")
+            return self
+        if self.axis is not None:
+            raise ConfigError(f"Spectrum.axis = {self.axis!r}: is for a file; {given[0]} tells it already")
+        if self.weights is None or len(self.weights) != len(values):
+            count = "no" if self.weights is None else str(len(self.weights))
+            raise ConfigError(f"Spectrum.weights: {count} weights for {len(values)} {given[0]}; give one for each")
+        _check(f"Spectrum.{given[0]}", values, self.weights)
+        return self
+
+    @classmethod
+    def from_file(
+        cls, path: str | os.PathLike[str], *, axis: SpectrumAxis | None = None, bins: int | None = None
+    ) -> Spectrum:
+        """Read a spectrum from a file of two columns.
+
+        Parameters
+        ----------
+        path
+            The file.
+        axis
+            What the first column is, "wavelength_A" or "energy_eV", if the file does not say.
+        bins
+            Join the lines into so many parts of equal width.
+
+        Returns
+        -------
+        Spectrum
+            Already read.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened or read.
+        FormatError
+            A line is not two numbers, or nothing says what the first column is.
+        ConfigError
+            A wavelength, energy or weight is impossible.
+        """
+        spectrum = cls(path=Path(path), axis=axis, bins=bins)
+        spectrum.lines  # noqa: B018  read now, so that a bad file is found here
+        return spectrum
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Wavelengths and weights that the beam is made of."""
+        axis, values, weights = self._given()
+        kept = weights > 0
+        values, weights = values[kept], weights[kept]
+        wavelengths = values if axis == "wavelength_A" else EV_ANGSTROM / values
+        if self.bins is not None:
+            wavelengths, weights = _joined(values, wavelengths, weights, self.bins)
+        return Lines(wavelengths, weights / weights.sum())
+
+    @property
+    def mean_wavelength_A(self) -> float:
+        """Mean of the wavelengths, each with its weight."""
+        return float(self.lines.wavelengths_A @ self.lines.weights)
+
+    def _given(self) -> tuple[SpectrumAxis, FloatArray, FloatArray]:
+        if self.path is None:
+            assert self.weights is not None  # arrays come together
+            if self.wavelengths_A is not None:
+                return "wavelength_A", self.wavelengths_A, self.weights
+            assert self.energies_eV is not None
+            return "energy_eV", self.energies_eV, self.weights
+        from ..io.sources import read_spectrum
+
+        axis, rows = read_spectrum(self.path)
+        if axis and self.axis and axis != self.axis:
+            raise ConfigError(f"Spectrum.axis = {self.axis!r}: {self.path} says that it lists {axis}; leave it out")
+        axis = axis or self.axis
+        if axis is None:
+            raise FormatError(
+                f"{self.path}: does not say what its first column is; give axis='wavelength_A' or 'energy_eV', "
+                "or put 'energy_eV weight' on the first line"
+            )
+        _check(f"{self.path}", rows[:, 0], rows[:, 1])
+        return "energy_eV" if axis == "energy_eV" else "wavelength_A", rows[:, 0], rows[:, 1]
+
+
+def _check(where: str, values: FloatArray, weights: FloatArray) -> None:
+    if not (len(values) and (values > 0).all()):
+        raise ConfigError(f"{where}: every wavelength or energy must be a positive number")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        raise ConfigError(f"{where}: weights must be given, not be negative, and not all be zero")
+
+
+def _joined(
+    values: FloatArray, wavelengths: FloatArray, weights: FloatArray, bins: int
+) -> tuple[FloatArray, FloatArray]:
+    """Mean wavelengths and summed weights of the parts that hold any photons."""
+    low, high = float(values.min()), float(values.max())
+    width = (high - low) / bins or 1.0
+    part = np.minimum(((values - low) / width).astype(np.int64), bins - 1)
+    summed: FloatArray = np.bincount(part, weights, bins).astype(np.float64)
+    means = np.bincount(part, weights * wavelengths, bins)
+    filled = summed > 0
+    return means[filled] / summed[filled], summed[filled]

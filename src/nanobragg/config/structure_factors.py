@@ -1,0 +1,524 @@
+"""Structure factors: where they come from."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from ..errors import ConfigError
+from ..structure_factors.grid import Limits, Table, amplitudes_at, check_table_size, dense_tables
+from ..structure_factors.p1 import Listing, make_listing
+from ..structure_factors.symmetry import IndexArray
+from .base import Amplitudes, FloatArray, Indices, Model, Numbers
+from .crystal import Cell, CellField
+
+log = logging.getLogger(__name__)
+
+FileFormat = Literal["hkl", "dump", "mtz", "cif", "coordinates"]
+Kind = Literal["hkl", "dump", "mtz", "cif", "coordinates", "arrays", "constant"]
+SUFFIXES: dict[str, FileFormat] = {
+    ".bin": "dump", ".mtz": "mtz", ".cif": "cif", ".mmcif": "cif", ".pdb": "coordinates", ".ent": "coordinates",
+}  # fmt: skip
+
+
+class StructureFactors(Model):
+    """Amplitudes of the P1 cell, in electrons, from a file, arrays, or one number.
+
+    Text tables, dumps and plain arrays are taken as they are: no symmetry is applied, not even Friedel's. Files that
+    know their space group, and arrays with a `space_group`, are expanded to P1: equivalents get the same amplitude,
+    Bijvoet mates stay apart where both are listed.
+
+    Attributes
+    ----------
+    path
+        File that is read when the amplitudes are first needed.
+    file_format
+        "hkl" text, the C program's "dump", "mtz", "cif" (reflections), "coordinates" (PDB, mmCIF, CIF of a small
+        molecule); None: by the suffix, and for .cif by the content.
+    column
+        Label in an MTZ or CIF file, of amplitudes or intensities; None: chosen as `from_mtz` says.
+    indices, amplitudes
+        In place of a file: integers h k l of shape (n, 3), and n amplitudes, or (energies, n); later duplicates win.
+        Of complex amplitudes the phases are dropped.
+    space_group
+        Symbol or number; in place of the file's, or of arrays that list the asymmetric unit.
+    cell
+        In place of the file's; the crystal takes it if it has none of its own.
+    d_min_A, k_sol, b_sol_A2
+        For coordinates: resolution limit; bulk solvent (electrons/Å³, None: 0.35, or 0 for a small molecule; and B).
+    energies_eV
+        For coordinates: energies at which anomalous scattering is added, or "beam" for that of the beam; None: without
+        it. Of several, as of `amplitudes` of shape (energies, n), each source takes its own: linear between energies
+        that are listed, the nearest outside.
+    default_F
+        Amplitude of reflections that are not listed.
+    interpolate
+        Tricubic interpolation between reflections; None: when there is a table and any number of cells is ≤ 2.
+    """
+
+    path: Path | None = None
+    file_format: FileFormat | None = None
+    column: str | None = None
+    indices: Indices | None = None
+    amplitudes: Amplitudes | None = None
+    space_group: str | None = None
+    cell: CellField | None = None
+    d_min_A: float | None = Field(default=None, gt=0)
+    k_sol: float | None = Field(default=None, ge=0)
+    b_sol_A2: float = Field(default=46.0, ge=0)
+    energies_eV: Literal["beam"] | Numbers | None = None
+    default_F: float = 0.0
+    interpolate: bool | None = None
+
+    @field_validator("amplitudes", mode="before")
+    @classmethod
+    def _without_phases(cls, value: Any) -> Any:
+        return np.abs(value) if np.iscomplexobj(value) else value
+
+    @field_validator("energies_eV", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, (int, float)) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StructureFactors:
+        if (self.indices is None) != (self.amplitudes is None):
+            raise ConfigError("StructureFactors: indices and amplitudes belong together; one of them is missing")
+        if self.path is not None and self.indices is not None:
+            raise ConfigError(f"StructureFactors.path = {self.path}: contradicts the arrays; give one of them")
+        if self.indices is not None and self.amplitudes is not None:
+            _check_arrays(self.indices, self.amplitudes)
+        self._check_options()
+        return self
+
+    def _check_options(self) -> None:
+        kind = self.kind
+        allowed = {
+            "column": ("mtz", "cif"),
+            "space_group": ("mtz", "cif", "coordinates", "arrays"),
+            "d_min_A": ("cif", "coordinates"),
+            "k_sol": ("cif", "coordinates"),
+            "energies_eV": ("cif", "coordinates", "arrays"),
+        }
+        for name, kinds in allowed.items():
+            if getattr(self, name) is not None and kind not in kinds:
+                raise ConfigError(f"StructureFactors.{name}: means nothing for {kind}; it is for {', '.join(kinds)}")
+        energies = self.energies
+        if energies is not None and not (len(energies) and (energies > 0).all() and (np.diff(energies) > 0).all()):
+            raise ConfigError("StructureFactors.energies_eV: must be positive and increasing")
+        if self.amplitudes is not None:
+            axis = None if self.amplitudes.ndim == 1 else len(self.amplitudes)
+            if axis != (None if energies is None else len(energies)) or self.follows_beam:
+                raise ConfigError(
+                    f"StructureFactors.amplitudes of shape {self.amplitudes.shape}: an axis of energies in front "
+                    "and energies_eV, one for each of its rows, belong together"
+                )
+
+    @property
+    def kind(self) -> Kind:
+        """Where the amplitudes come from; a file without a format is known by its suffix ("cif": either of two)."""
+        if self.path is None:
+            return "constant" if self.indices is None else "arrays"
+        return self.file_format or SUFFIXES.get(self.path.suffix.lower(), "hkl")
+
+    @property
+    def energies(self) -> FloatArray | None:
+        """The energies (eV) as an array; None if there are none."""
+        return self.energies_eV if isinstance(self.energies_eV, np.ndarray) else None
+
+    @property
+    def follows_beam(self) -> bool:
+        """Whether anomalous scattering is to be taken at an energy that only the beam knows."""
+        return isinstance(self.energies_eV, str)
+
+    @property
+    def has_energy_axis(self) -> bool:
+        """Whether amplitudes depend on the source's energy."""
+        return self.energies is not None and len(self.energies) > 1
+
+    @property
+    def may_know_cell(self) -> bool:
+        """Whether there is a cell in here for the crystal, as far as can be told without reading."""
+        return self.cell is not None or self.kind in ("mtz", "cif", "coordinates")
+
+    def at_beam(self, energy_eV: float) -> StructureFactors:
+        """With `energies_eV="beam"` the same at this energy, made once; else itself.
+
+        Parameters
+        ----------
+        energy_eV
+            Of the beam.
+
+        Returns
+        -------
+        StructureFactors
+            Amplitudes that no longer depend on the beam.
+        """
+        if not self.follows_beam:
+            return self
+        if energy_eV not in self._at_energies:
+            self._at_energies[energy_eV] = self.replace(energies_eV=[energy_eV])
+        return self._at_energies[energy_eV]
+
+    @cached_property
+    def _at_energies(self) -> dict[float, StructureFactors]:
+        return {}
+
+    @classmethod
+    def from_hkl(cls, path: str | os.PathLike[str], **options: Any) -> StructureFactors:
+        """Read a text file of lines `h k l F`; no symmetry is applied.
+
+        Parameters
+        ----------
+        path
+            The file.
+        **options
+            The fields default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already read.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened or read.
+        FormatError
+            It is not what it should be; the message has the line.
+        """
+        return cls(path=Path(path), file_format="hkl", **options)._read()
+
+    @classmethod
+    def from_dump(cls, path: str | os.PathLike[str], **options: Any) -> StructureFactors:
+        """Read the C program's Fdump.bin.
+
+        Parameters
+        ----------
+        path
+            The file.
+        **options
+            The fields default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already read.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened or read.
+        FormatError
+            It is no dump.
+        """
+        return cls(path=Path(path), file_format="dump", **options)._read()
+
+    @classmethod
+    def from_mtz(
+        cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
+    ) -> StructureFactors:
+        """Read an MTZ file of merged reflections.
+
+        Parameters
+        ----------
+        path
+            The file; its cell becomes the crystal's, unless that has one.
+        column
+            Label of amplitudes or intensities; "F(+)" or "I(+)" brings its mate along. None: measured before
+            calculated, then F(+) and F(-) before F before I(+) and I(-) before I; `note` and the printed summary
+            name it.
+        space_group
+            In place of the file's.
+        **options
+            The fields cell, default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already read.
+
+        Raises
+        ------
+        ConfigError, FormatError, FileError
+            No such column (the message lists those there are), an unknown space group, unmerged or damaged data.
+
+        Warns
+        -----
+        NanobraggWarning
+            Negative intensities, which count as 0.
+        """
+        return cls(path=Path(path), file_format="mtz", column=column, space_group=space_group, **options)._read()
+
+    @classmethod
+    def from_cif(
+        cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
+    ) -> StructureFactors:
+        """Read reflections from structure-factor mmCIF or a small molecule's CIF.
+
+        Parameters
+        ----------
+        path
+            The file; its cell becomes the crystal's, unless that has one.
+        column
+            An item without its category: "F_meas_au", "pdbx_F_plus", "F_squared_calc", "_shelx_hkl_file". None: chosen
+            as by `from_mtz`.
+        space_group
+            In place of the file's.
+        **options
+            The fields cell, default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already read.
+
+        Raises
+        ------
+        ConfigError, FormatError, FileError
+            No such column (the message lists those there are), an unknown space group, unmerged or damaged data.
+        """
+        return cls(path=Path(path), file_format="cif", column=column, space_group=space_group, **options)._read()
+
+    @classmethod
+    def from_coordinates(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        d_min: float,
+        k_sol: float | None = None,
+        b_sol: float = 46.0,
+        energies_eV: Any = None,
+        **options: Any,
+    ) -> StructureFactors:
+        """Calculate amplitudes from a PDB, mmCIF or small-molecule CIF file.
+
+        Parameters
+        ----------
+        path
+            The file; its cell becomes the crystal's, unless that has one.
+        d_min
+            Resolution limit (Å).
+        k_sol, b_sol
+            Bulk solvent, electrons/Å³ and Å²; k_sol 0: none. Default: 0.35, and 0 for a small molecule.
+        energies_eV
+            Energies at which f' and f'' are added, a number, several, or "beam"; None: without them.
+        **options
+            The fields space_group, cell, default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Already calculated, unless it waits for the energy of the beam.
+
+        Raises
+        ------
+        ConfigError, FormatError, FileError
+            No atoms, cell or space group, an impossible limit or energy, a damaged file.
+        """
+        factors = cls(
+            path=Path(path), file_format="coordinates", d_min_A=d_min, k_sol=k_sol, b_sol_A2=b_sol,
+            energies_eV=energies_eV, **options,
+        )  # fmt: skip
+        return factors if factors.follows_beam else factors._read()
+
+    @classmethod
+    def from_asu(
+        cls, indices: Any, amplitudes: Any, space_group: str, *, cell: Cell | None = None, **options: Any
+    ) -> StructureFactors:
+        """From arrays that list the asymmetric unit: symmetry and Friedel mates are added.
+
+        Any choice of asymmetric unit will do. Where both h k l and -h -k -l are listed they stay apart.
+
+        Parameters
+        ----------
+        indices
+            Integers h k l, shape (n, 3).
+        amplitudes
+            Electrons, shape (n,); or (energies, n) with the option energies_eV. Of complex ones the phases are dropped.
+        space_group
+            Symbol or number.
+        cell
+            a b c (Å) α β γ (degrees); the crystal takes it if it has none of its own.
+        **options
+            The fields energies_eV, default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Expanded to P1.
+
+        Raises
+        ------
+        ConfigError, FormatError
+            Shapes that do not fit or an unknown space group; equivalents with different amplitudes.
+        """
+        return cls(indices=indices, amplitudes=amplitudes, space_group=space_group, cell=cell, **options)._read()
+
+    def _read(self) -> StructureFactors:
+        self.contents  # noqa: B018  now, so that a bad file is found here
+        return self
+
+    @classmethod
+    def constant(cls, amplitude: float) -> StructureFactors:
+        """The same amplitude for every reflection.
+
+        Parameters
+        ----------
+        amplitude
+            Electrons.
+
+        Returns
+        -------
+        StructureFactors
+            Without a list.
+
+        Raises
+        ------
+        ConfigError
+            It is not finite.
+        """
+        return cls(default_F=amplitude)
+
+    @classmethod
+    def wilson(
+        cls,
+        cell: Sequence[float],
+        space_group: str,
+        *,
+        b_factor: float,
+        d_min: float,
+        seed: int,
+        **options: Any,
+    ) -> StructureFactors:
+        """Made-up amplitudes with the statistics and the symmetry of a protein crystal.
+
+        Parameters
+        ----------
+        cell
+            a b c (Å) α β γ (degrees).
+        space_group
+            Symbol; it and Friedel's law are obeyed.
+        b_factor
+            Wilson B, Å².
+        d_min
+            Resolution limit, Å.
+        seed
+            Of the random numbers.
+        **options
+            The fields default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            Amplitudes in electrons, on the absolute scale of a cell full of protein at 2.4 Å³ per dalton.
+
+        Raises
+        ------
+        ConfigError
+            An unknown space group, or an impossible cell or limit.
+        """
+        from ..structure_factors.wilson import wilson_amplitudes
+
+        whole = cls(cell=cell).cell
+        assert whole is not None
+        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min=d_min, seed=seed)
+        return cls(indices=indices, amplitudes=amplitudes, **options)
+
+    @cached_property
+    def contents(self) -> Listing | None:
+        """All that is listed, expanded to P1; None if nothing is."""
+        if self.follows_beam:
+            raise ConfigError('StructureFactors.energies_eV = "beam": only a Config knows the beam; use Scene(config)')
+        return make_listing(self)
+
+    @property
+    def listing(self) -> tuple[IndexArray, FloatArray] | None:
+        """Indices (n, 3) and amplitudes, (n,) or (energies, n), of what is listed; None if nothing is."""
+        return None if self.contents is None else (self.contents.indices, self.contents.amplitudes)
+
+    @property
+    def note(self) -> str:
+        """Which column was taken, what was calculated; "" if there is nothing to say."""
+        return "" if self.contents is None else self.contents.note
+
+    @property
+    def known_cell(self) -> Cell | None:
+        """The cell that the amplitudes belong to, the file's if it is read from one; None: not known."""
+        if not self.may_know_cell or self.contents is None:
+            return self.cell
+        return self.contents.cell
+
+    @cached_property
+    def limits(self) -> Limits | None:
+        """The span of the listed indices; None if nothing is listed."""
+        if self.listing is None:
+            return None
+        indices, _ = self.listing
+        first, last = indices.min(axis=0).tolist(), indices.max(axis=0).tolist()
+        return Limits((first[0], first[1], first[2]), (last[0], last[1], last[2]))
+
+    @cached_property
+    def largest(self) -> float:
+        """Largest amplitude there is, `default_F` included, without its sign."""
+        listed = 0.0 if self.listing is None else float(np.abs(self.listing[1]).max())
+        return max(listed, abs(self.default_F))
+
+    def table(self, limits: Limits | None = None, dtype: type = np.float64, energy_eV: float | None = None) -> Table:
+        """The dense table, gaps and border filled with `default_F`.
+
+        Parameters
+        ----------
+        limits
+            The part of it; default: all that is listed.
+        dtype
+            np.float64 or np.float32.
+        energy_eV
+            Of amplitudes with an axis of energies, those at this one: linear between the energies that there are, the
+            nearest ones' outside.
+
+        Returns
+        -------
+        Table
+            `values` of shape (h, k, l), electrons, and their `limits`.
+
+        Raises
+        ------
+        ConfigError
+            Nothing is listed, no energy is given for an axis of them, or the indices span a table that does not fit
+            into memory.
+        """
+        if energy_eV is None and self.has_energy_axis:
+            raise ConfigError("StructureFactors.table: amplitudes depend on the energy; give energy_eV")
+        tables = self.tables([energy_eV or 0.0], limits, dtype)
+        return Table(tables.values[0], tables.limits)
+
+    def tables(self, energies_eV: Sequence[float], limits: Limits | None = None, dtype: type = np.float64) -> Table:
+        """The dense tables at several energies: like `table`, with an axis of energies in front of `values`."""
+        if self.listing is None or self.limits is None:
+            raise ConfigError("StructureFactors: there is no list of reflections to make a table of")
+        indices, amplitudes = self.listing
+        where = f"StructureFactors {self.path or 'arrays'}"
+        check_table_size(limits or self.limits, len(energies_eV), dtype, where)
+        rows = (amplitudes_at(energy, amplitudes, self.energies) for energy in energies_eV)
+        table = dense_tables(indices, rows, len(energies_eV), limits or self.limits, self.default_F, dtype)
+        log.debug(
+            "table of %d x %d x %d amplitudes, %.1f MB, from %d reflections of %s",
+            *table.values.shape[1:], table.values.nbytes / 1e6, len(indices), self.path or "an array",
+        )  # fmt: skip
+        return table
+
+
+def _check_arrays(indices: IndexArray, amplitudes: FloatArray) -> None:
+    if amplitudes.ndim not in (1, 2) or indices.shape != (amplitudes.shape[-1], 3):
+        count = amplitudes.shape[-1] if amplitudes.ndim else 0
+        raise ConfigError(f"StructureFactors.indices: shape {indices.shape} does not fit {count} amplitudes")
+    if len(indices) == 0:
+        raise ConfigError("StructureFactors.indices: is empty; leave it out to use default_F everywhere")

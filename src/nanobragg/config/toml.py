@@ -1,0 +1,148 @@
+"""The TOML form of a Config: readable, relative to its own folder, large arrays in an .npz beside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError, FormatError, NanobraggError
+from ..io.atomic import atomic_write
+from ..io.npy import read_npz
+from ..io.reading import open_input, read_all
+from .config import Config, as_fields
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SCHEMA = 1
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def write_toml(config: Config, path: Path) -> None:
+    """Write `config` to `path`; arrays go to `path` with the suffix .npz."""
+    import tomli_w
+
+    arrays: Arrays = {}
+    body = _plain(as_fields(config), path.parent, (), arrays)
+    document = {"schema": SCHEMA, **body}
+    if arrays:
+        companion = path.with_suffix(".npz")
+        document = {"schema": SCHEMA, "arrays": companion.name, **body}
+        with atomic_write(companion) as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    with atomic_write(path) as file:
+        file.write(tomli_w.dumps(document).encode())
+
+
+def _plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> Any:
+    """`value` as TOML knows it: paths relative to `folder`, arrays put aside into `arrays` under their name."""
+    if isinstance(value, dict):
+        return {name: _plain(item, folder, (*where, name), arrays) for name, item in value.items()}
+    if isinstance(value, np.ndarray):
+        name = ".".join(where)
+        arrays[name] = value
+        return {"npz": name}
+    if isinstance(value, Path):
+        return Path(os.path.relpath(value, folder)).as_posix()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, folder, (*where, str(i)), arrays) for i, item in enumerate(value)]
+    return "none" if value is None else value
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The fields of the Config that `path` describes.
+
+    Raises
+    ------
+    FileError
+        The file or its .npz cannot be opened.
+    FormatError
+        It is no TOML, or of another schema.
+    """
+    with open_input(path) as handle:
+        content = read_all(handle, path)
+    try:
+        return _fields(path, tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))
+    except RecursionError:
+        raise FormatError(f"{path}: tables or arrays are nested too deeply; take some levels out") from None
+    except NanobraggError:
+        raise
+    except ValueError as error:  # no TOML, no UTF-8, or a number of more digits than Python reads
+        raise FormatError(f"{path}: is no TOML: {error}") from None
+
+
+def input_files(path: Path, config: Config) -> list[Path]:
+    """The files that `config`, read from `path`, is made of: the TOML, its .npz and what they name."""
+    files = [path, *_paths_in(as_fields(config))]
+    if path.is_file():
+        companion = tomllib.loads(path.read_text("utf-8")).get("arrays")
+        files += [] if companion is None else [path.parent / companion]
+    return files
+
+
+def _paths_in(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _paths_in(item)
+
+
+def _fields(path: Path, document: dict[str, Any]) -> dict[str, Any]:
+    schema = document.pop("schema", None)
+    if schema != SCHEMA:
+        raise FormatError(
+            f"{path}: schema = {schema!r}: this version reads schema = {SCHEMA}; set it, or convert the file"
+        )
+    arrays = _read_arrays(path, document.pop("arrays", None))
+    fields: dict[str, Any] = _resolved(document, path, arrays)
+    return fields
+
+
+def _read_arrays(path: Path, companion: Any) -> Arrays:
+    if companion is None:
+        return {}
+    if not isinstance(companion, str):
+        raise FormatError(f"{path}: arrays = {companion!r}: must be the name of an .npz file")
+    return read_npz(path.parent / companion)
+
+
+def _resolved(value: Any, path: Path, arrays: Arrays, name: str = "") -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"npz"}:
+            if value["npz"] not in arrays:
+                raise FormatError(f"{path}: {name}: the .npz holds no array {value['npz']!r}")
+            return arrays[value["npz"]]
+        return {key: _resolved(item, path, arrays, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolved(item, path, arrays, name) for item in value]
+    if isinstance(value, str) and (name == "path" or name.endswith("_path") or name == "mask"):
+        return path.parent / value
+    if value == "none":
+        return None
+    return value
+
+
+def dumps(config: Config) -> str:
+    """`config` as canonical text with absolute paths and arrays by content: what its hash is made of."""
+    import hashlib
+
+    import tomli_w
+
+    arrays: Arrays = {}
+    body = _plain(as_fields(config), Path("/"), (), arrays)
+    digests = {
+        name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for name, array in arrays.items()
+    }
+    try:
+        return tomli_w.dumps({"schema": SCHEMA, "arrays": digests, **body})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"Config: cannot be written as TOML ({error})") from None

@@ -1,0 +1,205 @@
+"""Detectors by name: their modules, gaps and sensors."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config.base import Vector
+from ..config.detector import Detector, Panel
+from ..config.spectrum import EV_ANGSTROM
+from ..errors import ConfigError
+from .sensor import sensor_fields
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module on the detector's plane, in pixels: corner of its pixel (0, 0), and steps of fast and slow index."""
+
+    corner: tuple[float, float]
+    fast: tuple[int, int] = (1, 0)
+    slow: tuple[int, int] = (0, 1)
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is known of a detector.
+
+    Attributes
+    ----------
+    pixel_mm, pixels
+        Edge of a pixel, and pixels (slow, fast) of a module.
+    size
+        Of the whole plane, pixels (slow, fast).
+    gap
+        Between a grid of modules that are one image, pixels (slow, fast).
+    modules
+        In place of a grid: panels.
+    saturation
+        Photons for counting and integrating pixels, ADU for CCDs.
+    """
+
+    pixel_mm: float
+    pixels: tuple[int, int]
+    size: tuple[int, int]
+    material: str
+    thickness_um: float
+    saturation: float
+    gap: tuple[int, int] = (0, 0)
+    modules: tuple[Module, ...] = ()
+
+
+def tiled(
+    pixel_mm: float, pixels: tuple[int, int], count: tuple[int, int], gap: tuple[int, int], **sensor: Any
+) -> Design:
+    """A grid of modules that is read out as one image."""
+    slow, fast = ((n + g) * c - g for n, c, g in zip(pixels, count, gap, strict=True))
+    return Design(pixel_mm, pixels, (slow, fast), gap=gap, **sensor)
+
+
+def jungfrau(rows: tuple[int, ...], columns: tuple[int, ...]) -> Design:
+    """Modules of 514 x 1030 pixels (the wider ones between chips counted as two), corners in pixels."""
+    modules = tuple(Module((column, row)) for row, column in zip(rows, columns, strict=True))
+    size = (max(rows) + 514, max(columns) + 1030)
+    return Design(0.075, (514, 1030), size, "Si", 320, 10_000, modules=modules)
+
+
+def agipd() -> Design:
+    """Sixteen modules of eight chips of 64 x 128 pixels: 2 pixels between chips, 29 between modules.
+
+    Quadrants are placed as in the example of EXtra-geom, x to the left and y up along the beam, from the beam.
+    """
+    quadrants = (((-525, 625), 1, -1), ((-550, -10), 1, -1), ((520, -160), -1, 1), ((542.5, 475), -1, 1))
+    middle = (551, 626)  # fast, slow: fits all
+    modules = tuple(
+        Module(
+            (middle[0] - (x + along * 66 * chip), middle[1] - (y - 157 * number)),
+            fast=(0, -up),
+            slow=(-along, 0),
+        )
+        for (x, y), along, up in quadrants
+        for number in range(4)
+        for chip in range(8)
+    )
+    return Design(0.2, (64, 128), (2 * middle[1], 2 * middle[0]), "Si", 500, 10_000, modules=modules)
+
+
+PILATUS3: dict[str, Any] = {"material": "Si", "thickness_um": 450, "saturation": 2**20 - 1}
+DESIGNS = {
+    "EIGER2 16M": tiled(0.075, (512, 1028), (8, 4), (38, 12), material="Si", thickness_um=450, saturation=2**16 - 1),
+    "PILATUS3 6M": tiled(0.172, (195, 487), (12, 5), (17, 7), **PILATUS3),
+    "PILATUS3 2M": tiled(0.172, (195, 487), (8, 3), (17, 7), **PILATUS3),
+    "PILATUS3 300K": tiled(0.172, (195, 487), (3, 1), (17, 7), **PILATUS3),
+    "JUNGFRAU 4M": jungfrau(
+        (68, 0, 618, 550, 1168, 1100, 1718, 1650),
+        (0, 1039, 0, 1039, 67, 1106, 67, 1106),
+    ),
+    "JUNGFRAU 16M": jungfrau(
+        tuple(550 * row + shift for row in range(8) for shift in (0, 0, 68, 68)),
+        tuple(1039 * column + shift for shift in (68, 68, 68, 68, 0, 0, 0, 0) for column in range(4)),
+    ),
+    "Rayonix MX340": tiled(
+        0.0885417, (960, 960), (4, 4), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
+    ),
+    "ADSC Q315r": tiled(
+        0.102592, (1024, 1024), (3, 3), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
+    ),
+    "AGIPD 1M": agipd(),
+}  # fmt: skip
+
+
+def find_design(name: str) -> tuple[str, Design]:
+    """The detector of that name; case, blanks, hyphens and underscores do not count.
+
+    Raises
+    ------
+    ConfigError
+        There is none; lists what there is.
+    """
+    known = {_plain(each): each for each in DESIGNS}
+    found = known.get(_plain(str(name)))
+    if found is None:
+        close = difflib.get_close_matches(_plain(str(name)), known, 1)
+        guess = f"; did you mean {known[close[0]]!r}?" if close else ""
+        raise ConfigError(f"Detector.named: {name!r} is none of {', '.join(DESIGNS)}{guess}")
+    return found, DESIGNS[found]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter not in " -_")
+
+
+def named_detector(
+    name: str, wavelength_A: float | None, energy_eV: float | None, placement: dict[str, Any]
+) -> Detector:
+    """What `Detector.named` makes."""
+    for field in ("pixels", "pixel_mm"):
+        if field in placement:
+            raise ConfigError(f"Detector.{field}: is known for a named detector; leave it out")
+    name, design = find_design(name)
+    wavelength = _wavelength(wavelength_A, energy_eV)
+    sensor = {
+        **sensor_fields(design.material, placement.get("sensor_thickness_um") or design.thickness_um, wavelength),
+        "name": name,
+        "saturation_adu": design.saturation,
+    }
+    flat = Detector.flat(pixels=design.size, pixel_mm=design.pixel_mm, **{**sensor, **placement})
+    if design.modules:
+        panels = tuple(_panels(design, flat.panels[0]))
+        return Detector(**{**_given(flat), "panels": panels, "nominal": None})
+    if not any(design.gap):
+        return flat
+    if flat.mask is not None and not isinstance(flat.mask, np.ndarray):
+        raise ConfigError(f"Detector.mask = {flat.mask}: give an array, to which the gaps of {name} are added")
+    gaps = _gap_mask(design)
+    masked: Detector = flat.replace(mask=gaps if flat.mask is None else gaps & flat.mask)
+    return masked
+
+
+def _given(detector: Detector) -> dict[str, Any]:
+    return {field: getattr(detector, field) for field in detector.model_fields_set}
+
+
+def _wavelength(wavelength_A: float | None, energy_eV: float | None) -> float:
+    if wavelength_A is not None and energy_eV is not None:
+        raise ConfigError("Detector.named: wavelength_A and energy_eV contradict each other; give one of them")
+    given = 1.0 if wavelength_A is None else wavelength_A
+    name, value = ("energy_eV", energy_eV) if energy_eV is not None else ("wavelength_A", given)
+    if not value > 0:
+        raise ConfigError(f"Detector.named: {name} = {value}: must be positive")
+    return EV_ANGSTROM / value if energy_eV is not None else value
+
+
+def _gap_mask(design: Design) -> npt.NDArray[np.bool_]:
+    """False between the modules."""
+    slow, fast = (
+        np.arange(size) % (pixels + space) < pixels
+        for size, pixels, space in zip(design.size, design.pixels, design.gap, strict=True)
+    )
+    return np.asarray(slow[:, np.newaxis] & fast)
+
+
+def _panels(design: Design, plane: Panel) -> Iterator[Panel]:
+    """The modules on a flat panel's plane."""
+    fast, slow, normal = plane.axes()
+    for number, module in enumerate(design.modules):
+        corner = module.corner[0] * fast + module.corner[1] * slow
+        yield Panel(
+            origin_mm=_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
+            fast_axis=_vector(module.fast[0] * fast + module.fast[1] * slow),
+            slow_axis=_vector(module.slow[0] * fast + module.slow[1] * slow),
+            normal_axis=_vector(normal),
+            pixel_mm=plane.pixel_mm,
+            pixels=design.pixels,
+            name=f"module {number}",
+        )
+
+
+def _vector(values: npt.NDArray[np.float64]) -> Vector:
+    x, y, z = values.tolist()
+    return x, y, z

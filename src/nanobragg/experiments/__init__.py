@@ -1,1 +1,0 @@
-"""Experiments that were measured or refined elsewhere, as ours: DIALS models, NXmx geometry."""

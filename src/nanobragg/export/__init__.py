@@ -1,0 +1,1 @@
+"""Write images with their metadata."""

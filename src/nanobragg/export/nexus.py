@@ -1,0 +1,117 @@
+"""Images and Configs → NXmx HDF5: what an experiment is in the words of NeXus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timezone
+
+import numpy.typing as npt
+
+from ..config.config import Config
+from ..errors import ConfigError
+from ..io.atomic import StrPath
+from ..io.hdf5 import Compression, compression_options, create_hdf5
+from ..io.nexus import write_entry
+from ..io.nexus_frames import FrameStore
+from .nexus_description import Description
+
+
+def write_nexus(
+    path: StrPath,
+    frames: Iterable[npt.ArrayLike],
+    config: Config | Sequence[Config],
+    *,
+    compression: Compression | None = "bslz4",
+    images_per_file: int | None = None,
+    saturation: float | None = None,
+    sensor_material: str | None = None,
+    noise_seed: int | Sequence[int] | None = None,
+    start_time: datetime | None = None,
+) -> int:
+    """Write images as one NXmx HDF5 file, or as data files with a master.
+
+    Images are written as they come: `frames` may be a generator, and a series need not fit into memory. Nothing
+    appears under `path` before everything is written.
+
+    Parameters
+    ----------
+    path : path
+        The file; with `images_per_file` the master, beside which a_000001.h5, a_000002.h5, … appear (of a.nxs or
+        a_master.h5), joined to one virtual dataset.
+    frames : iterable of (slow, fast), or (panels, slow, fast)
+        Integer counts, stored as uint16, uint32 or int32, or photons, stored as float32; all of one type. Several
+        panels are stacked along the slow axis.
+    config : Config, or one a frame
+        One Config whose scan turns is the first image of a rotation series (`Config.series`); one that does not
+        turn describes every image. Of several, each frame has its own wavelength, spectrum, flux and crystal; the
+        detector, the direction of the beam and the spindle must be the same.
+    compression : {"bslz4", "lz4", "gzip", None}
+        Bitshuffle and LZ4 is what detectors write. A chunk is one frame.
+    images_per_file : int, optional
+        Images of a data file.
+    saturation : float, optional
+        Largest value that counts; default: the detector's `saturation_adu`, else the stored type's largest but two
+        (DECTRIS and DIALS mark pixels with those), and nothing for float32.
+    sensor_material : str, optional
+        Default: the detector's, else Si. DIALS 3.12 reads files with Si, CdTe and GaAs only.
+    noise_seed : int or one a frame, optional
+        Of the noise, to be recorded.
+    start_time : datetime, optional
+        Default: now.
+
+    Returns
+    -------
+    int
+        Number of images.
+
+    Raises
+    ------
+    ConfigError
+        No frames, more or fewer than Configs, Configs that do not belong together, an unknown compression, or a
+        library of the extra `files` that is missing.
+    FormatError
+        A frame of another shape or type, a negative count, a value that is not finite.
+    FileError
+        The file cannot be written.
+    """
+    with nexus_writer(
+        path, config, compression=compression, images_per_file=images_per_file, saturation=saturation,
+        sensor_material=sensor_material, noise_seed=noise_seed, start_time=start_time,
+    ) as store:  # fmt: skip
+        for frame in frames:
+            store.append(frame)
+    return store.count
+
+
+@contextmanager
+def nexus_writer(
+    path: StrPath,
+    config: Config | Sequence[Config],
+    *,
+    compression: Compression | None = "bslz4",
+    images_per_file: int | None = None,
+    saturation: float | None = None,
+    sensor_material: str | None = None,
+    noise_seed: int | Sequence[int] | None = None,
+    start_time: datetime | None = None,
+) -> Iterator[FrameStore]:
+    """Like `write_nexus`, for images that are appended: ``with nexus_writer(…) as store: store.append(image)``."""
+    options = compression_options(compression)
+    if images_per_file is not None and images_per_file < 1:
+        raise ConfigError(f"images_per_file = {images_per_file}: must be at least 1")
+    configs = [config] if isinstance(config, Config) else list(config)
+    if not configs:
+        raise ConfigError("config: an empty list; give one Config, or one a frame")
+    start_time = start_time or datetime.now(timezone.utc)
+    record = Description(configs)
+    shapes = [record.first.detector.shape, record.slab]
+    with create_hdf5(path) as master, ExitStack() as files:
+        store = FrameStore(path, master, shapes, options, images_per_file, files)
+        yield store
+        if store.dtype is None:
+            raise ConfigError(f"{path}: there are no frames; give at least one image")
+        store.finish()
+        described = record.of_frames(path, store.count, isinstance(config, Config))
+        entry = described.experiment(store.dtype, saturation, sensor_material, noise_seed, start_time)
+        write_entry(master.root, entry, store.count, store.dtype)

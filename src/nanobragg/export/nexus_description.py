@@ -1,0 +1,269 @@
+"""What Configs say about an experiment, in the words and the frame of NeXus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config.base import FloatArray, same
+from ..config.beam import Beam, build_sources
+from ..config.config import Config
+from ..config.detector import Detector, Panel, panel_distance
+from ..config.toml import dumps
+from ..detectors.conventions import CONVENTIONS
+from ..errors import ConfigError
+from ..geometry import unit
+from ..io.atomic import StrPath
+from ..io.nexus import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
+
+UNUSABLE = 2  # highest values of an integer that DECTRIS and DIALS keep for marked pixels
+FILM_MM = 1e-6  # thickness of a sensor that has none: DIALS insists on some
+LARGEST = 2**31 - 1  # DIALS reads unsigned 32 bit as signed
+
+
+class Description:
+    """What Configs, one a frame, say about an experiment, in the frame of McStas.
+
+    Parameters
+    ----------
+    configs
+        One or more.
+
+    Raises
+    ------
+    ConfigError
+        They do not belong together.
+    """
+
+    def __init__(self, configs: Sequence[Config]) -> None:
+        self.configs = configs
+        self.first = first = configs[0]
+        slow, fast = first.detector.panels[0].pixels
+        self.slab = (len(first.detector.panels) * slow, fast)
+        self.beam_direction, self.polarization, self.spindle = _directions(first)
+        self.to_mcstas = mcstas_frame(self.beam_direction, self.polarization)
+        for number, config in enumerate(configs):
+            if config.detector is not first.detector and config.detector != first.detector:
+                raise ConfigError(f"config[{number}].detector: is not that of the first; a file has one detector")
+            if not all(map(np.array_equal, _directions(config), _directions(first))):
+                raise ConfigError(
+                    f"config[{number}]: direction of the beam, polarization axis or spindle is not that of the first; "
+                    "a file has one"
+                )
+
+    def of_frames(self, path: StrPath, count: int, one_for_all: bool) -> Description:
+        """The same with a Config for each of `count` frames."""
+        if one_for_all:
+            turns = self.first.scan.width_deg > 0
+            return Description(self.first.series(count) if turns else [self.first] * count)
+        if count != len(self.configs):
+            raise ConfigError(f"{path}: {count} frames for {len(self.configs)} Configs; give one a frame")
+        return self
+
+    def experiment(
+        self,
+        dtype: np.dtype[Any],
+        saturation: float | None,
+        sensor_material: str | None,
+        noise_seed: int | Sequence[int] | None,
+        start_time: datetime,
+    ) -> ExperimentRecord:
+        """Everything that the file says besides the images."""
+        from .. import __version__
+
+        detector = self.first.detector
+        process: dict[str, object] = {"program": "nanobragg", "version": __version__, "date": start_time.isoformat()}
+        if noise_seed is not None:
+            process |= {"noise_seed": noise_seed, "numpy_version": np.__version__}
+        texts = [dumps(config) for config in (self.configs if self._differ() else self.configs[:1])]
+        process["config_sha256"] = [_sha256(text) for text in texts] if len(texts) > 1 else _sha256(texts[0])
+        note = ("application/toml", texts if len(texts) > 1 else texts[0])
+        return ExperimentRecord(
+            detector=self._detector(saturation_of(detector, dtype, saturation), material_of(detector, sensor_material)),
+            beam=self._beam(),
+            rotation=self._rotation(),
+            start_time=start_time,
+            process=process,
+            notes={"config": note},
+        )
+
+    def _differ(self) -> bool:
+        """Whether the Configs differ in more than the angle of a series."""
+        names = [name for name in Config.model_fields if name != "scan"]
+        pairs = ((getattr(config, name), getattr(self.first, name)) for config in self.configs for name in names)
+        return any(one is not other and not same(one, other) for one, other in pairs)
+
+    def _detector(self, saturation: float | None, sensor_material: str) -> DetectorRecord:
+        detector = self.first.detector
+        turn = self.to_mcstas
+        modules = []
+        for panel in detector.panels:
+            fast, slow, _ = panel.axes()
+            modules.append(Module(turn @ np.array(panel.origin_mm), turn @ fast, turn @ slow, panel.pixel_mm))
+        distance, center = beam_on_slab(detector.panels, self.beam_direction)
+        return DetectorRecord(
+            modules=modules,
+            pixels=detector.panels[0].pixels,
+            distance_mm=distance,
+            beam_center_px=center,
+            sensor_material=sensor_material,
+            sensor_thickness_mm=(detector.sensor_thickness_um or 0.0) / 1000.0 or FILM_MM,
+            saturation=saturation,
+            exposure_s=self.first.beam.exposure_s,
+            mask=missing_pixels(self.first),
+        )
+
+    def _beam(self) -> BeamRecord:
+        beams = [config.beam for config in self.configs]
+        fluxes = [beam.flux_ph_s for beam in beams]
+        spectra = self._spectra()
+        means = [wavelengths @ weights for wavelengths, weights in spectra]
+        return BeamRecord(
+            wavelengths_A=_shared(means),
+            spectrum=_spectrum_arrays(spectra),
+            stokes=_shared([np.array([1.0, beam.kahn_factor * beam.polarized, 0.0, 0.0]) for beam in beams]),
+            flux_density=_shared([beam.fluence / beam.exposure_s for beam in beams]),
+            total_flux=None if None in fluxes else _shared(fluxes),
+            size_mm=self.first.beam.size_mm,
+        )
+
+    def _spectra(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Wavelengths (Å) and weights of each frame's beam; a beam that comes again is looked at once."""
+        known: dict[int, tuple[FloatArray, FloatArray]] = {}
+        for config in self.configs:
+            if id(config.beam) not in known:
+                known[id(config.beam)] = spectrum_of(
+                    config.beam, self.beam_direction, self.polarization, config.compat == "c"
+                )
+        return [known[id(config.beam)] for config in self.configs]
+
+    def _rotation(self) -> Rotation | None:
+        widths = np.array([config.scan.width_deg for config in self.configs])
+        if not widths.any():
+            return None
+        if not widths.all():
+            raise ConfigError("config: some frames turn and some do not; write them to a file each")
+        start = np.array([config.scan.start_deg for config in self.configs])
+        return Rotation(self.to_mcstas @ self.spindle, start, start + widths)
+
+
+def _directions(config: Config) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Unit vectors of the beam, the polarization axis and the spindle, lab frame."""
+    frame = CONVENTIONS[config.detector.convention]
+    return (
+        unit(config.beam.direction or frame.beam, "Beam.direction"),
+        unit(config.beam.polarization_axis or frame.polarization, "Beam.polarization_axis"),
+        unit(config.crystal.spindle_axis or frame.spindle, "Crystal.spindle_axis"),
+    )
+
+
+def mcstas_frame(beam_direction: FloatArray, polarization_axis: FloatArray) -> FloatArray:
+    """Rotation from the lab to the frame of McStas: z along the beam, x against the polarization axis.
+
+    With the usual horizontal polarization y is then up, and in the frame of DIALS, which is turned by half a turn
+    about y, x is along the polarization axis.
+
+    Returns
+    -------
+    ndarray, shape (3, 3)
+        Rows x, y, z.
+    """
+    across = polarization_axis - (polarization_axis @ beam_direction) * beam_direction
+    x = -unit(across, "Beam.polarization_axis (across the beam)")
+    return np.array([x, np.cross(beam_direction, x), beam_direction])
+
+
+def beam_on_slab(panels: Sequence[Panel], beam: FloatArray) -> tuple[float, tuple[float, float] | None]:
+    """Distance (mm) along the beam, and where it meets the stacked image, (fast, slow) pixels from its corner.
+
+    If it meets none of several panels: the smallest distance to their planes, and None.
+    """
+    distances = []
+    for index, panel in enumerate(panels):
+        distance = 1000.0 * panel_distance(panel, beam)
+        if not 0 < distance < np.inf:
+            continue
+        distances.append(distance)
+        fast, slow = spot_px(panel, distance * beam)
+        inside = 0 <= fast <= panel.pixels[1] and 0 <= slow <= panel.pixels[0]
+        if inside or len(panels) == 1:
+            return distance, (fast, slow + index * panel.pixels[0])
+    return min(distances, default=0.0), None
+
+
+def spot_px(panel: Panel, point_mm: FloatArray) -> tuple[float, float]:
+    """Place (fast, slow) of a point of a panel's plane, pixels from its corner; axes need not be perpendicular."""
+    fast, slow, _ = panel.axes()
+    basis = np.stack([fast, slow], axis=1)
+    place = np.linalg.lstsq(basis, point_mm - np.array(panel.origin_mm), rcond=None)[0] / panel.pixel_mm
+    return float(place[0]), float(place[1])
+
+
+def missing_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
+    """Pixels of the stacked image that are not rendered: masked, or outside of the ROI; None: all are."""
+    from ..scene.scene import load_mask
+
+    mask = load_mask(config)
+    if mask is None and config.roi is None:
+        return None
+    slow, fast = config.detector.panels[0].pixels
+    missing = np.zeros((len(config.detector.panels), slow, fast), bool) if mask is None else mask == 0
+    if config.roi is not None:
+        x0, x1, y0, y1 = config.roi
+        outside = np.ones((slow, fast), bool)
+        outside[y0 : y1 + 1, x0 : x1 + 1] = False
+        missing |= outside
+    return missing.reshape(-1, fast)
+
+
+def saturation_of(detector: Detector, dtype: np.dtype[Any], given: float | None = None) -> float | None:
+    """Largest value that counts: what is given, the detector's, or else a stored type's largest that is no mark."""
+    told = detector.saturation_adu if given is None else given
+    if told is not None or dtype.kind == "f":
+        return told
+    return min(int(np.iinfo(dtype).max), LARGEST) - UNUSABLE
+
+
+def material_of(detector: Detector, given: str | None = None) -> str:
+    """The sensor's material: what is given, the detector's, or else silicon."""
+    return given or detector.sensor_material or "Si"
+
+
+def _shared(values: Sequence[Any]) -> FloatArray:
+    """One entry if all frames have the same, else one a frame."""
+    array = np.array(values, dtype=np.float64)
+    return array[0] if (array == array[0]).all() else array
+
+
+def spectrum_of(
+    beam: Beam, direction: FloatArray, polarization: FloatArray, equal_weights: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Distinct wavelengths (Å, ascending) of a beam's sources, and the sum of their weights."""
+    sources = build_sources(beam, direction, polarization, equal_weights=equal_weights)
+    wavelengths, where = np.unique(sources.wavelengths * 1e10, return_inverse=True)
+    return wavelengths, np.bincount(where.ravel(), weights=sources.weights).astype(np.float64)
+
+
+def _spectrum_arrays(spectra: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray] | None:
+    """Spectra of all frames with as many channels as the longest, or the one that all share; None: lines."""
+    channels = max(len(wavelengths) for wavelengths, _ in spectra)
+    if channels == 1:
+        return None
+    padded = []
+    for wavelengths, weights in spectra:
+        missing = (0, channels - len(wavelengths))
+        padded.append((np.pad(wavelengths, missing, mode="edge"), np.pad(weights, missing)))
+    wavelengths, weights = _shared([w for w, _ in padded]), _shared([w for _, w in padded])
+    if weights.ndim < wavelengths.ndim:
+        weights = np.broadcast_to(weights, wavelengths.shape)
+    return wavelengths, weights
+
+
+def _sha256(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,98 @@
+"""What an image's SMV header says about a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..config.detector import FlatGeometry, Panel, flat_geometry, panel_distance
+from ..config.steps import RADIAN_IN_DEGREES
+from ..detectors.conventions import PlacedPanel
+from ..geometry import dot
+from ..io.smv import format_header, smv_header
+from ..scene.scene import Scene
+
+
+def image_header(scene: Scene, extra: Mapping[str, object] | None = None) -> str:
+    """SMV header text of a scene's image, with the C program's keys, then those of `extra`.
+
+    Several panels, or one that the beam's line never meets, have no beam centre; their header tells the
+    wavelength, pixel, and rotation only. Panels are stacked along the slow axis.
+    """
+    geometry = _flat_geometry(scene)
+    panel = scene.config.detector.panels[0]
+    slow, fast = panel.pixels
+    exposure = {
+        "wavelength_A": scene.config.beam.wavelength,
+        "phi_deg": scene.config.scan.start_deg,
+        "osc_deg": scene.phi.range * RADIAN_IN_DEGREES,
+    }
+    if geometry is None:
+        return format_header({
+            "HEADER_BYTES": 512, "DIM": 2, "BYTE_ORDER": "little_endian", "TYPE": "unsigned_short",
+            "SIZE1": fast, "SIZE2": slow * len(scene.config.detector.panels), "PIXEL_SIZE": panel.pixel_mm,
+            "WAVELENGTH": exposure["wavelength_A"], "PHI": exposure["phi_deg"], "OSC_START": exposure["phi_deg"],
+            "OSC_RANGE": exposure["osc_deg"], **(extra or {}),
+        })  # fmt: skip
+    return smv_header(
+        fast_pixels=fast,
+        slow_pixels=slow,
+        pixel_mm=panel.pixel_mm,
+        distance_mm=geometry.distance_mm,
+        beam_center_x_mm=geometry.beam_center_mm[0],
+        beam_center_y_mm=geometry.beam_center_mm[1],
+        f_beam_mm=geometry.beam_fast_mm,
+        s_beam_mm=geometry.beam_slow_mm,
+        dials_origin_mm=_dials_origin_mm(panel),
+        orgx_px=geometry.near_fast_mm / panel.pixel_mm + 0.5,
+        orgy_px=geometry.near_slow_mm / panel.pixel_mm + 0.5,
+        close_distance_mm=geometry.close_distance_mm,
+        twotheta_deg=geometry.twotheta_deg,
+        detsize_s_mm=geometry.slow_size_mm,
+        extra=extra,
+        **exposure,
+    )
+
+
+def _dials_origin_mm(panel: Panel) -> list[float]:
+    pix0 = np.asarray(panel.origin_mm) / 1000.0
+    return [1000.0 * dot(pix0, axis) for axis in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0))]
+
+
+def _flat_geometry(scene: Scene) -> FlatGeometry | None:
+    """Where the beam meets the only panel; None if there are several or it does not."""
+    detector = scene.config.detector
+    if detector.nominal is not None:
+        return detector.nominal
+    panel = detector.panels[0]
+    distance = panel_distance(panel, scene.beam_direction)
+    if len(detector.panels) > 1 or not 0 < distance < np.inf:
+        return None
+    fast, slow, normal = panel.axes()
+    pix0 = np.asarray(panel.origin_mm) / 1000.0
+    spot = distance * scene.beam_direction - pix0
+    placed = PlacedPanel(
+        pix0, fast, slow, normal, distance, dot(pix0, normal),
+        dot(fast, spot), dot(slow, spot), -dot(pix0, fast), -dot(pix0, slow),
+    )  # fmt: skip
+    center = beam_center(
+        detector.convention,
+        (placed.beam_fast * 1000.0, placed.beam_slow * 1000.0),
+        panel.pixels[0] * panel.pixel_mm,
+        panel.pixel_mm,
+    )
+    near = placed.near_fast * 1000.0, placed.near_slow * 1000.0
+    return flat_geometry(placed, detector.convention, center, near, 0.0)
+
+
+def beam_center(convention: str, spot: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:
+    """Beam centre X, Y in the convention's coordinates of a beam spot (fast, slow): `beam_spot` inverted."""
+    fast, slow = spot
+    if convention == "mosflm":
+        return slow - 0.5 * pixel, fast - 0.5 * pixel
+    if convention == "denzo":
+        return slow, fast
+    if convention == "adxv":
+        return fast, size_slow - slow
+    return fast, slow

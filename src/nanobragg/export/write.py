@@ -1,0 +1,203 @@
+"""Image + Config → a file that says what it shows, in any known format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import io
+from ..config.config import Config
+from ..errors import FormatError
+from ..io.atomic import StrPath
+from ..io.extras import import_extra
+from ..io.formats import whole_numbers
+from ..nanobragg_c.outputs import check_writable, config_hash
+from ..scene.scene import Scene
+from .smv_header import image_header
+
+EXTRAS = {"cbf": ("fabio.compression",), "nexus": ("h5py", "hdf5plugin")}
+HIGHEST = {"smv": 65535, "cbf": 2**31 - 3}  # of formats that hold whole numbers only
+
+
+def write_image(
+    path: StrPath,
+    image: npt.ArrayLike,
+    metadata: Mapping[str, object] | None = None,
+    *,
+    config: Config | Scene | None = None,
+    noise_seed: int | None = None,
+    format: str | None = None,
+) -> None:
+    """Write an image in the format that the suffix names; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png, .pgm, .cbf (miniCBF), .tif or .tiff, .nxs, .h5
+        or .hdf5 (NXmx; see `write_nexus` for series).
+    image : (slow, fast), or with `config` also (panels, slow, fast)
+        SMV holds whole numbers 0 to 65535, CBF 0 to 2147483645 (without `config` also -1 and -2, which mark
+        pixels), and they refuse others. PNG keeps
+        uint8 and uint16 and draws everything else as dark spots on white. PGM keeps uint8 and scales everything
+        else. TIFF holds uint8, uint16, int32 and float32, NXmx uint16, uint32, int32 and float32. Several panels
+        are stacked along the slow axis.
+    metadata : mapping, optional
+        Entries of SMV's and CBF's header, besides those of `config`. PGM: `scale`. TIFF: `description` and
+        `software`.
+    config : Config, optional
+        What the image shows; NXmx needs it, and the headers of SMV, CBF and TIFF are made of it.
+    noise_seed : int, optional
+        Of the noise, to be recorded.
+    format : str, optional
+        smv, bin, npy, png, pgm, cbf, tiff or nexus, if the suffix does not tell.
+
+    Raises
+    ------
+    ConfigError
+        An unknown suffix or format, a format that needs a Config or cannot hold this one, or a library of the
+        extra `files` that is not installed.
+    FormatError
+        The format cannot hold the image, or it is not the Config's.
+    FileError
+        The file cannot be written.
+    """
+    if config is None:
+        io.write_image(path, image, metadata, format=format)
+        return
+    kind = io.format_of(path, format).name
+    whole = config.config if isinstance(config, Scene) else config
+    pixels = _slab(path, np.asarray(image), whole)
+    extra = dict(metadata or {})
+    if kind == "smv":
+        scene = config if isinstance(config, Scene) else Scene(config)
+        write_smv_image(path, whole_numbers(path, pixels, np.uint16, "SMV"), scene, seed=noise_seed, extra=extra)
+    elif kind == "cbf":
+        _write_cbf(path, pixels, whole, noise_seed, extra)
+    elif kind == "nexus":
+        from .nexus import write_nexus
+
+        write_nexus(path, [pixels], whole, noise_seed=noise_seed)
+    elif kind == "tiff":
+        told = ", ".join(f"{key} {value}" for key, value in _origin(whole, noise_seed).items())
+        io.write_image(path, pixels, {"description": told, "software": "nanobragg", **extra}, format=kind)
+    else:
+        io.write_image(path, pixels, extra, format=kind)
+
+
+def _slab(path: StrPath, image: npt.NDArray[Any], config: Config) -> npt.NDArray[Any]:
+    slab = (-1, config.detector.shape[-1])
+    if image.shape not in (config.detector.shape, np.empty(config.detector.shape, bool).reshape(slab).shape):
+        raise FormatError(
+            f"{path}: the image has shape {image.shape}, the Config's detector {config.detector.shape}; make them agree"
+        )
+    return image.reshape(slab)
+
+
+def _origin(config: Config, noise_seed: int | None) -> dict[str, object]:
+    """Where an image comes from; the stream of a noise seed depends on NumPy's version, which goes with it."""
+    from .. import __version__
+
+    origin: dict[str, object] = {"NANOBRAGG_VERSION": __version__, "CONFIG_SHA256": config_hash(config)}
+    return origin if noise_seed is None else origin | {"NOISE_SEED": noise_seed, "NUMPY_VERSION": np.__version__}
+
+
+def write_smv_image(
+    path: StrPath,
+    image: npt.NDArray[np.uint16],
+    scene: Scene,
+    *,
+    seed: int | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> None:
+    """Write whole numbers as SMV, with the geometry and where they come from in the header.
+
+    Parameters
+    ----------
+    path
+        Target.
+    image : ndarray, shape (slow, fast) or (panels, slow, fast)
+        Detector units. Panels are stacked along the slow axis.
+    scene
+        What was rendered.
+    seed
+        Of the noise, if there is any.
+    extra
+        Further header entries.
+    """
+    from ..io.smv import write_smv
+
+    write_smv(path, stacked(image), image_header(scene, {**_origin(scene.config, seed), **(extra or {})}))
+
+
+def _write_cbf(
+    path: StrPath, image: npt.NDArray[Any], config: Config, noise_seed: int | None, extra: Mapping[str, object]
+) -> None:
+    from ..io.cbf import write_cbf
+    from .minicbf import cbf_header
+    from .nexus_description import missing_pixels, saturation_of
+
+    whole = whole_numbers(path, image, np.int32, "CBF", lowest=0)
+    saturation = saturation_of(config.detector, image.dtype if image.dtype.kind in "ui" else whole.dtype)
+    assert saturation is not None  # they are integers
+    header = cbf_header(path, config, saturation=saturation, noise_seed=noise_seed)
+    missing = missing_pixels(config)
+    if missing is not None:
+        whole = np.where(missing, np.int32(-1), whole)
+    write_cbf(path, whole, header + "".join(f"# {key} {value}\n" for key, value in extra.items()))
+
+
+def stacked(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The image as files hold it, (slow, fast): several panels one after the other along the slow axis."""
+    return image.reshape(-1, image.shape[-1])
+
+
+def check_image_paths(paths: Sequence[StrPath], config: Config | None = None) -> None:
+    """Raise `ConfigError` or `FileError` unless each of `paths` names an image format and can be written.
+
+    With `config` also unless the format can hold it, and the libraries that it needs are there.
+    """
+    for path in paths:
+        kind = io.format_of(path).name
+        check_writable(path)
+        for library in EXTRAS.get(kind, ()):
+            import_extra(library, f"{path}: {kind}")
+        if kind == "cbf" and config is not None:
+            from .minicbf import check_expressible
+
+            check_expressible(path, config)
+
+
+def write_image_file(path: StrPath, image: npt.NDArray[Any], scene: Scene, *, seed: int | None = None) -> int:
+    """Write a rendered or noisy image in the format that the suffix names, whatever that takes.
+
+    Parameters
+    ----------
+    path
+        Formats of whole numbers (SMV, CBF): fractions are rounded to nearest, values above the highest clipped.
+        .png is drawn as dark spots on white. The others hold what they can of the image as it is.
+    image : ndarray, shape (slow, fast) or (panels, slow, fast)
+    scene
+        What was rendered.
+    seed
+        Of the noise, if there is any.
+
+    Returns
+    -------
+    int
+        Number of pixels that were clipped.
+    """
+    kind = io.format_of(path).name
+    clipped = 0
+    if highest := HIGHEST.get(kind):
+        clipped = int(np.count_nonzero(image > highest))
+        image = np.rint(np.clip(image, 0, highest).astype(np.float64)) if image.dtype.kind == "f" else image
+    if kind == "png":
+        from ..io.png import render_grey, write_png
+
+        write_png(path, render_grey(stacked(image)))
+    else:
+        write_image(path, image, config=scene, noise_seed=seed)
+    return clipped

@@ -1,0 +1,1 @@
+"""Experiments described by other programs, as a Config."""

@@ -1,0 +1,236 @@
+"""DIALS' models (dxtbx) as ours: beam, goniometer, scan and crystal of an .expt."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..config.base import FloatArray
+from ..config.beam import Beam
+from ..config.detector import Detector
+from ..errors import FormatError, NanobraggWarning
+from ..geometry import rotate_about, unit
+from ..io.expt import ModelFields
+from .dials_detector import detector_of
+from .experiment import Experiment
+
+Models = dict[str, ModelFields]
+SPECTRUM_STEPS = 21  # wavelengths that stand for the range of a polychromatic beam
+
+
+def experiments_of(listed: Sequence[Models]) -> list[Experiment]:
+    """The experiments of a list of models (`nanobragg.io.expt`)."""
+    detectors: dict[int, Detector] = {}
+    experiments = []
+    for i, models in enumerate(listed):
+        for kind in ("beam", "detector"):
+            if kind not in models:
+                path = next(iter(models.values())).path if models else "experiment list"
+                raise FormatError(f"{path}: experiment[{i}] has no {kind}; write the file again with DIALS")
+        model = models["detector"]
+        if id(model) not in detectors:
+            detectors[id(model)] = detector_of(model)
+        experiments.append(_experiment(models, detectors[id(model)]))
+    _warn_of_distortion(listed)
+    return experiments
+
+
+def _warn_of_distortion(listed: Sequence[Models]) -> None:
+    for models in listed:
+        imageset = models.get("imageset")
+        if imageset is not None and (imageset.text("dx") or imageset.text("dy")):
+            warnings.warn(
+                f"{imageset.path}: {imageset.name} has distortion maps (dx, dy), which are not applied: spots will "
+                "be off by as much",
+                NanobraggWarning,
+                stacklevel=4,
+            )
+            return
+
+
+def _experiment(models: Models, detector: Detector) -> Experiment:
+    varies = "scan" in models
+    experiment = Experiment(
+        detector=detector,
+        beams=_beams(models, varies),
+        **_rotation(models.get("goniometer"), models.get("scan")),
+        **_crystal(models.get("crystal"), varies),
+    )
+    _check_scan_points(models, experiment)
+    return experiment
+
+
+def _check_scan_points(models: Models, experiment: Experiment) -> None:
+    """What varies over the scan must be given at the boundaries of its images."""
+    for kind, key, values in (
+        ("crystal", "A_at_scan_points", experiment.reciprocal),
+        ("goniometer", "setting_rotation_at_scan_points", experiment.setting_rotations),
+    ):
+        if values is not None and len(values) > 1:
+            _check_points(models[kind], key, len(values), experiment.images)
+
+
+def _check_points(model: ModelFields, key: str, count: int, images: int) -> None:
+    if count != images + 1:
+        raise model.wrong(key, f"has {count} values; {images} images have {images + 1} boundaries")
+
+
+def _beams(models: Models, varies: bool) -> tuple[Beam, ...]:
+    """The beam, or that in the middle of each image."""
+    model = models["beam"]
+    beam = _beam(model)
+    if not (varies and model.fields.get("s0_at_scan_points")):
+        return (beam,)
+    s0 = model.numbers("s0_at_scan_points", (-1, 3))
+    first, last = models["scan"].numbers("image_range", (2,)).tolist()
+    _check_points(model, "s0_at_scan_points", len(s0), int(last - first) + 1)
+    middle = (s0[1:] + s0[:-1]) / 2
+    return tuple(
+        beam.replace(wavelength_A=1.0 / length, direction=tuple((vector / length).tolist()))
+        for vector, length in zip(middle, np.linalg.norm(middle, axis=1).tolist(), strict=True)
+    )
+
+
+def _beam(model: ModelFields) -> Beam:
+    """The beam. dxtbx keeps the direction from the sample to the source (model/beam.h). DIALS' polarization factor
+    (algorithms/integration/corrections.h), with n the normal, f the fraction and b = n·ŝ₁, is
+    P = (1-2f)(1-b²) + f(1+cos²2θ). With K = 2f-1 and e² + b² = sin²2θ, e along n × ŝ₀, this is Kahn's
+    ½(1+cos²2θ - K(e²-b²)).
+    """
+    if model.text("probe") not in ("", "x-ray"):
+        raise model.wrong("probe", f"{model.text('probe')!r} is not 'x-ray'; only X-rays are simulated")
+    direction = -unit(model.numbers("direction", (3,)), f"{model.path}: {model.name}.direction")
+    normal = model.numbers("polarization_normal", (3,), (0.0, 1.0, 0.0))
+    electric = np.cross(normal, direction)
+    if np.linalg.norm(electric) < 1e-6:
+        raise model.wrong("polarization_normal", "is parallel to the beam; DIALS writes a direction across it")
+    fraction = model.number("polarization_fraction", 0.999)
+    if not 0 <= fraction <= 1:
+        raise model.wrong("polarization_fraction", f"{fraction} is not between 0 and 1")
+    return Beam(
+        **_wavelength(model),
+        direction=tuple(direction.tolist()),
+        polarization_axis=tuple(unit(electric).tolist()),
+        kahn_factor=2 * fraction - 1,
+    )
+
+
+def _wavelength(model: ModelFields) -> dict[str, Any]:
+    """The wavelength; of a polychromatic beam, evenly spaced ones over its range, all alike."""
+    if model.text("__id__") == "polychromatic":
+        low, high = model.numbers("wavelength_range", (2,)).tolist()
+        if not 0 < low < high:
+            raise model.wrong("wavelength_range", f"{low}, {high} is no range of wavelengths (Å)")
+        middle = (low + high) / 2
+        return {
+            "wavelength_A": middle,
+            "dispersion_percent": 100 * (high - low) / middle,
+            "dispersion_steps": SPECTRUM_STEPS,
+        }
+    wavelength = model.number("wavelength")
+    if wavelength <= 0:
+        raise model.wrong("wavelength", f"{wavelength} is no wavelength (Å)")
+    return {"wavelength_A": wavelength}
+
+
+def _rotation(goniometer: ModelFields | None, scan: ModelFields | None) -> dict[str, Any]:
+    """The rotation's fields of `Experiment`; without a goniometer, or a rotation, DIALS takes the crystal as it is."""
+    if scan is None:
+        return {}
+    first, last = scan.numbers("image_range", (2,)).tolist()
+    images = int(last - first) + 1
+    if images < 1:
+        raise scan.wrong("image_range", f"{first:g} to {last:g} holds no image")
+    start, width = _oscillation(scan)
+    if goniometer is None or width == 0:
+        return {"images": images}
+    axis, fixed, settings = _goniometer(goniometer)
+    turn = math.copysign(1.0, width)
+    return {
+        "images": images, "start_deg": start * turn, "width_deg": abs(width), "rotation_axis": axis * turn,
+        "fixed_rotation": fixed, "setting_rotations": settings,
+    }  # fmt: skip
+
+
+def _oscillation(scan: ModelFields) -> tuple[float, float]:
+    """φ at the start of the first image and the width of an image; as DIALS 3.17 and later write them, or earlier."""
+    if "properties" not in scan.fields:
+        start, width = scan.numbers("oscillation", (2,), (0.0, 0.0)).tolist()
+        return start, width
+    properties = scan.part("properties", scan.fields["properties"])
+    starts = properties.numbers("oscillation", (-1,), (0.0,))
+    if len(starts) > 1:
+        return float(starts[0]), float(starts[-1] - starts[0]) / (len(starts) - 1)
+    return float(starts[0]), float(properties.numbers("oscillation_width", (-1,), (0.0,))[0])
+
+
+def _goniometer(model: ModelFields) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Rotation axis, fixed rotation and setting rotations; several axes as dxtbx's multi_axis_goniometer.h has them:
+    those before the scan axis make the fixed rotation, those after it the setting, the first one turning first.
+    """
+    if "axes" in model.fields:
+        axes = model.numbers("axes", (-1, 3))
+        angles = model.numbers("angles", (len(axes),))
+        scan_axis = int(model.number("scan_axis"))
+        if not 0 <= scan_axis < len(axes):
+            raise model.wrong("scan_axis", f"{scan_axis} is none of the {len(axes)} axes")
+        axis, fixed = axes[scan_axis], _turned(axes[:scan_axis], angles[:scan_axis])
+        setting = _turned(axes[scan_axis + 1 :], angles[scan_axis + 1 :])
+    else:
+        axis = model.numbers("rotation_axis", (3,))
+        fixed = model.numbers("fixed_rotation", (3, 3), np.eye(3))
+        setting = model.numbers("setting_rotation", (3, 3), np.eye(3))
+    settings = model.numbers("setting_rotation_at_scan_points", (-1, 3, 3), setting[np.newaxis])
+    return unit(axis, f"{model.path}: {model.name}.rotation_axis"), fixed, settings
+
+
+def _turned(axes: FloatArray, angles_deg: FloatArray) -> FloatArray:
+    rotation = np.eye(3)
+    for axis, angle in zip(axes, np.radians(angles_deg), strict=True):
+        rotation = rotate_about(np.eye(3), unit(axis), float(angle)).T @ rotation
+    return rotation
+
+
+def _crystal(model: ModelFields | None, varies: bool) -> dict[str, Any]:
+    if model is None:
+        return {}
+    real = np.array([model.numbers(f"real_space_{axis}", (3,)) for axis in "abc"])
+    if abs(np.linalg.det(real)) <= 1e-12 * np.prod(np.linalg.norm(real, axis=1)):
+        raise model.wrong("real_space_a", "b and c span no cell")
+    matrices = np.linalg.inv(real)[np.newaxis]
+    if varies:
+        matrices = model.numbers("A_at_scan_points", (-1, 3, 3), matrices)
+    return {"reciprocal": matrices, "space_group": _space_group(model), "mosaic": _mosaic(model)}
+
+
+def _space_group(model: ModelFields) -> str:
+    import gemmi
+
+    hall = model.text("space_group_hall_symbol")
+    try:
+        group = gemmi.find_spacegroup_by_ops(gemmi.symops_from_hall(hall)) if hall else None
+    except (RuntimeError, ValueError):
+        raise model.wrong("space_group_hall_symbol", f"{hall!r} is no Hall symbol") from None
+    return "" if group is None else str(group.xhm())
+
+
+def _mosaic(model: ModelFields) -> dict[str, Any]:
+    """Kabsch's mosaicity is σ about the spindle, a third of the variance of our angle about random axes;
+    Nave and Sauter's half mosaicity is the largest angle of a cap, with domains of a size.
+    """
+    fields: dict[str, Any] = {}
+    half = model.fields.get("ML_half_mosaicity_deg")
+    sigma = model.fields.get("mosaicity")
+    if half:
+        fields = {"mosaic_spread_deg": model.number("ML_half_mosaicity_deg"), "mosaic_model": "cap"}
+    elif sigma:
+        spread = math.sqrt(3) * model.number("mosaicity")
+        fields = {"mosaic_spread_deg": spread, "mosaic_model": "gaussian"}
+    size = model.number("ML_domain_size_ang", 0.0)
+    if size > 0:
+        fields["size_mm"] = (size * 1e-7,) * 3
+    return fields

@@ -1,0 +1,328 @@
+"""An experiment that was measured or refined elsewhere: detector, beam, rotation and crystal, image by image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..config.base import FloatArray
+from ..config.beam import Beam
+from ..config.config import Config, Scan
+from ..config.crystal import Cell, Crystal, cell_of
+from ..config.detector import Detector
+from ..config.structure_factors import StructureFactors
+from ..errors import ConfigError
+from ..geometry import unit
+
+if TYPE_CHECKING:
+    from ..io.atomic import StrPath
+
+FINEST_STEP_DEG = 0.02
+
+
+def _identity() -> FloatArray:
+    return np.eye(3)[np.newaxis]
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What `read_expt` and `read_nxmx` find: everything of a `Config` but the crystal's size and amplitudes.
+
+    A crystal vector v of the goniometer's datum is seen in the lab as S·R(φ)·F·v: fixed rotation F, rotation R about
+    `rotation_axis`, setting rotation S. Source: dxtbx, model/goniometer.h.
+
+    Attributes
+    ----------
+    detector
+        Panels and sensor.
+    beams
+        One, or one for each image.
+    images
+        Number of images of the scan; 1 for a still.
+    start_deg, width_deg
+        φ at the start of image 0, and the rotation during each image (0: a still).
+    reciprocal
+        a*, b*, c* as columns (Å⁻¹), shape (n, 3, 3): n is 1, or images + 1 for the boundaries of the images
+        of a scan-varying crystal. None: there is no crystal.
+    rotation_axis, fixed_rotation, setting_rotations
+        The goniometer; settings of shape (n, 3, 3). Default: it turns about x, and nothing is fixed or set.
+    space_group
+        Hermann-Mauguin symbol, or empty.
+    mosaic
+        Fields of `Crystal` that describe its mosaicity.
+    identifier
+        Of the experiment, in its file.
+    """
+
+    detector: Detector
+    beams: tuple[Beam, ...]
+    images: int = 1
+    start_deg: float = 0.0
+    width_deg: float = 0.0
+    reciprocal: FloatArray | None = None
+    rotation_axis: FloatArray = field(default_factory=lambda: np.array([1.0, 0.0, 0.0]))
+    fixed_rotation: FloatArray = field(default_factory=lambda: np.eye(3))
+    setting_rotations: FloatArray = field(default_factory=_identity)
+    space_group: str = ""
+    mosaic: dict[str, Any] = field(default_factory=dict)
+    identifier: str = ""
+
+    @property
+    def cell(self) -> Cell:
+        """a b c (Å) α β γ (degrees) of the first (or only) crystal matrix."""
+        return cell_of(np.linalg.inv(self._matrices()[0]))
+
+    def a_matrix(self, image: int = 0) -> FloatArray:
+        """a*, b*, c* as columns in the lab frame at φ = 0, for one image: S·F·U·B, shape (3, 3).
+
+        Where the crystal or the goniometer varies, the value in the middle of the image: the mean over its
+        two boundaries.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+
+        Returns
+        -------
+        ndarray, shape (3, 3)
+            Å⁻¹.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image, or no crystal.
+        """
+        setting = self._setting(image)
+        product: FloatArray = setting @ self.fixed_rotation @ _in_the_middle(self._matrices(), image)
+        return product
+
+    def spindle_axis(self, image: int = 0) -> FloatArray:
+        """Axis that the crystal turns about during an image.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+
+        Returns
+        -------
+        ndarray, shape (3,)
+            Unit vector in the lab frame.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image.
+        """
+        return unit(self._setting(image) @ self.rotation_axis)
+
+    def beam(self, image: int = 0) -> Beam:
+        """The beam of an image.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+
+        Returns
+        -------
+        Beam
+            Wavelength or spectrum, direction and polarization.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image.
+        """
+        number = self._checked(image)
+        return self.beams[0 if len(self.beams) == 1 else number]
+
+    def scan(self, image: int = 0, phi_steps: int | None = None) -> Scan:
+        """The rotation during an image.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+        phi_steps
+            φ is sampled in the middles of so many equal parts; default: 0.02° or less each.
+
+        Returns
+        -------
+        Scan
+            Of one image; a still has no range.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image.
+        """
+        start = self.start_deg + self._checked(image) * self.width_deg
+        if self.width_deg == 0:
+            return Scan(start_deg=start)
+        steps = phi_steps or max(1, math.ceil(self.width_deg / FINEST_STEP_DEG - 1e-9))
+        return Scan(start_deg=start + self.width_deg / steps / 2, range_deg=self.width_deg, steps=steps)
+
+    def crystal(self, image: int = 0, **fields: Any) -> Crystal:
+        """The crystal in the orientation that it has at φ = 0 of an image.
+
+        Parameters
+        ----------
+        image
+            Counted from 0 within the scan.
+        **fields
+            Fields of `Crystal` that the file does not tell, or tells otherwise.
+
+        Returns
+        -------
+        Crystal
+            With matrix, spindle and mosaicity of the file.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image, or no crystal.
+        """
+        rows = tuple(tuple(row) for row in self.a_matrix(image).tolist())
+        spindle = tuple(self.spindle_axis(image).tolist())
+        return Crystal(**{"matrix": rows, "spindle_axis": spindle, **self.mosaic, **fields})
+
+    def config(
+        self,
+        structure_factors: StructureFactors,
+        image: int = 0,
+        *,
+        phi_steps: int | None = None,
+        crystal: Crystal | None = None,
+        **fields: Any,
+    ) -> Config:
+        """The `Config` of one image.
+
+        Parameters
+        ----------
+        structure_factors
+            Amplitudes of the crystal.
+        image
+            Counted from 0 within the scan.
+        phi_steps
+            Orientations per image; default: one every 0.02° at most.
+        crystal
+            In place of the experiment's own.
+        **fields
+            Fields of `Crystal` that the file does not tell: n_cells or size_mm, shape, mosaic_domains, …
+
+        Returns
+        -------
+        Config
+            `replace` changes the rest: fluence, sampling, background.
+
+        Raises
+        ------
+        ConfigError
+            There is no such image, or no crystal.
+        """
+        if crystal is not None and crystal.spindle_axis is None:
+            fields = {"spindle_axis": tuple(self.spindle_axis(image).tolist()), **fields}
+        return Config(
+            crystal=self.crystal(image, **fields) if crystal is None else crystal.replace(**fields),
+            structure_factors=structure_factors,
+            beam=self.beam(image),
+            detector=self.detector,
+            scan=self.scan(image, phi_steps),
+        )
+
+    def _checked(self, image: int) -> int:
+        if not 0 <= image < self.images:
+            raise ConfigError(f"image = {image}: the experiment has images 0 to {self.images - 1}")
+        return image
+
+    def _matrices(self) -> FloatArray:
+        if self.reciprocal is None:
+            raise ConfigError("Experiment: has no crystal; give crystal=Crystal(…), or index first")
+        return self.reciprocal
+
+    def _setting(self, image: int) -> FloatArray:
+        middle = _in_the_middle(self.setting_rotations, self._checked(image))
+        left, _, right = np.linalg.svd(middle)  # the mean of two rotations is nearly one
+        rotation: FloatArray = left @ right
+        return rotation
+
+
+def _in_the_middle(values: FloatArray, image: int) -> FloatArray:
+    """The only value there is, or the mean over the boundaries of an image."""
+    middle: FloatArray = values[0] if len(values) == 1 else (values[image] + values[image + 1]) / 2
+    return middle
+
+
+def read_nxmx(path: StrPath) -> Experiment:
+    """Read the geometry of an NXmx file (NeXus HDF5), as detectors and DIALS know it: no crystal is in it.
+
+    Modules are panels, in the frame of McStas: z along the beam, y up. Chains of transformations, in any units,
+    place them and turn the sample. The sensor counts in one layer at the mean depth where its photons stop.
+    A beam whose file tells no polarization is unpolarized, with its axis along x.
+
+    Parameters
+    ----------
+    path : path
+        An NXmx file, or the master of several.
+
+    Returns
+    -------
+    Experiment
+        `config(…, crystal=Crystal(…))` simulates one of its images.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It is no HDF5, no NXmx, or lacks detector modules, wavelength or a part of a chain.
+    ConfigError
+        A detector that cannot be one image (panels of different shapes, pixels that are not square); or h5py is not
+        installed: `pip install 'nanobragg[files]'`.
+    """
+    from .nexus import experiment_of
+
+    return experiment_of(path)
+
+
+def read_expt(path: StrPath) -> list[Experiment]:
+    """Read a DIALS experiment list: what was refined, ready to be simulated.
+
+    The detector's panels with their hierarchy, beam, goniometer, scan and crystal are those of dxtbx, in its lab
+    frame. Where DIALS corrects for parallax, the sensor's photons are counted at the mean depth that it assumes
+    (`Detector.sensor_depth_um`), so that spots fall where it predicts them; `sensor_layers` and a depth of 0 in its
+    place spread them over the sensor.
+
+    Parameters
+    ----------
+    path : path
+        An .expt file of any DIALS since 2019 (`__id__` "ExperimentList").
+
+    Returns
+    -------
+    list of Experiment
+        In the file's order; the crystal may be missing (imported images).
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It is no experiment list, an experiment lacks beam or detector, or a model is not what DIALS writes.
+    ConfigError
+        A detector that cannot be one image: panels of different shapes, pixels that are not square.
+
+    Warns
+    -----
+    NanobraggWarning
+        Something in the file is left out: distortion maps.
+    """
+    from ..io.expt import read_expt_models
+    from .dials import experiments_of
+
+    return experiments_of(read_expt_models(path))

@@ -1,0 +1,236 @@
+"""NXmx' detector, beam and sample as ours, in the frame of McStas.
+
+Source: https://manual.nexusformat.org/classes/applications/NXmx.html
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config.base import FloatArray
+from ..config.beam import Beam
+from ..config.detector import Detector, Panel
+from ..config.spectrum import EV_ANGSTROM, Spectrum
+from ..detectors.sensor import MATERIALS, sensor_fields
+from ..errors import ConfigError
+from ..geometry import rotate_about
+from ..io.atomic import StrPath
+from ..io.hdf5 import open_hdf5, values_of
+from ..io.nexus_geometry import ANGLES, ENERGIES, LENGTHS, WAVELENGTHS, Axis, NexusFile, text
+from .experiment import Experiment
+
+SENSORS = {"silicon": "Si", "si": "Si", "cdte": "CdTe", "gaas": "GaAs"}
+
+
+def experiment_of(path: StrPath) -> Experiment:
+    """What `read_nxmx` returns."""
+    with open_hdf5(path) as root:
+        file = NexusFile(path, root)
+        entry = file.entry()
+        beams = _beams(file, entry)
+        if not beams:
+            raise file.wrong(entry, "has no NXbeam with incident_wavelength")
+        rotation = _rotation(file, entry)
+        images = rotation.get("images", 1)
+        if len(beams) > 1 and images == 1:
+            rotation["images"] = images = len(beams)
+        if len(beams) not in (1, images):
+            raise file.wrong(entry, f"has {len(beams)} wavelengths for {images} images")
+        detector = _detector(file, entry, beams[0].wavelength)
+    return Experiment(detector=detector, beams=tuple(beams), **rotation)
+
+
+def detector_of(path: StrPath) -> Detector:
+    """What `Detector.from_nexus` returns; without a wavelength every photon counts at the surface."""
+    with open_hdf5(path) as root:
+        file = NexusFile(path, root)
+        entry = file.entry()
+        beams = _beams(file, entry)
+        return _detector(file, entry, beams[0].wavelength if beams else None)
+
+
+def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detector:
+    group = file.one(file.one(entry, "NXinstrument"), "NXdetector")
+    modules = file.of_class(group, "NXdetector_module")
+    if not modules:
+        raise file.wrong(group, "holds no NXdetector_module, which tells where the pixels are")
+    panels = tuple(_panel(file, module) for module in modules)
+    return Detector(
+        panels=panels, convention="dials", mask=_mask(file, group, modules, panels),
+        name=text(values_of(group["description"])) if "description" in group else "",
+        saturation_adu=_saturation(file, group), **_sensor(file, group, wavelength_A),
+    )  # fmt: skip
+
+
+def _panel(file: NexusFile, module: Any) -> Panel:
+    for name in ("fast_pixel_direction", "slow_pixel_direction", "data_size"):
+        if module.get(name) is None:
+            raise file.wrong(module, f"has no {name}")
+    fast, slow = file.axis(module["fast_pixel_direction"]), file.axis(module["slow_pixel_direction"])
+    if not math.isclose(fast.values[0], slow.values[0], rel_tol=1e-6):
+        raise ConfigError(
+            f"{file.path}: {module.name}: pixels of {fast.values[0]:g} x {slow.values[0]:g} mm must be square"
+        )
+    size = file.numbers(module["data_size"]).astype(int)
+    if len(size) < 2:
+        raise file.wrong(module["data_size"], "must be the pixels (slow, fast)")
+    origin, turned = _placed(file, module["fast_pixel_direction"])
+    _, turned_slow = _placed(file, module["slow_pixel_direction"])
+    return Panel(
+        origin_mm=tuple(origin.tolist()), fast_axis=tuple((turned @ fast.vector).tolist()),
+        slow_axis=tuple((turned_slow @ slow.vector).tolist()), pixel_mm=float(fast.values[0]),
+        pixels=(int(size[-2]), int(size[-1])), name=module.name.rsplit("/", 1)[-1],
+    )  # fmt: skip
+
+
+def _placed(file: NexusFile, direction: Any) -> tuple[FloatArray, FloatArray]:
+    """Where a chain puts a pixel direction's origin (mm), and how it turns it; moving axes stand at their start."""
+    place, turned = file.axis(direction).offset, np.eye(3)
+    for item in file.chain(direction, text(direction.attrs.get("depends_on", "."))):
+        axis = file.axis(item)
+        if axis.rotates:
+            rotation = _rotation_matrix(axis, float(axis.values[0]))
+            place, turned = rotation @ place + axis.offset, rotation @ turned
+        else:
+            place = place + axis.offset + axis.values[0] * axis.vector
+    return place, turned
+
+
+def _rotation_matrix(axis: Axis, angle_deg: float) -> FloatArray:
+    return rotate_about(np.eye(3), axis.vector, math.radians(angle_deg)).T
+
+
+def _mask(file: NexusFile, group: Any, modules: list[Any], panels: tuple[Panel, ...]) -> npt.NDArray[np.bool_] | None:
+    """Where the file's pixel_mask is 0, module by module; None: there is no mask in the file."""
+    whole = group.get("pixel_mask")
+    if whole is None or getattr(whole, "ndim", 0) != 2 or len({panel.pixels for panel in panels}) > 1:
+        return None  # panels of different shapes are refused by Detector
+    stored, parts = np.asarray(values_of(whole)), []
+    for module, panel in zip(modules, panels, strict=True):
+        start = file.numbers(module["data_origin"]).astype(int)[-2:] if "data_origin" in module else np.zeros(2, int)
+        slow, fast = (slice(int(first), int(first) + n) for first, n in zip(start, panel.pixels, strict=True))
+        part = stored[slow, fast] == 0
+        if part.shape != panel.pixels:
+            raise file.wrong(whole, f"of shape {whole.shape} does not cover {module.name}")
+        parts.append(part)
+    if all(part.all() for part in parts):
+        return None
+    return parts[0] if len(parts) == 1 else np.array(parts)
+
+
+def _saturation(file: NexusFile, group: Any) -> float | None:
+    if group.get("saturation_value") is None:
+        return None
+    value = float(file.numbers(group["saturation_value"])[0])
+    return value if value > 0 else None
+
+
+def _sensor(file: NexusFile, group: Any, wavelength_A: float | None) -> dict[str, Any]:
+    """The sensor, as far as its material is known; without one, every photon counts."""
+    named = text(values_of(group["sensor_material"])) if "sensor_material" in group else ""
+    material = SENSORS.get(named.casefold(), named)
+    thickness = group.get("sensor_thickness")
+    if thickness is None or material not in MATERIALS or wavelength_A is None:
+        return {"sensor_material": material}
+    thickness_um = 1000.0 * float(file.numbers(thickness, LENGTHS)[0])
+    if thickness_um < 0.1:  # what simulations write for no sensor
+        return {"sensor_material": material}
+    return sensor_fields(material, thickness_um, wavelength_A)
+
+
+def _beams(file: NexusFile, entry: Any) -> list[Beam]:
+    """One beam, or one for each image; none if there is no wavelength."""
+    instrument = file.one(entry, "NXinstrument")
+    samples = file.of_class(entry, "NXsample")
+    groups = [group for place in (instrument, *samples) for group in file.of_class(place, "NXbeam")]
+    group = next((each for each in groups if each.get("incident_wavelength") is not None), None)
+    if group is None:
+        return []
+    common = {"direction": (0.0, 0.0, 1.0), **_polarization(file, group)}
+    wavelengths = group["incident_wavelength"]
+    variant = text(wavelengths.attrs.get("variant", ""))
+    channels = group[variant] if variant and variant in group else wavelengths
+    weights = group.get(channels.name.rsplit("/", 1)[-1] + "_weights")
+    if weights is None:
+        means = file.numbers(wavelengths, WAVELENGTHS)
+        if not (len(means) and (means > 0).all()):
+            raise file.wrong(wavelengths, "must be positive")
+        if (means == means[0]).all():
+            means = means[:1]
+        return [Beam(wavelength_A=mean, **common) for mean in means.tolist()]
+    units, to_A = (
+        (ENERGIES, True) if text(channels.attrs.get("units", "")).casefold() in ENERGIES else (WAVELENGTHS, False)
+    )
+    axis = file.numbers(channels, units)
+    rows = np.atleast_2d(np.asarray(values_of(weights), np.float64))
+    count = rows.shape[1]
+    if count == 0 or len(axis) not in (count, rows.size):
+        raise file.wrong(weights, f"holds {rows.shape} weights for {len(axis)} wavelengths")
+    lines = np.broadcast_to(axis.reshape(-1, count), rows.shape)
+    return [
+        Beam(spectrum=Spectrum(wavelengths_A=EV_ANGSTROM / line if to_A else line, weights=row), **common)
+        for line, row in zip(lines, rows, strict=True)
+    ]
+
+
+def _polarization(file: NexusFile, group: Any) -> dict[str, Any]:
+    """Kahn's factor and the axis from the Stokes vector I, Q, U, V: Q > 0 along x, U > 0 halfway to y."""
+    stokes = group.get("incident_polarization_stokes")
+    if stokes is None:
+        return {"polarization_axis": (1.0, 0.0, 0.0)}
+    values = file.numbers(stokes)
+    if len(values) < 4 or not values[0] > 0:
+        raise file.wrong(stokes, "must be I, Q, U, V with a positive I")
+    linear, angle = math.hypot(values[1], values[2]), 0.5 * math.atan2(values[2], values[1])
+    if values[2] == 0 and values[1] < 0:  # keep the axis, as programs that know only Q write it
+        linear, angle = values[1], 0.0
+    return {
+        "kahn_factor": max(-1.0, min(1.0, linear / float(values[0]))),
+        "polarization_axis": (math.cos(angle), math.sin(angle), 0.0),
+    }
+
+
+def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
+    """The rotation's fields of `Experiment` from the sample's chain: axes before the one that moves make the fixed
+    rotation, those after it the setting.
+    """
+    samples = file.of_class(entry, "NXsample")
+    if not samples or samples[0].get("depends_on") is None:
+        return {}
+    items = file.chain(samples[0], text(values_of(samples[0]["depends_on"])))
+    axes = [(item, axis) for item in items if (axis := file.axis(item)).rotates]
+    moving = [i for i, (item, axis) in enumerate(axes) if _width(file, item, axis)]
+    if len(moving) > 1:
+        names = ", ".join(axes[i][1].name for i in moving)
+        raise file.wrong(samples[0], f"turns about several axes at once ({names}); only one is simulated")
+    if not moving:
+        return {"images": max((len(axis.values) for _, axis in axes), default=1)}
+    scan, (item, axis) = moving[0], axes[moving[0]]
+    width = _width(file, item, axis)
+    turn = math.copysign(1.0, width)
+    return {
+        "images": len(axis.values), "start_deg": float(axis.values[0]) * turn, "width_deg": abs(width),
+        "rotation_axis": axis.vector * turn, "fixed_rotation": _product(axes[:scan]),
+        "setting_rotations": _product(axes[scan + 1 :])[np.newaxis],
+    }  # fmt: skip
+
+
+def _product(axes: list[tuple[Any, Axis]]) -> FloatArray:
+    rotation = np.eye(3)
+    for _, axis in axes:
+        rotation = _rotation_matrix(axis, float(axis.values[0])) @ rotation
+    return rotation
+
+
+def _width(file: NexusFile, item: Any, axis: Axis) -> float:
+    """Degrees an image; 0: the axis stands still."""
+    for suffix, start in (("_increment_set", 0.0), ("_end", axis.values)):
+        beside = item.parent.get(axis.name + suffix)
+        if beside is not None:
+            values = file.numbers(beside, ANGLES, "deg") - start
+            return float(np.median(values))
+    return float(np.median(np.diff(axis.values))) if len(axis.values) > 1 else 0.0

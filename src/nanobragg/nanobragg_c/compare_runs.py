@@ -1,0 +1,162 @@
+"""One line of C flags through both programs: images, times, and the pixel where they part most, traced."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..analysis.compare.images import DEFAULT_PEAKS, ImageComparison, compare_images
+from ..analysis.compare.printed import beside_original, compare_with_original
+from ..analysis.compare.traces import TraceComparison
+from ..config.config import Roi, check_roi
+from ..errors import NanobraggWarning, ShapeError
+from ..rendering.simulate import Progress, simulate
+from ..rendering.trace.trace import Trace, trace
+from ..scene.scene import Scene
+from .flags.table import SPELLINGS
+from .flags.to_config import parse_flags
+from .quirks import explaining_rows, is_distorted, rows_met, unfollowed_rows
+from .reference.output import Run
+
+Pixel = tuple[int, int]  # slow, fast
+Image = npt.NDArray[Any]
+OURS_ALONE = {"-exact": 0, "-threads": 1}  # flags that the original does not know, and how many values they take
+
+
+@dataclass(frozen=True)
+class OurRun:
+    """Our image of a line of flags, and the seconds from flags to image."""
+
+    scene: Scene
+    image: npt.NDArray[np.float32]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TracedPixel:
+    """The pixel that was looked into.
+
+    Attributes
+    ----------
+    slow, fast
+        Its place.
+    trace
+        Ours.
+    compared
+        Where the original's printed values part from ours first; None: it printed none.
+    values
+        What both programs have: name → ours, the original's.
+    rows
+        Rows of docs/quirks.md that explain the first divergence.
+    """
+
+    slow: int
+    fast: int
+    trace: Trace
+    compared: TraceComparison | None
+    values: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    rows: list[int]
+
+
+def run_ours(flags: Sequence[str], progress: bool | Progress = False) -> OurRun:
+    """Render a line of C flags, -exact among them or not, and take the time."""
+    start = time.perf_counter()
+    parsed = parse_flags(flags)
+    scene = Scene(parsed.config)
+    image = simulate(scene, threads=parsed.outputs.threads, progress=progress)
+    return OurRun(scene, image, time.perf_counter() - start)
+
+
+def flags_for_original(flags: Sequence[str]) -> list[str]:
+    """The same line without what only we know."""
+    words, skip = [], 0
+    for word in flags:
+        name = SPELLINGS[word].name if word in SPELLINGS else ""
+        if skip:
+            skip -= 1
+        elif name in OURS_ALONE:
+            skip = OURS_ALONE[name]
+        else:
+            words.append(word)
+    return words
+
+
+def compare_within(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
+    """Compare images within a region (first and last fast, first and last slow pixel); None: everywhere.
+
+    Raises
+    ------
+    ShapeError
+        The images' shapes differ.
+    ConfigError
+        The region is not within the image.
+    """
+    if ours.shape != theirs.shape:
+        raise ShapeError(f"our image has shape {ours.shape}, the other {theirs.shape}: they cannot be compared")
+    if roi is None:
+        return compare_images(ours, theirs, peaks=peaks)
+    outside = np.ones(ours.shape, bool)
+    x0, x1, y0, y1 = check_roi(roi, (ours.shape[0], ours.shape[1]))
+    outside[y0 : y1 + 1, x0 : x1 + 1] = False
+    a, b = (np.where(outside, np.nan, image) for image in (ours, theirs))
+    return compare_images(a, b, peaks=peaks)
+
+
+def pixel_of_interest(run: OurRun, theirs: Image, roi: Roi | None) -> Pixel | None:
+    """Where the images differ most, or the brightest pixel if they do not; None: nothing was rendered there."""
+    x0, x1, y0, y1 = run.scene.roi
+    if roi is not None:
+        x0, x1, y0, y1 = max(x0, roi[0]), min(x1, roi[1]), max(y0, roi[2]), min(y1, roi[3])
+    eligible = np.zeros(run.image.shape, bool)
+    eligible[y0 : y1 + 1, x0 : x1 + 1] = run.scene.rendered[y0 : y1 + 1, x0 : x1 + 1]
+    if not eligible.any():
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.abs(run.image.astype(np.float64) - theirs)
+    apart = np.where(np.isnan(apart), np.inf, apart)
+    shown = apart if apart[eligible].any() else run.image
+    slow, fast = np.unravel_index(int(np.argmax(np.where(eligible, shown, -1.0))), shown.shape)
+    return int(slow), int(fast)
+
+
+def look_into(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: Run | None) -> TracedPixel:
+    """Trace a pixel here, and name where the original's walk to it parts from ours first.
+
+    Parameters
+    ----------
+    run
+        Ours.
+    pixel
+        (slow, fast), rendered.
+    flags
+        Of both runs.
+    printed
+        A run of the original in which it printed the pixel; None: there is none.
+    """
+    slow, fast = pixel
+    traced = trace(run.scene, slow=slow, fast=fast)
+    if printed is None:
+        return TracedPixel(slow, fast, traced, None, {}, [])
+    compared = compare_with_original(traced, printed)
+    rows: list[int] = []
+    if compared.divergence is not None:
+        rows = explaining_rows(compared.divergence.name, rows_of(flags))
+    return TracedPixel(slow, fast, traced, compared, beside_original(traced, printed), rows)
+
+
+def rows_of(flags: Sequence[str]) -> set[int]:
+    """Rows of docs/quirks.md in which the original may differ from what we compute for these flags."""
+    plain = flags_for_original(flags)
+    rows = unfollowed_rows(plain)
+    if not any(word in SPELLINGS and SPELLINGS[word].name == "-exact" for word in flags):
+        return rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NanobraggWarning)  # the run has told them
+        scene = Scene(parse_flags(plain).config)
+    return rows | rows_met(scene) | ({9} if is_distorted(scene.config.crystal) else set())

@@ -1,0 +1,226 @@
+"""A `Config` as flags of the original program, and the files they name."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ...config.base import FloatArray
+from ...config.beam import Beam
+from ...config.config import Config
+from ...config.crystal import misset_angles
+from ...config.detector import Detector
+from ...config.steps import RADIAN_IN_DEGREES
+from ...errors import ConfigError, NanobraggWarning
+from ...io.atomic import atomic_write
+from ...io.hkl import write_hkl
+from ...io.reading import open_input
+from ...io.smv import write_smv
+from ...scene.scene import Scene
+from .from_config_geometry import geometry_flags
+from .values import MAX_SEED
+
+StrPath = str | os.PathLike[str]
+SHAPE_FLAGS = {"square": "-square_xtal", "round": "-round_xtal", "gauss": "-gauss_xtal", "tophat": "-tophat_spots"}
+
+
+def config_to_flags(config: Config, folder: StrPath) -> list[str]:
+    """Flags with which the original program simulates this experiment, with its own physics whatever `compat` says.
+
+    Parameters
+    ----------
+    config : Config
+        With one panel.
+    folder
+        An existing folder for the files that flags need (reflections, matrix, sources, mask).
+
+    Returns
+    -------
+    list of str
+        Without the program's name and without outputs. Cells and sub-pixels are given as resolved here; a
+        random orientation as its angles, because the program's own is another one (C quirks, rows 8, 19).
+
+    Raises
+    ------
+    ConfigError
+        A field that the flags cannot express; the message names it.
+    FileError
+        A file that the Config names is missing.
+    """
+    folder = Path(os.path.abspath(folder))
+    _refuse(config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NanobraggWarning)
+        scene = Scene(config)
+    config = scene.config
+    words = [
+        *_crystal(config, scene, folder),
+        *_structure_factors(config, scene, folder),
+        *_beam(config.beam),
+        *_sources(config, folder),
+        *_sensor(config.detector),
+        *_mask(config, scene, folder),
+        *_scan(config),
+        *_sampling(config, scene),
+        *_flag("-water", config.background.water_um or None),
+        *_flag("-roi", *(config.roi or [None])),
+    ]
+    return words + geometry_flags(config, scene)
+
+
+def _refuse(config: Config) -> None:
+    """Raise `ConfigError` for what no flags express."""
+    crystal, factors = config.crystal, config.structure_factors
+    if len(config.detector.panels) > 1:
+        raise ConfigError(f"Detector.panels: {len(config.detector.panels)} panels; the C program has only one")
+    if config.beam.spectrum is not None:
+        raise ConfigError("Beam.spectrum: the C program knows none; give dispersion_percent or equally bright sources")
+    if config.detector.sensor_depth_um:
+        raise ConfigError(
+            f"Detector.sensor_depth_um = {config.detector.sensor_depth_um:g}: the C program counts at the surface only"
+        )
+    if crystal.mosaic_model != "cap" and crystal.domains() > 1:
+        raise ConfigError(f"Crystal.mosaic_model = {crystal.mosaic_model!r}: the C program has only 'cap'")
+    if not 0 <= crystal.mosaic_seed <= MAX_SEED:
+        raise ConfigError(f"Crystal.mosaic_seed = {crystal.mosaic_seed}: the C program takes 0 to {MAX_SEED}")
+    if factors.has_energy_axis:
+        raise ConfigError(
+            "StructureFactors.energies_eV: several energies; the C program knows one amplitude a reflection"
+        )
+    if factors.path is None and factors.indices is None and factors.default_F == 0:
+        raise ConfigError("StructureFactors.default_F = 0 and no reflections: the C program refuses to run")
+
+
+def _flag(name: str, *values: float | str | Path | None) -> list[str]:
+    """A flag with its values, or nothing if any of them is not given."""
+    if any(value is None for value in values):
+        return []
+    return [name, *(repr(float(value)) if isinstance(value, float) else str(value) for value in values)]
+
+
+def _existing(path: Path) -> str:
+    """The absolute path of a file that can be read: the C program ignores one that it cannot open."""
+    with open_input(path):
+        return os.path.abspath(path)
+
+
+def _crystal(config: Config, scene: Scene, folder: Path) -> list[str]:
+    crystal = config.crystal
+    angles = [angle * RADIAN_IN_DEGREES for angle in misset_angles(crystal, c_cap=config.compat == "c")]
+    words = _flag("-cell", *(crystal.cell or [None]))
+    if crystal.matrix_path is not None:
+        words += ["-mat", _existing(crystal.matrix_path)]
+    if crystal.matrix is not None:
+        words += ["-mat", _write_matrix(folder, np.array(crystal.matrix), config.beam.wavelength)]
+    for axis, count in zip("abc", scene.n_cells, strict=True):
+        words += [f"-N{axis}", str(count)]
+    return [
+        *words,
+        *(_flag("-misset", *angles) if any(angles) else []),
+        SHAPE_FLAGS[crystal.shape],
+        *_flag("-fudge", crystal.fudge),
+        *_flag("-mosaic", crystal.mosaic_spread_deg),
+        *_flag("-mosaic_domains", crystal.mosaic_domains),
+        *_flag("-mosaic_seed", crystal.mosaic_seed),
+    ]
+
+
+def _write_matrix(folder: Path, matrix: FloatArray, wavelength_A: float) -> str:
+    """A MOSFLM matrix file of the reciprocal vectors (Å⁻¹), whose numbers carry the wavelength."""
+    return _write_rows(folder / "matrix.mat", matrix / (1e-10 / (wavelength_A / 1e10)))
+
+
+def _write_rows(path: Path, rows: FloatArray) -> str:
+    with atomic_write(path) as handle:
+        for row in rows.tolist():
+            handle.write((" ".join(map(repr, row)) + "\n").encode("ascii"))
+    return str(path)
+
+
+def _structure_factors(config: Config, scene: Scene, folder: Path) -> list[str]:
+    factors = config.structure_factors
+    words = _flag("-default_F", factors.default_F)
+    if factors.path is not None and factors.kind in ("hkl", "dump"):
+        words += ["-dump" if factors.kind == "dump" else "-hkl", _existing(factors.path)]
+    elif factors.listing is not None:
+        path = folder / "structure_factors.hkl"
+        write_hkl(path, *factors.listing)
+        words += ["-hkl", str(path)]
+    wanted = min(scene.n_cells) <= 2 if factors.interpolate is None else factors.interpolate
+    return [*words, "-interpolate" if wanted else "-nointerpolate"]
+
+
+def _beam(beam: Beam) -> list[str]:
+    energy = beam.energy_eV
+    words = _flag("-lambda", beam.wavelength_A) if energy is None else _flag("-energy", energy)
+    words += _flag("-fluence", beam.fluence)
+    words += _flag("-polar", beam.kahn_factor)
+    return words if beam.polarized else [*words, "-nopolar"]  # with -oversample_polar the factor counts all the same
+
+
+def _sources(config: Config, folder: Path) -> list[str]:
+    beam = config.beam
+    if beam.sources is None:
+        return _divergence(beam)
+    rows = beam.sources.rows()
+    weights = np.where(np.isnan(rows[:, 3]), 1.0, rows[:, 3])
+    if config.compat != "c" and (weights != weights[0]).any():
+        raise ConfigError(
+            "Sources.weights: the C program ignores them; use equal ones, or compat='c' to ignore them too "
+            "(documentation, C quirks, row 5)"
+        )
+    if beam.sources.path is not None:
+        return ["-sourcefile", _existing(beam.sources.path)]
+    rows[:, 3] = weights
+    rows[:, 4] = np.where(np.isnan(rows[:, 4]), beam.wavelength / 1e10, rows[:, 4])
+    return ["-sourcefile", _write_rows(folder / "sources.txt", rows)]
+
+
+def _divergence(beam: Beam) -> list[str]:
+    words = ["-round_div" if beam.round_divergence else "-square_div"]
+    for axis, span, steps, step in zip(
+        "hv", beam.divergence_mrad, beam.divergence_steps, beam.divergence_step_mrad, strict=True
+    ):
+        words += _flag(f"-{axis}divrange", span) + _flag(f"-{axis}divstep", step) + _flag(f"-{axis}divsteps", steps)
+    width = -1.0 if beam.dispersion_percent is None else beam.dispersion_percent  # negative: not given
+    return words + _flag("-dispersion", width) + _flag("-dispsteps", beam.dispersion_steps)
+
+
+def _sensor(detector: Detector) -> list[str]:
+    thickness = -1.0 if detector.sensor_thickness_um is None else detector.sensor_thickness_um  # negative: not given
+    return [
+        *_flag("-detector_abs", detector.attenuation_um),  # before the thickness, which an infinite depth clears
+        *_flag("-detector_thick", thickness),
+        *_flag("-detector_thicksteps", detector.sensor_layers),
+        *(["-curved_det"] if detector.curved else []),
+        *(["-point_pixel"] if detector.point_pixel else []),
+    ]
+
+
+def _mask(config: Config, scene: Scene, folder: Path) -> list[str]:
+    """The mask with a header of its own: that of a file would set the geometry."""
+    if config.detector.mask is None:
+        return []
+    path = folder / "mask.img"
+    write_smv(path, scene.rendered.astype(np.uint16))
+    return ["-mask", str(path)]
+
+
+def _scan(config: Config) -> list[str]:
+    scan = config.scan
+    return [
+        *_flag("-phi", scan.start_deg),
+        *_flag("-osc", scan.range_deg),
+        *_flag("-phistep", scan.step_deg),
+        *_flag("-phisteps", scan.steps),
+    ]
+
+
+def _sampling(config: Config, scene: Scene) -> list[str]:
+    sampling = config.sampling
+    names = [f"oversample_{factor}" for factor in ("thick", "polar", "omega")]
+    switches = [f"-{name}" for name in names if getattr(sampling, name)]
+    return [*_flag("-oversample", scene.oversample), *_flag("-dmin", sampling.d_min_A or None), *switches]

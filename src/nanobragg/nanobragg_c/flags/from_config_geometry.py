@@ -1,0 +1,111 @@
+"""The one flat panel of a `Config` as detector flags of the original program."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from ...config.base import FloatArray
+from ...config.config import Config
+from ...config.detector import FlatGeometry, Panel
+from ...detectors.conventions import CONVENTIONS
+from ...errors import ConfigError
+from ...geometry import dot
+from ...scene.scene import Scene
+from .geometry import build_detector
+from .values import read_flags
+
+SAME_MM, SAME_DIRECTION = 1e-9, 1e-12
+NUDGES = sorted(itertools.product(range(-4, 5), repeat=3), key=lambda nudge: sum(map(abs, nudge)))
+
+
+def geometry_flags(config: Config, scene: Scene) -> list[str]:
+    """Flags that put the panel where the Config has it, in its convention if that does, or by vectors.
+
+    Raises
+    ------
+    ConfigError
+        No flags do; the message names the field.
+    """
+    panel = config.detector.panels[0]
+    slow, fast = panel.pixels
+    size = ["-pixel", repr(panel.pixel_mm), "-detpixels_f", str(fast), "-detpixels_s", str(slow)]
+    by_name = _by_convention(config, scene)
+    for placed in ([by_name] if by_name else []) + [_by_vectors(panel, scene)]:
+        detector = build_detector(read_flags(size + placed), exact=False)
+        if _same_panel(detector.panels[0], panel):
+            assert detector.nominal is not None  # flags always have one
+            _check_bend(config, scene, detector.nominal)
+            return size + placed
+    raise ConfigError(
+        f"Detector.panels[0]: the C program cannot place this panel; its normal_axis = {panel.normal_axis} may be why"
+    )
+
+
+def _by_convention(config: Config, scene: Scene) -> list[str] | None:
+    """Flags of the convention, which then also writes its beam centre into headers; None where vectors are needed."""
+    convention, nominal = config.detector.convention, config.detector.nominal
+    frame = CONVENTIONS[convention]
+    axes = (
+        (frame.beam, scene.beam_direction),
+        (frame.polarization, scene.polarization_axis),
+        (frame.spindle, scene.spindle_axis),
+    )
+    if nominal is None or convention == "custom" or not all(np.array_equal(*pair) for pair in axes):
+        return None
+    x, y = nominal.beam_center_mm
+    words = [f"-{convention}", "-Xbeam", repr(x), "-Ybeam", repr(y)]
+    if frame.pivot == "beam":
+        return [*words, "-distance", repr(nominal.distance_mm)]
+    pixel = config.detector.panels[0].pixel_mm
+    near = [repr(mm / pixel + 0.5) for mm in (nominal.near_fast_mm, nominal.near_slow_mm)]
+    return [*words, "-ORGX", near[0], "-ORGY", near[1], "-close_distance", repr(nominal.close_distance_mm)]
+
+
+def _by_vectors(panel: Panel, scene: Scene) -> list[str]:
+    """Flags of the custom convention: pivot and beam centre at the point of the plane nearest to the sample."""
+    fast, slow, normal = panel.axes()
+    normal = _of_exact_length(normal)
+    origin = np.asarray(panel.origin_mm, dtype=np.float64)
+    # the axes need not be perpendicular to each other, nor the normal to them
+    x, y, close = np.linalg.solve(np.array([-fast, -slow, normal]).T, origin).tolist()
+    if not close > 0:
+        raise ConfigError(
+            f"Detector.panels[0]: its plane is {close:g} mm from the sample along its normal; the C program needs "
+            "a positive distance"
+        )
+    vectors = {
+        "-beam_vector": scene.beam_direction, "-polar_vector": scene.polarization_axis,
+        "-spindle_axis": scene.spindle_axis, "-fdet_vector": fast, "-sdet_vector": slow, "-odet_vector": normal,
+    }  # fmt: skip
+    words = [word for name, vector in vectors.items() for word in (name, *map(repr, vector.tolist()))]
+    return [*words, "-Xbeam", repr(x), "-Ybeam", repr(y), "-close_distance", repr(close), "-pivot", "sample"]
+
+
+def _of_exact_length(normal: FloatArray) -> FloatArray:
+    """`normal` with its last digits chosen so that its length rounds to 1: any other is replaced by fast × slow."""
+    for nudge in NUDGES:
+        nudged: FloatArray = normal + np.array(nudge) * np.spacing(normal)
+        if math.sqrt(dot(nudged, nudged)) == 1.0:
+            return nudged
+    return normal
+
+
+def _same_panel(one: Panel, other: Panel) -> bool:
+    """Whether two panels coincide to rounding."""
+    axes = zip(one.axes(), other.axes(), strict=True)
+    return bool(
+        np.allclose(one.origin_mm, other.origin_mm, rtol=0, atol=SAME_MM)
+        and all(np.allclose(*pair, rtol=0, atol=SAME_DIRECTION) for pair in axes)
+    )
+
+
+def _check_bend(config: Config, scene: Scene, placed: FlatGeometry) -> None:
+    """A curved detector bends about the distance, which the C program has wrong after a two-theta swing."""
+    if config.detector.curved and not math.isclose(placed.distance_mm, scene.distance * 1000.0, rel_tol=1e-12):
+        raise ConfigError(
+            f"Detector.curved: its radius {scene.distance * 1000.0:g} mm is not the panel's distance "
+            f"{placed.distance_mm:g} mm; the C program bends about the latter (documentation, C quirks, row 15)"
+        )

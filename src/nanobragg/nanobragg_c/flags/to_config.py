@@ -1,0 +1,261 @@
+"""C flags to a `Config`: as nanoBragg.c resolves them, with `compat="c"` (spec sections 1, 2, 8 and 9)."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...config.background import Background
+from ...config.beam import Beam, Sources
+from ...config.config import Config, Roi, Sampling, Scan
+from ...config.crystal import Cell, Crystal
+from ...config.detector import Detector
+from ...config.structure_factors import StructureFactors
+from ...errors import ConfigError, NanobraggWarning
+from .geometry import build_detector, frame_of, geometry_flags_without_effect
+from .table import find_flag, help_flag, help_text, split_flags
+from .values import FlagValues, Outputs, read_flags
+
+__all__ = ["Outputs", "ParsedFlags", "help_flag", "help_text", "parse_flags"]
+
+
+@dataclass(frozen=True)
+class ParsedFlags:
+    """What a line of C flags says.
+
+    Attributes
+    ----------
+    config
+        The experiment.
+    outputs
+        Files to write and how.
+    unused
+        Names of flags that had no effect.
+    stol_path, stol_multiplier
+        Background amplitudes (-stol, -4stol, -Q): the file, and the factor that makes
+        sin(theta)/lambda of its first column. Recorded only.
+    """
+
+    config: Config
+    outputs: Outputs
+    unused: list[str]
+    stol_path: str | None = None
+    stol_multiplier: float = 1.0
+
+
+def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFlags:
+    """Resolve the C program's command-line flags.
+
+    Parameters
+    ----------
+    flags
+        A command line without the program's name; a string is split as a shell does.
+    exact
+        Correct the C program's physics and geometry, as the flag -exact does: `compat=None`.
+
+    Raises
+    ------
+    ConfigError
+        An unknown flag, a missing or impossible value, or too little to make an image.
+    FileError, FormatError
+        A header (-img, -mask) cannot be read.
+
+    Warns
+    -----
+    NanobraggWarning
+        For every flag without an effect, for an Fdump.bin that is read unasked, for a random seed.
+    """
+    values = read_flags(split_flags(flags))
+    exact = exact or values.exact
+    detector = build_detector(values, exact=exact)
+    config = Config(
+        crystal=_crystal(values),
+        structure_factors=_structure_factors(values),
+        beam=_beam(values),
+        detector=detector,
+        scan=_scan(values),
+        sampling=_sampling(values, exact),
+        background=Background(water_um=values.water_um),
+        roi=_roi(values, detector),
+        compat=None if exact else "c",
+    )
+    outputs = _outputs(values)
+    unused = _report_useless(values)
+    return ParsedFlags(config, outputs, unused, values.stol_path, values.stol_multiplier)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, NanobraggWarning, stacklevel=4)
+
+
+def _crystal(values: FlagValues) -> Crystal:
+    if values.cell is None and values.matrix_path is None:
+        raise ConfigError("no unit cell: give -cell a b c alpha beta gamma, or a matrix file with -mat")
+    misset = values.misset
+    seed = values.misset_seed
+    if misset == "random" and seed is None:
+        seed = int(time.time())
+        _warn(f"-misset random is seeded by the clock; -misset_seed {seed} gives this orientation again")
+    fields: dict[str, Any] = {} if seed is None else {"misset_seed": seed}
+    if values.convention == "custom":
+        fields["spindle_axis"] = frame_of(values).spindle
+    return Crystal(
+        cell=None if values.cell is None else _complete_cell(values.cell),
+        matrix_path=None if values.matrix_path is None else Path(values.matrix_path),
+        misset_deg=misset,
+        n_cells=(max(values.n_a, 1), max(values.n_b, 1), max(values.n_c, 1)),
+        size_mm=(max(values.size_a_mm, 0.0), max(values.size_b_mm, 0.0), max(values.size_c_mm, 0.0)),
+        shape=values.shape,
+        fudge=values.fudge,
+        mosaic_spread_deg=_not_negative(values.mosaic_spread_deg),
+        mosaic_domains=values.mosaic_domains if values.mosaic_domains > 0 else None,
+        mosaic_seed=values.mosaic_seed,
+        **fields,
+    )
+
+
+def _complete_cell(numbers: Sequence[float]) -> Cell:
+    """Lengths b and c that are not positive become a, such angles 90 degrees."""
+    a, b, c = numbers[0], *(x if x > 0 else numbers[0] for x in numbers[1:3])
+    alpha, beta, gamma = (x if x > 0 else 90.0 for x in numbers[3:])
+    return a, b, c, alpha, beta, gamma
+
+
+def _not_negative(value: float) -> float | None:
+    """A range or step as the step rules take it: negative means not given."""
+    return value if value >= 0 else None
+
+
+def _structure_factors(values: FlagValues) -> StructureFactors:
+    dump = values.outputs.get("dump_path", Outputs.dump_path)
+    path, from_dump = values.hkl_path, False
+    if path is None and Path(dump).exists():
+        path, from_dump = dump, True
+        _warn(f"no -hkl: reading {dump}, an earlier run's structure factors; remove it or give -hkl")
+    if path is None and values.default_F == 0:
+        raise ConfigError("no structure factors: give -hkl FILE, or -default_F F for all reflections alike")
+    return StructureFactors(
+        path=None if path is None else Path(path),
+        file_format="dump" if from_dump else "hkl",
+        default_F=values.default_F,
+        interpolate=path is not None and _wants_interpolation(values),
+    )
+
+
+def _wants_interpolation(values: FlagValues) -> bool:
+    """The C program's choice, which looks at -N before a size in mm replaces it (C quirks, row 21)."""
+    if values.interpolate is not None:
+        return values.interpolate
+    few = min(values.n_a, values.n_b, values.n_c) <= 2
+    if few and max(values.size_a_mm, values.size_b_mm, values.size_c_mm) > 0:
+        _warn(
+            "-samplesize without -N interpolates between reflections; add -nointerpolate for a crystal "
+            "(documentation, C quirks, row 21)"
+        )
+    return few
+
+
+def _beam(values: FlagValues) -> Beam:
+    fields: dict[str, Any] = {}
+    if values.energy_eV is None:
+        fields["wavelength_A"] = values.wavelength_A
+    else:
+        fields["energy_eV"] = values.energy_eV
+    if values.flux_ph_s != 0 and values.exposure_s > 0 and values.beamsize_mm >= 0:
+        fields.update(flux_ph_s=values.flux_ph_s, exposure_s=values.exposure_s)
+    if values.convention == "custom":
+        frame = frame_of(values)
+        fields.update(direction=frame.beam, polarization_axis=frame.polarization)
+    return Beam(
+        fluence_ph_m2=values.fluence_ph_m2,
+        size_mm=_not_negative(values.beamsize_mm),
+        kahn_factor=values.kahn_factor,
+        polarized=values.polarized,
+        divergence_mrad=(_not_negative(values.hdiv_range_mrad), _not_negative(values.vdiv_range_mrad)),
+        divergence_steps=(max(values.hdiv_steps, 0) or None, max(values.vdiv_steps, 0) or None),
+        divergence_step_mrad=(max(values.hdiv_step_mrad, 0) or None, max(values.vdiv_step_mrad, 0) or None),
+        round_divergence=values.round_divergence,
+        dispersion_percent=_not_negative(values.dispersion_percent),
+        dispersion_steps=max(values.dispersion_steps, 0) or None,
+        sources=None if values.sources_path is None else Sources(path=Path(values.sources_path)),
+        **fields,
+    )
+
+
+def _scan(values: FlagValues) -> Scan:
+    if values.osc_deg == 0 and values.phistep_deg > 0 and values.phisteps < 0:
+        raise ConfigError(
+            f"-osc 0 with -phistep {values.phistep_deg:g}: gives no step at all; leave one of them out "
+            "(documentation, C quirks, row 23)"
+        )
+    return Scan(
+        start_deg=values.phi_deg,
+        range_deg=_not_negative(values.osc_deg),
+        step_deg=_not_negative(values.phistep_deg),
+        steps=values.phisteps if values.phisteps >= 0 else None,
+    )
+
+
+def _sampling(values: FlagValues, exact: bool) -> Sampling:
+    """Sub-pixels and the C program's switches, which have no meaning with `exact`."""
+    return Sampling(
+        oversample=max(values.oversample, 0) or None,
+        d_min_A=max(values.d_min_A, 0.0),
+        oversample_omega=values.oversample_omega and not exact,
+        oversample_polar=values.oversample_polar and not exact,
+        oversample_thick=values.oversample_thick and not exact,
+    )
+
+
+def _roi(values: FlagValues, detector: Detector) -> Roi | None:
+    """Limits within the detector; negative ones are not given."""
+    if max(values.roi) < 0:
+        return None
+    slow, fast = detector.panels[0].pixels
+    x0, x1, y0, y1 = values.roi
+    return (
+        max(x0, 0),
+        min(x1, fast - 1) if x1 >= 0 else fast - 1,
+        max(y0, 0),
+        min(y1, slow - 1) if y1 >= 0 else slow - 1,
+    )
+
+
+def _outputs(values: FlagValues) -> Outputs:
+    given = dict(values.outputs)
+    for scale in ("int_scale", "pgm_scale"):
+        if given.get(scale, 1) <= 0:
+            del given[scale]
+    if min(given.get("printout_pixel", (0,))[0:1]) < 0:
+        del given["printout_pixel"]
+    if given.get("threads", 1) < 1:
+        raise ConfigError(f"-threads {given['threads']}: must be at least 1")
+    return Outputs(**given)
+
+
+def _report_useless(values: FlagValues) -> list[str]:
+    """Warn of every flag without an effect, and name them."""
+    useless = [
+        (name, find_flag(name).unused, None) for name in values.given if find_flag(name).unused
+    ] + geometry_flags_without_effect(values)
+    if "-nopolar" in values.given and values.polarized:
+        useless.append(("-nopolar", "a later -polar cancels it", 22))
+    thick = values.given.get("-detector_thick", (0,))[0]
+    if thick != 0 and values.thickness_um == 0:
+        useless.append(("-detector_thick", "a later -detector_abs inf clears it", 22))
+    for name, reason, row in useless:
+        _warn(f"{name} has no effect: {reason}" + (f" (documentation, C quirks, row {row})" if row else ""))
+    if values.thickness_um > 0 and math.isinf(values.attenuation_um):
+        _warn("-detector_abs inf captures no photon, so the image is zero (documentation, C quirks, row 22)")
+    length = math.hypot(*frame_of(values).twotheta_axis)
+    if values.twotheta_deg != 0 and abs(length - 1) > 1e-6:
+        _warn(f"-twotheta_axis has length {length:.6g}, not 1: the C program then distorts the detector")
+    if values.header_twotheta is not None:
+        path, swing = values.header_twotheta
+        _warn(f"{path}: TWOTHETA={swing:g} is not applied; give -twotheta (documentation, C quirks, row 20)")
+    return [name for name, _, _ in useless]

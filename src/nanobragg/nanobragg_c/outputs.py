@@ -1,0 +1,137 @@
+"""Image + Scene → the C program's four files; and what every output needs."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config.config import Config
+from ..errors import ConfigError, FileError
+from ..export.smv_header import image_header
+from ..io.atomic import CURES, StrPath
+from ..scene.scene import Scene
+from .flags.values import Outputs
+
+
+def check_writable(path: StrPath) -> None:
+    """Raise `FileError` unless `path` can be written, so that nobody renders for hours in vain."""
+    problem = _obstacle(os.path.realpath(path))
+    if problem:
+        raise FileError(f"{path}: cannot be written ({os.strerror(problem)}); {CURES[problem]}")
+
+
+def _obstacle(target: str) -> int:
+    """Why `target` cannot be written, as an errno; 0: it can."""
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        return errno.EISDIR
+    if not os.path.exists(folder):
+        return errno.ENOENT
+    if not os.path.isdir(folder):
+        return errno.ENOTDIR
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        return errno.EACCES
+    # a device or a pipe is written to as it is; a file is replaced by a new one beside it
+    replaced = os.path.isfile(target) or not os.path.exists(target)
+    return errno.EACCES if replaced and not os.access(folder, os.W_OK | os.X_OK) else 0
+
+
+class CImages(NamedTuple):
+    """The integer images that the C program makes of its float image, each of shape (slow, fast).
+
+    Attributes
+    ----------
+    integers, int_scale
+        Scaled photons plus the ADC offset, 16 bit.
+    greys, pgm_scale
+        The picture, 8 bit; None: not wanted.
+    noisy, photons, overloads
+        Photons with noise, plus the ADC offset, 16 bit; None: not wanted. Sum of the photons, clipped pixels.
+    """
+
+    integers: npt.NDArray[np.uint16]
+    int_scale: float
+    greys: npt.NDArray[np.uint8] | None = None
+    pgm_scale: float = 0.0
+    noisy: npt.NDArray[np.uint16] | None = None
+    photons: float = 0.0
+    overloads: int = 0
+
+
+def make_c_images(image: npt.NDArray[np.float32], scene: Scene, outputs: Outputs, rmsd: float) -> CImages:
+    """What the C program makes of its float image, number for number.
+
+    Parameters
+    ----------
+    image : ndarray, shape (slow, fast)
+        Photons.
+    scene
+        For its ROI.
+    outputs
+        Which images, and their settings; a noise image needs `outputs.seed`.
+    rmsd
+        Of the image, as `statistics` gives it; the picture's scale follows from it.
+    """
+    from ..response.quantize import to_integers, to_pgm
+
+    integers, scale = to_integers(image, outputs.int_scale, outputs.adc_offset, scene.roi)
+    made = CImages(integers, scale)
+    if outputs.write_pgm:
+        greys, pgm_scale = to_pgm(image, outputs.pgm_scale, rmsd, scale, scene.roi)
+        made = made._replace(greys=greys, pgm_scale=pgm_scale)
+    if outputs.write_noise:
+        from ..response.noise import c_noise
+
+        if outputs.seed is None:
+            raise ConfigError("Outputs.seed = None: a noise image needs a seed")
+        noisy, photons, overloads = c_noise(image, outputs.seed, outputs.adc_offset, scene.roi)
+        made = made._replace(noisy=noisy, photons=photons, overloads=overloads)
+    return made
+
+
+def c_paths(outputs: Outputs) -> dict[str, str]:
+    """Files that the C program writes, by what they hold: float, int, pgm, noise."""
+    paths = {"float": outputs.float_path, "int": outputs.int_path}
+    if outputs.write_pgm:
+        paths["pgm"] = outputs.pgm_path
+    if outputs.write_noise:
+        paths["noise"] = outputs.noise_path
+    return paths
+
+
+def write_c_files(image: npt.NDArray[np.float32], made: CImages, scene: Scene, outputs: Outputs) -> None:
+    """Write the C program's files, byte for byte."""
+    from ..io.floatimage import write_float_image
+    from ..io.pgm import write_pgm
+    from ..io.smv import write_smv
+
+    header = image_header(scene)
+    write_float_image(outputs.float_path, image)
+    write_smv(outputs.int_path, made.integers, header)
+    if made.greys is not None:
+        write_pgm(outputs.pgm_path, made.greys, made.pgm_scale)
+    if made.noisy is not None:
+        write_smv(outputs.noise_path, made.noisy, header)
+
+
+def write_dump(path: StrPath, scene: Scene) -> None:
+    """Leave the structure factors as the C program's Fdump.bin."""
+    from ..io.fdump import write_fdump
+
+    if scene.table is None:
+        raise ConfigError("the Config lists no structure factors: there is nothing to dump")
+    table = scene.config.structure_factors.table()
+    write_fdump(path, *table.limits.first, table.values[1:-1, 1:-1, 1:-1])
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of a Config, arrays by content and files by name: the same for the same experiment."""
+    import hashlib
+
+    from ..config.toml import dumps
+
+    return hashlib.sha256(dumps(config).encode()).hexdigest()

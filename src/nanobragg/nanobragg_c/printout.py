@@ -1,0 +1,201 @@
+"""What a person sees of an experiment: its resolved form before rendering, statistics after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .._core import LOOKUPS
+from ..analysis.statistics import Statistics
+from ..config.crystal import cell_of, misset_angles
+from ..config.spectrum import EV_ANGSTROM
+from ..config.steps import RADIAN_IN_DEGREES
+from ..scene.scene import Scene
+
+LABEL_WIDTH = 14
+WORTH_A_LINE = 0.001  # of the pixels
+
+
+def scene_lines(scene: Scene) -> list[str]:
+    """A summary of the resolved experiment, one line a subject."""
+    subjects = {
+        "crystal": _crystal(scene),
+        "orientation": _orientation(scene),
+        "amplitudes": _amplitudes(scene),
+        "from": scene.config.structure_factors.note,
+        "coverage": _coverage(scene),
+        "beam": _beam(scene),
+        "sources": _sources(scene),
+        "detector": _detector(scene),
+        "geometry": _geometry(scene),
+        "sensor": _sensor(scene),
+        "rotation": _rotation(scene),
+        "sampling": _sampling(scene),
+        "physics": 'as nanoBragg.c (compat="c")' if scene.config.compat == "c" else "exact (compat=None)",
+    }
+    return [f"{name:<{LABEL_WIDTH}}{text}" for name, text in subjects.items() if text]
+
+
+def statistics_lines(stats: Statistics) -> list[str]:
+    """Statistics of an image, one line a subject."""
+    names = ("panel ", "slow ", "fast ")[-len(stats.maximum_at) :]
+    place = ", ".join(f"{name}{index}" for name, index in zip(names, stats.maximum_at, strict=True))
+    slow, fast = stats.maximum_at_mm
+    return [
+        f"{'maximum':<{LABEL_WIDTH}}{stats.maximum:g} photons at {place} ({slow:g}, {fast:g} mm)",
+        f"{'mean':<{LABEL_WIDTH}}{stats.mean:g}, rms {stats.rms:g}, rmsd {stats.rmsd:g} photons, {stats.pixels} pixels",
+        f"{'solid angle':<{LABEL_WIDTH}}{stats.solid_angle_sr:g} sr "
+        f"({100 * stats.solid_angle_sr / (4 * math.pi):.3g} % of the sphere)",
+    ]
+
+
+def _numbers(values: Iterable[float], digits: int = 6) -> str:
+    return " ".join(f"{value + 0.0:.{digits}g}" for value in values)  # + 0.0: no minus zero
+
+
+def _vector(values: npt.ArrayLike) -> str:
+    rounded = np.round(np.asarray(values, dtype=float), 6)  # what is left of a rotation by 90 degrees is 0
+    return f"({_numbers(rounded.tolist())})"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _crystal(scene: Scene) -> str:
+    crystal = scene.config.crystal
+    lengths = np.linalg.norm(scene.lattice.direct, axis=1)
+    cells = " x ".join(map(str, scene.n_cells))
+    size = " x ".join(f"{n * length / 1e4:.4g}" for n, length in zip(scene.n_cells, lengths, strict=True))
+    mosaic = ""
+    if scene.domains > 1:
+        mosaic = (
+            f"; {scene.domains} mosaic domains, {crystal.mosaic_spread_deg:g} degrees "
+            f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
+        )
+    cell = _numbers(np.round(cell_of(scene.lattice.direct), 9).tolist())
+    return f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells, {size} µm, {crystal.shape}{mosaic}"
+
+
+def _orientation(scene: Scene) -> str:
+    crystal = scene.config.crystal
+    angles = misset_angles(crystal, c_cap=scene.config.compat == "c")
+    misset = _numbers(np.round([angle * RADIAN_IN_DEGREES for angle in angles], 9).tolist())
+    drawn = f" (random, seed {crystal.misset_seed})" if crystal.misset_deg == "random" else ""
+    matrix = "" if crystal.matrix_path is None else f"matrix {crystal.matrix_path}; "
+    a, b, c = (_vector(axis) for axis in np.round(scene.lattice.direct, 4))
+    return f"{matrix}misset {misset} degrees{drawn}; a {a}, b {b}, c {c} Å"
+
+
+def _amplitudes(scene: Scene) -> str:
+    factors, table = scene.config.structure_factors, scene.table
+    if table is None or factors.listing is None:
+        return f"{factors.default_F:g} electrons for every reflection"
+    limits = ", ".join(
+        f"{name} {low} to {high}" for name, low, high in zip("hkl", table.first, table.last, strict=True)
+    )
+    source = "" if factors.path is None else f"{factors.path}: "
+    energies = (
+        f" at {len(factors.energies)} energies" if factors.has_energy_axis and factors.energies is not None else ""
+    )
+    lookup = "interpolated (tricubic)" if LOOKUPS[scene.lookup] == "tricubic" else "nearest reflection"
+    count = _many(len(factors.listing[0]), "reflection")
+    return f"{source}{count}{energies}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
+
+
+def _coverage(scene: Scene) -> str:
+    coverage = scene.coverage
+    return (
+        ""
+        if coverage is None or coverage.share < WORTH_A_LINE
+        else coverage.text(scene.config.structure_factors.default_F)
+    )
+
+
+def _beam(scene: Scene) -> str:
+    beam = scene.config.beam
+    polarization = f"Kahn factor {beam.kahn_factor:g}" if beam.polarized else "no polarization correction"
+    water = scene.config.background.water_um
+    return (
+        f"{beam.wavelength:.6g} Å ({EV_ANGSTROM / beam.wavelength:.6g} eV), {scene.fluence:.6g} photons/m², "
+        f"along {_vector(scene.beam_direction)}; {polarization}" + (f"; water {water:g} µm" if water else "")
+    )
+
+
+def _sources(scene: Scene) -> str:
+    wavelengths = scene.sources.wavelengths * 1e10
+    low, high = wavelengths.min(), wavelengths.max()
+    spectrum = "" if high - low < 1e-9 else f", {low:.6g} to {high:.6g} Å"
+    mean = scene.sources.directions.mean(axis=0)
+    cosines = scene.sources.directions @ (mean / np.linalg.norm(mean))
+    angle = math.acos(min(1.0, float(cosines.min()))) * 1000.0
+    spread = "" if angle < 1e-4 else f", up to {angle:.4g} mrad from their mean"
+    return f"{len(wavelengths)}{spread}{spectrum}"
+
+
+def _detector(scene: Scene) -> str:
+    detector = scene.config.detector
+    slow, fast = detector.panels[0].pixels
+    panels = "" if len(detector.panels) == 1 else f"{len(detector.panels)} panels of "
+    x0, x1, y0, y1 = scene.roi
+    region = "" if (x0, x1, y0, y1) == (0, fast - 1, 0, slow - 1) else f"; only fast {x0} to {x1}, slow {y0} to {y1}"
+    masked = 0 if detector.mask is None else int(np.count_nonzero(~scene.rendered))
+    name = f" by {detector.mask}" if isinstance(detector.mask, Path) else ""
+    return (
+        f"{panels}{fast} x {slow} pixels (fast x slow) of {detector.panels[0].pixel_mm:g} mm, "
+        f"{detector.convention} convention{region}" + (f"; {_many(masked, 'pixel')} masked{name}" if masked else "")
+        + ("; curved" if detector.curved else "") + ("; point pixels" if detector.point_pixel else "")
+    )  # fmt: skip
+
+
+def _geometry(scene: Scene) -> str:
+    detector = scene.config.detector
+    panel, nominal = detector.panels[0], detector.nominal
+    fast, slow, _ = panel.axes()
+    axes = f"fast {_vector(fast)}, slow {_vector(slow)}"
+    if nominal is None:
+        return f"distance {scene.distance * 1000:.6g} mm; first panel at {_vector(panel.origin_mm)} mm, {axes}"
+    spot = nominal.beam_fast_mm / panel.pixel_mm, nominal.beam_slow_mm / panel.pixel_mm
+    swing = f", two-theta {nominal.twotheta_deg:g} degrees" if nominal.twotheta_deg else ""
+    return (
+        f"distance {nominal.distance_mm:.6g} mm (closest {nominal.close_distance_mm:.6g} mm){swing}; beam at "
+        f"fast {spot[0]:.6g}, slow {spot[1]:.6g} pixels; {axes}"
+    )
+
+
+def _sensor(scene: Scene) -> str:
+    if scene.sensor.range == 0:
+        return ""
+    depth = scene.config.detector.attenuation_um
+    absorbed = scene.sensor.range * 1e6 if depth is None else depth
+    return (
+        f"{scene.sensor.range * 1e6:g} µm thick in {_many(scene.sensor.count, 'layer')}, "
+        f"attenuation depth {absorbed:g} µm"
+    )
+
+
+def _rotation(scene: Scene) -> str:
+    start, phi = scene.config.scan.start_deg, scene.phi
+    if phi.count == 1 and phi.range == 0:
+        return f"still at φ = {start:g} degrees"
+    return (
+        f"φ from {start:g} over {phi.range * RADIAN_IN_DEGREES:g} degrees in {_many(phi.count, 'step')} "
+        f"about {_vector(scene.spindle_axis)}"
+    )
+
+
+def _sampling(scene: Scene) -> str:
+    sampling, n = scene.config.sampling, scene.oversample
+    x0, x1, y0, y1 = scene.roi
+    chosen = "automatic" if sampling.oversample is None else f"{scene.recommended_oversample} recommended"
+    switches = "".join(f" +{name}" for name in ("thick", "polar", "omega") if getattr(sampling, f"oversample_{name}"))
+    pixels = len(scene.config.detector.panels) * (x1 - x0 + 1) * (y1 - y0 + 1)
+    terms = scene.terms * scene.sensor.count
+    limit = f"; nothing beyond {sampling.d_min_A:g} Å" if sampling.d_min_A else ""
+    return (
+        f"{n} x {n} sub-pixels ({chosen}){switches}, {_many(terms, 'term')} a pixel, {terms * pixels:.3g} in all{limit}"
+    )

@@ -1,0 +1,144 @@
+"""Rows of docs/quirks.md: which an experiment meets, and which may explain a difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from .. import _core
+from ..config.crystal import Crystal, reciprocal_vectors
+from ..config.steps import RADIAN_IN_DEGREES
+from ..scene.scene import Scene
+from .flags.table import SPELLINGS
+
+__all__ = ["ROWS", "explaining_rows", "is_distorted", "rows_met", "unfollowed_rows"]
+
+ROWS = {
+    1: "a φ of exactly 0 does not turn the cell back",
+    2: "solid angle and polarization are those of the first term, applied once",
+    3: "the fraction captured is the last layer's, times the sum over all layers",
+    4: "-oversample_thick, _polar, _omega multiply the running sum after every term",
+    5: "source weights are ignored",
+    6: "the first point outside the table ends interpolation for all later terms",
+    7: "the radius of gauss and tophat spots is in Å⁻²",
+    8: "-misset random draws from a cap of 90 radians",
+    9: "c* is too long along z, so the cell comes out distorted",
+    10: "a curved detector bends by lab y and z of the flat pixel",
+    11: "water: r_e²·fluence is applied twice, then divided by the number of terms",
+    12: "sensor layers given by count cover count/(count-1) of the thickness",
+    13: "sincg at an exact integer is rounding noise, and sinc3 loses digits near 0",
+    15: "what follows from the distance ignores two-theta",
+    19: "flags match as substrings: -misset_seed also sets a misset",
+    20: "DISTANCE is read from the last header key that contains the word",
+    22: "-curved_det as the last word is ignored",
+}
+
+# Rows that act on a quantity itself; what comes after it follows. Names without the ending of a vector.
+_SUM = {1, 2, 3, 4, 5, 6, 7, 11, 12}
+_ORIENTATION = {1, 8, 19}
+_ACTING = {
+    "oversample": {15},
+    "random_misset_deg": {8, 19},
+    "cell": {9},
+    "recip_cell": {9},
+    "volume_A3": {9},
+    "dials_origin_mm": {15, 20},
+    "stol_m_inv": {10, 12, 15, 20, 22},
+    "pixel_pos_meters": {10, 12, 15, 20, 22},
+    "real_space_a": _ORIENTATION,
+    "real_space_b": _ORIENTATION,
+    "real_space_c": _ORIENTATION,
+    "rot_a_angstroms": _ORIENTATION,
+    "rot_b_angstroms": _ORIENTATION,
+    "rot_c_angstroms": _ORIENTATION,
+    "hkl_frac": _ORIENTATION | {10, 12},
+    "F_cell": {6},
+    "F_latt": {7, 13},
+    "polar": {2, 4},
+    "omega_pixel": {2, 4},
+    "capture_fraction": {3, 4, 12},
+    "I_before_scaling": _SUM,
+    "I_per_step": _SUM,
+    "floatimage_accumulated": _SUM,
+}
+
+
+def rows_met(scene: Scene) -> set[int]:
+    """Rows of the physics that change this image, judged by the settings alone.
+
+    2 and 3 need more than one layer, sub-pixel or direction of the beam; 9 a cell whose γ is not that of the
+    orthogonal construction, or a matrix beside the cell, and something in the image that depends on the cell; 15 an
+    automatic choice of sub-pixels or a curved detector after a swing. A sensor that captures nothing hides all.
+
+    Parameters
+    ----------
+    scene : Scene
+        Made with compat="c".
+    """
+    config, crystal, detector = scene.config, scene.config.crystal, scene.config.detector
+    sampling = config.sampling
+    phi = config.scan.start_deg / RADIAN_IN_DEGREES + scene.phi.step * np.arange(scene.phi.count)
+    has_sensor, several = scene.sensor.range > 0, scene.sensor.count > 1 or scene.oversample > 1
+    tricubic = scene.lookup == _core.LOOKUPS.index("tricubic")
+    listed = config.beam.sources
+    if has_sensor and math.isinf(detector.attenuation_um or 0.0):
+        return set()
+    met = {
+        1: (phi == 0).any() and (phi != 0).any(),
+        2: several or len(np.unique(scene.sources.directions, axis=0)) > 1,
+        3: has_sensor and several,
+        4: sampling.oversample_omega or sampling.oversample_polar or sampling.oversample_thick,
+        5: listed is not None and len(np.unique(listed.rows()[:, 3])) > 1,
+        6: tricubic and _leaves_the_table(scene),
+        7: crystal.shape in ("gauss", "tophat"),
+        8: crystal.misset_deg == "random",
+        9: is_distorted(crystal) and (max(scene.n_cells) > 1 or scene.table is not None),
+        10: detector.curved,
+        11: config.background.water_um > 0,
+        12: has_sensor and detector.sensor_layers is not None,
+        15: detector.nominal is not None
+        and detector.nominal.twotheta_deg != 0
+        and (sampling.oversample is None or detector.curved),
+    }
+    return {row for row, is_met in met.items() if is_met}
+
+
+def unfollowed_rows(flags: Sequence[str]) -> set[int]:
+    """Rows that these C flags meet and that compat="c" does not follow."""
+    names = [SPELLINGS[word].name for word in flags if word in SPELLINGS]
+    met = {
+        8: "random" in flags and "-misset_seed" not in names,  # both programs take the clock
+        19: "-misset_seed" in names,
+        20: "-img" in names or "-mask" in names,
+        22: bool(names) and names[-1] == flags[-1] == "-curved_det",
+    }
+    return {row for row, is_met in met.items() if is_met} | {13}  # 13: indices alone tell
+
+
+def explaining_rows(quantity: str, met: Collection[int]) -> list[int]:
+    """Those of the rows that are met which act on the quantity (a name of `trace_c.trace_values`) where two part."""
+    return sorted(_ACTING.get(quantity, set()) & set(met))
+
+
+def _leaves_the_table(scene: Scene) -> bool:
+    """Whether some sub-pixel's index has no four reflections around it along every axis."""
+    if scene.table is None:
+        return False
+    panel, n = scene.config.detector.panels[0], scene.oversample
+    fast, slow, _ = panel.axes()
+    s, f = ((np.arange(count * n) + 0.5) / n * panel.pixel_mm for count in panel.pixels)
+    rays = np.array(panel.origin_mm) + s[:, None, None] * slow + f[None, :, None] * fast
+    rays /= np.linalg.norm(rays, axis=2, keepdims=True)
+    index = (rays - scene.sources.directions[0]) / scene.sources.wavelengths[0] @ scene.cells[0].T
+    first, last = np.array(scene.table.first), np.array(scene.table.last)
+    return bool(((index < first + 2) | (index > last - 2)).any())
+
+
+def is_distorted(crystal: Crystal) -> bool:
+    """Whether the C program's cell is another one (row 9), even if no pixel shows it."""
+    if crystal.cell is None or crystal.matrix_path is not None:
+        return crystal.cell is not None
+    ours, theirs = (reciprocal_vectors(crystal.cell, c_cell=c_cell)[0] for c_cell in (False, True))
+    return not np.allclose(ours, theirs, rtol=1e-9, atol=0)

@@ -1,0 +1,154 @@
+"""New reference cases: what the original program made of a command line, kept for tests.
+
+A folder of cases holds cases.yaml (command lines and thresholds), golden/ID.npz (images), golden/facts.json (sums,
+header, printed numbers) and inputs/ (the files that command lines name).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...analysis.compare.report import make_folder, write_text
+from ...errors import ConfigError, FileError
+from ...io.atomic import StrPath, atomic_write
+from ..flags.table import SPELLINGS
+from .output import Run
+from .runs import INPUT_FLAGS
+
+WINDOW = 96  # a larger image keeps a window of this size about its brightest pixel, and a grid of samples
+STRIDE = 16
+NAME = re.compile(r"([A-Z][\w.-]*)/([\w.-]+)")
+
+
+def record_case(
+    folder: StrPath, name: str, flags: Sequence[str], run: Run, *, title: str, corr_min: float,
+    sum_ratio: tuple[float, float] = (0.98, 1.02),
+) -> None:  # fmt: skip
+    """Add a case to a folder, which is made if it is not there.
+
+    Parameters
+    ----------
+    folder
+        A folder of cases.
+    name
+        ID/RUN: acceptance test and name of the run in it.
+    flags
+        The command line. Files that it names are copied to inputs/.
+    run
+        What the original made of it.
+    title, corr_min, sum_ratio
+        Of the case: a few words, and its thresholds.
+
+    Raises
+    ------
+    ConfigError
+        No such name, or one that is there already; another file of the same name is in inputs/.
+    FileError
+        A file cannot be read or written.
+    """
+    check_case_name(name)
+    root = make_folder(folder)
+    golden = make_folder(root / "golden")
+    family, single = name.split("/")
+    facts = _read_facts(golden / "facts.json")
+    if name in facts:
+        raise ConfigError(f"{name}: is a case of {root} already; choose another name")
+    words = _with_copied_inputs(flags, root)
+    packed = _read_arrays(golden / f"{family}.npz")
+    packed |= {f"{single}/{key}": array for key, array in _arrays(run).items()}
+    with atomic_write(golden / f"{family}.npz") as handle:
+        np.savez_compressed(handle, **packed)
+    facts[name] = _facts(run)
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in facts.items())
+    write_text(golden / "facts.json", "{\n" + lines + "\n}\n")
+    _append(root / "cases.yaml", family, single, words, title, corr_min, sum_ratio)
+
+
+def check_case_name(name: str) -> None:
+    """Raise `ConfigError` unless the name is ID/RUN."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{name}: a case is named ID/RUN, as in AT-GEO/tilted: letters, digits, '-', '_' and '.'")
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _arrays(run: Run) -> dict[str, Any]:
+    image = run.image
+    if max(image.shape) <= WINDOW:
+        return {"image": image}
+    top = np.unravel_index(int(np.argmax(image)), image.shape)
+    corner = [max(min(int(at) - WINDOW // 2, size - WINDOW), 0) for at, size in zip(top, image.shape, strict=True)]
+    s, f = corner
+    window = image[s : s + WINDOW, f : f + WINDOW]
+    return {"window": window, "window_origin": np.array(corner), "samples": image[::STRIDE, ::STRIDE]}
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    wide = run.image.astype(np.float64)
+    return {
+        "shape": list(wide.shape),
+        "sum": float(wide.sum()),
+        "max": float(wide.max()),
+        "argmax": [int(i) for i in np.unravel_index(int(np.argmax(wide)), wide.shape)],
+        "nonzero": int(np.count_nonzero(wide)),
+        "smv_header": run.header_text.rstrip(),
+        "printed": run.printed,
+    }
+
+
+def _with_copied_inputs(flags: Sequence[str], root: Path) -> list[str]:
+    words = list(flags)
+    names = [SPELLINGS[word].name if word in SPELLINGS else "" for word in words]
+    for at, name in enumerate(names[:-1], start=1):
+        if name in (*INPUT_FLAGS, "-dump"):
+            words[at] = _copied(Path(words[at]), make_folder(root / "inputs"), root)
+    return words
+
+
+def _copied(source: Path, inputs: Path, root: Path) -> str:
+    target = inputs / source.name
+    try:
+        content = source.read_bytes()
+        if not target.exists():
+            shutil.copyfile(source, target)
+        elif target.read_bytes() != content:
+            raise ConfigError(f"{source}: another {target} is there already; rename one of them")
+    except OSError as error:
+        raise FileError(f"{source}: cannot be copied to {inputs} ({error.strerror or error})") from error
+    return target.relative_to(root).as_posix()
+
+
+def _append(
+    path: Path, family: str, single: str, words: list[str], title: str, corr_min: float, sum_ratio: tuple[float, float]
+) -> None:
+    """Add an entry to the end of cases.yaml; strings as in JSON, which YAML reads."""
+    before = path.read_text() if path.exists() else "# Recorded by nanobragg compare --record.\ncases:\n"
+    entry = (
+        f"  - id: {family}\n"
+        f"    title: {json.dumps(title)}\n"
+        f"    base: {json.dumps(shlex.join(words))}\n"
+        f"    corr_min: {corr_min!r}\n"
+        f"    sum_ratio: [{sum_ratio[0]!r}, {sum_ratio[1]!r}]\n"
+        f'    runs: {{{json.dumps(single)}: ""}}\n'
+    )
+    write_text(path, before.rstrip("\n") + "\n" + entry)

@@ -1,0 +1,212 @@
+"""Whole runs of the original program, each in a process and a temporary folder of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...config.config import Config
+from ...errors import ConfigError, FileError, ProgramError
+from ..flags.from_config import config_to_flags
+from ..flags.table import SPELLINGS, split_flags
+from ..flags.values import Outputs
+from .output import Pixel, Run, check_geometry, collect, last_words
+
+Flags = str | Sequence[str]
+log = logging.getLogger(__name__)
+
+INPUT_FLAGS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "-stol", "-4stol", "-Q")
+OUTPUT_FLAGS = {
+    "-floatfile": Outputs.float_path,
+    "-intfile": Outputs.int_path,
+    "-pgmfile": Outputs.pgm_path,
+    "-noisefile": Outputs.noise_path,
+}
+
+
+class Original:
+    """The original program in some form; `path` is the file that the user gave."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"<nanobragg.nanobragg_c.reference.{type(self).__name__} {self.path}>"
+
+    def command(self) -> list[str]:
+        """Words that start it, before its flags."""
+        raise NotImplementedError
+
+    def run(
+        self, experiment: Config | Flags, *, timeout_s: float = 600.0, threads: int = 1, pixel: Pixel | None = None
+    ) -> Run:
+        """Simulate one image in a process of its own and a temporary folder.
+
+        Parameters
+        ----------
+        experiment
+            A `Config`, written as flags by `config_to_flags`, or the program's flags; files that flags name are
+            found from the current folder, and files that they would write are not.
+        timeout_s
+            The process is killed after this many seconds.
+        threads
+            OMP_NUM_THREADS. With more than one, φ steps at exactly 0 make the image depend on chance.
+        pixel
+            (slow, fast) to be traced (-trace_pixel, where the build knows it) and printed (-printout_pixel).
+
+        Returns
+        -------
+        Run
+            Image, header, and what was printed.
+
+        Raises
+        ------
+        ConfigError
+            A `Config` that flags cannot express, or an impossible argument.
+        FileError
+            A file that a flag names is missing, or the program cannot be started.
+        ProgramError
+            It fails, is killed, takes too long, or leaves no image; with the last lines that it printed.
+
+        Notes
+        -----
+        Noise is seeded with 1 unless flags say -seed.
+        """
+        if not 0 < timeout_s < threading.TIMEOUT_MAX:
+            raise ConfigError(f"timeout_s = {timeout_s}: must be a positive number of seconds")
+        if threads < 1:
+            raise ConfigError(f"threads = {threads}: must be at least 1")
+        with tempfile.TemporaryDirectory(prefix="nanobragg-reference-") as name:
+            folder = Path(name).resolve()
+            if isinstance(experiment, Config):
+                inputs = folder / "inputs"
+                inputs.mkdir()
+                words = config_to_flags(experiment, inputs)
+            else:
+                words = isolated_flags(experiment)
+            words += _extra_flags(words, pixel)
+            stdout, seconds = self._execute(words, folder, timeout_s, threads)
+            run = collect(self.path, folder, stdout, seconds, words, pixel)
+        if isinstance(experiment, Config):
+            check_geometry(self.path, experiment, run.printed)
+        return run
+
+    def _execute(self, words: list[str], folder: Path, timeout_s: float, threads: int) -> tuple[str, float]:
+        """Standard output and seconds of a run that ended well."""
+        logs = folder / "stdout", folder / "stderr"
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        late = threading.Event()
+        with open(logs[0], "wb") as out, open(logs[1], "wb") as err:
+            start = time.perf_counter()
+            child = self._start([*self.command(), *words], folder, environment, out, err)
+            timer = threading.Timer(timeout_s, _stop, (child, late))
+            timer.start()
+            try:
+                status = child.wait()
+            finally:
+                timer.cancel()
+                if child.poll() is None:  # interrupted
+                    _kill(child)
+            seconds = time.perf_counter() - start
+        stdout, stderr = (log.read_bytes().decode("utf-8", "replace") for log in logs)
+        if late.is_set():
+            raise ProgramError(
+                f"{self.path}: was stopped after timeout_s = {timeout_s:g}; give it more time or less to do; "
+                + last_words(stdout, stderr)
+            )
+        if status != 0:
+            raise ProgramError(f"{self.path}: {_ending(status)}; {last_words(stdout, stderr)}")
+        return stdout, seconds
+
+    def _start(
+        self, command: list[str], folder: Path, environment: dict[str, str], out: Any, err: Any
+    ) -> subprocess.Popen[bytes]:
+        """The process, in a session of its own, so that it can be killed with its children."""
+        log.debug("in %s: %s", folder, shlex.join(command))
+        try:
+            return subprocess.Popen(
+                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise FileError(
+                f"{self.path}: cannot be started ({error.strerror or error}); it must be a program for this machine"
+            ) from error
+
+
+def isolated_flags(flags: Flags) -> list[str]:
+    """Flags that mean the same in another folder: input files absolute, output files under their default names.
+
+    Without -hkl the program reads an Fdump.bin that lies in its folder; that of the current folder is named then.
+
+    Raises
+    ------
+    ConfigError
+        An unclosed quotation.
+    FileError
+        An input file is missing: the program would ignore that.
+    """
+    words = split_flags(flags)
+    names = [SPELLINGS[word].name if word in SPELLINGS else "" for word in words]
+    dump = Outputs.dump_path
+    for at, (name, value) in enumerate(zip(names, words[1:], strict=False), start=1):
+        if name in INPUT_FLAGS:
+            words[at] = _existing(name, value)
+        elif name == "-dump":
+            dump, words[at] = value, Outputs.dump_path
+        elif name in OUTPUT_FLAGS:
+            words[at] = OUTPUT_FLAGS[name]
+    if "-hkl" not in names and Path(dump).is_file():
+        words += ["-dump", os.path.abspath(dump)]
+    return words
+
+
+def _existing(name: str, value: str) -> str:
+    if not os.path.isfile(value):
+        raise FileError(f"{name} {value}: there is no such file; check the path")
+    return os.path.abspath(value)
+
+
+def _extra_flags(words: list[str], pixel: Pixel | None) -> list[str]:
+    extra = ["-noprogress"]
+    if "-seed" not in words:
+        extra += ["-seed", "1"]
+    if pixel is not None:
+        slow, fast = map(str, pixel)
+        extra += ["-trace_pixel", slow, fast, "-printout_pixel", fast, slow]
+    return extra
+
+
+def _stop(child: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    _kill(child)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End a process and its children at once."""
+    if hasattr(os, "killpg"):
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+    else:
+        child.kill()
+    child.wait()
+
+
+def _ending(status: int) -> str:
+    if status > 0:
+        return f"ended with exit status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"

@@ -1,0 +1,1 @@
+"""From a Scene to photons, and the trace of a single pixel."""

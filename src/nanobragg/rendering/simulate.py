@@ -1,0 +1,160 @@
+"""Scene → image."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..config.config import Config, Roi, check_roi
+from ..errors import ConfigError
+from ..scene.scene import Scene
+from .isa import select_instruction_set
+from .threads import rendering_threads
+from .worker import borrow, give_back
+
+Progress = Callable[[int, int], None]
+POLL_SECONDS = 0.1
+NO_COLUMNS = 79
+log = logging.getLogger(__name__)
+
+
+def simulate(
+    what: Config | Scene,
+    *,
+    roi: Roi | None = None,
+    out: npt.NDArray[Any] | None = None,
+    add: bool = False,
+    threads: int | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+    progress: bool | Progress = False,
+) -> npt.NDArray[Any]:
+    """Expected photons in every pixel.
+
+    Parameters
+    ----------
+    what
+        A `Config`, or a `Scene` made from it once and rendered often.
+    roi
+        First and last fast, first and last slow pixel, inclusive; the rest is left as it is in `out`, or zero.
+        Default: the Config's.
+    out
+        C-contiguous array of the image's shape and dtype float32 or float64 to render into.
+    add
+        Add to `out`: several lattices in one image.
+    threads
+        Default: OMP_NUM_THREADS, else the processors that this process may use. The image does not depend on it.
+    dtype
+        Of a new image.
+    progress
+        True for a bar on stderr, or a function that is called with pixels done and pixels in all.
+
+    Returns
+    -------
+    ndarray, shape (slow, fast), or (panels, slow, fast) if there are several panels
+        Photons; `out` if it was given.
+
+    Raises
+    ------
+    ConfigError
+        A Config, ROI or array that gives no image.
+    KeyboardInterrupt
+        Within half a second of Ctrl-C; `out` is then partly rendered.
+    """
+    select_instruction_set()
+    scene = what if isinstance(what, Scene) else Scene(what)
+    pixels = scene.config.detector.panels[0].pixels
+    roi = scene.roi if roi is None else check_roi(roi, pixels)
+    image = _target(scene, out, add, dtype)
+    flat = image.reshape(len(scene.config.detector.panels), *pixels)
+    total = flat.shape[0] * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
+    threads = rendering_threads(threads)
+    start = time.perf_counter()
+    _run(scene, flat, roi, add, threads, _Reporter(progress, total))
+    log.info("rendered %d pixels on %d threads in %.3g s", total, threads, time.perf_counter() - start)
+    return image
+
+
+def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -> npt.NDArray[Any]:
+    if out is None:
+        if add:
+            raise ConfigError("add = True: needs `out`, the image to add to")
+        if dtype not in ("float32", "float64"):
+            raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
+        return _new_image(scene.shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise ConfigError(f"out, a {type(out).__name__}: must be a C-contiguous float32 or float64 array")
+    if out.shape != scene.shape or out.dtype not in (np.float32, np.float64) or not out.flags.c_contiguous:
+        raise ConfigError(
+            f"out of shape {out.shape} and dtype {out.dtype}: "
+            f"must be C-contiguous float32 or float64 of shape {scene.shape}"
+        )
+    if not out.flags.writeable:
+        raise ConfigError("out: is read-only")
+    return out
+
+
+def _new_image(shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
+    try:
+        return np.zeros(shape, dtype)
+    except (MemoryError, ValueError):
+        size = math.prod(shape) * np.dtype(dtype).itemsize / 2**30
+        pixels = " x ".join(map(str, shape))
+        raise ConfigError(f"an image of {pixels} pixels needs {size:.1f} GiB, more than fits; take fewer") from None
+
+
+def _columns() -> int | None:
+    """Width of a bar on a terminal that does not know its own, where tqdm would draw nothing; None: as the terminal."""
+    try:
+        return None if os.get_terminal_size(sys.stderr.fileno()).columns else NO_COLUMNS
+    except (OSError, ValueError, AttributeError):  # no terminal
+        return None
+
+
+class _Reporter:
+    """Turns the kernel's count of pixels into what the caller asked to see."""
+
+    def __init__(self, progress: bool | Progress, total: int) -> None:
+        self.total = total
+        self.call = progress if callable(progress) else None
+        self.bar: Any = None
+        if progress is True:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, unit="px", unit_scale=True, leave=False, ncols=_columns())
+
+    def show(self, done: int) -> None:
+        if self.bar is not None:
+            self.bar.update(done - self.bar.n)
+        if self.call is not None:
+            self.call(done, self.total)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int, reporter: _Reporter) -> None:
+    """Render in a thread of its own, so that this one can report progress and take Ctrl-C."""
+    core = scene.core(out.dtype)
+    stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
+    worker = borrow()
+    job = worker.submit(lambda: _core.render(core, out, roi, add, threads, stop, done))
+    try:
+        while not job.wait(POLL_SECONDS):
+            reporter.show(int(done[0]))
+        reporter.show(reporter.total)
+    finally:
+        stop[0] = 1
+        job.wait()
+        give_back(worker)
+        reporter.close()
+    job.result()

@@ -1,0 +1,249 @@
+"""What a trace is made of: typed records, out of the kernel's recorder (include/nanobragg/record.h)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ...config.base import FloatArray, Vector
+from ...config.steps import RADIAN_IN_DEGREES
+from ...scene.scene import Scene
+
+Origin = Literal["nearest", "interpolated", "default"]
+
+RECORD = np.dtype([
+    ("rank", "f8"), ("ordinal", "f8"), ("layer", "f8"), ("at", "f8", 2), ("position", "f8", 3), ("r", "f8"),
+    ("d", "f8", 3), ("obliquity", "f8"), ("rho", "f8"), ("omega", "f8"), ("capture", "f8"), ("source", "f8"),
+    ("live", "f8"), ("q", "f8", 3), ("cos_2theta", "f8"), ("along_e", "f8"), ("along_b", "f8"), ("polar", "f8"),
+    ("weight", "f8"), ("orientation", "f8"), ("cell", "f8", (3, 3)), ("h", "f8", 3), ("nearest", "f8", 3),
+    ("above", "f8", 3), ("below", "f8", 3), ("radius_sqr", "f8"), ("lattice_sqr", "f8"), ("interpolated", "f8"),
+    ("amplitude", "f8"), ("running", "f8"),
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PanelFrame:
+    """The panel: corner of pixel (0, 0), axes, pixel edge, distance along the normal and (nominal) along the beam."""
+
+    pix0_m: Vector
+    fast_axis: Vector
+    slow_axis: Vector
+    normal_axis: Vector
+    pixel_m: float
+    close_distance_m: float
+    distance_m: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """A sub-pixel in a sensor layer, and what does not depend on a source.
+
+    `position_m` = P, `R_m` = |P|, `direction` = d̂ = P/R, `obliquity` = close distance/R, `rho` = d̂·ô, the cosine
+    to the panel's normal. Under compat="c" `omega_sr` and `capture` are the values that the C program has at this
+    point: mostly those of an earlier sub-pixel.
+    """
+
+    layer: int
+    sub_slow: int
+    sub_fast: int
+    slow_m: float
+    fast_m: float
+    position_m: Vector
+    R_m: float
+    direction: Vector
+    obliquity: float
+    omega_sr: float
+    rho: float
+    capture: float
+
+
+@dataclass(frozen=True)
+class Ray:
+    """A source seen from a place.
+
+    `incident` = î, `q_per_m` = (d̂ - î)/λ, `d_A` = 1/|q|, `cos_2theta` = î·d̂, `along_e` and `along_b` = d̂·E and
+    d̂·B of the incident wave, whose squares add up to sin²2θ; `polar` the factor in force. `skipped`: d_min leaves
+    it out.
+    """
+
+    source: int
+    incident: Vector
+    wavelength_m: float
+    source_weight: float
+    q_per_m: Vector
+    q_length_per_m: float
+    d_A: float
+    skipped: bool
+    cos_2theta: float
+    along_e: float
+    along_b: float
+    polar: float
+
+
+@dataclass(frozen=True)
+class Term:
+    """One orientation of the crystal seen along one ray.
+
+    `delta` = hkl - nearest; `lattice_factors` = sin(πNh)/sin(πh) of each axis (None for the radial shapes, which have
+    `radius_sqr`, the squared radius with the fudge in it); `F_latt` with its sign, and its square as it is used.
+    `weight` is what multiplies F_cell²·F_latt² in the sum, `contribution` the product, `running_sum` the sum
+    after it.
+    """
+
+    ordinal: int
+    place: Place
+    ray: Ray
+    phi_step: int
+    phi_deg: float
+    domain: int
+    a_A: Vector
+    b_A: Vector
+    c_A: Vector
+    a_star_per_A: Vector
+    b_star_per_A: Vector
+    c_star_per_A: Vector
+    hkl: Vector
+    nearest: tuple[int, int, int]
+    delta: Vector
+    lattice_factors: Vector | None
+    radius_sqr: float | None
+    F_latt: float
+    F_latt_sqr: float
+    F_cell: float
+    F_cell_from: Origin
+    weight: float
+    contribution: float
+    running_sum: float
+
+
+@dataclass(frozen=True)
+class Final:
+    """From the sum to photons: pixel = r_e²·fluence·sum/steps·capture·polar·omega.
+
+    Under compat=None the last three are in every term's weight, and 1 here. `water` is the part of the sum that
+    is no crystal's.
+    """
+
+    water: float
+    sum: float
+    steps: int
+    r_e_sqr_m2: float
+    fluence_ph_m2: float
+    capture: float
+    polar: float
+    omega_sr: float
+    pixel: float
+
+
+class RecordReader:
+    """Turns raw records into typed ones; equal places and rays become one object."""
+
+    def __init__(self, scene: Scene, slow: int, fast: int) -> None:
+        self._scene = scene
+        self._pixel = (slow, fast)
+        self._listed: dict[tuple[int, int, int], bool] = {}
+        self._places: dict[tuple[int, int, int], Place] = {}
+        self._rays: dict[tuple[int, int, int, int], Ray] = {}
+
+    def term(self, record: npt.NDArray[Any]) -> Term:
+        """One raw record in full."""
+        scene, cell = self._scene, record["cell"] * 1e10
+        shape, (phi_step, domain) = scene.config.crystal.shape, divmod(int(record["orientation"]), scene.domains)
+        factors = _lattice_factors(record, scene.n_cells) if shape == "square" else None
+        a, b, c = (_vector(axis) for axis in cell)
+        a_star, b_star, c_star = (_vector(axis) for axis in _crossed(cell) / scene.lattice.volume)
+        return Term(
+            ordinal=int(record["ordinal"]), place=self.place(record), ray=self.ray(record),
+            phi_step=phi_step, phi_deg=self._phi_deg(phi_step), domain=domain,
+            a_A=a, b_A=b, c_A=c, a_star_per_A=a_star, b_star_per_A=b_star, c_star_per_A=c_star,
+            hkl=_vector(record["h"]), nearest=_index(record["nearest"]), delta=_vector(record["h"] - record["nearest"]),
+            lattice_factors=factors, radius_sqr=None if shape == "square" else float(record["radius_sqr"]),
+            F_latt=_signed_lattice(record, factors, shape), F_latt_sqr=float(record["lattice_sqr"]),
+            F_cell=float(record["amplitude"]), F_cell_from=self._origin(record), weight=float(record["weight"]),
+            contribution=float(record["rank"]), running_sum=float(record["running"]),
+        )  # fmt: skip
+
+    def place(self, record: npt.NDArray[Any]) -> Place:
+        """The record's sub-pixel and layer."""
+        sub_fast, sub_slow = (self._sub_pixel(at, axis) for axis, at in enumerate(record["at"]))
+        key = (int(record["layer"]), sub_slow, sub_fast)
+        if key not in self._places:
+            self._places[key] = Place(
+                *key, float(record["at"][1]), float(record["at"][0]), _vector(record["position"]), float(record["r"]),
+                _vector(record["d"]), float(record["obliquity"]), float(record["omega"]), float(record["rho"]),
+                float(record["capture"]),
+            )  # fmt: skip
+        return self._places[key]
+
+    def ray(self, record: npt.NDArray[Any]) -> Ray:
+        """The record's source."""
+        place, source = self.place(record), int(record["source"])
+        key = (place.layer, place.sub_slow, place.sub_fast, source)
+        if key not in self._rays:
+            directions, wavelengths, weights = self._scene.sources
+            length = math.sqrt(float((record["q"] ** 2).sum()))
+            self._rays[key] = Ray(
+                source, _vector(directions[source]), float(wavelengths[source]), float(weights[source]),
+                _vector(record["q"]), length, 1e10 / length if length > 0 else math.inf, not record["live"],
+                float(record["cos_2theta"]), float(record["along_e"]), float(record["along_b"]), float(record["polar"]),
+            )  # fmt: skip
+        return self._rays[key]
+
+    def _sub_pixel(self, at: float, axis: int) -> int:
+        """Which sub-pixel the distance `at` along the fast (0) or slow (1) axis falls into."""
+        step = self._scene.config.detector.panels[0].pixel_mm / 1000.0 / self._scene.oversample
+        return round(at / step - 0.5) - self._pixel[1 - axis] * self._scene.oversample
+
+    def _phi_deg(self, step: int) -> float:
+        return self._scene.config.scan.start_deg + self._scene.phi.step * RADIAN_IN_DEGREES * step
+
+    def _origin(self, record: npt.NDArray[Any]) -> Origin:
+        factors, index = self._scene.config.structure_factors, _index(record["nearest"])
+        if record["interpolated"]:
+            return "interpolated"
+        if record["amplitude"] != factors.default_F:
+            return "nearest"
+        if index not in self._listed:
+            listing = factors.listing
+            self._listed[index] = listing is not None and bool((listing[0] == index).all(axis=1).any())
+        return "nearest" if self._listed[index] else "default"
+
+
+def _vector(values: npt.NDArray[Any]) -> Vector:
+    x, y, z = values.tolist()
+    return x, y, z
+
+
+def _index(values: npt.NDArray[Any]) -> tuple[int, int, int]:
+    h, k, l = (int(value) for value in values.tolist())
+    return h, k, l
+
+
+def _crossed(basis: FloatArray) -> FloatArray:
+    a, b, c = basis
+    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
+
+
+def _lattice_factors(record: npt.NDArray[Any], n_cells: tuple[int, int, int]) -> Vector:
+    """sin(πNh)/sin(πh) per axis: the kernel has its square, from δ; the sign turns with every zero and with h0(N-1)."""
+    factors = []
+    for h, h0, above, below, n in zip(
+        *(record[name].tolist() for name in ("h", "nearest", "above", "below")), n_cells, strict=True
+    ):
+        turns = math.floor(n * abs(h - h0)) + int(h0) * (n - 1)
+        size = math.sqrt(above / below) if below > 0 else 0.0  # 0: no term was evaluated
+        factors.append(-size if turns % 2 else size)
+    return factors[0], factors[1], factors[2]
+
+
+def _signed_lattice(record: npt.NDArray[Any], factors: Vector | None, shape: str) -> float:
+    """F_latt with the sign that squaring took."""
+    if factors is not None:
+        return factors[0] * factors[1] * factors[2]
+    size = math.sqrt(record["lattice_sqr"])
+    x = math.pi * math.sqrt(record["radius_sqr"])
+    return -size if shape == "round" and math.sin(x) < x * math.cos(x) else size

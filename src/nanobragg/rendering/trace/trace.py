@@ -1,0 +1,226 @@
+"""Everything between a Config and the value of one pixel, as the kernel computed it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ... import _core
+from ...config.base import Vector
+from ...config.config import Config
+from ...config.detector import counted_origin
+from ...errors import ConfigError
+from ...scene.kernel_input import R_E_SQR
+from ...scene.scene import Scene
+from .records import RECORD, Final, PanelFrame, Place, Ray, RecordReader, Term
+
+__all__ = ["Final", "PanelFrame", "Place", "Ray", "Term", "Trace", "trace"]
+
+DEFAULT_STRONGEST = 100
+Value = float | int | bool | str | tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One pixel, step by step.
+
+    Attributes
+    ----------
+    panel, slow, fast
+        The pixel.
+    frame : PanelFrame
+        Origin and axes of its panel.
+    places : tuple of Place
+        Sub-pixels in sensor layers, as far as they belong to the terms kept.
+    rays : tuple of (Place, Ray)
+        Sources seen from them; also those that d_min leaves out.
+    terms : tuple of Term
+        In the order of computation: all of them, or the strongest.
+    last : Term
+        The one that was evaluated last, with the pixel's last place and ray (whether or not d_min leaves that out).
+    n_terms, n_skipped
+        Terms in all, and rays that d_min left out.
+    final : Final
+        From the sum to the pixel's photons, `final.pixel`.
+    scene : Scene
+        What was traced.
+    """
+
+    panel: int
+    slow: int
+    fast: int
+    frame: PanelFrame
+    places: tuple[Place, ...]
+    rays: tuple[tuple[Place, Ray], ...]
+    terms: tuple[Term, ...]
+    last: Term
+    n_terms: int
+    n_skipped: int
+    final: Final
+    scene: Scene
+
+    def values(self) -> dict[str, Value]:
+        """Every quantity by name, in the order of computation: `place[0,1,1].source[0].phi[0].domain[2].hkl`, …"""
+        return dict(self._named())
+
+    def to_text(self) -> str:
+        """One `name = value` a line, vectors as numbers side by side, floats with all their digits."""
+        return "".join(f"{name} = {_text(value)}\n" for name, value in self._named())
+
+    def to_json(self) -> str:
+        """The same names and values as a JSON object; what is not finite becomes null."""
+        lines = (f"{json.dumps(name)}: {json.dumps(_finite(value))}" for name, value in self._named())
+        return "{\n" + ",\n".join(lines) + "\n}"
+
+    def explain(self) -> str:
+        """Ten lines of plain words: why this pixel has its value."""
+        from .explain import explain
+
+        return "\n".join(explain(self)) + "\n"
+
+    def to_trace_lines(self) -> list[str]:
+        """Lines `TRACE: name values` with the names of the C program's debugging traces; the last term's values."""
+        from .c_lines import trace_lines
+
+        return trace_lines(self)
+
+    def to_printout(self) -> list[str]:
+        """Lines that the C program's -printout_pixel prints."""
+        from .c_lines import printout_lines
+
+        return printout_lines(self)
+
+    def _named(self) -> Iterator[tuple[str, Value]]:
+        yield from _fields("", self, ("panel", "slow", "fast"))
+        yield from _fields("panel.", self.frame)
+        yield from (("terms", self.n_terms), ("terms_kept", len(self.terms)), ("skipped_rays", self.n_skipped))
+        seen: set[str] = set()
+        for place, ray, term in self._steps():
+            prefix = f"place[{place.layer},{place.sub_slow},{place.sub_fast}]."
+            for name, record in ((prefix, place), (f"{prefix}source[{ray.source}].", ray)):
+                if name not in seen:
+                    seen.add(name)
+                    yield from _fields(name, record)
+            if term is not None:
+                name = f"{prefix}source[{ray.source}].phi[{term.phi_step}].domain[{term.domain}]."
+                yield from _fields(name, term)
+        yield from _fields("final.", self.final)
+
+    def _steps(self) -> Iterator[tuple[Place, Ray, Term | None]]:
+        """Terms with their places and rays; rays without a term in between."""
+        by_ray: dict[tuple[int, int], list[Term]] = {}
+        for term in self.terms:
+            by_ray.setdefault((id(term.place), id(term.ray)), []).append(term)
+        for place, ray in self.rays:
+            yield from ((place, ray, term) for term in by_ray.get((id(place), id(ray)), [None]))
+
+
+def trace(
+    what: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
+) -> Trace:
+    """Every intermediate of one pixel: the production kernel with a recorder.
+
+    Parameters
+    ----------
+    what
+        A `Config`, or a `Scene` made from it.
+    slow, fast, panel
+        The pixel.
+    strongest
+        How many terms are kept, the strongest; None: all (half a kilobyte each, and more as records).
+
+    Returns
+    -------
+    Trace
+        Its `final.pixel` is the pixel of a float64 image.
+
+    Raises
+    ------
+    ConfigError
+        A pixel that is not rendered: off the detector, outside the ROI, or masked.
+
+    Notes
+    -----
+    With `compat="c"` some pixels depend on those before them (φ = 0 in the very first term; interpolation until it
+    ends): these are then rendered too.
+    """
+    scene = what if isinstance(what, Scene) else Scene(what)
+    panel, slow, fast = (operator.index(number) for number in (panel, slow, fast))
+    _check_pixel(scene, panel, slow, fast)
+    if strongest is not None and strongest < 1:
+        raise ConfigError(f"strongest = {strongest}: at least one term must be kept; None keeps all")
+    everything = scene.terms * scene.sensor.count
+    kept = np.empty((1 + min(everything, strongest or everything), _core.RECORD_DOUBLES))
+    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, kept)
+    records = kept.view(RECORD)[:, 0]
+    reader = RecordReader(scene, slow, fast)
+    rows = np.sort(records[: totals["n_kept"]], order="ordinal")
+    rays = dict.fromkeys((reader.place(row), reader.ray(row)) for row in rows)
+    return Trace(
+        panel, slow, fast, _frame(scene, panel),
+        places=tuple(dict.fromkeys(place for place, _ in rays)), rays=tuple(rays),
+        terms=tuple(reader.term(row) for row in rows if row["live"]), last=reader.term(records[-1]),
+        n_terms=totals["n_terms"], n_skipped=totals["n_skipped"], final=_final(scene, totals), scene=scene,
+    )  # fmt: skip
+
+
+def _check_pixel(scene: Scene, panel: int, slow: int, fast: int) -> None:
+    panels, pixels, roi = len(scene.config.detector.panels), scene.config.detector.panels[0].pixels, scene.roi
+    where = f"pixel (slow, fast) = ({slow}, {fast})"
+    if not 0 <= panel < panels:
+        raise ConfigError(f"panel = {panel}: the detector has panels 0 to {panels - 1}")
+    if not (0 <= slow < pixels[0] and 0 <= fast < pixels[1]):
+        raise ConfigError(f"{where}: a panel has {pixels[0]} by {pixels[1]} pixels, counted from 0")
+    if not (roi[0] <= fast <= roi[1] and roi[2] <= slow <= roi[3]):
+        raise ConfigError(f"{where}: lies outside roi = {roi} (fast, fast, slow, slow), where nothing is rendered")
+    if not scene.rendered.reshape(panels, *pixels)[panel, slow, fast]:
+        raise ConfigError(f"{where}: is masked and not rendered")
+
+
+def _frame(scene: Scene, panel: int) -> PanelFrame:
+    numbers = scene.config.detector.panels[panel]
+    fast, slow, normal = (_triple(axis) for axis in numbers.axes())
+    pix0 = _triple(counted_origin(scene.config.detector, numbers))
+    close = sum(x * o for x, o in zip(pix0, normal, strict=True))
+    return PanelFrame(pix0, fast, slow, normal, numbers.pixel_mm / 1000.0, close, scene.distance)
+
+
+def _triple(values: Any) -> Vector:
+    x, y, z = np.asarray(values, float).tolist()
+    return x, y, z
+
+
+def _final(scene: Scene, totals: dict[str, Any]) -> Final:
+    return Final(
+        water=totals["water"], sum=totals["total"],
+        steps=scene.terms if scene.config.compat == "c" else scene.oversample**2,
+        r_e_sqr_m2=R_E_SQR, fluence_ph_m2=scene.fluence,
+        capture=totals["capture"], polar=totals["polar"], omega_sr=totals["omega"], pixel=totals["photons"],
+    )  # fmt: skip
+
+
+def _fields(prefix: str, record: Any, names: tuple[str, ...] | None = None) -> Iterator[tuple[str, Value]]:
+    """A record's plain fields under its prefix; records in it are named by themselves."""
+    for name in names or tuple(field.name for field in dataclasses.fields(record)):
+        value = getattr(record, name)
+        if not dataclasses.is_dataclass(value):
+            yield prefix + name, value
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, tuple):
+        return " ".join(repr(number) for number in value)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _finite(value: Value) -> Value | list[Value]:
+    if isinstance(value, tuple):
+        return [_finite(number) for number in value]  # type: ignore[misc]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""What a detector makes of photons: point spread, noise, integer counts."""

@@ -1,0 +1,344 @@
+"""Photon noise: what a detector records of the photons that a simulation expects."""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .._noise import CRandom, ordered_sum, poisson_quantiles
+from ..errors import ConfigError
+from ..rendering.threads import thread_count
+from .psf import FloatArray, Psf, blur
+from .quantize import Roi, checked_image, roi_slices
+
+MAX_C_SEED = 2**31 - 1
+BLOCK_PIXELS = 1 << 15  # of rows with one random stream: another number would give other images
+INVERSION_BELOW, GAUSSIAN_FROM = 15.0, 1e6  # mean photons, where the method changes
+
+FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # what a stream is for
+
+
+def c_noise(
+    image: ArrayLike, seed: int, adc_offset: float = 40.0, roi: Roi | None = None
+) -> tuple[NDArray[np.uint16], float, int]:
+    """Photon noise of the C program, byte for byte.
+
+    A Poisson deviate of every pixel in row-major order, plus `adc_offset`, truncated. Only the upper end is
+    clipped: a negative sum wraps around, as it does there.
+
+    Parameters
+    ----------
+    image : array of shape (slow, fast)
+        Expected photons, as float32. Masked pixels are 0 in it and still use a deviate.
+    seed : int
+        The C program's ``-seed``, 0 … 2147483647.
+    adc_offset : float
+        Added to every pixel of the region of interest, ADU.
+    roi : (xmin, xmax, ymin, ymax), optional
+        Inclusive limits in pixels, x fast and y slow. Pixels outside draw no deviate and are 0.
+
+    Returns
+    -------
+    noisy : array of shape (slow, fast), uint16
+    photons : float
+        Sum of the deviates.
+    overloads : int
+        Pixels that were clipped at 65535.
+
+    Raises
+    ------
+    ConfigError
+        A negative or non-finite pixel, or a seed out of range.
+    """
+    if not 0 <= seed <= MAX_C_SEED:
+        raise ConfigError(f"seed = {seed}: the C program's generator takes 0 to {MAX_C_SEED}")
+    _check_offset(adc_offset)
+    means = checked_image(image, lowest=0.0)
+    where = roi_slices(roi, means.shape)
+    photons = CRandom(seed).poisson(means[where])
+    adu = photons + np.float64(adc_offset)
+    overloads = int(np.count_nonzero(adu > 65535.0))
+    noisy = np.zeros(means.shape, np.uint16)
+    noisy[where] = np.minimum(adu, 65535.0, out=adu).astype(np.int64)
+    return noisy, ordered_sum(photons), overloads
+
+
+def add_noise(
+    image: ArrayLike,
+    seed: int | None = None,
+    gain_adu_per_photon: float = 1.0,
+    adc_offset: float = 40.0,
+    readout_noise_adu: float = 0.0,
+    calibration_error: float = 0.0,
+    calibration_seed: int = 0,
+    flicker: float = 0.0,
+    psf: Psf = "none",
+    psf_fwhm_px: float = 0.0,
+    saturation_adu: float | None = None,
+    dtype: DTypeLike = np.uint16,
+    threads: int | None = None,
+) -> NDArray[Any]:
+    """Turn expected photons into the detector units of one exposure.
+
+    The model and its order are those of simtbx's ``nanoBragg::add_noise`` (cctbx_project, J. Holton): beam
+    flicker, photon counting, calibration error, point-spread function, gain and offset, read-out noise,
+    saturation.
+    The same seed gives the same image on any number of threads.
+
+    Parameters
+    ----------
+    image : array of shape (slow, fast) or (panels, slow, fast)
+        Expected photons, finite and not negative.
+    seed : int, optional
+        Of photons, flicker and read-out, 0 or more; default: fresh entropy from the operating system.
+    gain_adu_per_photon : float
+        ADU that one photon adds (simtbx: ``quantum_gain``).
+    adc_offset : float
+        ADU of a pixel without a photon (simtbx: ``adc_offset_adu``).
+    readout_noise_adu : float
+        Standard deviation of the Gaussian noise of the electronics, ADU per pixel and exposure.
+    calibration_error : float
+        Relative standard deviation of the pixels' gain; the pattern is that of `calibration_seed`, so that
+        every exposure of one detector has the same (simtbx: ``detector_calibration_noise_pct`` / 100).
+    calibration_seed : int
+        Which detector, 0 or more.
+    flicker : float
+        Relative standard deviation of the exposure's fluence: one factor for the whole image. (simtbx draws
+        one per pixel.)
+    psf : {"none", "gaussian", "fiber"}
+        Point-spread function of what happens after a photon is absorbed, so that neighbours' noise is
+        correlated; formulas and sources in `nanobragg.response.psf.blur`.
+    psf_fwhm_px : float
+        Full width at half maximum of `psf`, pixels.
+    saturation_adu : float, optional
+        Largest value of a pixel, ADU; default: the largest that `dtype` holds, 65535 unless that is given.
+    dtype : dtype
+        Of the result. Integers are rounded to nearest; floating types keep fractions and negative values.
+    threads : int, optional
+        Default: OMP_NUM_THREADS, else the processors that this process may use.
+
+    Returns
+    -------
+    array of the image's shape, ADU
+
+    Raises
+    ------
+    ConfigError
+        A pixel that is negative or not finite, or a parameter out of its range; the message names it.
+    """
+    means = checked_image(image, lowest=0.0, panels=True)
+    _check_psf(psf, psf_fwhm_px)
+    threads = thread_count(threads)
+    streams = _Streams(seed, calibration_seed)
+    exposure = _Exposure(streams, _rows(means), flicker, calibration_error)
+    electronics = _Electronics(
+        streams, gain_adu_per_photon, adc_offset, readout_noise_adu, saturation_adu, np.dtype(dtype)
+    )
+    adu = np.empty(means.shape, dtype)
+    if psf == "none":
+        _record(exposure, electronics, _rows(adu), threads)
+        return adu
+    photons = np.empty(means.shape)
+    _expose(exposure, _rows(photons), threads)
+    for panel in photons if photons.ndim == 3 else [photons]:
+        panel[...] = blur(panel, psf, psf_fwhm_px, threads)
+    _read_out(electronics, _rows(photons), _rows(adu), threads)
+    return adu
+
+
+class _Streams:
+    """Independent random streams, one per purpose and block of rows."""
+
+    def __init__(self, seed: int | None, calibration_seed: int) -> None:
+        for name, value in (("seed", seed), ("calibration_seed", calibration_seed)):
+            if value is not None:
+                _check_seed(name, value)
+        self._entropy = np.random.SeedSequence(seed).entropy
+        self._calibration_entropy = calibration_seed
+
+    def open(self, purpose: int, block: int) -> np.random.Generator:
+        entropy = self._calibration_entropy if purpose == CALIBRATION else self._entropy
+        seeds = np.random.SeedSequence(entropy, spawn_key=(purpose, block))
+        return np.random.Generator(np.random.Philox(seeds))
+
+
+@dataclass
+class _Exposure:
+    """From expected photons to what the pixels register, in units of photons."""
+
+    streams: _Streams
+    means: NDArray[np.floating]
+    flicker: float
+    calibration_error: float
+
+    def __post_init__(self) -> None:
+        _check_range("flicker", self.flicker)
+        _check_range("calibration_error", self.calibration_error)
+        fluctuation = self.streams.open(FLICKER, 0).standard_normal()
+        self.brightness = max(0.0, 1.0 + self.flicker * fluctuation)
+
+    def photons(self, block: int, rows: slice, scratch: FloatArray) -> FloatArray:
+        """Of one block of rows, in `scratch` of shape (2, rows, fast)."""
+        means: FloatArray = scratch[0]
+        counts: FloatArray = scratch[1]
+        np.multiply(self.means[rows], self.brightness, out=means, dtype=np.float64)
+        _poisson(means, self.streams.open(PHOTONS, block), counts)
+        if self.calibration_error:
+            pattern = self.streams.open(CALIBRATION, block).standard_normal(counts.shape)
+            counts *= np.maximum(0.0, 1.0 + self.calibration_error * pattern)
+        return counts
+
+
+@dataclass
+class _Electronics:
+    """From photons to ADU."""
+
+    streams: _Streams
+    gain: float
+    offset: float
+    readout_noise: float
+    saturation: float | None
+    dtype: np.dtype[Any]
+
+    def __post_init__(self) -> None:
+        _check_range("gain_adu_per_photon", self.gain)
+        _check_range("readout_noise_adu", self.readout_noise)
+        _check_offset(self.offset)
+        self.integer = np.issubdtype(self.dtype, np.integer)
+        if not self.integer and not np.issubdtype(self.dtype, np.floating):
+            raise ConfigError(f"dtype = {self.dtype}: must be an integer or floating type")
+        limits = np.iinfo(self.dtype) if self.integer else np.finfo(self.dtype)
+        saturation = _largest(limits) if self.saturation is None else float(self.saturation)
+        if not saturation > 0.0 or (self.integer and saturation > limits.max):
+            raise ConfigError(f"saturation_adu = {saturation}: must be positive and fit {self.dtype}")
+        self.lowest, self.highest = float(limits.min), min(saturation, float(limits.max))
+
+    def digitise(self, photons: FloatArray, block: int, out: NDArray[Any]) -> None:
+        """Write the ADU of a block to `out`; its photons are used up."""
+        adu = np.multiply(photons, self.gain, out=photons)
+        adu += self.offset
+        if self.readout_noise:
+            adu += self.readout_noise * self.streams.open(READOUT, block).standard_normal(adu.shape)
+        if self.integer:
+            np.rint(adu, out=adu)
+        np.clip(adu, self.lowest, self.highest, out=adu)
+        out[...] = adu
+
+
+def _largest(limits: np.iinfo[Any] | np.finfo[Any]) -> float:
+    """The largest float64 that a type holds: that of 64-bit integers is no float64."""
+    nearest = float(limits.max)
+    return float(np.nextafter(nearest, 0.0)) if nearest > limits.max else nearest
+
+
+def _record(exposure: _Exposure, electronics: _Electronics, adu: NDArray[Any], threads: int) -> None:
+    """Expose and read out block by block: no array of photons as large as the image."""
+
+    def work(block: int, rows: slice, scratch: FloatArray) -> None:
+        electronics.digitise(exposure.photons(block, rows, scratch), block, adu[rows])
+
+    _each_block(work, adu.shape, threads)
+
+
+def _expose(exposure: _Exposure, photons: FloatArray, threads: int) -> None:
+    def work(block: int, rows: slice, scratch: FloatArray) -> None:
+        photons[rows] = exposure.photons(block, rows, scratch)
+
+    _each_block(work, photons.shape, threads)
+
+
+def _read_out(electronics: _Electronics, photons: FloatArray, adu: NDArray[Any], threads: int) -> None:
+    def work(block: int, rows: slice, _: FloatArray) -> None:
+        electronics.digitise(photons[rows], block, adu[rows])
+
+    _each_block(work, adu.shape, threads)
+
+
+def _poisson(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
+    """Fill `counts` with Poisson deviates of means of any size, each by the method that is fastest for it."""
+    few = means < INVERSION_BELOW
+    many = means > GAUSSIAN_FROM
+    for chosen, draw in ((few, _poisson_few), (many, _poisson_many), (~(few | many), _poisson_some)):
+        if chosen.all():
+            draw(means, stream, counts)
+        elif chosen.any():
+            part = means[chosen]
+            drawn = np.empty_like(part)
+            draw(part, stream, drawn)
+            counts[chosen] = drawn
+
+
+def _poisson_few(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
+    stream.random(out=counts)
+    poisson_quantiles(means, counts)
+
+
+def _poisson_some(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
+    counts[...] = stream.poisson(means)  # transformed rejection: Hörmann, Insur. Math. Econ. 12, 39 (1993)
+
+
+def _poisson_many(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
+    """Normal deviates z, skewness corrected: mean + √mean·z + (z² - 1)/6 (Cornish & Fisher 1938).
+
+    They miss the law by about 1/mean, less than any image can show; rejection would lose more to rounding.
+    """
+    stream.standard_normal(out=counts)
+    slope = np.sqrt(means)
+    slope += counts / 6.0
+    counts *= slope
+    counts += means
+    counts -= 1.0 / 6.0
+    np.rint(counts, out=counts)
+
+
+def _each_block(work: Callable[[int, slice, FloatArray], None], shape: tuple[int, ...], threads: int) -> None:
+    """Call ``work(block, rows, scratch)`` for every block of rows; NumPy lets go of the interpreter inside.
+
+    Each thread has its own scratch of shape (2, rows, fast): memory taken anew for every block costs more
+    than the arithmetic in it.
+    """
+    n_rows, n_columns = shape
+    step = max(1, BLOCK_PIXELS // n_columns)
+    n_blocks = math.ceil(n_rows / step)
+    threads = min(threads, n_blocks)
+
+    def every_nth_block(first: int) -> None:
+        scratch = np.empty((2, step, n_columns))
+        for n in range(first, n_blocks, threads):
+            rows = slice(n * step, min((n + 1) * step, n_rows))
+            work(n, rows, scratch[:, : rows.stop - rows.start])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(every_nth_block, range(threads)))
+
+
+def _rows(image: NDArray[Any]) -> NDArray[Any]:
+    """Of all panels, one after the other."""
+    return image.reshape(-1, image.shape[-1])
+
+
+def _check_seed(name: str, seed: object) -> None:
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ConfigError(f"{name} = {seed!r}: must be a whole number, 0 or more")
+
+
+def _check_range(name: str, value: float) -> None:
+    if not 0.0 <= value < math.inf:
+        raise ConfigError(f"{name} = {value}: must be finite and not negative")
+
+
+def _check_offset(adc_offset: float) -> None:
+    if not math.isfinite(adc_offset):
+        raise ConfigError(f"adc_offset = {adc_offset}: must be finite")
+
+
+def _check_psf(psf: Psf, fwhm_px: float) -> None:
+    if psf not in get_args(Psf):
+        raise ConfigError(f"psf = {psf!r}: choose one of {', '.join(get_args(Psf))}")
+    _check_range("psf_fwhm_px", fwhm_px)
+    if (psf == "none") != (fwhm_px == 0.0):
+        raise ConfigError(f"psf_fwhm_px = {fwhm_px} with psf = {psf!r}: a width and a shape belong together")

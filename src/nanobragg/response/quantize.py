@@ -1,0 +1,171 @@
+"""Float images as the integers that image files hold: 16-bit SMV and 8-bit PGM."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._noise import scale_to_greys, scale_to_integers
+from ..errors import ConfigError
+
+Roi = tuple[int, int, int, int]
+
+
+def to_integers(
+    image: ArrayLike,
+    scale: float | None = None,
+    adc_offset: float = 40.0,
+    roi: Roi | None = None,
+    mask: ArrayLike | None = None,
+) -> tuple[NDArray[np.uint16], float]:
+    """Scale an image to 16-bit integers as the C program does.
+
+    ``floor(float32(y + 1/2))`` with ``y = image·scale + adc_offset`` in double, clipped to [0, 65535].
+
+    Parameters
+    ----------
+    image : array of shape (slow, fast)
+        Photons (or any other finite intensity); taken as float32.
+    scale : float, optional
+        Units of the integer image per unit of `image`. Default: 55000 / the largest pixel, 1 if that is 0.
+    adc_offset : float
+        Added to every pixel of the region of interest, in units of the integer image.
+    roi : (xmin, xmax, ymin, ymax), optional
+        Inclusive limits in pixels, x fast and y slow. Pixels outside are 0.
+    mask : array of shape (slow, fast), optional
+        Pixels where it is 0 hold the ADC offset.
+
+    Returns
+    -------
+    integers : array of shape (slow, fast), uint16
+    scale : float
+        The scale that was used.
+
+    Raises
+    ------
+    ConfigError
+        A pixel that is not finite, a scale that is not positive, or shapes that do not fit.
+    """
+    pixels = _single(image)
+    where = roi_slices(roi, pixels.shape)
+    window = pixels[where]
+    if mask is not None:
+        window = np.where(_checked_mask(mask, pixels.shape)[where] != 0, window, np.float32(0))
+    scale = _default_scale(window) if scale is None else _checked_scale(scale)
+    integers = np.zeros(pixels.shape, np.uint16)
+    if not scale_to_integers(window, scale, adc_offset, integers[where]):
+        checked_image(pixels)
+    return integers, scale
+
+
+def to_pgm(
+    image: ArrayLike,
+    scale: float | None = None,
+    rmsd: float | None = None,
+    integer_scale: float | None = None,
+    roi: Roi | None = None,
+) -> tuple[NDArray[np.uint8], float]:
+    """Scale an image to the 8-bit greys of a PGM picture: ``floor(min(255, image·scale))``.
+
+    Parameters
+    ----------
+    image : array of shape (slow, fast)
+        Photons (or any other finite intensity); taken as float32.
+    scale : float, optional
+        Grey levels per unit of `image`. Default: 250 / (5·rmsd), `integer_scale` if that is 0.
+    rmsd : float, optional
+        Root-mean-square deviation of the pixels from their mean; default: of the region of interest.
+    integer_scale : float, optional
+        The scale of the 16-bit image; default: what `to_integers` takes without one.
+    roi : (xmin, xmax, ymin, ymax), optional
+        Inclusive limits in pixels, x fast and y slow. Pixels outside are 0.
+
+    Returns
+    -------
+    greys : array of shape (slow, fast), uint8
+    scale : float
+        The scale that was used.
+
+    Raises
+    ------
+    ConfigError
+        A pixel that is not finite, or a scale that is not positive.
+    """
+    pixels = _single(image)
+    where = roi_slices(roi, pixels.shape)
+    window = pixels[where]
+    if scale is None:
+        deviation = _rmsd(window) if rmsd is None else rmsd
+        if deviation > 0.0:
+            scale = 250.0 / (5.0 * deviation)
+        else:
+            scale = _default_scale(window) if integer_scale is None else integer_scale
+    else:
+        scale = _checked_scale(scale)
+    greys = np.zeros(pixels.shape, np.uint8)
+    if not scale_to_greys(window, scale, greys[where]):
+        checked_image(pixels)
+    return greys, scale
+
+
+def roi_slices(roi: Roi | None, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The (slow, fast) slices of inclusive limits xmin, xmax, ymin, ymax; the image's edges cut them off."""
+    if roi is None:
+        return slice(0, shape[0]), slice(0, shape[1])
+    xmin, xmax, ymin, ymax = roi
+    return slice(max(ymin, 0), max(ymax + 1, 0)), slice(max(xmin, 0), max(xmax + 1, 0))
+
+
+def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = False) -> NDArray[np.floating]:
+    """The image as a floating array of shape (slow, fast), every pixel finite and at least `lowest`.
+
+    With `panels` it may have the shape (panels, slow, fast) too.
+
+    Raises
+    ------
+    ConfigError
+        Not so; the message names the first such pixel.
+    """
+    pixels = _floating(image, (2, 3) if panels else (2,))
+    smallest, largest = pixels.min(), pixels.max()  # NaN if any pixel is, and then no comparison holds
+    if not (smallest >= lowest and smallest > -np.inf and largest < np.inf):
+        first = tuple(np.argwhere(~(np.isfinite(pixels) & (pixels >= lowest)))[0].tolist())
+        axes = ("panel", "slow", "fast")[-len(first) :]
+        place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, first, strict=True))
+        wanted = "finite" if lowest == -np.inf else f"finite and at least {lowest:g}"
+        raise ConfigError(f"image: pixel ({place}) is {pixels[first]}; it must be {wanted}")
+    return pixels
+
+
+def _floating(image: ArrayLike, dimensions: tuple[int, ...] = (2,)) -> NDArray[np.floating]:
+    pixels = np.asarray(image)
+    if pixels.ndim not in dimensions or pixels.size == 0:
+        raise ConfigError(f"image: shape {pixels.shape} is not (slow, fast) with at least one pixel")
+    return pixels if np.issubdtype(pixels.dtype, np.floating) else pixels.astype(np.float64)
+
+
+def _single(image: ArrayLike) -> NDArray[np.float32]:
+    """The image as float32, for a loop that looks for pixels that are not finite itself."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(_floating(image), np.float32)
+
+
+def _checked_mask(mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
+    array = np.asarray(mask)
+    if array.shape != shape:
+        raise ConfigError(f"mask: shape {array.shape} is not the image's {shape}; give one value per pixel")
+    return array
+
+
+def _checked_scale(scale: float) -> float:
+    if not 0.0 < scale < np.inf:
+        raise ConfigError(f"scale = {scale}: must be a positive number, or left out for the default")
+    return scale
+
+
+def _default_scale(window: NDArray[np.float32]) -> float:
+    brightest = float(window.max(initial=0.0))
+    return 55000.0 / brightest if brightest > 0.0 else 1.0
+
+
+def _rmsd(window: NDArray[np.float32]) -> float:
+    with np.errstate(invalid="ignore"):  # infinities are found by the loop that scales
+        return float(window.std(ddof=1, dtype=np.float64)) if window.size > 1 else 0.0

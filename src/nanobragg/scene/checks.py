@@ -1,0 +1,136 @@
+"""What makes a valid but surely unwanted image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..config.base import FloatArray
+from ..config.crystal import Cell, cell_of
+from ..config.detector import Panel, panel_distance
+from ..config.spectrum import EV_ANGSTROM
+from ..detectors.shadows import facing_away, overlapping
+
+if TYPE_CHECKING:
+    from .scene import Scene
+
+CELL_LENGTH_TOLERANCE, CELL_ANGLE_TOLERANCE_DEG = 0.005, 0.5
+ENERGY_TOLERANCE_EV = 5.0  # as much as f' and f'' are known to
+NOTABLE_SHARE = 0.01
+
+
+def unwanted(scene: Scene) -> list[str]:
+    """What makes a valid but surely unwanted image."""
+    found = []
+    if scene.oversample * 2 < scene.recommended_oversample:
+        found.append(
+            f"oversample = {scene.oversample}: intensity varies strongly within a pixel for a crystal of this size; "
+            f"{scene.recommended_oversample} is recommended"
+        )
+    if not _beam_hits(scene):
+        found.append("the direct beam does not hit the detector: check distance, beam centre and two-theta")
+    found += _misplaced_panels(scene)
+    if scene.table is not None and _nothing_in_table(scene):
+        found.append(
+            "every pixel lies outside the table of structure factors "
+            f"({scene.config.structure_factors.path or 'arrays'}) "
+            f"and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
+        )
+    return found + _about_amplitudes(scene)
+
+
+def _about_amplitudes(scene: Scene) -> list[str]:
+    """Where the table of structure factors fits the crystal, the beam or the detector badly."""
+    factors = scene.config.structure_factors
+    name, found = factors.path or "arrays", []
+    theirs, ours = factors.known_cell, cell_of(scene.lattice.direct)
+    if theirs is not None and not _alike(theirs, ours):
+        found.append(
+            f"the crystal's cell ({_listed(ours)}) is not that of the structure factors ({name}: {_listed(theirs)}); "
+            "leave Crystal.cell out to take theirs"
+        )
+    energies = EV_ANGSTROM / (scene.sources.wavelengths * 1e10)
+    if factors.energies is not None:
+        low, high = factors.energies[0], factors.energies[-1]
+        beyond = (energies < low - ENERGY_TOLERANCE_EV) | (energies > high + ENERGY_TOLERANCE_EV)
+        if beyond.any():
+            found.append(
+                f"{beyond.sum()} of {len(energies)} sources ({energies.min():.6g} to {energies.max():.6g} eV) are "
+                f"outside the energies of the structure factors ({low:.6g} to {high:.6g} eV) and take the nearest one's"
+            )
+    # A list without a cell is a table made by hand, as often as not meant to be small.
+    coverage = scene.coverage if scene.config.compat is None and theirs is not None else None
+    if coverage is not None and coverage.share >= NOTABLE_SHARE:
+        found.append(
+            f"{coverage.text(factors.default_F)}; have amplitudes to a higher resolution, "
+            f"or set Sampling.d_min_A = {coverage.table_d_min_A:.2f}"
+        )
+    return found
+
+
+def _alike(one: Cell, other: Cell) -> bool:
+    lengths = all(abs(a - b) <= CELL_LENGTH_TOLERANCE * a for a, b in zip(one[:3], other[:3], strict=True))
+    return lengths and all(abs(a - b) <= CELL_ANGLE_TOLERANCE_DEG for a, b in zip(one[3:], other[3:], strict=True))
+
+
+def _listed(cell: Cell) -> str:
+    return " ".join(f"{x:.5g}" for x in cell)
+
+
+def _misplaced_panels(scene: Scene) -> list[str]:
+    """Panels that no detector has like that; only named, because a measured geometry may come close to it."""
+    detector, found = scene.config.detector, []
+    away = facing_away(detector.panels)
+    if away:
+        found.append(
+            f"panel {_names(detector.panels, away)}: turned edge-on to or away from the sample and records nothing "
+            "sensible: check origin, axes and normal_axis"
+        )
+    if len(detector.panels) > 1:
+        pairs = overlapping(detector.panels)
+        if pairs:
+            first = " and ".join(_names(detector.panels, [i]) for i in pairs[0])
+            more = f", and {len(pairs) - 1} more pairs" if len(pairs) > 1 else ""
+            found.append(f"panels {first} overlap as seen from the sample{more}: photons there are counted twice")
+    return found
+
+
+def _names(panels: tuple[Panel, ...], numbers: list[int] | tuple[int, ...]) -> str:
+    named = [f"{i} ({panels[i].name})" if panels[i].name else str(i) for i in numbers[:3]]
+    return ", ".join(named) + (f" and {len(numbers) - 3} more" if len(numbers) > 3 else "")
+
+
+def _beam_hits(scene: Scene) -> bool:
+    """Whether the beam passes through the bounding rectangle of all panels, seen from the first."""
+    first = scene.config.detector.panels[0]
+    fast, slow, _ = first.axes()
+    spot = panel_distance(first, scene.beam_direction) * scene.beam_direction * 1000.0
+    corners = [panel.corners_mm() for panel in scene.config.detector.panels]
+    places = np.concatenate(corners) @ np.array([fast, slow]).T
+    where = np.array([spot @ fast, spot @ slow])
+    return bool((where >= places.min(axis=0)).all() and (where <= places.max(axis=0)).all())
+
+
+def _nothing_in_table(scene: Scene) -> bool:
+    """Whether no reflection of the table is near any pixel of a coarse grid, in the first and last orientation."""
+    assert scene.table is not None
+    rays = np.concatenate([_coarse_rays(panel) for panel in scene.config.detector.panels])
+    for source in {0, len(scene.sources.weights) - 1}:
+        q = (rays - scene.sources.directions[source]) / scene.sources.wavelengths[source]
+        for cell in (scene.cells[0], scene.cells[-1]):
+            index = q @ cell.T
+            inside = (index > np.array(scene.table.first) - 1) & (index < np.array(scene.table.last) + 1)
+            if inside.all(axis=1).any():
+                return False
+    return True
+
+
+def _coarse_rays(panel: Panel, points: int = 24) -> FloatArray:
+    """Unit vectors towards a grid of points on a panel, shape (points², 3)."""
+    fast, slow, _ = panel.axes()
+    s, f = (np.linspace(0, n, points) * panel.pixel_mm for n in panel.pixels)
+    place = np.asarray(panel.origin_mm) + s[:, None, None] * slow + f[None, :, None] * fast
+    rays: FloatArray = place.reshape(-1, 3)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    return rays

@@ -1,0 +1,1 @@
+"""Structure factors: symmetry, expansion to P1, grids and models."""

@@ -1,0 +1,79 @@
+"""The dense table that the kernel looks amplitudes up in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config.base import FloatArray
+from ..errors import ConfigError
+from ..io.memory import allowed_memory
+from .symmetry import IndexArray
+
+
+class Limits(NamedTuple):
+    """First and last h, k, l of what a table lists, inclusive."""
+
+    first: tuple[int, int, int]
+    last: tuple[int, int, int]
+
+    def within(self, reach: tuple[int, int, int]) -> Limits:
+        """The part with |h|, |k|, |l| up to `reach`; one reflection at least."""
+        first = [min(max(low, -r), high) for low, high, r in zip(self.first, self.last, reach, strict=True)]
+        last = [max(min(high, r), low) for high, low, r in zip(self.last, first, reach, strict=True)]
+        return Limits((first[0], first[1], first[2]), (last[0], last[1], last[2]))
+
+
+class Table(NamedTuple):
+    """A dense table of amplitudes (electrons) with a border of `default_F`, one reflection wide.
+
+    `values[h - h_min + 1, k - k_min + 1, l - l_min + 1]` is reflection h k l for h_min ≤ h ≤ h_max, and so on.
+    """
+
+    values: npt.NDArray[Any]
+    limits: Limits
+
+
+def check_table_size(limits: Limits, count: int, dtype: type, where: str) -> None:
+    """Raise `ConfigError` where `count` tables of these limits do not fit into memory."""
+    nh, nk, nl = _shape(limits)
+    size = count * nh * nk * nl * np.dtype(dtype).itemsize
+    if nh * nk * nl >= 2**31 or size > allowed_memory():
+        times, cure = ("", "remove the outlying reflections")
+        if count > 1:
+            times, cure = f"{count} energies of ", "take fewer sources of different energy"
+        raise ConfigError(
+            f"{where}: indices span a table of {times}{nh} x {nk} x {nl} = {size / 2**30:.1f} GiB, "
+            f"more than fits; {cure}"
+        )
+
+
+def amplitudes_at(energy_eV: float, amplitudes: FloatArray, energies_eV: FloatArray | None) -> FloatArray:
+    """Amplitudes (n,) at an energy: linear between rows of (energies, n), the nearest row outside."""
+    if amplitudes.ndim == 1 or energies_eV is None:
+        return amplitudes
+    row = float(np.interp(energy_eV, energies_eV, np.arange(len(energies_eV))))
+    low = min(int(row), len(energies_eV) - 2)
+    share = row - low
+    between: FloatArray = (1.0 - share) * amplitudes[low] + share * amplitudes[low + 1]
+    return between
+
+
+def dense_tables(
+    indices: IndexArray, rows: Iterable[FloatArray], count: int, limits: Limits, default_F: float, dtype: type
+) -> Table:
+    """Tables of `count` rows of amplitudes of the same reflections: `values` has an axis for them in front."""
+    values: npt.NDArray[Any] = np.full((count, *_shape(limits)), default_F, dtype)
+    inside = ((indices >= limits.first) & (indices <= limits.last)).all(axis=1)
+    h, k, l = (indices[inside] - (np.array(limits.first, np.int32) - 1)).T
+    for table, row in zip(values, rows, strict=True):
+        table[h, k, l] = row[inside]
+    return Table(values, limits)
+
+
+def _shape(limits: Limits) -> tuple[int, int, int]:
+    nh, nk, nl = (last - first + 3 for first, last in zip(*limits, strict=True))
+    return nh, nk, nl

@@ -1,0 +1,144 @@
+"""Space groups, and reflections of the asymmetric unit expanded to P1."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config.base import FloatArray
+from ..config.crystal import Cell
+from ..errors import ConfigError, FormatError, NanobraggWarning
+
+IndexArray = npt.NDArray[np.int32]
+
+MERGED = 0.01  # of the mean amplitude, and of their own: equivalents that differ by more were never merged
+HALF = 2**20  # larger than any |h|
+
+
+def find_space_group(name: str, where: str) -> Any:
+    """gemmi's space group of a Hermann-Mauguin or Hall symbol or number.
+
+    Parameters
+    ----------
+    name
+        "P 43 21 2", "P212121", "96", "R 3 :H".
+    where
+        The field or file, for the error.
+
+    Raises
+    ------
+    ConfigError
+        No space group is called that.
+    """
+    import gemmi
+
+    group = gemmi.find_spacegroup_by_name(str(name))
+    if group is None:
+        told = f"{name!r} is unknown" if str(name).strip() else "there is none"
+        raise ConfigError(f"{where}: space group: {told}; give space_group, a symbol like 'P 43 21 2' or a number")
+    return group
+
+
+def space_group_of_cell(name: str, cell: Cell, where: str) -> Any:
+    """The same; a rhombohedral group's axes follow the cell, and a cell that lacks the group's symmetry warns."""
+    import gemmi
+
+    group = find_space_group(name, where)
+    group = gemmi.find_spacegroup_by_name(str(name), cell[3], cell[5]) or group
+    if not gemmi.UnitCell(*cell).is_compatible_with_spacegroup(group):
+        warnings.warn(
+            f"{where}: the cell {' '.join(f'{x:g}' for x in cell)} does not have the symmetry of {group.xhm()}; "
+            "check both", NanobraggWarning, stacklevel=2,
+        )  # fmt: skip
+    return group
+
+
+def rotations_of(operations: Any) -> npt.NDArray[np.int64]:
+    """Distinct rotation matrices R of a group's operations, shape (n, 3, 3); h·R is equivalent to h."""
+    matrices = {tuple(map(tuple, op.rot)) for op in operations.sym_ops}
+    rotations = np.array(sorted(matrices, reverse=True), dtype=np.int64)
+    rotations //= next(iter(operations.sym_ops)).DEN
+    return rotations
+
+
+def centric_reflections(indices: IndexArray, rotations: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which reflections h are equivalent to -h by symmetry, Friedel's law aside."""
+    found = np.zeros(len(indices), dtype=bool)
+    for rotation in rotations:
+        found |= (indices @ rotation == -indices).all(axis=1)
+    return found
+
+
+def separate_mates(
+    indices: IndexArray, plus: FloatArray, minus: FloatArray, rotations: npt.NDArray[np.int64]
+) -> tuple[IndexArray, FloatArray]:
+    """One list of h and -h from two columns, without what is not there (NaN); centric pairs are averaged."""
+    centric = centric_reflections(indices, rotations)
+    both = centric & np.isfinite(plus) & np.isfinite(minus)
+    plus, minus = np.where(both, 0.5 * (plus + minus), plus), np.where(centric & np.isfinite(plus), np.nan, minus)
+    here, there = np.isfinite(plus), np.isfinite(minus)
+    return np.concatenate([indices[here], -indices[there]]), np.concatenate([plus[here], minus[there]])
+
+
+def expand_to_p1(
+    indices: IndexArray, amplitudes: FloatArray, rotations: npt.NDArray[np.int64], where: str = "StructureFactors"
+) -> tuple[IndexArray, FloatArray]:
+    """All symmetry equivalents, and Friedel mates of those whose mate is not listed.
+
+    Equivalents by symmetry have the same amplitude, |F(hR)| = |F(h)|. Where both a reflection and its Friedel
+    mate are listed, as with anomalous scattering, they stay apart; where one is, it stands for both.
+
+    Parameters
+    ----------
+    indices : ndarray, shape (n, 3)
+    amplitudes : ndarray, shape (n,) or (energies, n)
+    rotations : ndarray, shape (m, 3, 3)
+        Of `rotations_of`.
+    where
+        The field or file, for the error.
+
+    Returns
+    -------
+    indices : ndarray of int32, shape (N, 3)
+        In order of h, k, l.
+    amplitudes : ndarray, shape (N,) or (energies, N)
+
+    Raises
+    ------
+    FormatError
+        Equivalents are listed with different amplitudes: the data are unmerged.
+    """
+    turned = np.concatenate([indices @ rotation.astype(np.int32) for rotation in rotations])
+    keys, first, group = np.unique(_keys(turned), return_index=True, return_inverse=True)
+    _check_merged(indices, amplitudes, first, group, where)
+    lone = ~np.isin(_keys(-turned[first]), keys, assume_unique=True)
+    everything = np.concatenate([turned[first], -turned[first][lone]]).astype(np.int32)
+    rows = np.concatenate([first, first[lone]]) % len(indices)
+    order = np.argsort(_keys(everything))
+    return np.ascontiguousarray(everything[order]), amplitudes[..., rows[order]]
+
+
+def _keys(indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """One number a reflection, in the order of h, k, l."""
+    h, k, l = indices.astype(np.int64).T + HALF
+    keys: npt.NDArray[np.int64] = (h << 42) | (k << 21) | l
+    return keys
+
+
+def _check_merged(
+    indices: IndexArray, amplitudes: FloatArray, first: npt.NDArray[Any], group: npt.NDArray[Any], where: str
+) -> None:
+    count = len(indices)
+    values = np.atleast_2d(amplitudes)[0]
+    repeated = values[first % count][group].reshape(-1, count)
+    apart = np.abs(repeated - values).max(axis=0) > MERGED * (np.abs(values).mean() + np.abs(values))
+    if apart.any():
+        row = int(np.argmax(apart))
+        raise FormatError(
+            f"{where}: reflection {' '.join(map(str, indices[row].tolist()))} and its equivalents are listed with "
+            f"different values ({apart.sum()} of {count} reflections are): the data are unmerged, or the space group "
+            "is wrong; merge them first"
+        )
