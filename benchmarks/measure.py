@@ -38,7 +38,7 @@ class Timing:
     mode
         "float32", "float64": compat=None; "c": compat="c"; or the C program.
     kind
-        "kernel": `nanobragg.rendering.simulate` on an existing Scene, and for the C program a whole process less one that
+        "kernel": `nanobragg.simulate` on an existing Scene, and for the C program a whole process less one that
         renders one pixel; "process": from start to end; "one pixel": that of the C program.
     operations
         That the workload asks for (workloads.py); None for the C program.

@@ -1,4 +1,4 @@
-"""The original program linked at run time: nanobragg.nanobragg_c.reference with a stand-in of our own (stand_in.c)."""
+"""The original program linked at run time: nanobragg.reference with a stand-in of our own (stand_in.c)."""
 
 from __future__ import annotations
 

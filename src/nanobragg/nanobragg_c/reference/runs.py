@@ -40,7 +40,7 @@ class Original:
         self.path = path
 
     def __repr__(self) -> str:
-        return f"<nanobragg.nanobragg_c.reference.{type(self).__name__} {self.path}>"
+        return f"<nanobragg.reference.{type(self).__name__} {self.path}>"
 
     def command(self) -> list[str]:
         """Words that start it, before its flags."""
