@@ -2,8 +2,8 @@
 AT-FLU, AT-STEP, AT-IO, AT-NOISE) gives the C program's image with compat="c": the stored one always, and with
 NB_RUN_PARALLEL=1 that of the program that NB_C_BIN names.
 
-The limit is |ours - C| ≤ 1e-5·|C| + 1e-7·max|C| at every pixel, besides the thresholds of docs/acceptance.md. A run that
-fails leaves metrics.json and pictures in its folder, which the message names.
+The limit is |ours - C| ≤ 1e-5·|C| + 1e-7·max|C| at every pixel, besides the thresholds of docs/acceptance.md. A
+run that fails leaves metrics.json and pictures in its folder, which the message names.
 """
 
 from __future__ import annotations
