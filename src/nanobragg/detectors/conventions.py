@@ -7,8 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..config.base import FloatArray, Vector
-from ..geometry import dot, rotate, rotate_about, unit
+from ..geometry import FloatArray, Vector, dot, rotate, rotate_about, unit
 
 ConventionName = Literal["mosflm", "denzo", "adxv", "xds", "dials", "custom"]
 Pivot = Literal["beam", "sample"]

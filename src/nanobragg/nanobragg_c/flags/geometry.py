@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from ...config.detector import Detector, flat_geometry, flat_panel
-from ...config.steps import RADIAN_IN_DEGREES
+from ...constants import RADIAN_IN_DEGREES
 from ...detectors.conventions import (
     CONVENTIONS,
     Convention,
