@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..io.memory import allowed_memory
+from ..io.limits import allowed_memory
 from ..unit_cell import Cell
 from .symmetry import IndexArray, expand_to_p1, rotations_of, separate_mates
 

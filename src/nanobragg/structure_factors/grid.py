@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..io.memory import allowed_memory
+from ..io.limits import allowed_memory
 from .symmetry import IndexArray
 
 

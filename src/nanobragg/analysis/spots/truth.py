@@ -14,7 +14,7 @@ from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, FormatError
 from ...geometry import FloatArray
 from ...io.atomic import StrPath, atomic_write
-from ...io.reading import open_input
+from ...io.input_file import open_input
 from ...rendering.simulate import simulate
 from ...scene.scene import Scene
 from ...unit_cell import Cell, cell_of, reciprocal_vectors
