@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanobragg.errors import FileError, FormatError
-from nanobragg.io.matrix import read_matrix
-from nanobragg.io.sources import read_sources, read_two_columns
+from nanobragg.io.mosflm_matrix import read_matrix
+from nanobragg.io.text_columns import read_sources, read_two_columns
 
 MATRIX = b" 0.00802 -0.01203  0.00901\n 0.01495  0.01404  0.00502\n-0.01799  0.00698  0.01298\n"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fuzzing.examine import BYTE_LIMIT, examine, warm_up
 from fuzzing.targets import FOUND, TARGETS, seed_files
-from nanobragg.io.reading import LIMIT_VARIABLE
+from nanobragg.io.limits import LIMIT_VARIABLE
 
 FEW = settings(deadline=None, max_examples=40)
 MANY = settings(deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])

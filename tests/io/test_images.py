@@ -12,7 +12,7 @@ from PIL import Image
 
 from nanobragg.errors import ConfigError, FileError, FormatError
 from nanobragg.io import read_image, write_image
-from nanobragg.io.floatimage import read_float_image, write_float_image
+from nanobragg.io.float_image import read_float_image, write_float_image
 from nanobragg.io.npy import read_npy
 from nanobragg.io.pgm import read_pgm, write_pgm
 from nanobragg.io.png import read_png, render_grey, write_png

@@ -16,11 +16,11 @@ from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
 from nanobragg.io.atoms import read_atoms
 from nanobragg.io.hdf5 import open_hdf5, values_of
 from nanobragg.io.hkl import read_hkl, write_hkl
+from nanobragg.io.limits import DEFAULT_LIMIT, LIMIT_VARIABLE, byte_limit
 from nanobragg.io.npy import read_npz
 from nanobragg.io.png import read_png
-from nanobragg.io.reading import DEFAULT_LIMIT, LIMIT_VARIABLE, byte_limit
 from nanobragg.io.smv import read_smv, write_smv
-from nanobragg.io.sources import read_sources
+from nanobragg.io.text_columns import read_sources
 from tests.paths import TESTS
 
 
@@ -144,7 +144,7 @@ def test_a_number_of_endless_digits_takes_no_time(tmp_path):
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])
 def test_a_name_that_no_file_can_have(name):
-    with pytest.raises(FileError, match="is no file name"):
+    with pytest.raises(FileError, match="is not a valid file name"):
         read_hkl(name)
 
 

@@ -9,7 +9,9 @@ import struct
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,7 +20,6 @@ import nanobragg as nb
 from nanobragg import _core
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.rendering.threads import thread_count
-from nanobragg.rendering.worker import borrow, give_back
 
 CONFIG = nb.Config(
     crystal=nb.Crystal(cell=(60, 70, 80), n_cells=5, misset_deg=(1, 2, 3)),
@@ -310,13 +311,17 @@ def test_a_child_forked_before_any_rendering_uses_all_threads():
     assert child.returncode == 2
 
 
-def test_what_a_worker_raises_the_caller_gets_and_the_worker_goes_on():
-    worker = borrow()
-    failed = worker.submit(lambda: 1 // 0)
-    assert failed.wait(10)
-    with pytest.raises(ZeroDivisionError):
-        failed.result()
-    done = worker.submit(lambda: None)
-    assert done.wait(10)
-    done.result()
-    give_back(worker)
+def test_what_the_kernel_raises_the_caller_gets_and_the_next_image_is_rendered(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(_core, "render", lambda *arguments: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            nb.simulate(CONFIG)
+    assert nb.simulate(CONFIG).max() > 0
+
+
+def test_several_callers_render_at_the_same_time_and_threads_are_kept():
+    before = nb.simulate(CONFIG)
+    with ThreadPoolExecutor(4) as callers:
+        images = list(callers.map(nb.simulate, [CONFIG] * 20))
+    assert all(np.array_equal(image, before) for image in images)
+    assert sum(thread.name.startswith("nanobragg") for thread in threading.enumerate()) <= 5

@@ -101,7 +101,7 @@ def _table(background: Background) -> tuple[FloatArray, FloatArray]:
     """sin θ/λ (1/m) and amplitudes, missing ones zero."""
     where = background.table_path or "array"
     if background.table_path is not None:
-        from ..io.sources import read_two_columns
+        from ..io.text_columns import read_two_columns
 
         rows = read_two_columns(background.table_path)
     else:

@@ -72,7 +72,7 @@ class Sources(Model):
     def rows(self) -> FloatArray:
         """x y z weight wavelength (m) of each source, shape (n, 5); NaN: not given."""
         if self.path is not None:
-            from ..io.sources import read_sources
+            from ..io.text_columns import read_sources
 
             return read_sources(self.path)
         assert self.positions is not None  # one of them is given

@@ -180,7 +180,7 @@ def _matrix_columns(crystal: Crystal, wavelength_A: float) -> FloatArray | None:
         return np.array(crystal.matrix, dtype=np.float64)
     if crystal.matrix_path is None:
         return None
-    from ..io.matrix import read_matrix
+    from ..io.mosflm_matrix import read_matrix
 
     return read_matrix(crystal.matrix_path) * (1e-10 / (wavelength_A / 1e10))
 

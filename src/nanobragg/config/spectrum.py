@@ -126,7 +126,7 @@ class Spectrum(Model):
                 return "wavelength_A", self.wavelengths_A, self.weights
             assert self.energies_eV is not None
             return "energy_eV", self.energies_eV, self.weights
-        from ..io.sources import read_spectrum
+        from ..io.text_columns import read_spectrum
 
         axis, rows = read_spectrum(self.path)
         if axis and self.axis and axis != self.axis:

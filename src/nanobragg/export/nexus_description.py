@@ -18,7 +18,7 @@ from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
 from ..geometry import unit
 from ..io.atomic import StrPath
-from ..io.nexus import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
+from ..io.nexus_write import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
 
 UNUSABLE = 2  # highest values of an integer that DECTRIS and DIALS keep for marked pixels
 FILM_MM = 1e-6  # thickness of a sensor that has none: DIALS insists on some

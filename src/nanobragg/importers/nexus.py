@@ -20,7 +20,7 @@ from ..errors import ConfigError
 from ..geometry import rotate_about
 from ..io.atomic import StrPath
 from ..io.hdf5 import open_hdf5, values_of
-from ..io.nexus_geometry import ANGLES, ENERGIES, LENGTHS, WAVELENGTHS, Axis, NexusFile, text
+from ..io.nexus_file import ANGLES, ENERGIES, LENGTHS, WAVELENGTHS, Axis, NexusFile, text
 from .experiment import Experiment
 
 SENSORS = {"silicon": "Si", "si": "Si", "cdte": "CdTe", "gaas": "GaAs"}

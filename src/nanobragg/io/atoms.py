@@ -12,7 +12,8 @@ import numpy as np
 from ..errors import FormatError, NanobraggWarning
 from .atomic import StrPath
 from .cif import read_cif_document
-from .reading import check_bytes, open_input, read_all
+from .input_file import open_input, read_all
+from .limits import check_bytes
 from .reflections import Cell, known_cell
 
 B_PER_U = 8.0 * math.pi**2

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .checks import check_image
-from .reading import check_bytes, open_input, read_all, read_array
+from .check_image import check_image
+from .input_file import open_input, read_all, read_array
+from .limits import check_bytes
 
 HEADER_LIMIT = 65536
 READERS = {
@@ -91,7 +92,7 @@ def read_npz(path: StrPath) -> dict[str, npt.NDArray[Any]]:
     Raises
     ------
     FormatError
-        It is no .npz file of numbers, or it promises what it does not hold or what `reading.byte_limit` forbids.
+        It is no .npz file of numbers, or it promises what it does not hold or what `limits.byte_limit` forbids.
     FileError
         The file cannot be read.
     """

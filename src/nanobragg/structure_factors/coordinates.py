@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..config.base import FloatArray
 from ..config.crystal import Cell
 from ..errors import ConfigError
-from ..io.memory import allowed_memory
+from ..io.limits import allowed_memory
 from .symmetry import IndexArray, expand_to_p1, rotations_of, separate_mates
 
 if TYPE_CHECKING:

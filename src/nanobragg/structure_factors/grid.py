@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..config.base import FloatArray
 from ..errors import ConfigError
-from ..io.memory import allowed_memory
+from ..io.limits import allowed_memory
 from .symmetry import IndexArray
 
 

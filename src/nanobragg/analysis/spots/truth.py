@@ -15,7 +15,7 @@ from ...config.crystal import Cell, cell_of, reciprocal_vectors
 from ...config.steps import RADIAN_IN_DEGREES
 from ...errors import ConfigError, FormatError
 from ...io.atomic import StrPath, atomic_write
-from ...io.reading import open_input
+from ...io.input_file import open_input
 from ...rendering.simulate import simulate
 from ...scene.scene import Scene
 from ..resolution import like_scene, mean_direction, mean_wavelength_A

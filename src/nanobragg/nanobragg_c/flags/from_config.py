@@ -17,7 +17,7 @@ from ...config.steps import RADIAN_IN_DEGREES
 from ...errors import ConfigError, NanobraggWarning
 from ...io.atomic import atomic_write
 from ...io.hkl import write_hkl
-from ...io.reading import open_input
+from ...io.input_file import open_input
 from ...io.smv import write_smv
 from ...scene.scene import Scene
 from .from_config_geometry import geometry_flags

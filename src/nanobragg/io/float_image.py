@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, FormatError
 from .atomic import StrPath, atomic_write
-from .checks import check_image
-from .reading import open_input, read_array, size_of
+from .check_image import check_image
+from .input_file import file_size, open_input, read_array
 
 FLOAT = np.dtype("<f4")
 
@@ -70,7 +70,7 @@ def read_float_image(path: StrPath, shape: tuple[int, int] | None) -> npt.NDArra
     """
     with open_input(path) as handle:
         if shape is None or len(shape) != 2 or min(shape) < 1:
-            floats = size_of(handle) // FLOAT.itemsize
+            floats = file_size(handle) // FLOAT.itemsize
             side = math.isqrt(floats)
             example = f"; for a square image shape=({side}, {side})" if side and side * side == floats else ""
             raise ConfigError(

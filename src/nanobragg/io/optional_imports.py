@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import ConfigError
 
 
-def import_extra(module: str, purpose: str) -> Any:
+def import_optional(module: str, purpose: str) -> Any:
     """Import a library of the extra `files`.
 
     Parameters

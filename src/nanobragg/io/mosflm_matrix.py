@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import NUMBER, open_input
+from .input_file import NUMBER, open_input
 
 READ_LIMIT = 65536
 # MOSFLM writes fixed columns, so a sign may be all that separates two numbers

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import NUMBER, open_input, read_all
+from .input_file import NUMBER, open_input, read_all
 
 DELIMITERS = re.compile(r"[ \t,;:!]+")
 
