@@ -1,4 +1,4 @@
-"""How a count, a range and a step complete each other (spec section 8)."""
+"""How a count, a range and a step complete each other (docs/step_rules.md)."""
 
 from __future__ import annotations
 
