@@ -1,4 +1,7 @@
-"""Sweeps over rotation, divergence, dispersion and sensor depth: a count, a range and a step complete each other."""
+"""Sweeps over rotation, divergence, dispersion and sensor depth: a count, a range and a step complete each other.
+
+The rules are those of docs/step_rules.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The beam: wavelength, polarization, fluence, and the sources it is made of (spec sections 1 and 4)."""
+"""The beam: wavelength, polarization, fluence, and the sources it is made of (docs/theory.md, Sources)."""
 
 from __future__ import annotations
 

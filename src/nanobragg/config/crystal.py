@@ -1,4 +1,4 @@
-"""The crystal: cell, orientation, size, shape and mosaic spread (spec section 3)."""
+"""The crystal: cell, orientation, size, shape and mosaic spread (docs/theory.md, Crystal)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The detector: a list of panels in the lab frame, and the constructor of one flat panel (spec section 2)."""
+"""The detector: a list of panels in the lab frame, and the constructor of one flat panel (docs/geometry.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `Detector.flat` is asked for: checked, and placed as one panel (spec section 2)."""
+"""What `Detector.flat` is asked for: checked, and placed as one panel (docs/geometry.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The detector that C flags describe, resolved as the C program does (spec sections 2 and 9)."""
+"""The detector that C flags describe, resolved as the C program does (docs/geometry.md, docs/quirks.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C flags to a `Config`: as nanoBragg.c resolves them, with `compat="c"` (spec sections 1, 2, 8 and 9)."""
+"""C flags to a `Config`: as nanoBragg.c resolves them, with `compat="c"` (docs/geometry.md, docs/quirks.md)."""
 
 from __future__ import annotations
 

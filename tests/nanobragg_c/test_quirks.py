@@ -1,5 +1,4 @@
-"""Rows 1 to 14 of the specification's section 9, physics: what nanoBragg.c does, followed under compat="c", and
-what we do.
+"""Rows 1 to 14 of docs/quirks.md, physics: nanoBragg.c's behaviour, followed under compat="c", and ours.
 
 Numbers named after C were measured with the C program on the flags that stand beside them.
 """

@@ -1,4 +1,4 @@
-"""AT-STEP: how a count, a range and a step complete each other, every row of the table in section 8."""
+"""AT-STEP: how a count, a range and a step complete each other, every row of the table of docs/step_rules.md."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def test_at_step_table(kind, given, expected):
 
 @pytest.mark.parametrize("layers", [1, 2, 7])
 def test_at_step_given_layers_cover_the_sensor(layers):
-    """AT-STEP: n layers of a sensor are exactly as thick as the sensor (section 9, row 12)."""
+    """AT-STEP: n layers of a sensor are exactly as thick as the sensor (docs/quirks.md, row 12)."""
     count, thickness, step = numbers(resolve_sweep("sensor", layers, 3e-4, None))
     assert (count, thickness) == (layers, 3e-4)
     assert count * step == pytest.approx(thickness, rel=1e-15)
 
 
 def test_at_step_a_phi_range_of_zero_with_a_step_is_an_error():
-    """AT-STEP: C takes 0 steps there and divides by them (section 9, row 23)."""
+    """AT-STEP: C takes 0 steps there and divides by them (docs/quirks.md, row 23)."""
     with pytest.raises(ConfigError, match="gives no phi step: leave out the step or the range"):
         resolve_sweep("phi", None, 0.0, 0.1)
 
