@@ -12,7 +12,8 @@ import numpy.typing as npt
 from ..config.base import same
 from ..config.beam import Beam, build_sources
 from ..config.config import Config
-from ..config.detector import Detector, Panel, panel_distance
+from ..config.detector import Detector
+from ..config.panel import Panel, panel_distance
 from ..config.toml import dumps
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
