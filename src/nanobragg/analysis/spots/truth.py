@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ...config.background import Background
-from ...config.base import FloatArray
 from ...config.config import Config
-from ...config.crystal import Cell, cell_of, reciprocal_vectors
-from ...config.steps import RADIAN_IN_DEGREES
+from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, FormatError
+from ...geometry import FloatArray
 from ...io.atomic import StrPath, atomic_write
 from ...io.npy import read_npz
 from ...rendering.simulate import simulate
 from ...scene.scene import Scene
+from ...unit_cell import Cell, cell_of, reciprocal_vectors
 from ..resolution import like_scene, mean_direction, mean_wavelength_A
 from .predict import Spots, predict_spots
 

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from fuzzing.models import PDB
-from fuzzing.targets import TESTS
 from nanobragg import Config, StructureFactors, read_expt
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
 from nanobragg.io.atoms import read_atoms
@@ -22,6 +21,7 @@ from nanobragg.io.npy import read_npz
 from nanobragg.io.png import read_png
 from nanobragg.io.smv import read_smv, write_smv
 from nanobragg.io.text_columns import read_sources
+from tests.paths import TESTS
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
-"""Rows 1 to 14 of the specification's section 9, physics: what nanoBragg.c does, followed under compat="c", and
-what we do.
+"""Rows 1 to 14 of docs/quirks.md, physics: nanoBragg.c's behaviour, followed under compat="c", and ours.
 
 Numbers named after C were measured with the C program on the flags that stand beside them.
 """
@@ -14,9 +13,10 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.analysis.statistics import statistics
-from nanobragg.config.crystal import build_lattice, cell_of, misset_angles
+from nanobragg.config.crystal import build_lattice, misset_angles
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
+from nanobragg.unit_cell import cell_of
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +10,11 @@ import pytest
 from nanobragg._noise import CRandom
 from nanobragg.errors import ConfigError
 from nanobragg.response.noise import c_noise
+from tests.paths import GOLDEN
 
-FOLDER = Path(__file__).parent / "golden"
-GOLDEN = np.load(FOLDER / "AT-NOISE.npz")
-GOLDEN_IO = np.load(FOLDER / "AT-IO.npz")
-FACTS = json.loads((FOLDER / "facts.json").read_text())
+NOISE = np.load(GOLDEN / "AT-NOISE.npz")
+IO = np.load(GOLDEN / "AT-IO.npz")
+FACTS = json.loads((GOLDEN / "facts.json").read_text())
 RUNS = {
     "few-photons": (123, 40),
     "many-photons": (123, 40),
@@ -29,20 +28,20 @@ RUNS = {
 @pytest.mark.parametrize("run", RUNS)
 def test_noise_image_is_the_c_programs(run):
     seed, adc_offset = RUNS[run]
-    noisy, photons, overloads = c_noise(GOLDEN[f"{run}/image"], seed, adc_offset)
-    np.testing.assert_array_equal(noisy, GOLDEN[f"{run}/noise"])
+    noisy, photons, overloads = c_noise(NOISE[f"{run}/image"], seed, adc_offset)
+    np.testing.assert_array_equal(noisy, NOISE[f"{run}/noise"])
     assert [float(f"{photons:.0f}"), overloads] == FACTS[f"AT-NOISE/{run}"]["printed"]["photons_overloads"]
 
 
 def test_masked_pixels_draw_too():
-    image = GOLDEN_IO["mask/image"]
+    image = IO["mask/image"]
     assert (image == 0).any()
     noisy, _, _ = c_noise(image, 1)
-    np.testing.assert_array_equal(noisy, GOLDEN_IO["mask/noise"])
+    np.testing.assert_array_equal(noisy, IO["mask/noise"])
 
 
 def test_roi_draws_in_its_own_order_and_leaves_the_rest_0():
-    image = GOLDEN["many-photons/image"]
+    image = NOISE["many-photons/image"]
     noisy, photons, overloads = c_noise(image, 11, roi=(5, 20, 30, 33))
     part, part_photons, part_overloads = c_noise(image[30:34, 5:21], 11)
     np.testing.assert_array_equal(noisy[30:34, 5:21], part)
@@ -52,7 +51,7 @@ def test_roi_draws_in_its_own_order_and_leaves_the_rest_0():
 
 
 def test_roi_beyond_the_image_is_the_image():
-    image = GOLDEN["few-photons/image"]
+    image = NOISE["few-photons/image"]
     np.testing.assert_array_equal(c_noise(image, 1, roi=(-3, 64, 0, 1000))[0], c_noise(image, 1)[0])
 
 

@@ -21,14 +21,14 @@ from nanobragg.cli import main
 from nanobragg.cli.trace import c_printout_lines, c_trace_lines
 from nanobragg.rendering.trace.c_lines import trace_values
 from nanobragg.rendering.trace.records import RECORD
+from tests.paths import GOLDEN, TESTS
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),
     pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning"),
 ]
 
-TESTS = Path(__file__).parent
-TRACES = json.loads((TESTS / "golden" / "traces.json").read_text())
+TRACES = json.loads((GOLDEN / "traces.json").read_text())
 NAMES = [f"{entry['case']}-{entry['pixel']['slow']}-{entry['pixel']['fast']}" for entry in TRACES]
 CASES = {case["id"]: case for case in yaml.safe_load((TESTS / "parity" / "cases.yaml").read_text())["cases"]}
 FLAGS = shlex.split("-cell 40 50 60 90 90 90 -misset 10 20 30 -lambda 1 -distance 100 -detpixels 64 -pixel 0.25 -N 10")

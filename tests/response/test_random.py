@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +16,14 @@ from nanobragg._noise import (
     random_misset_c,
     umat_to_misset,
 )
+from tests.paths import GOLDEN
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "functions.npz")
+FUNCTIONS = np.load(GOLDEN / "functions.npz")
 
 
 @pytest.mark.parametrize("seed", [1, 12345, 12345678])
 def test_uniform_deviates_are_the_c_programs(seed):
-    np.testing.assert_array_equal(CRandom(seed).ran1(200), GOLDEN[f"ran1/seed-{seed}"])
+    np.testing.assert_array_equal(CRandom(seed).ran1(200), FUNCTIONS[f"ran1/seed-{seed}"])
 
 
 def test_a_sequence_may_be_drawn_in_pieces():
@@ -43,13 +43,13 @@ def test_uniform_deviates_stop_below_1():
 
 
 def test_gaussian_deviates_are_the_c_programs():
-    np.testing.assert_array_equal(CRandom(99).gauss(100), GOLDEN["gaussdev/seed-99"])
+    np.testing.assert_array_equal(CRandom(99).gauss(100), FUNCTIONS["gaussdev/seed-99"])
 
 
 def test_poisson_deviates_of_all_three_methods_are_the_c_programs():
-    means = GOLDEN["poidev/means"]
+    means = FUNCTIONS["poidev/means"]
     assert {0, 1, 2} == set(np.digitize(means, [12, 1e6]))
-    np.testing.assert_array_equal(CRandom(7).poisson(means), GOLDEN["poidev/seed-7"])
+    np.testing.assert_array_equal(CRandom(7).poisson(means), FUNCTIONS["poidev/seed-7"])
 
 
 def test_poisson_keeps_the_shape_and_the_means():
@@ -66,7 +66,7 @@ def test_mean_0_costs_one_uniform_deviate():
 
 
 def test_log_gamma_is_the_c_programs():
-    np.testing.assert_array_equal([gammln(x) for x in GOLDEN["gammln/x"]], GOLDEN["gammln/value"])
+    np.testing.assert_array_equal([gammln(x) for x in FUNCTIONS["gammln/x"]], FUNCTIONS["gammln/value"])
 
 
 @pytest.mark.parametrize("x", [0.5, 3.25, 77.0, 1e5])
@@ -74,13 +74,13 @@ def test_log_gamma_is_the_log_of_gamma(x):
     assert gammln(x) == pytest.approx(math.lgamma(x), rel=6e-8)
 
 
-@pytest.mark.parametrize("name", [key for key in GOLDEN.files if key.startswith("mosaic_umat/")])
+@pytest.mark.parametrize("name", [key for key in FUNCTIONS.files if key.startswith("mosaic_umat/")])
 def test_mosaic_rotations_are_the_c_programs(name):
     _, spread, seed = name.split("/")
     spread_rad = float(spread.split("-")[1]) * math.pi / 180
     ours = mosaic_rotations(spread_rad, 25, int(seed.split("-")[1]))
     np.testing.assert_array_equal(ours[0], np.eye(3))
-    np.testing.assert_allclose(ours[1:], GOLDEN[name][1:], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(ours[1:], FUNCTIONS[name][1:], rtol=0, atol=1e-15)
 
 
 def test_mosaic_rotations_are_proper_and_within_the_spread():
@@ -98,7 +98,7 @@ def test_no_mosaic_domains():
 
 @pytest.mark.parametrize("seed", [12345, 54321])
 def test_random_misset_is_the_c_programs(seed):
-    np.testing.assert_allclose(random_misset_c(seed), GOLDEN[f"random_misset_rad/seed-{seed}"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(random_misset_c(seed), FUNCTIONS[f"random_misset_rad/seed-{seed}"], rtol=0, atol=1e-12)
 
 
 def about(axis: int, angle: float) -> np.ndarray:

@@ -13,8 +13,8 @@ import pytest
 import nanobragg as nb
 from nanobragg import cli
 from nanobragg.io.smv import write_smv
+from tests.paths import INPUTS
 
-TESTS = Path(__file__).parent
 GOOD = "-cell 70 80 90 -default_F 100 -N 3 -detpixels 16 -pixel 0.5 -noprogress -seed 1"
 KEPT = {
     "floatimage.bin": b"an earlier run's",
@@ -28,7 +28,7 @@ KEPT = {
 def refused(tmp_path, monkeypatch, capsys):
     """Run a command line that must fail; returns its one line on stderr."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "inputs").symlink_to(TESTS / "inputs")
+    (tmp_path / "inputs").symlink_to(INPUTS)
 
     def run(line: str) -> str:
         for name, content in KEPT.items():
@@ -223,7 +223,7 @@ def test_a_mask_of_another_shape(refused, tmp_path):
     ],
 )
 def test_a_lying_header(refused, tmp_path, old, new):
-    whole = (TESTS / "inputs" / "mask_64.img").read_bytes()
+    whole = (INPUTS / "mask_64.img").read_bytes()
     header = whole[:512].replace(old, new)
     assert header != whole[:512]
     (tmp_path / "lies.img").write_bytes(header.rstrip(b" ").ljust(512) + whole[512:])
@@ -231,7 +231,7 @@ def test_a_lying_header(refused, tmp_path, old, new):
 
 
 def test_a_truncated_image(refused, tmp_path):
-    (tmp_path / "short.img").write_bytes((TESTS / "inputs" / "mask_64.img").read_bytes()[:-1])
+    (tmp_path / "short.img").write_bytes((INPUTS / "mask_64.img").read_bytes()[:-1])
     assert "short.img" in refused(f"{GOOD} -mask short.img")
 
 
@@ -244,7 +244,7 @@ def test_a_dump_whose_counts_exceed_the_file(refused, tmp_path):
 def warned(tmp_path, monkeypatch, capsys):
     """Run a command line that must work, and return what it warns of."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "inputs").symlink_to(TESTS / "inputs")
+    (tmp_path / "inputs").symlink_to(INPUTS)
 
     def run(line: str) -> list[str]:
         assert cli.main(shlex.split(line)) == 0

@@ -13,14 +13,15 @@ import pytest
 import nanobragg as nb
 from nanobragg.errors import ConfigError, FormatError, NanobraggWarning
 from nanobragg.io.atoms import read_atoms
+from tests.paths import INPUTS, ROOT
 
-MAKE_MODEL = Path(__file__).parent.parent / "examples" / "make_model.py"
+MAKE_MODEL = ROOT / "examples" / "make_model.py"
 CRYSTALS = ("triclinic", "orthorhombic", "hexagonal")
 F000_ELECTRONS = 4 * (18 * (7 + 6 + 6 + 8 + 6) + 2 * (7 + 6 + 6 + 8 + 6 + 16))  # four helices of 18 ALA and 2 MET
 
 ATOM = "ATOM      1  CA  ALA A   1       1.000   2.000   3.000  1.00 10.00           C  \n"
 CRYST = "CRYST1   20.000   21.000   22.000  90.00  90.00  90.00 P 1\n"
-SMALL = Path(__file__).parent / "inputs" / "small.cif"
+SMALL = INPUTS / "small.cif"
 
 
 @pytest.fixture(scope="module", params=CRYSTALS)

@@ -17,9 +17,9 @@ from nanobragg.export.smv_header import image_header
 from nanobragg.io.fdump import read_fdump
 from nanobragg.io.pgm import read_pgm
 from nanobragg.io.smv import read_smv, write_smv
+from tests.paths import GOLDEN, INPUTS, TESTS
 
-TESTS = Path(__file__).parent
-FACTS = json.loads((TESTS / "golden" / "facts.json").read_text())
+FACTS = json.loads((GOLDEN / "facts.json").read_text())
 C_FILES = ["floatimage.bin", "image.pgm", "intimage.img", "noiseimage.img"]
 FILE_CASES = {
     f"{case['id']}/{run}": shlex.split(f"{case['base']} {extra}")
@@ -36,7 +36,7 @@ class Folder:
     def __init__(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.path, self.capsys = path, capsys
         self.out = self.err = ""
-        (path / "inputs").symlink_to(TESTS / "inputs")
+        (path / "inputs").symlink_to(INPUTS)
 
     def run(self, line: str | list[str], code: int = 0) -> None:
         words = shlex.split(line) if isinstance(line, str) else line
@@ -69,7 +69,7 @@ def test_at_io_and_at_noise_files_are_the_c_programs_byte_for_byte(folder, name)
     argv = FILE_CASES[name]
     folder.run(argv if "-seed" in argv else [*argv, "-seed", "1"])
     family, run = name.split("/")
-    with np.load(TESTS / "golden" / f"{family}.npz") as golden:
+    with np.load(GOLDEN / f"{family}.npz") as golden:
         pixels = {kind: golden[f"{run}/{kind}"] for kind in ("image", "int", "noise", "pgm")}
     facts = FACTS[name]
     header = f"{facts['smv_header']}\f".encode().ljust(512)
@@ -172,7 +172,7 @@ def test_at_cli_003_conventions_and_pivots_show_in_the_header(folder):
 
 def test_at_cli_004_flags_win_over_the_image_header_and_that_over_the_masks(folder):
     """AT-CLI-004: precedence."""
-    pixels, header = read_smv(TESTS / "inputs" / "mask_64.img")
+    pixels, header = read_smv(INPUTS / "mask_64.img")
     for name, wavelength in (("mask.img", "1.1"), ("image.img", "1.5")):
         write_smv(folder.path / name, pixels, {**header, "WAVELENGTH": wavelength})
     line = "-cell 70 80 90 -default_F 100 -N 2 -fluence 1e28 -nonoise -nopgm"
@@ -199,7 +199,7 @@ def test_at_cli_005_outside_the_region_every_image_is_zero(folder):
 
 
 def test_masked_pixels_are_zero_photons_and_the_offset_in_integers(folder):
-    mask, _ = read_smv(TESTS / "inputs" / "mask_64.img")
+    mask, _ = read_smv(INPUTS / "mask_64.img")
     folder.run("-cell 70 80 90 -default_F 100 -N 2 -fluence 1e28 -mask inputs/mask_64.img -adc 25 -seed 1")
     masked = mask == 0
     assert masked.any()

@@ -12,7 +12,7 @@ from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.nanobragg_c.flags.table import GROUPS, SPELLINGS
 from nanobragg.nanobragg_c.flags.to_config import Outputs, help_flag, help_text, parse_flags
 from nanobragg.nanobragg_c.flags.values import FlagValues
-from tests.flag_lines import BASE, parse, quietly
+from tests.nanobragg_c.flags.flag_lines import BASE, parse, quietly
 
 
 @pytest.fixture(autouse=True)

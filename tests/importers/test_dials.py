@@ -15,8 +15,9 @@ import nanobragg as nb
 from nanobragg.config.detector import counted_origin
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggWarning
 from nanobragg.geometry import rotate_about
+from tests.paths import TESTS
 
-FOLDER = Path(__file__).parent / "expt"
+FOLDER = TESTS / "expt"
 PIXELS = ((0.5, 0.5), (100.5, 20.5), (30, 90))  # fast, slow; as in make.py
 TRUTH = json.loads((FOLDER / "truth.json").read_text())
 MADE = json.loads((FOLDER / "made.expt").read_text())

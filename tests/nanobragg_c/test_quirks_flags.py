@@ -1,5 +1,4 @@
-"""Rows 15 to 24 of the specification's section 9, flags: what nanoBragg.c does, followed under compat="c", and
-what we do.
+"""Rows 15 to 24 of docs/quirks.md, flags: nanoBragg.c's behaviour, followed under compat="c", and ours.
 
 Numbers named after C were measured with the C program on the flags that stand beside them.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 import nanobragg as nb
 from nanobragg import reference
 from nanobragg.nanobragg_c.reference.table import Agreement
+from tests.paths import GOLDEN
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),
@@ -25,7 +25,7 @@ LOSES_DIGITS = "row 13"
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, np.ndarray]:
-    with np.load(Path(__file__).parent / "golden" / "functions.npz") as stored:
+    with np.load(GOLDEN / "functions.npz") as stored:
         return {name: stored[name] for name in stored.files}
 
 

@@ -1,6 +1,6 @@
 """Every reference case: printed geometry, counts and statistics equal nanoBragg.c's with compat="c", and those that
-meet no row of the specification's section 9 give its image with compat=None too. (parity/test_parity_matrix.py
-compares the images.)"""
+no row of docs/quirks.md affects give its image with compat=None too. (parity/test_parity_matrix.py compares the
+images.)"""
 
 from __future__ import annotations
 

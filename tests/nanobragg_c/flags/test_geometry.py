@@ -8,7 +8,7 @@ import pytest
 from nanobragg.errors import FileError, FormatError, NanobraggWarning
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
 from nanobragg.nanobragg_c.flags.values import read_flags
-from tests.flag_lines import parse, quietly
+from tests.nanobragg_c.flags.flag_lines import parse, quietly
 
 
 @pytest.fixture(autouse=True)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nanobragg.errors import ConfigError
 from nanobragg.response.quantize import to_integers, to_pgm
+from tests.paths import GOLDEN
 
-FOLDER = Path(__file__).parent / "golden"
-FACTS = json.loads((FOLDER / "facts.json").read_text())
+FACTS = json.loads((GOLDEN / "facts.json").read_text())
 RUNS = [
     f"{family}/{run}"
     for family, runs in {
@@ -26,7 +25,7 @@ SCALE_AND_ADC = {"AT-IO/int-scale": (2.5, 10.0), "AT-NOISE/adc": (None, 100.0)}
 
 def golden(run: str, kind: str) -> np.ndarray:
     family, name = run.split("/")
-    with np.load(FOLDER / f"{family}.npz") as stored:
+    with np.load(GOLDEN / f"{family}.npz") as stored:
         return stored[f"{name}/{kind}"]
 
 
