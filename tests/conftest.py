@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-TESTS = Path(__file__).parent
+from tests.paths import TESTS
 
 
 def pytest_configure() -> None:
