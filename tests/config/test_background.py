@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.config.background import AVOGADRO, cubic_through
+from nanobragg.config.background import cubic_through
+from nanobragg.constants import AVOGADRO
 
 R_E_SQR = 7.94079248018965e-30
 CURVE = np.column_stack(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nanobragg as nb
-from nanobragg.config.spectrum import EV_ANGSTROM
+from nanobragg.constants import EV_ANGSTROM
 from nanobragg.errors import ConfigError, FileError, FormatError
 
 ENERGIES, WEIGHTS = [9480.0, 9500.0, 9520.0, 9540.0], [1.0, 4.0, 0.0, 3.0]

@@ -112,14 +112,14 @@ def test_arrays_that_are_not_what_they_promise(tmp_path):
     header = old[old.index(b"\x93NUMPY") : old.index(b"PK\x01")]
     crc, changed = (zlib.crc32(part).to_bytes(4, "little") for part in (header, header.replace(b"(3,)", b"(9,)")))
     path.write_bytes(new.replace(crc, changed))
-    with pytest.raises(FormatError, match=r"24 bytes are no float64 \(9,\)"):
+    with pytest.raises(FormatError, match=r"a.npz, .a.npy.: shape = 9 needs 72 bytes of data, the file holds 24"):
         read_npz(path)
 
 
 @pytest.mark.parametrize("array", [np.array(["text"]), np.array([1j]), np.array([(1,)], [("a", int)])])
 def test_arrays_of_no_numbers(tmp_path, array):
     np.savez(path := tmp_path / "a.npz", a=array)
-    with pytest.raises(FormatError, match="bytes are no"):
+    with pytest.raises(FormatError, match="must hold numbers, not"):
         read_npz(path)
 
 

@@ -13,9 +13,10 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.analysis.statistics import statistics
-from nanobragg.config.crystal import build_lattice, cell_of, misset_angles
+from nanobragg.config.crystal import build_lattice, misset_angles
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
+from nanobragg.unit_cell import cell_of
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),

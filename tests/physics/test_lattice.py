@@ -10,8 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import nanobragg as nb
-from nanobragg.config.crystal import build_lattice, cell_of
+from nanobragg.config.crystal import build_lattice
 from nanobragg.geometry import rotate
+from nanobragg.unit_cell import cell_of
 
 from .experiment import length, photons, positions
 

@@ -12,7 +12,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.cli import main
-from nanobragg.config.spectrum import EV_ANGSTROM
+from nanobragg.constants import EV_ANGSTROM
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.nanobragg_c.printout import scene_lines
 from nanobragg.scene.coverage import table_coverage

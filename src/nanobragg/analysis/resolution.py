@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _functions
-from ..config.base import FloatArray
 from ..config.config import Config
-from ..config.detector import Panel, counted_origin
+from ..config.detector import counted_origin
+from ..config.panel import Panel
 from ..errors import ShapeError
+from ..geometry import FloatArray
 from ..scene.kernel_input import panel_numbers
 from ..scene.scene import Scene
 

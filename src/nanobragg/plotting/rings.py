@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ..analysis.resolution import mean_direction, mean_wavelength_A, scattering_angle
 from ..analysis.spots.planes import Planes, planes_of
-from ..config.base import FloatArray
 from ..errors import ConfigError
+from ..geometry import FloatArray
 from ..scene.scene import Scene
 from .canvas import RING
 from .frame import Frame, picture_axes

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config.base import FloatArray
-from ..config.crystal import Cell, cell_of
-from ..config.detector import Panel, panel_distance
-from ..config.spectrum import EV_ANGSTROM
-from ..detectors.shadows import facing_away, overlapping
+from ..config.panel import Panel, panel_distance
+from ..constants import EV_ANGSTROM
+from ..geometry import FloatArray
+from ..unit_cell import Cell, cell_of
+from .shadows import facing_away, overlapping
 
 if TYPE_CHECKING:
     from .scene import Scene

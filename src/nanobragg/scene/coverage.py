@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
-from ..config.detector import Panel
-from ..config.spectrum import EV_ANGSTROM
+from ..config.panel import Panel
+from ..constants import EV_ANGSTROM
+from ..geometry import FloatArray
 
 if TYPE_CHECKING:
     from .scene import Scene

@@ -11,9 +11,9 @@ import nanobragg as nb
 from nanobragg.analysis.resolution import directions
 from nanobragg.analysis.spots.planes import facing_panel, land, planes_of
 from nanobragg.analysis.spots.section import section, shape_of, widest
+from nanobragg.constants import R_E_SQR
 from nanobragg.errors import ConfigError
 from nanobragg.geometry import rotate_about
-from nanobragg.scene.kernel_input import R_E_SQR
 
 CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 SENSOR = {"sensor_thickness_um": 450, "sensor_layers": 9, "attenuation_um": 400}

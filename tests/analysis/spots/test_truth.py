@@ -91,7 +91,7 @@ def test_files_that_are_no_ground_truth_are_refused(tmp_path):
     with pytest.raises(FileError, match="cannot be read"):
         load(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("no zip")
-    with pytest.raises(FormatError, match=r"text.npz: is no readable .npz"):
+    with pytest.raises(FormatError, match=r"text.npz: is not a readable .npz"):
         load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=1)
     with pytest.raises(FormatError, match=r"other.npz: holds no ground truth of version 1"):
@@ -105,7 +105,7 @@ def test_files_that_are_no_ground_truth_are_refused(tmp_path):
             load(tmp_path / "part.npz")
     cut = (tmp_path / "truth.npz").read_bytes()[:-200]
     (tmp_path / "cut.npz").write_bytes(cut)
-    with pytest.raises(FormatError, match=r"cut.npz: is no readable"):
+    with pytest.raises(FormatError, match=r"cut.npz: is not a readable"):
         load(tmp_path / "cut.npz")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._functions import rotate_about
-from ...config.base import FloatArray
 from ...config.detector import counted_origin
+from ...geometry import FloatArray
 from ...scene.kernel_input import panel_numbers
 from ...scene.scene import Scene
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...config.base import FloatArray
 from ...config.detector import counted_origin
+from ...geometry import FloatArray
 from ...scene.scene import Scene
 from .bends import Bends, PanelNumbers, bends_of, directions_of_a_pixel, unbend
 

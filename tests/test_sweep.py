@@ -7,8 +7,8 @@ import math
 import pytest
 
 import nanobragg as nb
-from nanobragg.config.steps import Steps, resolve_steps
 from nanobragg.errors import ConfigError
+from nanobragg.sweep import Sweep, resolve_sweep
 
 DEGREE = math.pi / 180
 
@@ -62,21 +62,21 @@ TABLE = [
 ]
 
 
-def numbers(steps: Steps) -> tuple[int, float, float]:
+def numbers(steps: Sweep) -> tuple[int, float, float]:
     return steps.count, steps.range, steps.step
 
 
 @pytest.mark.parametrize(("kind", "given", "expected"), TABLE)
 def test_at_step_table(kind, given, expected):
     """AT-STEP: given are count, range, step (None: not given)."""
-    found = resolve_steps(kind, *given, layers_overshoot=True)
+    found = resolve_sweep(kind, *given, layers_overshoot=True)
     assert numbers(found) == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 7])
 def test_at_step_given_layers_cover_the_sensor(layers):
     """AT-STEP: n layers of a sensor are exactly as thick as the sensor (docs/quirks.md, row 12)."""
-    count, thickness, step = numbers(resolve_steps("sensor", layers, 3e-4, None))
+    count, thickness, step = numbers(resolve_sweep("sensor", layers, 3e-4, None))
     assert (count, thickness) == (layers, 3e-4)
     assert count * step == pytest.approx(thickness, rel=1e-15)
 
@@ -84,7 +84,7 @@ def test_at_step_given_layers_cover_the_sensor(layers):
 def test_at_step_a_phi_range_of_zero_with_a_step_is_an_error():
     """AT-STEP: C takes 0 steps there and divides by them (docs/quirks.md, row 23)."""
     with pytest.raises(ConfigError, match="gives no phi step: leave out the step or the range"):
-        resolve_steps("phi", None, 0.0, 0.1)
+        resolve_sweep("phi", None, 0.0, 0.1)
 
 
 def config(**fields) -> nb.Config:

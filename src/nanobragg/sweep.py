@@ -1,4 +1,7 @@
-"""How a count, a range and a step complete each other (docs/step_rules.md)."""
+"""Sweeps over rotation, divergence, dispersion and sensor depth: a count, a range and a step complete each other.
+
+The rules are those of docs/step_rules.md.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import ConfigError
+from .constants import RADIAN_IN_DEGREES
+from .errors import ConfigError
 
-RADIAN_IN_DEGREES = 180.0 * 0.31830988618379067154  # the C program's constant; step counts from ceil depend on it
 MOST_STEPS = 10_000_000
 
 
 @dataclass(frozen=True)
-class Steps:
+class Sweep:
     """A resolved sweep: `count` values, `step` apart, over `range` (SI units)."""
 
     count: int
@@ -21,14 +24,14 @@ class Steps:
     step: float
 
 
-def resolve_steps(
+def resolve_sweep(
     kind: Literal["phi", "beam", "sensor"],
     count: int | None,
     span: float | None,
     step: float | None,
     *,
     layers_overshoot: bool = False,
-) -> Steps:
+) -> Sweep:
     """Complete a sweep from whichever of count, range and step are given (None: not given).
 
     Parameters
@@ -59,31 +62,31 @@ def resolve_steps(
             )
         return resolved
     if min(resolved.count, resolved.range, resolved.step) <= 0:
-        return Steps(1, 0.0, 0.0)
+        return Sweep(1, 0.0, 0.0)
     return resolved
 
 
-def _no_count(kind: str, span: float | None, step: float | None) -> Steps:
+def _no_count(kind: str, span: float | None, step: float | None) -> Sweep:
     step_given = step is not None and step > 0
     if span is None:
-        return Steps(2, float(step), float(step)) if step_given and step else Steps(1, 0.0, 0.0)
+        return Sweep(2, float(step), float(step)) if step_given and step else Sweep(1, 0.0, 0.0)
     if step_given and step:
-        return Steps(math.ceil(min(span / step, MOST_STEPS + 1.0)), span, step)
-    return Steps(2, span, span if kind == "beam" else span / 2.0)
+        return Sweep(math.ceil(min(span / step, MOST_STEPS + 1.0)), span, step)
+    return Sweep(2, span, span if kind == "beam" else span / 2.0)
 
 
-def _given_count(kind: str, count: int, span: float | None, step: float | None, overshoot: bool) -> Steps:
+def _given_count(kind: str, count: int, span: float | None, step: float | None, overshoot: bool) -> Sweep:
     count = max(count, 1)
     if span is None:
         if step is not None and step > 0:
-            return Steps(2, step, step)
+            return Sweep(2, step, step)
         span = {"phi": 1.0 / RADIAN_IN_DEGREES, "beam": 1.0, "sensor": 0.5e-6}[kind]
-        return Steps(count, span, span / count)
+        return Sweep(count, span, span / count)
     if kind == "phi":
-        return Steps(count, span, span / count if step is None else step)
+        return Sweep(count, span, span / count if step is None else step)
     if step is not None and step > 0:
-        return Steps(count, span, step)
+        return Sweep(count, span, step)
     if kind == "sensor" and not overshoot:
-        return Steps(count, span, span / count)
+        return Sweep(count, span, span / count)
     count = max(count, 2)
-    return Steps(count, span, span / (count - 1))
+    return Sweep(count, span, span / (count - 1))
