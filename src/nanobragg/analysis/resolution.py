@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from .. import _functions
 from ..config.config import Config
-from ..config.detector import Panel, counted_origin
+from ..config.detector import counted_origin
+from ..config.panel import Panel
 from ..errors import ShapeError
 from ..geometry import FloatArray
 from ..scene.kernel_input import panel_numbers

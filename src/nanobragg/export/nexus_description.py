@@ -12,8 +12,9 @@ import numpy.typing as npt
 from ..config.base import same
 from ..config.beam import Beam, build_sources
 from ..config.config import Config
-from ..config.detector import Detector, Panel, panel_distance
+from ..config.detector import Detector
 from ..config.digest import canonical_text, text_digest
+from ..config.panel import Panel, panel_distance
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit

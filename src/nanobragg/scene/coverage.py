@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.detector import Panel
+from ..config.panel import Panel
 from ..constants import EV_ANGSTROM
 from ..geometry import FloatArray
 

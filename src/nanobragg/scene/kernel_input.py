@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from ..config.detector import Panel, counted_origin
+from ..config.detector import counted_origin
+from ..config.panel import Panel
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..geometry import FloatArray, dot, unit
 from ..structure_factors.grid import Table
