@@ -19,10 +19,10 @@ from .rendering.trace.trace import Trace, trace
 from .scene.scene import Scene
 
 if TYPE_CHECKING:
-    from .analysis.analysis.spots.predict import Spots, predict_spots
-    from .analysis.analysis.spots.truth import GroundTruth, bragg_mask, ground_truth
     from .analysis.radial import radial_average
     from .analysis.resolution import resolution
+    from .analysis.spots.predict import Spots, predict_spots
+    from .analysis.spots.truth import GroundTruth, bragg_mask, ground_truth
     from .export.nexus import write_nexus
     from .export.write import write_image
     from .importers.experiment import Experiment, read_expt, read_nxmx

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
 from ..config.config import Config
 from ..errors import ShapeError
+from ..geometry import FloatArray
 from ..scene.scene import Scene
 
 

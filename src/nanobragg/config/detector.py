@@ -1,4 +1,4 @@
-"""The detector: a list of panels in the lab frame, and the constructor of one flat panel (spec section 2)."""
+"""The detector: a list of panels in the lab frame, and the constructor of one flat panel (docs/geometry.md)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ..detectors.conventions import ConventionName, Pivot, PlacedPanel
 from ..errors import ConfigError
-from ..geometry import dot, unit
-from .base import FloatArray, MaskArray, Model, Vector
+from ..geometry import FloatArray, Vector, dot, unit
+from .base import MaskArray, Model
 
 
 def _some_pixels(value: tuple[int, int]) -> tuple[int, int]:

@@ -13,11 +13,13 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from ..errors import ConfigError
+from ..geometry import FloatArray
 from ..structure_factors.grid import Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..structure_factors.p1 import Listing, make_listing
 from ..structure_factors.symmetry import IndexArray
-from .base import Amplitudes, FloatArray, Indices, Model, Numbers
-from .crystal import Cell, CellField
+from ..unit_cell import Cell
+from .base import Amplitudes, Indices, Model, Numbers
+from .crystal import CellField
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, FormatError, NanobraggError
 from ..io.atomic import atomic_write
+from ..io.input_file import open_input, read_all
 from ..io.npy import read_npz
-from ..io.reading import open_input, read_all
 from .config import Config, as_fields
 
 if sys.version_info >= (3, 11):

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import Vector
 from ..config.detector import Detector, Panel
-from ..config.spectrum import EV_ANGSTROM
+from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
+from ..geometry import Vector
 from .sensor import sensor_fields
 
 

@@ -1,4 +1,4 @@
-"""The conventions of data-processing programs, and how one flat panel is placed by them (spec section 2)."""
+"""The conventions of data-processing programs, and how they place one flat panel (docs/geometry.md)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..config.base import FloatArray, Vector
-from ..geometry import dot, rotate, rotate_about, unit
+from ..geometry import FloatArray, Vector, dot, rotate, rotate_about, unit
 
 ConventionName = Literal["mosflm", "denzo", "adxv", "xds", "dials", "custom"]
 Pivot = Literal["beam", "sample"]
@@ -87,7 +86,7 @@ def place_flat_panel(
     twotheta_rad: float = 0.0,
     ratio_ignores_twotheta: bool = False,
 ) -> PlacedPanel:
-    """Put a flat panel into the lab: the seven steps of spec section 2, in metres and radians.
+    """Put a flat panel into the lab: docs/geometry.md, Placing a flat panel, in metres and radians.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What `Detector.flat` is asked for: checked, and placed as one panel (spec section 2)."""
+"""What `Detector.flat` is asked for: checked, and placed as one panel (docs/geometry.md)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from ..config.base import Model, Vector
+from ..config.base import Model
 from ..config.detector import FlatGeometry, Panel, Pixels, flat_geometry, flat_panel
-from ..config.steps import RADIAN_IN_DEGREES
+from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
-from ..geometry import unit
+from ..geometry import Vector, unit
 from .conventions import (
     CONVENTIONS,
     Convention,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..config.base import FloatArray
 from ..config.detector import Panel
+from ..geometry import FloatArray
 
 EDGE_ON = 1e-9  # sine of the angle at which a plane passes through the sample
 

@@ -12,8 +12,8 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..io.atomic import StrPath
 from ..io.hdf5 import Compression, compression_options, create_hdf5
-from ..io.nexus import write_entry
 from ..io.nexus_frames import FrameStore
+from ..io.nexus_write import write_entry
 from .nexus_description import Description
 
 

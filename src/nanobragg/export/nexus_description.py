@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray, same
+from ..config.base import same
 from ..config.beam import Beam, build_sources
 from ..config.config import Config
 from ..config.detector import Detector, Panel, panel_distance
 from ..config.toml import dumps
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
-from ..geometry import unit
+from ..geometry import FloatArray, unit
 from ..io.atomic import StrPath
-from ..io.nexus import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
+from ..io.nexus_write import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
 
 UNUSABLE = 2  # highest values of an integer that DECTRIS and DIALS keep for marked pixels
 FILM_MM = 1e-6  # thickness of a sensor that has none: DIALS insists on some

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..config.detector import FlatGeometry, Panel, flat_geometry, panel_distance
-from ..config.steps import RADIAN_IN_DEGREES
+from ..constants import RADIAN_IN_DEGREES
 from ..detectors.conventions import PlacedPanel
 from ..geometry import dot
 from ..io.smv import format_header, smv_header

@@ -12,8 +12,8 @@ from .. import io
 from ..config.config import Config
 from ..errors import FormatError
 from ..io.atomic import StrPath
-from ..io.extras import import_extra
 from ..io.formats import whole_numbers
+from ..io.optional_imports import import_optional
 from ..nanobragg_c.outputs import check_writable, config_hash
 from ..scene.scene import Scene
 from .smv_header import image_header
@@ -163,7 +163,7 @@ def check_image_paths(paths: Sequence[StrPath], config: Config | None = None) ->
         kind = io.format_of(path).name
         check_writable(path)
         for library in EXTRAS.get(kind, ()):
-            import_extra(library, f"{path}: {kind}")
+            import_optional(library, f"{path}: {kind}")
         if kind == "cbf" and config is not None:
             from .minicbf import check_expressible
 

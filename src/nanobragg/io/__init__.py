@@ -99,7 +99,7 @@ def write_image(
     FileError
         The file cannot be written.
     """
-    from .checks import check_image
+    from .check_image import check_image
 
     chosen = format_of(path, format)
     pixels = np.asarray(image)

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import FormatError, NanobraggWarning
+from ..unit_cell import Cell
 from .atomic import StrPath
 from .cif import read_cif_document
-from .reading import check_bytes, open_input, read_all
-from .reflections import Cell, known_cell
+from .input_file import open_input, read_all
+from .limits import check_bytes
+from .reflections import known_cell
 
 B_PER_U = 8.0 * math.pi**2
 LARGEST_B = 1000.0  # Å²; a PDB file holds no larger one, and such an atom scatters nowhere

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .checks import check_image
-from .extras import import_extra
-from .reading import open_input, read_all
+from .check_image import check_image
+from .input_file import open_input, read_all
+from .optional_imports import import_optional
 
 CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of no known detector: it adds no gaps of a Pilatus
 BOUNDARY = "--CIF-BINARY-FORMAT-SECTION--"
@@ -66,7 +66,7 @@ def write_cbf(
         )
     contents = header if isinstance(header, str) else "".join(map(_line, header.items()))
     _check_text(path, contents)
-    fabio = import_extra("fabio.compression", f"{path}: CBF")
+    fabio = import_optional("fabio.compression", f"{path}: CBF")
     packed = fabio.compByteOffset(np.ascontiguousarray(image).ravel())
     name = re.sub(r"[^!-~]", "_", Path(path).stem)
     with atomic_write(path) as handle:
@@ -119,7 +119,7 @@ def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
 def _unpacked(path: StrPath, packed: bytes, mime: dict[str, str], shape: tuple[int, int]) -> npt.NDArray[Any]:
     if BYTE_OFFSET not in mime.get("Content-Type", "") or "signed 32-bit" not in mime.get("X-Binary-Element-Type", ""):
         raise FormatError(f"{path}: only signed 32-bit pixels packed as {BYTE_OFFSET} are read; convert it first")
-    fabio = import_extra("fabio.compression", f"{path}: CBF")
+    fabio = import_optional("fabio.compression", f"{path}: CBF")
     if shape[0] * shape[1] > len(packed):  # every pixel takes a byte at least
         raise FormatError(f"{path}: promises {shape[0]} x {shape[1]} pixels in {len(packed)} bytes; fetch it again")
     try:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import open_input, read_all
+from .input_file import open_input, read_all
 
 MODELS = ("beam", "detector", "goniometer", "scan", "crystal", "imageset")
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .reading import open_input, read_array
+from .input_file import open_input, read_array
 
 HEADER_LIMIT = 256
 HEADER = re.compile(rb"\s*" + rb"\s+".join([rb"([-+]?[0-9]{1,10})"] * 6) + rb"\n\f")

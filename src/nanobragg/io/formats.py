@@ -67,13 +67,13 @@ def _write_smv(path: StrPath, image: Image, metadata: Mapping[str, object]) -> N
 
 
 def _read_bin(asked: Request) -> tuple[Image, Metadata]:
-    from .floatimage import read_float_image
+    from .float_image import read_float_image
 
     return read_float_image(asked.path, asked.shape), {}
 
 
 def _write_bin(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
-    from .floatimage import write_float_image
+    from .float_image import write_float_image
 
     write_float_image(path, image)
 

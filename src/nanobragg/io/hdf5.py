@@ -9,8 +9,9 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from ..errors import ConfigError, FormatError, NanobraggError
 from .atomic import StrPath, atomic_write
-from .extras import import_extra
-from .reading import check_bytes, open_input
+from .input_file import open_input
+from .limits import check_bytes
+from .optional_imports import import_optional
 
 Compression = Literal["bslz4", "lz4", "gzip"]
 GZIP_LEVEL = 4
@@ -35,7 +36,7 @@ def compression_options(compression: Compression | None) -> dict[str, Any]:
         return {"compression": "gzip", "compression_opts": GZIP_LEVEL, "shuffle": True}
     if compression not in get_args(Compression):
         raise ConfigError(f"compression = {compression!r}: choose one of {', '.join(get_args(Compression))} or None")
-    hdf5plugin = import_extra("hdf5plugin", f"compression = {compression!r}")
+    hdf5plugin = import_optional("hdf5plugin", f"compression = {compression!r}")
     chosen = hdf5plugin.Bitshuffle(cname="lz4") if compression == "bslz4" else hdf5plugin.LZ4()
     return {"compression": chosen.filter_id, "compression_opts": chosen.filter_options}
 
@@ -120,7 +121,7 @@ def create_hdf5(path: StrPath) -> Iterator[NewFile]:
     FileError
         The folder is missing or read-only, the disk is full, and the like.
     """
-    h5py = import_extra("h5py", f"{path}: HDF5")
+    h5py = import_optional("h5py", f"{path}: HDF5")
     with atomic_write(path) as handle:
         sink = _Sink(handle)
         try:
@@ -145,8 +146,8 @@ def open_hdf5(path: StrPath) -> Iterator[Any]:
     FormatError
         It is no HDF5, is cut off, or damaged.
     """
-    h5py = import_extra("h5py", f"{path}: HDF5")
-    import_extra("hdf5plugin", f"{path}: HDF5 of detectors")
+    h5py = import_optional("h5py", f"{path}: HDF5")
+    import_optional("hdf5plugin", f"{path}: HDF5 of detectors")
     with open_input(path):
         pass  # h5py's own errors do not tell a missing file from a damaged one
     try:
@@ -160,7 +161,7 @@ def open_hdf5(path: StrPath) -> Iterator[Any]:
 
 
 def values_of(item: Any, part: Any = ()) -> Any:
-    """A dataset's values, or those of its first axis at `part`; refuses what `reading.byte_limit` forbids.
+    """A dataset's values, or those of its first axis at `part`; refuses what `limits.byte_limit` forbids.
 
     A file may promise more than it holds, for HDF5 fills in what was never written.
     """

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .reading import open_input, read_all
+from .input_file import open_input, read_all
 
 INDEX_LIMIT = 2**31 - 1
 STRUCTURES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")  # that other readers know

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .reading import open_input, read_all
+from .input_file import open_input, read_all
 from .reflections import Column, Reflections, as_amplitudes, checked_indices, choose_column, known_cell
 
 HEADER_RECORD = 80

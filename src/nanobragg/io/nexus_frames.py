@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .extras import import_extra
 from .hdf5 import NewFile, create_hdf5
-from .nexus import DATA_PATH, new_data_group
+from .nexus_write import DATA_PATH, new_data_group
+from .optional_imports import import_optional
 
 STORED = {"u1": "u2", "u2": "u2", "u4": "u4", "u8": "u4", "i1": "i4", "i2": "i4", "i4": "i4", "i8": "i4"}
 
@@ -131,7 +131,7 @@ class FrameStore:
         """Link the data files, if there are any, and join them to one dataset."""
         if self._per_file is None:
             return
-        h5py = import_extra("h5py", f"{self._path}: HDF5")
+        h5py = import_optional("h5py", f"{self._path}: HDF5")
         shape = self._shapes[-1]
         layout = h5py.VirtualLayout((self.count, *shape), self.dtype)
         first = 0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..errors import ConfigError, FormatError
 from .atomic import StrPath
 from .hdf5 import open_hdf5, values_of
-from .nexus_geometry import NexusFile, text
+from .nexus_file import NexusFile, text
 
 
 def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[str, object]]:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .checks import check_image
-from .reading import open_input, read_array
+from .check_image import check_image
+from .input_file import open_input, read_array
 
 HEADER_LIMIT = 4096
 GAP = rb"(?:\s|#[^\n]*\n)+"

@@ -12,8 +12,9 @@ from PIL import Image
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .checks import check_image
-from .reading import check_bytes, open_input, read_all
+from .check_image import check_image
+from .input_file import open_input, read_all
+from .limits import check_bytes
 
 
 def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .checks import check_image
-from .reading import open_input, read_array, size_of
+from .check_image import check_image
+from .input_file import file_size, open_input, read_array
 
 BLOCK = 512
 BYTE_ORDERS = {"little_endian": "<u2", "big_endian": ">u2"}
@@ -229,9 +229,9 @@ def _read_header(handle: BinaryIO, path: StrPath) -> dict[str, str]:
     if not start.startswith("{"):
         raise FormatError(f"{path}: does not start with '{{', so it is no SMV image; check the file")
     promised = _positive(path, parse_header(start), "HEADER_BYTES")
-    if promised > size_of(handle):
+    if promised > file_size(handle):
         raise FormatError(
-            f"{path}: HEADER_BYTES={promised} exceeds the file's {size_of(handle)} bytes; "
+            f"{path}: HEADER_BYTES={promised} exceeds the file's {file_size(handle)} bytes; "
             "correct it or fetch the whole file again"
         )
     handle.seek(0)

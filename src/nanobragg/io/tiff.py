@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .checks import check_image
-from .reading import check_bytes, open_input, read_all
+from .check_image import check_image
+from .input_file import open_input, read_all
+from .limits import check_bytes
 
 STORED = (np.uint8, np.uint16, np.int32, np.float32)
 IMAGE_DESCRIPTION, SOFTWARE = 270, 305  # tags

@@ -105,7 +105,7 @@ def c_paths(outputs: Outputs) -> dict[str, str]:
 
 def write_c_files(image: npt.NDArray[np.float32], made: CImages, scene: Scene, outputs: Outputs) -> None:
     """Write the C program's files, byte for byte."""
-    from ..io.floatimage import write_float_image
+    from ..io.float_image import write_float_image
     from ..io.pgm import write_pgm
     from ..io.smv import write_smv
 

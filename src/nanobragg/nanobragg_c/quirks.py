@@ -8,9 +8,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from .. import _core
-from ..config.crystal import Crystal, reciprocal_vectors
-from ..config.steps import RADIAN_IN_DEGREES
+from ..config.crystal import Crystal
+from ..constants import RADIAN_IN_DEGREES
 from ..scene.scene import Scene
+from ..unit_cell import reciprocal_vectors
 from .flags.table import SPELLINGS
 
 __all__ = ["ROWS", "explaining_rows", "is_distorted", "rows_met", "unfollowed_rows"]

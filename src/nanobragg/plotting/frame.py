@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..analysis.resolution import mean_direction
-from ..config.base import FloatArray
 from ..detectors.conventions import CONVENTIONS
-from ..geometry import unit
+from ..geometry import FloatArray, unit
 from ..scene.scene import Scene
 
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from ..analysis.resolution import like_scene, mean_direction
 from ..analysis.spots.predict import Spots, predict_spots
 from ..analysis.spots.sensor import land
-from ..config.base import FloatArray
 from ..config.config import Config
 from ..errors import ConfigError
+from ..geometry import FloatArray
 from ..scene.scene import Scene
 from .canvas import BEAM, SPOT, figure_of, new_figure
 from .frame import Frame, frame_of, stacked_frame

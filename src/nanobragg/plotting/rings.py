@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.resolution import mean_direction, mean_wavelength_A, scattering_angle
-from ..config.base import FloatArray
 from ..errors import ConfigError
+from ..geometry import FloatArray
 from ..scene.panel_geometry import PanelGeometry
 from ..scene.scene import Scene
 from .canvas import RING

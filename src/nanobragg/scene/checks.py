@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config.crystal import Cell, cell_of
 from ..config.detector import Panel, panel_distance
-from ..config.spectrum import EV_ANGSTROM
+from ..constants import EV_ANGSTROM
 from ..detectors.shadows import facing_away, overlapping
+from ..unit_cell import Cell, cell_of
 
 if TYPE_CHECKING:
     from .scene import Scene

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..config.base import FloatArray
-from ..config.spectrum import EV_ANGSTROM
+from ..constants import EV_ANGSTROM
+from ..geometry import FloatArray
 
 if TYPE_CHECKING:
     from .scene import Scene

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from ..config.base import FloatArray
-from ..config.spectrum import EV_ANGSTROM
-from ..geometry import dot, unit
+from ..constants import EV_ANGSTROM, R_E_SQR
+from ..geometry import FloatArray, dot, unit
 from ..structure_factors.grid import Table
 from .panel_geometry import PanelGeometry
 
 if TYPE_CHECKING:
     from .scene import Scene
-
-R_E_SQR = 7.94079248018965e-30  # m^2, Thomson's classical electron radius squared
 
 SINGLE_CELLS = 1024  # largest N whose turns an offset of 2^-33 leaves good to 1e-7
 SINGLE_INDEX = 2.0**18  # the kernel's fixed-point index overflows at 2^19

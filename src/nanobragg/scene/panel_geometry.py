@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._functions import rotate_about
-from ..config.base import FloatArray
 from ..config.detector import Detector, counted_origin
-from ..geometry import dot
+from ..geometry import FloatArray, dot
 
 PanelNumbers = npt.NDArray[np.int32]
 PanelIndex = int | npt.NDArray[np.integer[Any]]

@@ -14,16 +14,15 @@ import numpy.typing as npt
 
 from .. import _core
 from ..config.background import amorphous_curve
-from ..config.base import FloatArray
 from ..config.beam import build_sources
 from ..config.config import Config, Roi
 from ..config.crystal import Lattice, build_lattice, mosaic_rotations
 from ..config.detector import panel_distance
-from ..config.spectrum import EV_ANGSTROM
-from ..config.steps import MOST_STEPS, RADIAN_IN_DEGREES, Steps, resolve_steps
+from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError, NanobraggWarning
-from ..geometry import dot, rotate_about, unit
+from ..geometry import FloatArray, dot, rotate_about, unit
+from ..sweep import MOST_STEPS, Sweep, resolve_sweep
 from .checks import unwanted
 from .coverage import Coverage, table_coverage
 from .kernel_input import build_core, float32_precision
@@ -49,11 +48,11 @@ class Scene:
         Unit cells along a, b, c.
     sources : SourceList
         Direction of travel, wavelength (m) and weight of each source.
-    phi : Steps
+    phi : Sweep
         The rotation, radians.
     domains : int
         Number of mosaic domains.
-    sensor : Steps
+    sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int
         Sub-pixels along each side of a pixel: those rendered, and those that the crystal's largest dimension asks for.
@@ -186,10 +185,10 @@ class Scene:
         turned = u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1] + u[..., 2] * v[..., 2]
         return np.ascontiguousarray(turned.reshape(-1, 3, 3))
 
-    def _sensor_layers(self) -> Steps:
+    def _sensor_layers(self) -> Sweep:
         detector = self.config.detector
         thickness = None if detector.sensor_thickness_um is None else detector.sensor_thickness_um * 1e-6
-        return resolve_steps("sensor", detector.sensor_layers, thickness, None, layers_overshoot=self._c)
+        return resolve_sweep("sensor", detector.sensor_layers, thickness, None, layers_overshoot=self._c)
 
     @property
     def attenuation(self) -> float:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..config.base import FloatArray
-from ..config.crystal import Cell, check_cell
 from ..errors import ConfigError, FormatError
+from ..geometry import FloatArray
+from ..unit_cell import Cell, check_cell
 from .symmetry import IndexArray, expand_to_p1, find_space_group, rotations_of, separate_mates, space_group_of_cell
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...config.base import FloatArray
 from ...config.crystal import Lattice, misset_angles
+from ...geometry import FloatArray
 from ...rendering.trace.c_lines import trace_values
 from ...rendering.trace.trace import Trace
 from ...scene.scene import Scene

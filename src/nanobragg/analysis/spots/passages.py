@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...config.base import FloatArray
-from ...geometry import rotate_about
+from ...geometry import FloatArray, rotate_about
 from ...scene.scene import Scene
 from .lookup import Lookup
 from .section import Shape, widest

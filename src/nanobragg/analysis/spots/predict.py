@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...config.base import FloatArray
 from ...config.config import Config
 from ...errors import ConfigError
+from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
 from .passages import Passages, mean_beam, passages, reciprocal

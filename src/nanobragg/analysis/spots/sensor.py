@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...config.base import FloatArray
+from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
 

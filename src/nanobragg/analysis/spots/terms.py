@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._functions import polarization
-from ...config.base import FloatArray
-from ...scene.kernel_input import R_E_SQR
+from ...constants import R_E_SQR
+from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
 from .lookup import Lookup, lookup_of

@@ -1,4 +1,4 @@
-"""The detector that C flags describe, resolved as the C program does (spec sections 2 and 9)."""
+"""The detector that C flags describe, resolved as the C program does (docs/geometry.md, docs/quirks.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from ...config.detector import Detector, flat_geometry, flat_panel
-from ...config.steps import RADIAN_IN_DEGREES
+from ...constants import RADIAN_IN_DEGREES
 from ...detectors.conventions import (
     CONVENTIONS,
     Convention,

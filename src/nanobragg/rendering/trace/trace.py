@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ... import _core
-from ...config.base import Vector
 from ...config.config import Config
+from ...constants import R_E_SQR
 from ...errors import ConfigError
-from ...scene.kernel_input import R_E_SQR
+from ...geometry import Vector
 from ...scene.scene import Scene
 from .records import RECORD, Final, PanelFrame, Place, Ray, RecordReader, Term
 
