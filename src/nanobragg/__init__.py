@@ -11,7 +11,8 @@ from .config.background import Background
 from .config.beam import Beam, Sources
 from .config.config import Config, Sampling, Scan
 from .config.crystal import Crystal
-from .config.detector import Detector, Panel
+from .config.detector import Detector
+from .config.panel import Panel
 from .config.spectrum import Spectrum
 from .config.structure_factors import StructureFactors
 from .rendering.simulate import simulate

@@ -39,11 +39,12 @@ def traced_angle(cfg: nb.Config, panel: int, slow: int, fast: int) -> float:
     "detector",
     [
         nb.Detector(panels=[PANEL, PANEL.replace(origin_mm=(60, 24, -12))]),
+        nb.Detector(panels=[PANEL.replace(slow_axis=(0.05, -1, 0.5))]),
         nb.Detector.flat(distance_mm=40, pixels=(30, 40), pixel_mm=1, twotheta_deg=20, rotation_deg=(3, 4, 5)),
         nb.Detector.flat(distance_mm=40, pixels=(30, 40), pixel_mm=1, curved=True),
         nb.Detector.flat(distance_mm=40, pixels=(30, 40), pixel_mm=1, curved=True, twotheta_deg=20),
     ],
-    ids=["panels", "tilted", "curved", "curved and swung"],
+    ids=["panels", "axes not perpendicular", "tilted", "curved", "curved and swung"],
 )
 def test_every_pixel_sees_the_angle_that_the_kernel_traces(detector):
     cfg = config(detector=detector)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import nanobragg as nb
 from nanobragg.detectors.sensor import MATERIALS, attenuation_per_mm, stopping_depth_mm
-from nanobragg.detectors.shadows import overlapping
 from nanobragg.errors import ConfigError
+from nanobragg.scene.shadows import overlapping
 
 SHAPES = {
     "EIGER2 16M": (4362, 4148),

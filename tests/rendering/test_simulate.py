@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
@@ -268,8 +269,8 @@ def test_memory_grows_by_the_output_the_table_and_little_else():
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
 def test_a_forked_child_renders_on_one_thread_with_one_warning():
     """After the parent has rendered on several, whose OpenMP threads the child does not have."""
-    child = python("""
-        import os, signal, sys, warnings
+    process = python("""
+        import json, os, signal, warnings
         import numpy as np
         import nanobragg as nb
         from nanobragg.rendering.threads import rendering_threads
@@ -286,13 +287,22 @@ def test_a_forked_child_renders_on_one_thread_with_one_warning():
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 same = [np.array_equal(nb.simulate(config, threads=2), image) for _ in range(3)]
-            said = [(w.filename, w.category, str(w.message)) for w in caught]
-            good = said[0][0] == "<string>" and said[0][1] is nb.errors.NanobraggWarning and "'spawn'" in said[0][2]
-            os._exit(0 if good and len(said) == 1 and all(same) and rendering_threads(2) == 1 else 1)
-        sys.exit(os.waitpid(pid, 0)[1] + rendering_threads(2) - 2)
+                threads = rendering_threads(2)
+            told = [(w.filename, w.category.__name__, str(w.message)) for w in caught]
+            print(json.dumps({"same": same, "threads": threads, "warnings": told}), flush=True)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        print(json.dumps({"status": status, "threads": rendering_threads(2)}))
         """)
-    child.communicate(timeout=60)
-    assert child.returncode == 0
+    printed, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (0, "")
+    child, parent = map(json.loads, printed.splitlines())
+    assert child["same"] == [True, True, True]
+    assert child["threads"] == 1
+    ((where, category, message),) = child["warnings"]
+    assert (where, category) == ("<string>", "NanobraggWarning")  # the line that called simulate
+    assert "'spawn'" in message
+    assert parent == {"status": 0, "threads": 2}
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")

@@ -159,6 +159,15 @@ def test_sources_outside_take_the_nearest_energys_and_warn() -> None:
     )
 
 
+@pytest.mark.parametrize("energy", [8996.0, 9304.0])
+def test_sources_more_than_5_eV_beyond_the_energies_warn(energy: float) -> None:
+    factors = with_energies(np.ones((3, 729)))
+    nb.Scene(config(factors, beam=beam([energy]), crystal=nb.Crystal(cell=(50, 60, 70))))
+    further = 2 * energy - float(np.clip(energy, 9000.0, 9300.0))
+    with pytest.warns(NanobraggWarning, match="1 of 1 sources .* are outside the energies of the structure factors"):
+        nb.Scene(config(factors, beam=beam([further]), crystal=nb.Crystal(cell=(50, 60, 70))))
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -243,6 +252,21 @@ def test_a_table_that_ends_within_the_image_warns(mtz: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             nb.Scene(quiet)
+
+
+@pytest.mark.parametrize(("columns", "warns"), [(1, False), (3, True)])
+def test_one_percent_of_the_pixels_beyond_the_table_warns(mtz: Path, columns: int, warns: bool) -> None:
+    """Only columns at the edge of a wide detector and a few hundred in its middle are looked at."""
+    factors = nb.StructureFactors.from_mtz(mtz)
+    mask = np.zeros((20, 400), bool)
+    mask[:, 120:280] = True
+    mask[:, :columns] = True
+    detector = nb.Detector.flat(distance_mm=60, pixels=mask.shape, pixel_mm=0.25, mask=mask)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scene = nb.Scene(config(factors, detector=detector))
+    assert scene.coverage.share == pytest.approx(columns / (160 + columns))
+    assert ["the table of structure factors ends at" in str(each.message) for each in caught] == [True] * warns
 
 
 PDB = """CRYST1   20.000   21.000   22.000  90.00  90.00  90.00 P 21 21 21

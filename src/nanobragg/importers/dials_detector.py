@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.detector import Detector, Panel
+from ..config.detector import Detector
+from ..config.panel import Panel
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit
 from ..io.expt import ModelFields

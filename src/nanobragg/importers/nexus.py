@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config.beam import Beam
-from ..config.detector import Detector, Panel
+from ..config.detector import Detector
+from ..config.panel import Panel
 from ..config.spectrum import Spectrum
 from ..constants import EV_ANGSTROM
 from ..detectors.sensor import MATERIALS, sensor_fields

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config.detector import Panel, panel_distance
+from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
-from ..detectors.shadows import facing_away, overlapping
 from ..unit_cell import Cell, cell_of
+from .shadows import facing_away, overlapping
 
 if TYPE_CHECKING:
     from .scene import Scene

@@ -17,7 +17,7 @@ from ..config.background import amorphous_curve
 from ..config.beam import build_sources
 from ..config.config import Config, Roi
 from ..config.crystal import Lattice, build_lattice, mosaic_rotations
-from ..config.detector import panel_distance
+from ..config.panel import panel_distance
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError, NanobraggWarning

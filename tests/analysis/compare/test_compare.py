@@ -291,6 +291,12 @@ class TestPeaks:
         assert (len(peaks.pairs), peaks.only_a, peaks.only_b) == (3, 2, 0)
         assert nb.compare(spots(*PLACES), spots(*PLACES), peaks=2).metrics()["peaks_matched"] == 2
 
+    @pytest.mark.parametrize(("distance", "pairs"), [(9, 1), (11, 0)])
+    def test_peaks_more_than_ten_pixels_apart_are_not_paired(self, distance, pairs):
+        pytest.importorskip("scipy")
+        peaks = nb.compare(spots((10, 10)), spots((10, 10 + distance))).peaks
+        assert (len(peaks.pairs), peaks.only_a, peaks.only_b) == (pairs, 1 - pairs, 1 - pairs)
+
     def test_panels_do_not_mix(self):
         pytest.importorskip("scipy")
         a, b = np.stack([spots((20, 20)), np.zeros((40, 40))]), np.stack([np.zeros((40, 40)), spots((20, 20))])

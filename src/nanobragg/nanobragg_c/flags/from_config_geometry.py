@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ...config.config import Config
-from ...config.detector import FlatGeometry, Panel
+from ...config.panel import FlatGeometry, Panel
 from ...detectors.conventions import CONVENTIONS
 from ...errors import ConfigError
 from ...geometry import FloatArray, dot

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nanobragg as nb
-from nanobragg.detectors.shadows import facing_away, overlapping
 from nanobragg.errors import NanobraggWarning
+from nanobragg.scene.shadows import facing_away, overlapping
 
 
 def tile(x: float, y: float, z: float = 100.0, turn_deg: float = 0.0, **fields: object) -> nb.Panel:

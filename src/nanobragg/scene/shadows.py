@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..config.detector import Panel
+from ..config.panel import Panel
 from ..geometry import FloatArray
 
 EDGE_ON = 1e-9  # sine of the angle at which a plane passes through the sample
