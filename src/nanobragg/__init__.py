@@ -11,7 +11,8 @@ from .config.background import Background
 from .config.beam import Beam, Sources
 from .config.config import Config, Sampling, Scan
 from .config.crystal import Crystal
-from .config.detector import Detector, Panel
+from .config.detector import Detector
+from .config.panel import Panel
 from .config.spectrum import Spectrum
 from .config.structure_factors import StructureFactors
 from .rendering.simulate import simulate
@@ -19,10 +20,10 @@ from .rendering.trace.trace import Trace, trace
 from .scene.scene import Scene
 
 if TYPE_CHECKING:
-    from .analysis.analysis.spots.predict import Spots, predict_spots
-    from .analysis.analysis.spots.truth import GroundTruth, bragg_mask, ground_truth
     from .analysis.radial import radial_average
     from .analysis.resolution import resolution
+    from .analysis.spots.predict import Spots, predict_spots
+    from .analysis.spots.truth import GroundTruth, bragg_mask, ground_truth
     from .export.nexus import write_nexus
     from .export.write import write_image
     from .importers.experiment import Experiment, read_expt, read_nxmx

@@ -2,8 +2,8 @@
 AT-FLU, AT-STEP, AT-IO, AT-NOISE) gives the C program's image with compat="c": the stored one always, and with
 NB_RUN_PARALLEL=1 that of the program that NB_C_BIN names.
 
-The bar is ours, |ours - C| ≤ 1e-5·|C| + 1e-7·max|C| at every pixel, besides the specification's thresholds. A run that
-fails leaves metrics.json and pictures in its folder, which the message names.
+The limit is |ours - C| ≤ 1e-5·|C| + 1e-7·max|C| at every pixel, besides the thresholds of docs/acceptance.md. A
+run that fails leaves metrics.json and pictures in its folder, which the message names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIVE = os.environ.get("NB_RUN_PARALLEL") == "1" and "NB_C_BIN" in os.environ
 
 
 def shortfalls(case, ours: np.ndarray, theirs: np.ndarray) -> list[str]:
-    """Thresholds of the specification that two images, or parts of images, do not reach."""
+    """Thresholds of docs/acceptance.md that two images, or parts of images, do not reach."""
     found, limits = compare_images(ours, theirs, peaks=0), case.thresholds
     low, high = limits["sum_ratio"]
     missed = {

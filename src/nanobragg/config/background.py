@@ -9,11 +9,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..constants import AVOGADRO
 from ..errors import ConfigError
-from .base import FloatArray, Model, Rows
+from ..geometry import FloatArray
+from .base import Model, Rows
 from .beam import Beam
 
-AVOGADRO = 6.02214179e23
 WATER_AMPLITUDE, WATER_MOLAR_MASS, WATER_DENSITY = 2.57, 18.0, 1.0e6  # electrons, g/mol, g/m^3
 
 STOL_OF = {"stol": 1.0, "4stol": 0.25, "Q": 0.25 / math.pi}  # sin(theta)/lambda of a table's first column

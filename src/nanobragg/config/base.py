@@ -12,9 +12,6 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from ..errors import ConfigError
 
-Vector = tuple[float, float, float]
-FloatArray = npt.NDArray[np.float64]
-
 
 def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.NDArray[Any]]:
     def validate(value: Any) -> npt.NDArray[Any]:

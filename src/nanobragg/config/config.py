@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..errors import ConfigError
+from ..sweep import Sweep, resolve_sweep
 from .background import Background
 from .base import Model, same
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
-from .spectrum import EV_ANGSTROM
-from .steps import RADIAN_IN_DEGREES, Steps, resolve_steps
 from .structure_factors import StructureFactors
 
 Roi = tuple[int, int, int, int]
@@ -44,10 +44,10 @@ class Scan(Model):
     step_deg: float | None = Field(default=None, ge=0)
     steps: int | None = Field(default=None, ge=0)
 
-    def resolved(self) -> Steps:
+    def resolved(self) -> Sweep:
         """The steps of φ, in radians."""
         span, step = (None if x is None else x / RADIAN_IN_DEGREES for x in (self.range_deg, self.step_deg))
-        return resolve_steps("phi", self.steps, span, step)
+        return resolve_sweep("phi", self.steps, span, step)
 
     @property
     def width_deg(self) -> float:

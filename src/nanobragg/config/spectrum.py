@@ -10,10 +10,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..constants import EV_ANGSTROM
 from ..errors import ConfigError, FormatError
-from .base import FloatArray, Model, Numbers
+from ..geometry import FloatArray
+from .base import Model, Numbers
 
-EV_ANGSTROM = 12398.42
 SpectrumAxis = Literal["wavelength_A", "energy_eV"]
 
 

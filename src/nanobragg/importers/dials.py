@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..config.base import FloatArray
 from ..config.beam import Beam
 from ..config.detector import Detector
 from ..errors import FormatError, NanobraggWarning
-from ..geometry import rotate_about, unit
+from ..geometry import FloatArray, rotate_about, unit
 from ..io.expt import ModelFields
 from .dials_detector import detector_of
 from .experiment import Experiment

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
-from ..config.detector import Detector, Panel
+from ..config.detector import Detector
+from ..config.panel import Panel
 from ..errors import ConfigError
-from ..geometry import unit
+from ..geometry import FloatArray, unit
 from ..io.expt import ModelFields
 
 PARALLAX = ("ParallaxCorrectedPxMmStrategy", "OffsetParallaxCorrectedPxMmStrategy")

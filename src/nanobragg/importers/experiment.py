@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config.base import FloatArray
 from ..config.beam import Beam
 from ..config.config import Config, Scan
-from ..config.crystal import Cell, Crystal, cell_of
+from ..config.crystal import Crystal
 from ..config.detector import Detector
 from ..config.structure_factors import StructureFactors
 from ..errors import ConfigError
-from ..geometry import unit
+from ..geometry import FloatArray, unit
+from ..unit_cell import Cell, cell_of
 
 if TYPE_CHECKING:
     from ..io.atomic import StrPath

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
 from ..config.beam import Beam
-from ..config.detector import Detector, Panel
-from ..config.spectrum import EV_ANGSTROM, Spectrum
+from ..config.detector import Detector
+from ..config.panel import Panel
+from ..config.spectrum import Spectrum
+from ..constants import EV_ANGSTROM
 from ..detectors.sensor import MATERIALS, sensor_fields
 from ..errors import ConfigError
-from ..geometry import rotate_about
+from ..geometry import FloatArray, rotate_about
 from ..io.atomic import StrPath
 from ..io.hdf5 import open_hdf5, read_values
 from ..io.nexus_file import ANGLES, ENERGIES, LENGTHS, WAVELENGTHS, Axis, NexusFile, text

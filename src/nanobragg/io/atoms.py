@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import FormatError, NanobraggWarning
+from ..unit_cell import Cell
 from .atomic import StrPath
 from .cif import read_cif_document
 from .input_file import open_input, read_all
 from .limits import check_bytes
-from .reflections import Cell, cell_or_none
+from .reflections import cell_or_none
 
 B_PER_U = 8.0 * math.pi**2
 LARGEST_B = 1000.0  # Å²; the PDB format holds no larger value, and such an atom hardly scatters

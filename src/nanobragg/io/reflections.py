@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, FormatError, NanobraggWarning
+from ..unit_cell import Cell
 from .atomic import StrPath
 
-Cell = tuple[float, float, float, float, float, float]
 Kind = Literal["F", "G", "J", "K"]  # MTZ's column types: F, F(+) or F(-), I, I(+) or I(-)
 
 LARGEST_INDEX = 2**20 - 1

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ...config.base import FloatArray
 from ...config.beam import Beam
 from ...config.config import Config
 from ...config.crystal import misset_angles
 from ...config.detector import Detector
-from ...config.steps import RADIAN_IN_DEGREES
+from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, NanobraggWarning
+from ...geometry import FloatArray
 from ...io.atomic import atomic_write
 from ...io.hkl import write_hkl
 from ...io.input_file import open_input

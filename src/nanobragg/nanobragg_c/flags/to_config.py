@@ -1,4 +1,4 @@
-"""C flags to a `Config`: as nanoBragg.c resolves them, with `compat="c"` (spec sections 1, 2, 8 and 9)."""
+"""C flags to a `Config`: as nanoBragg.c resolves them, with `compat="c"` (docs/geometry.md, docs/quirks.md)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any
 from ...config.background import Background
 from ...config.beam import Beam, Sources
 from ...config.config import Config, Roi, Sampling, Scan
-from ...config.crystal import Cell, Crystal
+from ...config.crystal import Crystal
 from ...config.detector import Detector
 from ...config.structure_factors import StructureFactors
 from ...errors import ConfigError, NanobraggWarning
+from ...unit_cell import Cell
 from .geometry import build_detector, frame_of, geometry_flags_without_effect
 from .table import find_flag, help_flag, help_text, split_flags
 from .values import FlagValues, Outputs, read_flags
