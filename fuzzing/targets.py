@@ -15,10 +15,12 @@ import numpy as np
 
 from nanobragg.config.background import Background
 from nanobragg.config.beam import Beam
-from nanobragg.config.config import Config, Sampling, Scan
+from nanobragg.config.config import Config
 from nanobragg.config.crystal import Crystal
 from nanobragg.config.detector import Detector
 from nanobragg.config.panel import Panel
+from nanobragg.config.sampling import Sampling
+from nanobragg.config.scan import Scan
 from nanobragg.config.spectrum import Spectrum
 from nanobragg.config.structure_factors import StructureFactors
 from nanobragg.export.nexus import write_nexus

@@ -9,10 +9,12 @@ from .analysis.compare.compare import compare
 from .analysis.statistics import Statistics, statistics
 from .config.background import Background
 from .config.beam import Beam, Sources
-from .config.config import Config, Sampling, Scan
+from .config.config import Config
 from .config.crystal import Crystal
 from .config.detector import Detector
 from .config.panel import Panel
+from .config.sampling import Sampling
+from .config.scan import Scan
 from .config.spectrum import Spectrum
 from .config.structure_factors import StructureFactors
 from .rendering.simulate import simulate
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from .importers.experiment import Experiment, read_expt, read_nxmx
     from .io import read_image
     from .nanobragg_c import reference
+    from .nanobragg_c.flags.from_config import config_to_flags
+    from .nanobragg_c.flags.to_config import config_from_flags
     from .plotting import plot, plot_radial, plot_slice
     from .response.noise import add_noise, c_noise
     from .response.quantize import to_integers
@@ -57,6 +61,8 @@ __all__ = [
     "bragg_mask",
     "c_noise",
     "compare",
+    "config_from_flags",
+    "config_to_flags",
     "errors",
     "ground_truth",
     "plot",
@@ -87,6 +93,8 @@ _LATER = {
     "add_noise": ".response.noise",
     "bragg_mask": ".analysis.spots.truth",
     "c_noise": ".response.noise",
+    "config_from_flags": ".nanobragg_c.flags.to_config",
+    "config_to_flags": ".nanobragg_c.flags.from_config",
     "ground_truth": ".analysis.spots.truth",
     "plot": ".plotting",
     "plot_radial": ".plotting",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..config.beam import Beam
-from ..config.config import Config, Scan
+from ..config.config import Config
 from ..config.crystal import Crystal
 from ..config.detector import Detector
+from ..config.scan import Scan
 from ..config.structure_factors import StructureFactors
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit

@@ -46,7 +46,7 @@ def experiment_of(path: StrPath) -> Experiment:
 
 
 def detector_of(path: StrPath) -> Detector:
-    """What `Detector.from_nexus` returns; without a wavelength every photon counts at the surface."""
+    """What `read_nxmx_detector` returns; without a wavelength every photon counts at the surface."""
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
         entry = file.entry()
