@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from .analysis.spots.truth import GroundTruth, bragg_mask, ground_truth
     from .export.nexus import write_nexus
     from .export.write import write_image
-    from .importers.experiment import Experiment, read_expt, read_nxmx
+    from .importers.dials import read_expt
+    from .importers.experiment import Experiment
+    from .importers.nexus import read_nxmx, read_nxmx_detector
     from .io import read_image
     from .nanobragg_c import reference
     from .nanobragg_c.flags.from_config import config_to_flags
@@ -73,6 +75,7 @@ __all__ = [
     "read_expt",
     "read_image",
     "read_nxmx",
+    "read_nxmx_detector",
     "reference",
     "resolution",
     "simulate",
@@ -101,9 +104,10 @@ _LATER = {
     "plot_slice": ".plotting",
     "predict_spots": ".analysis.spots.predict",
     "radial_average": ".analysis.radial",
-    "read_expt": ".importers.experiment",
+    "read_expt": ".importers.dials",
     "read_image": ".io",
-    "read_nxmx": ".importers.experiment",
+    "read_nxmx": ".importers.nexus",
+    "read_nxmx_detector": ".importers.nexus",
     "resolution": ".analysis.resolution",
     "to_integers": ".response.quantize",
     "write_image": ".export.write",

@@ -146,29 +146,6 @@ class Detector(Model):
         return cls(panels=(panel,), convention=convention, nominal=nominal, **sensor)
 
     @classmethod
-    def from_nexus(cls, path: str | os.PathLike[str]) -> Detector:
-        """The detector of an NXmx file, in the frame of McStas: z along the beam. `read_nxmx` reads everything.
-
-        Parameters
-        ----------
-        path
-            The file, or the master of several.
-
-        Returns
-        -------
-        Detector
-            Its panels, sensor, mask and saturation.
-
-        Raises
-        ------
-        FileError, FormatError, ConfigError
-            As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
-        """
-        from ..importers.nexus import detector_of
-
-        return detector_of(path)
-
-    @classmethod
     def named(
         cls, name: str, *, wavelength_A: float | None = None, energy_eV: float | None = None, **placement: Any
     ) -> Detector:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from ..config.beam import Beam
 from ..config.detector import Detector
 from ..errors import FormatError, NanobraggWarning
 from ..geometry import FloatArray, rotate_about, unit
-from ..io.expt import ModelFields
+from ..io.atomic import StrPath
+from ..io.expt import ModelFields, read_expt_models
 from .dials_detector import detector_of
 from .experiment import Experiment
 
@@ -21,11 +21,41 @@ Models = dict[str, ModelFields]
 SPECTRUM_STEPS = 21  # wavelengths that stand for the range of a polychromatic beam
 
 
-def experiments_of(listed: Sequence[Models]) -> list[Experiment]:
-    """The experiments of a list of models (`nanobragg.io.expt`)."""
+def read_expt(path: StrPath) -> list[Experiment]:
+    """Read a DIALS experiment list: what was refined, ready to be simulated.
+
+    The detector's panels with their hierarchy, beam, goniometer, scan and crystal are those of dxtbx, in its lab
+    frame. Where DIALS corrects for parallax, the sensor's photons are counted at the mean depth that it assumes
+    (`Detector.sensor_depth_um`), so that spots fall where it predicts them; `sensor_layers` and a depth of 0 in its
+    place spread them over the sensor.
+
+    Parameters
+    ----------
+    path : path
+        An .expt file of any DIALS since 2019 (`__id__` "ExperimentList").
+
+    Returns
+    -------
+    list of Experiment
+        In the file's order; the crystal may be missing (imported images).
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It is no experiment list, an experiment lacks beam or detector, or a model is not what DIALS writes.
+    ConfigError
+        A detector that cannot be one image: panels of different shapes, pixels that are not square.
+
+    Warns
+    -----
+    NanobraggWarning
+        Something in the file is left out: distortion maps.
+    """
     detectors: dict[int, Detector] = {}
     experiments = []
-    for i, models in enumerate(listed):
+    for i, models in enumerate(read_expt_models(path)):
         for kind in ("beam", "detector"):
             if kind not in models:
                 path = next(iter(models.values())).path if models else "experiment list"

@@ -7,9 +7,9 @@ import pytest
 
 import nanobragg as nb
 from nanobragg import cli
+from nanobragg.config.digest import config_digest
 from nanobragg.errors import ConfigError, FileError, FormatError, ShapeError
 from nanobragg.geometry import rotate_about
-from nanobragg.nanobragg_c.outputs import config_hash
 
 CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 
@@ -37,7 +37,7 @@ def test_orientation_and_cell_are_those_of_the_lattice():
     assert np.abs(np.tril(truth.B, -1)).max() < 1e-17
     assert (truth.phi_start_deg, truth.wavelength_A) == (20, 1)
     assert truth.phi_range_deg == pytest.approx(1)
-    assert truth.config_sha256 == config_hash(cfg)
+    assert truth.config_sha256 == config_digest(cfg)
     spots = truth.spots
     assert len(spots) > 20
     for i in range(5):  # q = R(φ) A h is on the sphere
