@@ -24,7 +24,8 @@ from nanobragg.config.scan import Scan
 from nanobragg.config.spectrum import Spectrum
 from nanobragg.config.structure_factors import StructureFactors
 from nanobragg.export.nexus import write_nexus
-from nanobragg.importers.experiment import read_expt, read_nxmx
+from nanobragg.importers.dials import read_expt
+from nanobragg.importers.nexus import read_nxmx
 from nanobragg.io.cbf import read_cbf, write_cbf
 from nanobragg.io.fdump import read_fdump, write_fdump
 from nanobragg.io.float_image import read_float_image, write_float_image

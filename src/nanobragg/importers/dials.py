@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,10 @@ def read_expt(path: StrPath) -> list[Experiment]:
     NanobraggWarning
         Something in the file is left out: distortion maps.
     """
+    listed = read_expt_models(path)
     detectors: dict[int, Detector] = {}
     experiments = []
-    for i, models in enumerate(read_expt_models(path)):
+    for i, models in enumerate(listed):
         for kind in ("beam", "detector"):
             if kind not in models:
                 path = next(iter(models.values())).path if models else "experiment list"
@@ -76,7 +78,7 @@ def _warn_of_distortion(listed: Sequence[Models]) -> None:
                 f"{imageset.path}: {imageset.name} has distortion maps (dx, dy), which are not applied: spots will "
                 "be off by as much",
                 NanobraggWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
             return
 
