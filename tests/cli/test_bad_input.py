@@ -194,7 +194,7 @@ def test_a_read_only_folder_is_found_before_rendering(refused, tmp_path):
 
 
 def test_an_unwritable_target_is_found_before_rendering(refused, monkeypatch):
-    monkeypatch.setattr("nanobragg.nanobragg_c.outputs.os.access", lambda path, mode: False)
+    monkeypatch.setattr("nanobragg.io.atomic.os.access", lambda path, mode: False)
     monkeypatch.setattr("nanobragg.cli.c_flags.simulate", None)  # must not be reached
     assert "that you may write to" in refused(GOOD)
 

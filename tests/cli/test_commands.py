@@ -7,10 +7,10 @@ import pytest
 
 import nanobragg as nb
 from nanobragg import cli
+from nanobragg.config.digest import config_digest
 from nanobragg.io import read_image
 from nanobragg.io.png import render_grey
 from nanobragg.io.smv import parse_header
-from nanobragg.nanobragg_c.outputs import config_hash
 from nanobragg.response.noise import add_noise
 from tests import builders
 
@@ -51,7 +51,7 @@ def test_every_suffix_gets_its_format(run, config, photons, tmp_path):
     assert (integers == np.rint(photons)).all()  # photons, rounded, no offset
     assert header["DISTANCE"] == "100"
     assert header["NANOBRAGG_VERSION"] == nb.__version__
-    assert header["CONFIG_SHA256"] == config_hash(config)
+    assert header["CONFIG_SHA256"] == config_digest(config)
     assert "NOISE_SEED" not in header
     assert out.splitlines()[-1] == "written       a.npy, a.bin, a.png, a.smv, a.pgm"
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import nanobragg as nb
+from nanobragg.config.digest import config_digest
 from nanobragg.errors import ConfigError, FileError, FormatError
 from nanobragg.io.cbf import read_cbf, write_cbf
-from nanobragg.nanobragg_c.outputs import config_hash
 from tests import builders
 
 PIXELS = (6, 9)
@@ -69,7 +69,7 @@ def test_the_header_is_the_configs(tmp_path):
         "Start_angle": "5.000000 deg.",
         "Angle_increment": "0.500000 deg.",
         "Polarization": "0.9900",
-        "Config_SHA256": config_hash(config),
+        "Config_SHA256": config_digest(config),
         "Noise_seed": "7",
     }
     assert told.items() <= header.items()

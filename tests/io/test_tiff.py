@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 import nanobragg as nb
+from nanobragg.config.digest import config_digest
 from nanobragg.errors import FileError, FormatError
 from nanobragg.io.tiff import read_tiff, write_tiff
-from nanobragg.nanobragg_c.outputs import config_hash
 from tests import builders
 
 VALUES = np.arange(12).reshape(3, 4)
@@ -43,7 +43,7 @@ def test_the_description_tells_where_it_comes_from(tmp_path):
     config = builders.config(detector=nb.Detector.flat(pixels=(3, 4)))
     nb.write_image(tmp_path / "a.tif", VALUES.astype(np.float32), config=config, noise_seed=5)
     _, metadata = nb.read_image(tmp_path / "a.tif")
-    assert f"CONFIG_SHA256 {config_hash(config)}" in metadata["description"]
+    assert f"CONFIG_SHA256 {config_digest(config)}" in metadata["description"]
     assert "NOISE_SEED 5" in metadata["description"]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError, NanobraggError
+from ..errors import FormatError, NanobraggError
 from ..io.atomic import atomic_write
 from ..io.input_file import open_input, read_all
 from ..io.npy import read_npz
@@ -31,7 +31,7 @@ def write_toml(config: Config, path: Path) -> None:
     import tomli_w
 
     arrays: Arrays = {}
-    body = _plain(as_fields(config), path.parent, (), arrays)
+    body = plain(as_fields(config), path.parent, (), arrays)
     document = {"schema": SCHEMA, **body}
     if arrays:
         companion = path.with_suffix(".npz")
@@ -42,10 +42,10 @@ def write_toml(config: Config, path: Path) -> None:
         file.write(tomli_w.dumps(document).encode())
 
 
-def _plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> Any:
+def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> Any:
     """`value` as TOML knows it: paths relative to `folder`, arrays put aside into `arrays` under their name."""
     if isinstance(value, dict):
-        return {name: _plain(item, folder, (*where, name), arrays) for name, item in value.items()}
+        return {name: plain(item, folder, (*where, name), arrays) for name, item in value.items()}
     if isinstance(value, np.ndarray):
         name = ".".join(where)
         arrays[name] = value
@@ -53,7 +53,7 @@ def _plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> 
     if isinstance(value, Path):
         return Path(os.path.relpath(value, folder)).as_posix()
     if isinstance(value, (list, tuple)):
-        return [_plain(item, folder, (*where, str(i)), arrays) for i, item in enumerate(value)]
+        return [plain(item, folder, (*where, str(i)), arrays) for i, item in enumerate(value)]
     return "none" if value is None else value
 
 
@@ -129,20 +129,3 @@ def _resolved(value: Any, path: Path, arrays: Arrays, name: str = "") -> Any:
     if value == "none":
         return None
     return value
-
-
-def dumps(config: Config) -> str:
-    """`config` as canonical text with absolute paths and arrays by content: what its hash is made of."""
-    import hashlib
-
-    import tomli_w
-
-    arrays: Arrays = {}
-    body = _plain(as_fields(config), Path("/"), (), arrays)
-    digests = {
-        name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for name, array in arrays.items()
-    }
-    try:
-        return tomli_w.dumps({"schema": SCHEMA, "arrays": digests, **body})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"Config: cannot be written as TOML ({error})") from None

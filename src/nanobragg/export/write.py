@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from .. import io
 from ..config.config import Config
+from ..config.digest import config_digest
 from ..errors import FormatError
-from ..io.atomic import StrPath
+from ..io.atomic import StrPath, check_writable
 from ..io.formats import whole_numbers
 from ..io.optional_imports import import_optional
-from ..nanobragg_c.outputs import check_writable, config_hash
 from ..scene.scene import Scene
 from .smv_header import image_header
 
@@ -100,7 +100,7 @@ def _origin(config: Config, noise_seed: int | None) -> dict[str, object]:
     """Where an image comes from; the stream of a noise seed depends on NumPy's version, which goes with it."""
     from .. import __version__
 
-    origin: dict[str, object] = {"NANOBRAGG_VERSION": __version__, "CONFIG_SHA256": config_hash(config)}
+    origin: dict[str, object] = {"NANOBRAGG_VERSION": __version__, "CONFIG_SHA256": config_digest(config)}
     return origin if noise_seed is None else origin | {"NOISE_SEED": noise_seed, "NUMPY_VERSION": np.__version__}
 
 

@@ -120,3 +120,26 @@ def _existing_mode(target: str) -> int | None:
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return mode
+
+
+def check_writable(path: StrPath) -> None:
+    """Raise `FileError` unless `path` can be written, so that nobody renders for hours in vain."""
+    problem = _obstacle(os.path.realpath(path))
+    if problem:
+        raise FileError(f"{path}: cannot be written ({os.strerror(problem)}); {CURES[problem]}")
+
+
+def _obstacle(target: str) -> int:
+    """Why `target` cannot be written, as an errno; 0: it can."""
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        return errno.EISDIR
+    if not os.path.exists(folder):
+        return errno.ENOENT
+    if not os.path.isdir(folder):
+        return errno.ENOTDIR
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        return errno.EACCES
+    # a device or a pipe is written to as it is; a file is replaced by a new one beside it
+    replaced = os.path.isfile(target) or not os.path.exists(target)
+    return errno.EACCES if replaced and not os.access(folder, os.W_OK | os.X_OK) else 0

@@ -9,9 +9,9 @@ import pytest
 
 import nanobragg as nb
 from nanobragg import cli
+from nanobragg.config.digest import config_digest
 from nanobragg.errors import ConfigError, FileError, FormatError, ShapeError
 from nanobragg.geometry import rotate_about
-from nanobragg.nanobragg_c.outputs import config_hash
 from tests import builders
 
 config = partial(
@@ -33,7 +33,7 @@ def test_orientation_and_cell_are_those_of_the_lattice():
     assert np.abs(np.tril(truth.B, -1)).max() < 1e-17
     assert (truth.phi_start_deg, truth.wavelength_A) == (20, 1)
     assert truth.phi_range_deg == pytest.approx(1)
-    assert truth.config_sha256 == config_hash(cfg)
+    assert truth.config_sha256 == config_digest(cfg)
     spots = truth.spots
     assert len(spots) > 20
     for i in range(5):  # q = R(φ) A h is on the sphere

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...config.background import Background
 from ...config.config import Config
+from ...config.digest import config_digest
 from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, FormatError
 from ...geometry import FloatArray
@@ -200,8 +201,6 @@ def ground_truth(
     GroundTruth
         `save` writes it.
     """
-    from ...nanobragg_c.outputs import config_hash
-
     scene = what if isinstance(what, Scene) else Scene(what)
     star = scene.lattice.reciprocal.T
     cell: Cell = cell_of(scene.lattice.direct)
@@ -213,5 +212,5 @@ def ground_truth(
         spindle_axis=scene.spindle_axis, beam_direction=mean_direction(scene),
         phi_start_deg=scene.config.scan.start_deg, phi_range_deg=scene.phi.range * RADIAN_IN_DEGREES,
         wavelength_A=mean_wavelength_A(scene), spots=spots,
-        bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_hash(scene.config),
+        bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_digest(scene.config),
     )  # fmt: skip
