@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from nanobragg.cli import main
 from nanobragg.cli.trace import c_printout_lines, c_trace_lines
 from nanobragg.rendering.trace.c_lines import trace_values
 from nanobragg.rendering.trace.records import RECORD
+from tests import builders
 from tests.paths import GOLDEN, TESTS
 
 pytestmark = [
@@ -39,14 +41,13 @@ def case_config(name: str) -> nb.Config:
     return nb.config_from_flags(shlex.split(f"{CASES[family]['base']} {CASES[family]['runs'][run]}"))
 
 
-def config(**changes: Any) -> nb.Config:
-    base: dict[str, Any] = {
-        "crystal": nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6),
-        "structure_factors": nb.StructureFactors.constant(10),
-        "detector": nb.Detector.flat(pixels=32, pixel_mm=0.5),
-        "sampling": nb.Sampling(oversample=1),
-    }
-    return nb.Config(**{**base, **changes})
+config = partial(
+    builders.config,
+    crystal=nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6),
+    structure_factors=nb.StructureFactors.constant(10),
+    detector=nb.Detector.flat(pixels=32, pixel_mm=0.5),
+    sampling=nb.Sampling(oversample=1),
+)
 
 
 RICH = {

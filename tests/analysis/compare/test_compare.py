@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from nanobragg.analysis.compare.printed import beside_original, scene_values
 from nanobragg.analysis.compare.traces import COUNTS, differ
 from nanobragg.errors import ConfigError, ShapeError
 from nanobragg.nanobragg_c.reference.text import parse_pixel, parse_trace
+from tests import builders
 
 H, K, L = (index.ravel() for index in np.indices((25, 25, 25)) - 12)
 INDICES = np.stack([H, K, L], 1)
@@ -25,22 +27,21 @@ AMPLITUDES = 50.0 + (7 * H + 3 * K + 5 * L) % 17  # no two neighbours alike
 PIXEL = {"slow": 21, "fast": 9}
 
 
-def config(**changes: Any) -> nb.Config:
-    base: dict[str, Any] = {
-        "crystal": nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6),
-        "structure_factors": nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES, interpolate=False),
-        "beam": nb.Beam(wavelength_A=1.0, kahn_factor=0.0),
-        "detector": detector(),
-        "scan": nb.Scan(start_deg=1, range_deg=2, steps=2),
-        "sampling": nb.Sampling(oversample=1),
-    }
-    return nb.Config(**{**base, **changes})
-
-
 def detector(**changes: Any) -> nb.Detector:
     base: dict[str, Any] = {"distance_mm": 100, "pixels": (32, 32), "pixel_mm": 0.5, "beam_center_mm": (8, 8)}
     sensor = {"sensor_thickness_um": 300, "sensor_layers": 3, "attenuation_um": 200}
     return nb.Detector.flat(**{**base, **sensor, **changes})
+
+
+config = partial(
+    builders.config,
+    crystal=nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6),
+    structure_factors=nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES, interpolate=False),
+    beam=nb.Beam(wavelength_A=1.0, kahn_factor=0.0),
+    detector=detector(),
+    scan=nb.Scan(start_deg=1, range_deg=2, steps=2),
+    sampling=nb.Sampling(oversample=1),
+)
 
 
 def unrotated(scene: nb.Scene) -> nb.Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,18 @@ import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError
 from nanobragg.nanobragg_c.flags.from_config import config_to_flags
 from nanobragg.nanobragg_c.flags.from_config_geometry import _of_exact_length
+from tests import builders
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 
 
-def config(**fields: object) -> nb.Config:
-    parts: dict[str, object] = {
-        "crystal": nb.Crystal(cell=(50, 60, 70, 80, 95, 105), n_cells=(5, 6, 7)),
-        "structure_factors": nb.StructureFactors.constant(10),
-        "detector": nb.Detector.flat(distance_mm=100, pixels=(12, 16)),
-        "compat": "c",
-    }
-    return nb.Config(**{**parts, **fields})
+config = partial(
+    builders.config,
+    crystal=nb.Crystal(cell=(50, 60, 70, 80, 95, 105), n_cells=(5, 6, 7)),
+    structure_factors=nb.StructureFactors.constant(10),
+    detector=nb.Detector.flat(distance_mm=100, pixels=(12, 16)),
+    compat="c",
+)
 
 
 def assert_same_experiment(one: nb.Config, folder: Path) -> list[str]:
