@@ -80,7 +80,7 @@ def write(path: Path, change: Callable[[Any], object] = lambda root: None, unit:
 
 @pytest.mark.parametrize("unit", ["m", "mm", "um"])
 def test_chains_place_the_modules(unit: str, tmp_path: Path) -> None:
-    detector = nb.Detector.from_nexus(write(tmp_path / "a.h5", unit=unit))
+    detector = nb.read_nxmx_detector(write(tmp_path / "a.h5", unit=unit))
     assert detector.shape == (2, 20, 30)
     for number, panel in enumerate(detector.panels):
         place = np.array((0.5, -2.0 * number, 0.1)) + 5.0 * np.array((-0.6, 0.8, 0)) + (0, 0, 150)
@@ -181,7 +181,7 @@ def test_an_offset_of_the_pixel_direction_counts(tmp_path: Path) -> None:
         fast = root["entry/instrument/detector/module0/fast_pixel_direction"]
         fast.attrs.update(offset=np.array([1.0, 2, 3]), offset_units="cm")
 
-    moved, still = (nb.Detector.from_nexus(write(tmp_path / "a.h5", c)) for c in (change, lambda root: None))
+    moved, still = (nb.read_nxmx_detector(write(tmp_path / "a.h5", c)) for c in (change, lambda root: None))
     shift = np.subtract(moved.panels[0].origin_mm, still.panels[0].origin_mm)
     np.testing.assert_allclose(shift, rotate_about((10, 20, 30), (0, -1, 0), np.radians(20)))
 
@@ -233,8 +233,8 @@ def test_a_detector_without_modules_or_wavelength(tmp_path: Path) -> None:
         del root[MODULE], root[MODULE.replace("0", "1")]
 
     with pytest.raises(FormatError, match="holds no NXdetector_module"):
-        nb.Detector.from_nexus(write(tmp_path / "a.h5", no_modules))
-    assert nb.Detector.from_nexus(write(tmp_path / "a.h5", drop(BEAM))).sensor_thickness_um == 0
+        nb.read_nxmx_detector(write(tmp_path / "a.h5", no_modules))
+    assert nb.read_nxmx_detector(write(tmp_path / "a.h5", drop(BEAM))).sensor_thickness_um == 0
 
 
 def test_truncated_and_missing_files(tmp_path: Path) -> None:

@@ -14,15 +14,14 @@ import nanobragg as nb
 from nanobragg.config.digest import config_digest
 from nanobragg.errors import ConfigError, FileError, FormatError
 from nanobragg.io.cbf import read_cbf, write_cbf
+from tests import builders
 
 PIXELS = (6, 9)
 COUNTS = np.random.default_rng(1).integers(0, 60000, PIXELS).astype(np.uint16)
 
 
 def made(convention="mosflm", scan=None, beam=None, **detector):
-    return nb.Config(
-        crystal=nb.Crystal(cell=(30, 40, 50)),
-        structure_factors=nb.StructureFactors.constant(10),
+    return builders.config(
         beam=beam or nb.Beam(),
         detector=nb.Detector.flat(
             **{"distance_mm": 80, "pixels": PIXELS, "pixel_mm": 0.172, "convention": convention, **detector}

@@ -15,15 +15,14 @@ import pytest
 import nanobragg as nb
 from nanobragg.config.digest import config_digest
 from nanobragg.errors import ConfigError, FileError, FormatError
+from tests import builders
 
 PIXELS = (6, 9)
 DETECTOR = "entry/instrument/detector"
 
 
 def made(convention="mosflm", detector=None, **fields):
-    return nb.Config(
-        crystal=nb.Crystal(cell=(30, 40, 50)),
-        structure_factors=nb.StructureFactors.constant(10),
+    return builders.config(
         detector=detector or nb.Detector.flat(distance_mm=80, pixels=PIXELS, pixel_mm=0.2, convention=convention),
         **fields,
     )

@@ -9,6 +9,7 @@ import nanobragg as nb
 from nanobragg.config.digest import config_digest
 from nanobragg.errors import FileError, FormatError
 from nanobragg.io.tiff import read_tiff, write_tiff
+from tests import builders
 
 VALUES = np.arange(12).reshape(3, 4)
 
@@ -39,11 +40,7 @@ def test_extreme_values_fit(tmp_path):
 
 
 def test_the_description_tells_where_it_comes_from(tmp_path):
-    config = nb.Config(
-        crystal=nb.Crystal(cell=(30,)),
-        structure_factors=nb.StructureFactors.constant(1),
-        detector=nb.Detector.flat(pixels=(3, 4)),
-    )
+    config = builders.config(detector=nb.Detector.flat(pixels=(3, 4)))
     nb.write_image(tmp_path / "a.tif", VALUES.astype(np.float32), config=config, noise_seed=5)
     _, metadata = nb.read_image(tmp_path / "a.tif")
     assert f"CONFIG_SHA256 {config_digest(config)}" in metadata["description"]

@@ -13,7 +13,8 @@ from ..config.beam import Beam
 from ..config.detector import Detector
 from ..errors import FormatError, NanobraggWarning
 from ..geometry import FloatArray, rotate_about, unit
-from ..io.expt import ModelFields
+from ..io.atomic import StrPath
+from ..io.expt import ModelFields, read_expt_models
 from .dials_detector import detector_of
 from .experiment import Experiment
 
@@ -21,8 +22,39 @@ Models = dict[str, ModelFields]
 SPECTRUM_STEPS = 21  # wavelengths that stand for the range of a polychromatic beam
 
 
-def experiments_of(listed: Sequence[Models]) -> list[Experiment]:
-    """The experiments of a list of models (`nanobragg.io.expt`)."""
+def read_expt(path: StrPath) -> list[Experiment]:
+    """Read a DIALS experiment list: what was refined, ready to be simulated.
+
+    The detector's panels with their hierarchy, beam, goniometer, scan and crystal are those of dxtbx, in its lab
+    frame. Where DIALS corrects for parallax, the sensor's photons are counted at the mean depth that it assumes
+    (`Detector.sensor_depth_um`), so that spots fall where it predicts them; `sensor_layers` and a depth of 0 in its
+    place spread them over the sensor.
+
+    Parameters
+    ----------
+    path : path
+        An .expt file of any DIALS since 2019 (`__id__` "ExperimentList").
+
+    Returns
+    -------
+    list of Experiment
+        In the file's order; the crystal may be missing (imported images).
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It is no experiment list, an experiment lacks beam or detector, or a model is not what DIALS writes.
+    ConfigError
+        A detector that cannot be one image: panels of different shapes, pixels that are not square.
+
+    Warns
+    -----
+    NanobraggWarning
+        Something in the file is left out: distortion maps.
+    """
+    listed = read_expt_models(path)
     detectors: dict[int, Detector] = {}
     experiments = []
     for i, models in enumerate(listed):
@@ -46,7 +78,7 @@ def _warn_of_distortion(listed: Sequence[Models]) -> None:
                 f"{imageset.path}: {imageset.name} has distortion maps (dx, dy), which are not applied: spots will "
                 "be off by as much",
                 NanobraggWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
             return
 

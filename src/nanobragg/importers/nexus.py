@@ -27,8 +27,33 @@ from .experiment import Experiment
 SENSORS = {"silicon": "Si", "si": "Si", "cdte": "CdTe", "gaas": "GaAs"}
 
 
-def experiment_of(path: StrPath) -> Experiment:
-    """What `read_nxmx` returns."""
+def read_nxmx(path: StrPath) -> Experiment:
+    """Read the geometry of an NXmx file (NeXus HDF5), as detectors and DIALS know it: no crystal is in it.
+
+    Modules are panels, in the frame of McStas: z along the beam, y up. Chains of transformations, in any units,
+    place them and turn the sample. The sensor counts in one layer at the mean depth where its photons stop.
+    A beam whose file tells no polarization is unpolarized, with its axis along x.
+
+    Parameters
+    ----------
+    path : path
+        An NXmx file, or the master of several.
+
+    Returns
+    -------
+    Experiment
+        `config(…, crystal=Crystal(…))` simulates one of its images.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It is no HDF5, no NXmx, or lacks detector modules, wavelength or a part of a chain.
+    ConfigError
+        A detector that cannot be one image (panels of different shapes, pixels that are not square); or h5py is not
+        installed: `pip install 'nanobragg[files]'`.
+    """
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
         entry = file.entry()
@@ -45,8 +70,24 @@ def experiment_of(path: StrPath) -> Experiment:
     return Experiment(detector=detector, beams=tuple(beams), **rotation)
 
 
-def detector_of(path: StrPath) -> Detector:
-    """What `Detector.from_nexus` returns; without a wavelength every photon counts at the surface."""
+def read_nxmx_detector(path: StrPath) -> Detector:
+    """Read the detector of an NXmx file, in the frame of McStas: z along the beam.
+
+    Parameters
+    ----------
+    path
+        The file, or the master of several.
+
+    Returns
+    -------
+    Detector
+        Its panels, sensor, mask and saturation.
+
+    Raises
+    ------
+    FileError, FormatError, ConfigError
+        As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
+    """
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
         entry = file.entry()
