@@ -19,7 +19,7 @@ def _guiding() -> Any:
 
 
 with _guiding():
-    from nanobragg.io.reading import LIMIT_VARIABLE
+    from nanobragg.io.limits import LIMIT_VARIABLE
 
     from .examine import BYTE_LIMIT, examine, warm_up
     from .targets import TARGETS

@@ -15,24 +15,28 @@ import numpy as np
 
 from nanobragg.config.background import Background
 from nanobragg.config.beam import Beam
-from nanobragg.config.config import Config, Sampling, Scan
+from nanobragg.config.config import Config
 from nanobragg.config.crystal import Crystal
-from nanobragg.config.detector import Detector, Panel
+from nanobragg.config.detector import Detector
+from nanobragg.config.panel import Panel
+from nanobragg.config.sampling import Sampling
+from nanobragg.config.scan import Scan
 from nanobragg.config.spectrum import Spectrum
 from nanobragg.config.structure_factors import StructureFactors
 from nanobragg.export.nexus import write_nexus
-from nanobragg.importers.experiment import read_expt, read_nxmx
+from nanobragg.importers.dials import read_expt
+from nanobragg.importers.nexus import read_nxmx
 from nanobragg.io.cbf import read_cbf, write_cbf
 from nanobragg.io.fdump import read_fdump, write_fdump
-from nanobragg.io.floatimage import read_float_image, write_float_image
+from nanobragg.io.float_image import read_float_image, write_float_image
 from nanobragg.io.hkl import write_hkl
-from nanobragg.io.matrix import read_matrix
+from nanobragg.io.mosflm_matrix import read_matrix
 from nanobragg.io.nexus_read import read_nexus
 from nanobragg.io.npy import read_npy, write_npy
 from nanobragg.io.pgm import read_pgm, write_pgm
 from nanobragg.io.png import read_png, write_png
 from nanobragg.io.smv import read_smv, smv_header, write_smv
-from nanobragg.io.sources import read_sources, read_two_columns
+from nanobragg.io.text_columns import read_sources, read_two_columns
 from nanobragg.io.tiff import read_tiff, write_tiff
 from nanobragg.nanobragg_c.flags.table import SPELLINGS
 from nanobragg.nanobragg_c.flags.to_config import parse_flags

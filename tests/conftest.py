@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-TESTS = Path(__file__).parent
+from tests.paths import TESTS
 
 
 def pytest_configure() -> None:
@@ -43,7 +43,7 @@ class ReferenceCase:
     folder
         Where inputs/ is.
     thresholds
-        Of the specification: corr_min, sum_ratio, and max_abs where there is one.
+        corr_min, sum_ratio and, if the case has one, max_abs (docs/acceptance.md).
     row_19
         Whether the C program's -misset_seed means something else (the golden data are of one where it does not).
     """

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-TESTS = Path(__file__).parent
-ACCEPTANCE = TESTS.parent / "docs" / "acceptance.md"
+from tests.paths import GOLDEN, ROOT, TESTS
+
+ACCEPTANCE = ROOT / "docs" / "acceptance.md"
 NAMES = re.compile(r"AT-[A-Z]+(?:-\d{3}(?: … \d{3})?)?")
 UNUSED = "Not used"
 MEASURED = {"AT-PERF"}  # by benchmarks/, not by tests
@@ -91,7 +91,7 @@ def test_page_matrix_and_tests_agree(document, cases, mentions):
     assert not problems(document, cases, mentions)
 
 
-def test_ids_are_those_of_the_specification(document):
+def test_page_lists_every_id(document):
     expected = [f"AT-PARALLEL-{i:03}" for i in range(1, 30)]
     expected += ["AT-STR", *(f"AT-STR-{i:03}" for i in (2, 3, 4)), *(f"AT-GEO-{i:03}" for i in range(1, 7)), "AT-STEP"]
     expected += [f"AT-{name}" for name in ("SAM", "ABS", "POL", "SRC", "MOS", "BKG", "FLU", "STA")]
@@ -105,7 +105,7 @@ def test_ids_are_those_of_the_specification(document):
 def test_every_run_has_golden_data_and_all_golden_data_a_run(cases):
     import json
 
-    facts = json.loads((TESTS / "golden" / "facts.json").read_text())
+    facts = json.loads((GOLDEN / "facts.json").read_text())
     assert set(facts) == {f"{case['id']}/{run}" for case in cases["cases"] for run in case["runs"]}
 
 

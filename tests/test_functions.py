@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from nanobragg import _functions
 from nanobragg.geometry import rotate, rotate_about
+from tests.paths import GOLDEN
 
 EPSILON = np.finfo(np.float64).eps
 
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, np.ndarray]:
-    with np.load(Path(__file__).parent / "golden" / "functions.npz") as stored:
+    with np.load(GOLDEN / "functions.npz") as stored:
         return {name: stored[name] for name in stored.files}
 
 

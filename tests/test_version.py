@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
-SCRIPT = Path(__file__).parent.parent / "tools" / "version.py"
+from tests.paths import ROOT
+
+SCRIPT = ROOT / "tools" / "version.py"
 spec = importlib.util.spec_from_file_location("version_script", SCRIPT)
 version_script = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(version_script)

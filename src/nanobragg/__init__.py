@@ -9,9 +9,12 @@ from .analysis.compare.compare import compare
 from .analysis.statistics import Statistics, statistics
 from .config.background import Background
 from .config.beam import Beam, Sources
-from .config.config import Config, Sampling, Scan
+from .config.config import Config
 from .config.crystal import Crystal
-from .config.detector import Detector, Panel
+from .config.detector import Detector
+from .config.panel import Panel
+from .config.sampling import Sampling
+from .config.scan import Scan
 from .config.spectrum import Spectrum
 from .config.structure_factors import StructureFactors
 from .rendering.simulate import simulate
@@ -19,15 +22,19 @@ from .rendering.trace.trace import Trace, trace
 from .scene.scene import Scene
 
 if TYPE_CHECKING:
-    from .analysis.analysis.spots.predict import Spots, predict_spots
-    from .analysis.analysis.spots.truth import GroundTruth, bragg_mask, ground_truth
     from .analysis.radial import radial_average
     from .analysis.resolution import resolution
+    from .analysis.spots.predict import Spots, predict_spots
+    from .analysis.spots.truth import GroundTruth, bragg_mask, ground_truth
     from .export.nexus import write_nexus
     from .export.write import write_image
-    from .importers.experiment import Experiment, read_expt, read_nxmx
+    from .importers.dials import read_expt
+    from .importers.experiment import Experiment
+    from .importers.nexus import read_nxmx, read_nxmx_detector
     from .io import read_image
     from .nanobragg_c import reference
+    from .nanobragg_c.flags.from_config import config_to_flags
+    from .nanobragg_c.flags.to_config import config_from_flags
     from .plotting import plot, plot_radial, plot_slice
     from .response.noise import add_noise, c_noise
     from .response.quantize import to_integers
@@ -56,6 +63,8 @@ __all__ = [
     "bragg_mask",
     "c_noise",
     "compare",
+    "config_from_flags",
+    "config_to_flags",
     "errors",
     "ground_truth",
     "plot",
@@ -66,6 +75,7 @@ __all__ = [
     "read_expt",
     "read_image",
     "read_nxmx",
+    "read_nxmx_detector",
     "reference",
     "resolution",
     "simulate",
@@ -86,15 +96,18 @@ _LATER = {
     "add_noise": ".response.noise",
     "bragg_mask": ".analysis.spots.truth",
     "c_noise": ".response.noise",
+    "config_from_flags": ".nanobragg_c.flags.to_config",
+    "config_to_flags": ".nanobragg_c.flags.from_config",
     "ground_truth": ".analysis.spots.truth",
     "plot": ".plotting",
     "plot_radial": ".plotting",
     "plot_slice": ".plotting",
     "predict_spots": ".analysis.spots.predict",
     "radial_average": ".analysis.radial",
-    "read_expt": ".importers.experiment",
+    "read_expt": ".importers.dials",
     "read_image": ".io",
-    "read_nxmx": ".importers.experiment",
+    "read_nxmx": ".importers.nexus",
+    "read_nxmx_detector": ".importers.nexus",
     "resolution": ".analysis.resolution",
     "to_integers": ".response.quantize",
     "write_image": ".export.write",

@@ -12,13 +12,15 @@ import numpy as np
 from .analysis.statistics import statistics
 from .config.background import Background
 from .config.beam import Beam
-from .config.config import Config, Sampling
-from .config.crystal import Cell, Crystal
+from .config.config import Config
+from .config.crystal import Crystal
 from .config.detector import Detector
+from .config.sampling import Sampling
 from .config.structure_factors import StructureFactors
 from .rendering.simulate import Progress, simulate
 from .response.noise import add_noise
 from .scene.scene import Scene
+from .unit_cell import Cell
 
 LYSOZYME_CELL: Cell = (79.1, 79.1, 38.4, 90.0, 90.0, 90.0)
 SPACE_GROUP, B_FACTOR, D_MIN, SEED = "P 43 21 2", 15.0, 1.4, 2026

@@ -7,8 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .config.base import FloatArray, Vector
 from .errors import ConfigError
+
+Vector = tuple[float, float, float]
+FloatArray = npt.NDArray[np.float64]
 
 
 def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:

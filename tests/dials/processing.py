@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.config.crystal import cell_of
+from nanobragg.unit_cell import cell_of
 
 NEEDS_DIALS = [
     pytest.mark.slow,

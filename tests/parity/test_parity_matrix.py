@@ -2,8 +2,8 @@
 AT-FLU, AT-STEP, AT-IO, AT-NOISE) gives the C program's image with compat="c": the stored one always, and with
 NB_RUN_PARALLEL=1 that of the program that NB_C_BIN names.
 
-The bar is ours, |ours - C| ≤ 1e-5·|C| + 1e-7·max|C| at every pixel, besides the specification's thresholds. A run that
-fails leaves metrics.json and pictures in its folder, which the message names.
+The limit is |ours - C| ≤ 1e-5·|C| + 1e-7·max|C| at every pixel, besides the thresholds of docs/acceptance.md. A
+run that fails leaves metrics.json and pictures in its folder, which the message names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIVE = os.environ.get("NB_RUN_PARALLEL") == "1" and "NB_C_BIN" in os.environ
 
 
 def shortfalls(case, ours: np.ndarray, theirs: np.ndarray) -> list[str]:
-    """Thresholds of the specification that two images, or parts of images, do not reach."""
+    """Thresholds of docs/acceptance.md that two images, or parts of images, do not reach."""
     found, limits = compare_images(ours, theirs, peaks=0), case.thresholds
     low, high = limits["sum_ratio"]
     missed = {
@@ -44,7 +44,7 @@ def fail(folder: Path, problems: list[str], ours: np.ndarray, theirs: np.ndarray
 
 
 def test_image_equals_the_stored_one(case, tmp_path):
-    image = nb.simulate(nb.Config.from_flags(list(case.argv)))
+    image = nb.simulate(nb.config_from_flags(list(case.argv)))
     assert list(image.shape) == case.facts["shape"]
     for number, (ours, theirs) in enumerate(case.stored_parts(image)):
         if problems := shortfalls(case, ours, theirs):
@@ -60,7 +60,7 @@ def test_image_equals_the_stored_one(case, tmp_path):
 def test_image_equals_the_running_programs(case, tmp_path):
     if case.row_19:
         pytest.skip("row 19: -misset_seed also sets a misset there")
-    image = nb.simulate(nb.Config.from_flags(list(case.argv)))
+    image = nb.simulate(nb.config_from_flags(list(case.argv)))
     theirs = nb.reference.program().run(list(case.argv), threads=1).image
     assert image.shape == theirs.shape
     tolerance = 1e-5 * np.abs(theirs.astype(np.float64)) + 1e-7 * theirs.max()

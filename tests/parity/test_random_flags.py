@@ -83,7 +83,7 @@ def header_difference(ours: str, theirs: str) -> str:
     """What differs between two headers; empty if they are the same, byte for byte.
 
     Two exceptions. A number that should be 0 may be either program's rounding. And a header of more than 512 bytes
-    overwrites the C program's pixels (spec section 9, row 24): ours then has five digits in place of six.
+    overwrites the C program's pixels (docs/quirks.md, row 24): ours then has five digits in place of six.
     """
     if ours == theirs:
         return ""

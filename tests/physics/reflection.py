@@ -9,9 +9,8 @@ from functools import cached_property
 import numpy as np
 
 import nanobragg as nb
-from nanobragg.config.base import FloatArray
-from nanobragg.config.crystal import reciprocal_vectors
-from nanobragg.geometry import rotate_about
+from nanobragg.geometry import FloatArray, rotate_about
+from nanobragg.unit_cell import reciprocal_vectors
 
 R_E_SQR = 7.94079248018965e-30  # m²
 BEAM, SPINDLE, POLARIZATION = np.array([1.0, 0, 0]), np.array([0, 0, 1.0]), np.array([0, 0, 1.0])

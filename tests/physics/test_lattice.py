@@ -10,8 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import nanobragg as nb
-from nanobragg.config.crystal import build_lattice, cell_of
+from nanobragg.config.crystal import build_lattice
 from nanobragg.geometry import rotate
+from nanobragg.unit_cell import cell_of
 
 from .experiment import length, photons, positions
 
@@ -62,7 +63,7 @@ def test_at_parallel_009_intensity_grows_with_the_sixth_power_of_n_and_the_squar
 
 @pytest.mark.parametrize("shape", ["square", "round", "gauss", "tophat"])
 def test_at_str_003_shapes_follow_their_formulas(shape):
-    """AT-STR-003: F_latt² of the four shapes along the detector, from the formulas of section 5."""
+    """AT-STR-003: F_latt² of the four shapes along the detector, from docs/theory.md, Shape transforms."""
     detector = nb.Detector.flat(distance_mm=100, pixels=(64, 80), pixel_mm=0.3)
     n = np.array([4, 5, 6])
     seen = photons(

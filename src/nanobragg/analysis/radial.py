@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
 from ..config.config import Config
 from ..errors import ConfigError
+from ..geometry import FloatArray
 from ..scene.scene import Scene
 from .resolution import like_scene, mean_wavelength_A, resolution_at, scattering_angle
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from ..analysis.statistics import statistics
 from ..errors import FileError, NanobraggWarning
+from ..io.atomic import check_writable
 from ..nanobragg_c.flags.to_config import Outputs, parse_flags
-from ..nanobragg_c.outputs import CImages, c_paths, check_writable, make_c_images, write_c_files, write_dump
+from ..nanobragg_c.outputs import CImages, c_paths, make_c_images, write_c_files, write_dump
 from ..nanobragg_c.printout import LABEL_WIDTH, scene_lines, statistics_lines
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene

@@ -16,7 +16,7 @@ def run(words: Sequence[str]) -> int:
     chosen = options.parse_args(words)
 
     from ..demo import run_demo
-    from ..nanobragg_c.outputs import check_writable
+    from ..io.atomic import check_writable
     from .progress import progress_reporter
 
     for name in ("demo.img", "demo.png"):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..config.background import Background
 from ..errors import ConfigError
-from ..nanobragg_c.outputs import check_writable
+from ..io.atomic import check_writable
 from ..scene.scene import Scene
 
 

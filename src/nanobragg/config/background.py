@@ -9,11 +9,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..constants import AVOGADRO
 from ..errors import ConfigError
-from .base import FloatArray, Model, Rows
+from ..geometry import FloatArray
+from .base import Model, Rows
 from .beam import Beam
 
-AVOGADRO = 6.02214179e23
 WATER_AMPLITUDE, WATER_MOLAR_MASS, WATER_DENSITY = 2.57, 18.0, 1.0e6  # electrons, g/mol, g/m^3
 
 STOL_OF = {"stol": 1.0, "4stol": 0.25, "Q": 0.25 / math.pi}  # sin(theta)/lambda of a table's first column
@@ -101,7 +102,7 @@ def _table(background: Background) -> tuple[FloatArray, FloatArray]:
     """sin θ/λ (1/m) and amplitudes, missing ones zero."""
     where = background.table_path or "array"
     if background.table_path is not None:
-        from ..io.sources import read_two_columns
+        from ..io.text_columns import read_two_columns
 
         rows = read_two_columns(background.table_path)
     else:

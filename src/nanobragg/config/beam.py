@@ -1,4 +1,4 @@
-"""The beam: wavelength, polarization, fluence, and the sources it is made of (spec sections 1 and 4)."""
+"""The beam: wavelength, polarization, fluence, and the sources it is made of (docs/theory.md, Sources)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
-from ..geometry import rotate_about, unit
-from .base import FloatArray, Model, Numbers, Rows, Vector
-from .spectrum import EV_ANGSTROM, Spectrum
-from .steps import MOST_STEPS, Steps, resolve_steps
+from ..geometry import FloatArray, Vector, rotate_about, unit
+from ..sweep import MOST_STEPS, Sweep, resolve_sweep
+from .base import Model, Numbers, Rows
+from .spectrum import Spectrum
 
 DEFAULT_FLUENCE = 125932015286227086360700780544.0  # 1 / r_e^2, so that a pixel's photons are F^2 times solid angle
 SOURCE_DISTANCE = 10.0  # metres; only the direction matters
@@ -72,7 +73,7 @@ class Sources(Model):
     def rows(self) -> FloatArray:
         """x y z weight wavelength (m) of each source, shape (n, 5); NaN: not given."""
         if self.path is not None:
-            from ..io.sources import read_sources
+            from ..io.text_columns import read_sources
 
             return read_sources(self.path)
         assert self.positions is not None  # one of them is given
@@ -247,7 +248,7 @@ def _source_grid(
     )
 
 
-def _wavelengths(beam: Beam, dispersion: Steps) -> tuple[FloatArray, FloatArray]:
+def _wavelengths(beam: Beam, dispersion: Sweep) -> tuple[FloatArray, FloatArray]:
     """Wavelengths (m) and weights of a spectrum, or of the dispersion."""
     if beam.spectrum is not None:
         lines = beam.spectrum.lines
@@ -261,15 +262,15 @@ def _wavelengths(beam: Beam, dispersion: Steps) -> tuple[FloatArray, FloatArray]
     return wavelengths, np.ones(len(wavelengths), np.float64)
 
 
-def _sweeps(beam: Beam) -> tuple[Steps, Steps, Steps]:
+def _sweeps(beam: Beam) -> tuple[Sweep, Sweep, Sweep]:
     """Horizontal and vertical divergence (radians) and dispersion (a fraction)."""
     sweeps = [
-        resolve_steps("beam", count or None, _part(span, 1000.0), _part(step, 1000.0))
+        resolve_sweep("beam", count or None, _part(span, 1000.0), _part(step, 1000.0))
         for count, span, step in zip(
             beam.divergence_steps, beam.divergence_mrad, beam.divergence_step_mrad, strict=True
         )
     ]
-    sweeps.append(resolve_steps("beam", beam.dispersion_steps, _part(beam.dispersion_percent, 100.0), None))
+    sweeps.append(resolve_sweep("beam", beam.dispersion_steps, _part(beam.dispersion_percent, 100.0), None))
     horizontal, vertical, dispersion = sweeps
     colours = dispersion.count if beam.spectrum is None else len(beam.spectrum.lines.weights)
     if horizontal.count * vertical.count * colours > MOST_STEPS:

@@ -1,115 +1,23 @@
-"""The detector: a list of panels in the lab frame, and the constructor of one flat panel (spec section 2)."""
+"""The detector: a list of panels in the lab frame, and their sensor (docs/geometry.md)."""
 
 from __future__ import annotations
 
-import math
-import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from ..detectors.conventions import ConventionName, Pivot, PlacedPanel
+from ..constants import EV_ANGSTROM
+from ..detectors.catalogue import DESIGNS, Design, find_design, gap_mask
+from ..detectors.conventions import ConventionName, Pivot
+from ..detectors.sensor import sensor_fields
 from ..errors import ConfigError
-from ..geometry import dot, unit
-from .base import FloatArray, MaskArray, Model, Vector
-
-
-def _some_pixels(value: tuple[int, int]) -> tuple[int, int]:
-    if not 1 <= min(value) <= max(value) <= 1_000_000:
-        raise ValueError("both numbers of pixels (slow, fast) must be at least 1 and at most a million")
-    return value
-
-
-Pixels = Annotated[tuple[int, int], AfterValidator(_some_pixels)]
-
-
-class Panel(Model):
-    """One flat rectangle of square pixels, as dxtbx and NXmx describe it.
-
-    Attributes
-    ----------
-    origin_mm
-        Outer corner of pixel (0, 0), lab frame, from the sample.
-    fast_axis, slow_axis
-        Directions in which the fast and the slow index grow; normalised here.
-    normal_axis
-        Direction away from the sample; by default fast × slow, turned away from the sample.
-    pixel_mm
-        Edge of a pixel.
-    pixels
-        Number of pixels (slow, fast).
-    name
-        Free text, for files.
-    """
-
-    origin_mm: Vector
-    fast_axis: Vector
-    slow_axis: Vector
-    normal_axis: Vector | None = None
-    pixel_mm: float = Field(default=0.1, gt=0)
-    pixels: Pixels
-    name: str = ""
-
-    @model_validator(mode="after")
-    def _spans_a_plane(self) -> Panel:
-        fast, slow = unit(self.fast_axis, "Panel.fast_axis"), unit(self.slow_axis, "Panel.slow_axis")
-        if np.linalg.norm(np.cross(fast, slow)) < 1e-9:
-            raise ConfigError(
-                f"Panel.slow_axis = {self.slow_axis}: is parallel to fast_axis {self.fast_axis}; they must span a plane"
-            )
-        if self.normal_axis is not None:
-            unit(self.normal_axis, "Panel.normal_axis")
-        return self
-
-    def axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Unit vectors fast, slow and normal."""
-        fast, slow = unit(self.fast_axis), unit(self.slow_axis)
-        if self.normal_axis is not None:
-            return fast, slow, unit(self.normal_axis, "Panel.normal_axis")
-        normal = unit(np.cross(fast, slow))
-        return fast, slow, -normal if normal @ np.asarray(self.origin_mm) < 0 else normal
-
-    def corners_mm(self) -> FloatArray:
-        """The panel's four corners in the lab frame, shape (4, 3)."""
-        fast, slow, _ = self.axes()
-        extent = np.array([[0, 0], [0, self.pixels[1]], [self.pixels[0], 0], self.pixels]) * self.pixel_mm
-        return np.asarray(self.origin_mm) + extent[:, :1] * slow + extent[:, 1:] * fast
-
-
-class FlatGeometry(Model):
-    """Where the beam meets one flat panel, in every program's words; what image headers state. Lengths in mm.
-
-    Attributes
-    ----------
-    distance_mm, close_distance_mm
-        From the sample along the beam, and along the normal, to the panel's plane.
-    beam_center_mm
-        X, Y as the convention states them.
-    beam_fast_mm, beam_slow_mm
-        Where the beam hits, along fast and slow from the panel's origin.
-    near_fast_mm, near_slow_mm
-        The point of the plane that is closest to the sample, likewise.
-    near_point_mm
-        Xclose, Yclose, as they were asked for.
-    twotheta_deg
-        Swing of the detector.
-    slow_size_mm
-        Size along slow as it was asked for, if that is no whole number of pixels.
-    """
-
-    convention: ConventionName = "mosflm"
-    distance_mm: float
-    close_distance_mm: float
-    beam_center_mm: tuple[float, float]
-    beam_fast_mm: float
-    beam_slow_mm: float
-    near_fast_mm: float
-    near_slow_mm: float
-    near_point_mm: tuple[float, float]
-    twotheta_deg: float = 0.0
-    slow_size_mm: float | None = None
+from ..geometry import FloatArray, Vector
+from .base import MaskArray, Model
+from .flat_panel import FlatRequest
+from .panel import FlatGeometry, Panel
 
 
 class Detector(Model):
@@ -224,8 +132,6 @@ class Detector(Model):
         ConfigError
             A size, distance or vector that makes no detector.
         """
-        from ..detectors.placement import FlatRequest
-
         asked = FlatRequest(
             distance_mm=distance_mm, close_distance_mm=close_distance_mm, pixels=pixels, pixel_mm=pixel_mm,
             convention=convention, beam_center_mm=beam_center_mm, org_px=org_px, pivot=pivot,
@@ -237,29 +143,6 @@ class Detector(Model):
                 raise ConfigError(f"Detector.{name}: is made by Detector.flat; leave it out")
         panel, nominal = asked.placed()
         return cls(panels=(panel,), convention=convention, nominal=nominal, **sensor)
-
-    @classmethod
-    def from_nexus(cls, path: str | os.PathLike[str]) -> Detector:
-        """The detector of an NXmx file, in the frame of McStas: z along the beam. `read_nxmx` reads everything.
-
-        Parameters
-        ----------
-        path
-            The file, or the master of several.
-
-        Returns
-        -------
-        Detector
-            Its panels, sensor, mask and saturation.
-
-        Raises
-        ------
-        FileError, FormatError, ConfigError
-            As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
-        """
-        from ..importers.nexus import detector_of
-
-        return detector_of(path)
 
     @classmethod
     def named(
@@ -328,62 +211,66 @@ class Detector(Model):
                EXtra-geom (European XFEL), AGIPD_1MGeometry.from_quad_positions with the quadrants of its example.
                Every AGIPD is adjusted; the geometry file of a run has its own.
         """
-        from ..detectors.catalogue import named_detector
-
-        return named_detector(name, wavelength_A, energy_eV, placement)
+        for field in ("pixels", "pixel_mm"):
+            if field in placement:
+                raise ConfigError(f"Detector.{field}: is known for a named detector; leave it out")
+        name, design = find_design(name)
+        thickness = placement.get("sensor_thickness_um") or design.thickness_um
+        sensor = {
+            **sensor_fields(design.material, thickness, _wavelength(wavelength_A, energy_eV)),
+            "name": name,
+            "saturation_adu": design.saturation,
+        }
+        flat = cls.flat(pixels=design.size, pixel_mm=design.pixel_mm, **{**sensor, **placement})
+        if design.modules:
+            given = {field: getattr(flat, field) for field in flat.model_fields_set}
+            return cls(**{**given, "panels": tuple(_module_panels(design, flat.panels[0])), "nominal": None})
+        if not any(design.gap):
+            return flat
+        if flat.mask is not None and not isinstance(flat.mask, np.ndarray):
+            raise ConfigError(f"Detector.mask = {flat.mask}: give an array, to which the gaps of {name} are added")
+        gaps = gap_mask(design)
+        masked: Detector = flat.replace(mask=gaps if flat.mask is None else gaps & flat.mask)
+        return masked
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """What `Detector.named` knows."""
-        from ..detectors.catalogue import DESIGNS
-
         return tuple(DESIGNS)
-
-
-def flat_panel(placed: PlacedPanel, pixel_mm: float, pixels: tuple[int, int]) -> Panel:
-    """The `Panel` of a placed flat panel."""
-    return Panel(
-        origin_mm=tuple((placed.pix0 * 1000.0).tolist()),
-        fast_axis=tuple(placed.fast.tolist()),
-        slow_axis=tuple(placed.slow.tolist()),
-        normal_axis=tuple(placed.normal.tolist()),
-        pixel_mm=pixel_mm,
-        pixels=pixels,
-    )
-
-
-def flat_geometry(
-    placed: PlacedPanel,
-    convention: str,
-    beam_center_mm: tuple[float, float],
-    near_point_mm: tuple[float, float],
-    twotheta_deg: float,
-    slow_size_mm: float | None = None,
-) -> FlatGeometry:
-    """What image headers say about a placed flat panel."""
-    return FlatGeometry(
-        convention=convention,
-        distance_mm=placed.distance * 1000.0,
-        close_distance_mm=placed.close_distance * 1000.0,
-        beam_center_mm=beam_center_mm,
-        beam_fast_mm=placed.beam_fast * 1000.0,
-        beam_slow_mm=placed.beam_slow * 1000.0,
-        near_fast_mm=placed.near_fast * 1000.0,
-        near_slow_mm=placed.near_slow * 1000.0,
-        near_point_mm=near_point_mm,
-        twotheta_deg=twotheta_deg,
-        slow_size_mm=slow_size_mm,
-    )
-
-
-def panel_distance(panel: Panel, beam: FloatArray) -> float:
-    """From the sample along the beam to a panel's plane, metres; infinite when they are parallel."""
-    normal = panel.axes()[2]
-    across = dot(beam, normal)
-    return dot(np.asarray(panel.origin_mm) / 1000.0, normal) / across if across else math.inf
 
 
 def counted_origin(detector: Detector, panel: Panel) -> FloatArray:
     """Corner of a panel's pixel (0, 0) in the plane where the sensor's first layer counts, metres."""
     _, _, normal = panel.axes()
     return np.asarray(panel.origin_mm) / 1000.0 + detector.sensor_depth_um * 1e-6 * normal
+
+
+def _module_panels(design: Design, plane: Panel) -> Iterator[Panel]:
+    """The modules on a flat panel's plane."""
+    fast, slow, normal = plane.axes()
+    for number, module in enumerate(design.modules):
+        corner = module.corner[0] * fast + module.corner[1] * slow
+        yield Panel(
+            origin_mm=_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
+            fast_axis=_vector(module.fast[0] * fast + module.fast[1] * slow),
+            slow_axis=_vector(module.slow[0] * fast + module.slow[1] * slow),
+            normal_axis=_vector(normal),
+            pixel_mm=plane.pixel_mm,
+            pixels=design.pixels,
+            name=f"module {number}",
+        )
+
+
+def _vector(values: FloatArray) -> Vector:
+    x, y, z = values.tolist()
+    return x, y, z
+
+
+def _wavelength(wavelength_A: float | None, energy_eV: float | None) -> float:
+    if wavelength_A is not None and energy_eV is not None:
+        raise ConfigError("Detector.named: wavelength_A and energy_eV contradict each other; give one of them")
+    given = 1.0 if wavelength_A is None else wavelength_A
+    name, value = ("energy_eV", energy_eV) if energy_eV is not None else ("wavelength_A", given)
+    if not value > 0:
+        raise ConfigError(f"Detector.named: {name} = {value}: must be positive")
+    return EV_ANGSTROM / value if energy_eV is not None else value

@@ -10,10 +10,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..constants import EV_ANGSTROM
 from ..errors import ConfigError, FormatError
-from .base import FloatArray, Model, Numbers
+from ..geometry import FloatArray
+from .base import Model, Numbers
 
-EV_ANGSTROM = 12398.42
 SpectrumAxis = Literal["wavelength_A", "energy_eV"]
 
 
@@ -126,7 +127,7 @@ class Spectrum(Model):
                 return "wavelength_A", self.wavelengths_A, self.weights
             assert self.energies_eV is not None
             return "energy_eV", self.energies_eV, self.weights
-        from ..io.sources import read_spectrum
+        from ..io.text_columns import read_spectrum
 
         axis, rows = read_spectrum(self.path)
         if axis and self.axis and axis != self.axis:

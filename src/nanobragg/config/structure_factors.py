@@ -13,11 +13,13 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from ..errors import ConfigError
+from ..geometry import FloatArray
 from ..structure_factors.grid import Limits, Table, amplitudes_at, check_table_size, dense_tables
-from ..structure_factors.p1 import Listing, make_listing
+from ..structure_factors.p1 import P1Reflections, calculate_reflections, expand_arrays, read_reflections
 from ..structure_factors.symmetry import IndexArray
-from .base import Amplitudes, FloatArray, Indices, Model, Numbers
-from .crystal import Cell, CellField
+from ..unit_cell import Cell
+from .base import Amplitudes, Indices, Model, Numbers
+from .crystal import CellField
 
 log = logging.getLogger(__name__)
 
@@ -433,11 +435,30 @@ class StructureFactors(Model):
         return cls(indices=indices, amplitudes=amplitudes, **options)
 
     @cached_property
-    def contents(self) -> Listing | None:
+    def contents(self) -> P1Reflections | None:
         """All that is listed, expanded to P1; None if nothing is."""
         if self.follows_beam:
             raise ConfigError('StructureFactors.energies_eV = "beam": only a Config knows the beam; use Scene(config)')
-        return make_listing(self)
+        if self.indices is not None and self.amplitudes is not None:
+            amplitudes = self.amplitudes if self.has_energy_axis else self.amplitudes.reshape(-1)
+            return expand_arrays(self.indices, amplitudes, self.space_group, self.cell)
+        if self.path is None:
+            return None
+        given: dict[str, Any] = {"space_group": self.space_group, "cell": self.cell}
+        if self._holds_coordinates(self.path):
+            return calculate_reflections(
+                self.path, d_min_A=self.d_min_A, k_sol=self.k_sol, b_sol_A2=self.b_sol_A2, energies_eV=self.energies,
+                **given,
+            )  # fmt: skip
+        return read_reflections(self.path, self.kind, column=self.column, **given)
+
+    def _holds_coordinates(self, path: Path) -> bool:
+        """Whether the file is one of atoms; a CIF whose format is not given is looked into."""
+        if self.kind != "cif" or self.file_format is not None:
+            return self.kind == "coordinates"
+        from ..io.cif import holds_reflections, read_cif_document
+
+        return self.d_min_A is not None or not holds_reflections(read_cif_document(path))
 
     @property
     def listing(self) -> tuple[IndexArray, FloatArray] | None:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError, NanobraggError
+from ..errors import FormatError, NanobraggError
 from ..io.atomic import atomic_write
+from ..io.input_file import open_input, read_all
 from ..io.npy import read_npz
-from ..io.reading import open_input, read_all
-from .config import Config, as_fields
+from .base import Model, as_fields
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,12 +26,12 @@ SCHEMA = 1
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def write_toml(config: Config, path: Path) -> None:
-    """Write `config` to `path`; arrays go to `path` with the suffix .npz."""
+def write_toml(fields: dict[str, Any], path: Path) -> None:
+    """Write the fields of a Config to `path`; arrays go to `path` with the suffix .npz."""
     import tomli_w
 
     arrays: Arrays = {}
-    body = _plain(as_fields(config), path.parent, (), arrays)
+    body = plain(fields, path.parent, (), arrays)
     document = {"schema": SCHEMA, **body}
     if arrays:
         companion = path.with_suffix(".npz")
@@ -42,10 +42,10 @@ def write_toml(config: Config, path: Path) -> None:
         file.write(tomli_w.dumps(document).encode())
 
 
-def _plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> Any:
+def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> Any:
     """`value` as TOML knows it: paths relative to `folder`, arrays put aside into `arrays` under their name."""
     if isinstance(value, dict):
-        return {name: _plain(item, folder, (*where, name), arrays) for name, item in value.items()}
+        return {name: plain(item, folder, (*where, name), arrays) for name, item in value.items()}
     if isinstance(value, np.ndarray):
         name = ".".join(where)
         arrays[name] = value
@@ -53,7 +53,7 @@ def _plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> 
     if isinstance(value, Path):
         return Path(os.path.relpath(value, folder)).as_posix()
     if isinstance(value, (list, tuple)):
-        return [_plain(item, folder, (*where, str(i)), arrays) for i, item in enumerate(value)]
+        return [plain(item, folder, (*where, str(i)), arrays) for i, item in enumerate(value)]
     return "none" if value is None else value
 
 
@@ -79,7 +79,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path}: is no TOML: {error}") from None
 
 
-def input_files(path: Path, config: Config) -> list[Path]:
+def input_files(path: Path, config: Model) -> list[Path]:
     """The files that `config`, read from `path`, is made of: the TOML, its .npz and what they name."""
     files = [path, *_paths_in(as_fields(config))]
     if path.is_file():
@@ -129,20 +129,3 @@ def _resolved(value: Any, path: Path, arrays: Arrays, name: str = "") -> Any:
     if value == "none":
         return None
     return value
-
-
-def dumps(config: Config) -> str:
-    """`config` as canonical text with absolute paths and arrays by content: what its hash is made of."""
-    import hashlib
-
-    import tomli_w
-
-    arrays: Arrays = {}
-    body = _plain(as_fields(config), Path("/"), (), arrays)
-    digests = {
-        name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for name, array in arrays.items()
-    }
-    try:
-        return tomli_w.dumps({"schema": SCHEMA, "arrays": digests, **body})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"Config: cannot be written as TOML ({error})") from None

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import Vector
-from ..config.detector import Detector, Panel
-from ..config.spectrum import EV_ANGSTROM
 from ..errors import ConfigError
-from .sensor import sensor_fields
 
 
 @dataclass(frozen=True)
@@ -134,72 +129,10 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter not in " -_")
 
 
-def named_detector(
-    name: str, wavelength_A: float | None, energy_eV: float | None, placement: dict[str, Any]
-) -> Detector:
-    """What `Detector.named` makes."""
-    for field in ("pixels", "pixel_mm"):
-        if field in placement:
-            raise ConfigError(f"Detector.{field}: is known for a named detector; leave it out")
-    name, design = find_design(name)
-    wavelength = _wavelength(wavelength_A, energy_eV)
-    sensor = {
-        **sensor_fields(design.material, placement.get("sensor_thickness_um") or design.thickness_um, wavelength),
-        "name": name,
-        "saturation_adu": design.saturation,
-    }
-    flat = Detector.flat(pixels=design.size, pixel_mm=design.pixel_mm, **{**sensor, **placement})
-    if design.modules:
-        panels = tuple(_panels(design, flat.panels[0]))
-        return Detector(**{**_given(flat), "panels": panels, "nominal": None})
-    if not any(design.gap):
-        return flat
-    if flat.mask is not None and not isinstance(flat.mask, np.ndarray):
-        raise ConfigError(f"Detector.mask = {flat.mask}: give an array, to which the gaps of {name} are added")
-    gaps = _gap_mask(design)
-    masked: Detector = flat.replace(mask=gaps if flat.mask is None else gaps & flat.mask)
-    return masked
-
-
-def _given(detector: Detector) -> dict[str, Any]:
-    return {field: getattr(detector, field) for field in detector.model_fields_set}
-
-
-def _wavelength(wavelength_A: float | None, energy_eV: float | None) -> float:
-    if wavelength_A is not None and energy_eV is not None:
-        raise ConfigError("Detector.named: wavelength_A and energy_eV contradict each other; give one of them")
-    given = 1.0 if wavelength_A is None else wavelength_A
-    name, value = ("energy_eV", energy_eV) if energy_eV is not None else ("wavelength_A", given)
-    if not value > 0:
-        raise ConfigError(f"Detector.named: {name} = {value}: must be positive")
-    return EV_ANGSTROM / value if energy_eV is not None else value
-
-
-def _gap_mask(design: Design) -> npt.NDArray[np.bool_]:
-    """False between the modules."""
+def gap_mask(design: Design) -> npt.NDArray[np.bool_]:
+    """Mask of the plane: False between the modules."""
     slow, fast = (
         np.arange(size) % (pixels + space) < pixels
         for size, pixels, space in zip(design.size, design.pixels, design.gap, strict=True)
     )
     return np.asarray(slow[:, np.newaxis] & fast)
-
-
-def _panels(design: Design, plane: Panel) -> Iterator[Panel]:
-    """The modules on a flat panel's plane."""
-    fast, slow, normal = plane.axes()
-    for number, module in enumerate(design.modules):
-        corner = module.corner[0] * fast + module.corner[1] * slow
-        yield Panel(
-            origin_mm=_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
-            fast_axis=_vector(module.fast[0] * fast + module.fast[1] * slow),
-            slow_axis=_vector(module.slow[0] * fast + module.slow[1] * slow),
-            normal_axis=_vector(normal),
-            pixel_mm=plane.pixel_mm,
-            pixels=design.pixels,
-            name=f"module {number}",
-        )
-
-
-def _vector(values: npt.NDArray[np.float64]) -> Vector:
-    x, y, z = values.tolist()
-    return x, y, z

@@ -1,120 +1,82 @@
-"""What `Detector.flat` is asked for: checked, and placed as one panel (spec section 2)."""
+"""The place of one flat panel in the lab, by a convention's rules (docs/geometry.md)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import math
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from ..config.base import Model, Vector
-from ..config.detector import FlatGeometry, Panel, Pixels, flat_geometry, flat_panel
-from ..config.steps import RADIAN_IN_DEGREES
-from ..errors import ConfigError
-from ..geometry import unit
-from .conventions import (
-    CONVENTIONS,
-    Convention,
-    ConventionName,
-    Pivot,
-    PlacedPanel,
-    beam_spot,
-    default_beam_center,
-    place_flat_panel,
-)
-
-Pair = tuple[float, float]
+from ..geometry import FloatArray, Vector, dot, rotate, rotate_about, unit
+from .conventions import Convention, Pivot
 
 
-def _length(value: float) -> float:
-    if not 1e-9 <= value <= 1e12:
-        raise ValueError("must be a positive number of millimetres")
-    return value
+class PlacedPanel(NamedTuple):
+    """Result of `place_flat_panel`: lengths in metres, unit vectors."""
+
+    pix0: FloatArray
+    fast: FloatArray
+    slow: FloatArray
+    normal: FloatArray
+    distance: float
+    close_distance: float
+    beam_fast: float
+    beam_slow: float
+    near_fast: float
+    near_slow: float
 
 
-def _direction(value: Vector | None, info: ValidationInfo) -> Vector | None:
-    if value is not None:
-        unit(value, f"Detector.{info.field_name}")
-    return value
+def place_flat_panel(
+    frame: Convention,
+    *,
+    near: tuple[float, float],
+    beam_spot: tuple[float, float],
+    distance: float,
+    close_distance: float | None,
+    pivot: Pivot,
+    rotation_rad: Vector = (0.0, 0.0, 0.0),
+    twotheta_rad: float = 0.0,
+    ratio_ignores_twotheta: bool = False,
+) -> PlacedPanel:
+    """Put a flat panel into the lab: docs/geometry.md, Placing a flat panel, in metres and radians.
+
+    Parameters
+    ----------
+    frame
+        Vectors before any rotation (`frame.pivot` is not read).
+    near, beam_spot
+        Near point and beam spot (fast, slow) from the panel's origin; the pivot says which one is kept.
+    distance, close_distance
+        Along the beam, and along the normal before the two-theta swing; None: derived from `distance`.
+    ratio_ignores_twotheta
+        The C program's distance and beam spot after a two-theta swing (C quirks, row 15).
+    """
+    beam, fast, slow = unit(frame.beam, "beam direction"), unit(frame.fast, "fast axis"), unit(frame.slow, "slow axis")
+    normal = _panel_normal(frame, fast, slow)
+    ratio = dot(beam, rotate(normal, rotation_rad)) or np.finfo(float).tiny
+    if close_distance is None:
+        close_distance = abs(ratio * distance)
+    distance = close_distance / ratio
+
+    def swing(vector: FloatArray) -> FloatArray:
+        return rotate_about(rotate(vector, rotation_rad), frame.twotheta_axis, twotheta_rad)
+
+    pix0 = swing(-near[0] * fast - near[1] * slow + close_distance * normal)
+    fast, slow, normal = swing(fast), swing(slow), swing(normal)
+    if pivot == "beam":
+        pix0 = -beam_spot[0] * fast - beam_spot[1] * slow + distance * beam
+    close_distance = dot(pix0, normal)
+    if not ratio_ignores_twotheta:
+        ratio = dot(beam, normal) or np.finfo(float).tiny
+    spot = close_distance / ratio * beam - pix0
+    return PlacedPanel(
+        pix0, fast, slow, normal, close_distance / ratio, close_distance,
+        dot(fast, spot), dot(slow, spot), -dot(pix0, fast), -dot(pix0, slow),
+    )  # fmt: skip
 
 
-Length = Annotated[float, AfterValidator(_length)]
-Place = Annotated[float, Field(ge=-1e12, le=1e12)]
-Direction = Annotated[Vector | None, AfterValidator(_direction)]
-
-
-class FlatRequest(Model):
-    """The parameters of `Detector.flat`, which describes them; errors speak of the Detector."""
-
-    model_config = ConfigDict(title="Detector")
-
-    distance_mm: Length | None
-    close_distance_mm: Length | None
-    pixels: Pixels
-    pixel_mm: Length
-    convention: ConventionName
-    beam_center_mm: tuple[Place, Place] | None
-    org_px: tuple[Place, Place] | None
-    pivot: Pivot | None
-    rotation_deg: Vector
-    twotheta_deg: float
-    twotheta_axis: Direction
-    fast_axis: Direction
-    slow_axis: Direction
-    normal_axis: Direction
-    beam_direction: Direction
-
-    @field_validator("pixels", mode="before")
-    @classmethod
-    def _same_along_both(cls, value: Any) -> Any:
-        return (value, value) if isinstance(value, int | np.integer) else value
-
-    @model_validator(mode="after")
-    def _one_distance(self) -> FlatRequest:
-        if self.distance_mm is not None and self.close_distance_mm is not None:
-            raise ConfigError("Detector.distance_mm and close_distance_mm contradict each other: give one of them")
-        return self
-
-    def placed(self) -> tuple[Panel, FlatGeometry]:
-        """The panel, and what image headers say about it."""
-        center, spot, near = self._landmarks()
-        placed = self._place(spot, near)
-        panel = flat_panel(placed, self.pixel_mm, self.pixels)
-        return panel, flat_geometry(placed, self.convention, center, near, self.twotheta_deg)
-
-    def _landmarks(self) -> tuple[Pair, Pair, Pair]:
-        """Beam centre X, Y; beam spot and near point (fast, slow); mm."""
-        pixel, size = self.pixel_mm, (self.pixels[0] * self.pixel_mm, self.pixels[1] * self.pixel_mm)
-        center = self.beam_center_mm or default_beam_center(self.convention, size, pixel)
-        spot = beam_spot(self.convention, center, size[0], pixel)
-        if self.org_px is None:
-            return center, spot, spot
-        return center, spot, ((self.org_px[0] - 0.5) * pixel, (self.org_px[1] - 0.5) * pixel)
-
-    def _place(self, spot: Pair, near: Pair) -> PlacedPanel:
-        frame = self._frame()
-        x, y, z = self.rotation_deg
-        return place_flat_panel(
-            frame,
-            near=(near[0] / 1000.0, near[1] / 1000.0),
-            beam_spot=(spot[0] / 1000.0, spot[1] / 1000.0),
-            distance=(100.0 if self.distance_mm is None else self.distance_mm) / 1000.0,
-            close_distance=None if self.close_distance_mm is None else self.close_distance_mm / 1000.0,
-            pivot=self.pivot or frame.pivot,
-            rotation_rad=(x / RADIAN_IN_DEGREES, y / RADIAN_IN_DEGREES, z / RADIAN_IN_DEGREES),
-            twotheta_rad=self.twotheta_deg / RADIAN_IN_DEGREES,
-        )
-
-    def _frame(self) -> Convention:
-        """The convention's vectors, replaced by those that were given."""
-        normal = self.normal_axis
-        if normal is None and (self.fast_axis is not None or self.slow_axis is not None):
-            normal = (0.0, 0.0, 0.0)  # to be made from fast × slow
-        frame = CONVENTIONS[self.convention]
-        return frame._replace(
-            beam=self.beam_direction or frame.beam,
-            fast=self.fast_axis or frame.fast,
-            slow=self.slow_axis or frame.slow,
-            normal=frame.normal if normal is None else normal,
-            twotheta_axis=self.twotheta_axis or frame.twotheta_axis,
-        )
+def _panel_normal(frame: Convention, fast: FloatArray, slow: FloatArray) -> FloatArray:
+    given = np.asarray(frame.normal, dtype=np.float64)
+    if math.sqrt(dot(given, given)) == 1.0:
+        return given
+    return unit(np.cross(fast, slow), "fast × slow (the axes are parallel)")

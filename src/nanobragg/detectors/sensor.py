@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..config.spectrum import EV_ANGSTROM
+from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
 
 

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 import numpy as np
 
 from ..config.config import Config
+from ..config.digest import config_digest
 from ..errors import ConfigError
 from ..io.atomic import StrPath
-from ..nanobragg_c.outputs import config_hash
 from .nexus_description import FILM_MM, Description, beam_on_slab, material_of, spectrum_of
 
 ALIGNED = 1e-6  # radians that directions may differ and still count as the same
@@ -56,7 +56,7 @@ def cbf_header(
             config, saturation, material_of(config.detector, sensor_material), start_time or datetime.now(timezone.utc)
         ),
         *_beam_lines(config),
-        f"Config_SHA256 {config_hash(config)}",
+        f"Config_SHA256 {config_digest(config)}",
     ]
     if noise_seed is not None:
         lines += [f"Noise_seed {noise_seed}", f"NumPy_version {np.__version__}"]

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray, same
+from ..config.base import same
 from ..config.beam import Beam, build_sources
 from ..config.config import Config
-from ..config.detector import Detector, Panel, panel_distance
-from ..config.toml import dumps
+from ..config.detector import Detector
+from ..config.digest import canonical_text, text_digest
+from ..config.panel import Panel, panel_distance
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
-from ..geometry import unit
+from ..geometry import FloatArray, unit
 from ..io.atomic import StrPath
-from ..io.nexus import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
+from ..io.nexus_write import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
 
 UNUSABLE = 2  # highest values of an integer that DECTRIS and DIALS keep for marked pixels
 FILM_MM = 1e-6  # thickness of a sensor that has none: DIALS insists on some
@@ -79,8 +80,8 @@ class Description:
         process: dict[str, object] = {"program": "nanobragg", "version": __version__, "date": start_time.isoformat()}
         if noise_seed is not None:
             process |= {"noise_seed": noise_seed, "numpy_version": np.__version__}
-        texts = [dumps(config) for config in (self.configs if self._differ() else self.configs[:1])]
-        process["config_sha256"] = [_sha256(text) for text in texts] if len(texts) > 1 else _sha256(texts[0])
+        texts = [canonical_text(config) for config in (self.configs if self._differ() else self.configs[:1])]
+        process["config_sha256"] = [text_digest(text) for text in texts] if len(texts) > 1 else text_digest(texts[0])
         note = ("application/toml", texts if len(texts) > 1 else texts[0])
         return ExperimentRecord(
             detector=self._detector(saturation_of(detector, dtype, saturation), material_of(detector, sensor_material)),
@@ -261,9 +262,3 @@ def _spectrum_arrays(spectra: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[
     if weights.ndim < wavelengths.ndim:
         weights = np.broadcast_to(weights, wavelengths.shape)
     return wavelengths, weights
-
-
-def _sha256(text: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..config.detector import FlatGeometry, Panel, flat_geometry, panel_distance
-from ..config.steps import RADIAN_IN_DEGREES
-from ..detectors.conventions import PlacedPanel
+from ..config.panel import FlatGeometry, Panel, flat_geometry, panel_distance
+from ..constants import RADIAN_IN_DEGREES
+from ..detectors.placement import PlacedPanel
 from ..geometry import dot
 from ..io.smv import format_header, smv_header
 from ..scene.scene import Scene

@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .checks import check_image
-from .reading import check_bytes, open_input, read_all, read_array
+from .check_image import check_image
+from .input_file import file_size, open_input, read_all
+from .limits import check_bytes
 
+NUMBERS = "buif"  # kinds of dtype
 HEADER_LIMIT = 65536
 READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -68,20 +70,20 @@ def read_npy(path: StrPath) -> npt.NDArray[Any]:
         The file cannot be read.
     """
     with open_input(path) as handle:
-        shape, fortran, dtype = _read_header(handle, path)
-        check_image(path, shape, dtype)
-        stored = shape[::-1] if fortran else shape
-        pixels = read_array(handle, path, dtype, stored, "shape")
-        return np.ascontiguousarray(pixels.T) if fortran else pixels
+        image = _load(handle, file_size(handle), path)
+    check_image(path, image.shape, image.dtype)
+    return np.ascontiguousarray(image)
 
 
-def read_npz(path: StrPath) -> dict[str, npt.NDArray[Any]]:
+def read_npz(path: StrPath, kinds: str = NUMBERS) -> dict[str, npt.NDArray[Any]]:
     """Read all arrays of an .npz file.
 
     Parameters
     ----------
     path : path
         A .npz file.
+    kinds : str
+        The kinds of dtype that its arrays may have.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def read_npz(path: StrPath) -> dict[str, npt.NDArray[Any]]:
     Raises
     ------
     FormatError
-        It is no .npz file of numbers, or it promises what it does not hold or what `reading.byte_limit` forbids.
+        It is no .npz file of numbers, or it promises what it does not hold or what `limits.byte_limit` forbids.
     FileError
         The file cannot be read.
     """
@@ -100,31 +102,39 @@ def read_npz(path: StrPath) -> dict[str, npt.NDArray[Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as stored:
             check_bytes(path, sum(member.file_size for member in stored.infolist()), "its arrays")
-            return {name.removesuffix(".npy"): _member(stored, name, path) for name in stored.namelist()}
+            return {
+                member.filename.removesuffix(".npy"): _load(
+                    io.BytesIO(stored.read(member)), member.file_size, f"{path}, {member.filename!r}", kinds
+                )
+                for member in stored.infolist()
+            }
     except FormatError:
         raise
     except Exception as error:  # a damaged zip raises anything
-        raise FormatError(f"{path}: is no readable .npz ({error}); write it with numpy.savez") from error
+        raise FormatError(f"{path}: is not a readable .npz ({error}); write it with numpy.savez") from error
 
 
-def _member(stored: zipfile.ZipFile, name: str, path: StrPath) -> npt.NDArray[Any]:
-    where = f"{path}, {name!r}"
-    with io.BytesIO(stored.read(name)) as content:
-        shape, fortran, dtype = _read_header(content, where)
-        data = content.read()
-    if dtype.kind not in "buif" or math.prod(shape) * dtype.itemsize != len(data):
-        raise FormatError(f"{where}: {len(data)} bytes are no {dtype} {shape}; write it with numpy.savez")
-    values = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    return values.astype(dtype.newbyteorder("="))
+def _load(handle: BinaryIO, size: int, where: StrPath, kinds: str = NUMBERS) -> npt.NDArray[Any]:
+    """Load the array of an open .npy of `size` bytes, in native byte order.
 
-
-def _read_header(handle: BinaryIO, path: StrPath) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    start = io.BytesIO(handle.read(HEADER_LIMIT))  # a file would take what memory the header says before it reads
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            header = READERS[np.lib.format.read_magic(start)](start)
-    except Exception as error:  # the header is evaluated as Python text, which fails in many ways
-        raise FormatError(f"{path}: no .npy header ({error}); write it with numpy.save") from error
-    handle.seek(start.tell())
-    return header
+    NumPy allocates memory for the header and for the array before it reads either, so both are checked first.
+    """
+    start = io.BytesIO(handle.read(HEADER_LIMIT))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            shape, _, dtype = READERS[np.lib.format.read_magic(start)](start)
+        except Exception as error:  # the header is evaluated as Python text, which fails in many ways
+            raise FormatError(f"{where}: no .npy header ({error}); write it with numpy.save") from error
+        if dtype.kind not in kinds:
+            raise FormatError(f"{where}: must hold numbers, not {dtype}; convert it first")
+        needed, held = math.prod(shape) * dtype.itemsize, size - start.tell()
+        if needed != held or min(shape, default=0) < 0:
+            dimensions = " x ".join(map(str, shape))
+            raise FormatError(
+                f"{where}: shape = {dimensions} needs {needed} bytes of data, the file holds {held}; "
+                "fetch the whole file again"
+            )
+        handle.seek(0)
+        values: npt.NDArray[Any] = np.load(handle, allow_pickle=False)
+    return values.astype(dtype.newbyteorder("="), copy=False)

@@ -1,43 +1,17 @@
-"""Image + Scene → the C program's four files; and what every output needs."""
+"""Image + Scene → the C program's four files."""
 
 from __future__ import annotations
 
-import errno
-import os
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..config.config import Config
-from ..errors import ConfigError, FileError
+from ..errors import ConfigError
 from ..export.smv_header import image_header
-from ..io.atomic import CURES, StrPath
+from ..io.atomic import StrPath
 from ..scene.scene import Scene
 from .flags.values import Outputs
-
-
-def check_writable(path: StrPath) -> None:
-    """Raise `FileError` unless `path` can be written, so that nobody renders for hours in vain."""
-    problem = _obstacle(os.path.realpath(path))
-    if problem:
-        raise FileError(f"{path}: cannot be written ({os.strerror(problem)}); {CURES[problem]}")
-
-
-def _obstacle(target: str) -> int:
-    """Why `target` cannot be written, as an errno; 0: it can."""
-    folder = os.path.dirname(target)
-    if os.path.isdir(target):
-        return errno.EISDIR
-    if not os.path.exists(folder):
-        return errno.ENOENT
-    if not os.path.isdir(folder):
-        return errno.ENOTDIR
-    if os.path.exists(target) and not os.access(target, os.W_OK):
-        return errno.EACCES
-    # a device or a pipe is written to as it is; a file is replaced by a new one beside it
-    replaced = os.path.isfile(target) or not os.path.exists(target)
-    return errno.EACCES if replaced and not os.access(folder, os.W_OK | os.X_OK) else 0
 
 
 class CImages(NamedTuple):
@@ -105,7 +79,7 @@ def c_paths(outputs: Outputs) -> dict[str, str]:
 
 def write_c_files(image: npt.NDArray[np.float32], made: CImages, scene: Scene, outputs: Outputs) -> None:
     """Write the C program's files, byte for byte."""
-    from ..io.floatimage import write_float_image
+    from ..io.float_image import write_float_image
     from ..io.pgm import write_pgm
     from ..io.smv import write_smv
 
@@ -126,12 +100,3 @@ def write_dump(path: StrPath, scene: Scene) -> None:
         raise ConfigError("the Config lists no structure factors: there is nothing to dump")
     table = scene.config.structure_factors.table()
     write_fdump(path, *table.limits.first, table.values[1:-1, 1:-1, 1:-1])
-
-
-def config_hash(config: Config) -> str:
-    """SHA-256 of a Config, arrays by content and files by name: the same for the same experiment."""
-    import hashlib
-
-    from ..config.toml import dumps
-
-    return hashlib.sha256(dumps(config).encode()).hexdigest()

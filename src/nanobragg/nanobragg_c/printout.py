@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from .._core import LOOKUPS
 from ..analysis.statistics import Statistics
-from ..config.crystal import cell_of, misset_angles
-from ..config.spectrum import EV_ANGSTROM
-from ..config.steps import RADIAN_IN_DEGREES
+from ..config.crystal import misset_angles
+from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..scene.scene import Scene
+from ..unit_cell import cell_of
 
 LABEL_WIDTH = 14
 WORTH_A_LINE = 0.001  # of the pixels

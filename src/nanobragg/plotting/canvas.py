@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..io.atomic import StrPath, atomic_write
-from ..nanobragg_c.outputs import check_writable
+from ..io.atomic import StrPath, atomic_write, check_writable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ..analysis.radial import radial_average
 from ..analysis.resolution import mean_wavelength_A
-from ..config.base import FloatArray
 from ..config.config import Config
+from ..geometry import FloatArray
 from ..scene.scene import Scene
 from .canvas import RING, figure_of, new_figure
 from .rings import choose_rings

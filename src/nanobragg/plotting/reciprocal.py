@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from ..analysis.spots.lookup import lookup_of
 from ..analysis.spots.passages import longest_q, reflections
-from ..config.base import FloatArray
 from ..config.config import Config
 from ..errors import ConfigError
+from ..geometry import FloatArray
 from ..scene.scene import Scene
 from .canvas import RING, figure_of, new_figure
 from .rings import NICE_A

@@ -8,6 +8,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -19,10 +21,10 @@ from ..errors import ConfigError
 from ..scene.scene import Scene
 from .isa import select_instruction_set
 from .threads import rendering_threads
-from .worker import borrow, give_back
 
 Progress = Callable[[int, int], None]
 POLL_SECONDS = 0.1
+MOST_CALLS = 1024  # of `simulate` that render at the same time; threads are made as they are needed
 NO_COLUMNS = 79
 log = logging.getLogger(__name__)
 
@@ -142,19 +144,27 @@ class _Reporter:
             self.bar.close()
 
 
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """The threads that render, one for each call of `simulate` at a time; each keeps its OpenMP team."""
+    return ThreadPoolExecutor(MOST_CALLS, "nanobragg")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of its parent's threads
+
+
 def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int, reporter: _Reporter) -> None:
-    """Render in a thread of its own, so that this one can report progress and take Ctrl-C."""
+    """Render in another thread, so that this one can report progress and take Ctrl-C."""
     core = scene.core(out.dtype)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    worker = borrow()
-    job = worker.submit(lambda: _core.render(core, out, roi, add, threads, stop, done))
+    rendering = _pool().submit(_core.render, core, out, roi, add, threads, stop, done)
     try:
-        while not job.wait(POLL_SECONDS):
+        while wait([rendering], POLL_SECONDS).not_done:
             reporter.show(int(done[0]))
         reporter.show(reporter.total)
     finally:
         stop[0] = 1
-        job.wait()
-        give_back(worker)
+        wait([rendering])
         reporter.close()
-    job.result()
+    rendering.result()

@@ -14,19 +14,19 @@ import numpy.typing as npt
 
 from .. import _core
 from ..config.background import amorphous_curve
-from ..config.base import FloatArray
 from ..config.beam import build_sources
 from ..config.config import Config, Roi
 from ..config.crystal import Lattice, build_lattice, mosaic_rotations
-from ..config.detector import panel_distance
-from ..config.spectrum import EV_ANGSTROM
-from ..config.steps import MOST_STEPS, RADIAN_IN_DEGREES, Steps, resolve_steps
+from ..config.panel import panel_distance
+from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError, NanobraggWarning
-from ..geometry import dot, rotate_about, unit
+from ..geometry import FloatArray, dot, rotate_about, unit
+from ..sweep import MOST_STEPS, Sweep, resolve_sweep
 from .checks import unwanted
 from .coverage import Coverage, table_coverage
 from .kernel_input import build_core, float32_precision
+from .panel_geometry import PanelGeometry
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +48,11 @@ class Scene:
         Unit cells along a, b, c.
     sources : SourceList
         Direction of travel, wavelength (m) and weight of each source.
-    phi : Steps
+    phi : Sweep
         The rotation, radians.
     domains : int
         Number of mosaic domains.
-    sensor : Steps
+    sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int
         Sub-pixels along each side of a pixel: those rendered, and those that the crystal's largest dimension asks for.
@@ -60,6 +60,8 @@ class Scene:
         Photons per square metre.
     distance : float
         Sample to detector along the beam, metres.
+    geometry : PanelGeometry
+        The panels, from pixels to rays and back.
     cells : ndarray, shape (φ steps · domains, 3, 3)
         Vectors a, b, c (rows, metres) of every orientation.
 
@@ -96,6 +98,7 @@ class Scene:
         self.cells, self.first_cells = self._orientations()
         self.sensor = self._sensor_layers()
         self.distance = self._distance()
+        self.geometry = PanelGeometry(config.detector, self.beam_direction, self.distance, like_c=self._c)
         self.recommended_oversample = self._recommended_oversample()
         self.oversample = config.sampling.oversample or self.recommended_oversample
         self.table = config.structure_factors.limits
@@ -182,10 +185,10 @@ class Scene:
         turned = u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1] + u[..., 2] * v[..., 2]
         return np.ascontiguousarray(turned.reshape(-1, 3, 3))
 
-    def _sensor_layers(self) -> Steps:
+    def _sensor_layers(self) -> Sweep:
         detector = self.config.detector
         thickness = None if detector.sensor_thickness_um is None else detector.sensor_thickness_um * 1e-6
-        return resolve_steps("sensor", detector.sensor_layers, thickness, None, layers_overshoot=self._c)
+        return resolve_sweep("sensor", detector.sensor_layers, thickness, None, layers_overshoot=self._c)
 
     @property
     def attenuation(self) -> float:
@@ -216,13 +219,10 @@ class Scene:
 
     def _largest_indices(self) -> tuple[int, int, int]:
         """No pixel sees a larger |h|, |k|, |l| than these."""
-        detector = self.config.detector
-        corners = np.concatenate([panel.corners_mm() for panel in detector.panels])
-        rays = corners / np.linalg.norm(corners, axis=1, keepdims=True)
-        longest = 0.0
+        rays, longest = self.geometry.corners.reshape(-1, 3), 0.0
         for direction, wavelength in zip(self.sources.directions, self.sources.wavelengths, strict=True):
             # Up to a right angle a rectangle's largest scattering angle is at a corner.
-            forward = self.config.compat is None and not detector.curved and (rays @ direction).min() > 0
+            forward = self.config.compat is None and not self.geometry.curved and (rays @ direction).min() > 0
             chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
             longest = max(longest, float(chord / wavelength))
         h, k, l = (math.ceil(1.01 * length * longest) + 4 for length in self._axis_lengths())

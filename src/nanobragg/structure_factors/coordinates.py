@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
-from ..config.crystal import Cell
 from ..errors import ConfigError
-from ..io.memory import allowed_memory
+from ..geometry import FloatArray
+from ..io.limits import allowed_memory
+from ..unit_cell import Cell
 from .symmetry import IndexArray, expand_to_p1, rotations_of, separate_mates
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
 from ..errors import ConfigError
-from ..io.memory import allowed_memory
+from ..geometry import FloatArray
+from ..io.limits import allowed_memory
 from .symmetry import IndexArray
 
 

@@ -1,4 +1,4 @@
-"""What a StructureFactors stands for: reflections of the P1 cell, read from its file or made of its arrays."""
+"""Reflections of the P1 cell: read from a file, calculated from coordinates, or expanded from arrays."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..config.base import FloatArray
-from ..config.crystal import Cell, check_cell
 from ..errors import ConfigError, FormatError
+from ..geometry import FloatArray
+from ..unit_cell import Cell, check_cell
 from .symmetry import IndexArray, expand_to_p1, find_space_group, rotations_of, separate_mates, space_group_of_cell
 
 if TYPE_CHECKING:
-    from ..config.structure_factors import StructureFactors
+    from pathlib import Path
+
     from ..io.reflections import Reflections
 
 
-class Listing(NamedTuple):
+class P1Reflections(NamedTuple):
     """Reflections of the P1 cell.
 
     Attributes
@@ -37,83 +38,119 @@ class Listing(NamedTuple):
     note: str = ""
 
 
-def make_listing(factors: StructureFactors) -> Listing | None:
-    """Read or expand what `factors` describes; None if it lists nothing."""
-    if factors.path is None:
-        return _from_arrays(factors)
-    if factors.kind == "hkl":
+def expand_arrays(
+    indices: IndexArray, amplitudes: FloatArray, space_group: str | None, cell: Cell | None
+) -> P1Reflections:
+    """Expand the asymmetric unit's reflections to P1; without a space group they are taken as they are.
+
+    Parameters
+    ----------
+    indices : ndarray, shape (n, 3)
+    amplitudes : ndarray, shape (n,) or (energies, n)
+    space_group
+        Symbol or number; None: P1 without Friedel mates.
+    cell
+        a b c (Å) α β γ (degrees), if known.
+    """
+    if space_group is None:
+        return P1Reflections(indices, amplitudes, cell)
+    group = _space_group("StructureFactors", space_group, cell)
+    expanded = expand_to_p1(indices, amplitudes, rotations_of(group.operations()))
+    return P1Reflections(*expanded, cell, f"expanded from {group.xhm()}")
+
+
+def read_reflections(
+    path: Path,
+    kind: str,
+    *,
+    column: str | None = None,
+    space_group: str | None = None,
+    cell: Cell | None = None,
+) -> P1Reflections:
+    """Read a file of reflections; text and dumps list the P1 cell, MTZ and CIF are expanded to it.
+
+    Parameters
+    ----------
+    path, kind
+        The file and its format: "hkl", "dump", "mtz" or "cif".
+    column
+        Label of amplitudes or intensities in an MTZ or CIF file.
+    space_group, cell
+        In place of the file's.
+    """
+    if kind == "hkl":
         from ..io.hkl import read_hkl
 
-        return Listing(*read_hkl(factors.path), factors.cell)
-    if factors.kind == "dump":
-        return _from_dump(factors)
-    if factors.kind == "mtz":
+        return P1Reflections(*read_hkl(path), cell)
+    if kind == "dump":
+        return P1Reflections(*_read_dump(path), cell)
+    if kind == "mtz":
         from ..io.mtz import read_mtz
 
-        return _expanded(factors, read_mtz(factors.path, factors.column))
-    from ..io.cif import holds_reflections, read_cif, read_cif_document
+        return _expanded(str(path), read_mtz(path, column), space_group, cell)
+    from ..io.cif import read_cif
 
-    atoms_wanted = factors.kind == "coordinates" or (factors.file_format is None and factors.d_min_A is not None)
-    if atoms_wanted or (factors.file_format is None and not holds_reflections(read_cif_document(factors.path))):
-        return _from_coordinates(factors)
-    return _expanded(factors, read_cif(factors.path, factors.column))
+    return _expanded(str(path), read_cif(path, column), space_group, cell)
 
 
-def _from_arrays(factors: StructureFactors) -> Listing | None:
-    if factors.indices is None or factors.amplitudes is None:
-        return None
-    amplitudes = factors.amplitudes if factors.has_energy_axis else factors.amplitudes.reshape(-1)
-    if factors.space_group is None:
-        return Listing(factors.indices, amplitudes, factors.cell)
-    where, cell = "StructureFactors", factors.cell
-    if cell is None:
-        group = find_space_group(factors.space_group, where)
-    else:
-        group = space_group_of_cell(factors.space_group, cell, where)
-    expanded = expand_to_p1(factors.indices, amplitudes, rotations_of(group.operations()))
-    return Listing(*expanded, factors.cell, f"expanded from {group.xhm()}")
-
-
-def _from_dump(factors: StructureFactors) -> Listing:
+def _read_dump(path: Path) -> tuple[IndexArray, FloatArray]:
     from ..io.fdump import read_fdump
 
-    assert factors.path is not None
-    h_min, k_min, l_min, dense = read_fdump(factors.path)
+    h_min, k_min, l_min, dense = read_fdump(path)
     grid = np.indices(dense.shape, dtype=np.int32).reshape(3, -1).T + np.array([h_min, k_min, l_min], np.int32)
-    return Listing(grid, dense.ravel(), factors.cell)
+    return grid, dense.ravel()
 
 
-def _expanded(factors: StructureFactors, found: Reflections) -> Listing:
-    where, cell = str(factors.path), factors.cell or found.cell
+def _expanded(where: str, found: Reflections, space_group: str | None, cell: Cell | None) -> P1Reflections:
+    cell = cell or found.cell
     _check_file_cell(where, cell)
-    group = _space_group(factors, found.space_group, cell)
+    group = _space_group(where, space_group or found.space_group, cell)
     rotations = rotations_of(group.operations())
     mates = np.full(len(found.amplitudes), np.nan) if found.mates is None else found.mates
     indices, amplitudes = separate_mates(found.indices, found.amplitudes, mates, rotations)
     if len(indices) == 0:
         raise FormatError(f"{where}: {found.note}: holds no value at all; choose another column")
     expanded = expand_to_p1(indices, amplitudes, rotations, where)
-    return Listing(*expanded, cell, f"{found.note}; expanded from {group.xhm()}")
+    return P1Reflections(*expanded, cell, f"{found.note}; expanded from {group.xhm()}")
 
 
-def _from_coordinates(factors: StructureFactors) -> Listing:
+def calculate_reflections(
+    path: Path,
+    *,
+    d_min_A: float | None,
+    k_sol: float | None,
+    b_sol_A2: float,
+    energies_eV: FloatArray | None,
+    space_group: str | None = None,
+    cell: Cell | None = None,
+) -> P1Reflections:
+    """Calculate reflections from a file of atomic coordinates.
+
+    Parameters
+    ----------
+    path
+        PDB, mmCIF, or CIF of a small molecule.
+    d_min_A, k_sol, b_sol_A2, energies_eV
+        As for `model_amplitudes`; the resolution limit must be given.
+    space_group, cell
+        In place of the file's.
+    """
     from ..io.atoms import read_atoms
     from .coordinates import model_amplitudes
 
-    where = str(factors.path)
-    if factors.d_min_A is None:
+    where = str(path)
+    if d_min_A is None:
         raise ConfigError(f"{where}: amplitudes are calculated from coordinates to a resolution; give d_min_A (Å)")
-    assert factors.path is not None
-    model = read_atoms(factors.path)
-    cell = factors.cell or model.cell
+    model = read_atoms(path)
+    cell = cell or model.cell
     if cell is None:
         raise ConfigError(f"{where}: holds no cell (CRYST1, _cell); give StructureFactors.cell")
     _check_file_cell(where, cell)
     found = model_amplitudes(
-        where, model, cell, _space_group(factors, model.space_group, cell),
-        d_min_A=factors.d_min_A, k_sol=factors.k_sol, b_sol_A2=factors.b_sol_A2, energies_eV=factors.energies,
+        where, model, cell, _space_group(where, space_group or model.space_group, cell),
+        d_min_A=d_min_A, k_sol=k_sol, b_sol_A2=b_sol_A2, energies_eV=energies_eV,
     )  # fmt: skip
-    return Listing(found.indices, found.amplitudes, cell, found.note)
+    return P1Reflections(found.indices, found.amplitudes, cell, found.note)
 
 
 def _check_file_cell(where: str, cell: Cell | None) -> None:
@@ -124,7 +161,6 @@ def _check_file_cell(where: str, cell: Cell | None) -> None:
             raise FormatError(f"{where}: {error}") from None
 
 
-def _space_group(factors: StructureFactors, named: str, cell: Cell | None) -> Any:
-    """The space group that the user gives, else the file's; a rhombohedral one's axes follow the cell."""
-    where, symbol = str(factors.path), factors.space_group or named
+def _space_group(where: str, symbol: str, cell: Cell | None) -> Any:
+    """The space group of that symbol; a rhombohedral one's axes follow the cell."""
     return find_space_group(symbol, where) if cell is None else space_group_of_cell(symbol, cell, where)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
-from ..config.crystal import Cell
 from ..errors import ConfigError, FormatError, NanobraggWarning
+from ..geometry import FloatArray
+from ..unit_cell import Cell
 
 IndexArray = npt.NDArray[np.int32]
 

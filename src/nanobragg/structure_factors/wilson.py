@@ -6,9 +6,9 @@ import gemmi
 import numpy as np
 import numpy.typing as npt
 
-from ..config.base import FloatArray
-from ..config.crystal import Cell
 from ..errors import ConfigError
+from ..geometry import FloatArray
+from ..unit_cell import Cell
 from .symmetry import expand_to_p1, rotations_of, space_group_of_cell
 
 # Atoms of an average protein other than hydrogen, by number.

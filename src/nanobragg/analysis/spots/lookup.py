@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...config.base import FloatArray
+from ...geometry import FloatArray
 from ...scene.kernel_input import table_energies
 from ...scene.scene import Scene
 from ...structure_factors.grid import Table

@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...config.base import FloatArray
-from ...geometry import rotate_about
+from ...geometry import FloatArray, rotate_about
 from ...scene.scene import Scene
-from ..resolution import directions
 from .lookup import Lookup
 from .section import Shape, widest
 
@@ -108,8 +106,7 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
 
 def longest_q(scene: Scene) -> float:
     """The longest scattering vector (1/m) that any pixel sees."""
-    rays = np.concatenate([directions(scene, panel, panel.corners_mm()) for panel in scene.config.detector.panels])
-    apart = np.linalg.norm(rays[:, np.newaxis] - scene.sources.directions, axis=2)
+    apart = np.linalg.norm(scene.geometry.corners.reshape(-1, 1, 3) - scene.sources.directions, axis=2)
     # Up to a right angle a rectangle's largest scattering angle is at a corner.
     return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
 

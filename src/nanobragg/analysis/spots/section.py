@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._functions import sphere_sqr
-from ...config.base import FloatArray
+from ...geometry import FloatArray
 from ...scene.kernel_input import shape_metric
 from ...scene.scene import Scene
 

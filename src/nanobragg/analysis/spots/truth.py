@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ...config.background import Background
-from ...config.base import FloatArray
 from ...config.config import Config
-from ...config.crystal import Cell, cell_of, reciprocal_vectors
-from ...config.steps import RADIAN_IN_DEGREES
+from ...config.digest import config_digest
+from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, FormatError
+from ...geometry import FloatArray
 from ...io.atomic import StrPath, atomic_write
-from ...io.reading import open_input
+from ...io.npy import read_npz
 from ...rendering.simulate import simulate
 from ...scene.scene import Scene
+from ...unit_cell import Cell, cell_of, reciprocal_vectors
 from ..resolution import like_scene, mean_direction, mean_wavelength_A
 from .predict import Spots, predict_spots
 
@@ -108,7 +109,7 @@ class GroundTruth:
         FormatError
             It is no ground truth, or of another version.
         """
-        arrays = _read_npz(path)
+        arrays = read_npz(path, kinds="buifU")
         if arrays.pop("version", None) != VERSION:
             raise FormatError(f"{path}: holds no ground truth of version {VERSION}; make it with GroundTruth.save")
         try:
@@ -117,15 +118,6 @@ class GroundTruth:
             return cls(**plain, spots=spots)
         except TypeError as error:
             raise FormatError(f"{path}: is no complete ground truth ({error}); make it with GroundTruth.save") from None
-
-
-def _read_npz(path: StrPath) -> dict[str, npt.NDArray[Any]]:
-    with open_input(path) as file:
-        try:
-            with np.load(file, allow_pickle=False) as stored:
-                return dict(stored)
-        except Exception as error:  # a damaged zip raises anything; a plain .npy is no context manager
-            raise FormatError(f"{path}: is no readable .npz ({error}); make it with GroundTruth.save") from None
 
 
 def bragg_image(what: Config | Scene, *, threads: int | None = None) -> npt.NDArray[np.float32]:
@@ -209,8 +201,6 @@ def ground_truth(
     GroundTruth
         `save` writes it.
     """
-    from ...nanobragg_c.outputs import config_hash
-
     scene = what if isinstance(what, Scene) else Scene(what)
     star = scene.lattice.reciprocal.T
     cell: Cell = cell_of(scene.lattice.direct)
@@ -222,5 +212,5 @@ def ground_truth(
         spindle_axis=scene.spindle_axis, beam_direction=mean_direction(scene),
         phi_start_deg=scene.config.scan.start_deg, phi_range_deg=scene.phi.range * RADIAN_IN_DEGREES,
         wavelength_A=mean_wavelength_A(scene), spots=spots,
-        bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_hash(scene.config),
+        bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_digest(scene.config),
     )  # fmt: skip

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ...config.base import FloatArray
 from ...config.beam import Beam
 from ...config.config import Config
 from ...config.crystal import misset_angles
 from ...config.detector import Detector
-from ...config.steps import RADIAN_IN_DEGREES
+from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, NanobraggWarning
+from ...geometry import FloatArray
 from ...io.atomic import atomic_write
 from ...io.hkl import write_hkl
-from ...io.reading import open_input
+from ...io.input_file import open_input
 from ...io.smv import write_smv
 from ...scene.scene import Scene
 from .from_config_geometry import geometry_flags

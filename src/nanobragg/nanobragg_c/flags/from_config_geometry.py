@@ -7,12 +7,11 @@ import math
 
 import numpy as np
 
-from ...config.base import FloatArray
 from ...config.config import Config
-from ...config.detector import FlatGeometry, Panel
+from ...config.panel import FlatGeometry, Panel
 from ...detectors.conventions import CONVENTIONS
 from ...errors import ConfigError
-from ...geometry import dot
+from ...geometry import FloatArray, dot
 from ...scene.scene import Scene
 from .geometry import build_detector
 from .values import read_flags

@@ -1,20 +1,15 @@
-"""The detector that C flags describe, resolved as the C program does (spec sections 2 and 9)."""
+"""The detector that C flags describe, resolved as the C program does (docs/geometry.md, docs/quirks.md)."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
-from ...config.detector import Detector, flat_geometry, flat_panel
-from ...config.steps import RADIAN_IN_DEGREES
-from ...detectors.conventions import (
-    CONVENTIONS,
-    Convention,
-    PlacedPanel,
-    beam_spot,
-    default_beam_center,
-    place_flat_panel,
-)
+from ...config.detector import Detector
+from ...config.panel import flat_geometry, flat_panel
+from ...constants import RADIAN_IN_DEGREES
+from ...detectors.conventions import CONVENTIONS, Convention, beam_spot, default_beam_center
+from ...detectors.placement import PlacedPanel, place_flat_panel
 from ...errors import ConfigError
 from ...geometry import unit
 from .values import FlagValues

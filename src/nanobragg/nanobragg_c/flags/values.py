@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ...config.base import Vector
 from ...config.beam import DEFAULT_FLUENCE
 from ...config.crystal import DEFAULT_MOSAIC_SEED, Shape
 from ...detectors.conventions import CONVENTIONS, ConventionName, Pivot
 from ...errors import ConfigError, FormatError
+from ...geometry import Vector
 from .table import SPELLINGS, Flag, find_flag
 
 MAX_SEED = 2**31 - 1

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ...config.base import FloatArray
 from ...errors import ConfigError, FileError, FormatError
+from ...geometry import FloatArray
 from ..flags.values import MAX_SEED
 from .output import Run
 from .runs import Original

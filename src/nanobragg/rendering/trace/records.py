@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ...config.base import FloatArray, Vector
-from ...config.steps import RADIAN_IN_DEGREES
+from ...constants import RADIAN_IN_DEGREES
+from ...geometry import FloatArray, Vector
 from ...scene.scene import Scene
 
 Origin = Literal["nearest", "interpolated", "default"]

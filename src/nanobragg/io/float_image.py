@@ -1,0 +1,80 @@
+"""Float images: little-endian 32-bit floats, fast axis first, without a header."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError, FormatError
+from .atomic import StrPath, atomic_write
+from .check_image import check_image
+from .input_file import file_size, open_input, read_array
+
+FLOAT = np.dtype("<f4")
+
+
+def write_float_image(path: StrPath, image: npt.NDArray[Any]) -> None:
+    """Write photons as raw 32-bit floats.
+
+    Parameters
+    ----------
+    path : path
+        Target; it appears whole or not at all.
+    image : (slow, fast)
+        Photons, any real type.
+
+    Raises
+    ------
+    FormatError
+        The image is not 2-D, or a finite value exceeds the range of 32-bit floats.
+    FileError
+        The file cannot be written.
+    """
+    check_image(path, image.shape, image.dtype)
+    try:
+        with np.errstate(over="raise"):
+            pixels = np.ascontiguousarray(image, dtype=FLOAT)
+    except FloatingPointError:
+        raise FormatError(
+            f"{path}: a value exceeds 3.4e38, the largest 32-bit float; scale the image or choose .npy"
+        ) from None
+    with atomic_write(path) as handle:
+        handle.write(pixels.data)
+
+
+def read_float_image(path: StrPath, shape: tuple[int, int] | None) -> npt.NDArray[np.float32]:
+    """Read raw 32-bit floats.
+
+    Parameters
+    ----------
+    path : path
+        A float image.
+    shape : (slow, fast)
+        Pixels along the slow and fast axis, which the file does not record.
+
+    Returns
+    -------
+    (slow, fast) float32
+
+    Raises
+    ------
+    ConfigError
+        `shape` is missing or not a pair of positive numbers.
+    FormatError
+        The file does not hold exactly that many floats.
+    FileError
+        The file cannot be read.
+    """
+    with open_input(path) as handle:
+        if shape is None or len(shape) != 2 or min(shape) < 1:
+            floats = file_size(handle) // FLOAT.itemsize
+            side = math.isqrt(floats)
+            example = f"; for a square image shape=({side}, {side})" if side and side * side == floats else ""
+            raise ConfigError(
+                f"shape: {shape} for {path}, which holds {floats} floats and no header; "
+                f"give shape=(slow, fast){example}"
+            )
+        return read_array(handle, path, FLOAT, shape, "shape")

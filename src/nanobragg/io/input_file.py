@@ -1,0 +1,117 @@
+"""Opening and reading input files within the memory limit; errors name the file and the cure."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FileError, FormatError
+from .atomic import StrPath
+from .limits import check_bytes
+
+log = logging.getLogger(__name__)
+NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+CURES = {
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path: one of its folders is a file",
+    errno.EISDIR: "it is a folder: name a file in it",
+    errno.EACCES: "ask for permission to read it",
+}
+CHUNK_BYTES = 2**18
+
+
+@contextmanager
+def open_input(path: StrPath) -> Iterator[BinaryIO]:
+    """Open an existing file for binary reading; every `OSError` inside the block becomes a `FileError`.
+
+    Yields
+    ------
+    binary file
+
+    Raises
+    ------
+    FileError
+        The file is missing, a folder or unreadable, or a read fails.
+    FormatError
+        The file is larger than `byte_limit`.
+    """
+    try:
+        with _open(path) as handle:
+            check_bytes(path, file_size(handle), "its content")
+            log.debug("reading %s", path)
+            yield handle
+    except FileError:
+        raise
+    except OSError as error:
+        cure = CURES.get(error.errno or 0, "check the path")
+        reason = error.strerror or str(error)
+        raise FileError(f"{path}: cannot be read ({reason}); {cure}") from error
+
+
+def _open(path: StrPath) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except ValueError as error:  # a NUL or an unpaired surrogate in the path
+        raise FileError(f"{os.fspath(path)!r} is not a valid file name ({error}); correct it") from None
+
+
+def read_all(handle: BinaryIO, path: StrPath) -> bytes:
+    """Return the rest of an open file; raise `FormatError` if a pipe delivers more than `byte_limit`."""
+    chunks, length = [], 0
+    while chunk := handle.read(CHUNK_BYTES):  # a pipe has no size, so check the length as it grows
+        length += len(chunk)
+        check_bytes(path, length, "its content")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def file_size(handle: BinaryIO) -> int:
+    """Return the size of an open file in bytes."""
+    return os.fstat(handle.fileno()).st_size
+
+
+def read_array(
+    handle: BinaryIO, path: StrPath, dtype: npt.DTypeLike, shape: Sequence[int], what: str
+) -> npt.NDArray[Any]:
+    """Read the rest of an open file as one array, whose size must match exactly.
+
+    Parameters
+    ----------
+    handle : binary file
+        Positioned at the first byte of the data.
+    path : path
+        The file, named in the error.
+    dtype, shape
+        Type and shape of the array. Nothing is allocated unless the file holds that many bytes.
+    what : str
+        The header fields that give the shape, named in the error ("SIZE1, SIZE2").
+
+    Returns
+    -------
+    ndarray
+        Native byte order, writable.
+
+    Raises
+    ------
+    FormatError
+        The file is shorter or longer than `shape` requires.
+    """
+    dtype = np.dtype(dtype)
+    count = math.prod(map(int, shape))  # Python integers do not overflow
+    available = file_size(handle) - handle.tell()
+    if available != count * dtype.itemsize:
+        dimensions = " x ".join(map(str, shape))
+        raise FormatError(
+            f"{path}: {what} = {dimensions} needs {count * dtype.itemsize} bytes of data, "
+            f"the file holds {available}; correct {what} or fetch the whole file again"
+        )
+    values = np.fromfile(handle, dtype=dtype, count=count)
+    return values.astype(dtype.newbyteorder("="), copy=False).reshape(shape)

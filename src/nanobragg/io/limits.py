@@ -1,0 +1,57 @@
+"""Limits on memory: the largest file that is read and the largest array that is allocated."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..errors import ConfigError, FormatError
+from .atomic import StrPath
+
+LIMIT_VARIABLE = "NANOBRAGG_MAX_BYTES"
+DEFAULT_LIMIT = 8 * 2**30
+
+
+def byte_limit() -> int:
+    """Return the limit in bytes on a file's size and on an array read from it: NANOBRAGG_MAX_BYTES, or 8 GiB.
+
+    Raises
+    ------
+    ConfigError
+        The environment variable is not a positive integer.
+    """
+    text = os.environ.get(LIMIT_VARIABLE, str(DEFAULT_LIMIT))
+    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
+        raise ConfigError(
+            f"{LIMIT_VARIABLE}={text[:40]!r} is not a valid number of bytes; give a positive integer or unset it"
+        )
+    return int(text)
+
+
+def check_bytes(path: StrPath, needed: int, what: str) -> None:
+    """Raise `FormatError` if a file asks for more memory than `byte_limit`; call it before allocating.
+
+    Parameters
+    ----------
+    path : path
+        The file, named in the error.
+    needed : int
+        Bytes that would be allocated.
+    what : str
+        The field or object that needs them, named in the error ("SIZE1 x SIZE2").
+    """
+    limit = byte_limit()
+    if needed > limit:
+        raise FormatError(
+            f"{path}: {what} needs {needed} bytes, more than the {limit} allowed; "
+            f"if the file is valid, raise the limit with the environment variable {LIMIT_VARIABLE}"
+        )
+
+
+def allowed_memory() -> int:
+    """Return the bytes that one array may take: the smaller of the physical memory and `byte_limit`.
+
+    Where the system does not report its physical memory, 16 GiB are assumed.
+    """
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
+    return min(physical, byte_limit())

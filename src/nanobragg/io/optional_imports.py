@@ -1,0 +1,29 @@
+"""Import of the optional libraries of the extra `files`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ..errors import ConfigError
+
+
+def import_optional(module: str, purpose: str) -> Any:
+    """Import and return a library of the extra `files`.
+
+    Parameters
+    ----------
+    module : str
+        Name of the module.
+    purpose : str
+        The file or option that needs it, named in the error.
+
+    Raises
+    ------
+    ConfigError
+        The library is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ConfigError(f"{purpose}: needs {module} ({error}); pip install 'nanobragg[files]'") from None

@@ -1,0 +1,51 @@
+"""Panels as the sample sees them: which face away from it, and which hide each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..config.panel import Panel
+from ..geometry import FloatArray
+
+EDGE_ON = 1e-9  # sine of the angle at which a plane passes through the sample
+
+
+def facing_away(panels: Sequence[Panel]) -> list[int]:
+    """Panels whose plane passes through the sample, or whose normal points to it: their solid angle is not positive."""
+    away = []
+    for i, panel in enumerate(panels):
+        normal, origin = panel.axes()[2], np.asarray(panel.origin_mm)
+        if origin @ normal <= EDGE_ON * np.linalg.norm(origin):
+            away.append(i)
+    return away
+
+
+def overlapping(panels: Sequence[Panel]) -> list[tuple[int, int]]:
+    """Pairs of panels that cover each other by more than a pixel, seen from the sample.
+
+    Each panel is the convex cone of the rays to its corners. Two such cones are apart if a plane through the sample
+    and an edge of one of them separates them: the separating axis theorem, on the sphere.
+    """
+    corners, planes, slack = _cones(panels)
+    apart = np.zeros((len(panels), len(panels)), bool)
+    flat = corners.reshape(-1, 3).T
+    for i, edges in enumerate(planes):
+        # how far beyond each of the four edges the nearest corner of every panel lies
+        inside = (edges @ flat).reshape(4, len(panels), 4).max(axis=2)
+        apart[i] = (inside < slack[i]).any(axis=0)
+    first, second = np.nonzero(np.triu(~(apart | apart.T), 1))
+    return list(zip(first.tolist(), second.tolist(), strict=True))
+
+
+def _cones(panels: Sequence[Panel]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Unit rays to the corners in turn, inward normals of the planes through neighbouring ones, and a pixel's angle."""
+    corners = np.array([panel.corners_mm()[[0, 1, 3, 2]] for panel in panels])
+    middle = corners.mean(axis=1)
+    pixel = np.array([panel.pixel_mm for panel in panels]) / np.linalg.norm(middle, axis=1)
+    corners /= np.linalg.norm(corners, axis=2, keepdims=True)
+    planes = np.cross(corners, np.roll(corners, -1, axis=1))
+    planes /= np.maximum(np.linalg.norm(planes, axis=2, keepdims=True), 1e-300)
+    planes *= np.sign(np.einsum("pei,pi->pe", planes, middle))[..., np.newaxis]
+    return corners, planes, pixel

@@ -1,0 +1,210 @@
+"""Detectors by name: their pixels, gaps, modules and sensors."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nanobragg as nb
+from nanobragg.detectors.sensor import MATERIALS, attenuation_per_mm, stopping_depth_mm
+from nanobragg.errors import ConfigError
+from nanobragg.scene.shadows import overlapping
+from tests import builders
+
+SHAPES = {
+    "EIGER2 16M": (4362, 4148),
+    "PILATUS3 6M": (2527, 2463),
+    "PILATUS3 2M": (1679, 1475),
+    "PILATUS3 300K": (619, 487),
+    "JUNGFRAU 4M": (8, 514, 1030),
+    "JUNGFRAU 16M": (32, 514, 1030),
+    "Rayonix MX340": (3840, 3840),
+    "ADSC Q315r": (3072, 3072),
+    "AGIPD 1M": (128, 64, 128),
+}
+GAPS = {  # masked pixels, rows and columns of pyFAI 2026.9, whose masks are the same pixel by pixel
+    "EIGER2 16M": (1_250_824, 266, 36),
+    "PILATUS3 6M": (526_101, 187, 28),
+    "PILATUS3 2M": (197_365, 119, 14),
+    "PILATUS3 300K": (16_558, 34, 0),
+}
+SENSITIVE = {  # pixels of all modules
+    "EIGER2 16M": 32 * 512 * 1028,
+    "PILATUS3 6M": 60 * 195 * 487,
+    "PILATUS3 2M": 24 * 195 * 487,
+    "PILATUS3 300K": 3 * 195 * 487,
+}
+
+
+def test_all_names_are_tested() -> None:
+    assert tuple(SHAPES) == nb.Detector.names()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_pixels_and_gaps(name: str) -> None:
+    detector = nb.Detector.named(name, distance_mm=200)
+    assert detector.name == name
+    assert detector.shape == SHAPES[name]
+    sensitive = math.prod(detector.shape) if detector.mask is None else np.count_nonzero(detector.mask)
+    assert sensitive == SENSITIVE.get(name, math.prod(detector.shape))
+    assert detector.saturation_adu >= 10_000
+    assert overlapping(detector.panels) == []
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_gaps_are_those_of_pyfai(name: str) -> None:
+    gaps = ~nb.Detector.named(name).mask
+    rows, columns = gaps.all(axis=1), gaps.all(axis=0)
+    assert (np.count_nonzero(gaps), np.count_nonzero(rows), np.count_nonzero(columns)) == GAPS[name]
+    np.testing.assert_array_equal(gaps, rows[:, np.newaxis] | columns)
+    first = {"EIGER2 16M": (512, 1028)}.get(name, (195, 487))
+    assert (rows.argmax(), columns.argmax() if columns.any() else first[1]) == first
+
+
+def test_ccds_have_the_pixels_of_their_makers() -> None:
+    """340 mm across, and what headers of an ADSC Q315r say."""
+    pixels = {name: nb.Detector.named(name).panels[0].pixel_mm for name in ("Rayonix MX340", "ADSC Q315r")}
+    assert pixels["Rayonix MX340"] * 3840 == pytest.approx(340, abs=5e-4)
+    assert pixels["ADSC Q315r"] == 0.102592
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_beam_hits_the_middle_at_the_distance(name: str) -> None:
+    """Also where that is the hole between modules."""
+    detector = nb.Detector.named(name, distance_mm=200, convention="xds")
+    corners = np.concatenate([panel.corners_mm() for panel in detector.panels])
+    np.testing.assert_allclose(corners[:, 2], 200, atol=1e-9)
+    np.testing.assert_allclose((corners.min(axis=0) + corners.max(axis=0))[:2], 0, atol=1.6)
+    hit = [np.ptp(np.sign(panel.corners_mm()[:, :2]), axis=0).all() for panel in detector.panels]
+    assert any(hit) != (name in ("JUNGFRAU 4M", "JUNGFRAU 16M", "AGIPD 1M"))
+
+
+def test_modules_follow_the_placement() -> None:
+    """Every module stays where it is on the plane, whatever the frame and the rotation."""
+    straight = nb.Detector.named("JUNGFRAU 4M", convention="xds", distance_mm=100, beam_center_mm=(70, 80))
+    swung = nb.Detector.named(
+        "JUNGFRAU 4M", convention="mosflm", distance_mm=150, rotation_deg=(3, 4, 5), twotheta_deg=20
+    )
+
+    def inner(detector: nb.Detector) -> np.ndarray:
+        corners = np.array([panel.corners_mm() for panel in detector.panels]).reshape(-1, 3)
+        return np.linalg.norm(corners[:, None] - corners, axis=2)
+
+    np.testing.assert_allclose(inner(straight), inner(swung), atol=1e-9)
+    np.testing.assert_allclose(straight.panels[1].origin_mm, (1039 * 0.075 - 70, -80, 100))
+    assert straight.nominal is None
+
+
+def test_agipd_chips_are_where_extra_geom_puts_them() -> None:
+    """x to the left, y up, looking along the beam: with xds that is -x and -y. Corners in pixels of 0.2 mm."""
+    detector = nb.Detector.named("AGIPD 1M", convention="xds", distance_mm=100)
+    places = np.array([panel.origin_mm for panel in detector.panels])[:, :2] / -0.2
+    np.testing.assert_allclose(places[[0, 1, 8, 32, 64, 72, 96]], [
+        (-525, 625), (-459, 625), (-525, 468), (-550, -10), (520, -160), (520, -317), (542.5, 475),
+    ], atol=1e-9)  # fmt: skip
+    fast, slow, normal = detector.panels[0].axes()
+    np.testing.assert_allclose([fast, slow, normal], [(0, 1, 0), (-1, 0, 0), (0, 0, 1)], atol=1e-12)
+    fast, slow, normal = detector.panels[64].axes()
+    np.testing.assert_allclose([fast, slow, normal], [(0, -1, 0), (1, 0, 0), (0, 0, 1)], atol=1e-12)
+
+
+def test_what_is_given_replaces_the_table() -> None:
+    thick = nb.Detector.named("pilatus3-6m", sensor_thickness_um=1000, energy_eV=20_000)
+    assert thick.sensor_thickness_um == 1000
+    assert thick.attenuation_um == pytest.approx(1000 / 1.04011, rel=1e-4)
+    mask = np.ones((619, 487), bool)
+    mask[:100] = False
+    masked = nb.Detector.named("PILATUS3_300K", mask=mask)
+    assert np.count_nonzero(masked.mask) == (3 * 195 - 100) * 487
+    layered = nb.Detector.named("EIGER2 16M", sensor_layers=5, sensor_depth_um=0)
+    assert (layered.sensor_layers, layered.sensor_depth_um) == (5, 0)
+
+
+def test_energy_decides_how_deep_photons_go() -> None:
+    soft, hard = (nb.Detector.named("EIGER2 16M", energy_eV=energy) for energy in (7000, 20_000))
+    assert soft.sensor_depth_um < 50 < hard.sensor_depth_um < 225
+    same = nb.Detector.named("EIGER2 16M", wavelength_A=12398.42 / 7000)
+    assert same.attenuation_um == pytest.approx(soft.attenuation_um)
+
+
+# µ in 1/mm as cctbx (eltbx.attenuation_coefficient) has it from the same source
+@pytest.mark.parametrize(
+    ("material", "values"),
+    [
+        ("Si", [22.06084, 10.71429, 4.630252, 3.960301, 1.040112, 0.4492676, 0.06752163]),
+        ("CdTe", [219.0411, 113.1428, 52.51778, 45.51476, 13.2928, 17.74763, 3.270833]),
+        ("GaAs", [53.27344, 26.82764, 87.10186, 75.92187, 22.65256, 9.928379, 0.8802440]),
+    ],
+)
+def test_attenuation_is_that_of_nist(material: str, values: list[float]) -> None:
+    energies = (7000, 9000, 12000, 12658, 20000, 27000, 65000)
+    ours = [attenuation_per_mm(material, 12398.42 / energy) for energy in energies]
+    np.testing.assert_allclose(ours, values, rtol=1e-5)
+
+
+@settings(max_examples=20)
+@given(st.floats(0.01, 100), st.floats(0.01, 3))
+def test_photons_stop_within_the_sensor(mu: float, thickness: float) -> None:
+    depth = stopping_depth_mm(mu, thickness)
+    assert 0 < depth <= thickness / 2 * (1 + 1e-6)
+    slices = np.linspace(0, thickness, 5_001)
+    middle, absorbed = (slices[1:] + slices[:-1]) / 2, -np.diff(np.exp(-mu * slices))
+    assert depth == pytest.approx(middle @ absorbed / absorbed.sum(), rel=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
+def test_one_layer_puts_a_spot_where_many_layers_do() -> None:
+    """At 2θ = 35°, where parallax moves a spot by 0.1 mm, to within 6 µm; and it catches as much."""
+
+    def spot(layers: int, depth_um: float) -> tuple[float, float]:
+        detector = nb.Detector.flat(
+            pixels=(40, 200), pixel_mm=0.02, distance_mm=50, beam_center_mm=(-33, 0.4), convention="xds",
+            sensor_thickness_um=450, attenuation_um=250, sensor_layers=layers, sensor_depth_um=depth_um,
+        )  # fmt: skip
+        config = nb.Config(
+            crystal=nb.Crystal(cell=(50,), n_cells=120, shape="gauss", misset_deg=(0, 3.8, 0)),
+            structure_factors=nb.StructureFactors.constant(1e3),
+            detector=detector,
+            sampling=nb.Sampling(oversample=2),
+        )
+        row = nb.simulate(config, dtype="float64").sum(axis=0)
+        return float(row @ np.arange(200) / row.sum() * 20), float(row.sum())
+
+    surface, _ = spot(1, 0)
+    centre, caught = spot(1, 1000 * stopping_depth_mm(4.0, 0.45))
+    thick, all_caught = spot(60, 450 / 120)
+    assert thick - surface > 95
+    assert abs(centre - thick) < 6
+    assert caught == pytest.approx(all_caught, rel=0.025)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: nb.Detector.named("EIGER 16M"),
+            "'EIGER 16M' is none of EIGER2 16M, PILATUS3 6M.*did you mean 'EIGER2",
+        ),
+        (lambda: nb.Detector.named("film"), "'film' is none of EIGER2 16M"),
+        (lambda: nb.Detector.named("AGIPD 1M", pixels=3), "Detector.pixels: is known"),
+        (lambda: nb.Detector.named("AGIPD 1M", distance=3), "unknown field"),
+        (lambda: nb.Detector.named("AGIPD 1M", wavelength_A=1, energy_eV=1), "contradict"),
+        (lambda: nb.Detector.named("AGIPD 1M", wavelength_A=-1), "wavelength_A = -1: must be positive"),
+        (lambda: nb.Detector.named("AGIPD 1M", energy_eV=500), "tabulated from 3 to 100 keV, not at 0.5 keV"),
+        (lambda: nb.Detector.named("EIGER2 16M", mask="m.img"), "give an array"),
+        (lambda: attenuation_per_mm("film", 1.0), f"none of {', '.join(MATERIALS)}"),
+    ],
+)
+def test_what_makes_no_detector_is_refused(make, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_a_config_keeps_a_named_detector(tmp_path) -> None:
+    config = builders.config(detector=nb.Detector.named("PILATUS3 300K"))
+    config.to_toml(tmp_path / "c.toml")
+    assert nb.Config.from_toml(tmp_path / "c.toml") == config

@@ -1,0 +1,166 @@
+"""No reader takes more memory than NANOBRAGG_MAX_BYTES, nor long, nor complains in another way than it should."""
+
+from __future__ import annotations
+
+import time
+import zlib
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from fuzzing.models import PDB
+from nanobragg import Config, StructureFactors, read_expt
+from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
+from nanobragg.io.atoms import read_atoms
+from nanobragg.io.hdf5 import open_hdf5, read_values
+from nanobragg.io.hkl import read_hkl, write_hkl
+from nanobragg.io.limits import DEFAULT_LIMIT, LIMIT_VARIABLE, byte_limit
+from nanobragg.io.npy import read_npz
+from nanobragg.io.png import read_png
+from nanobragg.io.smv import read_smv, write_smv
+from nanobragg.io.text_columns import read_sources
+from tests.paths import TESTS
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    monkeypatch.setenv(LIMIT_VARIABLE, "10000")
+
+
+def test_the_limit_is_8_gib_unless_the_environment_tells(monkeypatch):
+    monkeypatch.delenv(LIMIT_VARIABLE, raising=False)
+    assert byte_limit() == DEFAULT_LIMIT == 8 * 2**30
+    monkeypatch.setenv(LIMIT_VARIABLE, "1000000")
+    assert byte_limit() == 1_000_000
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "8 GB", "1e9", "9" * 30])
+def test_a_limit_that_is_no_number_of_bytes(monkeypatch, text):
+    monkeypatch.setenv(LIMIT_VARIABLE, text)
+    with pytest.raises(ConfigError, match=LIMIT_VARIABLE):
+        byte_limit()
+
+
+def test_a_file_of_the_limit_is_read_and_a_larger_one_is_not(monkeypatch, tmp_path):
+    write_smv(path := tmp_path / "a.img", np.zeros((10, 10), np.uint16))
+    monkeypatch.setenv(LIMIT_VARIABLE, str(512 + 200))
+    read_smv(path)
+    monkeypatch.setenv(LIMIT_VARIABLE, str(512 + 199))
+    with pytest.raises(FormatError, match=rf"needs 712 bytes.*711 allowed.*{LIMIT_VARIABLE}"):
+        read_smv(path)
+
+
+@pytest.mark.parametrize("read", [read_hkl, read_sources, Config.from_toml], ids=["hkl", "sources", "toml"])
+def test_a_device_without_end(limited, read):
+    with pytest.raises(FormatError, match=LIMIT_VARIABLE):
+        read("/dev/zero")
+
+
+def test_a_picture_that_unpacks_to_more(limited, tmp_path):
+    Image.new("L", (1000, 1000)).save(path := tmp_path / "bomb.png")
+    assert path.stat().st_size < 10_000
+    with pytest.raises(FormatError, match=LIMIT_VARIABLE):
+        read_png(path)
+
+
+def test_arrays_that_unpack_to_more(limited, tmp_path):
+    np.savez_compressed(path := tmp_path / "bomb.npz", zeros=np.zeros(100_000))
+    assert path.stat().st_size < 10_000
+    with pytest.raises(FormatError, match=LIMIT_VARIABLE):
+        read_npz(path)
+
+
+def test_a_table_that_spans_more(limited, tmp_path):
+    write_hkl(path := tmp_path / "far.hkl", [[0, 0, 0], [20, 20, 20]], [1, 2])
+    with pytest.raises(ConfigError, match=r"23 x 23 x 23.*remove the outlying reflections"):
+        StructureFactors.from_hkl(path).table()
+
+
+def test_strict_symmetry_that_makes_more_atoms(limited, tmp_path):
+    lines = PDB.splitlines()
+    operation = "\n".join(lines[4:7])
+    copies = [operation.replace("   2 ", f"{number:4} ") for number in range(2, 30)]
+    (path := tmp_path / "copies.pdb").write_text("\n".join([*lines[:4], *copies, *lines[7:]]))
+    with pytest.raises(FormatError, match=f"every copy of its atoms.*{LIMIT_VARIABLE}"):
+        read_atoms(path)
+
+
+@pytest.mark.parametrize("chunks", [(64, 64), None])
+def test_a_dataset_that_was_never_written(limited, tmp_path, chunks):
+    with h5py.File(path := tmp_path / "a.h5", "w") as root:
+        root.create_dataset("endless", (2**20, 2**20), "f8", chunks=chunks)
+        root.create_dataset("chunk", (4,), "u2", maxshape=(None,), chunks=(2**28,), compression="gzip")
+    for name in ("endless", "chunk"):
+        with open_hdf5(path) as root, pytest.raises(FormatError, match=f"{name} needs.*{LIMIT_VARIABLE}"):
+            read_values(root[name])
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "NaN", "1e999"])
+def test_a_number_beyond_what_floats_hold(tmp_path, number):
+    text = (TESTS / "expt" / "made.expt").read_text()
+    (path := tmp_path / "a.expt").write_text(text.replace("0.9795", number))
+    with pytest.raises(FormatError, match="wavelength"):
+        read_expt(path)
+
+
+def test_arrays_that_are_not_what_they_promise(tmp_path):
+    np.savez(path := tmp_path / "a.npz", a=np.zeros(3))
+    content = path.read_bytes()
+    old, new = content, content.replace(b"(3,)", b"(9,)")
+    header = old[old.index(b"\x93NUMPY") : old.index(b"PK\x01")]
+    crc, changed = (zlib.crc32(part).to_bytes(4, "little") for part in (header, header.replace(b"(3,)", b"(9,)")))
+    path.write_bytes(new.replace(crc, changed))
+    with pytest.raises(FormatError, match=r"a.npz, .a.npy.: shape = 9 needs 72 bytes of data, the file holds 24"):
+        read_npz(path)
+
+
+@pytest.mark.parametrize("array", [np.array(["text"]), np.array([1j]), np.array([(1,)], [("a", int)])])
+def test_arrays_of_no_numbers(tmp_path, array):
+    np.savez(path := tmp_path / "a.npz", a=array)
+    with pytest.raises(FormatError, match="must hold numbers, not"):
+        read_npz(path)
+
+
+@pytest.mark.parametrize(
+    "array", [np.arange(12.0).reshape(3, 4).T, np.array(True), np.arange(3, dtype=">i2"), np.zeros(0)]
+)
+def test_arrays_come_back(tmp_path, array):
+    np.savez(path := tmp_path / "a.npz", a=array)
+    found = read_npz(path)["a"]
+    assert np.array_equal(found, array)
+    assert found.dtype == array.dtype.newbyteorder("=")
+    assert found.flags.writeable
+
+
+def test_a_number_of_endless_digits_takes_no_time(tmp_path):
+    (path := tmp_path / "long.txt").write_text("1" * 300_000 + "x")
+    begun = time.process_time()
+    with pytest.raises(FormatError, match="is not a finite number"):
+        read_sources(path)
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have(name):
+    with pytest.raises(FileError, match="is not a valid file name"):
+        read_hkl(name)
+
+
+@pytest.mark.parametrize("text", ["schema = 1\nx = " + "[" * 5000, "schema = 1\n" + "[a" + ".a" * 5000 + "]"])
+def test_toml_nested_without_end(tmp_path, text):
+    (path := tmp_path / "deep.toml").write_text(text)
+    with pytest.raises(FormatError, match="nested too deeply"):
+        Config.from_toml(path)
+
+
+def test_toml_number_of_more_digits_than_python_reads(tmp_path):
+    (path := tmp_path / "long.toml").write_text("schema = " + "1" * 5000)
+    with pytest.raises(FormatError, match="is no TOML"):
+        Config.from_toml(path)
+
+
+def test_messages_carry_nothing_that_moves_a_terminal(tmp_path):
+    assert str(NanobraggError("\x1b[2J \x9b \x07 é 中 \ud800")) == r"\x1b[2J \x9b \x07 é 中 \ud800"
+    assert str(FileError("a\x1bb")) == r"a\x1bb"

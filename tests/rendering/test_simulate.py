@@ -1,0 +1,337 @@
+"""simulate: outputs, threads, interrupts, memory, processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import nanobragg as nb
+from nanobragg import _core
+from nanobragg.errors import ConfigError, NanobraggWarning
+from nanobragg.rendering.threads import thread_count
+
+CONFIG = nb.Config(
+    crystal=nb.Crystal(cell=(60, 70, 80), n_cells=5, misset_deg=(1, 2, 3)),
+    structure_factors=nb.StructureFactors.constant(100),
+    detector=nb.Detector.flat(distance_mm=100, pixels=(40, 70), pixel_mm=0.5),
+    sampling=nb.Sampling(oversample=6),
+)
+SHAPE = (40, 70)
+
+
+# --- Images ----------------------------------------------------------------------------------------------------
+
+
+def test_an_image_is_float32_or_float64():
+    single, double = nb.simulate(CONFIG), nb.simulate(CONFIG, dtype="float64")
+    assert (single.dtype, single.shape) == (np.float32, SHAPE)
+    assert (double.dtype, double.shape) == (np.float64, SHAPE)
+    np.testing.assert_allclose(single, double, rtol=1e-5, atol=1e-7 * double.max())
+    assert not np.array_equal(single, double)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_out_is_rendered_into_and_returned(dtype):
+    out = np.full(SHAPE, 7, dtype)
+    assert nb.simulate(CONFIG, out=out) is out
+    assert np.array_equal(out, nb.simulate(CONFIG, dtype=np.dtype(dtype).name))
+    part = np.full(SHAPE, 7, dtype)
+    nb.simulate(CONFIG, out=part, roi=(3, 5, 0, 39))
+    assert np.array_equal(part[:, 3:6], out[:, 3:6])
+    assert (part[:, 6:] == 7).all()
+
+
+def test_a_scene_renders_often_the_same():
+    scene = nb.Scene(CONFIG)
+    first = nb.simulate(scene)
+    assert np.array_equal(first, nb.simulate(scene))
+    assert np.array_equal(first, nb.simulate(CONFIG))
+
+
+READ_ONLY = np.zeros(SHAPE)
+READ_ONLY.setflags(write=False)
+# name: (options of simulate, message)
+REFUSED = {
+    "add without out": ({"add": True}, "add = True: needs `out`"),
+    "integers": ({"out": np.zeros(SHAPE, int)}, "dtype int64: must be C-contiguous float32 or float64"),
+    "another shape": ({"out": np.zeros((70, 40))}, r"shape \(70, 40\) .* of shape \(40, 70\)"),
+    "columns": ({"out": np.zeros((70, 40)).T}, "must be C-contiguous"),
+    "read-only": ({"out": READ_ONLY}, "out: is read-only"),
+    "no array": ({"out": [[0.0] * 70] * 40}, "out, a list: must be a C-contiguous float32 or float64 array"),
+    "another dtype": ({"dtype": "float16"}, "dtype = 'float16': must be 'float32' or 'float64'"),
+    "no threads": ({"threads": 0}, "threads = 0: must be at least 1"),
+    "ROI outside": ({"roi": (0, 70, 0, 39)}, r"roi = \(0, 70, 0, 39\): .*within 0…69 and 0…39"),
+    "ROI of two numbers": ({"roi": (0, 70)}, r"roi = \(0, 70\): must be"),
+    "ROI of text": ({"roi": "abcd"}, "roi = .*must be"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_gives_no_image_is_refused(name):
+    options, message = REFUSED[name]
+    with pytest.raises(ConfigError, match=message):
+        nb.simulate(CONFIG, **options)
+
+
+def test_an_image_beyond_memory_is_refused():
+    detector = nb.Detector.flat(pixels=1_000_000, pixel_mm=0.0001)
+    with pytest.raises(ConfigError, match=r"1000000 x 1000000 pixels .* GiB, more than fits"):
+        nb.simulate(CONFIG.replace(detector=detector, sampling=nb.Sampling(oversample=1)))
+
+
+# --- Progress --------------------------------------------------------------------------------------------------
+
+
+def heavy(pixels: int = 64, domains: int = 2000, **fields) -> nb.Config:
+    return CONFIG.replace(
+        crystal=CONFIG.crystal.replace(mosaic_spread_deg=1, mosaic_domains=domains),
+        detector=nb.Detector.flat(distance_mm=100, pixels=pixels, pixel_mm=0.1),
+        sampling=nb.Sampling(oversample=2),
+        **fields,
+    )
+
+
+def test_progress_counts_pixels_up_to_all_of_them():
+    seen = []
+    nb.simulate(
+        heavy(pixels=256, domains=500), progress=lambda done, total: seen.append((done, total)), roi=(0, 255, 8, 255)
+    )
+    counts = [done for done, _ in seen]
+    assert counts == sorted(counts)
+    assert seen[-1] == (256 * 248, 256 * 248)
+    assert {total for _, total in seen} == {256 * 248}
+
+
+def test_a_bar_goes_to_stderr(capfd):
+    nb.simulate(CONFIG, progress=True)
+    nb.simulate(CONFIG)
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert "/2.80k [" in captured.err
+
+
+@pytest.mark.parametrize("columns", [0, 80])
+def test_the_bar_is_seen_on_a_terminal_that_knows_its_width_and_on_one_that_does_not(monkeypatch, columns):
+    pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with open(theirs, "w") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", terminal)
+        nb.simulate(CONFIG, progress=True)
+        shown = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert "  0%|" in shown
+    assert "px/s]" in shown
+
+
+def test_a_progress_function_that_fails_stops_the_rendering():
+    def fail(done: int, total: int) -> None:
+        raise RuntimeError("enough")
+
+    begun = time.monotonic()
+    with pytest.raises(RuntimeError, match="enough"):
+        nb.simulate(heavy(pixels=4096), progress=fail)
+    assert time.monotonic() - begun < 3
+
+
+# --- Threads ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("value", "expected"), [("3", 3), ("5,2", 5), (" 4 ", 4)])
+def test_omp_num_threads_is_the_default(monkeypatch, value, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert thread_count(None) == expected
+    assert thread_count(2) == 2
+
+
+@pytest.mark.parametrize("value", ["", "0", "-2", "many"])
+def test_without_it_the_usable_processors_are(monkeypatch, value):
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
+    assert thread_count(None) == 3
+
+
+def test_a_build_without_openmp_says_that_it_has_one_thread(monkeypatch):
+    monkeypatch.setattr(_core, "HAS_OPENMP", False)
+    with pytest.warns(NanobraggWarning, match="built without OpenMP and renders on one thread"):
+        nb.simulate(CONFIG, threads=2)
+
+
+# --- Other processes -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compat", [None, "c"])
+def test_configs_and_scenes_can_be_pickled(compat):
+    """For multiprocessing: the copy is equal and renders the same bits."""
+    mask = np.ones(SHAPE, bool)
+    mask[3:9] = False
+    config = CONFIG.replace(
+        structure_factors=nb.StructureFactors(indices=[[0, 0, 0], [1, 2, 3]], amplitudes=[9, 8], default_F=3),
+        detector=CONFIG.detector.replace(mask=mask),
+        compat=compat,
+    )
+    assert pickle.loads(pickle.dumps(config)) == config
+    scene = pickle.loads(pickle.dumps(nb.Scene(config)))
+    assert scene.config == config
+    assert np.array_equal(nb.simulate(scene), nb.simulate(config))
+
+
+def python(script: str, **options) -> subprocess.Popen:
+    words = [sys.executable, "-c", textwrap.dedent(script)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+HEAVY = {
+    "orientations": "mosaic(1_000_000)",
+    "sub-pixels": "mosaic(20_000).replace(sampling=nb.Sampling(oversample=1000))",
+    "sources": "mosaic(300).replace(beam=nb.Beam(divergence_mrad=(1, 1), divergence_steps=(60, 60)))",
+    "C's order of terms": "mosaic(1_000_000).replace(sampling=nb.Sampling(oversample_omega=True), compat='c')",
+    "C's first row": "mosaic(20_000).replace(scan=nb.Scan(range_deg=1, steps=100), compat='c')",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child process")
+@pytest.mark.parametrize("name", HEAVY)
+def test_ctrl_c_stops_within_half_a_second(name):
+    """Wherever the time goes; nothing is printed but what the script prints."""
+    child = python(f"""
+        import warnings
+        import nanobragg as nb
+
+        warnings.simplefilter("ignore")
+
+        def mosaic(domains):
+            return nb.Config(
+                crystal=nb.Crystal(cell=(60,), n_cells=5, mosaic_spread_deg=1, mosaic_domains=domains),
+                structure_factors=nb.StructureFactors.constant(1),
+                detector=nb.Detector.flat(pixels=2048),
+            )
+
+        scene = nb.Scene({HEAVY[name]})
+        print("ready", flush=True)
+        try:
+            nb.simulate(scene)
+        except KeyboardInterrupt:
+            print("stopped", flush=True)
+        """)
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(0.5)
+    begun = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    assert child.stdout.readline() == "stopped\n"
+    took = time.monotonic() - begun
+    _, complaints = child.communicate(timeout=10)
+    assert (child.returncode, complaints) == (0, "")
+    assert took < 0.5
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_grows_by_the_output_the_table_and_little_else():
+    """4096² pixels and a table of 27 MB: at most 50 MB on top of both."""
+    child = python("""
+        import re, warnings
+        import nanobragg as nb
+
+        def kilobytes(key):
+            with open("/proc/self/status") as file:
+                return int(re.search(key + r":\\s+(\\d+) kB", file.read())[1])
+
+        warnings.simplefilter("ignore")
+        config = nb.Config(
+            crystal=nb.Crystal(cell=(300,), n_cells=5),
+            structure_factors=nb.StructureFactors(indices=[[-74] * 3, [74] * 3], amplitudes=[1, 2], default_F=1),
+            detector=nb.Detector.flat(pixels=4096, distance_mm=200),
+            sampling=nb.Sampling(oversample=1),
+        )
+        before = kilobytes("VmRSS")
+        image = nb.simulate(config)
+        print((kilobytes("VmHWM") - before) * 1024 / 1e6, image.nbytes / 1e6)
+        """)
+    printed, complaints = child.communicate(timeout=120)
+    assert complaints == ""
+    growth, output = map(float, printed.split())
+    assert output == pytest.approx(67.1, abs=0.1)
+    assert output * 0.9 < growth < output + 151**3 * 8 / 1e6 + 50
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
+def test_a_forked_child_renders_on_one_thread_with_one_warning():
+    """After the parent has rendered on several, whose OpenMP threads the child does not have."""
+    process = python("""
+        import json, os, signal, warnings
+        import numpy as np
+        import nanobragg as nb
+        from nanobragg.rendering.threads import rendering_threads
+
+        config = nb.Config(
+            crystal=nb.Crystal(cell=(60,), n_cells=5),
+            structure_factors=nb.StructureFactors.constant(1),
+            detector=nb.Detector.flat(pixels=64),
+        )
+        image = nb.simulate(config, threads=2)
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(20)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                same = [np.array_equal(nb.simulate(config, threads=2), image) for _ in range(3)]
+                threads = rendering_threads(2)
+            told = [(w.filename, w.category.__name__, str(w.message)) for w in caught]
+            print(json.dumps({"same": same, "threads": threads, "warnings": told}), flush=True)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        print(json.dumps({"status": status, "threads": rendering_threads(2)}))
+        """)
+    printed, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (0, "")
+    child, parent = map(json.loads, printed.splitlines())
+    assert child["same"] == [True, True, True]
+    assert child["threads"] == 1
+    ((where, category, message),) = child["warnings"]
+    assert (where, category) == ("<string>", "NanobraggWarning")  # the line that called simulate
+    assert "'spawn'" in message
+    assert parent == {"status": 0, "threads": 2}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
+def test_a_child_forked_before_any_rendering_uses_all_threads():
+    child = python("""
+        import os, sys
+        import nanobragg
+        from nanobragg.rendering.threads import rendering_threads
+
+        pid = os.fork()
+        if pid == 0:
+            os._exit(rendering_threads(2))
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """)
+    child.communicate(timeout=60)
+    assert child.returncode == 2
+
+
+def test_what_the_kernel_raises_the_caller_gets_and_the_next_image_is_rendered(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(_core, "render", lambda *arguments: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            nb.simulate(CONFIG)
+    assert nb.simulate(CONFIG).max() > 0
+
+
+def test_several_callers_render_at_the_same_time_and_threads_are_kept():
+    before = nb.simulate(CONFIG)
+    with ThreadPoolExecutor(4) as callers:
+        images = list(callers.map(nb.simulate, [CONFIG] * 20))
+    assert all(np.array_equal(image, before) for image in images)
+    assert sum(thread.name.startswith("nanobragg") for thread in threading.enumerate()) <= 5

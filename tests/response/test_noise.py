@@ -1,0 +1,234 @@
+"""Our own noise: the Poisson law over all means, independence of threads, and each part of the detector."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare, norm, poisson
+
+from nanobragg.errors import ConfigError
+from nanobragg.response.noise import _poisson_many, add_noise
+
+SHAPE = (300, 1000)
+DECADES = [10.0**k for k in range(-2, 9)]
+JOINTS = [14.999, 15.0, 1e6, 1.000001e6]  # where the method changes
+
+
+def photons(mean: float, seed: int = 1, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    return add_noise(np.full(shape, mean), seed, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
+
+
+def p_of_the_poisson_law(counts: np.ndarray, mean: float) -> float:
+    """P value of the chi-square test that counts follow the Poisson law, in at most a thousand bins."""
+    law = poisson(mean)
+    edges = np.unique(law.ppf(np.arange(1, 1000) / 1000))
+    probabilities = np.diff([0.0, *law.cdf(edges), 1.0])
+    found = np.bincount(np.searchsorted(edges, counts.ravel()), minlength=len(probabilities))
+    return float(chisquare(found, probabilities * counts.size).pvalue)
+
+
+@pytest.mark.parametrize("mean", [*DECADES, *JOINTS])
+def test_counts_follow_the_poisson_law(mean):
+    assert 1e-3 < p_of_the_poisson_law(photons(mean), mean) < 1 - 1e-3
+
+
+def test_the_chi_square_test_sees_a_mean_that_is_off_by_two_percent_of_sigma():
+    assert p_of_the_poisson_law(photons(100.2), 100.0) < 1e-6
+
+
+class Quantiles:
+    """A stand-in for the random stream: normal deviates at equal steps of the probability."""
+
+    def standard_normal(self, out: np.ndarray) -> None:
+        out[...] = norm.ppf((np.arange(out.size) + 0.5) / out.size)
+
+
+def test_quantiles_of_large_means_are_those_of_the_poisson_law():
+    """The normal deviates are corrected for the law's skewness: else they would be 1/6 too large in the mean."""
+    means, counts = np.full(20_000, 1e6 + 0.3), np.empty(20_000)
+    _poisson_many(means, Quantiles(), counts)
+    exact = poisson.ppf((np.arange(counts.size) + 0.5) / counts.size, means)
+    assert np.abs(counts - exact).max() <= 1
+    assert abs((counts - exact).mean()) < 0.002
+
+
+@pytest.mark.parametrize("mean", [*DECADES, 1e12, 1e15, 1e18])
+def test_mean_and_variance_are_poissons(mean):
+    counts = photons(mean, seed=2)
+    error = math.sqrt(mean / counts.size)
+    assert abs((counts - mean).mean()) < 4 * error
+    assert abs(counts.var() / mean - 1) < 4 * math.sqrt((2 + 1 / mean) / counts.size)
+
+
+def test_counts_are_whole_numbers():
+    counts = photons(1e7)
+    np.testing.assert_array_equal(counts, np.rint(counts))
+
+
+def test_mean_0_gives_0():
+    assert not photons(0.0).any()
+
+
+def test_pixels_of_all_means_side_by_side_keep_their_own():
+    means = np.tile(10.0 ** np.arange(-2, 10), (2000, 1))
+    counts = add_noise(means, 5, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
+    off = (counts.mean(axis=0) - means[0]) / np.sqrt(means[0] / len(counts))
+    assert np.abs(off).max() < 4
+
+
+def test_neighbouring_pixels_and_blocks_are_independent():
+    counts = photons(50.0)
+    z = (counts - 50) / math.sqrt(50)
+    limit = 4 / math.sqrt(z.size)
+    assert abs((z[:, 1:] * z[:, :-1]).mean()) < limit
+    assert abs((z[1:] * z[:-1]).mean()) < limit
+    blocks = z[:288].reshape(9, -1)  # 32 rows each
+    correlation = np.corrcoef(blocks) - np.eye(9)
+    assert np.abs(correlation).max() < 4.5 / math.sqrt(blocks.shape[1])
+
+
+EVERYTHING = {
+    "gain_adu_per_photon": 1.7,
+    "readout_noise_adu": 2.5,
+    "calibration_error": 0.02,
+    "flicker": 0.05,
+    "psf": "fiber",
+    "psf_fwhm_px": 1.4,
+}
+
+
+@pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["plain", "everything"])
+def test_any_number_of_threads_gives_the_same_image(options):
+    image = np.geomspace(0.01, 1e7, 200 * 900).reshape(200, 900)
+    one, two, three = (add_noise(image, 9, threads=n, **options) for n in (1, 2, 3))
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(one, three)
+
+
+def test_the_seed_decides_the_image():
+    image = np.full((64, 64), 20.0, np.float32)
+    np.testing.assert_array_equal(add_noise(image, 3), add_noise(image, 3))
+    assert (add_noise(image, 3) != add_noise(image, 4)).mean() > 0.8
+    assert (add_noise(image) != add_noise(image)).mean() > 0.8
+
+
+def test_the_image_is_left_alone_and_single_precision_gives_the_same():
+    image = np.full((20, 30), 7.25, np.float32)
+    noisy = add_noise(image, 1, **EVERYTHING)
+    assert (image == 7.25).all()
+    np.testing.assert_array_equal(noisy, add_noise(image.astype(np.float64), 1, **EVERYTHING))
+
+
+def test_gain_and_offset():
+    counts = photons(30.0, seed=6)
+    adu = add_noise(np.full(SHAPE, 30.0), 6, gain_adu_per_photon=2.5, adc_offset=11.25, dtype=np.float64)
+    np.testing.assert_array_equal(adu, 2.5 * counts + 11.25)
+    np.testing.assert_array_equal(add_noise(np.full(SHAPE, 30.0), 6, 2.5, 11.25), np.rint(adu))
+
+
+def test_readout_noise_has_its_width_in_adu():
+    adu = add_noise(np.zeros(SHAPE), 1, readout_noise_adu=3.0, adc_offset=5, gain_adu_per_photon=7, dtype=np.float64)
+    n = adu.size
+    assert abs(adu.mean() - 5) < 4 * 3 / math.sqrt(n)
+    assert abs(adu.std() / 3 - 1) < 4 / math.sqrt(2 * n)
+    assert adu.min() < 0
+
+
+def test_unsigned_integers_stop_at_0_and_signed_ones_do_not():
+    dark = np.zeros((50, 50))
+    assert add_noise(dark, 1, readout_noise_adu=9.0, adc_offset=0).min() == 0
+    signed = add_noise(dark, 1, readout_noise_adu=9.0, adc_offset=0, dtype=np.int32)
+    assert signed.dtype == np.int32
+    assert signed.min() < -9
+
+
+def test_calibration_error_is_the_same_pattern_in_every_exposure():
+    image = np.full(SHAPE, 1e10)
+    options = {"calibration_error": 0.03, "adc_offset": 0, "saturation_adu": np.inf, "dtype": np.float64}
+    first, second = (add_noise(image, seed, **options) / 1e10 - 1 for seed in (1, 2))
+    assert first.std() == pytest.approx(0.03, rel=0.01)
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.999
+    other = add_noise(image, 1, calibration_seed=5, **options) / 1e10 - 1
+    assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 4 / math.sqrt(image.size)
+
+
+def test_flicker_is_one_factor_per_exposure():
+    image = np.full((40, 40), 1e12)
+    ratios = []
+    for seed in range(400):
+        adu = add_noise(image, seed, flicker=0.1, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
+        assert adu.std() / adu.mean() < 1e-5
+        ratios.append(adu.mean() / 1e12)
+    assert abs(np.mean(ratios) - 1) < 4 * 0.1 / 20
+    assert np.std(ratios) == pytest.approx(0.1, rel=0.15)
+
+
+def test_saturation():
+    image = np.array([[10.0, 5e4, 1e6]])
+    np.testing.assert_array_equal(add_noise(image, 1, saturation_adu=900)[0, 1:], [900, 900])
+    assert add_noise(image, 1)[0, 2] == 65535
+    assert add_noise(image, 1, saturation_adu=2**31 - 1, dtype=np.int32)[0, 2] > 990000
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest"),
+    [(np.uint8, 255), (np.uint16, 65535), (np.int32, 2**31 - 1), (np.int64, 2**63 - 1024), (np.uint64, 2**64 - 2048)],
+)
+def test_without_saturation_a_pixel_holds_what_its_type_does(dtype, largest):
+    dim, bright = add_noise(np.array([[10.0, 1e24]]), 1, dtype=dtype)[0]
+    assert 40 < dim < 80
+    assert bright == largest
+    assert add_noise(np.array([[1e24]]), 1, dtype=np.float64) == pytest.approx(1e24)
+
+
+def test_panels_keep_their_shape():
+    image = np.full((3, 40, 50), 9.0)
+    adu = add_noise(image, 2)
+    assert adu.shape == image.shape
+    np.testing.assert_array_equal(adu.reshape(120, 50), add_noise(image.reshape(120, 50), 2))
+
+
+@pytest.mark.parametrize("value", [-0.5, np.nan, np.inf])
+def test_a_bad_pixel_is_named(value):
+    image = np.zeros((4, 5))
+    image[3, 2] = value
+    with pytest.raises(ConfigError, match=rf"image: pixel \(slow 3, fast 2\) is {value}"):
+        add_noise(image, 1)
+    with pytest.raises(ConfigError, match=rf"image: pixel \(panel 0, slow 3, fast 2\) is {value}"):
+        add_noise(image[np.newaxis], 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": -1}, "seed = -1"),
+        ({"seed": 1.5}, "seed = 1.5: must be a whole number"),
+        ({"calibration_seed": "a"}, "calibration_seed = 'a'"),
+        ({"calibration_seed": -2}, "calibration_seed = -2"),
+        ({"gain_adu_per_photon": -1.0}, "gain_adu_per_photon = -1.0"),
+        ({"adc_offset": np.nan}, "adc_offset = nan"),
+        ({"readout_noise_adu": np.inf}, "readout_noise_adu = inf"),
+        ({"calibration_error": -0.1}, "calibration_error = -0.1"),
+        ({"flicker": np.nan}, "flicker = nan"),
+        ({"psf": "square", "psf_fwhm_px": 1.0}, "psf = 'square'"),
+        ({"psf": "gaussian"}, "psf_fwhm_px = 0.0"),
+        ({"psf_fwhm_px": 1.0}, "psf_fwhm_px = 1.0"),
+        ({"psf": "fiber", "psf_fwhm_px": -1.0}, "psf_fwhm_px = -1.0"),
+        ({"saturation_adu": 0}, "saturation_adu = 0"),
+        ({"saturation_adu": 256, "dtype": np.uint8}, "saturation_adu = 256.0: must be positive and fit uint8"),
+        ({"saturation_adu": 2**63 - 1, "dtype": np.int64}, "saturation_adu"),
+        ({"saturation_adu": np.inf}, "saturation_adu = inf"),
+        ({"dtype": np.complex64}, "dtype = complex64"),
+        ({"threads": 0}, "threads = 0"),
+    ],
+)
+def test_a_bad_option_is_named(options, message):
+    with pytest.raises(ConfigError, match=message):
+        add_noise(np.ones((2, 2)), **options)
+
+
+def test_an_image_without_pixels_is_refused():
+    with pytest.raises(ConfigError, match=r"shape \(0, 4\)"):
+        add_noise(np.ones((0, 4)))

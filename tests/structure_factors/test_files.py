@@ -1,0 +1,278 @@
+"""Amplitudes from MTZ and CIF files: what comes back, which column, which symmetry; and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pytest
+
+import nanobragg as nb
+from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggWarning
+from nanobragg.io.mtz import read_mtz
+from nanobragg.structure_factors.symmetry import expand_to_p1, rotations_of
+
+CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
+ROWS = np.array([[1, 2, 3], [0, 2, 3], [4, 4, 4], [2, 0, 0]])
+GROUPS = [
+    "P 1",
+    "P -1",
+    "C 1 2 1",
+    "P 21 21 21",
+    "F d d 2",
+    "P 43 21 2",
+    "P 31 2 1",
+    "R 3 :H",
+    "P 61",
+    "I 2 3",
+    "P 41 3 2",
+]
+
+
+def write_mtz(path: Path, columns: dict[str, tuple[str, list[float]]], *, group: str = "P 21 21 21", cell=CELL) -> Path:
+    mtz = gemmi.Mtz(with_base=True)
+    mtz.spacegroup = gemmi.SpaceGroup(group)
+    mtz.set_cell_for_all(gemmi.UnitCell(*cell))
+    mtz.add_dataset("ours")
+    mtz.set_cell_for_all(gemmi.UnitCell(*cell))
+    for label, (kind, _) in columns.items():
+        mtz.add_column(label, kind)
+    mtz.set_data(np.column_stack([ROWS, *(values for _, values in columns.values())]).astype(np.float32))
+    mtz.write_to_file(str(path))
+    return path
+
+
+def as_dict(factors: nb.StructureFactors) -> dict[tuple[int, ...], float]:
+    assert factors.listing is not None
+    indices, amplitudes = factors.listing
+    return dict(zip(map(tuple, indices.tolist()), amplitudes.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_expansion_agrees_with_every_symmetry_operator(name: str) -> None:
+    """|F(h)| = |F(hR)| = |F(-h)| for gemmi's operators, each reflection of the sphere once."""
+    group = gemmi.SpaceGroup(name)
+    hexagonal = group.crystal_system_str() in ("trigonal", "hexagonal")
+    cell = gemmi.UnitCell(20, 20, 20, 90, 90, 120 if hexagonal else 90)
+    unique = gemmi.make_miller_array(cell, group, 3.0)
+    amplitudes = np.random.default_rng(1).uniform(1, 100, len(unique))
+    indices, expanded = expand_to_p1(unique, amplitudes, rotations_of(group.operations()))
+    found = dict(zip(map(tuple, indices.tolist()), expanded.tolist(), strict=True))
+    assert len(found) == len(indices)
+    for hkl, amplitude in zip(unique.tolist(), amplitudes.tolist(), strict=True):
+        for operation in group.operations().sym_ops:
+            h, k, l = operation.apply_to_hkl(hkl)
+            assert found[h, k, l] == found[-h, -k, -l] == amplitude
+    everything = gemmi.make_miller_array(cell, gemmi.SpaceGroup("P 1"), 3.0)
+    present = ~group.operations().systematic_absences(everything)
+    assert len(indices) == 2 * present.sum()
+
+
+def test_an_mtz_written_by_gemmi_comes_back_exactly(tmp_path: Path) -> None:
+    values = np.float32(np.random.default_rng(2).uniform(0, 1e4, 4)).tolist()
+    found = read_mtz(write_mtz(tmp_path / "a.mtz", {"FP": ("F", values)}))
+    assert found.amplitudes.tolist() == values
+    assert found.indices.tolist() == ROWS.tolist()
+    assert (found.cell, found.space_group) == (CELL, "P 21 21 21")
+    expanded = as_dict(nb.StructureFactors.from_mtz(tmp_path / "a.mtz"))
+    assert expanded[1, 2, 3] == expanded[-1, 2, 3] == expanded[1, -2, -3] == values[0]
+    assert len(expanded) == 8 + 4 + 8 + 2
+
+
+def test_bijvoet_mates_stay_apart(tmp_path: Path) -> None:
+    path = write_mtz(tmp_path / "a.mtz", {
+        "F(+)": ("G", [10, 7, np.nan, 5]), "F(-)": ("G", [12, 7, 3, np.nan]),
+    })  # fmt: skip
+    factors = nb.StructureFactors.from_mtz(path)
+    found = as_dict(factors)
+    assert found[1, 2, 3] == found[-1, -2, 3] == 10
+    assert found[-1, -2, -3] == found[1, 2, -3] == 12
+    assert found[4, 4, 4] == found[-4, -4, -4] == 3  # one of a pair stands for both
+    assert found[2, 0, 0] == found[-2, 0, 0] == 5
+    assert factors.note.startswith("F(+) and F(-) ")
+
+
+def test_centric_pairs_are_averaged(tmp_path: Path) -> None:
+    path = write_mtz(tmp_path / "a.mtz", {"F(+)": ("G", [1, 6, 1, 1]), "F(-)": ("G", [1, 8, 1, 1])})
+    found = as_dict(nb.StructureFactors.from_mtz(path))
+    assert found[0, 2, 3] == found[0, -2, 3] == found[0, -2, -3] == 7
+
+
+ONES = [1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "chosen"),
+    [
+        ({"FWT": "F", "FC": "F", "FP": "F", "IMEAN": "J"}, "FP"),
+        ({"FWT": "F", "FC": "F", "IMEAN": "J"}, "IMEAN"),
+        ({"2FOFCWT": "F", "F-model": "F"}, "F-model"),
+        ({"F-obs": "F", "F-obs(+)": "G", "F-obs(-)": "G"}, "F-obs(+) and F-obs(-)"),
+        ({"I": "J", "I(-)": "K", "I(+)": "K"}, "I(+) and I(-)"),
+        ({"F_mine": "F", "SIGF": "Q", "F": "F"}, "F"),
+    ],
+)
+def test_the_rule_takes_what_was_measured_first(tmp_path: Path, columns: dict[str, str], chosen: str) -> None:
+    path = write_mtz(tmp_path / "a.mtz", {label: (kind, ONES) for label, kind in columns.items()})
+    assert nb.StructureFactors.from_mtz(path).note.startswith(f"{chosen} (")
+
+
+def test_a_column_by_its_label(tmp_path: Path) -> None:
+    path = write_mtz(tmp_path / "a.mtz", {"FP": ("F", ONES), "FC": ("F", [2, 2, 2, 2]), "SIGFP": ("Q", ONES)})
+    assert as_dict(nb.StructureFactors.from_mtz(path, column="FC"))[1, 2, 3] == 2
+    with pytest.raises(ConfigError, match=r"no column 'F2'.* FP \(amplitudes\), FC \(amplitudes\), SIGFP"):
+        nb.StructureFactors.from_mtz(path, column="F2")
+    with pytest.raises(ConfigError, match="'SIGFP' holds neither amplitudes nor intensities"):
+        nb.StructureFactors.from_mtz(path, column="SIGFP")
+
+
+def test_intensities_become_amplitudes_and_negative_ones_are_told(tmp_path: Path) -> None:
+    path = write_mtz(tmp_path / "a.mtz", {"I": ("J", [16, -3, 9, np.nan])})
+    with pytest.warns(NanobraggWarning, match="1 of 4 intensities are negative and are set to 0"):
+        found = as_dict(nb.StructureFactors.from_mtz(path))
+    assert (found[1, 2, 3], found[0, 2, 3], found[4, 4, 4]) == (4, 0, 3)
+    assert (2, 0, 0) not in found
+
+
+def test_mtz_files_that_are_refused(tmp_path: Path) -> None:
+    read = nb.StructureFactors.from_mtz
+    with pytest.raises(FormatError, match="no column of amplitudes or intensities; its columns are H, K, L, SIGF"):
+        read(write_mtz(tmp_path / "a.mtz", {"SIGF": ("Q", ONES)}))
+    with pytest.raises(FormatError, match="1 of 4 amplitudes are negative"):
+        read(write_mtz(tmp_path / "a.mtz", {"F": ("F", [1, -1, 1, 1])}))
+    with pytest.raises(FormatError, match="holds no value at all"):
+        read(write_mtz(tmp_path / "a.mtz", {"F": ("F", [np.nan] * 4)}))
+    with pytest.raises(ConfigError, match="space group: 'P 99' is unknown"):
+        read(write_mtz(tmp_path / "a.mtz", {"F": ("F", ONES)}), space_group="P 99")
+    content = (tmp_path / "a.mtz").read_bytes()
+    (tmp_path / "cut.mtz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(FormatError, match=r"cut\.mtz"):
+        read(tmp_path / "cut.mtz")
+    with pytest.raises(FileError, match="check the path"):
+        read(tmp_path / "missing.mtz")
+
+
+def test_a_header_that_lies_takes_no_memory(tmp_path: Path) -> None:
+    content = write_mtz(tmp_path / "a.mtz", {"F": ("F", ONES)}).read_bytes()
+    start = content.index(b"NCOL")
+    lying = content[:start] + b"NCOL        4   2000000000        0".ljust(80) + content[start + 80 :]
+    (tmp_path / "lie.mtz").write_bytes(lying)
+    with pytest.raises(FormatError, match="2000000000 reflections of 4 numbers do not fit"):
+        nb.StructureFactors.from_mtz(tmp_path / "lie.mtz")
+
+
+def test_unmerged_data_are_refused(tmp_path: Path) -> None:
+    mtz = gemmi.Mtz(with_base=True)
+    mtz.spacegroup = gemmi.SpaceGroup("P 1 2 1")
+    mtz.set_cell_for_all(gemmi.UnitCell(*CELL))
+    mtz.add_dataset("ours")
+    mtz.add_column("I", "J")
+    mtz.set_data(np.array([[1, 2, 3, 5], [-1, 2, -3, 9]], np.float32))
+    mtz.write_to_file(str(tmp_path / "u.mtz"))
+    with pytest.raises(FormatError, match=r"1 2 3 and its equivalents .* unmerged, or the space group is wrong"):
+        nb.StructureFactors.from_mtz(tmp_path / "u.mtz")
+    assert as_dict(nb.StructureFactors.from_mtz(tmp_path / "u.mtz", space_group="P 1"))[-1, 2, -3] == 3
+    for label, kind in (("M/ISYM", "Y"), ("BATCH", "B")):
+        mtz.add_column(label, kind)
+    mtz.set_data(np.array([[1, 2, 3, 5, 1, 1]], np.float32))
+    mtz.write_to_file(str(tmp_path / "u.mtz"))
+    with pytest.raises(FormatError, match=r"unmerged data .*scale and merge it first"):
+        nb.StructureFactors.from_mtz(tmp_path / "u.mtz")
+
+
+def test_the_axes_of_a_rhombohedral_group_follow_the_cell_of_arrays() -> None:
+    """In R 3 hkl is equivalent to lhk of rhombohedral axes, and to k -h-k l of hexagonal ones."""
+    for cell, equivalent in (((50, 50, 50, 70, 70, 70), (4, 1, 0)), ((50, 50, 80, 90, 90, 120), (0, -1, 4))):
+        factors = nb.StructureFactors.from_asu([[1, 0, 4]], [7.0], "R 3", cell=cell)
+        assert as_dict(factors)[equivalent] == 7
+    with pytest.warns(NanobraggWarning, match="StructureFactors: the cell 40 50 60 90 90 90 does not have the symm"):
+        assert as_dict(nb.StructureFactors.from_asu([[1, 0, 2]], [7.0], "P 4", cell=(40, 50, 60)))
+
+
+def test_a_cell_without_its_groups_symmetry_warns(tmp_path: Path) -> None:
+    path = write_mtz(tmp_path / "a.mtz", {"F": ("F", ONES)}, group="P 41")
+    with pytest.warns(NanobraggWarning, match="30 40 50 90 90 90 does not have the symmetry of P 41"):
+        nb.StructureFactors.from_mtz(path)
+
+
+HEAD = """data_r
+_cell{d}length_a 30
+_cell{d}length_b 40
+_cell{d}length_c 50
+_cell{d}angle_alpha 90
+_cell{d}angle_beta 90
+_cell{d}angle_gamma 90
+_symmetry{d}space_group_name_H-M 'P 21 21 21'
+"""
+
+
+def cif(path: Path, dot: str, items: str, rows: str, *, head: str = HEAD) -> Path:
+    tags = "".join(f"_refln{dot}{item}\n" for item in f"index_h index_k index_l {items}".split())
+    path.write_text(f"{head.format(d=dot)}loop_\n{tags}{rows}\n")
+    return path
+
+
+def test_structure_factor_mmcif(tmp_path: Path) -> None:
+    path = cif(tmp_path / "a.cif", ".", "status pdbx_F_plus pdbx_F_minus F_meas_au", "1 2 3 o 10 12 11\n4 4 4 o ? 3 3")
+    factors = nb.StructureFactors.from_cif(path)
+    found = as_dict(factors)
+    assert (found[1, 2, 3], found[-1, -2, -3], found[4, 4, 4]) == (10, 12, 3)
+    assert factors.known_cell == CELL
+    assert as_dict(nb.StructureFactors.from_cif(path, column="F_meas_au"))[-1, -2, -3] == 11
+
+
+def test_small_molecule_hkl_list(tmp_path: Path) -> None:
+    path = cif(tmp_path / "a.cif", "_", "F_squared_meas F_squared_calc", "1 2 3 4.0(2) 9\n1 2 4 ? 16")
+    assert as_dict(nb.StructureFactors.from_cif(path)) == {
+        (s * 1, t * 2, u * 3): 2.0 for s in (-1, 1) for t in (-1, 1) for u in (-1, 1)
+    }
+    assert as_dict(nb.StructureFactors.from_cif(path, column="F_squared_calc"))[1, 2, 4] == 4
+
+
+def test_list_embedded_by_shelxl(tmp_path: Path) -> None:
+    path = tmp_path / "a.cif"
+    rows = "   1   2   3    4.00    0.10\n   1  -2  -4    9.00    0.10\n   0   0   0    0.00    0.00"
+    path.write_text(f"{HEAD.format(d='_')}_shelx_hkl_file\n;\n{rows}\n;\n")
+    found = as_dict(nb.StructureFactors.from_cif(path))
+    assert (found[-1, -2, -3], found[1, 2, 4], len(found)) == (2, 3, 16)
+
+
+def test_cif_files_that_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.cif"
+    read = nb.StructureFactors.from_cif
+    with pytest.raises(FormatError, match="columns are SIGF, status"):
+        read(cif(path, ".", "SIGF status", "1 2 3 1 o"))
+    with pytest.raises(ConfigError, match=r"no column 'FC'; its columns are F_meas \(amplitudes\)"):
+        read(cif(path, ".", "F_meas", "1 2 3 1"), column="FC")
+    with pytest.raises(FormatError, match="is not an integer"):
+        read(cif(path, ".", "F_meas", "1 2.5 3 1"))
+    with pytest.raises(ConfigError, match="space group: there is none; give space_group"):
+        read(cif(path, ".", "F_meas", "1 2 3 1", head="data_r\n"))
+    path.write_text("data_x\n_cell_length_a 5\n")
+    with pytest.raises(FormatError, match=r"lists no reflections .*from_coordinates"):
+        read(path)
+    path.write_text("what is this")
+    with pytest.raises(FormatError, match="is not a valid CIF"):
+        read(path)
+    path.write_text("# nothing\n")
+    with pytest.raises(FormatError, match="without a data block"):
+        read(path)
+    path.write_text(f"{HEAD.format(d='_')}_shelx_hkl_file\n;\nnonsense here\n;\n")
+    with pytest.raises(FormatError, match="is not 'h k l F² σ'"):
+        read(path)
+
+
+def test_toml_knows_the_fields(tmp_path: Path) -> None:
+    write_mtz(tmp_path / "x.mtz", {"FP": ("F", ONES), "FC": ("F", [2, 2, 2, 2])})
+    (tmp_path / "a.toml").write_text(
+        "schema = 1\n[crystal]\nn_cells = [3, 3, 3]\n[detector]\n"
+        '[structure_factors]\npath = "x.mtz"\ncolumn = "FC"\n[[detector.panels]]\n'
+        "origin_mm = [-1, -1, 50]\nfast_axis = [1, 0, 0]\nslow_axis = [0, 1, 0]\npixel_mm = 0.1\npixels = [20, 20]\n"
+    )
+    config = nb.Config.from_toml(tmp_path / "a.toml")
+    assert as_dict(config.structure_factors)[1, 2, 3] == 2
+    config.to_toml(tmp_path / "b.toml")
+    again = nb.Config.from_toml(tmp_path / "b.toml")
+    assert again == config
+    assert again.structure_factors.known_cell == CELL
