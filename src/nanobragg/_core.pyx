@@ -364,13 +364,17 @@ def solid_angle(CoreScene core, roi):
     cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3], panel, slow, fast
     cdef const unsigned char[:, :, ::1] mask = core.mask
     cdef double total = 0.0
-    of_pixel = chosen.kernel.solid_angle_c if core.like_c else chosen.kernel.solid_angle
+    cdef const Kernel *kernel = chosen.kernel
     with nogil:
         for panel in range(core.n_panels):
             for slow in range(y0, y1 + 1):
                 for fast in range(x0, x1 + 1):
-                    if mask is None or mask[panel, slow, fast] != 0:
-                        total += of_pixel(core.scene, core.scene.panels[panel], slow, fast)
+                    if mask is not None and mask[panel, slow, fast] == 0:
+                        continue
+                    if core.like_c:
+                        total += kernel.solid_angle_c(core.scene, core.scene.panels[panel], slow, fast)
+                    else:
+                        total += kernel.solid_angle(core.scene, core.scene.panels[panel], slow, fast)
     return total
 
 

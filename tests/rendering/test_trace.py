@@ -21,7 +21,6 @@ from nanobragg import _core
 from nanobragg.cli import main
 from nanobragg.cli.trace import c_printout_lines, c_trace_lines
 from nanobragg.rendering.trace.c_lines import trace_values
-from nanobragg.rendering.trace.records import RECORD
 from tests import builders
 from tests.paths import GOLDEN, TESTS
 
@@ -373,10 +372,6 @@ def test_flags_for_tracing_print_the_last_term() -> None:
     assert lines[0].startswith("TRACE: pix0_vector_meters 0.1 ")
     assert c_printout_lines(scene, (21, 40))[0].startswith("  21   40 : stol = ")
     assert float(lines[-2].split()[-1]) == pytest.approx(nb.trace(scene, slow=40, fast=21).final.pixel, rel=1e-14)
-
-
-def test_records_have_the_kernels_size() -> None:
-    assert RECORD.itemsize == 8 * _core.RECORD_DOUBLES
 
 
 MILLION = """

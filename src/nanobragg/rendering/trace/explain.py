@@ -10,8 +10,6 @@ from .records import Term
 if TYPE_CHECKING:
     from .trace import Trace
 
-SHAPES = {"square": "parallelepiped", "round": "sphere", "gauss": "Gaussian", "tophat": "top-hat"}
-
 
 def explain(trace: Trace) -> list[str]:
     """Ten lines (fewer without a term): why the pixel has its value."""
@@ -80,7 +78,7 @@ def _lattice(trace: Trace, term: Term) -> str:
     if term.lattice_factors is not None:
         parts = ", from {:.4g} x {:.4g} x {:.4g} along a, b, c".format(*term.lattice_factors)
     return (
-        f"The {SHAPES[trace.scene.config.crystal.shape]} of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
+        f"The {trace.scene.config.crystal.shape} crystal of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
         f"F_latt^2 = {term.F_latt_sqr:.5g}{parts}: {_percent(share)} of a peak's top, {where}."
     )
 

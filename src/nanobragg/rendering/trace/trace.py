@@ -18,7 +18,7 @@ from ...constants import R_E_SQR
 from ...errors import ConfigError
 from ...geometry import Vector
 from ...scene.scene import Scene
-from .records import RECORD, Final, PanelFrame, Place, Ray, RecordReader, Term
+from .records import Final, PanelFrame, Place, Ray, RecordReader, Term
 
 __all__ = ["Final", "PanelFrame", "Place", "Ray", "Term", "Trace", "trace"]
 
@@ -156,9 +156,8 @@ def trace(
     if strongest is not None and strongest < 1:
         raise ConfigError(f"strongest = {strongest}: at least one term must be kept; None keeps all")
     everything = scene.terms * scene.sensor.count
-    kept = np.empty((1 + min(everything, strongest or everything), _core.RECORD_DOUBLES))
-    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, kept)
-    records = kept.view(RECORD)[:, 0]
+    records = np.empty(1 + min(everything, strongest or everything), _core.TRACE_RECORD)
+    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, records)
     reader = RecordReader(scene, slow, fast)
     rows = np.sort(records[: totals["n_kept"]], order="ordinal")
     rays = dict.fromkeys((reader.place(row), reader.ray(row)) for row in rows)
