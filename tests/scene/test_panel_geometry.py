@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nanobragg as nb
@@ -40,7 +40,6 @@ def geometries(draw: st.DrawFn) -> PanelGeometry:
     return PanelGeometry(detector, BEAM, 0.1, like_c=draw(st.booleans()))
 
 
-@settings(deadline=None)
 @given(geometries(), places, st.floats(0, 1e-3), st.floats(0.1, 1e10))
 def test_a_ray_leads_back_to_the_pixel_that_it_came_from(geometry, place, depth, length):
     ray = geometry.directions(*place, depth=depth)
@@ -50,7 +49,6 @@ def test_a_ray_leads_back_to_the_pixel_that_it_came_from(geometry, place, depth,
         assert np.isnan(geometry.pixels(-ray, depth=depth)).all()
 
 
-@settings(deadline=None)
 @given(geometries(), places, st.floats(0.5, 2.0))
 def test_angles_and_resolutions_are_those_of_the_directions(geometry, place, wavelength):
     """2θ, λ/(2 sin θ) and 1/|q| are one; the panel's axes need not be perpendicular."""
@@ -64,7 +62,6 @@ def test_angles_and_resolutions_are_those_of_the_directions(geometry, place, wav
     assert geometry.two_theta(*place, beam=other) == pytest.approx(np.arccos(ray @ other), abs=1e-7)
 
 
-@settings(deadline=None)
 @given(geometries(), places)
 def test_the_spanned_solid_angle_is_that_of_the_directions(geometry, place):
     """|∂d/∂slow × ∂d/∂fast|, by differences; what a pixel counts with is pixel² cos/R² or 1/R²."""
