@@ -7,13 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import _functions
 from ..config.config import Config
-from ..config.detector import counted_origin
-from ..config.panel import Panel
 from ..errors import ShapeError
 from ..geometry import FloatArray
-from ..scene.kernel_input import panel_numbers
 from ..scene.scene import Scene
 
 
@@ -75,37 +71,10 @@ def mean_direction(scene: Scene) -> FloatArray:
 
 def scattering_angle(scene: Scene) -> FloatArray:
     """2θ of every pixel's centre, radians, like the image."""
-    beam = mean_direction(scene)
-    cosines = [_cosine(scene, panel, beam) for panel in scene.config.detector.panels]
-    angle = np.arccos(np.clip(np.array(cosines), -1.0, 1.0))
-    return np.asarray(angle.reshape(scene.shape))
-
-
-def _cosine(scene: Scene, panel: Panel, beam: FloatArray) -> FloatArray:
-    """cos 2θ at the centres of a panel's pixels."""
-    f, s, _ = panel.axes()
-    origin = counted_origin(scene.config.detector, panel) * 1000.0
-    fast = (np.arange(panel.pixels[1]) + 0.5) * panel.pixel_mm
-    slow = ((np.arange(panel.pixels[0]) + 0.5) * panel.pixel_mm)[:, np.newaxis]
-    if scene.config.detector.curved:
-        return directions(scene, panel, origin + slow[..., np.newaxis] * s + fast[:, np.newaxis] * f) @ beam
-    along = origin @ beam + fast * (f @ beam) + slow * (s @ beam)
-    across = slow**2 + 2.0 * slow * (origin @ s) + fast**2 + 2.0 * fast * (origin @ f)
-    return np.asarray(along / np.sqrt(across + 2.0 * slow * fast * (f @ s) + origin @ origin))
-
-
-def directions(scene: Scene, panel: Panel, place_mm: FloatArray) -> FloatArray:
-    """Unit vectors to places of a panel, which may be bent so that all of it is at one distance."""
-    if not scene.config.detector.curved:
-        return np.asarray(place_mm / np.linalg.norm(place_mm, axis=-1, keepdims=True))
-    like_c, pix0 = scene.config.compat == "c", counted_origin(scene.config.detector, panel)
-    numbers = panel_numbers(panel, pix0, scene.beam_direction, scene.distance, like_c)
-    flat = place_mm.reshape(-1, 3) / 1000.0
-    ray = np.tile(np.asarray(numbers["beam"]), (len(flat), 1))
-    for axis, along, start in zip(numbers["axis"], numbers["along"], numbers["start"], strict=True):
-        angle = (flat @ along - start) / numbers["distance"]
-        ray = np.asarray(_functions.rotate_about(ray, np.tile(axis, (len(flat), 1)), angle))
-    return ray.reshape(place_mm.shape)
+    beam, geometry = mean_direction(scene), scene.geometry
+    slow, fast = (np.arange(count) + 0.5 for count in geometry.size)
+    angles = [geometry.two_theta(slow[:, np.newaxis], fast, panel, beam=beam) for panel in range(len(geometry))]
+    return np.array(angles).reshape(scene.shape)
 
 
 def like_scene(image: npt.ArrayLike, scene: Scene) -> npt.NDArray[Any]:

@@ -127,11 +127,8 @@ def _leaves_the_table(scene: Scene) -> bool:
     """Whether some sub-pixel's index has no four reflections around it along every axis."""
     if scene.table is None:
         return False
-    panel, n = scene.config.detector.panels[0], scene.oversample
-    fast, slow, _ = panel.axes()
-    s, f = ((np.arange(count * n) + 0.5) / n * panel.pixel_mm for count in panel.pixels)
-    rays = np.array(panel.origin_mm) + s[:, None, None] * slow + f[None, :, None] * fast
-    rays /= np.linalg.norm(rays, axis=2, keepdims=True)
+    slow, fast = ((np.arange(count * scene.oversample) + 0.5) / scene.oversample for count in scene.geometry.size)
+    rays = scene.geometry.directions(slow[:, np.newaxis], fast)
     index = (rays - scene.sources.directions[0]) / scene.sources.wavelengths[0] @ scene.cells[0].T
     first, last = np.array(scene.table.first), np.array(scene.table.last)
     return bool(((index < first + 2) | (index > last - 2)).any())

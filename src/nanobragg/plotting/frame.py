@@ -59,16 +59,12 @@ def frame_of(scene: Scene) -> Frame:
 
     Right and down are the directions of fast and slow in the detector's convention.
     """
-    panels = scene.config.detector.panels
-    if len(panels) == 1:
+    geometry = scene.geometry
+    if len(geometry) == 1:
         return stacked_frame(scene.shape)
-    right, down = picture_axes(scene)
-    places = []
-    for panel in panels:
-        fast, slow, _ = panel.axes()
-        columns = np.stack([fast * panel.pixel_mm, slow * panel.pixel_mm, np.asarray(panel.origin_mm)], axis=1)
-        places.append(np.stack([right, down]) @ columns)
-    return Frame(np.array(places), panels[0].pixels, ("mm from the beam", "mm from the beam"))
+    pixel = geometry.pixel[:, np.newaxis]
+    columns = np.stack([geometry.fast * pixel, geometry.slow * pixel, geometry.origin], axis=2) * 1000.0
+    return Frame(np.stack(picture_axes(scene)) @ columns, geometry.size, ("mm from the beam", "mm from the beam"))
 
 
 def picture_axes(scene: Scene) -> tuple[FloatArray, FloatArray]:

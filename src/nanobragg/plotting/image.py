@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.resolution import like_scene, mean_direction
-from ..analysis.spots.planes import facing_panel, land, planes_of
 from ..analysis.spots.predict import Spots, predict_spots
+from ..analysis.spots.sensor import land
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -173,13 +173,11 @@ def _draw_panels(ax: Axes, panels: Image, frame: Frame, percentiles: tuple[float
 
 def _draw_beam(ax: Axes, scene: Scene, frame: Frame) -> None:
     """A cross where the beam meets the detector, or would if there were no gap."""
-    beam, planes = mean_direction(scene)[np.newaxis], planes_of(scene)
-    panel = np.maximum(facing_panel(planes, beam), 0)
-    if len(planes.pixel) > 1:
+    if len(scene.geometry) > 1:
         place = np.zeros((1, 2))
     else:
-        at = land(scene, planes, beam, panel)
-        place = frame.at(0, at[:, 0], at[:, 1])
+        at = land(scene, mean_direction(scene)[np.newaxis], np.zeros(1, np.int32))
+        place = frame.at(0, at[:, 1], at[:, 0])
     ax.plot(*place.T, "+", color=BEAM, markersize=9, markeredgewidth=1.1, zorder=6)
 
 

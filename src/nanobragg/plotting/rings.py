@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.resolution import mean_direction, mean_wavelength_A, scattering_angle
-from ..analysis.spots.planes import Planes, planes_of
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..scene.panel_geometry import PanelGeometry
 from ..scene.scene import Scene
 from .canvas import RING
 from .frame import Frame, picture_axes
@@ -57,27 +57,22 @@ def choose_rings(scene: Scene) -> list[float]:
 
 def arcs(scene: Scene, frame: Frame, rings: Sequence[float]) -> Iterator[Arc]:
     """Every ring on every panel that it meets."""
-    planes, wavelength = planes_of(scene), mean_wavelength_A(scene)
-    beam, (right, down) = mean_direction(scene), picture_axes(scene)
+    wavelength, beam, (right, down) = mean_wavelength_A(scene), mean_direction(scene), picture_axes(scene)
     around = np.linspace(0.0, 2.0 * np.pi, POINTS)[:, np.newaxis]
     for d in rings:
         angle = ring_angle(d, wavelength)
         rays = np.cos(angle) * beam + np.sin(angle) * (np.cos(around) * right + np.sin(around) * down)
-        for panel in range(len(planes.pixel)):
-            place = _on_panel(planes, panel, rays)
+        for panel in range(len(scene.geometry)):
+            place = _on_panel(scene.geometry, panel, rays)
             if not np.isnan(place).all():
-                yield Arc(d, panel, frame.at(panel, place[:, 0], place[:, 1]))
+                yield Arc(d, panel, frame.at(panel, place[:, 1], place[:, 0]))
 
 
-def _on_panel(planes: Planes, panel: int, rays: FloatArray) -> FloatArray:
-    """Fast and slow position (pixels) of rays on a panel, NaN beside it."""
-    origin, normal = planes.origin[panel], planes.normal[panel]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        far = origin @ normal / (rays @ normal)
-        place = (far[:, np.newaxis] * rays - origin) @ planes.along[panel].T
-    outside = (far <= 0) | (place < 0).any(axis=1) | (place > planes.size[panel]).any(axis=1)
-    place[outside | ~np.isfinite(place).all(axis=1)] = np.nan
-    return np.asarray(place)
+def _on_panel(geometry: PanelGeometry, panel: int, rays: FloatArray) -> FloatArray:
+    """Slow and fast position (pixels) of rays on a panel, NaN beside it."""
+    place = geometry.pixels(rays, panel)
+    place[((place < 0) | (place > geometry.size)).any(axis=1)] = np.nan
+    return place
 
 
 def draw_rings(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:

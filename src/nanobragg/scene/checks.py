@@ -8,7 +8,6 @@ import numpy as np
 
 from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
-from ..geometry import FloatArray
 from ..unit_cell import Cell, cell_of
 from .shadows import facing_away, overlapping
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 CELL_LENGTH_TOLERANCE, CELL_ANGLE_TOLERANCE_DEG = 0.005, 0.5
 ENERGY_TOLERANCE_EV = 5.0  # as much as f' and f'' are known to
 NOTABLE_SHARE = 0.01
+COARSE_POINTS = 24  # along each side of a panel
 
 
 def unwanted(scene: Scene) -> list[str]:
@@ -115,7 +115,9 @@ def _beam_hits(scene: Scene) -> bool:
 def _nothing_in_table(scene: Scene) -> bool:
     """Whether no reflection of the table is near any pixel of a coarse grid, in the first and last orientation."""
     assert scene.table is not None
-    rays = np.concatenate([_coarse_rays(panel) for panel in scene.config.detector.panels])
+    slow, fast = (np.linspace(0, count, COARSE_POINTS) for count in scene.geometry.size)
+    every = np.arange(len(scene.geometry))[:, np.newaxis, np.newaxis]
+    rays = scene.geometry.directions(slow[:, np.newaxis], fast, every).reshape(-1, 3)
     for source in {0, len(scene.sources.weights) - 1}:
         q = (rays - scene.sources.directions[source]) / scene.sources.wavelengths[source]
         for cell in (scene.cells[0], scene.cells[-1]):
@@ -124,13 +126,3 @@ def _nothing_in_table(scene: Scene) -> bool:
             if inside.all(axis=1).any():
                 return False
     return True
-
-
-def _coarse_rays(panel: Panel, points: int = 24) -> FloatArray:
-    """Unit vectors towards a grid of points on a panel, shape (points², 3)."""
-    fast, slow, _ = panel.axes()
-    s, f = (np.linspace(0, n, points) * panel.pixel_mm for n in panel.pixels)
-    place = np.asarray(panel.origin_mm) + s[:, None, None] * slow + f[None, :, None] * fast
-    rays: FloatArray = place.reshape(-1, 3)
-    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    return rays

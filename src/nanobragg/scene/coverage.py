@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ..config.panel import Panel
 from ..constants import EV_ANGSTROM
 from ..geometry import FloatArray
 
@@ -58,47 +57,23 @@ def table_coverage(scene: Scene) -> Coverage | None:
     longest = np.linalg.norm(listing[0] @ scene.lattice.reciprocal, axis=1).max()
     if longest == 0:
         return None
-    wavelength = EV_ANGSTROM / scene.mean_energy_eV
-    limit = scene.config.sampling.d_min_A
-    furthest, beyond, count = 0.0, 0, 0
-    for number, panel in enumerate(scene.config.detector.panels):
-        for inverse_d in _inverse_resolution(scene, panel, number, wavelength):
-            seen = inverse_d if limit == 0 else inverse_d[inverse_d * limit <= 1]
-            furthest = max(furthest, float(seen.max(initial=0.0)))
-            beyond += int(np.count_nonzero(seen > longest))
-            count += inverse_d.size
-    if count == 0 or furthest == 0:
-        return None
-    return Coverage(1.0 / float(longest), 1.0 / furthest, beyond / count)
+    table_d_min = 1.0 / float(longest)
+    image_d_min, beyond, count = math.inf, 0, 0
+    for d in _resolutions(scene):
+        seen = d[d >= scene.config.sampling.d_min_A]
+        image_d_min = min(image_d_min, float(seen.min(initial=math.inf)))
+        beyond += int(np.count_nonzero(seen < table_d_min))
+        count += d.size
+    return None if math.isinf(image_d_min) else Coverage(table_d_min, image_d_min, beyond / count)
 
 
-def _inverse_resolution(scene: Scene, panel: Panel, number: int, wavelength_A: float) -> Iterator[FloatArray]:
-    """1/d = 2 sin θ / λ at the middle of rendered pixels, some rows at a time."""
+def _resolutions(scene: Scene) -> Iterator[FloatArray]:
+    """Resolution (Å) at the middle of rendered pixels, at the mean wavelength, some rows of a panel at a time."""
     x0, x1, y0, y1 = scene.roi
-    pixels = (x1 - x0 + 1) * (y1 - y0 + 1) * len(scene.config.detector.panels)
-    step = math.ceil(math.sqrt(pixels / PIXELS_ENOUGH))
+    wavelength, panels = EV_ANGSTROM / scene.mean_energy_eV, len(scene.geometry)
+    step = math.ceil(math.sqrt((x1 - x0 + 1) * (y1 - y0 + 1) * panels / PIXELS_ENOUGH))
     slow, fast = np.arange(y0, y1 + 1, step), np.arange(x0, x1 + 1, step)
-    for start in range(0, len(slow), ROWS_AT_ONCE):
+    for panel, start in product(range(panels), range(0, len(slow), ROWS_AT_ONCE)):
         rows = slow[start : start + ROWS_AT_ONCE]
-        cosine = _cosine_of_two_theta(scene, panel, rows, fast)
-        inverse_d = np.sqrt(2.0 * np.maximum(1.0 - cosine, 0.0)) / wavelength_A
-        if scene.mask is not None:
-            inverse_d = inverse_d[scene.mask[number][np.ix_(rows, fast)] != 0]
-        yield inverse_d
-
-
-def _cosine_of_two_theta(
-    scene: Scene, panel: Panel, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
-) -> FloatArray:
-    fast, slow, _ = panel.axes()
-    origin, beam = np.asarray(panel.origin_mm), scene.beam_direction
-    along_slow = (rows + 0.5)[:, np.newaxis] * panel.pixel_mm
-    along_fast = (columns + 0.5)[np.newaxis] * panel.pixel_mm
-    if scene.config.detector.curved:  # the pixel is turned about the sample by its distance from the beam
-        distance = scene.distance * 1000.0
-        turns = [(origin @ axis - distance * (beam @ axis)) / distance for axis in (slow, fast)]
-        bent: FloatArray = np.cos(turns[0] + along_slow / distance) * np.cos(turns[1] + along_fast / distance)
-        return bent
-    x, y, z = (origin[i] + along_slow * slow[i] + along_fast * fast[i] for i in range(3))
-    cosine: FloatArray = (x * beam[0] + y * beam[1] + z * beam[2]) / np.sqrt(x * x + y * y + z * z)
-    return cosine
+        d = scene.geometry.resolution(wavelength, rows[:, np.newaxis] + 0.5, fast + 0.5, panel)
+        yield d if scene.mask is None else d[scene.mask[panel][np.ix_(rows, fast)] != 0]

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from ..config.detector import counted_origin
-from ..config.panel import Panel
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..geometry import FloatArray, dot, unit
 from ..structure_factors.grid import Table
+from .panel_geometry import PanelGeometry
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -47,11 +46,6 @@ def _single_serves(scene: Scene, largest: float) -> bool:
 
 def build_core(scene: Scene, precision: str) -> _core.CoreScene:
     """The kernel's scene in one of `_core.PRECISIONS`, with a table no larger than the detector reaches."""
-    like_c = scene.config.compat == "c"
-    detector, beam = scene.config.detector, scene.beam_direction
-    panels = [
-        panel_numbers(panel, counted_origin(detector, panel), beam, scene.distance, like_c) for panel in detector.panels
-    ]
     energies, numbers = table_energies(scene)
     table = None
     if scene.table is not None:
@@ -59,7 +53,7 @@ def build_core(scene: Scene, precision: str) -> _core.CoreScene:
             energies, scene.table.within(scene.reach), np.float64 if precision == "double" else np.float32
         )
     return _core.CoreScene(
-        panels, _source_numbers(scene, numbers), scene.cells, scene.first_cells, scene.mask,
+        panel_numbers(scene.geometry), _source_numbers(scene, numbers), scene.cells, scene.first_cells, scene.mask,
         None if table is None else table.values, None if scene.amorphous is None else scene.amorphous.values,
         precision, {**_numbers(scene), **_table_numbers(table)},
     )  # fmt: skip
@@ -86,28 +80,17 @@ def _table_numbers(table: Table | None) -> dict[str, Any]:
     }
 
 
-def panel_numbers(panel: Panel, pix0: FloatArray, beam: FloatArray, distance: float, like_c: bool) -> dict[str, Any]:
-    """A panel in the kernel's form, metres; with the C program's axes and way to bend it (row 10) or ours."""
-    fast, slow, normal = panel.axes()
-    if like_c:
-        if panel.normal_axis is not None:  # C's axes stretch with a two-theta axis that is no unit vector
-            fast, slow, normal = (np.asarray(axis) for axis in (panel.fast_axis, panel.slow_axis, panel.normal_axis))
-        axis, along, start = [slow, fast], np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), [0.0, 0.0]
-    else:
-        axis = [_across(beam, fast), _across(beam, slow)]
-        along, start = np.array([fast, slow]), [distance * dot(beam, fast), distance * dot(beam, slow)]
-    return {
-        "pix0": pix0.tolist(), "fast": fast.tolist(), "slow": slow.tolist(), "normal": normal.tolist(),
-        "pixel": panel.pixel_mm / 1000.0, "close_distance": dot(pix0, normal),
-        "distance": distance, "beam": beam.tolist(), "axis": [a.tolist() for a in axis],
-        "along": along.tolist(), "start": start,
-    }  # fmt: skip
-
-
-def _across(beam: FloatArray, axis: FloatArray) -> FloatArray:
-    """Unit vector along beam × axis; any vector where they are parallel and nothing bends."""
-    crossed = np.cross(beam, axis)
-    return crossed / (np.linalg.norm(crossed) or 1.0)
+def panel_numbers(geometry: PanelGeometry) -> list[dict[str, Any]]:
+    """The panels in the kernel's form."""
+    return [
+        {
+            "pix0": geometry.origin[i], "fast": geometry.fast[i], "slow": geometry.slow[i],
+            "normal": geometry.normal[i], "pixel": geometry.pixel[i], "close_distance": geometry.close_distance[i],
+            "distance": geometry.distance, "beam": geometry.beam,
+            "axis": geometry.axes[i], "along": geometry.along[i], "start": geometry.start[i],
+        }
+        for i in range(len(geometry))
+    ]  # fmt: skip
 
 
 def _source_numbers(scene: Scene, tables: list[int]) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from ..sweep import MOST_STEPS, Sweep, resolve_sweep
 from .checks import unwanted
 from .coverage import Coverage, table_coverage
 from .kernel_input import build_core, float32_precision
+from .panel_geometry import PanelGeometry
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class Scene:
         Photons per square metre.
     distance : float
         Sample to detector along the beam, metres.
+    geometry : PanelGeometry
+        The panels, from pixels to rays and back.
     cells : ndarray, shape (φ steps · domains, 3, 3)
         Vectors a, b, c (rows, metres) of every orientation.
 
@@ -95,6 +98,7 @@ class Scene:
         self.cells, self.first_cells = self._orientations()
         self.sensor = self._sensor_layers()
         self.distance = self._distance()
+        self.geometry = PanelGeometry(config.detector, self.beam_direction, self.distance, like_c=self._c)
         self.recommended_oversample = self._recommended_oversample()
         self.oversample = config.sampling.oversample or self.recommended_oversample
         self.table = config.structure_factors.limits
@@ -215,13 +219,10 @@ class Scene:
 
     def _largest_indices(self) -> tuple[int, int, int]:
         """No pixel sees a larger |h|, |k|, |l| than these."""
-        detector = self.config.detector
-        corners = np.concatenate([panel.corners_mm() for panel in detector.panels])
-        rays = corners / np.linalg.norm(corners, axis=1, keepdims=True)
-        longest = 0.0
+        rays, longest = self.geometry.corners.reshape(-1, 3), 0.0
         for direction, wavelength in zip(self.sources.directions, self.sources.wavelengths, strict=True):
             # Up to a right angle a rectangle's largest scattering angle is at a corner.
-            forward = self.config.compat is None and not detector.curved and (rays @ direction).min() > 0
+            forward = self.config.compat is None and not self.geometry.curved and (rays @ direction).min() > 0
             chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
             longest = max(longest, float(chord / wavelength))
         h, k, l = (math.ceil(1.01 * length * longest) + 4 for length in self._axis_lengths())

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.analysis.resolution import directions
-from nanobragg.analysis.spots.planes import facing_panel, land, planes_of
 from nanobragg.analysis.spots.section import section, shape_of, widest
 from nanobragg.constants import R_E_SQR
 from nanobragg.errors import ConfigError
 from nanobragg.geometry import rotate_about
+from tests import builders
 
-CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 SENSOR = {"sensor_thickness_um": 450, "sensor_layers": 9, "attenuation_um": 400}
 FINE = {"distance_mm": 100, "pixels": (500, 500), "pixel_mm": 0.06, "beam_center_mm": (5, 8)}
 AROUND = {"distance_mm": 36, "pixels": (280, 330), "pixel_mm": 0.025, "beam_center_mm": (0.2, 0.2), "curved": True}
 BOX = 8  # pixels either side of a spot that are summed
 
 
-def crystal(**fields) -> nb.Crystal:
-    return nb.Crystal(**{"cell": CELL, "misset_deg": (12, 34, 56), "n_cells": 20, "shape": "gauss", **fields})
-
-
-def scene(**fields) -> nb.Scene:
-    return nb.Scene(
-        nb.Config(
-            **{
-                "crystal": crystal(),
-                "structure_factors": nb.StructureFactors.constant(100),
-                "beam": nb.Beam(wavelength_A=1.0, kahn_factor=0.9),
-                "detector": nb.Detector.flat(**FINE),
-                **fields,
-            }
-        )
-    )
+crystal = builders.TRICLINIC.replace
+scene = partial(
+    builders.scene,
+    crystal=builders.TRICLINIC,
+    beam=nb.Beam(wavelength_A=1.0, kahn_factor=0.9),
+    detector=nb.Detector.flat(**FINE),
+)
 
 
 def panels() -> nb.Detector:
@@ -131,20 +121,6 @@ def test_centroids_and_photons_of_the_rendered_image(name):
     predicted = np.stack([spots.slow_px, spots.fast_px], axis=1)[rows]
     assert np.abs(centre - predicted).max() < 0.05
     np.testing.assert_allclose(photons, spots.photons[rows], rtol=0.01)
-
-
-@pytest.mark.parametrize("compat", [None, "c"])
-@pytest.mark.parametrize("swing", [{}, {"twotheta_deg": 25, "rotation_deg": (3, 5, 7)}], ids=["upright", "swung"])
-def test_the_way_back_from_bent_panels_is_exact(compat, swing):
-    """From places to the kernel's directions and back, also where a panel reaches beyond a right angle."""
-    made = scene(detector=nb.Detector.flat(**(AROUND | {"pixel_mm": 0.2}), **swing), compat=compat)
-    panel, planes = made.config.detector.panels[0], planes_of(made)
-    fast, slow, _ = panel.axes()
-    place = np.random.default_rng(1).uniform(0, (330, 280), (200, 2))
-    ray = directions(made, panel, np.array(panel.origin_mm) + 0.2 * (place[:, :1] * fast + place[:, 1:] * slow))
-    assert (ray @ made.beam_direction).min() < 0
-    np.testing.assert_allclose(land(made, planes, ray, np.zeros(200, np.int32)), place, atol=1e-9)
-    assert (facing_panel(planes, 3 * ray) == 0).all()
 
 
 TURNED = nb.Scan(start_deg=10, range_deg=1, steps=20)

@@ -85,11 +85,9 @@ def _without_meaning(trace: Trace, theirs: Mapping[str, Values]) -> set[str]:
 
 def scene_values(scene: Scene) -> dict[str, Values]:
     """What the original prints of its resolved input before it renders, as far as the image depends on it."""
-    config, panel = scene.config, scene.config.detector.panels[0]
-    fast, slow, normal = (_tuple(axis.tolist()) for axis in panel.axes())
-    if config.compat == "c" and panel.normal_axis is not None:  # axes that a two-theta axis of another length stretches
-        fast, slow, normal = panel.fast_axis, panel.slow_axis, panel.normal_axis
-    x, y, z = panel.origin_mm
+    config, geometry = scene.config, scene.geometry
+    fast, slow, normal = (_tuple(axes[0].tolist()) for axes in (geometry.fast, geometry.slow, geometry.normal))
+    x, y, z = config.detector.panels[0].origin_mm
     cell, reciprocal = printed_cells(scene.lattice)
     values: dict[str, Values] = {
         "oversample": (scene.oversample,),

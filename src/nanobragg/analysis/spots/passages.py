@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from ...geometry import FloatArray, rotate_about
 from ...scene.scene import Scene
-from ..resolution import directions
 from .lookup import Lookup
 from .section import Shape, widest
 
@@ -107,8 +106,7 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
 
 def longest_q(scene: Scene) -> float:
     """The longest scattering vector (1/m) that any pixel sees."""
-    rays = np.concatenate([directions(scene, panel, panel.corners_mm()) for panel in scene.config.detector.panels])
-    apart = np.linalg.norm(rays[:, np.newaxis] - scene.sources.directions, axis=2)
+    apart = np.linalg.norm(scene.geometry.corners.reshape(-1, 1, 3) - scene.sources.directions, axis=2)
     # Up to a right angle a rectangle's largest scattering angle is at a corner.
     return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
 

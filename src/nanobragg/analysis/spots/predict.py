@@ -14,10 +14,10 @@ import numpy.typing as npt
 from ...config.config import Config
 from ...errors import ConfigError
 from ...geometry import FloatArray
+from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
-from .bends import PanelNumbers
 from .passages import Passages, mean_beam, passages, reciprocal
-from .planes import land
+from .sensor import land
 from .terms import Setting, Sums, setting_of, sum_terms
 
 TERMS = 60_000  # that are looked at in one go: they fit into the processor's cache
@@ -164,9 +164,9 @@ def _spots(setting: Setting, block: Passages) -> Spots:
     with np.errstate(divide="ignore"):
         lorentz = np.linalg.norm(mean_beam(setting.scene)) / block.speed
     return Spots(
-        block.hkl, sums.panel, sums.place[:, 0], sums.place[:, 1], sums.photons, _partiality(setting, block, sums),
+        block.hkl, sums.panel, sums.place[:, 1], sums.place[:, 0], sums.photons, _partiality(setting, block, sums),
         1e10 / np.linalg.norm(q, axis=1), sums.amplitude, np.degrees(block.phi),
-        crossing[:, 0], crossing[:, 1], lorentz,
+        crossing[:, 1], crossing[:, 0], lorentz,
     )  # fmt: skip
 
 
@@ -184,14 +184,14 @@ def _partiality(setting: Setting, block: Passages, sums: Sums) -> FloatArray:
 
 
 def _crossings(setting: Setting, block: Passages, q: FloatArray, panel: PanelNumbers) -> FloatArray:
-    """Fast and slow position (pixels) of the ray at which each lattice point crosses the mean beam's sphere."""
+    """Slow and fast position (pixels) of the ray at which each lattice point crosses the mean beam's sphere."""
     if setting.scene.phi.count == 1:
         return np.full((len(panel), 2), np.nan)
     u = setting.scene.spindle_axis
     cosine, sine = np.cos(block.phi)[:, np.newaxis], np.sin(block.phi)[:, np.newaxis]
     along = np.outer(q @ u, u)
     ray = along + (q - along) * cosine + np.cross(u, q) * sine + mean_beam(setting.scene)
-    return land(setting.scene, setting.planes, ray / np.linalg.norm(ray, axis=1, keepdims=True), panel)
+    return land(setting.scene, ray / np.linalg.norm(ray, axis=1, keepdims=True), panel)
 
 
 def _rendered(scene: Scene, spots: Spots) -> npt.NDArray[np.bool_]:

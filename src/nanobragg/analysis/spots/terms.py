@@ -10,12 +10,12 @@ import numpy.typing as npt
 from ..._functions import polarization
 from ...constants import R_E_SQR
 from ...geometry import FloatArray
+from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
-from .bends import PanelNumbers
 from .lookup import Lookup, lookup_of
 from .passages import Passages, reciprocal
-from .planes import Planes, captured, facing_panel, land, per_solid_angle, planes_of
 from .section import Shape, section, shape_of, widest
+from .sensor import captured, land, per_solid_angle
 
 IntArray = npt.NDArray[np.int64]
 
@@ -25,7 +25,7 @@ class Setting(NamedTuple):
 
     Attributes
     ----------
-    scene, shape, planes
+    scene, shape
     stars : ndarray, shape (φ steps · domains, 3, 3)
         a*, b*, c* (rows, 1/m) of every orientation.
     waves : ndarray, shape (sources, 3)
@@ -36,7 +36,6 @@ class Setting(NamedTuple):
 
     scene: Scene
     shape: Shape
-    planes: Planes
     stars: FloatArray
     waves: FloatArray
     lookup: Lookup
@@ -45,7 +44,7 @@ class Setting(NamedTuple):
 def setting_of(scene: Scene) -> Setting:
     """What the sums need of a scene."""
     waves = scene.sources.directions / scene.sources.wavelengths[:, np.newaxis]
-    return Setting(scene, shape_of(scene), planes_of(scene), reciprocal(scene.cells), waves, lookup_of(scene))
+    return Setting(scene, shape_of(scene), reciprocal(scene.cells), waves, lookup_of(scene))
 
 
 class Sums(NamedTuple):
@@ -57,7 +56,7 @@ class Sums(NamedTuple):
         Row of the passage.
     panel : ndarray of int32
     place : ndarray, shape (n, 2)
-        Fast and slow position (pixels), the mean weighted with the photons.
+        Slow and fast position (pixels), the mean weighted with the photons.
     photons, amplitude : ndarray
     area, largest : ndarray
         Means of the section's area over sources, φ steps and domains, and of the largest one (1/m²).
@@ -84,7 +83,7 @@ class _Terms(NamedTuple):
 
 def sum_terms(setting: Setting, block: Passages) -> Sums:
     """What each passage puts on the detector; those that miss it are left out."""
-    scene, planes = setting.scene, setting.planes
+    scene = setting.scene
     terms = _terms(setting, block)
     count = len(block.hkl)
 
@@ -95,10 +94,10 @@ def sum_terms(setting: Setting, block: Passages) -> Sums:
     lit = weight * wavelength**2 * terms.area * _polarization(scene, terms)
     squared = _amplitudes(setting.lookup, block, terms) ** 2
     seen = lit * squared
-    panel = facing_panel(planes, np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
+    panel = scene.geometry.facing(np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
     on = panel[terms.passage]
-    place = land(scene, planes, terms.ray, on)
-    lit *= captured(scene, planes, terms.ray, on) * per_solid_angle(scene, planes, terms.ray, on, place)
+    place = land(scene, terms.ray, on)
+    lit *= captured(scene, terms.ray, on) * per_solid_angle(scene, on, place)
     lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
     seen = lit * squared
     bright = total(seen)

@@ -14,7 +14,6 @@ import numpy as np
 
 from ... import _core
 from ...config.config import Config
-from ...config.detector import counted_origin
 from ...constants import R_E_SQR
 from ...errors import ConfigError
 from ...geometry import Vector
@@ -185,11 +184,12 @@ def _check_pixel(scene: Scene, panel: int, slow: int, fast: int) -> None:
 
 
 def _frame(scene: Scene, panel: int) -> PanelFrame:
-    numbers = scene.config.detector.panels[panel]
-    fast, slow, normal = (_triple(axis) for axis in numbers.axes())
-    pix0 = _triple(counted_origin(scene.config.detector, numbers))
-    close = sum(x * o for x, o in zip(pix0, normal, strict=True))
-    return PanelFrame(pix0, fast, slow, normal, numbers.pixel_mm / 1000.0, close, scene.distance)
+    geometry = scene.geometry
+    frame = geometry.origin, geometry.fast, geometry.slow, geometry.normal
+    pix0, fast, slow, normal = (_triple(vectors[panel]) for vectors in frame)
+    return PanelFrame(
+        pix0, fast, slow, normal, float(geometry.pixel[panel]), float(geometry.close_distance[panel]), scene.distance
+    )
 
 
 def _triple(values: Any) -> Vector:

@@ -1,0 +1,53 @@
+"""What a sensor makes of a ray: where its photons are caught, how many, and the solid angle that they count for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...geometry import FloatArray
+from ...scene.panel_geometry import PanelNumbers
+from ...scene.scene import Scene
+
+
+def land(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+    """Slow and fast position (pixels, shape (n, 2)) where unit vectors meet their panels; NaN where they do not.
+
+    A thick sensor's mean depth is included.
+    """
+    return scene.geometry.pixels(ray, panel, mean_depth(scene, _across(scene, ray, panel)))
+
+
+def mean_depth(scene: Scene, across: FloatArray) -> FloatArray:
+    """Mean depth (m) of the layers that photons are caught in, for cosines `across` to the normal.
+
+    Layer t, at t·Δ, catches a share that falls as x^t, x = exp(-Δµ/across).
+    """
+    layers = scene.sensor.count
+    if layers == 1:
+        return np.zeros_like(across)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        loss = scene.sensor.step * scene.attenuation / across
+        mean = 1.0 / np.expm1(loss) - layers / np.expm1(layers * loss)
+    return np.asarray(scene.sensor.step * np.where(loss < 1e-6, (layers - 1) / 2.0, mean))
+
+
+def captured(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+    """Share of the photons along unit vectors that the sensor's layers catch together."""
+    if scene.sensor.range <= 0:
+        return np.ones(len(ray))
+    with np.errstate(divide="ignore", over="ignore"):
+        depth = scene.sensor.count * scene.sensor.step * scene.attenuation / _across(scene, ray, panel)
+        return np.asarray(-np.expm1(-depth))
+
+
+def per_solid_angle(scene: Scene, panel: PanelNumbers, place: FloatArray) -> FloatArray:
+    """Solid angle that pixels at places (pixels) count with, per the one that their directions span.
+
+    It is 1 but for point pixels, curved panels, and panels whose axes are not perpendicular.
+    """
+    slow, fast = place.T
+    return scene.geometry.solid_angles(slow, fast, panel) / scene.geometry.spanned_solid_angles(slow, fast, panel)
+
+
+def _across(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+    return np.asarray((ray * scene.geometry.normal[panel]).sum(axis=1))
