@@ -89,7 +89,7 @@ def api_index() -> str:
             kinds["Modules"].append(name)
         elif inspect.isclass(thing):
             kinds[NOUNS if issubclass(thing, Model) else "Other classes"].append(name)
-        else:
+        elif callable(thing):
             kinds["Functions"].append(name)
     parts = [
         "# API reference\n\nEverything public is in `nanobragg`, here imported as `nb`. Fields have their unit in "

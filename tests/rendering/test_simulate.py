@@ -196,7 +196,7 @@ def python(script: str, **options) -> subprocess.Popen:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
-HEAVY = {  # minutes to hours of rendering
+HEAVY = {  # hours of rendering
     "orientations": "mosaic(1_000_000)",
     "sub-pixels": "mosaic(20_000).replace(sampling=nb.Sampling(oversample=1000))",
     "sources": "mosaic(300).replace(beam=nb.Beam(divergence_mrad=(1, 1), divergence_steps=(60, 60)))",
