@@ -9,6 +9,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.errors import ConfigError
 from nanobragg.sweep import Sweep, resolve_sweep
+from tests.builders import config
 
 DEGREE = math.pi / 180
 
@@ -85,17 +86,6 @@ def test_at_step_a_phi_range_of_zero_with_a_step_is_an_error():
     """AT-STEP: C takes 0 steps there and divides by them (docs/quirks.md, row 23)."""
     with pytest.raises(ConfigError, match="gives no phi step: leave out the step or the range"):
         resolve_sweep("phi", None, 0.0, 0.1)
-
-
-def config(**fields) -> nb.Config:
-    return nb.Config(
-        **{
-            "crystal": nb.Crystal(cell=(60,)),
-            "structure_factors": nb.StructureFactors.constant(100),
-            "detector": nb.Detector.flat(pixels=8),
-            **fields,
-        }
-    )
 
 
 def test_at_step_a_config_resolves_its_sweeps_by_these_rules():

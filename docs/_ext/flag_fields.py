@@ -31,7 +31,7 @@ FIELDS = {
     "pixel_mm": "Detector.flat(pixel_mm=)", "thickness_um": "Detector.sensor_thickness_um",
     "attenuation_um": "Detector.attenuation_um", "layers": "Detector.sensor_layers", "curved": "Detector.curved",
     "point_pixel": "Detector.point_pixel", "mask_path": "Detector.mask",
-    "img_path": "Config.from_flags", "roi": "Config.roi",
+    "img_path": "config_from_flags", "roi": "Config.roi",
     "distance_mm": "Detector.flat(distance_mm=)", "close_distance_mm": "Detector.flat(close_distance_mm=)",
     "convention": "Detector.flat(convention=)", "pivot": "Detector.flat(pivot=)",
     "xbeam_mm": "Detector.flat(beam_center_mm=)", "ybeam_mm": "Detector.flat(beam_center_mm=)",

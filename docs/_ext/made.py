@@ -89,7 +89,7 @@ def api_index() -> str:
             kinds["Modules"].append(name)
         elif inspect.isclass(thing):
             kinds[MODELS if issubclass(thing, Model) else "Other classes"].append(name)
-        else:
+        elif callable(thing):
             kinds["Functions"].append(name)
     parts = [
         "# API reference\n\nThe public names of `nanobragg`, imported as `nb` in the examples. Field names include the "

@@ -43,7 +43,7 @@ class Pair:
 
 def image(flags: str, *, exact: bool = False) -> np.ndarray:
     """Render a line of C flags."""
-    return nb.simulate(nb.Config.from_flags(flags, exact=exact), dtype="float64")
+    return nb.simulate(nb.config_from_flags(flags, exact=exact), dtype="float64")
 
 
 def pair(flags: str, dark: float = 0.0) -> Pair:
@@ -53,7 +53,7 @@ def pair(flags: str, dark: float = 0.0) -> Pair:
 
 def with_panel(origin_mm: tuple[float, float, float]) -> np.ndarray:
     """Render FLAT with another panel origin."""
-    config = nb.Config.from_flags(FLAT, exact=True)
+    config = nb.config_from_flags(FLAT, exact=True)
     panel = config.detector.panels[0].replace(origin_mm=origin_mm)
     return nb.simulate(config.replace(detector=nb.Detector(panels=(panel,))), dtype="float64")
 
@@ -61,7 +61,7 @@ def with_panel(origin_mm: tuple[float, float, float]) -> np.ndarray:
 def with_detector(**options: Any) -> np.ndarray:
     """Render FLAT with another `Detector.flat`."""
     detector = nb.Detector.flat(distance_mm=90, pixels=24, pixel_mm=1, **options)
-    return nb.simulate(nb.Config.from_flags(FLAT, exact=True).replace(detector=detector), dtype="float64")
+    return nb.simulate(nb.config_from_flags(FLAT, exact=True).replace(detector=detector), dtype="float64")
 
 
 def weighted_sources() -> Pair:
@@ -204,7 +204,7 @@ def grating_at_integers() -> plt.Figure:
 def place_of_maximum() -> plt.Figure:
     """Draw row 14: the reported position of the brightest pixel."""
     flags = FLAT.replace("-oversample 1", "-oversample 4")
-    c, ours = (nb.Scene(nb.Config.from_flags(flags, exact=exact)) for exact in (False, True))
+    c, ours = (nb.Scene(nb.config_from_flags(flags, exact=exact)) for exact in (False, True))
     picture = nb.simulate(ours)
     places = [statistics(picture, scene).maximum_at_mm for scene in (c, ours)]
     figure, axis = plt.subplots(figsize=(3.4, 3.0), layout="constrained")
@@ -224,7 +224,7 @@ def beam_spots() -> plt.Figure:
         "-default_F 100 -cell 100 90 80 90 90 90 -lambda 1 -N 5 -detpixels 300 -pixel 0.2 -detector_rotx 4 "
         "-detector_roty -3 -detector_rotz 2 -xds -distance 100 -twotheta 12 -oversample 1"
     )
-    c, ours = (nb.Config.from_flags(flags, exact=exact) for exact in (False, True))
+    c, ours = (nb.config_from_flags(flags, exact=exact) for exact in (False, True))
     picture = nb.simulate(ours)
     figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
     axis.imshow(picture, cmap="magma", norm="log", vmin=picture.max() * 1e-5, extent=(0, 60, 60, 0))
@@ -242,7 +242,7 @@ def beam_spots() -> plt.Figure:
 def no_image() -> plt.Figure:
     """Draw row 23: NaN in the C program, an error here."""
     try:
-        nb.Config.from_flags(f"{FLAT} -osc 0 -phistep 0.1")
+        nb.config_from_flags(f"{FLAT} -osc 0 -phistep 0.1")
     except ConfigError as error:
         message = str(error)
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 2.2), layout="constrained", width_ratios=(1, 3))

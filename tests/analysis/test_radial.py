@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError, ShapeError
+from tests import builders
 
 PANEL = nb.Panel(
     origin_mm=(60, 8, -12), fast_axis=(0.1, 0.2, 1), slow_axis=(0.05, -1, 0.195), pixel_mm=0.5, pixels=(30, 40)
 )
 
 
-def config(**fields) -> nb.Config:
-    return nb.Config(
-        **{
-            "crystal": nb.Crystal(cell=(50,), n_cells=5),
-            "structure_factors": nb.StructureFactors.constant(1),
-            "beam": nb.Beam(wavelength_A=1.2),
-            "detector": nb.Detector(panels=[PANEL, PANEL.replace(origin_mm=(60, 24, -12))]),
-            **fields,
-        }
-    )
+config = partial(
+    builders.config,
+    beam=nb.Beam(wavelength_A=1.2),
+    detector=nb.Detector(panels=[PANEL, PANEL.replace(origin_mm=(60, 24, -12))]),
+)
 
 
 def traced_angle(cfg: nb.Config, panel: int, slow: int, fast: int) -> float:

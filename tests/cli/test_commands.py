@@ -12,6 +12,7 @@ from nanobragg.io import read_image
 from nanobragg.io.png import render_grey
 from nanobragg.io.smv import parse_header
 from nanobragg.response.noise import add_noise
+from tests import builders
 
 
 @pytest.fixture
@@ -30,12 +31,7 @@ def run(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def config(tmp_path):
     """A small experiment, in still.toml too."""
-    config = nb.Config(
-        crystal=nb.Crystal(cell=(70, 80, 90, 90, 90, 90), n_cells=5),
-        structure_factors=nb.StructureFactors.constant(100.0),
-        beam=nb.Beam(fluence_ph_m2=1e28),
-        detector=nb.Detector.flat(pixels=(30, 40), pixel_mm=0.5),
-    )
+    config = builders.config(beam=nb.Beam(fluence_ph_m2=1e28), detector=nb.Detector.flat(pixels=(30, 40), pixel_mm=0.5))
     config.to_toml(tmp_path / "still.toml")
     return config
 
@@ -103,9 +99,7 @@ def test_several_panels_are_stacked_along_the_slow_axis(run, tmp_path):
     def panel(x: float) -> nb.Panel:
         return nb.Panel(origin_mm=(x, -5, 100), fast_axis=(1, 0, 0), slow_axis=(0, 1, 0), pixel_mm=0.5, pixels=(20, 10))
 
-    config = nb.Config(
-        crystal=nb.Crystal(cell=(70, 80, 90), n_cells=5),
-        structure_factors=nb.StructureFactors.constant(100.0),
+    config = builders.config(
         beam=nb.Beam(fluence_ph_m2=1e28),
         detector=nb.Detector(panels=(panel(-6.0), panel(1.0)), convention="xds"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.config.background import cubic_through
 from nanobragg.constants import AVOGADRO
+from tests import builders
 
 R_E_SQR = 7.94079248018965e-30
 CURVE = np.column_stack(
@@ -17,16 +19,14 @@ CURVE = np.column_stack(
 )  # electrons against sin(theta)/lambda
 
 
-def config(background: nb.Background, **changes: object) -> nb.Config:
-    fields: dict[str, object] = {
-        "crystal": nb.Crystal(cell=(5.0,)),
-        "structure_factors": nb.StructureFactors.constant(0.0),
-        "beam": nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e24, size_mm=0.05, polarized=False),
-        "detector": nb.Detector.flat(distance_mm=80, pixels=(33, 33), pixel_mm=4.0, point_pixel=True),
-        "sampling": nb.Sampling(oversample=1),
-        "background": background,
-    }
-    return nb.Config(**{**fields, **changes})
+config = partial(
+    builders.config,
+    crystal=nb.Crystal(cell=(5.0,)),
+    structure_factors=nb.StructureFactors.constant(0.0),
+    beam=nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e24, size_mm=0.05, polarized=False),
+    detector=nb.Detector.flat(distance_mm=80, pixels=(33, 33), pixel_mm=4.0, point_pixel=True),
+    sampling=nb.Sampling(oversample=1),
+)
 
 
 def geometry(detector: nb.Detector) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +45,7 @@ def test_photons_are_amplitude_squared_times_molecules(axis: str, factor: float)
     background = nb.Background(
         table=CURVE * [factor, 1.0], table_axis=axis, thickness_um=100, density_g_cm3=0.9, molar_mass_g_mol=30
     )
-    cfg = config(background)
+    cfg = config(background=background)
     image = nb.simulate(cfg, dtype="float64")
     stol, r = geometry(cfg.detector)
     molecules = 100e-6 * (0.05e-3) ** 2 * 0.9e6 * AVOGADRO / 30
@@ -54,7 +54,7 @@ def test_photons_are_amplitude_squared_times_molecules(axis: str, factor: float)
 
 
 def test_beyond_the_table_its_last_value_holds() -> None:
-    cfg = config(nb.Background(table=CURVE[:9], thickness_um=10))
+    cfg = config(background=nb.Background(table=CURVE[:9], thickness_um=10))
     image = nb.simulate(cfg, dtype="float64")
     stol, r = geometry(cfg.detector)
     outside = stol > CURVE[8, 0] * 1.05
@@ -65,7 +65,8 @@ def test_beyond_the_table_its_last_value_holds() -> None:
 
 def test_negative_amplitudes_take_photons_away() -> None:
     plain, less = (
-        nb.simulate(config(nb.Background(table=CURVE * [1.0, sign], thickness_um=10))) for sign in (1.0, -1.0)
+        nb.simulate(config(background=nb.Background(table=CURVE * [1.0, sign], thickness_um=10)))
+        for sign in (1.0, -1.0)
     )
     np.testing.assert_allclose(less, -plain, rtol=1e-6)
 
@@ -73,20 +74,22 @@ def test_negative_amplitudes_take_photons_away() -> None:
 def test_forward_amplitude_of_water_matches_the_water_cube() -> None:
     """A film of a cube's volume that scatters 2.57 electrons everywhere is the cube."""
     flat = np.array([[0.0, 2.57], [1.0, 2.57]])
-    film = config(nb.Background(table=flat, thickness_um=50))
-    cube = config(nb.Background(water_um=50))
+    film = config(background=nb.Background(table=flat, thickness_um=50))
+    cube = config(background=nb.Background(water_um=50))
     np.testing.assert_allclose(nb.simulate(film), nb.simulate(cube), rtol=1e-6)
 
 
 def test_a_file_reads_like_its_array(tmp_path: Path) -> None:
     path = tmp_path / "ice.stol"
     path.write_text("".join(f"{x:.17g} {y:.17g}\n" for x, y in CURVE))
-    from_file = nb.simulate(config(nb.Background(table_path=path, thickness_um=10)))
-    np.testing.assert_array_equal(from_file, nb.simulate(config(nb.Background(table=CURVE, thickness_um=10))))
+    from_file = nb.simulate(config(background=nb.Background(table_path=path, thickness_um=10)))
+    np.testing.assert_array_equal(
+        from_file, nb.simulate(config(background=nb.Background(table=CURVE, thickness_um=10)))
+    )
 
 
 def test_the_trace_counts_it(tmp_path: Path) -> None:
-    cfg = config(nb.Background(table=CURVE, thickness_um=10), beam=nb.Beam(wavelength_A=1.0, size_mm=0.05))
+    cfg = config(background=nb.Background(table=CURVE, thickness_um=10), beam=nb.Beam(wavelength_A=1.0, size_mm=0.05))
     image = nb.simulate(cfg, dtype="float64")
     trace = nb.trace(cfg, slow=5, fast=20)
     assert list(trace.values().values())[-1] == pytest.approx(image[5, 20], rel=1e-12)
@@ -109,11 +112,11 @@ def test_contradictions_are_refused(fields: dict[str, object], message: str) -> 
 def test_an_unordered_table_an_endless_beam_and_the_c_program_are_refused() -> None:
     film = nb.Background(table=CURVE, thickness_um=1)
     with pytest.raises(nb.errors.ConfigError, match="growing"):
-        nb.Scene(config(nb.Background(table=CURVE[::-1], thickness_um=1)))
+        nb.Scene(config(background=nb.Background(table=CURVE[::-1], thickness_um=1)))
     with pytest.raises(nb.errors.ConfigError, match="size_mm"):
-        nb.Scene(config(film, beam=nb.Beam(size_mm=None)))
+        nb.Scene(config(background=film, beam=nb.Beam(size_mm=None)))
     with pytest.raises(nb.errors.ConfigError, match="compat"):
-        config(film, compat="c")
+        config(background=film, compat="c")
 
 
 def test_the_cubic_passes_through_its_points() -> None:

@@ -10,19 +10,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggWarning
-
-CRYSTAL = nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=5)
-FACTORS = nb.StructureFactors.constant(100)
-DETECTOR = nb.Detector.flat(distance_mm=100, pixels=(32, 48), pixel_mm=0.5)
-
-
-def config(**fields) -> nb.Config:
-    return nb.Config(**{"crystal": CRYSTAL, "structure_factors": FACTORS, "detector": DETECTOR, **fields})
-
-
-def scene(**fields) -> nb.Scene:
-    return nb.Scene(config(**fields))
-
+from tests.builders import CRYSTAL, DETECTOR, FACTORS, config, scene
 
 # --- Files that a Config names ------------------------------------------------------------------------------
 

@@ -9,19 +9,9 @@ from hypothesis import strategies as st
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError
+from tests.builders import CRYSTAL, DETECTOR, FACTORS, config, scene
 
-CRYSTAL = nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=5)
-FACTORS = nb.StructureFactors.constant(100)
-DETECTOR = nb.Detector.flat(distance_mm=100, pixels=(32, 48), pixel_mm=0.5)
 PANEL = {"origin_mm": (100, 8, -12), "fast_axis": (0, 0, 1), "slow_axis": (0, -1, 0), "pixels": (32, 48)}
-
-
-def config(**fields) -> nb.Config:
-    return nb.Config(**{"crystal": CRYSTAL, "structure_factors": FACTORS, "detector": DETECTOR, **fields})
-
-
-def scene(**fields) -> nb.Scene:
-    return nb.Scene(config(**fields))
 
 
 NAN, INF = float("nan"), float("inf")

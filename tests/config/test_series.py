@@ -5,16 +5,12 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError
+from tests import builders
 
 
 @pytest.fixture
 def config():
-    return nb.Config(
-        crystal=nb.Crystal(cell=(30, 40, 50)),
-        structure_factors=nb.StructureFactors.constant(10),
-        detector=nb.Detector.flat(pixels=8),
-        scan=nb.Scan(start_deg=10, range_deg=0.5, steps=3),
-    )
+    return builders.config(scan=nb.Scan(start_deg=10, range_deg=0.5, steps=3))
 
 
 def test_each_image_starts_where_the_one_before_it_ended(config):

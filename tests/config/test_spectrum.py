@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +13,24 @@ from hypothesis import strategies as st
 import nanobragg as nb
 from nanobragg.constants import EV_ANGSTROM
 from nanobragg.errors import ConfigError, FileError, FormatError
+from tests import builders
 
 ENERGIES, WEIGHTS = [9480.0, 9500.0, 9520.0, 9540.0], [1.0, 4.0, 0.0, 3.0]
 
 
-def config(beam: nb.Beam) -> nb.Config:
-    return nb.Config(
-        crystal=nb.Crystal(cell=(50, 60, 70), n_cells=5, misset_deg=(10, 20, 30)),
-        structure_factors=nb.StructureFactors.constant(100),
-        beam=beam,
-        detector=nb.Detector.flat(pixels=32, pixel_mm=0.5, distance_mm=60),
-    )
+config = partial(
+    builders.config,
+    crystal=nb.Crystal(cell=(50, 60, 70), n_cells=5, misset_deg=(10, 20, 30)),
+    detector=nb.Detector.flat(pixels=32, pixel_mm=0.5, distance_mm=60),
+)
 
 
 def test_an_image_is_the_weighted_sum_of_monochromatic_ones() -> None:
     beam = nb.Beam(spectrum=nb.Spectrum(energies_eV=ENERGIES, weights=WEIGHTS))
     sampling = nb.Sampling(oversample=4)
-    image = nb.simulate(config(beam).replace(sampling=sampling), dtype="float64")
+    image = nb.simulate(config(beam=beam).replace(sampling=sampling), dtype="float64")
     parts = [
-        weight / 8 * nb.simulate(config(nb.Beam(energy_eV=energy)).replace(sampling=sampling), dtype="float64")
+        weight / 8 * nb.simulate(config(beam=nb.Beam(energy_eV=energy)).replace(sampling=sampling), dtype="float64")
         for energy, weight in zip(ENERGIES, WEIGHTS, strict=True)
     ]
     np.testing.assert_allclose(image, sum(parts), rtol=1e-9)
@@ -52,7 +52,7 @@ def test_the_beam_takes_the_mean_wavelength_unless_told() -> None:
 def test_every_direction_of_a_divergence_has_the_whole_spectrum() -> None:
     spectrum = nb.Spectrum(wavelengths_A=[1.0, 1.2], weights=[3, 1])
     beam = nb.Beam(spectrum=spectrum, divergence_mrad=(2, 0), divergence_steps=(3, None))
-    sources = nb.Scene(config(beam)).sources
+    sources = nb.Scene(config(beam=beam)).sources
     assert len(sources.weights) == 6
     np.testing.assert_allclose(sources.wavelengths * 1e10, [1.0, 1.2] * 3)
     np.testing.assert_allclose(sources.weights, np.array([3, 1] * 3) / 12)
@@ -92,10 +92,10 @@ def test_a_config_keeps_the_file_or_the_arrays(tmp_path: Path) -> None:
         nb.Spectrum(energies_eV=ENERGIES, weights=WEIGHTS),
     )
     for spectrum in spectra:
-        given = config(nb.Beam(spectrum=spectrum))
+        given = config(beam=nb.Beam(spectrum=spectrum))
         given.to_toml(tmp_path / "c.toml")
         assert nb.Config.from_toml(tmp_path / "c.toml") == given
-    given = config(nb.Beam(spectrum=spectra[0]))
+    given = config(beam=nb.Beam(spectrum=spectra[0]))
     given.to_toml(tmp_path / "c.toml")
     assert 'path = "pink.txt"' in (tmp_path / "c.toml").read_text()
 
@@ -131,7 +131,7 @@ WRONG = {
         "Beam.spectrum and Beam.sources contradict",
     ),
     "like C": (
-        lambda: config(nb.Beam(spectrum=nb.Spectrum(energies_eV=[9000], weights=[1]))).replace(compat="c"),
+        lambda: config(beam=nb.Beam(spectrum=nb.Spectrum(energies_eV=[9000], weights=[1]))).replace(compat="c"),
         "the C program knows none",
     ),
 }  # fmt: skip
@@ -149,9 +149,9 @@ def test_what_is_no_spectrum_is_refused(flaw: str) -> None:
     [
         ("energy_eV weight\n9000\n", ConfigError, "weights must be given"),
         ("energy_eV weight\n9000 1 2\n", FormatError, "line 2: 3 fields; expected at most 2: energy_eV weight"),
-        ("energy_eV weight\nnine 1\n", FormatError, "line 2: energy_eV 'nine' is no finite number"),
+        ("energy_eV weight\nnine 1\n", FormatError, "line 2: energy_eV 'nine' is not a finite number"),
         ("energy_eV weight\n", FormatError, "holds no numbers"),
-        ("energy_keV weight\n9 1\n", FormatError, "line 1: x 'energy_keV' is no finite number"),
+        ("energy_keV weight\n9 1\n", FormatError, "line 1: x 'energy_keV' is not a finite number"),
         ("", FormatError, "holds no numbers"),
     ],
 )
@@ -168,8 +168,8 @@ def test_the_c_program_gets_no_spectrum(tmp_path: Path) -> None:
     from nanobragg.nanobragg_c.flags.from_config import config_to_flags
 
     with pytest.raises(ConfigError, match=r"Beam\.spectrum: the C program knows none"):
-        config_to_flags(config(nb.Beam(spectrum=nb.Spectrum(energies_eV=[9000], weights=[1]))), tmp_path)
-    deep = config(nb.Beam()).replace(detector=nb.Detector.flat(sensor_thickness_um=300, sensor_depth_um=10))
+        config_to_flags(config(beam=nb.Beam(spectrum=nb.Spectrum(energies_eV=[9000], weights=[1]))), tmp_path)
+    deep = config(beam=nb.Beam()).replace(detector=nb.Detector.flat(sensor_thickness_um=300, sensor_depth_um=10))
     with pytest.raises(ConfigError, match=r"sensor_depth_um = 10: the C program counts at the surface only"):
         config_to_flags(deep, tmp_path)
     with pytest.raises(ConfigError, match=r"sensor_depth_um = 10: only exists with compat=None"):

@@ -11,15 +11,9 @@ import pytest
 import nanobragg as nb
 from nanobragg.config.toml import tomllib
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
+from tests.builders import config
 
-CRYSTAL = nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=5)
-FACTORS = nb.StructureFactors.constant(100)
-DETECTOR = nb.Detector.flat(distance_mm=100, pixels=(32, 48), pixel_mm=0.5)
 PANEL = {"origin_mm": (100, 8, -12), "fast_axis": (0, 0, 1), "slow_axis": (0, -1, 0), "pixels": (32, 48)}
-
-
-def config(**fields) -> nb.Config:
-    return nb.Config(**{"crystal": CRYSTAL, "structure_factors": FACTORS, "detector": DETECTOR, **fields})
 
 
 def rich() -> nb.Config:

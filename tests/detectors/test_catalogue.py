@@ -13,6 +13,7 @@ import nanobragg as nb
 from nanobragg.detectors.sensor import MATERIALS, attenuation_per_mm, stopping_depth_mm
 from nanobragg.errors import ConfigError
 from nanobragg.scene.shadows import overlapping
+from tests import builders
 
 SHAPES = {
     "EIGER2 16M": (4362, 4148),
@@ -204,10 +205,6 @@ def test_what_makes_no_detector_is_refused(make, message: str) -> None:
 
 
 def test_a_config_keeps_a_named_detector(tmp_path) -> None:
-    config = nb.Config(
-        crystal=nb.Crystal(cell=(50,)),
-        structure_factors=nb.StructureFactors.constant(1),
-        detector=nb.Detector.named("PILATUS3 300K"),
-    )
+    config = builders.config(detector=nb.Detector.named("PILATUS3 300K"))
     config.to_toml(tmp_path / "c.toml")
     assert nb.Config.from_toml(tmp_path / "c.toml") == config

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
+from tests import builders
 
 PYTHON = "/usr/bin/python3"  # DIALS of Debian is a package of the system's Python
 PIXELS = (60, 80)
@@ -64,9 +65,7 @@ def read(*paths):
 
 
 def made(convention, scan=None, detector=None, **beam):
-    return nb.Config(
-        crystal=nb.Crystal(cell=(30, 40, 50)),
-        structure_factors=nb.StructureFactors.constant(10),
+    return builders.config(
         beam=nb.Beam(**beam),
         detector=detector
         or nb.Detector.flat(

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import nanobragg as nb
+from tests import builders
 
 NO_CRYSTAL = nb.Crystal(cell=(100,))  # one cell: every pixel scatters F²
 PLAIN = nb.Beam(wavelength_A=1.0, polarized=False)
 
 
-def config(**fields: Any) -> nb.Config:
-    """A small experiment at default fluence, 1/r_e²: photons are F² · F_latt² · solid angle."""
-    return nb.Config(
-        **{
-            "crystal": NO_CRYSTAL,
-            "structure_factors": nb.StructureFactors.constant(1),
-            "beam": PLAIN,
-            "detector": nb.Detector.flat(distance_mm=60, pixels=(48, 64), pixel_mm=1),
-            "sampling": nb.Sampling(oversample=1),
-            **fields,
-        }
-    )
+config = partial(
+    builders.config,
+    crystal=NO_CRYSTAL,
+    structure_factors=nb.StructureFactors.constant(1),
+    beam=PLAIN,
+    detector=nb.Detector.flat(distance_mm=60, pixels=(48, 64), pixel_mm=1),
+    sampling=nb.Sampling(oversample=1),
+)  # at default fluence, 1/r_e²: photons are F² · F_latt² · solid angle
 
 
 def photons(**fields: Any) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,20 +20,14 @@ from nanobragg.plotting.frame import frame_of
 from nanobragg.plotting.grey import block_for, grey_limits, shrink
 from nanobragg.plotting.reciprocal import plane_of
 from nanobragg.plotting.rings import arcs, choose_rings
+from tests import builders
 
-CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
-
-
-def config(**fields) -> nb.Config:
-    return nb.Config(
-        **{
-            "crystal": nb.Crystal(cell=CELL, n_cells=20, shape="gauss", misset_deg=(12, 34, 56)),
-            "structure_factors": nb.StructureFactors.constant(100),
-            "beam": nb.Beam(fluence_ph_m2=1e26),
-            "detector": nb.Detector.flat(distance_mm=60, pixels=(180, 200), pixel_mm=0.2),
-            **fields,
-        }
-    )
+config = partial(
+    builders.config,
+    crystal=builders.TRICLINIC,
+    beam=nb.Beam(fluence_ph_m2=1e26),
+    detector=nb.Detector.flat(distance_mm=60, pixels=(180, 200), pixel_mm=0.2),
+)
 
 
 def four_panels() -> nb.Detector:

@@ -14,6 +14,7 @@ import nanobragg as nb
 from nanobragg import _core
 from nanobragg.config.beam import DEFAULT_FLUENCE
 from nanobragg.scene.kernel_input import float32_precision
+from tests import builders
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 
@@ -29,16 +30,16 @@ LARGEST = float(AMPLITUDES.max())
 def scene(crystal: nb.Crystal, factors: nb.StructureFactors | None = None, **fields: Any) -> nb.Scene:
     if factors is None:
         factors = nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES, default_F=3, interpolate=False)
-    return nb.Scene(
-        nb.Config(**{
+    return builders.scene(
+        **{
             "crystal": crystal,
             "structure_factors": factors,
             "beam": nb.Beam(kahn_factor=0.7),
             "detector": nb.Detector.flat(distance_mm=70, pixels=(16, 64), pixel_mm=1.7, rotation_deg=(4, 5, 6)),
             "sampling": nb.Sampling(oversample=1),
             **fields,
-        })
-    )  # fmt: skip
+        }
+    )
 
 
 def render(what: nb.Scene, dtype: type) -> np.ndarray:

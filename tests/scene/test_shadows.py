@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import nanobragg as nb
 from nanobragg.errors import NanobraggWarning
 from nanobragg.scene.shadows import facing_away, overlapping
+from tests.builders import scene
 
 
 def tile(x: float, y: float, z: float = 100.0, turn_deg: float = 0.0, **fields: object) -> nb.Panel:
@@ -24,12 +25,9 @@ def tile(x: float, y: float, z: float = 100.0, turn_deg: float = 0.0, **fields: 
 
 def warned(*panels: nb.Panel) -> list[str]:
     detector = nb.Detector(panels=panels, convention="dials")
-    config = nb.Config(
-        crystal=nb.Crystal(cell=(50,)), structure_factors=nb.StructureFactors.constant(1), detector=detector
-    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        nb.Scene(config)
+        scene(detector=detector)
     assert all(issubclass(warning.category, NanobraggWarning) for warning in caught)
     return [str(warning.message) for warning in caught]
 
@@ -88,12 +86,6 @@ def test_a_thousand_panels_are_quick() -> None:
 
 def test_masked_panels_may_be_simulated_all_the_same() -> None:
     with pytest.warns(NanobraggWarning, match="overlap"):
-        image = nb.simulate(
-            nb.Config(
-                crystal=nb.Crystal(cell=(50,)),
-                structure_factors=nb.StructureFactors.constant(1),
-                detector=nb.Detector(panels=(tile(-0.5, -1), tile(-0.5, -1)), convention="dials"),
-            )
-        )
+        image = nb.simulate(scene(detector=nb.Detector(panels=(tile(-0.5, -1), tile(-0.5, -1)), convention="dials")))
     assert image.shape == (2, 20, 10)
     np.testing.assert_array_equal(image[0], image[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from functools import partial
 from pathlib import Path
 
 import gemmi
@@ -16,6 +17,7 @@ from nanobragg.constants import EV_ANGSTROM
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.nanobragg_c.printout import scene_lines
 from nanobragg.scene.coverage import table_coverage
+from tests import builders
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
 ENERGIES = np.array([9000.0, 9100.0, 9300.0])
@@ -37,43 +39,44 @@ def mtz(tmp_path: Path) -> Path:
     return tmp_path / "a.mtz"
 
 
-def config(factors: nb.StructureFactors, **nouns) -> nb.Config:
-    usual = {
-        "crystal": nb.Crystal(n_cells=5),
-        "detector": nb.Detector.flat(distance_mm=60, pixels=(40, 40), pixel_mm=0.4),  # corners at 5.3 Å
-    }
-    return nb.Config(structure_factors=factors, **{**usual, **nouns})
+config = partial(
+    builders.config,
+    crystal=nb.Crystal(n_cells=5),
+    detector=nb.Detector.flat(distance_mm=60, pixels=(40, 40), pixel_mm=0.4),  # corners at 5.3 Å
+)
 
 
 def test_the_files_cell_becomes_the_crystals(mtz: Path) -> None:
     factors = nb.StructureFactors.from_mtz(mtz)
-    scene = nb.Scene(config(factors))
+    scene = nb.Scene(config(structure_factors=factors))
     assert scene.config.crystal.cell == CELL
     np.testing.assert_allclose(np.linalg.norm(scene.lattice.direct, axis=1), CELL[:3])
-    given = nb.simulate(config(factors, crystal=nb.Crystal(cell=CELL, n_cells=5)))
+    given = nb.simulate(config(structure_factors=factors, crystal=nb.Crystal(cell=CELL, n_cells=5)))
     np.testing.assert_array_equal(nb.simulate(scene), given)
     assert given.max() > 0
 
 
 def test_the_users_cell_counts_and_a_mismatch_warns(mtz: Path) -> None:
     factors = nb.StructureFactors.from_mtz(mtz)
-    nb.Scene(config(factors, crystal=nb.Crystal(cell=(30.1, 40.1, 50.1, 90, 90.4, 90))))  # within 0.5 % and 0.5°
+    nb.Scene(
+        config(structure_factors=factors, crystal=nb.Crystal(cell=(30.1, 40.1, 50.1, 90, 90.4, 90)))
+    )  # within 0.5 % and 0.5°
     for cell in ((30.2, 40, 50), (30, 40, 50, 90, 90.6, 90)):
         with pytest.warns(NanobraggWarning, match="the crystal's cell .* is not that of the structure factors"):
-            scene = nb.Scene(config(factors, crystal=nb.Crystal(cell=cell)))
+            scene = nb.Scene(config(structure_factors=factors, crystal=nb.Crystal(cell=cell)))
         assert scene.config.crystal.cell[:3] == cell[:3]
 
 
 def test_a_cell_must_come_from_somewhere(tmp_path: Path, mtz: Path) -> None:
     with pytest.raises(ConfigError, match="Crystal: give a cell"):
-        config(nb.StructureFactors.constant(10))
+        config(structure_factors=nb.StructureFactors.constant(10))
     stored = gemmi.read_mtz_file(str(mtz))
     stored.set_cell_for_all(gemmi.UnitCell(1, 1, 1, 90, 90, 90))
     stored.write_to_file(str(tmp_path / "no_cell.mtz"))
     factors = nb.StructureFactors.from_mtz(tmp_path / "no_cell.mtz")
     with pytest.raises(ConfigError, match=r"no_cell\.mtz: holds no cell; give Crystal.cell or StructureFactors.cell"):
-        nb.Scene(config(factors))
-    assert nb.Scene(config(factors.replace(cell=CELL))).config.crystal.cell == CELL
+        nb.Scene(config(structure_factors=factors))
+    assert nb.Scene(config(structure_factors=factors.replace(cell=CELL))).config.crystal.cell == CELL
 
 
 def test_arrays_of_an_asymmetric_unit() -> None:
@@ -84,7 +87,12 @@ def test_arrays_of_an_asymmetric_unit() -> None:
     assert found == {
         (h, k, l): 5 if h * k * l > 0 else 13 for h in (1, -1) for k in (2, -2) for l in (3, -3)
     }  # both mates are listed, and stay apart
-    assert nb.Scene(config(factors, detector=nb.Detector.flat(distance_mm=600, pixels=64))).config.crystal.cell == CELL
+    assert (
+        nb.Scene(
+            config(structure_factors=factors, detector=nb.Detector.flat(distance_mm=600, pixels=64))
+        ).config.crystal.cell
+        == CELL
+    )
     with pytest.raises(ConfigError, match="'P 99' is unknown"):
         nb.StructureFactors.from_asu([[1, 2, 3]], [1], "P 99")
 
@@ -113,13 +121,14 @@ def test_each_source_sees_its_own_amplitudes(dtype: str, interpolate: bool) -> N
     energies, at = [9000.0, 9050.0, 9100.0, 9250.0], [(0, 0), (0, 0.5), (1, 0), (1, 0.75)]
     both = {"crystal": crystal, "detector": detector}
     spectrum = nb.simulate(
-        config(with_energies(amplitudes, interpolate=interpolate), beam=beam(energies), **both), dtype=dtype
+        config(structure_factors=with_energies(amplitudes, interpolate=interpolate), beam=beam(energies), **both),
+        dtype=dtype,
     )
     total = np.zeros_like(spectrum, dtype=np.float64)
     for number, (energy, (row, share)) in enumerate(zip(energies, at, strict=True)):
         mixed = (1 - share) * amplitudes[row] + share * amplitudes[row + 1]
         line = nb.StructureFactors(indices=with_energies(amplitudes).indices, amplitudes=mixed, interpolate=interpolate)
-        image = nb.simulate(config(line, beam=beam([energy]), **both), dtype=dtype)
+        image = nb.simulate(config(structure_factors=line, beam=beam([energy]), **both), dtype=dtype)
         total += (number + 1) / 10 * image.astype(np.float64)
     assert spectrum.max() > 0
     np.testing.assert_allclose(spectrum, total, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-6 * total.max())
@@ -132,7 +141,8 @@ def test_equal_rows_give_the_bits_of_one_table() -> None:
     plain = nb.StructureFactors(indices=table.indices, amplitudes=amplitudes)
     for dtype in ("float32", "float64"):
         np.testing.assert_array_equal(
-            nb.simulate(config(table, **both), dtype=dtype), nb.simulate(config(plain, **both), dtype=dtype)
+            nb.simulate(config(structure_factors=table, **both), dtype=dtype),
+            nb.simulate(config(structure_factors=plain, **both), dtype=dtype),
         )
 
 
@@ -140,7 +150,7 @@ def test_a_trace_shows_the_amplitude_of_each_source() -> None:
     amplitudes = np.outer([10.0, 20.0, 40.0], np.ones(729))
     detector = nb.Detector.flat(distance_mm=4000, pixels=8)  # nothing but 0 0 0
     scene = nb.Scene(config(
-        with_energies(amplitudes), beam=beam([9000.0, 9100.0, 9200.0]), detector=detector,
+        structure_factors=with_energies(amplitudes), beam=beam([9000.0, 9100.0, 9200.0]), detector=detector,
         crystal=nb.Crystal(cell=(50, 60, 70), n_cells=4),
     ))  # fmt: skip
     traced = nb.trace(scene, slow=4, fast=3)
@@ -152,20 +162,22 @@ def test_sources_outside_take_the_nearest_energys_and_warn() -> None:
     amplitudes = np.outer([10.0, 20.0, 40.0], np.ones(729))
     crystal = nb.Crystal(cell=(50, 60, 70), n_cells=4)
     with pytest.warns(NanobraggWarning, match=r"1 of 1 sources \(8500 to 8500 eV\) are outside .* \(9000 to 9300 eV\)"):
-        below = nb.simulate(config(with_energies(amplitudes), beam=beam([8500.0]), crystal=crystal), dtype="float64")
+        below = nb.simulate(
+            config(structure_factors=with_energies(amplitudes), beam=beam([8500.0]), crystal=crystal), dtype="float64"
+        )
     same = nb.StructureFactors(indices=with_energies(amplitudes).indices, amplitudes=amplitudes[0])
     np.testing.assert_array_equal(
-        below, nb.simulate(config(same, beam=beam([8500.0]), crystal=crystal), dtype="float64")
+        below, nb.simulate(config(structure_factors=same, beam=beam([8500.0]), crystal=crystal), dtype="float64")
     )
 
 
 @pytest.mark.parametrize("energy", [8996.0, 9304.0])
 def test_sources_more_than_5_eV_beyond_the_energies_warn(energy: float) -> None:
     factors = with_energies(np.ones((3, 729)))
-    nb.Scene(config(factors, beam=beam([energy]), crystal=nb.Crystal(cell=(50, 60, 70))))
+    nb.Scene(config(structure_factors=factors, beam=beam([energy]), crystal=nb.Crystal(cell=(50, 60, 70))))
     further = 2 * energy - float(np.clip(energy, 9000.0, 9300.0))
     with pytest.warns(NanobraggWarning, match="1 of 1 sources .* are outside the energies of the structure factors"):
-        nb.Scene(config(factors, beam=beam([further]), crystal=nb.Crystal(cell=(50, 60, 70))))
+        nb.Scene(config(structure_factors=factors, beam=beam([further]), crystal=nb.Crystal(cell=(50, 60, 70))))
 
 
 @pytest.mark.parametrize(
@@ -187,11 +199,11 @@ def test_axes_that_do_not_fit(fields, message: str) -> None:
 def test_the_c_program_knows_no_energies() -> None:
     factors, crystal = with_energies(np.ones((3, 729))), nb.Crystal(cell=CELL)
     with pytest.raises(ConfigError, match="energies_eV: the C program knows no energy axis"):
-        config(factors, crystal=crystal, compat="c")
+        config(structure_factors=factors, crystal=crystal, compat="c")
     from nanobragg.nanobragg_c.flags.from_config import config_to_flags
 
     with pytest.raises(ConfigError, match="energies_eV: several energies"):
-        config_to_flags(config(factors, crystal=crystal), "nowhere")
+        config_to_flags(config(structure_factors=factors, crystal=crystal), "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +230,9 @@ def test_coverage_counts_pixels(curved: bool) -> None:
     mask = np.ones((60, 80), bool)
     mask[:10] = False
     detector = nb.Detector.flat(distance_mm=60, pixels=(60, 80), pixel_mm=0.3, mask=mask, curved=curved)
-    scene = nb.Scene(config(factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector, roi=(0, 69, 0, 59)))
+    scene = nb.Scene(
+        config(structure_factors=factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector, roi=(0, 69, 0, 59))
+    )
     panel = detector.panels[0]
     fast, slow, normal = panel.axes()
     s, f = np.mgrid[10:60, 0:70] + 0.5
@@ -241,13 +255,13 @@ def test_a_table_that_ends_within_the_image_warns(mtz: Path) -> None:
     factors = nb.StructureFactors.from_mtz(mtz)
     wide = nb.Detector.flat(distance_mm=60, pixels=(100, 100), pixel_mm=0.5)
     with pytest.warns(NanobraggWarning) as caught:
-        scene = nb.Scene(config(factors, detector=wide))
+        scene = nb.Scene(config(structure_factors=factors, detector=wide))
     message = str(caught[0].message)
     assert re.search(r"ends at 3\.0\d Å, the image reaches 1\.8\d Å: \d\d % of the pixels see default_F = 0", message)
     assert f"{100 * scene.coverage.share:.2g} %" in message
     for quiet in (
-        config(factors, detector=wide, sampling=nb.Sampling(d_min_A=3.05)),
-        config(factors, detector=wide, compat="c"),
+        config(structure_factors=factors, detector=wide, sampling=nb.Sampling(d_min_A=3.05)),
+        config(structure_factors=factors, detector=wide, compat="c"),
     ):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -264,7 +278,7 @@ def test_one_percent_of_the_pixels_beyond_the_table_warns(mtz: Path, columns: in
     detector = nb.Detector.flat(distance_mm=60, pixels=mask.shape, pixel_mm=0.25, mask=mask)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        scene = nb.Scene(config(factors, detector=detector))
+        scene = nb.Scene(config(structure_factors=factors, detector=detector))
     assert scene.coverage.share == pytest.approx(columns / (160 + columns))
     assert ["the table of structure factors ends at" in str(each.message) for each in caught] == [True] * warns
 
@@ -280,7 +294,7 @@ def test_anomalous_scattering_at_the_beams_energy(tmp_path: Path) -> None:
     follows = nb.StructureFactors.from_coordinates(tmp_path / "m.pdb", d_min=2.5, energies_eV="beam")
     with pytest.raises(ConfigError, match="only a Config knows the beam"):
         _ = follows.listing
-    wanted = config(follows, beam=nb.Beam(energy_eV=7200), crystal=nb.Crystal(n_cells=5))
+    wanted = config(structure_factors=follows, beam=nb.Beam(energy_eV=7200), crystal=nb.Crystal(n_cells=5))
     scene = nb.Scene(wanted)
     at = nb.StructureFactors.from_coordinates(tmp_path / "m.pdb", d_min=2.5, energies_eV=7200)
     np.testing.assert_allclose(scene.config.structure_factors.listing[1], at.listing[1], rtol=1e-12)
@@ -318,7 +332,7 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     mask = np.ones((300, 400), bool)
     mask[:, 200:] = False
     detector = nb.Detector.flat(distance_mm=60, pixels=(300, 400), pixel_mm=0.06, mask=mask)
-    scene = nb.Scene(config(factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector))
+    scene = nb.Scene(config(structure_factors=factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector))
     whole = table_coverage(scene)
     monkeypatch.setattr("nanobragg.scene.coverage.PIXELS_ENOUGH", 10_000)
     assert table_coverage(scene).share == pytest.approx(whole.share, abs=0.01)
@@ -332,7 +346,9 @@ def test_predicted_spots_take_each_energys_amplitudes() -> None:
     both = {"detector": detector, "crystal": crystal}
 
     def spots(energies: list[float]) -> nb.Spots:
-        return nb.predict_spots(config(with_energies(amplitudes), beam=beam(energies), **both), threshold=0)
+        return nb.predict_spots(
+            config(structure_factors=with_energies(amplitudes), beam=beam(energies), **both), threshold=0
+        )
 
     np.testing.assert_allclose(spots([9100.0]).amplitude, 20, rtol=1e-12)
     mixed = spots([9000.0, 9150.0])  # of weights 1/3 and 2/3

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from nanobragg.analysis.compare.printed import beside_original, scene_values
 from nanobragg.analysis.compare.traces import COUNTS, differ
 from nanobragg.errors import ConfigError, ShapeError
 from nanobragg.nanobragg_c.reference.text import parse_pixel, parse_trace
+from tests import builders
 
 H, K, L = (index.ravel() for index in np.indices((25, 25, 25)) - 12)
 INDICES = np.stack([H, K, L], 1)
@@ -25,22 +27,21 @@ AMPLITUDES = 50.0 + (7 * H + 3 * K + 5 * L) % 17  # no two neighbours alike
 PIXEL = {"slow": 21, "fast": 9}
 
 
-def config(**changes: Any) -> nb.Config:
-    base: dict[str, Any] = {
-        "crystal": nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6),
-        "structure_factors": nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES, interpolate=False),
-        "beam": nb.Beam(wavelength_A=1.0, kahn_factor=0.0),
-        "detector": detector(),
-        "scan": nb.Scan(start_deg=1, range_deg=2, steps=2),
-        "sampling": nb.Sampling(oversample=1),
-    }
-    return nb.Config(**{**base, **changes})
-
-
 def detector(**changes: Any) -> nb.Detector:
     base: dict[str, Any] = {"distance_mm": 100, "pixels": (32, 32), "pixel_mm": 0.5, "beam_center_mm": (8, 8)}
     sensor = {"sensor_thickness_um": 300, "sensor_layers": 3, "attenuation_um": 200}
     return nb.Detector.flat(**{**base, **sensor, **changes})
+
+
+config = partial(
+    builders.config,
+    crystal=nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6),
+    structure_factors=nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES, interpolate=False),
+    beam=nb.Beam(wavelength_A=1.0, kahn_factor=0.0),
+    detector=detector(),
+    scan=nb.Scan(start_deg=1, range_deg=2, steps=2),
+    sampling=nb.Sampling(oversample=1),
+)
 
 
 def unrotated(scene: nb.Scene) -> nb.Scene:
@@ -169,14 +170,14 @@ PRINTED = {  # flags of the twin, and where the divergence is found with and wit
 @pytest.mark.parametrize("has_trace", [True, False], ids=["with-TRACE", "printout-only"])
 class TestOriginal:
     def test_twin_agrees(self, has_trace):
-        scene = nb.Scene(nb.Config.from_flags(LINE))
+        scene = nb.Scene(nb.config_from_flags(LINE))
         found = nb.compare(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
         assert found.divergence is None
         assert found.agreed == (57 if has_trace else 27)
 
     @pytest.mark.parametrize("flags", PRINTED)
     def test_planted_divergence_is_located(self, flags, has_trace):
-        ours, theirs = (nb.Scene(nb.Config.from_flags(line)) for line in (LINE, f"{LINE} {flags}"))
+        ours, theirs = (nb.Scene(nb.config_from_flags(line)) for line in (LINE, f"{LINE} {flags}"))
         found = nb.compare(nb.trace(ours, **PIXEL), printed_by_a_twin(theirs, has_trace)).divergence
         assert found is not None
         assert found.name == PRINTED[flags][0 if has_trace else 1]
@@ -184,13 +185,13 @@ class TestOriginal:
 
     def test_what_the_original_leaves_of_other_pixels_is_left_out(self, has_trace):
         for flags, names in (("-tophat_spots -fudge 1e9", {"F_cell"}), ("-dmin 99", {"F_cell", "F_latt", "hkl_frac"})):
-            scene = nb.Scene(nb.Config.from_flags(f"{LINE} {flags}"))
+            scene = nb.Scene(nb.config_from_flags(f"{LINE} {flags}"))
             values = beside_original(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
             assert not names & set(values)
             assert {"cell", "pixel_pos_meters", "I_before_scaling"} <= set(values)
 
     def test_sums_may_differ_as_images_may(self, has_trace):
-        scene = nb.Scene(nb.Config.from_flags(LINE))
+        scene = nb.Scene(nb.config_from_flags(LINE))
         traced, twin = nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace)
         room = 1e-5 + 1e-7 * float(twin.image.max()) / traced.final.pixel
         for factor, name in ((1 + 0.9 * room, None), (1 + 1.1 * room, "floatimage_accumulated")):
@@ -202,7 +203,7 @@ class TestOriginal:
 
     def test_factors_within_the_terms_are_left_out_of_corrected_physics(self, has_trace):
         ours, theirs = (
-            nb.Scene(nb.Config.from_flags(f"{LINE} -cell 40 50 60 90 90 90", exact=exact)) for exact in (True, False)
+            nb.Scene(nb.config_from_flags(f"{LINE} -cell 40 50 60 90 90 90", exact=exact)) for exact in (True, False)
         )
         twin = printed_by_a_twin(theirs, has_trace)
         assert nb.compare(nb.trace(theirs, **PIXEL), twin).divergence is None

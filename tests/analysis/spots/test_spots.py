@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,30 +13,21 @@ from nanobragg.analysis.spots.section import section, shape_of, widest
 from nanobragg.constants import R_E_SQR
 from nanobragg.errors import ConfigError
 from nanobragg.geometry import rotate_about
+from tests import builders
 
-CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 SENSOR = {"sensor_thickness_um": 450, "sensor_layers": 9, "attenuation_um": 400}
 FINE = {"distance_mm": 100, "pixels": (500, 500), "pixel_mm": 0.06, "beam_center_mm": (5, 8)}
 AROUND = {"distance_mm": 36, "pixels": (280, 330), "pixel_mm": 0.025, "beam_center_mm": (0.2, 0.2), "curved": True}
 BOX = 8  # pixels either side of a spot that are summed
 
 
-def crystal(**fields) -> nb.Crystal:
-    return nb.Crystal(**{"cell": CELL, "misset_deg": (12, 34, 56), "n_cells": 20, "shape": "gauss", **fields})
-
-
-def scene(**fields) -> nb.Scene:
-    return nb.Scene(
-        nb.Config(
-            **{
-                "crystal": crystal(),
-                "structure_factors": nb.StructureFactors.constant(100),
-                "beam": nb.Beam(wavelength_A=1.0, kahn_factor=0.9),
-                "detector": nb.Detector.flat(**FINE),
-                **fields,
-            }
-        )
-    )
+crystal = builders.TRICLINIC.replace
+scene = partial(
+    builders.scene,
+    crystal=builders.TRICLINIC,
+    beam=nb.Beam(wavelength_A=1.0, kahn_factor=0.9),
+    detector=nb.Detector.flat(**FINE),
+)
 
 
 def panels() -> nb.Detector:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,26 +12,20 @@ from nanobragg import cli
 from nanobragg.config.digest import config_digest
 from nanobragg.errors import ConfigError, FileError, FormatError, ShapeError
 from nanobragg.geometry import rotate_about
+from tests import builders
 
-CELL = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
-
-
-def config(**fields) -> nb.Config:
-    return nb.Config(
-        **{
-            "crystal": nb.Crystal(cell=CELL, n_cells=20, shape="gauss", misset_deg=(12, 34, 56)),
-            "structure_factors": nb.StructureFactors.constant(100),
-            "beam": nb.Beam(fluence_ph_m2=1e26),
-            "detector": nb.Detector.flat(distance_mm=100, pixels=(200, 220), pixel_mm=0.1, beam_center_mm=(3, 4)),
-            **fields,
-        }
-    )
+config = partial(
+    builders.config,
+    crystal=builders.TRICLINIC,
+    beam=nb.Beam(fluence_ph_m2=1e26),
+    detector=nb.Detector.flat(distance_mm=100, pixels=(200, 220), pixel_mm=0.1, beam_center_mm=(3, 4)),
+)
 
 
 def test_orientation_and_cell_are_those_of_the_lattice():
     cfg = config(scan=nb.Scan(start_deg=20, range_deg=1, steps=10))
     truth, scene = nb.ground_truth(cfg), nb.Scene(cfg)
-    np.testing.assert_allclose(truth.cell, CELL, rtol=1e-12)
+    np.testing.assert_allclose(truth.cell, builders.TRICLINIC.cell, rtol=1e-12)
     np.testing.assert_allclose(truth.A, np.linalg.inv(scene.lattice.direct), rtol=1e-9)
     np.testing.assert_allclose(truth.U @ truth.B, truth.A, atol=1e-15)
     np.testing.assert_allclose(truth.U @ truth.U.T, np.eye(3), atol=1e-12)

@@ -18,6 +18,7 @@ import pytest
 import nanobragg as nb
 from nanobragg import reference
 from nanobragg.errors import ConfigError, FileError, FormatError, ProgramError
+from tests import builders
 
 COMPILER = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
 SOURCE = Path(__file__).with_name("stand_in.c")
@@ -285,7 +286,7 @@ class TestRuns:
 
     def test_config_becomes_flags(self, build, form):
         run = original(build, form).run(simple_config())
-        assert run.flags[run.flags.index("-cell") + 1 :][:6] == ("50.0", "60.0", "70.0", "90.0", "90.0", "90.0")
+        assert run.flags[run.flags.index("-cell") + 1 :][:6] == ("60.0", "70.0", "80.0", "90.0", "90.0", "90.0")
         assert run.image.shape == (2, 3)
 
     def test_detector_elsewhere_than_the_config_says_is_noticed(self, build, form):
@@ -295,9 +296,7 @@ class TestRuns:
 
 def simple_config(**detector: object) -> nb.Config:
     """Its fast axis is 0 0 1 unless rotated: what the stand-in prints."""
-    return nb.Config(
-        crystal=nb.Crystal(cell=(50, 60, 70), n_cells=5),
-        structure_factors=nb.StructureFactors.constant(10),
+    return builders.config(
         detector=nb.Detector.flat(distance_mm=100, pixels=8, **detector),
         sampling=nb.Sampling(oversample=1),
     )
