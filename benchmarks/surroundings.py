@@ -33,9 +33,9 @@ def memory(which):
         return 1024 * int(re.search(which + r":\\s*(\\d+)", status.read())[1])
 
 warnings.simplefilter("ignore")
-nb.simulate(nb.Config.from_flags("-cell 100 100 100 90 90 90 -default_F 1 -N 1 -lambda 1 -detpixels 8", exact=True))
+nb.simulate(nb.config_from_flags("-cell 100 100 100 90 90 90 -default_F 1 -N 1 -lambda 1 -detpixels 8", exact=True))
 before = memory("VmRSS")
-image = nb.simulate(nb.Config.from_flags(sys.argv[1:], exact=True))
+image = nb.simulate(nb.config_from_flags(sys.argv[1:], exact=True))
 print(memory("VmHWM") - before - image.nbytes)
 """
 

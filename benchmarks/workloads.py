@@ -48,7 +48,7 @@ class Workload:
         """The scene with `compat` None or "c"."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NanobraggWarning)
-            return nb.Scene(nb.Config.from_flags(list(self.flags), exact=compat is None))
+            return nb.Scene(nb.config_from_flags(list(self.flags), exact=compat is None))
 
 
 def load_workloads(names: Sequence[str] | None = None, pixels: int | None = None) -> list[Workload]:

@@ -15,14 +15,17 @@ import numpy as np
 
 from nanobragg.config.background import Background
 from nanobragg.config.beam import Beam
-from nanobragg.config.config import Config, Sampling, Scan
+from nanobragg.config.config import Config
 from nanobragg.config.crystal import Crystal
 from nanobragg.config.detector import Detector
 from nanobragg.config.panel import Panel
+from nanobragg.config.sampling import Sampling
+from nanobragg.config.scan import Scan
 from nanobragg.config.spectrum import Spectrum
 from nanobragg.config.structure_factors import StructureFactors
 from nanobragg.export.nexus import write_nexus
-from nanobragg.importers.experiment import read_expt, read_nxmx
+from nanobragg.importers.dials import read_expt
+from nanobragg.importers.nexus import read_nxmx
 from nanobragg.io.cbf import read_cbf, write_cbf
 from nanobragg.io.fdump import read_fdump, write_fdump
 from nanobragg.io.float_image import read_float_image, write_float_image

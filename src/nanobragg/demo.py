@@ -12,9 +12,10 @@ import numpy as np
 from .analysis.statistics import statistics
 from .config.background import Background
 from .config.beam import Beam
-from .config.config import Config, Sampling
+from .config.config import Config
 from .config.crystal import Crystal
 from .config.detector import Detector
+from .config.sampling import Sampling
 from .config.structure_factors import StructureFactors
 from .rendering.simulate import Progress, simulate
 from .response.noise import add_noise

@@ -108,7 +108,9 @@ def test_an_hkl_line_that_is_not_four_numbers_is_shown_with_file_and_number(refu
 
 def test_a_file_of_reflections_or_atoms_that_is_no_text_table(refused, tmp_path):
     (tmp_path / "data.MTZ").write_bytes(b"MTZ \x00\x00\xff")
-    assert "data.MTZ: is no text of h k l F; StructureFactors.from_mtz" in refused(f"{GOOD} -hkl data.MTZ")
+    assert "data.MTZ is not a text file of h k l F; read it with StructureFactors.from_mtz" in refused(
+        f"{GOOD} -hkl data.MTZ"
+    )
 
 
 def test_a_table_too_large_for_memory(refused, tmp_path):
@@ -135,12 +137,12 @@ def test_contradicting_fields_of_a_toml_file(refused, tmp_path):
         ("simulate nowhere.toml -o out.img", "nowhere.toml"),
         ("simulate broken.toml -o out.img", "is no TOML"),
         ("simulate inputs/six.hkl -o out.img", "is no TOML"),
-        ("simulate still.toml -o out.jpg", "'.jpg' tells no image format"),
+        ("simulate still.toml -o out.jpg", "'.jpg' is not a valid image suffix"),
         ("simulate still.toml -o out.nxs --images 0", "--images 0: must be at least 1"),
         ("simulate still.toml -o out.nxs --images 2", "Scan.range_deg: a series needs the width of an image"),
         ("simulate still.toml -o out.img --images 1", "out.img: one file an image needs a place for its number"),
         ("simulate still.toml -o missing/out.nxs", "make the folder first"),
-        ("convert inputs/mask_64.img out.nxs", "an NXmx file tells the whole experiment; give its Config"),
+        ("convert inputs/mask_64.img out.nxs", "an NXmx file describes the whole experiment; give its Config"),
         ("convert inputs/mask_64.img out.npy --image 0", "--image 0: counts from 1"),
         ("convert inputs/mask_64.img out.npy --image 2", "holds one image; only NXmx files hold several"),
         ("convert inputs/mask_64.img out.nxs --config still.toml", "has shape (64, 64), the Config's detector"),
@@ -152,9 +154,9 @@ def test_contradicting_fields_of_a_toml_file(refused, tmp_path):
         ("simulate still.toml -o out.img --roi 0 99 0 3", "roi"),
         ("simulate still.toml -o out.img --roi 0 1 2", "--roi"),
         ("convert nowhere.img out.npy", "nowhere.img"),
-        ("convert inputs/mask_64.img out.jpeg", "'.jpeg' tells no image format"),
+        ("convert inputs/mask_64.img out.jpeg", "'.jpeg' is not a valid image suffix"),
         ("convert inputs/mask_64.img nowhere/out.npy", "make the folder first"),
-        ("convert inputs/six.hkl out.npy", "tells no image format"),
+        ("convert inputs/six.hkl out.npy", "is not a valid image suffix"),
         ("convert floatimage.bin out.npy", "--shape"),
         ("convert floatimage.bin out.npy --shape 3 3", "16"),
         ("convert inputs/mask_64.img out.npy --adc 3", "--scale"),

@@ -87,7 +87,7 @@ def test_at_io_and_at_noise_files_are_the_c_programs_byte_for_byte(folder, name)
 def test_header_is_the_c_programs(case):
     """AT-IO: every reference case's SMV header; one that the C program lets grow beyond 512 bytes is shortened."""
     expected = case.facts["smv_header"]
-    header = image_header(nb.Scene(nb.Config.from_flags(list(case.argv))))
+    header = image_header(nb.Scene(nb.config_from_flags(list(case.argv))))
     if len(expected) < 512:
         assert header == expected
     else:

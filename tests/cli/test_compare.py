@@ -48,7 +48,7 @@ def own_folder(tmp_path, monkeypatch) -> None:
 
 def stand_in(folder: Path, flags: str, pixel: tuple[int, int], *, scale: float = 1.0) -> Path:
     """A program that leaves and prints what nanoBragg.c would for these flags, whatever flags it is given."""
-    scene = nb.Scene(nb.Config.from_flags(flags))
+    scene = nb.Scene(nb.config_from_flags(flags))
     image = scale * nb.simulate(scene)
     folder.mkdir()
     (folder / "floatimage.bin").write_bytes(image.astype("<f4").tobytes())
@@ -77,7 +77,7 @@ def compare(*options: object, flags: str = LINE) -> int:
 
 
 def brightest() -> tuple[int, int]:
-    image = nb.simulate(nb.Config.from_flags(LINE))
+    image = nb.simulate(nb.config_from_flags(LINE))
     slow, fast = np.unravel_index(image.argmax(), image.shape)
     return int(slow), int(fast)
 
@@ -107,7 +107,7 @@ def test_equal_programs_are_alike(tmp_path, capsys):
 
 def test_divergence_is_named_and_the_exit_status_says_below(tmp_path, capsys, monkeypatch):
     planted = f"{LINE} -polar 0.9"
-    ours, theirs = (nb.simulate(nb.Config.from_flags(line)) for line in (LINE, planted))
+    ours, theirs = (nb.simulate(nb.config_from_flags(line)) for line in (LINE, planted))
     slow, fast = map(int, np.unravel_index(np.abs(ours.astype(float) - theirs).argmax(), ours.shape))
     monkeypatch.setenv("NB_C_BIN", str(stand_in(tmp_path / "c", planted, (slow, fast))))
     assert compare("--threshold", 1.0, "--out", "left") == 3
@@ -132,7 +132,7 @@ def test_row_of_section_9_is_named(tmp_path, capsys):
 
 
 def test_region_and_image_in_place_of_the_original(capsys):
-    image = nb.simulate(nb.Config.from_flags(LINE))
+    image = nb.simulate(nb.config_from_flags(LINE))
     changed = image.copy()
     changed[20, 10] += 1000
     nb.write_image("other.npy", changed)
@@ -201,7 +201,7 @@ class TestExitStatus:
 
 
 def test_without_scipy_the_rest_is_compared(monkeypatch, capsys):
-    nb.write_image("other.npy", nb.simulate(nb.Config.from_flags(LINE)))
+    nb.write_image("other.npy", nb.simulate(nb.config_from_flags(LINE)))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert compare("--against", "other.npy") == 0
     told = capsys.readouterr()
@@ -227,11 +227,11 @@ class TestRecord:
         assert one.argv == (*shlex.split(LINE), "-hkl", "inputs/table.hkl")
         assert Path("kept/inputs/table.hkl").read_text() == Path("some/table.hkl").read_text()
         assert one.thresholds == {"corr_min": 0.9999, "sum_ratio": [0.98, 1.02]}
-        image = nb.simulate(nb.Config.from_flags(flags))
+        image = nb.simulate(nb.config_from_flags(flags))
         np.testing.assert_array_equal(one.golden["image"], image)
         assert one.facts["sum"] == image.sum(dtype=float)
         assert one.facts["printed"]["cell"] == [40, 50, 60, 90, 90, 90]
-        image = nb.simulate(nb.Config.from_flags(list(two.argv)))
+        image = nb.simulate(nb.config_from_flags(list(two.argv)))
         assert set(two.golden) == {"window", "window_origin", "samples"}
         assert two.deviation(image) == 0
         image[two.facts["argmax"][0], two.facts["argmax"][1]] *= 1.001

@@ -149,9 +149,9 @@ def test_what_is_no_spectrum_is_refused(flaw: str) -> None:
     [
         ("energy_eV weight\n9000\n", ConfigError, "weights must be given"),
         ("energy_eV weight\n9000 1 2\n", FormatError, "line 2: 3 fields; expected at most 2: energy_eV weight"),
-        ("energy_eV weight\nnine 1\n", FormatError, "line 2: energy_eV 'nine' is no finite number"),
+        ("energy_eV weight\nnine 1\n", FormatError, "line 2: energy_eV 'nine' is not a finite number"),
         ("energy_eV weight\n", FormatError, "holds no numbers"),
-        ("energy_keV weight\n9 1\n", FormatError, "line 1: x 'energy_keV' is no finite number"),
+        ("energy_keV weight\n9 1\n", FormatError, "line 1: x 'energy_keV' is not a finite number"),
         ("", FormatError, "holds no numbers"),
     ],
 )

@@ -131,14 +131,16 @@ def test_what_is_not_rendered_is_minus_one(tmp_path):
 def test_what_is_no_whole_number_of_32_bits_is_refused(tmp_path, value):
     image = COUNTS.astype(float)
     image[2, 3] = value
-    with pytest.raises(FormatError, match=r"slow 2, fast 3\) = .* does not fit into CBF, whole numbers 0 to"):
+    with pytest.raises(FormatError, match=r"slow 2, fast 3\) = .* does not fit into CBF, which stores integers from 0"):
         nb.write_image(tmp_path / "a.cbf", image, config=TURNING)
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("value", [-3, 2**31 - 2])
 def test_values_beyond_the_marks_are_refused(tmp_path, value):
-    with pytest.raises(FormatError, match=rf"slow 0, fast 0\) = {value} does not fit into CBF, whole numbers -2 to"):
+    with pytest.raises(
+        FormatError, match=rf"slow 0, fast 0\) = {value} does not fit into CBF, which stores integers from -2"
+    ):
         write_cbf(tmp_path / "a.cbf", np.full((2, 2), value, np.int32))
 
 
@@ -169,20 +171,26 @@ def damaged(content, old, new):
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (lambda content: b"", "does not start with '###CBF'"),
-        (lambda content: content[:200], "X-Binary-Size = '' must be a positive whole number"),
-        (lambda content: content[:-4200], r"promises \d+ bytes of pixels, the file holds \d+"),
+        (lambda content: b"", "is not a valid CBF image: it does not start with '###CBF'"),
+        (lambda content: content[:200], "X-Binary-Size = '' is not a positive integer"),
+        (lambda content: content[:-4200], r"X-Binary-Size = \d+, the file holds \d+ bytes"),
         (lambda content: damaged(content, b"\xd5", b"\xd5\x00"), "do not match their checksum"),
         (lambda content: damaged(content, b"x-CBF_BYTE_OFFSET", b"x-CBF_PACKED"), "only signed 32-bit pixels"),
-        (lambda content: damaged(content, b"Second-Dimension: 6", b"Second-Dimension: 60000"), "promises 60000 x 9"),
-        (lambda content: damaged(content, b"Second-Dimension: 6", b"Second-Dimension: -6"), "'-6' must be a positive"),
+        (
+            lambda content: damaged(content, b"Second-Dimension: 6", b"Second-Dimension: 60000"),
+            "cannot hold 60000 x 9 pixels",
+        ),
+        (
+            lambda content: damaged(content, b"Second-Dimension: 6", b"Second-Dimension: -6"),
+            "'-6' is not a positive",
+        ),
         (lambda content: damaged(content, b"Second-Dimension: 6", b"Second-Dimension: 9"), "pixels"),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path, damage, told):
     nb.write_image(tmp_path / "a.cbf", COUNTS, config=TURNING)
     (tmp_path / "a.cbf").write_bytes(damage((tmp_path / "a.cbf").read_bytes()))
-    with pytest.raises(FormatError, match=rf"a\.cbf: .*{told}"):
+    with pytest.raises(FormatError, match=rf"a\.cbf(: .*| ){told}"):
         nb.read_image(tmp_path / "a.cbf")
 
 

@@ -49,12 +49,12 @@ def test_matrix_on_one_line_with_exponents(write):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "line 1: the end of the file where number 1 of 9"),
-        (b"1 2 3\n4 5 6\n7 8\n", "line 4: the end of the file where number 9 of 9"),
-        (b"1 2 3\n\n4 x5 6\n7 8 9\n", "line 3: 'x5' where number 5 of 9"),
-        (b"1 2 3\n4 nan 6\n7 8 9\n", "line 2: 'nan' where number 5 of 9"),
-        (b"1 2 3\n4 1e999 6\n7 8 9\n", "line 2: '1e999' where number 5 of 9"),
-        (b"1,2,3\n", "line 1: ',2,3' where number 2 of 9"),
+        (b"", "line 1: found the end of the file in place of number 1 of 9"),
+        (b"1 2 3\n4 5 6\n7 8\n", "line 4: found the end of the file in place of number 9 of 9"),
+        (b"1 2 3\n\n4 x5 6\n7 8 9\n", "line 3: found 'x5' in place of number 5 of 9"),
+        (b"1 2 3\n4 nan 6\n7 8 9\n", "line 2: found 'nan' in place of number 5 of 9"),
+        (b"1 2 3\n4 1e999 6\n7 8 9\n", "line 2: found '1e999' in place of number 5 of 9"),
+        (b"1,2,3\n", "line 1: found ',2,3' in place of number 2 of 9"),
     ],
 )
 def test_incomplete_matrix_names_the_line(write, content, complaint):
@@ -90,12 +90,12 @@ def test_every_delimiter_of_the_c_program(write):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"-10 0 0\n\n-10 a 0\n", ", line 3: y 'a' is no finite number"),
-        (b"# sources\n", ", line 1: x '#' is no finite number"),
-        (b"-10 0 0 inf\n", ", line 1: weight 'inf' is no finite number"),
-        (b"-10 0 0 1 1e999\n", ", line 1: wavelength_m '1e999' is no finite number"),
-        (b"-10 0 0 1 1_0\n", ", line 1: wavelength_m '1_0' is no finite number"),
-        (b"-10 0 0-1\n", ", line 1: z '0-1' is no finite number"),
+        (b"-10 0 0\n\n-10 a 0\n", ", line 3: y 'a' is not a finite number"),
+        (b"# sources\n", ", line 1: x '#' is not a finite number"),
+        (b"-10 0 0 inf\n", ", line 1: weight 'inf' is not a finite number"),
+        (b"-10 0 0 1 1e999\n", ", line 1: wavelength_m '1e999' is not a finite number"),
+        (b"-10 0 0 1 1_0\n", ", line 1: wavelength_m '1_0' is not a finite number"),
+        (b"-10 0 0-1\n", ", line 1: z '0-1' is not a finite number"),
         (b"-10 0 0 1 1e-10 7\n", ", line 1: 6 fields; expected at most 5"),
         (b" \n\n", ": holds no numbers; expected lines of x y z weight wavelength_m"),
         (b"", ": holds no numbers"),

@@ -64,7 +64,7 @@ def test_bad_line_is_named_by_file_number_and_text(write, line):
     message = str(caught.value)
     assert "x.hkl, line 4: " in message
     assert repr(line.decode("latin-1")) in message
-    assert "expected three whole numbers" in message
+    assert "expected three integers" in message
 
 
 def test_file_of_five_columns_throughout_is_refused_at_its_first_line(write):
@@ -74,7 +74,7 @@ def test_file_of_five_columns_throughout_is_refused_at_its_first_line(write):
 
 @pytest.mark.parametrize("content", [b"", b"\n \n\t\n"])
 def test_empty_file_is_refused(write, content):
-    with pytest.raises(FormatError, match=r"x\.hkl: holds no reflection; expected lines of h k l F"):
+    with pytest.raises(FormatError, match=r"x\.hkl lists no reflections; expected lines of h k l F"):
         read_hkl(write(content))
 
 
@@ -89,7 +89,7 @@ def test_missing_file_is_a_file_error(tmp_path):
      (np.zeros((0, 3)), []), ([[2**31, 0, 0]], [1.0])],
 )  # fmt: skip
 def test_what_would_not_be_read_is_not_written(tmp_path, indices, amplitudes):
-    with pytest.raises(FormatError, match="no h k l F table"):
+    with pytest.raises(FormatError, match="are not a valid h k l F list"):
         write_hkl(tmp_path / "a.hkl", indices, amplitudes)
     assert list(tmp_path.iterdir()) == []
 

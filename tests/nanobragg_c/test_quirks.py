@@ -35,7 +35,7 @@ FLAT = LITTLE + " -distance 90 -detpixels 24 -pixel 1"
 
 
 def image(flags: str, *, exact: bool = False) -> np.ndarray:
-    return nb.simulate(nb.Config.from_flags(flags, exact=exact), dtype="float64")
+    return nb.simulate(nb.config_from_flags(flags, exact=exact), dtype="float64")
 
 
 def both(flags: str) -> tuple[np.ndarray, np.ndarray]:
@@ -263,7 +263,7 @@ def test_row_12_given_layers_cover_more_than_the_sensor():
     (without the row it would be 24 %, with 10 layers 38 %)."""
     for layers, c_thickness in ((1, 900), (2, 900), (3, 675), (10, 500)):
         flags = f"{SMOOTH} -oversample 1 -detector_thick 450 -detector_abs 450 -thicksteps {layers}"
-        c, ours = (nb.Scene(nb.Config.from_flags(flags, exact=exact)).sensor for exact in (False, True))
+        c, ours = (nb.Scene(nb.config_from_flags(flags, exact=exact)).sensor for exact in (False, True))
         assert c.count * c.step == pytest.approx(c_thickness * 1e-6, rel=1e-12)
         assert (ours.count, ours.count * ours.step) == (layers, pytest.approx(450e-6, rel=1e-12))
     c, ours = both(SMOOTH + " -oversample 1 -detector_thick 450 -detector_abs 450 -thicksteps 2")
@@ -304,7 +304,7 @@ def test_row_14_statistics_count_masked_pixels():
         "-hkl inputs/wilson_40_50_60.hkl -cell 40 50 60 90 90 90 -misset 10 20 30 -lambda 1 -N 8 -detpixels 64 "
         "-pixel 0.5 -distance 100 -oversample 1 -mask inputs/mask_64.img"
     )
-    c, ours = (nb.Scene(nb.Config.from_flags(flags, exact=exact)) for exact in (False, True))
+    c, ours = (nb.Scene(nb.config_from_flags(flags, exact=exact)) for exact in (False, True))
     picture = nb.simulate(c)
     pixels = picture[ours.rendered].astype(float)
     found = statistics(picture, c)
@@ -319,9 +319,9 @@ def test_row_14_the_solid_angle_counts_layers_and_is_shared_out():
     flags = (
         FLAT + " -detector_thick 1 -detector_abs 1 -thicksteps 3 -phi 1 -osc 1 -phisteps 2 -mosaic 0.1 -mosaic_dom 2"
     )
-    c, ours = (nb.Scene(nb.Config.from_flags(flags, exact=exact)) for exact in (False, True))
+    c, ours = (nb.Scene(nb.config_from_flags(flags, exact=exact)) for exact in (False, True))
     empty = np.zeros(c.shape)
-    true = statistics(empty, nb.Scene(nb.Config.from_flags(FLAT, exact=True))).solid_angle_sr
+    true = statistics(empty, nb.Scene(nb.config_from_flags(FLAT, exact=True))).solid_angle_sr
     assert statistics(empty, ours).solid_angle_sr == pytest.approx(true, rel=1e-12)
     assert true == pytest.approx(0.06985, abs=1e-5)
     assert statistics(empty, c).solid_angle_sr == pytest.approx(true * 3 / 4, rel=1e-4)
@@ -330,7 +330,7 @@ def test_row_14_the_solid_angle_counts_layers_and_is_shared_out():
 def test_row_14_the_place_of_the_maximum_is_its_last_sub_pixels():
     """Row 14. 4 × 4 sub-pixels: C's place is 3/8 of a pixel beyond the pixel's centre, along both axes."""
     flags = FLAT.replace("-oversample 1", "-oversample 4")
-    c, ours = (nb.Scene(nb.Config.from_flags(flags, exact=exact)) for exact in (False, True))
+    c, ours = (nb.Scene(nb.config_from_flags(flags, exact=exact)) for exact in (False, True))
     picture = nb.simulate(ours)
     slow, fast = np.unravel_index(np.argmax(picture), picture.shape)
     assert statistics(picture, ours).maximum_at_mm == pytest.approx((slow + 0.5, fast + 0.5))
@@ -339,9 +339,9 @@ def test_row_14_the_place_of_the_maximum_is_its_last_sub_pixels():
 
 def test_row_14_rms_squares_in_float32():
     """Row 14. Σx² of C's float32 squares: a relative error of up to 6e-8, seen only in the last digits."""
-    scene = nb.Scene(nb.Config.from_flags(FLAT))
+    scene = nb.Scene(nb.config_from_flags(FLAT))
     picture = np.full(scene.shape, 1.1, np.float32)
     square = float(np.float32(1.1) * np.float32(1.1))
     assert statistics(picture, scene).rms == pytest.approx(math.sqrt(square * 576 / 575), rel=1e-14)
-    exact = nb.Scene(nb.Config.from_flags(FLAT, exact=True))
+    exact = nb.Scene(nb.config_from_flags(FLAT, exact=True))
     assert statistics(picture, exact).rms == pytest.approx(float(np.float32(1.1)) * math.sqrt(576 / 575), rel=1e-14)

@@ -29,7 +29,7 @@ FLAT = LITTLE + " -distance 90 -detpixels 24 -pixel 1"
 
 
 def image(flags: str, *, exact: bool = False) -> np.ndarray:
-    return nb.simulate(nb.Config.from_flags(flags, exact=exact), dtype="float64")
+    return nb.simulate(nb.config_from_flags(flags, exact=exact), dtype="float64")
 
 
 def measured(*values: float):
@@ -44,7 +44,7 @@ def test_row_15_distance_and_beam_spot_ignore_twotheta():
         "-default_F 100 -cell 100 90 80 90 90 90 -lambda 1 -N 5 -detpixels 128 -pixel 0.1 -detector_rotx 4 "
         "-detector_roty -3 -detector_rotz 2 -xds -distance 100 -twotheta 12"
     )
-    c, ours = (nb.Config.from_flags(flags, exact=exact).detector for exact in (False, True))
+    c, ours = (nb.config_from_flags(flags, exact=exact).detector for exact in (False, True))
     assert c.nominal.distance_mm == pytest.approx(100, rel=1e-12)
     assert ours.nominal.distance_mm == pytest.approx(103.8, abs=0.05)
     assert c.panels == ours.panels
@@ -60,8 +60,8 @@ def test_row_16_pix0_vector_is_overwritten():
     """Row 16. -pix0_vector 0.5 0.5 0.5 (half a metre in all directions) moves nothing: without it the image is the
     same; a Panel's origin_mm is that vector."""
     with pytest.warns(NanobraggWarning, match=r"-pix0_vector has no effect.*row 16"):
-        c = nb.Config.from_flags(FLAT + " -pix0_vector 0.5 0.5 0.5")
-    custom = nb.Config.from_flags(FLAT + " -fdet_vector 0 0 1")  # what -pix0_vector still does: choose CUSTOM
+        c = nb.config_from_flags(FLAT + " -pix0_vector 0.5 0.5 0.5")
+    custom = nb.config_from_flags(FLAT + " -fdet_vector 0 0 1")  # what -pix0_vector still does: choose CUSTOM
     assert c.detector == custom.detector
     assert c.detector.panels[0].origin_mm[0] == pytest.approx(90)
     assert nb.simulate(c, dtype="float64").sum() == measured(281272.48676879314)
@@ -75,14 +75,14 @@ def test_row_16_pix0_vector_is_overwritten():
 def test_row_17_xclose_and_xbeam_do_not_move_an_xds_detector(convention):
     """Row 17. -xds -Xclose 5 -Yclose 9 (or -Xbeam, -Ybeam): the image is that without them; a Config's org_px or
     beam_center_mm moves the detector by as much."""
-    plain = nb.Config.from_flags(f"{FLAT} -{convention}").detector
+    plain = nb.config_from_flags(f"{FLAT} -{convention}").detector
     for flags in ("-Xclose 5 -Yclose 9", "-Xbeam 5 -Ybeam 9"):
         with pytest.warns(NanobraggWarning, match=r"has no effect.*row 17"):
-            c = nb.Config.from_flags(f"{FLAT} -{convention} {flags}").detector
+            c = nb.config_from_flags(f"{FLAT} -{convention} {flags}").detector
         assert c.panels == plain.panels
     ours = nb.Detector.flat(distance_mm=90, pixels=24, pixel_mm=1, convention=convention, beam_center_mm=(5, 9))
     assert ours.panels[0].origin_mm == pytest.approx((-5, -9, 90))
-    custom = nb.Config.from_flags(f"{FLAT} -fdet_vector 0 0 1 -Xclose 5 -Yclose 9").detector
+    custom = nb.config_from_flags(f"{FLAT} -fdet_vector 0 0 1 -Xclose 5 -Yclose 9").detector
     assert custom.panels[0].origin_mm == pytest.approx((90, 9, -5))
 
 
@@ -90,8 +90,8 @@ def test_row_17_xclose_and_xbeam_do_not_move_an_xds_detector(convention):
 def test_row_17_orgx_does_nothing_under_mosflm(convention):
     """Row 17. -ORGX 3 -ORGY 4 leave these detectors where they are; `org_px` moves one that pivots about the sample."""
     with pytest.warns(NanobraggWarning, match=r"-ORG[XY] has no effect.*row 17"):
-        c = nb.Config.from_flags(f"{FLAT} -{convention} -ORGX 3 -ORGY 4").detector
-    assert c.panels == nb.Config.from_flags(f"{FLAT} -{convention}").detector.panels
+        c = nb.config_from_flags(f"{FLAT} -{convention} -ORGX 3 -ORGY 4").detector
+    assert c.panels == nb.config_from_flags(f"{FLAT} -{convention}").detector.panels
     ours = nb.Detector.flat(distance_mm=90, pixels=24, pixel_mm=1, org_px=(3, 4), pivot="sample")
     assert ours.panels[0].origin_mm == pytest.approx((90, 3.5, -2.5))
 
@@ -101,8 +101,8 @@ def test_row_18_the_convention_forces_the_pivot():
     panel swings around the sample, by 15.6 mm at 10° and 90 mm."""
     tilted = FLAT + " -detector_roty 10"
     with pytest.warns(NanobraggWarning, match=r"-pivot has no effect.*row 18"):
-        c = nb.Config.from_flags(tilted + " -pivot sample").detector
-    assert c.panels == nb.Config.from_flags(tilted).detector.panels
+        c = nb.config_from_flags(tilted + " -pivot sample").detector
+    assert c.panels == nb.config_from_flags(tilted).detector.panels
     options = {"distance_mm": 90, "pixels": 24, "pixel_mm": 1, "rotation_deg": (0, 10, 0)}
     beam, sample = (nb.Detector.flat(**options, pivot=pivot) for pivot in ("beam", "sample"))
     assert c.panels[0].origin_mm == pytest.approx(beam.panels[0].origin_mm, abs=1e-10)
@@ -114,7 +114,7 @@ def test_row_18_the_convention_forces_the_pivot():
 def test_row_19_flags_do_not_match_as_substrings():
     """Row 19, not followed but for the pivot. C takes `-twotheta_axis 3 0 1` for a two-theta of 3° too (its distance
     becomes 92.2 mm) and `-misset_seed 7` for a misset (the brightest spot loses 97 % of its photons)."""
-    axis = nb.Config.from_flags(FLAT + " -twotheta_axis 3 0 1").detector
+    axis = nb.config_from_flags(FLAT + " -twotheta_axis 3 0 1").detector
     assert axis.nominal.twotheta_deg == 0
     assert axis.nominal.distance_mm == 90
     assert axis.panels[0].fast_axis == (0, 0, 1)
@@ -154,7 +154,7 @@ def test_row_21_samplesize_alone_interpolates():
         "-pixel 0.5 -oversample 1"
     )
     with pytest.warns(NanobraggWarning, match="-samplesize without -N interpolates .*row 21"):
-        c = nb.Config.from_flags(f"{flags} -samplesize 0.00002")
+        c = nb.config_from_flags(f"{flags} -samplesize 0.00002")
     assert nb.Scene(c).n_cells == (5, 4, 4)
     assert nb.simulate(c).sum(dtype=float) == measured(44880.336)
     assert image(f"{flags} -Na 5 -Nb 4 -Nc 4").sum() == measured(50896.521)
@@ -195,12 +195,12 @@ def test_row_23_no_step_and_no_source_are_errors():
     """Row 23. -osc 0 -phistep 0.1, or a round divergence that cuts all its sources off: every pixel of C's image is
     NaN; here they are errors, from a Config too."""
     with pytest.raises(ConfigError, match=r"-osc 0 with -phistep 0.1: gives no step at all; .*row 23"):
-        nb.Config.from_flags(FLAT + " -osc 0 -phistep 0.1")
+        nb.config_from_flags(FLAT + " -osc 0 -phistep 0.1")
     with pytest.raises(ConfigError, match="gives no phi step: leave out the step or the range"):
-        nb.Scene(nb.Config.from_flags(FLAT).replace(scan=nb.Scan(range_deg=0, step_deg=0.1)))
+        nb.Scene(nb.config_from_flags(FLAT).replace(scan=nb.Scan(range_deg=0, step_deg=0.1)))
     with pytest.raises(ConfigError, match=r"the round cut leaves no source; .*round_divergence=False"):
-        nb.Scene(nb.Config.from_flags(FLAT + " -hdivrange 1 -hdivstep 3 -vdivrange 1 -vdivstep 3"))
-    square = nb.Scene(nb.Config.from_flags(FLAT + " -hdivrange 1 -hdivstep 3 -vdivrange 1 -vdivstep 3 -square_div"))
+        nb.Scene(nb.config_from_flags(FLAT + " -hdivrange 1 -hdivstep 3 -vdivrange 1 -vdivstep 3"))
+    square = nb.Scene(nb.config_from_flags(FLAT + " -hdivrange 1 -hdivstep 3 -vdivrange 1 -vdivstep 3 -square_div"))
     assert len(square.sources.weights) == 1
 
 

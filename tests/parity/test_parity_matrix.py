@@ -44,7 +44,7 @@ def fail(folder: Path, problems: list[str], ours: np.ndarray, theirs: np.ndarray
 
 
 def test_image_equals_the_stored_one(case, tmp_path):
-    image = nb.simulate(nb.Config.from_flags(list(case.argv)))
+    image = nb.simulate(nb.config_from_flags(list(case.argv)))
     assert list(image.shape) == case.facts["shape"]
     for number, (ours, theirs) in enumerate(case.stored_parts(image)):
         if problems := shortfalls(case, ours, theirs):
@@ -60,7 +60,7 @@ def test_image_equals_the_stored_one(case, tmp_path):
 def test_image_equals_the_running_programs(case, tmp_path):
     if case.row_19:
         pytest.skip("row 19: -misset_seed also sets a misset there")
-    image = nb.simulate(nb.Config.from_flags(list(case.argv)))
+    image = nb.simulate(nb.config_from_flags(list(case.argv)))
     theirs = nb.reference.program().run(list(case.argv), threads=1).image
     assert image.shape == theirs.shape
     tolerance = 1e-5 * np.abs(theirs.astype(np.float64)) + 1e-7 * theirs.max()

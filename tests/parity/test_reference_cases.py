@@ -36,7 +36,7 @@ def assert_as_printed(ours, printed, name: str, tiny: float = 1e-14) -> None:
 
 def test_printed_lattice_and_steps_equal_the_c_programs(case):
     """AT-PARALLEL, AT-STEP, AT-SAM, AT-FLU: the cell, and every count that C resolves from its flags."""
-    scene, printed = nb.Scene(nb.Config.from_flags(list(case.argv))), case.facts["printed"]
+    scene, printed = nb.Scene(nb.config_from_flags(list(case.argv))), case.facts["printed"]
     direct, reciprocal = printed_cells(scene.lattice)
     assert_as_printed(direct, printed["cell"], "cell")
     assert_as_printed(reciprocal, printed["recip_cell"], "reciprocal cell")
@@ -53,7 +53,7 @@ def test_printed_lattice_and_steps_equal_the_c_programs(case):
 
 def test_printed_geometry_equals_the_c_programs(case):
     """AT-GEO-001 … 003, AT-PARALLEL-003 … 005: where panel and beam are, in every program's words."""
-    detector, printed = nb.Config.from_flags(list(case.argv)).detector, case.facts["printed"]
+    detector, printed = nb.config_from_flags(list(case.argv)).detector, case.facts["printed"]
     panel, stated = detector.panels[0], detector.nominal
     fast, slow, normal = panel.axes()
     x, y, z = panel.origin_mm
@@ -91,11 +91,11 @@ def test_printed_statistics_equal_the_c_programs(case):
 
 def test_corrected_physics_agrees_with_c_just_where_no_section_9_row_is_met(case):
     """compat=None gives C's image of every case that meets no row, and another one where a row is met."""
-    scene = nb.Scene(nb.Config.from_flags(list(case.argv)))
+    scene = nb.Scene(nb.config_from_flags(list(case.argv)))
     rows = rows_met(scene)
     if scene.config.crystal.cell is not None and scene.config.crystal.matrix_path is not None:
         with pytest.raises(nb.errors.ConfigError, match="contradicts the matrix"):
-            nb.Scene(nb.Config.from_flags(list(case.argv), exact=True))
+            nb.Scene(nb.config_from_flags(list(case.argv), exact=True))
         return
-    image = nb.simulate(nb.Config.from_flags(list(case.argv), exact=True))
+    image = nb.simulate(nb.config_from_flags(list(case.argv), exact=True))
     assert (case.deviation(image) <= 1.0) == (not rows), f"rows met: {sorted(rows)}"

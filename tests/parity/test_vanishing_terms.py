@@ -16,7 +16,7 @@ LINE = (
 @pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 def test_gaussian_that_underflows_does_not_polarize_the_sum_again():
     first, second, both = (
-        nb.simulate(nb.Config.from_flags(f"{LINE} {scan}"), dtype="float64")
+        nb.simulate(nb.config_from_flags(f"{LINE} {scan}"), dtype="float64")
         for scan in ("-phi 1", "-phi 2", "-phi 1 -osc 2 -phisteps 2")
     )
     only_first = (first > 1e-9 * first.max()) & (second == 0)

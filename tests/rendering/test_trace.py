@@ -38,7 +38,7 @@ FLAGS = shlex.split("-cell 40 50 60 90 90 90 -misset 10 20 30 -lambda 1 -distanc
 
 def case_config(name: str) -> nb.Config:
     family, run = name.split("/")
-    return nb.Config.from_flags(shlex.split(f"{CASES[family]['base']} {CASES[family]['runs'][run]}"))
+    return nb.config_from_flags(shlex.split(f"{CASES[family]['base']} {CASES[family]['runs'][run]}"))
 
 
 config = partial(
@@ -84,7 +84,7 @@ def test_printout_is_the_c_programs_to_the_letter(entry: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("exact", [False, True], ids=["compat-c", "exact"])
 def test_pixel_is_that_of_the_image(case: Any, exact: bool) -> None:
-    whole = nb.Config.from_flags(list(case.argv), exact=exact)
+    whole = nb.config_from_flags(list(case.argv), exact=exact)
     if exact and (whole.crystal.matrix_path or whole.crystal.matrix) and whole.crystal.cell:
         whole = whole.replace(crystal=whole.crystal.replace(cell=None))  # they contradict each other
     x0, x1, y0, y1 = nb.Scene(whole).roi
@@ -341,8 +341,8 @@ def test_pixels_that_no_image_has_are_refused(options: dict[str, int], message: 
 def test_command_prints_every_form(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
     words = ["-default_F", "100", *FLAGS]
     path = tmp_path / "still.toml"
-    nb.Config.from_flags(words).to_toml(path)
-    traced = nb.trace(nb.Config.from_flags(words), slow=40, fast=21, strongest=2)
+    nb.config_from_flags(words).to_toml(path)
+    traced = nb.trace(nb.config_from_flags(words), slow=40, fast=21, strongest=2)
     forms: dict[str, Callable[[], str]] = {
         "--strongest=2": traced.to_text,
         "--json": traced.to_json,
@@ -368,7 +368,7 @@ def test_command_keeps_one_term_at_least(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_flags_for_tracing_print_the_last_term() -> None:
-    scene = nb.Scene(nb.Config.from_flags(["-default_F", "100", *FLAGS]))
+    scene = nb.Scene(nb.config_from_flags(["-default_F", "100", *FLAGS]))
     lines = c_trace_lines(scene, (40, 21))
     assert lines[0].startswith("TRACE: pix0_vector_meters 0.1 ")
     assert c_printout_lines(scene, (21, 40))[0].startswith("  21   40 : stol = ")
@@ -411,7 +411,7 @@ def test_a_million_terms_take_two_seconds_and_500_mb(domains: int, steps: int, o
 def test_terms_that_c_skips_for_a_lattice_factor_of_0_are_recorded_too() -> None:
     line = "-default_F 10 -oversample 2 -oversample_omega -tophat_spots -phi 1 -osc 2 -phisteps 4 -fudge 1e9"
     flags = [*FLAGS, *shlex.split(line)]
-    scene = nb.Scene(nb.Config.from_flags(flags))
+    scene = nb.Scene(nb.config_from_flags(flags))
     traced = nb.trace(scene, slow=20, fast=30, strongest=None)
     assert traced.n_terms == len(traced.terms) == scene.terms == 16
     assert {term.F_latt for term in traced.terms} == {0.0}

@@ -171,14 +171,14 @@ def atoms(tmp_path: Path, text: str) -> Path:
         (CRYST.replace("P 1", "") + ATOM, ConfigError, "space group: there is none; give space_group"),
         (CRYST + ATOM.replace(" C  ", " X  "), FormatError, "no scattering factors for element X"),
         (CRYST + ATOM.replace("1.00 10", "0.00 10"), FormatError, "every atom has occupancy 0"),
-        (CRYST + ATOM.replace("1.00 10", "9.00 10"), FormatError, "occupancies reach from 9 to 9"),
-        (CRYST + ATOM.replace("10.00", "-9.00"), FormatError, "B reaches from -9"),
-        (CRYST + ATOM.replace("   3.000", "     nan"), FormatError, "are no numbers, or far too large"),
+        (CRYST + ATOM.replace("1.00 10", "9.00 10"), FormatError, "occupancies from 9 to 9 are not valid"),
+        (CRYST + ATOM.replace("10.00", "-9.00"), FormatError, "B from -9"),
+        (CRYST + ATOM.replace("   3.000", "     nan"), FormatError, "are not finite, or far too large"),
         (CRYST.replace("20.000", " 9e5  ").replace("21.000", " 9e5  ") + ATOM, ConfigError, "needs a grid of .* GiB"),
         (CRYST.replace("90.00  90.00  90.00", "20.00  20.00 170.00") + ATOM, FormatError, "20, 20, 170"),
         (CRYST.replace("20.000   21.000   22.000", "20.000    1.000   22.000") + ATOM, ConfigError, "give k_sol = 0"),
         ("data_x\n_cell.length_a 5\n", FormatError, r"lists no atoms \(_atom_site\)"),
-        ("data_x\nloop_\n_a\n_b\n1\n", FormatError, "is no CIF"),
+        ("data_x\nloop_\n_a\n_b\n1\n", FormatError, "is not a valid CIF"),
         ("\0\1\2 nonsense", FormatError, "m.pdb"),
     ],
 )
@@ -211,14 +211,14 @@ def test_missing_occupancies_count_as_one(tmp_path: Path) -> None:
 
 def test_the_first_of_several_models_counts(tmp_path: Path) -> None:
     text = f"{CRYST}MODEL        1\n{ATOM}ENDMDL\nMODEL        2\n{ATOM}ENDMDL\n"
-    with pytest.warns(NanobraggWarning, match="holds 2 models; the first is used"):
+    with pytest.warns(NanobraggWarning, match="holds 2 models; only the first is used"):
         factors = nb.StructureFactors.from_coordinates(atoms(tmp_path, text), d_min=3, k_sol=0)
     assert amplitude(factors, 0, 0, 0) == pytest.approx(6, rel=2e-3)
 
 
 def test_an_ellipsoid_that_is_none_gives_way_to_b(tmp_path: Path) -> None:
     line = "ANISOU    1  CA  ALA A   1    -1000   1000   1000      0      0      0       C  \n"
-    with pytest.warns(NanobraggWarning, match="1 atoms have displacements U that are not positive definite"):
+    with pytest.warns(NanobraggWarning, match="displacement tensors U of 1 atoms are not positive definite"):
         model = read_atoms(atoms(tmp_path, CRYST + ATOM + line))
     assert not model.structure[0][0][0][0].aniso.nonzero()
 

@@ -129,7 +129,7 @@ def test_a_column_by_its_label(tmp_path: Path) -> None:
 
 def test_intensities_become_amplitudes_and_negative_ones_are_told(tmp_path: Path) -> None:
     path = write_mtz(tmp_path / "a.mtz", {"I": ("J", [16, -3, 9, np.nan])})
-    with pytest.warns(NanobraggWarning, match="1 of 4 intensities are negative and count as 0"):
+    with pytest.warns(NanobraggWarning, match="1 of 4 intensities are negative and are set to 0"):
         found = as_dict(nb.StructureFactors.from_mtz(path))
     assert (found[1, 2, 3], found[0, 2, 3], found[4, 4, 4]) == (4, 0, 3)
     assert (2, 0, 0) not in found
@@ -177,7 +177,7 @@ def test_unmerged_data_are_refused(tmp_path: Path) -> None:
         mtz.add_column(label, kind)
     mtz.set_data(np.array([[1, 2, 3, 5, 1, 1]], np.float32))
     mtz.write_to_file(str(tmp_path / "u.mtz"))
-    with pytest.raises(FormatError, match=r"unmerged data .*merge and scale it first"):
+    with pytest.raises(FormatError, match=r"unmerged data .*scale and merge it first"):
         nb.StructureFactors.from_mtz(tmp_path / "u.mtz")
 
 
@@ -245,7 +245,7 @@ def test_cif_files_that_are_refused(tmp_path: Path) -> None:
         read(cif(path, ".", "SIGF status", "1 2 3 1 o"))
     with pytest.raises(ConfigError, match=r"no column 'FC'; its columns are F_meas \(amplitudes\)"):
         read(cif(path, ".", "F_meas", "1 2 3 1"), column="FC")
-    with pytest.raises(FormatError, match="no whole number"):
+    with pytest.raises(FormatError, match="is not an integer"):
         read(cif(path, ".", "F_meas", "1 2.5 3 1"))
     with pytest.raises(ConfigError, match="space group: there is none; give space_group"):
         read(cif(path, ".", "F_meas", "1 2 3 1", head="data_r\n"))
@@ -253,10 +253,10 @@ def test_cif_files_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"lists no reflections .*from_coordinates"):
         read(path)
     path.write_text("what is this")
-    with pytest.raises(FormatError, match="is no CIF"):
+    with pytest.raises(FormatError, match="is not a valid CIF"):
         read(path)
     path.write_text("# nothing\n")
-    with pytest.raises(FormatError, match="without any data"):
+    with pytest.raises(FormatError, match="without a data block"):
         read(path)
     path.write_text(f"{HEAD.format(d='_')}_shelx_hkl_file\n;\nnonsense here\n;\n")
     with pytest.raises(FormatError, match="is not 'h k l F² σ'"):

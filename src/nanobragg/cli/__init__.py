@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TextIO
 
 from ..errors import ConfigError, NanobraggError, NanobraggWarning, printable
-from ..io.atomic import cannot_be_written
+from ..io.atomic import write_error
 from .verbose import logged, take_switch
 
 COMMANDS = {
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if error.errno not in DISK_FULL or error.filename is not None:
                 raise  # only a stream has no name
             _silence_stdout()
-            return _fail(f"standard output: {cannot_be_written(error)}", NanobraggError.exit_code)
+            return _fail(f"standard output: {write_error(error)}", NanobraggError.exit_code)
 
 
 def _run(words: list[str]) -> int:
@@ -72,7 +72,7 @@ def _run(words: list[str]) -> int:
         raise ConfigError(f"nothing to do; {USAGE}; nanobragg --help tells more")
     first, rest = words[0], words[1:]
     if first in VERSION:
-        from .. import __version__
+        from ..version import __version__
 
         print(f"nanobragg {__version__}")
         return 0

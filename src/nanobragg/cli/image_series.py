@@ -13,7 +13,7 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..export.write import check_image_paths, write_image_file
 from ..io import format_of
-from ..io.nexus_frames import FrameStore
+from ..io.nexus_frames import FrameWriter
 from ..scene.scene import Scene
 
 PLACE = re.compile("#+")
@@ -57,7 +57,7 @@ class ImageFiles:
         self.single = [numbered(path, count) for path in paths if not format_of(path).many]
         self._count, self._config, self._seeds = count, config, seeds
         self._files = ExitStack()
-        self._stores: list[FrameStore] = []
+        self._stores: list[FrameWriter] = []
         for names in (self.many, *self.single):
             check_image_paths(names, config)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..config.config import Config
 from ..errors import ConfigError
+from ..nanobragg_c.flags.to_config import config_from_flags
 from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
 from ..scene.scene import Scene
 from .options import Options
@@ -82,7 +83,7 @@ def _config(words: list[str]) -> Config:
     if not words:
         raise ConfigError("nothing to trace: name a CONFIG.toml, or give C flags")
     if words[0].startswith("-"):
-        return Config.from_flags(words)
+        return config_from_flags(words)
     if len(words) > 1:
         raise ConfigError(f"{' '.join(words[1:])}: unexpected after {words[0]}; give one CONFIG.toml, or C flags alone")
     return Config.from_toml(words[0])

@@ -115,3 +115,18 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return one is not None and other is not None and np.array_equal(one, other)
     return bool(one == other)
+
+
+def as_fields(model: Model) -> dict[str, Any]:
+    """The fields of a model that differ from their defaults, nested, arrays and paths as they are."""
+    fields: dict[str, Any] = {}
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if not field.is_required() and same(value, field.default):
+            continue
+        if isinstance(value, Model):
+            value = as_fields(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Model):
+            value = [as_fields(item) for item in value]
+        fields[name] = value
+    return fields

@@ -5,75 +5,23 @@ from __future__ import annotations
 import operator
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
+from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
-from ..sweep import Sweep, resolve_sweep
 from .background import Background
-from .base import Model, same
+from .base import Model, as_fields
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
+from .sampling import Sampling
+from .scan import Scan
 from .structure_factors import StructureFactors
+from .toml import read_toml, write_toml
 
 Roi = tuple[int, int, int, int]
-
-
-class Scan(Model):
-    """Rotation about the spindle during the exposure: φ = start + i·step, i = 0 … steps-1 (degrees).
-
-    What is left out follows from the rest by the rules of the user guide ("Step rules").
-
-    Attributes
-    ----------
-    start_deg
-        φ of the first step.
-    range_deg
-        Rotation during the exposure: the width of an image.
-    step_deg
-        From one step to the next.
-    steps
-        Number of steps.
-    """
-
-    start_deg: float = 0.0
-    range_deg: float | None = Field(default=None, ge=0)
-    step_deg: float | None = Field(default=None, ge=0)
-    steps: int | None = Field(default=None, ge=0)
-
-    def resolved(self) -> Sweep:
-        """The steps of φ, in radians."""
-        span, step = (None if x is None else x / RADIAN_IN_DEGREES for x in (self.range_deg, self.step_deg))
-        return resolve_sweep("phi", self.steps, span, step)
-
-    @property
-    def width_deg(self) -> float:
-        """Rotation during the exposure: `range_deg`, or what the step rules make of the rest; 0: a still."""
-        return self.resolved().range * RADIAN_IN_DEGREES if self.range_deg is None else self.range_deg
-
-
-class Sampling(Model):
-    """How finely a pixel is sampled, and what is left out.
-
-    Attributes
-    ----------
-    oversample
-        Sub-pixels along each side of a pixel; None: enough for the crystal's largest dimension.
-    d_min_A
-        Scattering of higher resolution than this is left out.
-    oversample_omega, oversample_polar, oversample_thick
-        The C program's switches (C quirks, row 4); only with `compat="c"`. Otherwise solid angle,
-        polarization and absorption are always those of the sub-pixel.
-    """
-
-    oversample: int | None = Field(default=None, ge=1, le=1000)
-    d_min_A: float = Field(default=0.0, ge=0)
-    oversample_omega: bool = False
-    oversample_polar: bool = False
-    oversample_thick: bool = False
 
 
 class Config(Model):
@@ -174,33 +122,6 @@ class Config(Model):
         return self.replace(**changes) if changes else self
 
     @classmethod
-    def from_flags(cls, flags: str | list[str], *, exact: bool = False) -> Config:
-        """The Config that the C program's command-line flags describe, with `compat="c"`.
-
-        Parameters
-        ----------
-        flags
-            A command line (a string is split like a shell does) without the program's name.
-        exact
-            Correct the C program's physics: `compat=None`, like the flag `-exact`.
-
-        Returns
-        -------
-        Config
-            `to_toml` keeps it.
-
-        Raises
-        ------
-        ConfigError
-            An unknown flag, a missing or impossible value.
-        FileError, FormatError
-            A header that -img or -mask names cannot be read, or is none; other files are read when they are needed.
-        """
-        from ..nanobragg_c.flags.to_config import parse_flags
-
-        return parse_flags(flags, exact=exact).config
-
-    @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Config:
         """Read a TOML file; paths in it are relative to its folder.
 
@@ -223,8 +144,6 @@ class Config(Model):
         ConfigError
             A field is unknown, missing or impossible; the message names it.
         """
-        from .toml import read_toml
-
         return cls(**read_toml(Path(path)))
 
     def to_toml(self, path: str | os.PathLike[str]) -> None:
@@ -242,9 +161,7 @@ class Config(Model):
         FileError
             It cannot be written.
         """
-        from .toml import write_toml
-
-        write_toml(self, Path(path))
+        write_toml(as_fields(self), Path(path))
 
 
 def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:
@@ -261,18 +178,3 @@ def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:
             f"within 0…{fast - 1} and 0…{slow - 1}"
         )
     return x0, x1, y0, y1
-
-
-def as_fields(config: Model) -> dict[str, Any]:
-    """The fields of a model that differ from their defaults, nested, arrays and paths as they are."""
-    fields: dict[str, Any] = {}
-    for name, field in type(config).model_fields.items():
-        value = getattr(config, name)
-        if not field.is_required() and same(value, field.default):
-            continue
-        if isinstance(value, Model):
-            value = as_fields(value)
-        elif isinstance(value, tuple) and value and isinstance(value[0], Model):
-            value = [as_fields(item) for item in value]
-        fields[name] = value
-    return fields

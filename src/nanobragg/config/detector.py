@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,29 +143,6 @@ class Detector(Model):
                 raise ConfigError(f"Detector.{name}: is made by Detector.flat; leave it out")
         panel, nominal = asked.placed()
         return cls(panels=(panel,), convention=convention, nominal=nominal, **sensor)
-
-    @classmethod
-    def from_nexus(cls, path: str | os.PathLike[str]) -> Detector:
-        """The detector of an NXmx file, in the frame of McStas: z along the beam. `read_nxmx` reads everything.
-
-        Parameters
-        ----------
-        path
-            The file, or the master of several.
-
-        Returns
-        -------
-        Detector
-            Its panels, sensor, mask and saturation.
-
-        Raises
-        ------
-        FileError, FormatError, ConfigError
-            As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
-        """
-        from ..importers.nexus import detector_of
-
-        return detector_of(path)
 
     @classmethod
     def named(

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError
-from .config import Config, as_fields
+from .base import as_fields
+from .config import Config
 from .toml import SCHEMA, Arrays, plain
 
 

@@ -15,7 +15,7 @@ from ..errors import FormatError, NanobraggError
 from ..io.atomic import atomic_write
 from ..io.input_file import open_input, read_all
 from ..io.npy import read_npz
-from .config import Config, as_fields
+from .base import Model, as_fields
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,12 +26,12 @@ SCHEMA = 1
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def write_toml(config: Config, path: Path) -> None:
-    """Write `config` to `path`; arrays go to `path` with the suffix .npz."""
+def write_toml(fields: dict[str, Any], path: Path) -> None:
+    """Write the fields of a Config to `path`; arrays go to `path` with the suffix .npz."""
     import tomli_w
 
     arrays: Arrays = {}
-    body = plain(as_fields(config), path.parent, (), arrays)
+    body = plain(fields, path.parent, (), arrays)
     document = {"schema": SCHEMA, **body}
     if arrays:
         companion = path.with_suffix(".npz")
@@ -79,7 +79,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path}: is no TOML: {error}") from None
 
 
-def input_files(path: Path, config: Config) -> list[Path]:
+def input_files(path: Path, config: Model) -> list[Path]:
     """The files that `config`, read from `path`, is made of: the TOML, its .npz and what they name."""
     files = [path, *_paths_in(as_fields(config))]
     if path.is_file():

@@ -12,7 +12,7 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..io.atomic import StrPath
 from ..io.hdf5 import Compression, compression_options, create_hdf5
-from ..io.nexus_frames import FrameStore
+from ..io.nexus_frames import FrameWriter
 from ..io.nexus_write import write_entry
 from .nexus_description import Description
 
@@ -95,7 +95,7 @@ def nexus_writer(
     sensor_material: str | None = None,
     noise_seed: int | Sequence[int] | None = None,
     start_time: datetime | None = None,
-) -> Iterator[FrameStore]:
+) -> Iterator[FrameWriter]:
     """Like `write_nexus`, for images that are appended: ``with nexus_writer(…) as store: store.append(image)``."""
     options = compression_options(compression)
     if images_per_file is not None and images_per_file < 1:
@@ -107,7 +107,7 @@ def nexus_writer(
     record = Description(configs)
     shapes = [record.first.detector.shape, record.slab]
     with create_hdf5(path) as master, ExitStack() as files:
-        store = FrameStore(path, master, shapes, options, images_per_file, files)
+        store = FrameWriter(path, master, shapes, options, images_per_file, files)
         yield store
         if store.dtype is None:
             raise ConfigError(f"{path}: there are no frames; give at least one image")

@@ -13,7 +13,7 @@ from ..config.config import Config
 from ..config.digest import config_digest
 from ..errors import FormatError
 from ..io.atomic import StrPath, check_writable
-from ..io.formats import whole_numbers
+from ..io.formats import cast_to_integers
 from ..io.optional_imports import import_optional
 from ..scene.scene import Scene
 from .smv_header import image_header
@@ -73,7 +73,7 @@ def write_image(
     extra = dict(metadata or {})
     if kind == "smv":
         scene = config if isinstance(config, Scene) else Scene(config)
-        write_smv_image(path, whole_numbers(path, pixels, np.uint16, "SMV"), scene, seed=noise_seed, extra=extra)
+        write_smv_image(path, cast_to_integers(path, pixels, np.uint16, "SMV"), scene, seed=noise_seed, extra=extra)
     elif kind == "cbf":
         _write_cbf(path, pixels, whole, noise_seed, extra)
     elif kind == "nexus":
@@ -98,7 +98,7 @@ def _slab(path: StrPath, image: npt.NDArray[Any], config: Config) -> npt.NDArray
 
 def _origin(config: Config, noise_seed: int | None) -> dict[str, object]:
     """Where an image comes from; the stream of a noise seed depends on NumPy's version, which goes with it."""
-    from .. import __version__
+    from ..version import __version__
 
     origin: dict[str, object] = {"NANOBRAGG_VERSION": __version__, "CONFIG_SHA256": config_digest(config)}
     return origin if noise_seed is None else origin | {"NOISE_SEED": noise_seed, "NUMPY_VERSION": np.__version__}
@@ -139,7 +139,7 @@ def _write_cbf(
     from .minicbf import cbf_header
     from .nexus_description import missing_pixels, saturation_of
 
-    whole = whole_numbers(path, image, np.int32, "CBF", lowest=0)
+    whole = cast_to_integers(path, image, np.int32, "CBF", lowest=0)
     saturation = saturation_of(config.detector, image.dtype if image.dtype.kind in "ui" else whole.dtype)
     assert saturation is not None  # they are integers
     header = cbf_header(path, config, saturation=saturation, noise_seed=noise_seed)

@@ -13,7 +13,8 @@ from ..config.beam import Beam
 from ..config.detector import Detector
 from ..errors import FormatError, NanobraggWarning
 from ..geometry import FloatArray, rotate_about, unit
-from ..io.expt import ModelFields
+from ..io.atomic import StrPath
+from ..io.expt import ModelFields, read_expt_models
 from .dials_detector import detector_of
 from .experiment import Experiment
 
@@ -21,8 +22,39 @@ Models = dict[str, ModelFields]
 SPECTRUM_STEPS = 21  # wavelengths that stand for the range of a polychromatic beam
 
 
-def experiments_of(listed: Sequence[Models]) -> list[Experiment]:
-    """The experiments of a list of models (`nanobragg.io.expt`)."""
+def read_expt(path: StrPath) -> list[Experiment]:
+    """Read a DIALS experiment list: what was refined, ready to be simulated.
+
+    The detector's panels with their hierarchy, beam, goniometer, scan and crystal are those of dxtbx, in its lab
+    frame. Where DIALS corrects for parallax, the sensor's photons are counted at the mean depth that it assumes
+    (`Detector.sensor_depth_um`), so that spots fall where it predicts them; `sensor_layers` and a depth of 0 in its
+    place spread them over the sensor.
+
+    Parameters
+    ----------
+    path : path
+        An .expt file of any DIALS since 2019 (`__id__` "ExperimentList").
+
+    Returns
+    -------
+    list of Experiment
+        In the file's order; the crystal may be missing (imported images).
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It is no experiment list, an experiment lacks beam or detector, or a model is not what DIALS writes.
+    ConfigError
+        A detector that cannot be one image: panels of different shapes, pixels that are not square.
+
+    Warns
+    -----
+    NanobraggWarning
+        Something in the file is left out: distortion maps.
+    """
+    listed = read_expt_models(path)
     detectors: dict[int, Detector] = {}
     experiments = []
     for i, models in enumerate(listed):
@@ -46,7 +78,7 @@ def _warn_of_distortion(listed: Sequence[Models]) -> None:
                 f"{imageset.path}: {imageset.name} has distortion maps (dx, dy), which are not applied: spots will "
                 "be off by as much",
                 NanobraggWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
             return
 
@@ -75,7 +107,7 @@ def _check_scan_points(models: Models, experiment: Experiment) -> None:
 
 def _check_points(model: ModelFields, key: str, count: int, images: int) -> None:
     if count != images + 1:
-        raise model.wrong(key, f"has {count} values; {images} images have {images + 1} boundaries")
+        raise model.error(key, f"has {count} values; {images} images have {images + 1} boundaries")
 
 
 def _beams(models: Models, varies: bool) -> tuple[Beam, ...]:
@@ -101,15 +133,15 @@ def _beam(model: ModelFields) -> Beam:
     ½(1+cos²2θ - K(e²-b²)).
     """
     if model.text("probe") not in ("", "x-ray"):
-        raise model.wrong("probe", f"{model.text('probe')!r} is not 'x-ray'; only X-rays are simulated")
+        raise model.error("probe", f"{model.text('probe')!r} is not 'x-ray'; only X-rays are simulated")
     direction = -unit(model.numbers("direction", (3,)), f"{model.path}: {model.name}.direction")
     normal = model.numbers("polarization_normal", (3,), (0.0, 1.0, 0.0))
     electric = np.cross(normal, direction)
     if np.linalg.norm(electric) < 1e-6:
-        raise model.wrong("polarization_normal", "is parallel to the beam; DIALS writes a direction across it")
+        raise model.error("polarization_normal", "is parallel to the beam; DIALS writes a direction across it")
     fraction = model.number("polarization_fraction", 0.999)
     if not 0 <= fraction <= 1:
-        raise model.wrong("polarization_fraction", f"{fraction} is not between 0 and 1")
+        raise model.error("polarization_fraction", f"{fraction} is not between 0 and 1")
     return Beam(
         **_wavelength(model),
         direction=tuple(direction.tolist()),
@@ -123,7 +155,7 @@ def _wavelength(model: ModelFields) -> dict[str, Any]:
     if model.text("__id__") == "polychromatic":
         low, high = model.numbers("wavelength_range", (2,)).tolist()
         if not 0 < low < high:
-            raise model.wrong("wavelength_range", f"{low}, {high} is no range of wavelengths (Å)")
+            raise model.error("wavelength_range", f"{low}, {high} is no range of wavelengths (Å)")
         middle = (low + high) / 2
         return {
             "wavelength_A": middle,
@@ -132,7 +164,7 @@ def _wavelength(model: ModelFields) -> dict[str, Any]:
         }
     wavelength = model.number("wavelength")
     if wavelength <= 0:
-        raise model.wrong("wavelength", f"{wavelength} is no wavelength (Å)")
+        raise model.error("wavelength", f"{wavelength} is no wavelength (Å)")
     return {"wavelength_A": wavelength}
 
 
@@ -143,7 +175,7 @@ def _rotation(goniometer: ModelFields | None, scan: ModelFields | None) -> dict[
     first, last = scan.numbers("image_range", (2,)).tolist()
     images = int(last - first) + 1
     if images < 1:
-        raise scan.wrong("image_range", f"{first:g} to {last:g} holds no image")
+        raise scan.error("image_range", f"{first:g} to {last:g} holds no image")
     start, width = _oscillation(scan)
     if goniometer is None or width == 0:
         return {"images": images}
@@ -160,7 +192,7 @@ def _oscillation(scan: ModelFields) -> tuple[float, float]:
     if "properties" not in scan.fields:
         start, width = scan.numbers("oscillation", (2,), (0.0, 0.0)).tolist()
         return start, width
-    properties = scan.part("properties", scan.fields["properties"])
+    properties = scan.nested("properties", scan.fields["properties"])
     starts = properties.numbers("oscillation", (-1,), (0.0,))
     if len(starts) > 1:
         return float(starts[0]), float(starts[-1] - starts[0]) / (len(starts) - 1)
@@ -176,7 +208,7 @@ def _goniometer(model: ModelFields) -> tuple[FloatArray, FloatArray, FloatArray]
         angles = model.numbers("angles", (len(axes),))
         scan_axis = int(model.number("scan_axis"))
         if not 0 <= scan_axis < len(axes):
-            raise model.wrong("scan_axis", f"{scan_axis} is none of the {len(axes)} axes")
+            raise model.error("scan_axis", f"{scan_axis} is none of the {len(axes)} axes")
         axis, fixed = axes[scan_axis], _turned(axes[:scan_axis], angles[:scan_axis])
         setting = _turned(axes[scan_axis + 1 :], angles[scan_axis + 1 :])
     else:
@@ -199,7 +231,7 @@ def _crystal(model: ModelFields | None, varies: bool) -> dict[str, Any]:
         return {}
     real = np.array([model.numbers(f"real_space_{axis}", (3,)) for axis in "abc"])
     if abs(np.linalg.det(real)) <= 1e-12 * np.prod(np.linalg.norm(real, axis=1)):
-        raise model.wrong("real_space_a", "b and c span no cell")
+        raise model.error("real_space_a", "b and c span no cell")
     matrices = np.linalg.inv(real)[np.newaxis]
     if varies:
         matrices = model.numbers("A_at_scan_points", (-1, 3, 3), matrices)
@@ -213,7 +245,7 @@ def _space_group(model: ModelFields) -> str:
     try:
         group = gemmi.find_spacegroup_by_ops(gemmi.symops_from_hall(hall)) if hall else None
     except (RuntimeError, ValueError):
-        raise model.wrong("space_group_hall_symbol", f"{hall!r} is no Hall symbol") from None
+        raise model.error("space_group_hall_symbol", f"{hall!r} is no Hall symbol") from None
     return "" if group is None else str(group.xhm())
 
 

@@ -28,7 +28,7 @@ class Frame(NamedTuple):
         fast = unit(model.numbers("fast_axis", (3,)), f"{model.path}: {model.name}.fast_axis")
         slow = unit(model.numbers("slow_axis", (3,)), f"{model.path}: {model.name}.slow_axis")
         if abs(fast @ slow) > 1e-6:
-            raise model.wrong("slow_axis", "is not perpendicular to fast_axis; write the file again with DIALS")
+            raise model.error("slow_axis", "is not perpendicular to fast_axis; write the file again with DIALS")
         axes = np.stack([fast, slow, np.cross(fast, slow)], axis=1)
         return Frame(self.origin + self.axes @ model.numbers("origin", (3,)), self.axes @ axes)
 
@@ -48,8 +48,8 @@ def detector_of(model: ModelFields) -> Detector:
     """
     listed = model.fields.get("panels")
     if not isinstance(listed, list) or not listed:
-        raise model.wrong("panels", "are missing; write the file again with DIALS")
-    fields = [model.part(f"panels[{i}]", panel) for i, panel in enumerate(listed)]
+        raise model.error("panels", "are missing; write the file again with DIALS")
+    fields = [model.nested(f"panels[{i}]", panel) for i, panel in enumerate(listed)]
     parents = _parents(model, len(fields))
     panels = tuple(_panel(panel, parents[i]) for i, panel in enumerate(fields))
     return Detector(panels=panels, convention="dials", mask=_mask(fields, panels), **_sensor(fields))
@@ -61,20 +61,20 @@ def _parents(model: ModelFields, count: int) -> list[Frame]:
     root = model.fields.get("hierarchy")
     if root is None:
         return parents
-    to_do = [(model.part("hierarchy", root), LAB)]
+    to_do = [(model.nested("hierarchy", root), LAB)]
     while to_do:
         node, frame = to_do.pop()
         if "panel" in node.fields:
             index = node.fields["panel"]
             if not isinstance(index, int) or not 0 <= index < count:
-                raise node.wrong("panel", f"{index!r} is none of the detector's {count} panels")
+                raise node.error("panel", f"{index!r} is none of the detector's {count} panels")
             parents[index] = frame
             continue
         inner = frame.within(node) if "origin" in node.fields else frame
         children = node.fields.get("children") or []
         if not isinstance(children, list):
-            raise node.wrong("children", "is no list; write the file again with DIALS")
-        to_do += [(node.part(f"children[{i}]", child), inner) for i, child in enumerate(children)]
+            raise node.error("children", "is no list; write the file again with DIALS")
+        to_do += [(node.nested(f"children[{i}]", child), inner) for i, child in enumerate(children)]
     return parents
 
 
@@ -130,7 +130,7 @@ def _sensor(fields: list[ModelFields]) -> dict[str, Any]:
 
 
 def _panel_sensor(model: ModelFields) -> dict[str, Any]:
-    strategy = model.part("px_mm_strategy", model.fields.get("px_mm_strategy") or {})
+    strategy = model.nested("px_mm_strategy", model.fields.get("px_mm_strategy") or {})
     high = model.numbers("trusted_range", (2,), (0.0, 0.0))[1]
     return {
         "thickness": strategy.number("t0", model.number("thickness", 0.0)),

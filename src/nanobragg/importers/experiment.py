@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..config.beam import Beam
-from ..config.config import Config, Scan
+from ..config.config import Config
 from ..config.crystal import Crystal
 from ..config.detector import Detector
+from ..config.scan import Scan
 from ..config.structure_factors import StructureFactors
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit
 from ..unit_cell import Cell, cell_of
-
-if TYPE_CHECKING:
-    from ..io.atomic import StrPath
 
 FINEST_STEP_DEG = 0.02
 
@@ -256,73 +254,3 @@ def _in_the_middle(values: FloatArray, image: int) -> FloatArray:
     """The only value there is, or the mean over the boundaries of an image."""
     middle: FloatArray = values[0] if len(values) == 1 else (values[image] + values[image + 1]) / 2
     return middle
-
-
-def read_nxmx(path: StrPath) -> Experiment:
-    """Read the geometry of an NXmx file (NeXus HDF5), as detectors and DIALS know it: no crystal is in it.
-
-    Modules are panels, in the frame of McStas: z along the beam, y up. Chains of transformations, in any units,
-    place them and turn the sample. The sensor counts in one layer at the mean depth where its photons stop.
-    A beam whose file tells no polarization is unpolarized, with its axis along x.
-
-    Parameters
-    ----------
-    path : path
-        An NXmx file, or the master of several.
-
-    Returns
-    -------
-    Experiment
-        `config(…, crystal=Crystal(…))` simulates one of its images.
-
-    Raises
-    ------
-    FileError
-        The file cannot be read.
-    FormatError
-        It is no HDF5, no NXmx, or lacks detector modules, wavelength or a part of a chain.
-    ConfigError
-        A detector that cannot be one image (panels of different shapes, pixels that are not square); or h5py is not
-        installed: `pip install 'nanobragg[files]'`.
-    """
-    from .nexus import experiment_of
-
-    return experiment_of(path)
-
-
-def read_expt(path: StrPath) -> list[Experiment]:
-    """Read a DIALS experiment list: what was refined, ready to be simulated.
-
-    The detector's panels with their hierarchy, beam, goniometer, scan and crystal are those of dxtbx, in its lab
-    frame. Where DIALS corrects for parallax, the sensor's photons are counted at the mean depth that it assumes
-    (`Detector.sensor_depth_um`), so that spots fall where it predicts them; `sensor_layers` and a depth of 0 in its
-    place spread them over the sensor.
-
-    Parameters
-    ----------
-    path : path
-        An .expt file of any DIALS since 2019 (`__id__` "ExperimentList").
-
-    Returns
-    -------
-    list of Experiment
-        In the file's order; the crystal may be missing (imported images).
-
-    Raises
-    ------
-    FileError
-        The file cannot be read.
-    FormatError
-        It is no experiment list, an experiment lacks beam or detector, or a model is not what DIALS writes.
-    ConfigError
-        A detector that cannot be one image: panels of different shapes, pixels that are not square.
-
-    Warns
-    -----
-    NanobraggWarning
-        Something in the file is left out: distortion maps.
-    """
-    from ..io.expt import read_expt_models
-    from .dials import experiments_of
-
-    return experiments_of(read_expt_models(path))

@@ -20,33 +20,74 @@ from ..detectors.sensor import MATERIALS, sensor_fields
 from ..errors import ConfigError
 from ..geometry import FloatArray, rotate_about
 from ..io.atomic import StrPath
-from ..io.hdf5 import open_hdf5, values_of
+from ..io.hdf5 import open_hdf5, read_values
 from ..io.nexus_file import ANGLES, ENERGIES, LENGTHS, WAVELENGTHS, Axis, NexusFile, text
 from .experiment import Experiment
 
 SENSORS = {"silicon": "Si", "si": "Si", "cdte": "CdTe", "gaas": "GaAs"}
 
 
-def experiment_of(path: StrPath) -> Experiment:
-    """What `read_nxmx` returns."""
+def read_nxmx(path: StrPath) -> Experiment:
+    """Read the geometry of an NXmx file (NeXus HDF5), as detectors and DIALS know it: no crystal is in it.
+
+    Modules are panels, in the frame of McStas: z along the beam, y up. Chains of transformations, in any units,
+    place them and turn the sample. The sensor counts in one layer at the mean depth where its photons stop.
+    A beam whose file tells no polarization is unpolarized, with its axis along x.
+
+    Parameters
+    ----------
+    path : path
+        An NXmx file, or the master of several.
+
+    Returns
+    -------
+    Experiment
+        `config(…, crystal=Crystal(…))` simulates one of its images.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It is no HDF5, no NXmx, or lacks detector modules, wavelength or a part of a chain.
+    ConfigError
+        A detector that cannot be one image (panels of different shapes, pixels that are not square); or h5py is not
+        installed: `pip install 'nanobragg[files]'`.
+    """
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
         entry = file.entry()
         beams = _beams(file, entry)
         if not beams:
-            raise file.wrong(entry, "has no NXbeam with incident_wavelength")
+            raise file.error(entry, "has no NXbeam with incident_wavelength")
         rotation = _rotation(file, entry)
         images = rotation.get("images", 1)
         if len(beams) > 1 and images == 1:
             rotation["images"] = images = len(beams)
         if len(beams) not in (1, images):
-            raise file.wrong(entry, f"has {len(beams)} wavelengths for {images} images")
+            raise file.error(entry, f"has {len(beams)} wavelengths for {images} images")
         detector = _detector(file, entry, beams[0].wavelength)
     return Experiment(detector=detector, beams=tuple(beams), **rotation)
 
 
-def detector_of(path: StrPath) -> Detector:
-    """What `Detector.from_nexus` returns; without a wavelength every photon counts at the surface."""
+def read_nxmx_detector(path: StrPath) -> Detector:
+    """Read the detector of an NXmx file, in the frame of McStas: z along the beam.
+
+    Parameters
+    ----------
+    path
+        The file, or the master of several.
+
+    Returns
+    -------
+    Detector
+        Its panels, sensor, mask and saturation.
+
+    Raises
+    ------
+    FileError, FormatError, ConfigError
+        As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
+    """
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
         entry = file.entry()
@@ -55,14 +96,14 @@ def detector_of(path: StrPath) -> Detector:
 
 
 def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detector:
-    group = file.one(file.one(entry, "NXinstrument"), "NXdetector")
-    modules = file.of_class(group, "NXdetector_module")
+    group = file.first_of_class(file.first_of_class(entry, "NXinstrument"), "NXdetector")
+    modules = file.groups_of_class(group, "NXdetector_module")
     if not modules:
-        raise file.wrong(group, "holds no NXdetector_module, which tells where the pixels are")
+        raise file.error(group, "holds no NXdetector_module, which tells where the pixels are")
     panels = tuple(_panel(file, module) for module in modules)
     return Detector(
         panels=panels, convention="dials", mask=_mask(file, group, modules, panels),
-        name=text(values_of(group["description"])) if "description" in group else "",
+        name=text(read_values(group["description"])) if "description" in group else "",
         saturation_adu=_saturation(file, group), **_sensor(file, group, wavelength_A),
     )  # fmt: skip
 
@@ -70,7 +111,7 @@ def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detect
 def _panel(file: NexusFile, module: Any) -> Panel:
     for name in ("fast_pixel_direction", "slow_pixel_direction", "data_size"):
         if module.get(name) is None:
-            raise file.wrong(module, f"has no {name}")
+            raise file.error(module, f"has no {name}")
     fast, slow = file.axis(module["fast_pixel_direction"]), file.axis(module["slow_pixel_direction"])
     if not math.isclose(fast.values[0], slow.values[0], rel_tol=1e-6):
         raise ConfigError(
@@ -78,7 +119,7 @@ def _panel(file: NexusFile, module: Any) -> Panel:
         )
     size = file.numbers(module["data_size"]).astype(int)
     if len(size) < 2:
-        raise file.wrong(module["data_size"], "must be the pixels (slow, fast)")
+        raise file.error(module["data_size"], "must be the pixels (slow, fast)")
     origin, turned = _placed(file, module["fast_pixel_direction"])
     _, turned_slow = _placed(file, module["slow_pixel_direction"])
     return Panel(
@@ -110,13 +151,13 @@ def _mask(file: NexusFile, group: Any, modules: list[Any], panels: tuple[Panel, 
     whole = group.get("pixel_mask")
     if whole is None or getattr(whole, "ndim", 0) != 2 or len({panel.pixels for panel in panels}) > 1:
         return None  # panels of different shapes are refused by Detector
-    stored, parts = np.asarray(values_of(whole)), []
+    stored, parts = np.asarray(read_values(whole)), []
     for module, panel in zip(modules, panels, strict=True):
         start = file.numbers(module["data_origin"]).astype(int)[-2:] if "data_origin" in module else np.zeros(2, int)
         slow, fast = (slice(int(first), int(first) + n) for first, n in zip(start, panel.pixels, strict=True))
         part = stored[slow, fast] == 0
         if part.shape != panel.pixels:
-            raise file.wrong(whole, f"of shape {whole.shape} does not cover {module.name}")
+            raise file.error(whole, f"of shape {whole.shape} does not cover {module.name}")
         parts.append(part)
     if all(part.all() for part in parts):
         return None
@@ -132,7 +173,7 @@ def _saturation(file: NexusFile, group: Any) -> float | None:
 
 def _sensor(file: NexusFile, group: Any, wavelength_A: float | None) -> dict[str, Any]:
     """The sensor, as far as its material is known; without one, every photon counts."""
-    named = text(values_of(group["sensor_material"])) if "sensor_material" in group else ""
+    named = text(read_values(group["sensor_material"])) if "sensor_material" in group else ""
     material = SENSORS.get(named.casefold(), named)
     thickness = group.get("sensor_thickness")
     if thickness is None or material not in MATERIALS or wavelength_A is None:
@@ -145,9 +186,9 @@ def _sensor(file: NexusFile, group: Any, wavelength_A: float | None) -> dict[str
 
 def _beams(file: NexusFile, entry: Any) -> list[Beam]:
     """One beam, or one for each image; none if there is no wavelength."""
-    instrument = file.one(entry, "NXinstrument")
-    samples = file.of_class(entry, "NXsample")
-    groups = [group for place in (instrument, *samples) for group in file.of_class(place, "NXbeam")]
+    instrument = file.first_of_class(entry, "NXinstrument")
+    samples = file.groups_of_class(entry, "NXsample")
+    groups = [group for place in (instrument, *samples) for group in file.groups_of_class(place, "NXbeam")]
     group = next((each for each in groups if each.get("incident_wavelength") is not None), None)
     if group is None:
         return []
@@ -159,7 +200,7 @@ def _beams(file: NexusFile, entry: Any) -> list[Beam]:
     if weights is None:
         means = file.numbers(wavelengths, WAVELENGTHS)
         if not (len(means) and (means > 0).all()):
-            raise file.wrong(wavelengths, "must be positive")
+            raise file.error(wavelengths, "must be positive")
         if (means == means[0]).all():
             means = means[:1]
         return [Beam(wavelength_A=mean, **common) for mean in means.tolist()]
@@ -167,10 +208,10 @@ def _beams(file: NexusFile, entry: Any) -> list[Beam]:
         (ENERGIES, True) if text(channels.attrs.get("units", "")).casefold() in ENERGIES else (WAVELENGTHS, False)
     )
     axis = file.numbers(channels, units)
-    rows = np.atleast_2d(np.asarray(values_of(weights), np.float64))
+    rows = np.atleast_2d(np.asarray(read_values(weights), np.float64))
     count = rows.shape[1]
     if count == 0 or len(axis) not in (count, rows.size):
-        raise file.wrong(weights, f"holds {rows.shape} weights for {len(axis)} wavelengths")
+        raise file.error(weights, f"holds {rows.shape} weights for {len(axis)} wavelengths")
     lines = np.broadcast_to(axis.reshape(-1, count), rows.shape)
     return [
         Beam(spectrum=Spectrum(wavelengths_A=EV_ANGSTROM / line if to_A else line, weights=row), **common)
@@ -185,7 +226,7 @@ def _polarization(file: NexusFile, group: Any) -> dict[str, Any]:
         return {"polarization_axis": (1.0, 0.0, 0.0)}
     values = file.numbers(stokes)
     if len(values) < 4 or not values[0] > 0:
-        raise file.wrong(stokes, "must be I, Q, U, V with a positive I")
+        raise file.error(stokes, "must be I, Q, U, V with a positive I")
     linear, angle = math.hypot(values[1], values[2]), 0.5 * math.atan2(values[2], values[1])
     if values[2] == 0 and values[1] < 0:  # keep the axis, as programs that know only Q write it
         linear, angle = values[1], 0.0
@@ -199,15 +240,15 @@ def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
     """The rotation's fields of `Experiment` from the sample's chain: axes before the one that moves make the fixed
     rotation, those after it the setting.
     """
-    samples = file.of_class(entry, "NXsample")
+    samples = file.groups_of_class(entry, "NXsample")
     if not samples or samples[0].get("depends_on") is None:
         return {}
-    items = file.chain(samples[0], text(values_of(samples[0]["depends_on"])))
+    items = file.chain(samples[0], text(read_values(samples[0]["depends_on"])))
     axes = [(item, axis) for item in items if (axis := file.axis(item)).rotates]
     moving = [i for i, (item, axis) in enumerate(axes) if _width(file, item, axis)]
     if len(moving) > 1:
         names = ", ".join(axes[i][1].name for i in moving)
-        raise file.wrong(samples[0], f"turns about several axes at once ({names}); only one is simulated")
+        raise file.error(samples[0], f"turns about several axes at once ({names}); only one is simulated")
     if not moving:
         return {"images": max((len(axis.values) for _, axis in axes), default=1)}
     scan, (item, axis) = moving[0], axes[moving[0]]

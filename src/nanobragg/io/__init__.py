@@ -1,7 +1,7 @@
-"""Reading and writing files: one module per format, arrays and metadata in, bytes out.
+"""Reading and writing files, one module per format.
 
-`read_image` and `write_image` choose the format by the file's suffix, from the table in `formats`. The format
-modules are imported when they are needed, so that importing the package stays fast.
+`read_image` and `write_image` choose the format by the file's suffix, from the table in `formats`. Format modules are
+imported on first use, so that importing the package stays fast.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["format_of", "read_image", "write_image"]
 def read_image(
     path: StrPath, *, format: str | None = None, shape: tuple[int, int] | None = None, index: int = 0
 ) -> tuple[npt.NDArray[Any], dict[str, object]]:
-    """Read an image of any known format.
+    """Read an image in any supported format.
 
     Parameters
     ----------
@@ -34,27 +34,27 @@ def read_image(
         .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png, .pgm, .cbf, .tif or .tiff, .nxs, .h5 or .hdf5
         (NXmx).
     format : str, optional
-        smv, bin, npy, png, pgm, cbf, tiff or nexus, if the suffix does not tell.
+        smv, bin, npy, png, pgm, cbf, tiff or nexus; default: chosen by the suffix.
     shape : (slow, fast), optional
-        Needed for bin, which has no header; otherwise the image must have it.
+        Required for bin, which has no header. For other formats, the shape that the image must have.
     index : int
-        Which image of an NXmx file, from 0; the other formats hold one.
+        Index of the image in an NXmx file, from 0; the other formats hold one image.
 
     Returns
     -------
     image : (slow, fast)
-        In the type of the file.
+        In the file's data type.
     metadata : dict
-        SMV and CBF: the header's keys with their text. PGM: `scale`, if told. TIFF: `description`, if there is
-        one. NXmx: see `nexus_read.read_nexus`. Others: nothing.
+        SMV and CBF: the header's keys and values as text. PGM: `scale`, if recorded. TIFF: `description`, if present.
+        NXmx: see `nexus_read.read_nexus`. Other formats: empty.
 
     Raises
     ------
     ConfigError
-        The suffix or format is unknown, the shape is missing, there is no image of this index, or a library of
-        the extra `files` is not installed.
+        The suffix or format is unknown, the shape is missing, the index is out of range, or a library of the extra
+        `files` is not installed.
     FormatError
-        The content is not what the format promises.
+        The content does not conform to the format.
     FileError
         The file cannot be read.
     """
@@ -74,28 +74,28 @@ def write_image(
     *,
     format: str | None = None,
 ) -> None:
-    """Write an image in any known format but NXmx; the file appears whole or not at all.
+    """Write an image in any supported format except NXmx; the file appears whole or not at all.
 
     Parameters
     ----------
     path : path
         As for `read_image`.
     image : (slow, fast)
-        SMV holds whole numbers 0 to 65535, CBF those of 32 bits with a sign, and they refuse others. PNG keeps
-        uint8 and uint16 and draws everything else as dark spots on white (`png.render_grey`). PGM keeps uint8
-        and scales everything else. TIFF holds uint8, uint16, int32 and float32.
+        SMV stores integers from 0 to 65535 and CBF signed 32-bit integers; other values raise an error. PNG stores
+        uint8 and uint16 unchanged and renders everything else as dark spots on white (`png.render_grey`). PGM stores
+        uint8 unchanged and scales everything else. TIFF stores uint8, uint16, int32 and float32.
     metadata : mapping, optional
         SMV and CBF: header entries. PGM: `scale`, the factor from photons to grey. TIFF: `description` and
-        `software`. Others have no place for it.
+        `software`. Other formats ignore it.
     format : str, optional
-        smv, bin, npy, png, pgm, cbf or tiff, if the suffix does not tell.
+        smv, bin, npy, png, pgm, cbf or tiff; default: chosen by the suffix.
 
     Raises
     ------
     ConfigError
         The suffix or format is unknown, or a library of the extra `files` is not installed.
     FormatError
-        The format cannot hold the image.
+        The format cannot represent the image.
     FileError
         The file cannot be written.
     """
@@ -108,13 +108,7 @@ def write_image(
 
 
 def format_of(path: StrPath, format: str | None = None) -> ImageFormat:
-    """The format of this name, or else the one that the suffix tells.
-
-    Raises
-    ------
-    ConfigError
-        It is unknown.
-    """
+    """Return the format called `format`, or the one of the path's suffix; raise `ConfigError` if it is unknown."""
     if format is not None:
         if format not in BY_NAME:
             raise ConfigError(f"format: {format!r} is unknown; choose one of {' '.join(BY_NAME)}")
@@ -122,6 +116,6 @@ def format_of(path: StrPath, format: str | None = None) -> ImageFormat:
     suffix = os.path.splitext(os.fspath(path))[1]
     if suffix.lower() not in BY_SUFFIX:
         raise ConfigError(
-            f"{path}: suffix {suffix!r} tells no image format; use one of {' '.join(BY_SUFFIX)} or give the format"
+            f"{path}: {suffix!r} is not a valid image suffix; use one of {' '.join(BY_SUFFIX)} or give the format"
         )
     return BY_SUFFIX[suffix.lower()]

@@ -1,7 +1,7 @@
-"""Writing a file so that it appears whole or not at all.
+"""Atomic writes: a file appears whole or not at all.
 
-The bytes go to a temporary name in the target's folder, which takes the target's place only when everything
-is written. Targets that are no regular file (/dev/null, a pipe) are written through: nothing to replace.
+The bytes go to a temporary file in the target's folder, which replaces the target once everything is written. Targets
+other than regular files (/dev/null, a pipe) are written directly.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 STREAM_PREFIXES = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 CURES = {
     errno.ENOENT: "make the folder first",
-    errno.ENOTDIR: "a part of the path is a file: choose another folder",
+    errno.ENOTDIR: "one of its folders is a file: choose another folder",
     errno.EISDIR: "it is a folder: name a file in it",
     errno.EACCES: "choose a file and folder that you may write to",
     errno.EPERM: "choose a file and folder that you may write to",
@@ -32,49 +32,49 @@ CURES = {
     errno.EDQUOT: "your quota is used up: free some space or choose another disk",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EFBIG: "it is larger than the disk or your limit (ulimit -f) allows: choose another disk or several files",
-    errno.EPIPE: "the reader of the pipe has gone: run it again",
+    errno.EPIPE: "the reader closed the pipe: run it again",
 }
 
 
 @contextmanager
 def atomic_write(path: StrPath) -> Iterator[BinaryIO]:
-    """Open `path` for binary writing; it changes only if the block ends without an error.
+    """Open `path` for binary writing; the target changes only if the block ends without an error.
 
     Parameters
     ----------
     path : path
-        The target. A symbolic link is followed. A new file gets the permissions that `open` would give, an
-        existing one keeps its own.
+        The target. Symbolic links are followed. A new file gets the permissions that `open` would give; an existing
+        file keeps its own.
 
     Yields
     ------
     binary file
-        On a temporary name in the same folder, readable too (HDF5 reads back what it wrote); removed on any
-        failure, an interrupt included.
+        A temporary file in the same folder, open for reading too, as HDF5 requires. It is removed on any failure,
+        including an interrupt.
 
     Raises
     ------
     FileError
-        The folder is missing or read-only, the disk is full, and the like.
+        The target cannot be written: its folder is missing or read-only, the disk is full, …
     """
     try:
-        with _written_through(path) if _is_stream(path) else _replacing(path) as handle:
+        with _open_stream(path) if _is_stream(path) else _replace(path) as handle:
             yield handle
     except FileError:
         raise
     except OSError as error:
-        raise FileError(f"{path}: {cannot_be_written(error)}") from error
+        raise FileError(f"{path}: {write_error(error)}") from error
     log.info("wrote %s", path)
 
 
-def cannot_be_written(error: OSError) -> str:
-    """What the operating system says against writing, and the cure."""
+def write_error(error: OSError) -> str:
+    """Return the reason why a file cannot be written, and the cure."""
     cure = CURES.get(error.errno or 0, "check the path")
     return f"cannot be written ({error.strerror or error}); {cure}"
 
 
 def _is_stream(path: StrPath) -> bool:
-    """Whether writing must go to the thing itself; standard output too, even when it is sent to a file."""
+    """Whether to write to `path` directly: a device, a pipe, or standard output even when redirected to a file."""
     if os.path.abspath(path).startswith(STREAM_PREFIXES):
         return True
     try:
@@ -84,13 +84,13 @@ def _is_stream(path: StrPath) -> bool:
 
 
 @contextmanager
-def _written_through(path: StrPath) -> Iterator[BinaryIO]:
+def _open_stream(path: StrPath) -> Iterator[BinaryIO]:
     with open(path, "wb") as handle:
         yield handle
 
 
 @contextmanager
-def _replacing(path: StrPath) -> Iterator[BinaryIO]:
+def _replace(path: StrPath) -> Iterator[BinaryIO]:
     target = os.path.realpath(path)
     if not os.path.basename(os.fspath(path)):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -104,7 +104,7 @@ def _replacing(path: StrPath) -> Iterator[BinaryIO]:
             os.chmod(temporary, mode)
         os.replace(temporary, target)
     except BaseException:
-        with suppress(OSError):  # a full disk fails here a second time
+        with suppress(OSError):  # on a full disk, close fails again
             handle.close()
         with suppress(OSError):
             os.unlink(temporary)
@@ -112,7 +112,7 @@ def _replacing(path: StrPath) -> Iterator[BinaryIO]:
 
 
 def _existing_mode(target: str) -> int | None:
-    """Permissions of an existing target, None if there is none; refuses what `open` would not write."""
+    """Return the permissions of an existing target, or None; raise `PermissionError` if it is read-only."""
     try:
         mode = stat.S_IMODE(os.stat(target).st_mode)
     except FileNotFoundError:

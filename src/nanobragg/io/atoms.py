@@ -1,4 +1,4 @@
-"""Atomic models (PDB, mmCIF, small-molecule CIF), read by gemmi and made ready to scatter."""
+"""Atomic models from PDB, mmCIF and small-molecule CIF files, read by gemmi and checked."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .atomic import StrPath
 from .cif import read_cif_document
 from .input_file import open_input, read_all
 from .limits import check_bytes
-from .reflections import known_cell
+from .reflections import cell_or_none
 
 B_PER_U = 8.0 * math.pi**2
-LARGEST_B = 1000.0  # Å²; a PDB file holds no larger one, and such an atom scatters nowhere
-LARGEST_COORDINATE = 1e5  # Å; a PDB file holds none beyond 9999.999
-BYTES_AN_ATOM = 200  # in gemmi
+LARGEST_B = 1000.0  # Å²; the PDB format holds no larger value, and such an atom hardly scatters
+LARGEST_COORDINATE = 1e5  # Å; the PDB format holds no more than 9999.999
+BYTES_PER_ATOM = 200  # in gemmi
 OCCUPANCY = slice(54, 60)  # columns of an ATOM record
 
 
@@ -30,13 +30,13 @@ class AtomicModel(NamedTuple):
     Attributes
     ----------
     structure
-        gemmi's Structure of one model; occupancies of atoms on special positions are divided by their multiplicity.
+        gemmi Structure with one model; occupancies of atoms on special positions are divided by their multiplicity.
     cell
-        None: the file has none.
+        Unit cell, or None if the file has none.
     space_group
-        The symbol in the file, "" if it has none.
+        Symbol in the file, or "" if there is none.
     small
-        Whether it is a small molecule's, without bulk solvent.
+        Whether this is a small-molecule structure, without bulk solvent.
     """
 
     structure: Any
@@ -46,19 +46,19 @@ class AtomicModel(NamedTuple):
 
 
 def read_atoms(path: StrPath) -> AtomicModel:
-    """Read an atomic model; the first one, where there are several.
+    """Read the first model of a PDB or CIF file.
 
     Raises
     ------
     FormatError
-        The file is neither PDB nor CIF, holds no atom that scatters, or atoms with impossible values.
+        The file is neither PDB nor CIF, no atom scatters, or an atom has impossible values.
     FileError
         The file cannot be read.
 
     Warns
     -----
     NanobraggWarning
-        Atoms without occupancies or without usable displacement parameters, and models that are left out.
+        Atoms lack occupancies or valid displacement parameters, or further models are ignored.
     """
     with open_input(path) as handle:
         content = read_all(handle, path)
@@ -67,7 +67,8 @@ def read_atoms(path: StrPath) -> AtomicModel:
     except (RuntimeError, ValueError, IndexError, UnicodeError, OverflowError, MemoryError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"{path}: is no atomic model ({' '.join(str(error).split())[:100]}); correct it") from None
+        reason = " ".join(str(error).split())[:100]
+        raise FormatError(f"{path} is not a valid atomic model ({reason}); correct it") from None
     _check_atoms(path, model.structure)
     return model
 
@@ -101,11 +102,11 @@ def _read_cif_atoms(path: StrPath) -> AtomicModel:
             return _macromolecule(path, gemmi.make_structure_from_block(block))
         if block.find_loop("_atom_site_fract_x"):
             return _small_molecule(gemmi.make_small_structure_from_block(block))
-    raise FormatError(f"{path}: lists no atoms (_atom_site); name a file of coordinates")
+    raise FormatError(f"{path} lists no atoms (_atom_site); give a coordinate file")
 
 
 def _complete_occupancies(block: Any) -> int:
-    """Set occupancies that are not there to 1; returns how many."""
+    """Set missing occupancies to 1; return how many."""
     table = block.find("_atom_site.", ["Cartn_x", "?occupancy"])
     if not table.has_column(1):
         return len(table)  # gemmi's default is 1
@@ -124,16 +125,14 @@ def _macromolecule(path: StrPath, structure: Any) -> AtomicModel:
     import gemmi
 
     if len(structure) > 1:
-        warnings.warn(
-            f"{path}: holds {len(structure)} models; the first is used, alone", NanobraggWarning, stacklevel=2
-        )
+        warnings.warn(f"{path} holds {len(structure)} models; only the first is used", NanobraggWarning, stacklevel=2)
         while len(structure) > 1:
             del structure[-1]
     copies = sum(not operation.given for operation in structure.ncs)
     if copies and len(structure):
-        check_bytes(path, (1 + copies) * structure[0].count_atom_sites() * BYTES_AN_ATOM, "every copy of its atoms")
+        check_bytes(path, (1 + copies) * structure[0].count_atom_sites() * BYTES_PER_ATOM, "every copy of its atoms")
         structure.expand_ncs(gemmi.HowToNameCopiedChain.Dup, merge_dist=0.0)
-    return AtomicModel(structure, known_cell(structure.cell.parameters), structure.spacegroup_hm, small=False)
+    return AtomicModel(structure, cell_or_none(structure.cell.parameters), structure.spacegroup_hm, small=False)
 
 
 def _small_molecule(small: Any) -> AtomicModel:
@@ -152,11 +151,11 @@ def _small_molecule(small: Any) -> AtomicModel:
     structure.add_model(model)
     structure.cell = small.cell
     symbol = group.xhm() if group is not None else small.spacegroup_hm
-    return AtomicModel(structure, known_cell(small.cell.parameters), symbol, small=True)
+    return AtomicModel(structure, cell_or_none(small.cell.parameters), symbol, small=True)
 
 
 def _atom(site: Any, cell: Any) -> Any:
-    """A CIF's site with Cartesian coordinates and displacements (U of the CIF refers to a*, b*, c*)."""
+    """Return a CIF site with Cartesian coordinates and displacements (U in a CIF refers to a*, b*, c*)."""
     import gemmi
 
     atom = gemmi.Atom()
@@ -179,31 +178,31 @@ def _atoms(structure: Any) -> Iterator[Any]:
 def _check_atoms(path: StrPath, structure: Any) -> None:
     atoms = list(_atoms(structure)) if len(structure) else []
     if not atoms:
-        raise FormatError(f"{path}: holds no atoms; name a file of coordinates")
+        raise FormatError(f"{path} holds no atoms; give a coordinate file")
     unknown = {atom.element.name for atom in atoms if atom.element.it92 is None or not atom.element.atomic_number}
     if unknown:
         raise FormatError(
-            f"{path}: no scattering factors for element {', '.join(sorted(unknown))}; correct or remove it"
+            f"{path}: no scattering factors for element {', '.join(sorted(unknown))}; correct or remove its atoms"
         )
     numbers = np.array([(*atom.pos.tolist(), atom.occ, atom.b_iso) for atom in atoms])
-    places, occupancies, b = np.abs(numbers[:, :3]), numbers[:, 3], numbers[:, 4]
-    if not (np.isfinite(numbers).all() and places.max() < LARGEST_COORDINATE):
+    coordinates, occupancies, b = numbers[:, :3], numbers[:, 3], numbers[:, 4]
+    if not (np.isfinite(numbers).all() and np.abs(coordinates).max() < LARGEST_COORDINATE):
         raise FormatError(
-            f"{path}: coordinates, occupancies or B of an atom are no numbers, or far too large; correct them"
+            f"{path}: an atom's coordinates, occupancy or B are not finite, or far too large; correct them"
         )
     if occupancies.min() < 0 or occupancies.max() > 2:
         raise FormatError(
-            f"{path}: occupancies reach from {occupancies.min():g} to {occupancies.max():g}; correct them"
+            f"{path}: occupancies from {occupancies.min():g} to {occupancies.max():g} are not valid; give 0 to 2"
         )
     if not occupancies.any():
-        raise FormatError(f"{path}: every atom has occupancy 0, nothing scatters; correct the occupancies")
+        raise FormatError(f"{path}: every atom has occupancy 0, so nothing scatters; correct the occupancies")
     if b.min() < 0 or b.max() > LARGEST_B:
-        raise FormatError(f"{path}: B reaches from {b.min():g} to {b.max():g} Å²: must be 0 to {LARGEST_B:g}")
-    _drop_bad_displacements(path, atoms)
+        raise FormatError(f"{path}: B from {b.min():g} to {b.max():g} Å² is not valid; give 0 to {LARGEST_B:g}")
+    _reset_bad_displacements(path, atoms)
 
 
-def _drop_bad_displacements(path: StrPath, atoms: list[Any]) -> None:
-    """Atoms whose ellipsoid is none scatter with their isotropic B."""
+def _reset_bad_displacements(path: StrPath, atoms: list[Any]) -> None:
+    """Make atoms whose displacement tensor is not positive definite scatter with their isotropic B."""
     import gemmi
 
     ellipsoids = [atom for atom in atoms if atom.aniso.nonzero()]
@@ -218,7 +217,7 @@ def _drop_bad_displacements(path: StrPath, atoms: list[Any]) -> None:
             atom.aniso = gemmi.SMat33f(0, 0, 0, 0, 0, 0)
     if bad.any():
         warnings.warn(
-            f"{path}: {bad.sum()} atoms have displacements U that are not positive definite; their isotropic B is used",
+            f"{path}: the displacement tensors U of {bad.sum()} atoms are not positive definite; isotropic B is used",
             NanobraggWarning,
             stacklevel=2,
         )

@@ -1,6 +1,6 @@
-"""CBF images as DECTRIS writes them (miniCBF): a text header, then signed 32-bit pixels packed as byte offsets.
+"""CBF images in DECTRIS' form (miniCBF): a text header, then signed 32-bit pixels compressed as byte offsets.
 
-Source: https://www.dectris.com/en/support/manuals-docs (Pilatus CBF Header Specification), and the Crystallographic
+Sources: https://www.dectris.com/en/support/manuals-docs (Pilatus CBF Header Specification), and the Crystallographic
 Binary File format, International Tables for Crystallography G (2006), chapter 2.3.
 """
 
@@ -22,12 +22,12 @@ from .check_image import check_image
 from .input_file import open_input, read_all
 from .optional_imports import import_optional
 
-CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of no known detector: it adds no gaps of a Pilatus
+CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of an unknown detector, without Pilatus gaps
 BOUNDARY = "--CIF-BINARY-FORMAT-SECTION--"
 START_OF_DATA = b"\x0c\x1a\x04\xd5"
 PADDING = 4095
-LOWEST, HIGHEST = -2, 2**31 - 3  # any two differ by what fits into 32 bits, as fabio's packing needs; -1, -2: marks
-TIMESTAMP = "Timestamp"  # of the one line that is a time without a key
+LOWEST, HIGHEST = -2, 2**31 - 3  # fabio's compression needs differences of 32 bits; -1 and -2 flag pixels
+TIMESTAMP = "Timestamp"  # key of the header line that is a bare time
 BYTE_OFFSET = "x-CBF_BYTE_OFFSET"
 
 
@@ -41,16 +41,16 @@ def write_cbf(
     path : path
         Target; it appears whole or not at all.
     image : (slow, fast) int32
-        Pixels, -2 to 2147483645; -1 and -2 mark what is no pixel and what is a bad one.
+        Pixels from -2 to 2147483645; -1 flags gaps and -2 bad pixels.
     header : str, or mapping of key to text
-        Lines `# Key value`, as `minicbf.cbf_header` makes them.
+        Lines `# Key value`, as written by `minicbf.cbf_header`.
     convention : str
         `_array_data.header_convention`.
 
     Raises
     ------
     FormatError
-        The image is no 2-D int32 array, has other values, or the header cannot be written.
+        The image is not a 2-D int32 array, a value is out of range, or the header is not ASCII.
     FileError
         The file cannot be written.
     ConfigError
@@ -61,16 +61,16 @@ def write_cbf(
     if outside.any():
         slow, fast = np.argwhere(outside)[0]
         raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into CBF, whole numbers "
-            f"{LOWEST} to {HIGHEST}; scale or clip the image, or write NXmx"
+            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into CBF, which stores "
+            f"integers from {LOWEST} to {HIGHEST}; scale or clip the image, or write NXmx"
         )
-    contents = header if isinstance(header, str) else "".join(map(_line, header.items()))
-    _check_text(path, contents)
+    contents = header if isinstance(header, str) else "".join(map(_header_line, header.items()))
+    _check_header(path, contents)
     fabio = import_optional("fabio.compression", f"{path}: CBF")
     packed = fabio.compByteOffset(np.ascontiguousarray(image).ravel())
     name = re.sub(r"[^!-~]", "_", Path(path).stem)
     with atomic_write(path) as handle:
-        handle.write(_text(name, convention, contents, _mime(image, packed)).encode("ascii"))
+        handle.write(_text_before_data(name, convention, contents, _mime_lines(image, packed)).encode("ascii"))
         handle.write(START_OF_DATA)
         handle.write(packed)
         handle.write(bytes(PADDING) + f"\r\n{BOUNDARY}--\r\n;\r\n".encode())
@@ -82,19 +82,19 @@ def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
     Parameters
     ----------
     path : path
-        A miniCBF, or an imgCBF of one image.
+        A miniCBF, or an imgCBF with one image.
 
     Returns
     -------
     image : (slow, fast)
-        In the type of the file, int32 for a miniCBF.
+        int32.
     header : dict
-        Key to text of every header line `# Key value`.
+        Keys and values of the header lines `# Key value`.
 
     Raises
     ------
     FormatError
-        It is no CBF, is cut off, or its data do not match their checksum.
+        The file is not a valid CBF, is truncated, or its data do not match their checksum.
     FileError
         The file cannot be read.
     ConfigError
@@ -103,35 +103,38 @@ def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
     with open_input(path) as handle:
         content = read_all(handle, path)
     if not content.startswith(b"###CBF"):
-        raise FormatError(f"{path}: does not start with '###CBF', so it is no CBF image; check the file")
+        raise FormatError(f"{path} is not a valid CBF image: it does not start with '###CBF'; check the file")
     head, found, data = content.partition(START_OF_DATA)
     mime = _mime_fields(head.decode("latin-1").rpartition(BOUNDARY)[2])
-    size = _whole(path, mime, "X-Binary-Size")
+    size = _positive(path, mime, "X-Binary-Size")
     if not found or len(data) < size:
-        raise FormatError(f"{path}: promises {size} bytes of pixels, the file holds {len(data)}; fetch it again")
+        raise FormatError(f"{path}: X-Binary-Size = {size}, the file holds {len(data)} bytes; fetch it again")
     packed = data[:size]
     if "Content-MD5" in mime and mime["Content-MD5"] != _md5(packed):
         raise FormatError(f"{path}: the pixels do not match their checksum (Content-MD5); fetch the file again")
-    shape = _whole(path, mime, "X-Binary-Size-Second-Dimension"), _whole(path, mime, "X-Binary-Size-Fastest-Dimension")
-    return _unpacked(path, packed, mime, shape), _header_lines(head.decode("latin-1"))
+    shape = (
+        _positive(path, mime, "X-Binary-Size-Second-Dimension"),
+        _positive(path, mime, "X-Binary-Size-Fastest-Dimension"),
+    )
+    return _decompress(path, packed, mime, shape), _header_fields(head.decode("latin-1"))
 
 
-def _unpacked(path: StrPath, packed: bytes, mime: dict[str, str], shape: tuple[int, int]) -> npt.NDArray[Any]:
+def _decompress(path: StrPath, packed: bytes, mime: dict[str, str], shape: tuple[int, int]) -> npt.NDArray[Any]:
     if BYTE_OFFSET not in mime.get("Content-Type", "") or "signed 32-bit" not in mime.get("X-Binary-Element-Type", ""):
-        raise FormatError(f"{path}: only signed 32-bit pixels packed as {BYTE_OFFSET} are read; convert it first")
+        raise FormatError(f"{path}: only signed 32-bit pixels compressed as {BYTE_OFFSET} are read; convert it first")
     fabio = import_optional("fabio.compression", f"{path}: CBF")
-    if shape[0] * shape[1] > len(packed):  # every pixel takes a byte at least
-        raise FormatError(f"{path}: promises {shape[0]} x {shape[1]} pixels in {len(packed)} bytes; fetch it again")
+    if shape[0] * shape[1] > len(packed):  # every pixel takes at least a byte
+        raise FormatError(f"{path}: {len(packed)} bytes cannot hold {shape[0]} x {shape[1]} pixels; fetch it again")
     try:
         pixels = np.asarray(fabio.decByteOffset(packed, shape[0] * shape[1]))
-    except Exception as error:  # damaged data make it raise anything
-        raise FormatError(f"{path}: the pixels cannot be unpacked ({error}); fetch the file again") from error
+    except Exception as error:  # fabio raises many types for damaged data
+        raise FormatError(f"{path}: the pixels cannot be decompressed ({error}); fetch the file again") from error
     if pixels.size != shape[0] * shape[1]:
         raise FormatError(f"{path}: holds {pixels.size} pixels, not {shape[0]} x {shape[1]}; fetch the file again")
     return pixels.astype(np.int32, copy=False).reshape(shape)
 
 
-def _mime(image: npt.NDArray[np.int32], packed: bytes) -> list[str]:
+def _mime_lines(image: npt.NDArray[np.int32], packed: bytes) -> list[str]:
     return [
         "Content-Type: application/octet-stream;",
         f'     conversions="{BYTE_OFFSET}"',
@@ -148,8 +151,7 @@ def _mime(image: npt.NDArray[np.int32], packed: bytes) -> list[str]:
     ]
 
 
-def _text(name: str, convention: str, contents: str, mime: list[str]) -> str:
-    """Everything before the data."""
+def _text_before_data(name: str, convention: str, contents: str, mime: list[str]) -> str:
     lines = [
         "###CBF: VERSION 1.5, nanobragg", "", f"data_{name}", "",
         f'_array_data.header_convention "{convention}"', "_array_data.header_contents", ";",
@@ -158,12 +160,12 @@ def _text(name: str, convention: str, contents: str, mime: list[str]) -> str:
     return "\r\n".join(lines)
 
 
-def _line(entry: tuple[str, str]) -> str:
+def _header_line(entry: tuple[str, str]) -> str:
     key, text = entry
     return f"# {text}\n" if key == TIMESTAMP else f"# {key} {text}\n"
 
 
-def _check_text(path: StrPath, contents: str) -> None:
+def _check_header(path: StrPath, contents: str) -> None:
     for line in contents.splitlines():
         if not re.fullmatch(r"# *\S[ -~]*", line):
             raise FormatError(f"{path}: header line {line[:60]!r} cannot be written; use '# Key value' in ASCII")
@@ -179,14 +181,14 @@ def _mime_fields(text: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, colon, value in pairs if colon}
 
 
-def _whole(path: StrPath, fields: dict[str, str], key: str) -> int:
+def _positive(path: StrPath, fields: dict[str, str], key: str) -> int:
     value = fields.get(key, "")
     if not re.fullmatch(r"[0-9]{1,12}", value) or int(value) == 0:
-        raise FormatError(f"{path}: {key} = {value[:40]!r} must be a positive whole number; fetch the file again")
+        raise FormatError(f"{path}: {key} = {value[:40]!r} is not a positive integer; fetch the file again")
     return int(value)
 
 
-def _header_lines(head: str) -> dict[str, str]:
+def _header_fields(head: str) -> dict[str, str]:
     lines = (line[1:].strip() for line in head.splitlines() if line.startswith("#") and not line.startswith("##"))
     fields = {}
     for line in filter(None, lines):

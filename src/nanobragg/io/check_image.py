@@ -1,4 +1,4 @@
-"""What every image must be, checked in one place."""
+"""The check of an image's shape and type that all formats share."""
 
 from __future__ import annotations
 
@@ -20,23 +20,18 @@ def check_image(
     allowed: Sequence[npt.DTypeLike] | None = None,
     cure: str = "convert it first",
 ) -> None:
-    """Refuse what is no image of the allowed types.
+    """Raise `FormatError` unless an array is a non-empty (slow, fast) image of an allowed type.
 
     Parameters
     ----------
     path : path
-        For the error.
+        The file, named in the error.
     shape, dtype
-        Of the array.
+        Shape and type of the array.
     allowed : types, optional
-        If not given, every type of real numbers.
+        Default: every type of real numbers.
     cure : str
-        What to do about it.
-
-    Raises
-    ------
-    FormatError
-        The array is not (slow, fast), has no pixels, or another type.
+        Advice that ends the error message.
     """
     right_type = dtype in allowed if allowed else dtype.kind in "buif"
     if len(shape) != 2 or min(shape) < 1 or not right_type:

@@ -1,4 +1,4 @@
-"""Reflections in CIF files, read by gemmi: structure-factor mmCIF, and the hkl lists of small molecules."""
+"""Reflections from CIF files, read by gemmi: structure-factor mmCIF and small-molecule CIF."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import open_input, read_all
-from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, checked_indices, choose_column, known_cell
+from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
 
 KINDS: dict[str, Kind] = {
     "F_meas": "F", "F_meas_au": "F", "F_calc": "F", "F_calc_au": "F", "pdbx_FC_calc": "F",
@@ -23,12 +23,12 @@ SHELX_COLUMN = Column("_shelx_hkl_file", "J")
 
 
 def read_cif_document(path: StrPath) -> Any:
-    """A CIF file as gemmi's document.
+    """Return a CIF file as a gemmi Document.
 
     Raises
     ------
     FormatError
-        It is no CIF, or holds no block.
+        The file is not a valid CIF, or has no data block.
     FileError
         The file cannot be read.
     """
@@ -40,14 +40,14 @@ def read_cif_document(path: StrPath) -> Any:
         text = content.decode("utf-8", errors="replace")
         document = gemmi.cif.read_string(text)
     except (RuntimeError, ValueError, UnicodeError) as error:
-        raise FormatError(f"{path}: is no CIF ({' '.join(str(error).split())[:100]}); correct it") from None
+        raise FormatError(f"{path} is not a valid CIF ({' '.join(str(error).split())[:100]}); correct it") from None
     if len(document) == 0:
-        raise FormatError(f"{path}: is a CIF without any data; fetch it again")
+        raise FormatError(f"{path} is a CIF without a data block; fetch it again")
     return document
 
 
 def holds_reflections(document: Any) -> bool:
-    """Whether a CIF lists reflections."""
+    """Return whether a CIF lists reflections."""
     return _reflection_block(document) is not None
 
 
@@ -57,30 +57,30 @@ def read_cif(path: StrPath, column: str | None = None) -> Reflections:
     Parameters
     ----------
     path : path
-        Structure-factor mmCIF (`_refln.`), or a small molecule's CIF with a `_refln_` loop or the list that SHELXL
-        embeds (`_shelx_hkl_file`, HKLF 4). The first block with reflections counts.
+        Structure-factor mmCIF (`_refln.`), or a small-molecule CIF with a `_refln_` loop or an embedded SHELXL list
+        (`_shelx_hkl_file`, HKLF 4). The first block with reflections is read.
     column : str, optional
-        Name of an item without its category, such as F_meas_au or pdbx_F_plus (then pdbx_F_minus is read too).
+        Name of an item without its category, such as F_meas_au or pdbx_F_plus (pdbx_F_minus is then read too).
         Default: see `choose_column`.
 
     Raises
     ------
     FormatError
-        It is no CIF, lists no merged reflections, or has none of the items.
+        The file is not a valid CIF, lists no merged reflections, or has none of the known items.
     ConfigError
-        It has no such item.
+        There is no item of that name.
     FileError
         The file cannot be read.
     """
     document = read_cif_document(path)
     block = _reflection_block(document)
     if block is None:
-        raise FormatError(f"{path}: lists no reflections (_refln); for its atoms use StructureFactors.from_coordinates")
+        raise FormatError(f"{path} lists no reflections (_refln); for its atoms use StructureFactors.from_coordinates")
     try:
         cell, symbol = _cell_and_group(block)
     except (RuntimeError, ValueError, UnicodeError) as error:
         raise FormatError(
-            f"{path}: its cell or symmetry makes no sense ({' '.join(str(error).split())[:80]})"
+            f"{path}: its cell or symmetry is not valid ({' '.join(str(error).split())[:80]}); correct it"
         ) from None
     loop = _loop_start(block)
     indices, values, choice = (_shelx_columns if loop is None else _loop_columns)(path, block, column)
@@ -111,14 +111,14 @@ def _cell_and_group(block: Any) -> tuple[Any, str]:
         refln = blocks[0]
         group = refln.spacegroup
         named = block.find_value("_symmetry.space_group_name_H-M") or ""
-        return known_cell(refln.cell.parameters), group.xhm() if group is not None else gemmi.cif.as_string(named)
+        return cell_or_none(refln.cell.parameters), group.xhm() if group is not None else gemmi.cif.as_string(named)
     small = gemmi.make_small_structure_from_block(block)
     group = small.spacegroup
-    return known_cell(small.cell.parameters), group.xhm() if group is not None else small.spacegroup_hm
+    return cell_or_none(small.cell.parameters), group.xhm() if group is not None else small.spacegroup_hm
 
 
 def _copy(block: Any) -> Any:
-    """A document with one block: gemmi takes the blocks out of the one it is given."""
+    """Return a document with a copy of one block, because `as_refln_blocks` empties the document it is given."""
     import gemmi
 
     document = gemmi.cif.Document()
@@ -133,14 +133,14 @@ def _loop_columns(path: StrPath, block: Any, column: str | None) -> Columns:
     choice = choose_column(path, [Column(tag, KINDS.get(tag)) for tag in tags if not tag.startswith("index_")], column)
     indices = np.column_stack([_numbers(path, block, f"{start}index_{axis}") for axis in "hkl"])
     if not (np.isfinite(indices).all() and (indices == np.rint(indices)).all() and (np.abs(indices) < 2**40).all()):
-        raise FormatError(f"{path}: an index h, k, l is no whole number; correct it")
+        raise FormatError(f"{path}: an index h, k, l is not an integer; correct it")
     first = _numbers(path, block, f"{start}{choice.label}")
     mate = None if choice.mate is None else _numbers(path, block, f"{start}{choice.mate}")
     return indices.astype(np.int64), (first, mate), choice
 
 
 def _numbers(path: StrPath, block: Any, tag: str) -> npt.NDArray[np.float64]:
-    """A column as numbers, standard uncertainties left out; NaN where there is none."""
+    """Return a column as numbers without standard uncertainties; NaN where a value is missing."""
     import gemmi
 
     found = block.find_loop(tag)
@@ -150,7 +150,7 @@ def _numbers(path: StrPath, block: Any, tag: str) -> npt.NDArray[np.float64]:
 
 
 def _shelx_columns(path: StrPath, block: Any, column: str | None) -> Columns:
-    """HKLF 4: fixed columns h k l (4 wide each), F squared and its sigma (8 wide each); ends at 0 0 0."""
+    """Read an HKLF 4 list: fixed columns h k l (4 wide each), F² and σ (8 wide each), ended by 0 0 0."""
     import gemmi
 
     choice = choose_column(path, [SHELX_COLUMN], column)
@@ -163,12 +163,12 @@ def _shelx_columns(path: StrPath, block: Any, column: str | None) -> Columns:
             row = int(line[:4]), int(line[4:8]), int(line[8:12]), float(line[12:20])
         except ValueError:
             if rows:
-                break  # what follows the list: instructions, checksums
+                break  # instructions or checksums after the list
             raise FormatError(f"{path}: {line[:40]!r} in {SHELX_COLUMN.label} is not 'h k l F² σ' (3I4, 2F8)") from None
         if row[:3] == (0, 0, 0):
             break
         rows.append(row)
     if not rows:
-        raise FormatError(f"{path}: its {SHELX_COLUMN.label} lists no reflection")
+        raise FormatError(f"{path}: {SHELX_COLUMN.label} lists no reflections")
     table = np.array(rows, dtype=np.float64)
     return table[:, :3].astype(np.int64), (table[:, 3], None), choice

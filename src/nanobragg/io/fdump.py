@@ -1,7 +1,7 @@
-"""Fdump.bin: the dense table of amplitudes that nanoBragg.c leaves for its next run.
+"""Fdump.bin: the dense table of amplitudes that nanoBragg.c caches for its next run.
 
-A line of text with the index limits, a form feed, then native doubles, h slowest. Each axis has one plane
-more than indices; it is zero and of no use.
+The file is a line of text with the index limits, a form feed, then native doubles, h slowest. Each axis is padded by
+one unused plane of zeros.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ def read_fdump(path: StrPath) -> tuple[int, int, int, npt.NDArray[np.float64]]:
     Parameters
     ----------
     path : path
-        A dump of nanoBragg.c or of `write_fdump`, from a machine of the same byte order.
+        A file written by nanoBragg.c or `write_fdump` on a machine of the same byte order.
 
     Returns
     -------
     h_min, k_min, l_min : int
         Indices of the first element.
     amplitudes : (h, k, l) float64
-        Without the extra planes.
+        The table without the padding.
 
     Raises
     ------
     FormatError
-        The header is broken, promises what the file does not hold, or an amplitude is not finite.
+        The header is damaged or does not match the file's size, or an amplitude is not finite.
     FileError
         The file cannot be read.
     """
@@ -71,12 +71,13 @@ def write_fdump(path: StrPath, h_min: int, k_min: int, l_min: int, amplitudes: n
     h_min, k_min, l_min : int
         Indices of the first element.
     amplitudes : (h, k, l) float64
-        Without extra planes; they are added here.
+        The table without the padding.
 
     Raises
     ------
     FormatError
-        The table is not three-dimensional, is empty, holds what is not finite, or its indices exceed 32 bits.
+        The table is not three-dimensional, is empty, has an amplitude that is not finite, or its indices exceed 32
+        bits.
     FileError
         The file cannot be written.
     """
@@ -91,6 +92,6 @@ def write_fdump(path: StrPath, h_min: int, k_min: int, l_min: int, amplitudes: n
     limits = " ".join(f"{low} {high}" for low, high in ranges)
     with atomic_write(path) as handle:
         handle.write(f"{limits}\n\f".encode("ascii"))
-        for plane in amplitudes:  # one h at a time: a second whole table may not fit into memory
+        for plane in amplitudes:  # one h at a time: a copy of the table may not fit into memory
             handle.write(np.pad(plane.astype(np.float64), ((0, 1), (0, 1))).data)
         handle.write(bytes(8 * (amplitudes.shape[1] + 1) * (amplitudes.shape[2] + 1)))

@@ -1,4 +1,4 @@
-"""Float images: 4-byte little-endian floats, fast axis first, no header."""
+"""Float images: little-endian 32-bit floats, fast axis first, without a header."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_float_image(path: StrPath, image: npt.NDArray[Any]) -> None:
     Raises
     ------
     FormatError
-        The image is not 2-D, or a finite value exceeds what 32 bits hold.
+        The image is not 2-D, or a finite value exceeds the range of 32-bit floats.
     FileError
         The file cannot be written.
     """
@@ -51,9 +51,9 @@ def read_float_image(path: StrPath, shape: tuple[int, int] | None) -> npt.NDArra
     Parameters
     ----------
     path : path
-        A file without a header.
+        A float image.
     shape : (slow, fast)
-        Pixels along the slow and fast axis: the file does not know them.
+        Pixels along the slow and fast axis, which the file does not record.
 
     Returns
     -------
@@ -62,9 +62,9 @@ def read_float_image(path: StrPath, shape: tuple[int, int] | None) -> npt.NDArra
     Raises
     ------
     ConfigError
-        `shape` is missing or not two positive numbers.
+        `shape` is missing or not a pair of positive numbers.
     FormatError
-        The file does not hold that many floats.
+        The file does not hold exactly that many floats.
     FileError
         The file cannot be read.
     """

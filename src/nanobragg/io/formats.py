@@ -1,4 +1,4 @@
-"""The table of image formats: suffixes, and how each is read and written; its modules are imported when needed."""
+"""The table of image formats: suffixes, reader and writer of each. Format modules are imported on first use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Metadata = dict[str, object]
 
 
 class Request(NamedTuple):
-    """What is to be read: `shape` (slow, fast) for formats that do not tell, `number` for those of many images."""
+    """An image to read: `shape` (slow, fast) for formats without a header, `number` for formats with many images."""
 
     path: StrPath
     shape: tuple[int, int] | None
@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 class ImageFormat(NamedTuple):
-    """A format: its name, its suffixes, whether it holds many images, and its two functions."""
+    """A format: name, suffixes, reader, writer, and whether a file can hold many images."""
 
     name: str
     suffixes: tuple[str, ...]
@@ -33,11 +33,14 @@ class ImageFormat(NamedTuple):
     many: bool = False
 
 
-def whole_numbers(
+def cast_to_integers(
     path: StrPath, image: Image, dtype: type[np.integer[Any]], name: str, *, lowest: int | None = None
 ) -> npt.NDArray[Any]:
-    """The same values as integers of another type; refuses those that are not, or below `lowest`."""
-    with np.errstate(invalid="ignore"):  # what cannot be cast is found by the comparison
+    """Return the image cast to an integer type; raise `FormatError` unless every value is kept and not below `lowest`.
+
+    `name` is the format, for the error.
+    """
+    with np.errstate(invalid="ignore"):  # the comparison finds values that cannot be cast
         whole = image.astype(dtype)
     different = whole != image
     if lowest is not None:
@@ -47,29 +50,30 @@ def whole_numbers(
         least = limits.min if lowest is None else lowest
         slow, fast = np.argwhere(different)[0]
         raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into {name}, whole "
-            f"numbers {least} to {limits.max}; scale it first (integer.to_integers), or choose .bin or .npy"
+            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into {name}, which stores "
+            f"integers from {least} to {limits.max}; scale it with response.quantize.to_integers, or choose .bin "
+            "or .npy"
         )
     return whole
 
 
-def _read_smv(asked: Request) -> tuple[Image, Metadata]:
+def _read_smv(request: Request) -> tuple[Image, Metadata]:
     from .smv import read_smv
 
-    image, header = read_smv(asked.path)
+    image, header = read_smv(request.path)
     return image, dict(header)
 
 
 def _write_smv(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
     from .smv import write_smv
 
-    write_smv(path, whole_numbers(path, image, np.uint16, "SMV"), metadata)
+    write_smv(path, cast_to_integers(path, image, np.uint16, "SMV"), metadata)
 
 
-def _read_bin(asked: Request) -> tuple[Image, Metadata]:
+def _read_bin(request: Request) -> tuple[Image, Metadata]:
     from .float_image import read_float_image
 
-    return read_float_image(asked.path, asked.shape), {}
+    return read_float_image(request.path, request.shape), {}
 
 
 def _write_bin(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
@@ -78,10 +82,10 @@ def _write_bin(path: StrPath, image: Image, metadata: Mapping[str, object]) -> N
     write_float_image(path, image)
 
 
-def _read_npy(asked: Request) -> tuple[Image, Metadata]:
+def _read_npy(request: Request) -> tuple[Image, Metadata]:
     from .npy import read_npy
 
-    return read_npy(asked.path), {}
+    return read_npy(request.path), {}
 
 
 def _write_npy(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
@@ -90,10 +94,10 @@ def _write_npy(path: StrPath, image: Image, metadata: Mapping[str, object]) -> N
     write_npy(path, image)
 
 
-def _read_png(asked: Request) -> tuple[Image, Metadata]:
+def _read_png(request: Request) -> tuple[Image, Metadata]:
     from .png import read_png
 
-    return read_png(asked.path), {}
+    return read_png(request.path), {}
 
 
 def _write_png(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
@@ -102,10 +106,10 @@ def _write_png(path: StrPath, image: Image, metadata: Mapping[str, object]) -> N
     write_png(path, image if image.dtype in (np.uint8, np.uint16) else render_grey(image))
 
 
-def _read_pgm(asked: Request) -> tuple[Image, Metadata]:
+def _read_pgm(request: Request) -> tuple[Image, Metadata]:
     from .pgm import read_pgm
 
-    grey, scale = read_pgm(asked.path)
+    grey, scale = read_pgm(request.path)
     return grey, {} if scale is None else {"scale": scale}
 
 
@@ -119,24 +123,24 @@ def _write_pgm(path: StrPath, image: Image, metadata: Mapping[str, object]) -> N
     write_pgm(path, grey, used)
 
 
-def _read_cbf(asked: Request) -> tuple[Image, Metadata]:
+def _read_cbf(request: Request) -> tuple[Image, Metadata]:
     from .cbf import read_cbf
 
-    image, header = read_cbf(asked.path)
+    image, header = read_cbf(request.path)
     return image, dict(header)
 
 
 def _write_cbf(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
     from .cbf import write_cbf
 
-    whole = whole_numbers(path, image, np.int32, "CBF")
+    whole = cast_to_integers(path, image, np.int32, "CBF")
     write_cbf(path, whole, {key: str(value) for key, value in metadata.items()})
 
 
-def _read_tiff(asked: Request) -> tuple[Image, Metadata]:
+def _read_tiff(request: Request) -> tuple[Image, Metadata]:
     from .tiff import read_tiff
 
-    image, description = read_tiff(asked.path)
+    image, description = read_tiff(request.path)
     return image, {"description": description} if description else {}
 
 
@@ -147,16 +151,16 @@ def _write_tiff(path: StrPath, image: Image, metadata: Mapping[str, object]) -> 
     write_tiff(path, image, **texts)
 
 
-def _read_nexus(asked: Request) -> tuple[Image, Metadata]:
+def _read_nexus(request: Request) -> tuple[Image, Metadata]:
     from .nexus_read import read_nexus
 
-    return read_nexus(asked.path, asked.number)
+    return read_nexus(request.path, request.number)
 
 
 def _write_nexus(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
     raise ConfigError(
-        f"{path}: an NXmx file tells the whole experiment; give its Config (write_image(…, config=…), write_nexus, "
-        "or convert --config)"
+        f"{path}: an NXmx file describes the whole experiment; give its Config (write_image(…, config=…), "
+        "write_nexus, or convert --config)"
     )
 
 

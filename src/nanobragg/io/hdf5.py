@@ -1,4 +1,4 @@
-"""HDF5 files, opened so that every failure is ours to tell, and compressed as detectors compress."""
+"""Opening HDF5 files with clear errors, and the compression filters of detectors."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ GZIP_LEVEL = 4
 
 
 def compression_options(compression: Compression | None) -> dict[str, Any]:
-    """Keywords of h5py's `create_dataset`.
+    """Return the compression keywords for h5py's `create_dataset`.
 
     Parameters
     ----------
     compression
-        "bslz4": bitshuffle and LZ4, as DECTRIS detectors; "lz4", "gzip", or None.
+        "bslz4" (bitshuffle and LZ4, as DECTRIS detectors use), "lz4", "gzip", or None.
 
     Raises
     ------
     ConfigError
-        Another name, or hdf5plugin is not installed.
+        The name is unknown, or hdf5plugin is not installed.
     """
     if compression is None:
         return {}
     if compression == "gzip":
         return {"compression": "gzip", "compression_opts": GZIP_LEVEL, "shuffle": True}
     if compression not in get_args(Compression):
-        raise ConfigError(f"compression = {compression!r}: choose one of {', '.join(get_args(Compression))} or None")
+        choices = ", ".join(get_args(Compression))
+        raise ConfigError(f"compression = {compression!r} is not valid; choose one of {choices} or None")
     hdf5plugin = import_optional("hdf5plugin", f"compression = {compression!r}")
     chosen = hdf5plugin.Bitshuffle(cname="lz4") if compression == "bslz4" else hdf5plugin.LZ4()
     return {"compression": chosen.filter_id, "compression_opts": chosen.filter_options}
 
 
 class _Sink:
-    """The file that HDF5 writes to. It keeps a failure to itself: HDF5 crashes when it cannot close a file."""
+    """The file that HDF5 writes to; it holds back errors until `check`, because HDF5 crashes if closing fails."""
 
     def __init__(self, handle: BinaryIO) -> None:
         self.handle = handle
@@ -57,7 +58,7 @@ class _Sink:
         return len(data)
 
     def read(self, size: int = -1) -> bytes:
-        """What makes it a file for h5py, which calls `readinto`."""
+        """Read bytes; h5py requires the method of a file object, though it calls `readinto`."""
         return self.handle.read(size)
 
     def readinto(self, buffer: Any) -> int:
@@ -85,28 +86,22 @@ class _Sink:
         return size or 0
 
     def flush(self) -> None:
-        """Nothing: the file is flushed when it is closed."""
+        """Do nothing: the file is flushed when it is closed."""
 
     def check(self) -> None:
-        """Raise what writing has met."""
+        """Raise the first error of writing, if any."""
         if self.failure is not None:
             raise self.failure
 
 
 class NewFile:
-    """An HDF5 file that is being written.
-
-    Attributes
-    ----------
-    root
-        h5py's File.
-    """
+    """An HDF5 file open for writing; `root` is its h5py File."""
 
     def __init__(self, root: Any, sink: _Sink) -> None:
         self.root, self._sink = root, sink
 
     def check(self) -> None:
-        """Raise the OSError that writing has met so far, if any."""
+        """Raise the first `OSError` of writing, if any."""
         self._sink.check()
 
 
@@ -119,7 +114,7 @@ def create_hdf5(path: StrPath) -> Iterator[NewFile]:
     ConfigError
         h5py is not installed.
     FileError
-        The folder is missing or read-only, the disk is full, and the like.
+        The file cannot be written: its folder is missing or read-only, the disk is full, …
     """
     h5py = import_optional("h5py", f"{path}: HDF5")
     with atomic_write(path) as handle:
@@ -128,44 +123,45 @@ def create_hdf5(path: StrPath) -> Iterator[NewFile]:
             with h5py.File(sink, "w") as root:
                 yield NewFile(root, sink)
         except Exception:
-            sink.check()  # what HDF5 says after a failed write is only its consequence
+            sink.check()  # HDF5's own error is only a consequence of a failed write
             raise
         sink.check()
 
 
 @contextmanager
 def open_hdf5(path: StrPath) -> Iterator[Any]:
-    """h5py's File of an existing `path`; whatever HDF5 complains of inside the block is a FormatError.
+    """Open an existing file as an h5py File; every HDF5 error inside the block becomes a `FormatError`.
 
     Raises
     ------
     ConfigError
         h5py or hdf5plugin is not installed.
     FileError
-        The file is missing or may not be read.
+        The file is missing or unreadable.
     FormatError
-        It is no HDF5, is cut off, or damaged.
+        The file is not valid HDF5.
     """
     h5py = import_optional("h5py", f"{path}: HDF5")
     import_optional("hdf5plugin", f"{path}: HDF5 of detectors")
     with open_input(path):
-        pass  # h5py's own errors do not tell a missing file from a damaged one
+        pass  # h5py's own errors do not distinguish a missing file from a damaged one
     try:
         with h5py.File(path, "r") as root:
             yield root
     except NanobraggError:
         raise
-    except Exception as error:  # a damaged file makes h5py raise anything
+    except Exception as error:  # h5py raises many types for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise FormatError(f"{path}: is no readable HDF5 ({reason[:200]}); fetch the whole file again") from error
+        raise FormatError(f"{path} is not valid HDF5 ({reason[:200]}); fetch the whole file again") from error
 
 
-def values_of(item: Any, part: Any = ()) -> Any:
-    """A dataset's values, or those of its first axis at `part`; refuses what `limits.byte_limit` forbids.
+def read_values(item: Any, index: Any = ()) -> Any:
+    """Return a dataset's values, or those at `index` of its first axis.
 
-    A file may promise more than it holds, for HDF5 fills in what was never written.
+    Raise `FormatError` if they or a chunk exceed `limits.byte_limit`: HDF5 fills in values that were never written, so
+    a small file may declare a large dataset.
     """
-    shape = item.shape if part == () else item.shape[1:]
-    for promised in (shape, item.chunks or ()):  # a chunk is unpacked as a whole
-        check_bytes(item.file.filename, math.prod(promised) * item.dtype.itemsize, item.name)
-    return item[part]
+    shape = item.shape if index == () else item.shape[1:]
+    for block in (shape, item.chunks or ()):  # a chunk is decompressed as a whole
+        check_bytes(item.file.filename, math.prod(block) * item.dtype.itemsize, item.name)
+    return item[index]

@@ -1,4 +1,4 @@
-"""Text tables of structure factor amplitudes: `h k l F` per line, P1."""
+"""Text files of structure factor amplitudes: `h k l F` per line, P1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .atomic import StrPath, atomic_write
 from .input_file import open_input, read_all
 
 INDEX_LIMIT = 2**31 - 1
-STRUCTURES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")  # that other readers know
+OTHER_SUFFIXES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")  # of files with readers of their own
 LINES_PER_WRITE = 100_000
 
 Indices = npt.NDArray[np.int32]
@@ -24,12 +24,12 @@ Amplitudes = npt.NDArray[np.float64]
 
 
 def read_hkl(path: StrPath) -> tuple[Indices, Amplitudes]:
-    """Read a table of amplitudes, in the file's order and with its duplicates (the later one counts).
+    """Read a list of amplitudes in the file's order, with duplicates; the last one of an index is used.
 
     Parameters
     ----------
     path : path
-        Four numbers per line, separated by blanks; blank lines are skipped.
+        Four numbers per line, separated by blanks; blank lines are ignored.
 
     Returns
     -------
@@ -41,22 +41,22 @@ def read_hkl(path: StrPath) -> tuple[Indices, Amplitudes]:
     Raises
     ------
     FormatError
-        A line is not three whole numbers and a finite one, or there is none; tells the line.
+        A line is not three integers and a finite number, or the file is empty; the message names the line.
     FileError
         The file cannot be read.
     """
     with open_input(path) as handle:
         content = read_all(handle, path)
-    rows = _rows_at_once(content)
+    rows = _parse_with_numpy(content)
     if rows is None:
-        rows = _rows_one_by_one(content, path)
+        rows = _parse_lines(content, path)
     if len(rows) == 0:
-        raise FormatError(f"{path}: holds no reflection; expected lines of h k l F")
+        raise FormatError(f"{path} lists no reflections; expected lines of h k l F")
     return rows[:, :3].astype(np.int32), rows[:, 3].copy()
 
 
 def write_hkl(path: StrPath, indices: npt.ArrayLike, amplitudes: npt.ArrayLike) -> None:
-    """Write a table of amplitudes that reads back to the same numbers.
+    """Write a list of amplitudes that reads back to the same numbers.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def write_hkl(path: StrPath, indices: npt.ArrayLike, amplitudes: npt.ArrayLike) 
     Raises
     ------
     FormatError
-        The arrays do not fit together, are empty, or hold what `read_hkl` would refuse.
+        The arrays differ in length, are empty, or hold values that `read_hkl` rejects.
     FileError
         The file cannot be written.
     """
@@ -79,8 +79,8 @@ def write_hkl(path: StrPath, indices: npt.ArrayLike, amplitudes: npt.ArrayLike) 
     fit = F.size > 0 and hkl.shape == (F.size, 3) and F.ndim == 1
     if not fit or not _are_reflections(rows := np.column_stack([hkl, F])):
         raise FormatError(
-            f"{path}: indices {hkl.shape} and amplitudes {F.shape} make no h k l F table; "
-            "give (n, 3) whole indices and n finite amplitudes, n > 0"
+            f"{path}: indices {hkl.shape} and amplitudes {F.shape} are not a valid h k l F list; "
+            "give (n, 3) integers and n finite amplitudes, n > 0"
         )
     with atomic_write(path) as handle:
         for start in range(0, len(rows), LINES_PER_WRITE):
@@ -96,8 +96,8 @@ def _are_reflections(rows: npt.NDArray[np.float64]) -> bool:
     return bool(in_range and (indices == np.rint(indices)).all())
 
 
-def _rows_at_once(content: bytes) -> npt.NDArray[np.float64] | None:
-    """All rows (n, 4) by NumPy's parser, or None if there is anything to complain about."""
+def _parse_with_numpy(content: bytes) -> npt.NDArray[np.float64] | None:
+    """Return all rows (n, 4) from NumPy's fast parser, or None if any line is not valid."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an empty file
@@ -107,34 +107,34 @@ def _rows_at_once(content: bytes) -> npt.NDArray[np.float64] | None:
     return rows if rows.shape[1] == 4 and _are_reflections(rows) else None
 
 
-def _rows_one_by_one(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
-    """All rows (n, 4), or the error that names the first bad line."""
+def _parse_lines(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
+    """Return all rows (n, 4); raise `FormatError` naming the first bad line."""
     rows = array("d")
     for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip():
             continue
-        row = _row(line)
-        if row is None and os.fspath(path).lower().endswith(STRUCTURES):
+        row = _parse_line(line)
+        if row is None and os.fspath(path).lower().endswith(OTHER_SUFFIXES):
             raise FormatError(
-                f"{path}: is no text of h k l F; StructureFactors.from_mtz, from_cif and from_coordinates read such "
-                "files, and so does nanobragg simulate (structure_factors.path in the TOML)"
+                f"{path} is not a text file of h k l F; read it with StructureFactors.from_mtz, from_cif or "
+                "from_coordinates, or name it as structure_factors.path in the TOML of nanobragg simulate"
             )
         if row is None:
             raise FormatError(
                 f"{path}, line {number}: {line[:60].decode('latin-1')!r} is not 'h k l F'; "
-                "expected three whole numbers and one finite number"
+                "expected three integers and one finite number"
             )
         rows.extend(row)
     return np.array(rows).reshape(-1, 4)
 
 
-def _row(line: bytes) -> list[float] | None:
-    """The four numbers of a line, or None."""
+def _parse_line(line: bytes) -> list[float] | None:
+    """Return the four numbers of a line, or None if it is not valid."""
     try:
         row = [float(token) for token in line.split()]
     except ValueError:
         return None
-    if len(row) != 4 or b"_" in line or not all(map(math.isfinite, row)):  # float() reads 1_000
+    if len(row) != 4 or b"_" in line or not all(map(math.isfinite, row)):  # float() accepts 1_000
         return None
     whole = all(index.is_integer() and abs(index) <= INDEX_LIMIT for index in row[:3])
     return row if whole else None

@@ -1,4 +1,4 @@
-"""MOSFLM orientation matrix files: nine numbers, rows x y z, columns a* b* c*, times wavelength."""
+"""MOSFLM orientation matrix files: rows x y z, columns a* b* c*, multiplied by the wavelength."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .atomic import StrPath
 from .input_file import NUMBER, open_input
 
 READ_LIMIT = 65536
-# MOSFLM writes fixed columns, so a sign may be all that separates two numbers
+# MOSFLM writes fixed columns, so two numbers may be separated by a sign only
 NEXT_NUMBER = re.compile(rf"\s*({NUMBER})", re.ASCII)
 
 
 def read_matrix(path: StrPath) -> npt.NDArray[np.float64]:
-    """Read the orientation matrix as it stands in the file; no wavelength is applied.
+    """Read an orientation matrix as stored, without dividing by the wavelength.
 
     Parameters
     ----------
     path : path
-        Nine numbers; whatever follows (cell, missetting angles) is ignored.
+        Nine numbers; anything after them (cell, missetting angles) is ignored.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def read_matrix(path: StrPath) -> npt.NDArray[np.float64]:
     Raises
     ------
     FormatError
-        There are fewer than nine finite numbers; tells the line.
+        The file does not start with nine finite numbers; the message names the line.
     FileError
         The file cannot be read.
     """
@@ -44,17 +44,17 @@ def read_matrix(path: StrPath) -> npt.NDArray[np.float64]:
     while len(numbers) < 9:
         found = NEXT_NUMBER.match(text, position)
         if found is None or not math.isfinite(float(found.group(1))):
-            raise FormatError(_complaint(path, text, position, len(numbers)))
+            raise FormatError(_message(path, text, position, len(numbers)))
         numbers.append(float(found.group(1)))
         position = found.end()
     return np.array(numbers).reshape(3, 3)
 
 
-def _complaint(path: StrPath, text: str, position: int, count: int) -> str:
+def _message(path: StrPath, text: str, position: int, count: int) -> str:
     rest = text[position:].lstrip()
     line = text.count("\n", 0, len(text) - len(rest)) + 1
-    there = repr(rest.split()[0][:40]) if rest else "the end of the file"
+    found = repr(rest.split()[0][:40]) if rest else "the end of the file"
     return (
-        f"{path}, line {line}: {there} where number {count + 1} of 9 should be; "
+        f"{path}, line {line}: found {found} in place of number {count + 1} of 9; "
         "expected three lines x y z of the columns a* b* c*"
     )

@@ -1,4 +1,4 @@
-"""Reading NeXus: groups by class, numbers in our units, and chains of transformations.
+"""Reading NeXus: groups by class, numbers with units, and chains of transformations.
 
 Source: https://manual.nexusformat.org/classes/base_classes/NXtransformations.html
 """
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .hdf5 import values_of
+from .hdf5 import read_values
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,7 +28,7 @@ LONGEST_CHAIN = 100
 
 
 class Axis(NamedTuple):
-    """One transformation: kind, unit vector, offset (mm) and its values (mm or degrees), one for each image."""
+    """A transformation: kind, unit vector, offset (mm), and its values (mm or degrees), one per image."""
 
     name: str
     rotates: bool
@@ -38,9 +38,9 @@ class Axis(NamedTuple):
 
 
 class NexusFile:
-    """An open HDF5 file; every complaint names it and the item.
+    """An open NeXus file; every error names the file and the item.
 
-    Groups are listed and transformations read once: the modules of a large detector share theirs.
+    Groups and transformations are cached, because the modules of a large detector share them.
     """
 
     def __init__(self, path: StrPath, root: Any) -> None:
@@ -48,63 +48,63 @@ class NexusFile:
         self._groups: dict[Any, list[tuple[str, Any]]] = {}
         self._axes: dict[Any, Axis] = {}
 
-    def wrong(self, item: Any, why: str) -> FormatError:
-        """The error about an item (h5py's, or a name)."""
+    def error(self, item: Any, why: str) -> FormatError:
+        """Return a `FormatError` about an item (an h5py object, or a name)."""
         return FormatError(f"{self.path}: {getattr(item, 'name', item)}: {why}")
 
-    def of_class(self, group: Any, nx_class: str) -> list[Any]:
-        """Groups in a group that have an NX_class; links that lead nowhere are none."""
+    def groups_of_class(self, group: Any, nx_class: str) -> list[Any]:
+        """Return the members of a group that have an NX_class; broken links are ignored."""
         if group not in self._groups:
             members = [item for name in group if hasattr(item := group.get(name), "keys")]
             self._groups[group] = [(text(item.attrs.get("NX_class", "")), item) for item in members]
         return [item for found, item in self._groups[group] if found == nx_class]
 
     def entry(self) -> Any:
-        """The NXentry that is described as NXmx says, or an error."""
-        for entry in self.of_class(self.root, "NXentry"):
-            if "definition" in entry and text(values_of(entry["definition"])) == "NXmx":
+        """Return the first NXentry with definition NXmx; raise `FormatError` if there is none."""
+        for entry in self.groups_of_class(self.root, "NXentry"):
+            if "definition" in entry and text(read_values(entry["definition"])) == "NXmx":
                 return entry
-        there = ", ".join(list(self.root)[:8]) or "nothing"
-        raise FormatError(f"{self.path}: holds no NXentry of definition NXmx, but {there}; read it with h5py")
+        members = ", ".join(list(self.root)[:8]) or "nothing"
+        raise FormatError(f"{self.path} holds no NXentry with definition NXmx, only {members}; read it with h5py")
 
-    def one(self, group: Any, nx_class: str) -> Any:
-        """The first member of a class, or an error."""
-        found = self.of_class(group, nx_class)
+    def first_of_class(self, group: Any, nx_class: str) -> Any:
+        """Return the first member of an NX_class; raise `FormatError` if there is none."""
+        found = self.groups_of_class(group, nx_class)
         if not found:
-            raise self.wrong(group, f"holds no {nx_class}")
+            raise self.error(group, f"holds no {nx_class}")
         return found[0]
 
     def numbers(self, item: Any, units: dict[str, float] | None = None, default: str = "") -> FloatArray:
-        """A dataset as a flat array of finite numbers, in the unit whose factor in `units` is 1."""
-        stored = values_of(item)
+        """Return a dataset as a flat array of finite numbers, in the unit whose factor in `units` is 1."""
+        stored = read_values(item)
         try:
             values = np.ravel(np.asarray(stored, dtype=np.float64))
         except (TypeError, ValueError):
-            raise self.wrong(item, "is no array of numbers") from None
+            raise self.error(item, "is not an array of numbers") from None
         if not np.isfinite(values).all():
-            raise self.wrong(item, "holds numbers that are not finite")
+            raise self.error(item, "holds numbers that are not finite")
         return values * (self.factor(item, "units", units, default) if units else 1.0)
 
     def factor(self, item: Any, key: str, units: dict[str, float], default: str = "") -> float:
-        """What the unit in an attribute is worth."""
+        """Return the conversion factor of the unit named by an attribute."""
         unit = text(item.attrs.get(key, default)).strip()
         factor = units.get(unit, units.get(unit.casefold()))
         if factor is None:
-            raise self.wrong(item, f"{key} = {unit!r} is none of {', '.join(units)}")
+            raise self.error(item, f"{key} = {unit!r} is not a known unit; expected one of {', '.join(units)}")
         return factor
 
     def vector(self, item: Any, key: str) -> FloatArray:
-        """An attribute as three finite numbers."""
+        """Return an attribute as three finite numbers."""
         try:
             vector = np.asarray(item.attrs[key], dtype=np.float64).reshape(3)
         except (KeyError, TypeError, ValueError):
-            raise self.wrong(item, f"has no attribute {key} of three numbers") from None
+            raise self.error(item, f"has no attribute {key} of three numbers") from None
         if not np.isfinite(vector).all():
-            raise self.wrong(item, f"its {key} is not finite")
+            raise self.error(item, f"its {key} is not finite")
         return vector
 
     def axis(self, item: Any) -> Axis:
-        """A transformation dataset."""
+        """Return a dataset as a transformation."""
         if item not in self._axes:
             self._axes[item] = self._read_axis(item)
         return self._axes[item]
@@ -114,32 +114,35 @@ class NexusFile:
         vector = self.vector(item, "vector")
         length = float(np.linalg.norm(vector))
         if not length:
-            raise self.wrong(item, "its vector has no length")
+            raise self.error(item, "its vector has length zero")
         offset = self.vector(item, "offset") if "offset" in item.attrs else np.zeros(3)
-        if offset.any():  # some writers leave offset_units out and mean the axis's own
+        if offset.any():  # some writers omit offset_units and mean the units of the axis
             offset = offset * self.factor(item, "offset_units" if "offset_units" in item.attrs else "units", LENGTHS)
         values = self.numbers(item, ANGLES if rotates else LENGTHS)
         if not len(values):
-            raise self.wrong(item, "holds no value")
+            raise self.error(item, "holds no value")
         return Axis(posixpath.basename(item.name), rotates, vector / length, offset, values)
 
     def chain(self, start: Any, depends_on: str) -> list[Any]:
-        """Datasets of a chain of transformations, from the first that is applied; `depends_on` is seen from `start`."""
+        """Return the datasets of a transformation chain in the order of application.
+
+        `depends_on` is the path of the first one, relative to `start`.
+        """
         found: list[Any] = []
         group = start if hasattr(start, "keys") else start.parent
         while depends_on not in ("", "."):
             item = group.get(depends_on)
             if item is None or not hasattr(item, "shape"):
-                raise self.wrong(start, f"depends on {depends_on!r}, which is not there")
+                raise self.error(start, f"depends on {depends_on!r}, which is missing")
             if len(found) == LONGEST_CHAIN:
-                raise self.wrong(start, "depends on a chain that does not end")
+                raise self.error(start, "depends on a chain of transformations without end")
             found.append(item)
             group, depends_on = item.parent, text(item.attrs.get("depends_on", "."))
         return found
 
 
 def text(value: Any) -> str:
-    """What HDF5 keeps as bytes, text, or an array of one of them."""
+    """Return an HDF5 string stored as bytes, text, or an array with one element."""
     if isinstance(value, np.ndarray):
         value = value.ravel()[0] if value.size else ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""The images of an NXmx file, appended one by one: in the file itself, or in data files that it links to."""
+"""Appending images to an NXmx file: in the file itself, or in data files that it links to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .hdf5 import NewFile, create_hdf5
-from .nexus_write import DATA_PATH, new_data_group
+from .nexus_write import DATA_PATH, create_data_group
 from .optional_imports import import_optional
 
 STORED = {"u1": "u2", "u2": "u2", "u4": "u4", "u8": "u4", "i1": "i4", "i2": "i4", "i4": "i4", "i8": "i4"}
@@ -24,7 +24,7 @@ def _stored_type(where: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype.kind == "f":
         return np.dtype(np.float32)
     if dtype.kind not in "ui":
-        raise FormatError(f"{where}: holds {dtype}; give integer counts or photons as float32")
+        raise FormatError(f"{where}: {dtype} is not a valid type; give integer counts, or photons as float32")
     return np.dtype(STORED[f"{dtype.kind}{dtype.itemsize}"])
 
 
@@ -32,46 +32,46 @@ def _as_stored(where: str, pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> np
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             stored = np.ascontiguousarray(pixels, dtype=dtype)
-        _refuse(where, pixels, ~np.isfinite(stored), "is not finite as float32; correct it")
+        _reject(where, pixels, ~np.isfinite(stored), "is not finite as float32; correct it")
         return stored
     if pixels.dtype.kind == "i":
-        cure = "counts must not be negative (readers take them for masked pixels); add an offset, or write float32"
-        _refuse(where, pixels, pixels < 0, cure)
+        cure = "is negative, and readers treat negative counts as masked; add an offset, or write float32"
+        _reject(where, pixels, pixels < 0, cure)
     if pixels.dtype.itemsize > dtype.itemsize:
-        _refuse(where, pixels, pixels > np.iinfo(dtype).max, f"does not fit into {dtype}; scale the image")
+        _reject(where, pixels, pixels > np.iinfo(dtype).max, f"does not fit into {dtype}; scale the image")
     return np.ascontiguousarray(pixels, dtype=dtype)
 
 
-def _refuse(where: str, pixels: npt.NDArray[Any], bad: npt.NDArray[np.bool_], why: str) -> None:
+def _reject(where: str, pixels: npt.NDArray[Any], bad: npt.NDArray[np.bool_], why: str) -> None:
     if bad.any():
         slow, fast = np.argwhere(bad)[0]
         raise FormatError(f"{where}: pixel (slow {slow}, fast {fast}) = {pixels[slow, fast]} {why}")
 
 
-class FrameStore:
-    """Where images are appended. They are stored as (slow, fast), all of one type, which the first one decides.
+class FrameWriter:
+    """Appends images (slow, fast) to an NXmx file; the first image decides the data type of all.
 
     Parameters
     ----------
     path
-        The file that describes them.
+        The master file.
     master
-        It, open.
+        The master file, open.
     shapes
-        That an image may have; the last one, (slow, fast), is how it is stored.
+        Accepted shapes of an image; it is stored in the last one, (slow, fast).
     options
-        Compression, as `compression_options` gives it.
+        Compression, from `compression_options`.
     images_per_file
-        None: all in the file itself.
+        Images per data file; None to store all images in the master file.
     files
-        Closes the data files, which then appear.
+        Exit stack that closes the data files.
 
     Attributes
     ----------
     count
-        Images so far.
+        Number of images written.
     dtype
-        uint16, uint32, int32 or float32; None: no image yet.
+        uint16, uint32, int32 or float32; None before the first image.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class FrameStore:
         self.dtype: np.dtype[Any] | None = None
         self._path, self._shapes, self._options, self._files = path, shapes, options, files
         self._per_file = images_per_file
-        self._group = new_data_group(master.root)
+        self._group = create_data_group(master.root)
         self._names: list[str] = []
         self._lengths: list[int] = []
         self._open = master
@@ -99,36 +99,36 @@ class FrameStore:
         Raises
         ------
         FormatError
-            It has another shape or type than it should, a negative count, or a value that is not finite.
+            The shape or type is wrong, a count is negative, or a value is not finite.
         OSError
-            What the disk says to it.
+            The write failed.
         """
-        image = self._prepared(np.asarray(frame))
-        place = self.count if self._per_file is None else self.count % self._per_file
-        if place == 0:
+        image = self._convert(np.asarray(frame))
+        index = self.count if self._per_file is None else self.count % self._per_file
+        if index == 0:
             self._start_dataset()
-        self._dataset.resize(place + 1, axis=0)
-        self._dataset[place] = image
+        self._dataset.resize(index + 1, axis=0)
+        self._dataset[index] = image
         self._open.check()
         self.count += 1
         if self._per_file is not None:
-            self._lengths[-1] = place + 1
+            self._lengths[-1] = index + 1
 
-    def _prepared(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _convert(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         where = f"{self._path}: image {self.count}"
         if pixels.shape not in self._shapes:
             expected = self._shapes[0]
-            raise FormatError(f"{where}: has shape {pixels.shape}, the Config's detector {expected}; make them agree")
+            raise FormatError(f"{where} has shape {pixels.shape}, the Config's detector {expected}; make them agree")
         stored = _stored_type(where, pixels.dtype)
         if self.dtype not in (None, stored):
             raise FormatError(
-                f"{where}: {pixels.dtype} is stored as {stored}, the first image as {self.dtype}; give one type"
+                f"{where}: {pixels.dtype} is stored as {stored}, but the first image as {self.dtype}; use one type"
             )
         self.dtype = stored
         return _as_stored(where, pixels.reshape(self._shapes[-1]), stored)
 
     def finish(self) -> None:
-        """Link the data files, if there are any, and join them to one dataset."""
+        """Link the data files, if any, and join them into one virtual dataset."""
         if self._per_file is None:
             return
         h5py = import_optional("h5py", f"{self._path}: HDF5")
@@ -142,20 +142,20 @@ class FrameStore:
         self._group.create_virtual_dataset("data", layout)
 
     def _start_dataset(self) -> None:
-        """A new dataset, in the next data file if there are such files."""
+        """Create a dataset, in a new data file if images go to data files."""
         group, shape = self._group, self._shapes[-1]
         if self._per_file is not None:
             target = data_path(self._path, len(self._names) + 1)
             self._open = self._files.enter_context(create_hdf5(target))
             self._names.append(target.name)
             self._lengths.append(0)
-            group = new_data_group(self._open.root)
+            group = create_data_group(self._open.root)
         self._dataset = group.create_dataset(
             "data", (0, *shape), self.dtype, chunks=(1, *shape), maxshape=(None, *shape), **self._options
         )
 
 
 def data_path(path: StrPath, number: int) -> Path:
-    """Name of a data file: of a_master.h5 or a.nxs, a_000001.h5."""
+    """Return the path of a data file: a_000001.h5 for a_master.h5 or a.nxs."""
     target = Path(os.fspath(path))
     return target.with_name(f"{target.stem.removesuffix('_master')}_{number:06d}.h5")

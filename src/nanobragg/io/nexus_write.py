@@ -1,7 +1,7 @@
-"""NXmx files (NeXus, macromolecular crystallography): images of one detector with all that is known of them.
+"""Metadata of NXmx files (NeXus for macromolecular crystallography): detector, beam, rotation and notes.
 
-Lengths and directions are in the frame of McStas, which NeXus prescribes: z along the beam, y up, origin at the
-sample. Several panels are one two-dimensional image, stacked along the slow axis, each an NXdetector_module.
+Lengths and directions are in the McStas frame, as NeXus prescribes: z along the beam, y up, origin at the sample.
+Several panels are stacked along the slow axis into one two-dimensional image; each is an NXdetector_module.
 Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
 
@@ -21,13 +21,13 @@ DATA_PATH = "/entry/data/data"
 DETECTOR_PATH = "/entry/instrument/detector"
 OMEGA_PATH = "/entry/sample/transformations/omega"
 DISTANCE_PATH = f"{DETECTOR_PATH}/transformations/distance"
-GAP_BIT = 1  # of a pixel mask: no sensor
+GAP_BIT = 1  # pixel_mask bit of a gap between sensors
 SPECTRUM = "incident_wavelength_1Dspectrum"
 
 
 @dataclass(frozen=True)
 class Module:
-    """A panel: outer corner of its first pixel (mm), unit vectors of its axes, McStas frame; edge of a pixel."""
+    """A panel: outer corner of its first pixel, unit vectors of its axes (McStas frame), pixel size."""
 
     origin_mm: FloatArray
     fast: FloatArray
@@ -37,16 +37,18 @@ class Module:
 
 @dataclass(frozen=True)
 class DetectorRecord:
-    """What an NXdetector says.
+    """The content of an NXdetector.
 
     Attributes
     ----------
     modules, pixels
         Panels, and the number of pixels (slow, fast) of each.
-    distance_mm, beam_center_px
-        Along the beam to the panel that it hits; where, (fast, slow) in the stacked image, from its corner.
+    distance_mm
+        Distance along the beam to the panel that it hits.
+    beam_center_px
+        Beam centre (fast, slow) in the stacked image, from its corner; None if the beam hits no panel.
     mask
-        Stacked image, true: no pixel; None: all are.
+        Stacked mask, true in gaps; None if there are no gaps.
     """
 
     modules: Sequence[Module]
@@ -62,22 +64,22 @@ class DetectorRecord:
 
 @dataclass(frozen=True)
 class BeamRecord:
-    """What an NXbeam says; arrays have one entry a frame, or are the same for all.
+    """The content of an NXbeam; arrays without a frames axis hold for all frames.
 
     Attributes
     ----------
     wavelengths_A
         Mean wavelength, scalar or (frames,).
     spectrum
-        Wavelengths (Å) and weights, each (channels,) or (frames, channels); None: monochromatic.
+        Wavelengths (Å) and weights, each (channels,) or (frames, channels); None for a monochromatic beam.
     stokes
-        I, Q, U, V, (4,) or (frames, 4).
+        Stokes parameters I, Q, U, V: (4,) or (frames, 4).
     flux_density
         Photons per second and square metre; scalar or (frames,).
     total_flux
-        Photons per second, scalar or (frames,); None: not known.
+        Photons per second, scalar or (frames,); None if unknown.
     size_mm
-        Edge of the square beam; None: endless.
+        Edge of the square beam; None for an unlimited beam.
     """
 
     wavelengths_A: FloatArray
@@ -90,7 +92,7 @@ class BeamRecord:
 
 @dataclass(frozen=True)
 class Rotation:
-    """The spindle (McStas frame) and its angle, degrees, at the start and the end of each frame."""
+    """The spindle axis (McStas frame) and its angle in degrees at the start and end of each frame."""
 
     axis: FloatArray
     start_deg: FloatArray
@@ -99,16 +101,16 @@ class Rotation:
 
 @dataclass(frozen=True)
 class ExperimentRecord:
-    """What an NXentry says besides its images.
+    """The content of an NXentry besides the images.
 
     Attributes
     ----------
     rotation
-        None: stills.
+        None for stills.
     process
-        Of the program that made the images: fields by their name.
+        Fields of NXprocess by name: the program that made the images.
     notes
-        Texts by their name: a text, or one a frame.
+        By name, the media type of an NXnote and its text, or one text per frame.
     """
 
     detector: DetectorRecord
@@ -120,18 +122,16 @@ class ExperimentRecord:
 
 
 def write_entry(root: Any, record: ExperimentRecord, frames: int, dtype: np.dtype[Any]) -> None:
-    """Write everything but the images into an open HDF5 file.
+    """Write everything except the images into an open HDF5 file.
 
     Parameters
     ----------
     root
-        h5py's File. /entry/data exists.
+        An h5py File in which /entry/data exists.
     record
-        What to write.
-    frames
-        Number of images.
-    dtype
-        Of the images.
+        The metadata to write.
+    frames, dtype
+        Number and data type of the images.
     """
     root.attrs["NX_class"] = "NXroot"
     root.attrs["default"] = "entry"
@@ -152,8 +152,8 @@ def write_entry(root: Any, record: ExperimentRecord, frames: int, dtype: np.dtyp
     _write_process(_group(entry, "process", "NXprocess"), record)
 
 
-def new_data_group(root: Any) -> Any:
-    """The group that images go to, /entry/data."""
+def create_data_group(root: Any) -> Any:
+    """Create and return the NXdata group for the images, /entry/data."""
     entry = _group(root, "entry", "NXentry")
     data = _group(entry, "data", "NXdata")
     data.attrs["signal"] = "data"
@@ -174,7 +174,7 @@ def _put(group: Any, name: str, value: Any, units: str | None = None) -> Any:
 
 
 def _axis(group: Any, name: str, value: Any, units: str, kind: str, vector: npt.ArrayLike, depends_on: str) -> None:
-    """A transformation, or a direction that depends on some."""
+    """Write an axis of a transformation chain."""
     axis = _put(group, name, value, units)
     axis.attrs["transformation_type"] = kind
     axis.attrs["vector"] = np.asarray(vector, dtype=np.float64)
@@ -236,7 +236,7 @@ def _write_module(group: Any, record: DetectorRecord, index: int, module: Module
 
 def _write_beam(group: Any, record: BeamRecord) -> None:
     wavelength = _put(group, "incident_wavelength", record.wavelengths_A, "angstrom")
-    if record.spectrum is not None:  # as a variant: readers that know one wavelength a frame take the mean
+    if record.spectrum is not None:  # as a variant, so that readers without spectra take the mean wavelength
         wavelength.attrs["variant"] = SPECTRUM
         _put(group, SPECTRUM, record.spectrum[0], "angstrom")
         _put(group, f"{SPECTRUM}_weights", record.spectrum[1])

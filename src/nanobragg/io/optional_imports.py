@@ -1,4 +1,4 @@
-"""Libraries of the extra `files`, imported when a format first needs them."""
+"""Import of the optional libraries of the extra `files`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ..errors import ConfigError
 
 
 def import_optional(module: str, purpose: str) -> Any:
-    """Import a library of the extra `files`.
+    """Import and return a library of the extra `files`.
 
     Parameters
     ----------
     module : str
-        Its name.
+        Name of the module.
     purpose : str
-        What needs it, for the error.
+        The file or option that needs it, named in the error.
 
     Raises
     ------
     ConfigError
-        It is not installed.
+        The library is not installed.
     """
     try:
         return import_module(module)

@@ -1,4 +1,4 @@
-"""PGM pictures: P5, one byte per pixel, with the scale in a comment."""
+"""Binary PGM images (P5): one byte per pixel, with the scale in a comment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCALE = re.compile(rb"# pixels scaled by ([-+0-9.eE]{1,30})\n")
 
 
 def write_pgm(path: StrPath, image: npt.NDArray[np.uint8], scale: float = 1.0) -> None:
-    """Write a picture of one byte per pixel.
+    """Write an 8-bit PGM image.
 
     Parameters
     ----------
@@ -28,16 +28,16 @@ def write_pgm(path: StrPath, image: npt.NDArray[np.uint8], scale: float = 1.0) -
     image : (slow, fast) uint8
         Grey values, 255 is white.
     scale : float
-        What the photons were multiplied with; told in the comment.
+        Grey levels per photon, recorded in the comment.
 
     Raises
     ------
     FormatError
-        The image is no 2-D uint8 array.
+        The image is not a 2-D uint8 array.
     FileError
         The file cannot be written.
     """
-    check_image(path, image.shape, image.dtype, allowed=[np.uint8], cure="see integer.to_pgm")
+    check_image(path, image.shape, image.dtype, allowed=[np.uint8], cure="scale it with response.quantize.to_pgm")
     slow, fast = image.shape
     with atomic_write(path) as handle:
         handle.write(b"P5\n%d %d\n# pixels scaled by %g\n255\n" % (fast, slow, scale))
@@ -45,7 +45,7 @@ def write_pgm(path: StrPath, image: npt.NDArray[np.uint8], scale: float = 1.0) -
 
 
 def read_pgm(path: StrPath) -> tuple[npt.NDArray[np.uint8], float | None]:
-    """Read a P5 picture of one byte per pixel.
+    """Read an 8-bit PGM image (P5).
 
     Parameters
     ----------
@@ -57,12 +57,12 @@ def read_pgm(path: StrPath) -> tuple[npt.NDArray[np.uint8], float | None]:
     image : (slow, fast) uint8
         Grey values.
     scale : float or None
-        From the comment, if there is one.
+        Grey levels per photon, if the comment records them.
 
     Raises
     ------
     FormatError
-        The header is broken or promises what the file does not hold.
+        The header is damaged or does not match the file's size.
     FileError
         The file cannot be read.
     """
@@ -74,18 +74,19 @@ def read_pgm(path: StrPath) -> tuple[npt.NDArray[np.uint8], float | None]:
         fast, slow, white = map(int, header.groups())
         if not (fast and slow and 0 < white <= 255):
             raise FormatError(
-                f"{path}: size {fast} x {slow}, white {white} is not read; sizes must be positive and white 1 to 255"
+                f"{path}: size {fast} x {slow}, maximum {white} is not valid; sizes must be positive, the maximum "
+                "1 to 255"
             )
         handle.seek(header.end())
         image = read_array(handle, path, np.uint8, (slow, fast), "height x width")
-    return image, _scale_in(header.group())
+    return image, _parse_scale(header.group())
 
 
-def _scale_in(header: bytes) -> float | None:
+def _parse_scale(header: bytes) -> float | None:
     found = SCALE.search(header)
     if found is None:
         return None
     try:
         return float(found.group(1))
-    except ValueError:  # a comment may say anything
+    except ValueError:  # a comment is free text
         return None

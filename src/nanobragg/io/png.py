@@ -1,4 +1,4 @@
-"""PNG pictures in grey: 8 or 16 bits, lossless."""
+"""PNG images: 8- or 16-bit grey, and 8-bit colour for writing."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from .limits import check_bytes
 
 
 def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
-    """Write grey values as they are; the first slow row is the picture's top.
+    """Write grey values unchanged; slow row 0 is at the top.
 
     Parameters
     ----------
     path : path
         Target; it appears whole or not at all.
     image : (slow, fast) uint8 or uint16
-        Grey values, the largest of the type is white.
+        Grey values; the largest value of the type is white.
 
     Raises
     ------
     FormatError
-        The image is no 2-D array of these types.
+        The image is not a 2-D array of these types.
     FileError
         The file cannot be written.
     """
-    check_image(path, image.shape, image.dtype, allowed=[np.uint8, np.uint16], cure="see render_grey")
+    check_image(path, image.shape, image.dtype, allowed=[np.uint8, np.uint16], cure="convert it with render_grey")
     picture = Image.fromarray(np.ascontiguousarray(image))
     with atomic_write(path) as handle:
         picture.save(handle, format="PNG")
 
 
 def write_colour_png(path: StrPath, pixels: npt.NDArray[np.uint8]) -> None:
-    """Write colours as they are; the first slow row is the picture's top.
+    """Write colours unchanged; slow row 0 is at the top.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def write_colour_png(path: StrPath, pixels: npt.NDArray[np.uint8]) -> None:
 
 
 def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """Read a grey PNG picture.
+    """Read a grey PNG image.
 
     Parameters
     ----------
     path : path
-        A PNG file of 8 or 16 bits, one channel.
+        A PNG file with one channel of 8 or 16 bits.
 
     Returns
     -------
@@ -75,38 +75,37 @@ def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     Raises
     ------
     FormatError
-        It is no PNG, is broken, or has colours.
+        The file is not a valid PNG, or has colours.
     FileError
         The file cannot be read.
     """
     with open_input(path) as handle:
-        content = read_all(handle, path)  # of a file, Pillow takes the memory that a chunk asks for
+        content = read_all(handle, path)  # given a file, Pillow allocates whatever a chunk's length field asks for
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow only warns of a picture that is far too large
+            warnings.simplefilter("error")  # Pillow only warns about an image that is far too large
             picture = Image.open(io.BytesIO(content), formats=["PNG"])
             check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
             mode, pixels = picture.mode, np.array(picture)
     except FormatError:
         raise
-    except Exception as error:  # Pillow raises SyntaxError, OSError, struct.error, … for broken files
-        raise FormatError(f"{path}: no readable PNG ({error}); write it again") from error
+    except Exception as error:  # Pillow raises SyntaxError, OSError, struct.error, … for damaged files
+        raise FormatError(f"{path} is not a valid PNG ({error}); write it again") from error
     if mode == "L":
         return pixels.astype(np.uint8)
     if mode in ("I;16", "I"):
         return pixels.astype(np.uint16)
-    raise FormatError(f"{path}: colour mode {mode} is not read; convert it to 8 or 16 bit grey")
+    raise FormatError(f"{path}: colour mode {mode} is not supported; convert it to 8- or 16-bit grey")
 
 
 def render_grey(
     image: npt.NDArray[Any], *, white_percentile: float = 10.0, black_percentile: float = 99.9
 ) -> npt.NDArray[np.uint8]:
-    """Draw photons as crystallographers look at them: dark spots on white.
+    """Render photons as dark spots on white.
 
-    The scale is linear between two percentiles of the finite pixels, which a few hot pixels or a beam stop
-    do not move: at and below the lower one paper white, at and above the upper one black. If the two are
-    equal (fewer than one pixel in a thousand is lit), black is the brightest pixel. Pixels that are no
-    number are white.
+    The scale is linear between two percentiles of the finite pixels, which are insensitive to a few hot pixels or a
+    beam stop: white at and below the lower one, black at and above the upper one. If the two are equal (fewer than
+    one pixel in a thousand is lit), black is the brightest pixel. NaN pixels are white.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Reflections as files list them: which column to take, and amplitudes from what it holds."""
+"""Lists of reflections from files: the choice of a column, and its conversion to amplitudes."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ MATES = (("(+)", "(-)"), ("plus", "minus"), ("PLUS", "MINUS"), ("Plus", "Minus")
 
 
 class Column(NamedTuple):
-    """What a file calls a column, and its kind; None: neither amplitudes nor intensities."""
+    """A column's label and kind; None if it holds neither amplitudes nor intensities."""
 
     label: str
     kind: Kind | None
 
 
 class Choice(NamedTuple):
-    """The column to take, and the one of the Friedel mates where it has one."""
+    """The chosen column, the column of its Friedel mates if there is one, and a note on the choice."""
 
     label: str
     mate: str | None
@@ -48,20 +48,20 @@ class Choice(NamedTuple):
 
 
 class Reflections(NamedTuple):
-    """What a file lists, before any symmetry.
+    """The reflections in a file, before symmetry expansion.
 
     Attributes
     ----------
     indices
-        (n, 3).
+        h k l, (n, 3).
     amplitudes, mates
-        Of h k l, and of -h -k -l where these have columns of their own; NaN: not there.
+        Amplitudes of h k l, and of -h -k -l if they have a column of their own; NaN where missing.
     cell
-        None: the file has none.
+        Unit cell, or None if the file has none.
     space_group
-        The symbol in the file, "" if it has none.
+        Symbol in the file, or "" if there is none.
     note
-        Which columns these are, and what there was to choose from.
+        The columns read, and the alternatives.
     """
 
     indices: npt.NDArray[np.int32]
@@ -73,26 +73,29 @@ class Reflections(NamedTuple):
 
 
 def choose_column(path: StrPath, columns: Sequence[Column], wanted: str | None) -> Choice:
-    """The column named `wanted`, or by a rule: measured before calculated; F(+) and F(-), F, I(+) and I(-), I.
+    """Return the column named `wanted`, or the preferred one.
 
-    Map coefficients are never taken by the rule.
+    Measured values are preferred to calculated ones, then F to F(+) and F(-), to I(+) and I(-), to I, in the order of
+    `PREFERENCE`. Map coefficients are used only on request.
 
     Raises
     ------
     ConfigError
-        There is no such column, or it holds something else.
+        There is no column `wanted`, or it holds neither amplitudes nor intensities.
     FormatError
-        Nothing in the file holds amplitudes or intensities.
+        No column holds amplitudes or intensities.
     """
     labels = [column.label for column in columns]
     listed = ", ".join(f"{c.label} ({KIND_NAMES[c.kind]})" if c.kind else c.label for c in columns) or "none"
     usable = [column for column in columns if column.kind]
     if wanted is not None:
         if wanted not in labels:
-            raise ConfigError(f"{path}: has no column {wanted!r}; its columns are {listed}")
+            raise ConfigError(f"{path} has no column {wanted!r}; its columns are {listed}")
         chosen = columns[labels.index(wanted)]
         if chosen.kind is None:
-            raise ConfigError(f"{path}: column {wanted!r} holds neither amplitudes nor intensities; there are {listed}")
+            raise ConfigError(
+                f"{path}: column {wanted!r} holds neither amplitudes nor intensities; its columns are {listed}"
+            )
     else:
         candidates = [column for column in usable if not MAP_COEFFICIENTS.search(_plain(column.label))]
         if not candidates:
@@ -102,7 +105,7 @@ def choose_column(path: StrPath, columns: Sequence[Column], wanted: str | None) 
     mate = _mate(chosen.label, labels) if chosen.kind in "GK" else None
     names = chosen.label if mate is None else f"{chosen.label} and {mate}"
     others = [column.label for column in usable if column.label not in (chosen.label, mate)]
-    how = "as asked" if wanted is not None else f"chosen before {', '.join(others)}" if others else "the only one"
+    how = "as requested" if wanted is not None else f"preferred to {', '.join(others)}" if others else "the only one"
     return Choice(chosen.label, mate, chosen.kind, f"{names} ({KIND_NAMES[chosen.kind]}; {how})")
 
 
@@ -129,14 +132,14 @@ def _mate(label: str, labels: Sequence[str]) -> str | None:
 
 
 def as_amplitudes(path: StrPath, label: str, kind: Kind, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Amplitudes from a column's values: as they are, or the square roots of intensities.
+    """Return the amplitudes of a column: its values, or the square roots of intensities.
 
-    An intensity below 0, which counting statistics give weak reflections, counts as 0 and is warned about.
+    Negative intensities, which weak reflections have by counting statistics, are set to 0 with a warning.
 
     Raises
     ------
     FormatError
-        An amplitude is negative, or a value infinite.
+        An amplitude is negative, or a value is infinite.
     """
     if np.isinf(values).any():
         raise FormatError(f"{path}: column {label} holds infinite values; remove them")
@@ -150,8 +153,8 @@ def as_amplitudes(path: StrPath, label: str, kind: Kind, values: npt.NDArray[np.
         return values
     if negative.any():
         warnings.warn(
-            f"{path}: column {label}: {negative.sum()} of {len(values)} intensities are negative and count as 0; "
-            "amplitudes by French and Wilson's method would not be biased",
+            f"{path}: column {label}: {negative.sum()} of {len(values)} intensities are negative and are set to 0; "
+            "amplitudes by the French–Wilson method would be unbiased",
             NanobraggWarning,
             stacklevel=2,
         )
@@ -159,17 +162,17 @@ def as_amplitudes(path: StrPath, label: str, kind: Kind, values: npt.NDArray[np.
 
 
 def checked_indices(path: StrPath, indices: npt.ArrayLike) -> npt.NDArray[np.int32]:
-    """`indices` as (n, 3) int32; refuses an empty list and indices that no crystal has."""
+    """Return `indices` as (n, 3) int32; raise `FormatError` if there are none or one exceeds `LARGEST_INDEX`."""
     array = np.asarray(indices, dtype=np.int64).reshape(-1, 3)
     if len(array) == 0:
-        raise FormatError(f"{path}: lists no reflection")
+        raise FormatError(f"{path} lists no reflections")
     if np.abs(array).max() > LARGEST_INDEX:
-        raise FormatError(f"{path}: holds an index beyond {LARGEST_INDEX}; the file is damaged")
+        raise FormatError(f"{path}: an index exceeds {LARGEST_INDEX}; the file is damaged")
     return array.astype(np.int32)
 
 
-def known_cell(numbers: Sequence[float]) -> Cell | None:
-    """A cell as a file has it; None for none at all, and for the cube of 1 Å that stands for none."""
+def cell_or_none(numbers: Sequence[float]) -> Cell | None:
+    """Return a cell, or None if it is not finite or is the 1 Å cube that stands for a missing cell."""
     a, b, c, alpha, beta, gamma = (float(x) for x in numbers)
     cell = (a, b, c, alpha, beta, gamma)
     return None if max(cell[:3]) <= 1.0 or not np.isfinite(cell).all() else cell

@@ -46,34 +46,34 @@ def smv_header(
     detsize_s_mm: float | None = None,
     extra: Mapping[str, object] | None = None,
 ) -> str:
-    """Header text of one image, from `{` to `}`, with the keys and the order that nanoBragg.c writes.
+    """Return the header text of an image, from `{` to `}`, with nanoBragg.c's keys in its order.
 
     Parameters
     ----------
     fast_pixels, slow_pixels : int
         Pixels along the fast and slow axis.
     pixel_mm, distance_mm, close_distance_mm, wavelength_A
-        Pixel size, distance along the beam, shortest distance, wavelength.
+        Pixel size, distance along the beam, shortest distance to the detector plane, wavelength.
     beam_center_x_mm, beam_center_y_mm
         Xbeam and Ybeam of the detector convention.
     f_beam_mm, s_beam_mm
-        Direct beam along the fast and slow axis from the detector's corner; ADXV, MOSFLM and DENZO centres
-        follow from it.
+        Direct beam along the fast and slow axis from the detector's corner, from which the ADXV, MOSFLM and DENZO
+        centres follow.
     dials_origin_mm : (3,)
-        Detector origin as DIALS counts it.
+        Detector origin in the DIALS frame.
     orgx_px, orgy_px
         XDS origin, pixels.
     phi_deg, osc_deg, twotheta_deg
         Spindle start, rotation range, detector two-theta.
     detsize_s_mm
-        Detector size along the slow axis; `slow_pixels * pixel_mm` if not given.
+        Detector size along the slow axis; default: `slow_pixels * pixel_mm`.
     extra : mapping
         Further keys (program version, seed, configuration hash), appended at the end.
 
     Returns
     -------
     str
-        Without the form feed and the padding; see `format_header` for headers over 512 bytes.
+        ASCII without the form feed and the padding; see `format_header` for headers over 512 bytes.
     """
     half_px = 0.5 * pixel_mm
     detsize_s = slow_pixels * pixel_mm if detsize_s_mm is None else detsize_s_mm
@@ -105,15 +105,15 @@ def smv_header(
 
 
 def format_header(entries: Mapping[str, object]) -> str:
-    """Write entries as header text, from `{` to `}`, and set HEADER_BYTES to what it needs.
+    """Return entries as header text, from `{` to `}`, with HEADER_BYTES set to its size.
 
-    Numbers are written with six significant digits (C's %g). If they do not fit into 512 bytes, with five;
-    if they still do not, with six again and HEADER_BYTES tells the true size, a multiple of 512.
+    Numbers have six significant digits (C's %g), or five if the header then fits into 512 bytes. A longer header has
+    six digits and a HEADER_BYTES that is a larger multiple of 512.
 
     Parameters
     ----------
     entries : mapping
-        Keys in the order of writing. Values are numbers, sequences of numbers or text.
+        Keys in the order of writing; values are numbers, sequences of numbers or text.
 
     Returns
     -------
@@ -125,30 +125,25 @@ def format_header(entries: Mapping[str, object]) -> str:
     FormatError
         A key or value holds a character that would end the entry or the header.
     """
-    entries = {"HEADER_BYTES": BLOCK, **entries}  # it must stand first
+    entries = {"HEADER_BYTES": BLOCK, **entries}  # must be the first entry
     for digits in (6, 5):
-        text = _text_of({**entries, "HEADER_BYTES": BLOCK}, digits)
+        text = _format_entries({**entries, "HEADER_BYTES": BLOCK}, digits)
         if len(text) < BLOCK:
             return text
     header_bytes = BLOCK
     while len(text) >= header_bytes:  # one byte more for the form feed
         header_bytes += BLOCK
-        text = _text_of({**entries, "HEADER_BYTES": header_bytes}, 6)
+        text = _format_entries({**entries, "HEADER_BYTES": header_bytes}, 6)
     return text
 
 
 def parse_header(text: str) -> dict[str, str]:
-    """Entries of a header text; the last occurrence of a key wins.
+    """Return the entries of a header text, without surrounding blanks; the last occurrence of a key is used.
 
     Parameters
     ----------
     text : str
-        From `{` to `}`; what follows is ignored.
-
-    Returns
-    -------
-    dict
-        Key to value, both without surrounding blanks.
+        Header from `{` to `}`; anything after it is ignored.
     """
     inside = text[1:].partition("}")[0]
     pieces = (piece.partition("=") for piece in re.split(r"[;\r\n]", inside))
@@ -165,13 +160,13 @@ def write_smv(path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str,
     image : (slow, fast) uint16
         Pixels.
     header : mapping or str
-        Text from `smv_header` or `format_header`, or entries; those that describe the file itself
-        (HEADER_BYTES, DIM, BYTE_ORDER, TYPE, SIZE1, SIZE2) are then taken from the image.
+        Text from `smv_header` or `format_header`, or entries, of which those that describe the file (HEADER_BYTES,
+        DIM, BYTE_ORDER, TYPE, SIZE1, SIZE2) are replaced by the image's.
 
     Raises
     ------
     FormatError
-        The image is no 2-D uint16 array, or the header's text describes another one.
+        The image is not a 2-D uint16 array, or the header text does not match it.
     FileError
         The file cannot be written.
     """
@@ -192,19 +187,19 @@ def read_smv(path: StrPath) -> tuple[npt.NDArray[np.uint16], dict[str, str]]:
     Parameters
     ----------
     path : path
-        An SMV file of TYPE=unsigned_short.
+        An SMV file with TYPE=unsigned_short.
 
     Returns
     -------
     image : (slow, fast) uint16
-        Pixels, native byte order.
+        Pixels in native byte order.
     header : dict
-        Every key of the header with its text.
+        Keys and values of the header as text.
 
     Raises
     ------
     FormatError
-        The header is broken or promises what the file does not hold.
+        The header is damaged or does not match the file's size.
     FileError
         The file cannot be read.
     """
@@ -213,8 +208,8 @@ def read_smv(path: StrPath) -> tuple[npt.NDArray[np.uint16], dict[str, str]]:
         kind = header.get("TYPE", "unsigned_short")
         if kind != "unsigned_short" or header.get("DIM", "2") != "2":
             raise FormatError(
-                f"{path}: TYPE={kind[:40]!r}, DIM={header.get('DIM', '2')[:40]!r} is not read; "
-                "convert it to two dimensions of unsigned_short"
+                f"{path}: TYPE={kind[:40]!r}, DIM={header.get('DIM', '2')[:40]!r} is not supported; "
+                "convert it to a two-dimensional image of unsigned_short"
             )
         order = header.get("BYTE_ORDER")
         if order not in BYTE_ORDERS:
@@ -224,40 +219,40 @@ def read_smv(path: StrPath) -> tuple[npt.NDArray[np.uint16], dict[str, str]]:
 
 
 def _read_header(handle: BinaryIO, path: StrPath) -> dict[str, str]:
-    """Entries of an open file's header; leaves the file at the first byte of the data."""
+    """Return the header entries of an open file and leave it at the first byte of the data."""
     start = handle.read(BLOCK).decode("latin-1")
     if not start.startswith("{"):
-        raise FormatError(f"{path}: does not start with '{{', so it is no SMV image; check the file")
-    promised = _positive(path, parse_header(start), "HEADER_BYTES")
-    if promised > file_size(handle):
+        raise FormatError(f"{path} is not a valid SMV image: it does not start with '{{'; check the file")
+    size = _positive(path, parse_header(start), "HEADER_BYTES")
+    if size > file_size(handle):
         raise FormatError(
-            f"{path}: HEADER_BYTES={promised} exceeds the file's {file_size(handle)} bytes; "
+            f"{path}: HEADER_BYTES={size} exceeds the file's {file_size(handle)} bytes; "
             "correct it or fetch the whole file again"
         )
     handle.seek(0)
-    text = handle.read(promised).decode("latin-1")
+    text = handle.read(size).decode("latin-1")
     if "}" not in text:
-        raise FormatError(f"{path}: no '}}' within HEADER_BYTES={promised} bytes; correct the number or end the header")
+        raise FormatError(f"{path}: no '}}' within HEADER_BYTES={size} bytes; correct the number or end the header")
     header = parse_header(text)
-    if _positive(path, header, "HEADER_BYTES") != promised:
-        raise FormatError(f"{path}: HEADER_BYTES is both {promised} and {header['HEADER_BYTES']}; keep the true one")
+    if _positive(path, header, "HEADER_BYTES") != size:
+        raise FormatError(f"{path}: HEADER_BYTES is both {size} and {header['HEADER_BYTES']}; keep the correct one")
     return header
 
 
 def _positive(path: StrPath, header: Mapping[str, str], key: str) -> int:
-    """A header value that must be a positive whole number."""
+    """Return a header value as a positive integer."""
     value = header.get(key)
     if value is None:
         raise FormatError(f"{path}: the header has no {key}; add it")
     if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) == 0:
-        raise FormatError(f"{path}: {key}={value[:40]!r} must be a positive whole number; correct it")
+        raise FormatError(f"{path}: {key}={value[:40]!r} is not a positive integer; correct it")
     return int(value)
 
 
 def _checked_header_bytes(path: StrPath, header: str, image: npt.NDArray[np.uint16]) -> int:
-    """HEADER_BYTES of a header text that agrees with the image and with its own length."""
+    """Return HEADER_BYTES of a header text after checking it against the image and the text's length."""
     if not (header.isascii() and header.startswith("{") and header.endswith("}")):
-        raise FormatError(f"{path}: the header must be ASCII from '{{' to '}}'; use format_header")
+        raise FormatError(f"{path}: the header is not ASCII text from '{{' to '}}'; use format_header")
     entries = parse_header(header)
     for key, value in _structure(*image.shape).items():
         if key != "HEADER_BYTES" and entries.get(key) != str(value):
@@ -271,15 +266,15 @@ def _checked_header_bytes(path: StrPath, header: str, image: npt.NDArray[np.uint
 
 
 def _structure(slow_pixels: int, fast_pixels: int) -> dict[str, object]:
-    """Entries that describe the file itself."""
+    """Return the entries that describe the file's layout."""
     values = (BLOCK, 2, "little_endian", "unsigned_short", fast_pixels, slow_pixels)
     return dict(zip(STRUCTURE, values, strict=True))
 
 
-def _text_of(entries: Mapping[str, object], digits: int) -> str:
+def _format_entries(entries: Mapping[str, object], digits: int) -> str:
     lines = []
     for key, value in entries.items():
-        text = _value_text(value, digits)
+        text = _format_value(value, digits)
         if not re.fullmatch(r"[!-:<>-z|~]+", key) or not re.fullmatch(r"[ -:<-z|~]*", text):
             raise FormatError(
                 f"SMV header: {key}={text!r} cannot be written; use printable ASCII without ';', '{{', '}}' "
@@ -289,17 +284,17 @@ def _text_of(entries: Mapping[str, object], digits: int) -> str:
     return "\n".join(["{", *lines, "}"])
 
 
-def _value_text(value: object, digits: int) -> str:
+def _format_value(value: object, digits: int) -> str:
     if isinstance(value, Integral):
         return str(int(value))
     if isinstance(value, Real):
         return f"%.{digits}g" % float(value)
     if isinstance(value, (tuple, list, np.ndarray)):
-        return ",".join(_value_text(item, digits) for item in value)
+        return ",".join(_format_value(item, digits) for item in value)
     return str(value)
 
 
 def _difference(a: float, b: float) -> float:
-    """a - b, but 0 where only the rounding of millimetres is left."""
+    """Return a - b, or 0 if the difference is only rounding error."""
     difference = a - b
     return 0.0 if abs(difference) < 8 * sys.float_info.epsilon * max(abs(a), abs(b)) else difference

@@ -1,4 +1,4 @@
-"""Tables of numbers in text columns: X-ray sources, spectra and scattering curves."""
+"""Numbers in text columns: X-ray sources, spectra and scattering curves."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ def read_sources(path: StrPath) -> npt.NDArray[np.float64]:
     Parameters
     ----------
     path : path
-        One source per line, separated by blanks, tabs or any of , ; : !
+        One source per line; fields are separated by blanks, tabs or any of , ; : !
 
     Returns
     -------
     (n, 5) float64
-        x, y, z (only the direction counts), weight, wavelength in metres. Fields that a line does not have,
-        or that say nan, are NaN.
+        x, y, z (only the direction is used), weight, wavelength in metres. Missing fields are NaN.
 
     Raises
     ------
     FormatError
-        A field is no number, a line has too many, or there is no line; tells the line.
+        A field is not a number, a line has too many fields, or the file is empty; the message names the line.
     FileError
         The file cannot be read.
     """
@@ -40,17 +39,12 @@ def read_sources(path: StrPath) -> npt.NDArray[np.float64]:
 
 
 def read_two_columns(path: StrPath) -> npt.NDArray[np.float64]:
-    """Read a curve, such as a spectrum; separators and errors as for `read_sources`.
-
-    Parameters
-    ----------
-    path : path
-        Two numbers per line.
+    """Read a curve of two numbers per line; separators and errors as for `read_sources`.
 
     Returns
     -------
     (n, 2) float64
-        NaN where the second is missing.
+        NaN where the second number is missing.
     """
     return _read_columns(path, ("x", "y"))
 
@@ -61,12 +55,12 @@ def read_spectrum(path: StrPath) -> tuple[str | None, npt.NDArray[np.float64]]:
     Parameters
     ----------
     path : path
-        Two numbers per line; lines that start with # are skipped.
+        Two numbers per line; lines that start with # are ignored.
 
     Returns
     -------
     axis : str or None
-        "wavelength_A" or "energy_eV", if the first line names it.
+        "wavelength_A" or "energy_eV", if the first line starts with that name.
     rows : (n, 2) float64
         NaN where the weight is missing.
     """
@@ -103,9 +97,9 @@ def _rows(path: StrPath, lines: list[str], names: tuple[str, ...]) -> npt.NDArra
 
 
 def _value(token: str, where: str, name: str) -> float:
-    """The number that a token spells; nan means missing."""
+    """Convert a token to a number; "nan" marks a missing one."""
     if token.lower() == "nan":
         return np.nan
     if not re.fullmatch(NUMBER, token) or not math.isfinite(float(token)):
-        raise FormatError(f"{where}: {name} {token[:40]!r} is no finite number; correct or remove it")
+        raise FormatError(f"{where}: {name} {token[:40]!r} is not a finite number; correct or remove it")
     return float(token)

@@ -1,4 +1,4 @@
-"""TIFF images of one grey channel: uint8, uint16, int32 or float32, uncompressed."""
+"""Uncompressed TIFF images with one grey channel: uint8, uint16, int32 or float32."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "",
     image : (slow, fast)
         Numbers. uint32 and 64-bit integers are stored as int32 if they fit, float64 as float32.
     description, software : str
-        ASCII text of the tags of this name.
+        ASCII text of the tags ImageDescription and Software.
 
     Raises
     ------
     FormatError
-        The image is not 2-D, or holds what does not fit.
+        The image is not 2-D, or a value does not fit int32.
     FileError
         The file cannot be written.
     """
@@ -42,38 +42,38 @@ def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "",
     check_image(path, image.shape, image.dtype)
     picture = Image.fromarray(_as_stored(path, image))
     tags = {tag: text for tag, text in ((IMAGE_DESCRIPTION, description), (SOFTWARE, software)) if text}
-    packed = io.BytesIO()  # the library's own writing hides why a disk refuses
-    picture.save(packed, format="TIFF", tiffinfo=tags)
+    buffer = io.BytesIO()  # Pillow hides the reason why a write fails
+    picture.save(buffer, format="TIFF", tiffinfo=tags)
     with atomic_write(path) as handle:
-        handle.write(packed.getbuffer())
+        handle.write(buffer.getbuffer())
 
 
 def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
-    """Read one TIFF image of one channel.
+    """Read a TIFF image with one channel; of a multi-image file, the first.
 
     Parameters
     ----------
     path : path
-        Of several images in it, the first is read.
+        A TIFF file.
 
     Returns
     -------
     image : (slow, fast)
         uint8, uint16, int32 or float32.
     description : str
-        The tag ImageDescription; empty if there is none.
+        The tag ImageDescription, or "".
 
     Raises
     ------
     FormatError
-        It is no TIFF, has colours, or is cut off.
+        The file is not a valid TIFF, or has colours.
     FileError
         The file cannot be read.
     """
     from PIL import Image
 
     with open_input(path) as handle:
-        content = read_all(handle, path)  # of a file, Pillow takes the memory that a tag asks for
+        content = read_all(handle, path)  # given a file, Pillow allocates whatever a tag asks for
     try:
         with Image.open(io.BytesIO(content), formats=["TIFF"]) as picture:
             check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
@@ -81,10 +81,12 @@ def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
             description = str(picture.getexif().get(IMAGE_DESCRIPTION, ""))
     except FormatError:
         raise
-    except Exception as error:  # a damaged file makes Pillow raise anything
-        raise FormatError(f"{path}: is no readable TIFF image ({error}); fetch the whole file again") from error
+    except Exception as error:  # Pillow raises many types for damaged files
+        raise FormatError(f"{path} is not a valid TIFF image ({error}); fetch the whole file again") from error
     if pixels.ndim != 2 or pixels.dtype.kind not in "uif":
-        raise FormatError(f"{path}: has {pixels.dtype} pixels of shape {pixels.shape}; only one grey channel is read")
+        raise FormatError(
+            f"{path}: {pixels.dtype} pixels of shape {pixels.shape} are not supported; only one grey channel is read"
+        )
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), description
 
 
@@ -99,7 +101,7 @@ def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if different.any():
         slow, fast = np.argwhere(different)[0]
         raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into TIFF's 32 bits with a "
-            "sign; scale it first, or write NXmx"
+            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into TIFF's int32; scale the "
+            "image, or write NXmx"
         )
     return stored

@@ -170,14 +170,14 @@ PRINTED = {  # flags of the twin, and where the divergence is found with and wit
 @pytest.mark.parametrize("has_trace", [True, False], ids=["with-TRACE", "printout-only"])
 class TestOriginal:
     def test_twin_agrees(self, has_trace):
-        scene = nb.Scene(nb.Config.from_flags(LINE))
+        scene = nb.Scene(nb.config_from_flags(LINE))
         found = nb.compare(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
         assert found.divergence is None
         assert found.agreed == (57 if has_trace else 27)
 
     @pytest.mark.parametrize("flags", PRINTED)
     def test_planted_divergence_is_located(self, flags, has_trace):
-        ours, theirs = (nb.Scene(nb.Config.from_flags(line)) for line in (LINE, f"{LINE} {flags}"))
+        ours, theirs = (nb.Scene(nb.config_from_flags(line)) for line in (LINE, f"{LINE} {flags}"))
         found = nb.compare(nb.trace(ours, **PIXEL), printed_by_a_twin(theirs, has_trace)).divergence
         assert found is not None
         assert found.name == PRINTED[flags][0 if has_trace else 1]
@@ -185,13 +185,13 @@ class TestOriginal:
 
     def test_what_the_original_leaves_of_other_pixels_is_left_out(self, has_trace):
         for flags, names in (("-tophat_spots -fudge 1e9", {"F_cell"}), ("-dmin 99", {"F_cell", "F_latt", "hkl_frac"})):
-            scene = nb.Scene(nb.Config.from_flags(f"{LINE} {flags}"))
+            scene = nb.Scene(nb.config_from_flags(f"{LINE} {flags}"))
             values = beside_original(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
             assert not names & set(values)
             assert {"cell", "pixel_pos_meters", "I_before_scaling"} <= set(values)
 
     def test_sums_may_differ_as_images_may(self, has_trace):
-        scene = nb.Scene(nb.Config.from_flags(LINE))
+        scene = nb.Scene(nb.config_from_flags(LINE))
         traced, twin = nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace)
         room = 1e-5 + 1e-7 * float(twin.image.max()) / traced.final.pixel
         for factor, name in ((1 + 0.9 * room, None), (1 + 1.1 * room, "floatimage_accumulated")):
@@ -203,7 +203,7 @@ class TestOriginal:
 
     def test_factors_within_the_terms_are_left_out_of_corrected_physics(self, has_trace):
         ours, theirs = (
-            nb.Scene(nb.Config.from_flags(f"{LINE} -cell 40 50 60 90 90 90", exact=exact)) for exact in (True, False)
+            nb.Scene(nb.config_from_flags(f"{LINE} -cell 40 50 60 90 90 90", exact=exact)) for exact in (True, False)
         )
         twin = printed_by_a_twin(theirs, has_trace)
         assert nb.compare(nb.trace(theirs, **PIXEL), twin).divergence is None

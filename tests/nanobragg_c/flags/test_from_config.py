@@ -29,7 +29,7 @@ config = partial(
 def assert_same_experiment(one: nb.Config, folder: Path) -> list[str]:
     """Its flags, which describe a scene that is `one`'s to rounding."""
     flags = config_to_flags(one, folder)
-    ours, theirs = nb.Scene(one), nb.Scene(nb.Config.from_flags(flags))
+    ours, theirs = nb.Scene(one), nb.Scene(nb.config_from_flags(flags))
     for name in ("shape", "roi", "n_cells", "oversample", "lookup", "domains"):
         assert getattr(theirs, name) == getattr(ours, name), name
     assert (theirs.phi.count, theirs.sensor.count) == (ours.phi.count, ours.sensor.count)
@@ -50,7 +50,7 @@ def assert_same_experiment(one: nb.Config, folder: Path) -> list[str]:
 
 @pytest.mark.usefixtures("in_tests_folder")
 def test_reference_case_survives(case, tmp_path):
-    assert_same_experiment(nb.Config.from_flags(list(case.argv)), tmp_path)
+    assert_same_experiment(nb.config_from_flags(list(case.argv)), tmp_path)
 
 
 def test_arrays_become_files(tmp_path):
@@ -119,7 +119,7 @@ def test_normal_gets_a_length_of_exactly_one():
 
 def test_c_computes_what_the_config_says_not_its_own_random_orientation(tmp_path):
     one = config(crystal=nb.Crystal(cell=(50,), misset_deg="random", misset_seed=8), compat=None)
-    theirs = nb.Config.from_flags(config_to_flags(one, tmp_path))
+    theirs = nb.config_from_flags(config_to_flags(one, tmp_path))
     np.testing.assert_allclose(nb.Scene(theirs).cells, nb.Scene(one).cells, rtol=0, atol=1e-21)
 
 
@@ -152,7 +152,7 @@ def test_what_flags_cannot_say_is_refused(fields, named, tmp_path):
 def test_curved_detector_after_c_two_theta_is_refused(tmp_path):
     flags = "-default_F 10 -cell 50 -N 5 -distance 100 -detpixels 16 -twotheta 20 -xds -curved_det -nopgm"
     with pytest.raises(ConfigError, match=r"Detector\.curved: its radius"):
-        config_to_flags(nb.Config.from_flags(flags), tmp_path)
+        config_to_flags(nb.config_from_flags(flags), tmp_path)
 
 
 def test_missing_file_is_an_error(tmp_path):

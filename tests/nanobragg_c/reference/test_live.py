@@ -81,7 +81,7 @@ def test_program_gives_the_stored_image_from_flags_and_from_a_config(case):
     if np.prod(case.facts["shape"]) > SMALL or "-misset_seed" in case.argv:
         pytest.skip("large, or its flags mean something else to the program")
     program, golden = reference.program(), case.golden
-    config = nb.Config.from_flags(list(case.argv))
+    config = nb.config_from_flags(list(case.argv))
     by_flags, by_config = program.run(list(case.argv)), program.run(config)
     for run in (by_flags, by_config):
         scale = case.facts["max"]

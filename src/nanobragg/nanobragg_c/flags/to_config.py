@@ -12,9 +12,11 @@ from typing import Any
 
 from ...config.background import Background
 from ...config.beam import Beam, Sources
-from ...config.config import Config, Roi, Sampling, Scan
+from ...config.config import Config, Roi
 from ...config.crystal import Crystal
 from ...config.detector import Detector
+from ...config.sampling import Sampling
+from ...config.scan import Scan
 from ...config.structure_factors import StructureFactors
 from ...errors import ConfigError, NanobraggWarning
 from ...unit_cell import Cell
@@ -22,7 +24,7 @@ from .geometry import build_detector, frame_of, geometry_flags_without_effect
 from .table import find_flag, help_flag, help_text, split_flags
 from .values import FlagValues, Outputs, read_flags
 
-__all__ = ["Outputs", "ParsedFlags", "help_flag", "help_text", "parse_flags"]
+__all__ = ["Outputs", "ParsedFlags", "config_from_flags", "help_flag", "help_text", "parse_flags"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,31 @@ class ParsedFlags:
     unused: list[str]
     stol_path: str | None = None
     stol_multiplier: float = 1.0
+
+
+def config_from_flags(flags: str | list[str], *, exact: bool = False) -> Config:
+    """The Config that the C program's command-line flags describe, with `compat="c"`.
+
+    Parameters
+    ----------
+    flags
+        A command line (a string is split like a shell does) without the program's name.
+    exact
+        Correct the C program's physics: `compat=None`, like the flag `-exact`.
+
+    Returns
+    -------
+    Config
+        `to_toml` keeps it.
+
+    Raises
+    ------
+    ConfigError
+        An unknown flag, a missing or impossible value.
+    FileError, FormatError
+        A header that -img or -mask names cannot be read, or is none; other files are read when they are needed.
+    """
+    return parse_flags(flags, exact=exact).config
 
 
 def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFlags:

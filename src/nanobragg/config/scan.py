@@ -1,0 +1,42 @@
+"""The rotation about the spindle during an exposure."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ..constants import RADIAN_IN_DEGREES
+from ..sweep import Sweep, resolve_sweep
+from .base import Model
+
+
+class Scan(Model):
+    """Rotation about the spindle during the exposure: φ = start + i·step, i = 0 … steps-1 (degrees).
+
+    What is left out follows from the rest by the rules of the user guide ("Step rules").
+
+    Attributes
+    ----------
+    start_deg
+        φ of the first step.
+    range_deg
+        Rotation during the exposure: the width of an image.
+    step_deg
+        From one step to the next.
+    steps
+        Number of steps.
+    """
+
+    start_deg: float = 0.0
+    range_deg: float | None = Field(default=None, ge=0)
+    step_deg: float | None = Field(default=None, ge=0)
+    steps: int | None = Field(default=None, ge=0)
+
+    def resolved(self) -> Sweep:
+        """The steps of φ, in radians."""
+        span, step = (None if x is None else x / RADIAN_IN_DEGREES for x in (self.range_deg, self.step_deg))
+        return resolve_sweep("phi", self.steps, span, step)
+
+    @property
+    def width_deg(self) -> float:
+        """Rotation during the exposure: `range_deg`, or what the step rules make of the rest; 0: a still."""
+        return self.resolved().range * RADIAN_IN_DEGREES if self.range_deg is None else self.range_deg
