@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import nanobragg as nb
-from nanobragg.nanobragg_c.flags.table import GROUPS, Flag
+from nanobragg.nanobragg_c.flags.flag_table import GROUPS, Flag
 
 # What a variable of the C program is called in a Config. Every variable that a flag sets must be here.
 FIELDS = {

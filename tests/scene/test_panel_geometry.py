@@ -14,7 +14,7 @@ import nanobragg as nb
 from nanobragg.analysis.resolution import resolution
 from nanobragg.analysis.spots.sensor import land
 from nanobragg.errors import NanobraggWarning
-from nanobragg.nanobragg_c.quirks import rows_met
+from nanobragg.nanobragg_c.quirks import active_quirks
 from nanobragg.scene.panel_geometry import PanelGeometry
 
 BEAM = np.array([1.0, 0.0, 0.0])
@@ -205,7 +205,7 @@ def test_row_6_is_met_where_the_compiled_core_leaves_the_table(detector):
     for low, met in ((first, False), (first + np.array([1, 0, 0]), True)):
         factors = nb.StructureFactors(indices=[low, last], amplitudes=[1, 1], interpolate=True)
         again = scene(small, compat="c", sampling=made.config.sampling, structure_factors=factors)
-        assert (6 in rows_met(again)) == met
+        assert (6 in active_quirks(again)) == met
 
 
 def test_spots_land_where_the_compiled_core_looks(detector, compat):
