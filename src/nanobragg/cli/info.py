@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 
-from ..nanobragg_c.printout import LABEL_WIDTH
+from ..analysis.summary import LABEL_WIDTH
 from .commands import CommandParser
 
 

@@ -43,7 +43,7 @@ def add_options(parser: CommandParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Draw one picture."""
-    from ..plotting.canvas import check_figure_path, save_figure
+    from ..plotting.figures import check_figure_path, save_figure
 
     _check(chosen)
     check_figure_path(chosen.output)
