@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nanobragg as nb
@@ -15,8 +15,8 @@ from nanobragg.analysis.resolution import resolution
 from nanobragg.analysis.spots.passages import longest_q
 from nanobragg.analysis.spots.sensor import land
 from nanobragg.errors import NanobraggWarning
-from nanobragg.nanobragg_c.quirks import rows_met
-from nanobragg.plotting.frame import frame_of
+from nanobragg.nanobragg_c.quirks import active_quirks
+from nanobragg.plotting.panel_layout import panel_layout
 from nanobragg.plotting.rings import arcs
 from nanobragg.scene.panel_geometry import PanelGeometry
 
@@ -43,7 +43,6 @@ def geometries(draw: st.DrawFn) -> PanelGeometry:
     return PanelGeometry(detector, BEAM, 0.1, like_c=draw(st.booleans()))
 
 
-@settings(deadline=None)
 @given(geometries(), places, st.floats(0, 1e-3), st.floats(0.1, 1e10))
 def test_a_ray_leads_back_to_the_pixel_that_it_came_from(geometry, place, depth, length):
     ray = geometry.directions(*place, depth=depth)
@@ -53,7 +52,6 @@ def test_a_ray_leads_back_to_the_pixel_that_it_came_from(geometry, place, depth,
         assert np.isnan(geometry.pixels(-ray, depth=depth)).all()
 
 
-@settings(deadline=None)
 @given(geometries(), places, st.floats(0.5, 2.0))
 def test_angles_and_resolutions_are_those_of_the_directions(geometry, place, wavelength):
     """2θ, λ/(2 sin θ) and 1/|q| are one; the panel's axes need not be perpendicular."""
@@ -67,7 +65,6 @@ def test_angles_and_resolutions_are_those_of_the_directions(geometry, place, wav
     assert geometry.two_theta(*place, beam=other) == pytest.approx(np.arccos(ray @ other), abs=1e-7)
 
 
-@settings(deadline=None)
 @given(geometries(), places)
 def test_the_spanned_solid_angle_is_that_of_the_directions(geometry, place):
     """|∂d/∂slow × ∂d/∂fast|, by differences; what a pixel counts with is pixel² cos/R² or 1/R²."""
@@ -210,7 +207,7 @@ def test_row_6_is_met_where_the_compiled_core_leaves_the_table(detector):
     for low, met in ((first, False), (first + np.array([1, 0, 0]), True)):
         factors = nb.StructureFactors(indices=[low, last], amplitudes=[1, 1], interpolate=True)
         again = scene(small, compat="c", sampling=made.config.sampling, structure_factors=factors)
-        assert (6 in rows_met(again)) == met
+        assert (6 in active_quirks(again)) == met
 
 
 def test_spots_land_where_the_compiled_core_looks(detector, compat):
@@ -230,7 +227,7 @@ def test_rings_pass_through_pixels_of_their_resolution(detector, compat):
     made = scene(detector.replace(curved=False), compat=compat, sampling=nb.Sampling(oversample=1))
     for slow, fast in PIXELS:
         d = nb.trace(made, slow=slow, fast=fast).rays[0][1].d_A
-        (arc,) = arcs(made, frame_of(made), [d])
+        (arc,) = arcs(made, panel_layout(made), [d])
         assert np.nanmin(np.linalg.norm(arc.points - (fast + 0.5, slow + 0.5), axis=1)) < 0.2
 
 

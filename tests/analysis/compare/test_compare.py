@@ -17,7 +17,7 @@ from nanobragg.analysis.compare.peaks import find_peaks
 from nanobragg.analysis.compare.printed import beside_original, scene_values
 from nanobragg.analysis.compare.traces import COUNTS, differ
 from nanobragg.errors import ConfigError, ShapeError
-from nanobragg.nanobragg_c.reference.text import parse_pixel, parse_trace
+from nanobragg.nanobragg_c.reference.parse_output import parse_pixel, parse_trace
 from tests import builders
 
 H, K, L = (index.ravel() for index in np.indices((25, 25, 25)) - 12)

@@ -14,7 +14,7 @@ from .printed import compare_with_original
 from .traces import Divergence, TraceComparison, compare_traces
 
 if TYPE_CHECKING:
-    from ...nanobragg_c.reference.output import Run
+    from ...nanobragg_c.reference.program_output import Run
 
 __all__ = ["Divergence", "ImageComparison", "PeakMatch", "PeakPair", "TraceComparison", "compare"]
 
@@ -50,7 +50,7 @@ def compare(
     ConfigError
         Two things that cannot be compared, or peaks without scipy.
     """
-    from ...nanobragg_c.reference.output import Run
+    from ...nanobragg_c.reference.program_output import Run
 
     if isinstance(a, Trace) and isinstance(b, Run):
         return compare_with_original(a, b)

@@ -16,7 +16,7 @@ from ...scene.scene import Scene
 from .traces import Divergence, TraceComparison, differ
 
 if TYPE_CHECKING:
-    from ...nanobragg_c.reference.output import Run
+    from ...nanobragg_c.reference.program_output import Run
 
 Values = tuple[float, ...]
 

@@ -20,13 +20,13 @@ import numpy.typing as npt
 
 from ...errors import ConfigError, FileError, FormatError
 from ...geometry import FloatArray
-from ..flags.values import MAX_SEED
-from .output import Run
-from .runs import Original
+from ..flags.flag_values import MAX_SEED
+from .original_program import OriginalProgram
+from .program_output import Run
 
 if TYPE_CHECKING:
     from ... import _reference
-    from .table import FunctionTable
+    from .compare_functions import FunctionTable
 
 __all__ = ["FUNCTIONS", "Library", "Program", "Run", "function_table", "load", "program"]
 
@@ -88,7 +88,7 @@ def program(path: StrPath | None = None) -> Program:
 
 def function_table(library: Library) -> FunctionTable:
     """The largest disagreement between each function of a loaded library and ours; see `FunctionTable`."""
-    from .table import compare_functions
+    from .compare_functions import compare_functions
 
     return compare_functions(library)
 
@@ -104,7 +104,7 @@ def _default(path: StrPath | None, variable: str, what: str) -> Path:
     return absolute
 
 
-class Program(Original):
+class Program(OriginalProgram):
     """An executable of the original program. `run` gives whole images."""
 
     def __init__(self, path: Path) -> None:
@@ -116,7 +116,7 @@ class Program(Original):
         return [str(self.path)]
 
 
-class Library(Original):
+class Library(OriginalProgram):
     """A shared library of the original program: its functions here, its `run` in a child process.
 
     Arguments broadcast over leading dimensions; vectors are arrays of shape (…, 3). The functions keep static
