@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .nanobragg_c import reference
     from .nanobragg_c.flags.from_config import config_to_flags
     from .nanobragg_c.flags.to_config import config_from_flags
+    from .nanobragg_c.trace_lines import c_printout, c_trace_lines
     from .plotting import plot, plot_radial, plot_slice
     from .response.noise import add_noise, c_noise
     from .response.quantize import to_integers
@@ -62,6 +63,8 @@ __all__ = [
     "add_noise",
     "bragg_mask",
     "c_noise",
+    "c_printout",
+    "c_trace_lines",
     "compare",
     "config_from_flags",
     "config_to_flags",
@@ -96,6 +99,8 @@ _LATER = {
     "add_noise": ".response.noise",
     "bragg_mask": ".analysis.spots.truth",
     "c_noise": ".response.noise",
+    "c_printout": ".nanobragg_c.trace_lines",
+    "c_trace_lines": ".nanobragg_c.trace_lines",
     "config_from_flags": ".nanobragg_c.flags.to_config",
     "config_to_flags": ".nanobragg_c.flags.from_config",
     "ground_truth": ".analysis.spots.truth",

@@ -19,8 +19,7 @@ import yaml
 import nanobragg as nb
 from nanobragg import _core
 from nanobragg.cli import main
-from nanobragg.cli.trace import c_printout_lines, c_trace_lines
-from nanobragg.rendering.trace.c_lines import trace_values
+from nanobragg.nanobragg_c.trace_lines import trace_values
 from nanobragg.rendering.trace.records import RECORD
 from tests import builders
 from tests.paths import GOLDEN, TESTS
@@ -78,7 +77,7 @@ def test_values_are_those_of_the_c_programs_traces(entry: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("entry", TRACES, ids=NAMES)
 def test_printout_is_the_c_programs_to_the_letter(entry: dict[str, Any]) -> None:
-    printed = nb.trace(case_config(entry["case"]), **entry["pixel"]).to_printout()
+    printed = nb.c_printout(nb.trace(case_config(entry["case"]), **entry["pixel"]))
     assert [line.rstrip() for line in printed] == entry["printout"]
 
 
@@ -275,7 +274,7 @@ def test_a_pixel_without_any_term_still_has_a_trace(compat: Any) -> None:
     traced = nb.trace(config(compat=compat, sampling=nb.Sampling(oversample=1, d_min_A=50)), slow=31, fast=31)
     assert (traced.n_terms, traced.terms, traced.final.pixel) == (0, (), 0.0)
     assert "without 1 ray beyond d_min = 50 A" in traced.explain()
-    assert len(traced.to_printout()) == 14
+    assert len(nb.c_printout(traced)) == 14
     assert "final.pixel = 0.0\n" in traced.to_text()
 
 
@@ -347,7 +346,7 @@ def test_command_prints_every_form(capsys: pytest.CaptureFixture[str], tmp_path:
         "--strongest=2": traced.to_text,
         "--json": traced.to_json,
         "--explain": traced.explain,
-        "--c": lambda: "\n".join(traced.to_trace_lines() + traced.to_printout()),
+        "--c": lambda: "\n".join(nb.c_trace_lines(traced) + nb.c_printout(traced)),
     }
     for form, expected in forms.items():
         for experiment in (words, [str(path)]):
@@ -369,10 +368,11 @@ def test_command_keeps_one_term_at_least(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_flags_for_tracing_print_the_last_term() -> None:
     scene = nb.Scene(nb.config_from_flags(["-default_F", "100", *FLAGS]))
-    lines = c_trace_lines(scene, (40, 21))
+    traced = nb.trace(scene, slow=40, fast=21, strongest=1)
+    lines = nb.c_trace_lines(traced)
     assert lines[0].startswith("TRACE: pix0_vector_meters 0.1 ")
-    assert c_printout_lines(scene, (21, 40))[0].startswith("  21   40 : stol = ")
-    assert float(lines[-2].split()[-1]) == pytest.approx(nb.trace(scene, slow=40, fast=21).final.pixel, rel=1e-14)
+    assert nb.c_printout(traced)[0].startswith("  21   40 : stol = ")
+    assert float(lines[-2].split()[-1]) == pytest.approx(traced.final.pixel, rel=1e-14)
 
 
 def test_records_have_the_kernels_size() -> None:

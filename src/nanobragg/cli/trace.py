@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ..config.config import Config
 from ..errors import ConfigError
 from ..nanobragg_c.flags.to_config import config_from_flags
+from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
-from ..scene.scene import Scene
 from .options import Options
 
 ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # words that belong to an option
@@ -30,18 +30,6 @@ def run(words: Sequence[str]) -> int:
     traced = trace(_config(experiment), slow=slow, fast=fast, panel=chosen.panel, strongest=chosen.strongest)
     print(_form(traced, chosen.form), end="")
     return 0
-
-
-def c_trace_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
-    """What the flag -trace_pixel SLOW FAST prints."""
-    slow, fast = pixel
-    return trace(scene, slow=slow, fast=fast, strongest=1).to_trace_lines()
-
-
-def c_printout_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
-    """What the flag -printout_pixel FAST SLOW prints, or -printout for each pixel."""
-    fast, slow = pixel
-    return trace(scene, slow=slow, fast=fast, strongest=1).to_printout()
 
 
 def _options() -> Options:
@@ -95,5 +83,5 @@ def _form(traced: Trace, form: str | None) -> str:
     if form == "explain":
         return traced.explain()
     if form == "c":
-        return "\n".join([*traced.to_trace_lines(), *traced.to_printout()]) + "\n"
+        return "\n".join([*c_trace_lines(traced), *c_printout(traced)]) + "\n"
     return traced.to_text()
