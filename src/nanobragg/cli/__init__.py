@@ -72,7 +72,7 @@ def _run(words: list[str]) -> int:
         raise ConfigError(f"nothing to do; {USAGE}; nanobragg --help tells more")
     first, rest = words[0], words[1:]
     if first in VERSION:
-        from .. import __version__
+        from ..version import __version__
 
         print(f"nanobragg {__version__}")
         return 0

@@ -21,9 +21,10 @@ def run(words: Sequence[str]) -> int:
 def _facts() -> dict[str, str]:
     import numpy as np
 
-    from .. import __version__, _core
+    from .. import _core
     from ..rendering.isa import VARIABLE, select_instruction_set
     from ..rendering.threads import thread_count
+    from ..version import __version__
 
     available = _core.instruction_sets()
     wanted = f" ({VARIABLE})" if os.environ.get(VARIABLE) else ""
