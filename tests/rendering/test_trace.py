@@ -380,31 +380,28 @@ def test_records_have_the_kernels_size() -> None:
 
 
 MILLION = """
-import re, time, warnings
+import re, warnings
 import nanobragg as nb
 warnings.simplefilter("ignore")
 config = nb.Config(
     crystal=nb.Crystal(cell=(40, 50, 60, 80, 95, 100), n_cells=20, mosaic_spread_deg=1, mosaic_domains={domains}),
     structure_factors=nb.StructureFactors.constant(10), detector=nb.Detector.flat(pixels=64),
     scan=nb.Scan(start_deg=1, range_deg=1, steps={steps}), sampling=nb.Sampling(oversample={oversample}))
-start = time.perf_counter()
 traced = nb.trace(config, slow=32, fast=40)
-seconds = time.perf_counter() - start
 with open("/proc/self/status") as status:  # not ru_maxrss, which a child inherits from its parent
     kilobytes = re.search(r"VmHWM:\\s*(\\d+)", status.read())[1]
-print(traced.n_terms, seconds, kilobytes)
+print(traced.n_terms, kilobytes)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel tells the peak of memory there")
 @pytest.mark.parametrize(("domains", "steps", "oversample"), [(1, 1, 1000), (1000, 1000, 1), (100, 100, 10)])
-def test_a_million_terms_take_two_seconds_and_500_mb(domains: int, steps: int, oversample: int) -> None:
+def test_a_million_terms_take_at_most_500_mb(domains: int, steps: int, oversample: int) -> None:
     code = MILLION.format(domains=domains, steps=steps, oversample=oversample)
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    terms, seconds, kilobytes = map(float, said.split())
+    terms, kilobytes = map(float, said.split())
     assert terms == 1e6
-    assert seconds < 2
     assert kilobytes < 500e3
 
 

@@ -87,7 +87,7 @@ def panel_numbers(geometry: PanelGeometry) -> list[dict[str, Any]]:
             "pix0": geometry.origin[i], "fast": geometry.fast[i], "slow": geometry.slow[i],
             "normal": geometry.normal[i], "pixel": geometry.pixel[i], "close_distance": geometry.close_distance[i],
             "distance": geometry.distance, "beam": geometry.beam,
-            "axis": geometry.axes[i], "along": geometry.along[i], "start": geometry.start[i],
+            "axis": geometry.bend_axes[i], "along": geometry.bend_along[i], "start": geometry.bend_start[i],
         }
         for i in range(len(geometry))
     ]  # fmt: skip
