@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import nanobragg as nb
-from nanobragg.nanobragg_c.flags.table import GROUPS, Flag
+from nanobragg.nanobragg_c.flags.flag_table import GROUPS, Flag
 
 # Variables of the C program and their Config fields; must contain every variable that a flag sets
 FIELDS = {

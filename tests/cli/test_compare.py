@@ -17,8 +17,8 @@ from nanobragg.analysis.compare.maps import two_sided, write_maps
 from nanobragg.cli import main
 from nanobragg.export.smv_header import image_header
 from nanobragg.io.smv import write_smv
-from nanobragg.nanobragg_c.compare_runs import flags_for_original, rows_of
-from nanobragg.nanobragg_c.quirks import ROWS, explaining_rows, unfollowed_rows
+from nanobragg.nanobragg_c.compare_runs import flags_for_original, quirks_of_flags
+from nanobragg.nanobragg_c.quirks import QUIRKS, explaining_quirks, unreproduced_quirks
 from nanobragg.nanobragg_c.reference.trace_comparison import scene_values
 
 pytestmark = [
@@ -128,7 +128,7 @@ def test_row_of_section_9_is_named(tmp_path, capsys):
     assert compare("--reference", program, "--pixel", 3, 4, flags=f"{flags} -exact -threads 1") == 3
     out = capsys.readouterr().out
     assert "first divergence  cell: 40 50 60 75 85 95 against 40 50 60 75.0" in out
-    assert f"explained by      row 9 of docs/quirks.md: {ROWS[9]}" in out
+    assert f"explained by      row 9 of docs/quirks.md: {QUIRKS[9]}" in out
 
 
 def test_region_and_image_in_place_of_the_original(capsys):
@@ -263,19 +263,19 @@ class TestRows:
             "": {13}, "-misset random": {8, 13}, "-misset random -misset_seed 3": {13, 19}, "-mask a": {13, 20},
             "-curved_det -lambda 1": {13}, "-lambda 1 -curved_det": {13, 22},
         }.items():  # fmt: skip
-            assert unfollowed_rows(flags.split()) == rows
+            assert unreproduced_quirks(flags.split()) == rows
 
     def test_followed_rows_explain_only_corrected_physics(self):
         flags = shlex.split(f"{LINE} -gauss_xtal -osc 2 -phi -1 -phisteps 4")
-        assert rows_of(flags) == {13}
-        assert rows_of([*flags, "-exact"]) == {1, 7, 13}
+        assert quirks_of_flags(flags) == {13}
+        assert quirks_of_flags([*flags, "-exact"]) == {1, 7, 13}
 
     def test_a_row_explains_what_it_acts_on(self):
-        assert explaining_rows("F_latt", {1, 7, 9, 13}) == [7, 13]
-        assert explaining_rows("real_space_b", {1, 7, 19}) == [1, 19]
-        assert explaining_rows("fast_axis", set(ROWS)) == []
-        assert set().union(*(explaining_rows(name, ROWS) for name in ("cell", "polar", "pixel_pos_meters"))) <= set(
-            ROWS
+        assert explaining_quirks("F_latt", {1, 7, 9, 13}) == [7, 13]
+        assert explaining_quirks("real_space_b", {1, 7, 19}) == [1, 19]
+        assert explaining_quirks("fast_axis", set(QUIRKS)) == []
+        assert set().union(*(explaining_quirks(name, QUIRKS) for name in ("cell", "polar", "pixel_pos_meters"))) <= set(
+            QUIRKS
         )
 
 

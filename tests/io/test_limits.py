@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fuzzing.models import PDB
+from fuzzing.sample_files import PDB
 from nanobragg import Config, StructureFactors, read_expt
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
 from nanobragg.io.atoms import read_atoms

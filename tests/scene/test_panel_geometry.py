@@ -15,8 +15,8 @@ from nanobragg.analysis.resolution import resolution
 from nanobragg.analysis.spots.passages import longest_q
 from nanobragg.analysis.spots.sensor import land
 from nanobragg.errors import NanobraggWarning
-from nanobragg.nanobragg_c.quirks import rows_met
-from nanobragg.plotting.frame import frame_of
+from nanobragg.nanobragg_c.quirks import active_quirks
+from nanobragg.plotting.panel_layout import panel_layout
 from nanobragg.plotting.rings import arcs
 from nanobragg.scene.panel_geometry import PanelGeometry
 
@@ -207,7 +207,7 @@ def test_row_6_is_met_where_the_compiled_core_leaves_the_table(detector):
     for low, met in ((first, False), (first + np.array([1, 0, 0]), True)):
         factors = nb.StructureFactors(indices=[low, last], amplitudes=[1, 1], interpolate=True)
         again = scene(small, compat="c", sampling=made.config.sampling, structure_factors=factors)
-        assert (6 in rows_met(again)) == met
+        assert (6 in active_quirks(again)) == met
 
 
 def test_spots_land_where_the_compiled_core_looks(detector, compat):
@@ -227,7 +227,7 @@ def test_rings_pass_through_pixels_of_their_resolution(detector, compat):
     made = scene(detector.replace(curved=False), compat=compat, sampling=nb.Sampling(oversample=1))
     for slow, fast in PIXELS:
         d = nb.trace(made, slow=slow, fast=fast).rays[0][1].d_A
-        (arc,) = arcs(made, frame_of(made), [d])
+        (arc,) = arcs(made, panel_layout(made), [d])
         assert np.nanmin(np.linalg.norm(arc.points - (fast + 0.5, slow + 0.5), axis=1)) < 0.2
 
 

@@ -18,15 +18,15 @@ from ..errors import ConfigError, FileError, FormatError, NanobraggError, Nanobr
 from ..io import read_image
 from ..nanobragg_c.compare_runs import (
     OurRun,
-    compare_within,
+    compare_in_roi,
     flags_for_original,
-    look_into,
-    pixel_of_interest,
-    run_ours,
+    most_different_pixel,
+    render_flags,
+    trace_difference,
 )
 from ..nanobragg_c.reference import Library, Program, load, program
 from ..nanobragg_c.reference.golden_case import check_case_name, record_case
-from ..nanobragg_c.reference.output import Run
+from ..nanobragg_c.reference.program_output import Run
 from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
 from .options import Options
 from .progress import progress_reporter
@@ -66,14 +66,14 @@ def _compare(words: Sequence[str]) -> int:
     original = None if chosen.against else _original(chosen.reference)
     if chosen.out is not None:
         make_folder(chosen.out)
-    ours = run_ours(flags, progress_reporter(not chosen.quiet))
+    ours = render_flags(flags, progress_reporter(not chosen.quiet))
     theirs = _theirs(chosen, original, flags, ours)
-    compared = compare_within(ours.image, theirs.image, chosen.roi, _peaks())
-    pixel = chosen.pixel or pixel_of_interest(ours, theirs.image, chosen.roi)
+    compared = compare_in_roi(ours.image, theirs.image, chosen.roi, _peaks())
+    pixel = chosen.pixel or most_different_pixel(ours, theirs.image, chosen.roi)
     traced = None
     if pixel is not None:
         printed = None if original is None else _run_original(original, chosen, flags, pixel)
-        traced = look_into(ours, pixel, flags, printed)
+        traced = trace_difference(ours, pixel, flags, printed)
     code = 0 if compared.correlation >= chosen.threshold else BELOW
     result = Result(ours, theirs, compared, traced, chosen.threshold)
     print("\n".join(report_lines(result)))

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 
-from ..nanobragg_c.printout import LABEL_WIDTH
+from ..analysis.summary import LABEL_WIDTH
 from .options import Options
 
 

@@ -25,7 +25,7 @@ IMAGE_ONLY = ("no_spots", "no_rings", "rings", "zoom")
 
 def run(words: Sequence[str]) -> int:
     """Draw one picture."""
-    from ..plotting.canvas import check_figure_path, save_figure
+    from ..plotting.figures import check_figure_path, save_figure
 
     chosen = _options().parse_args(words)
     _check(chosen)

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.statistics import statistics
+from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
 from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
 from ..io import format_of
-from ..nanobragg_c.printout import LABEL_WIDTH, scene_lines, statistics_lines
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
 from .image_series import ImageFiles, numbered
@@ -82,14 +82,14 @@ def _image(scene: Scene, number: int, chosen: argparse.Namespace, say: _Speaker)
     """Render one image; of a series, one line tells of it."""
     series = chosen.images is not None
     if number == 0:
-        say(scene_lines(scene))
+        say(summarize_scene(scene))
     progress = progress_reporter(not chosen.quiet and not series)
     image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
     stats = statistics(image, scene)
     start = scene.config.scan.start_deg
     label = f"image {number + 1}"
     line = f"φ from {start:g} degrees; maximum {stats.maximum:g}, mean {stats.mean:g} photons"
-    say([f"{label:<{LABEL_WIDTH}}{line}"] if series else statistics_lines(stats))
+    say([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
     return image
 
 

@@ -12,7 +12,7 @@ from ..analysis.resolution import mean_wavelength_A
 from ..config.config import Config
 from ..geometry import FloatArray
 from ..scene.scene import Scene
-from .canvas import RING, figure_of, new_figure
+from .figures import RING, figure_of, new_figure
 from .rings import choose_rings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..scene.scene import Scene
-from .canvas import RING, figure_of, new_figure
+from .figures import RING, figure_of, new_figure
 from .rings import NICE_A
 
 if TYPE_CHECKING:

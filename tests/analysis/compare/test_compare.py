@@ -16,7 +16,7 @@ import nanobragg as nb
 from nanobragg.analysis.compare.peaks import find_peaks
 from nanobragg.analysis.compare.traces import COUNTS, differ
 from nanobragg.errors import ConfigError, ShapeError
-from nanobragg.nanobragg_c.reference.text import parse_pixel, parse_trace
+from nanobragg.nanobragg_c.reference.parse_output import parse_pixel, parse_trace
 from nanobragg.nanobragg_c.reference.trace_comparison import beside_original, scene_values
 from tests import builders
 

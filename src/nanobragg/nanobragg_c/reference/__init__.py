@@ -4,10 +4,10 @@ Neither the program nor a recipe to build it is part of this package. Environmen
 NB_C_LIB the shared library, NB_C_BIN the executable.
 """
 
+from .compare_functions import function_table
 from .library import FUNCTIONS, Library, load
-from .output import Run
 from .program import Program, program
-from .table import function_table
+from .program_output import Run
 from .trace_comparison import compare_trace
 
 __all__ = ["FUNCTIONS", "Library", "Program", "Run", "compare_trace", "function_table", "load", "program"]

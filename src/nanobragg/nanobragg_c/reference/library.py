@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ...errors import ConfigError, FormatError
 from ...geometry import FloatArray
-from ..flags.values import MAX_SEED
-from .runs import Original, existing_file
+from ..flags.flag_values import MAX_SEED
+from .original_program import OriginalProgram, existing_file
 
 if TYPE_CHECKING:
     from ..._reference import Library as LinkedLibrary
@@ -55,7 +55,7 @@ def load(path: StrPath | None = None) -> Library:
     return Library(existing_file(path, "NB_C_LIB", "a shared library built from nanoBragg.c"))
 
 
-class Library(Original):
+class Library(OriginalProgram):
     """A shared library of the original program: its functions here, its `run` in a child process.
 
     Arguments broadcast over leading dimensions; vectors are arrays of shape (…, 3). The functions keep static

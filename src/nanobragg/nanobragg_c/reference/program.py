@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import FileError
 from ...io.atomic import StrPath
-from .runs import Original, existing_file
+from .original_program import OriginalProgram, existing_file
 
 
 def program(path: StrPath | None = None) -> Program:
@@ -33,7 +33,7 @@ def program(path: StrPath | None = None) -> Program:
     return Program(existing_file(path, "NB_C_BIN", "a nanoBragg executable"))
 
 
-class Program(Original):
+class Program(OriginalProgram):
     """An executable of the original program. `run` gives whole images."""
 
     def __init__(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from ...geometry import FloatArray
 from ...rendering.trace.trace import Trace
 from ...scene.scene import Scene
 from ..trace_lines import trace_values
-from .output import Run
+from .program_output import Run
 
 Values = tuple[float, ...]
 

@@ -279,7 +279,7 @@ class TestRuns:
             original(build, form, "HANGS").run("-default_F 1", timeout_s=0.7)
 
     def test_program_without_an_image_is_no_nanobragg(self, build, form):
-        with pytest.raises(ProgramError, match=r"left no intimage\.img, so it is no nanoBragg"):
+        with pytest.raises(ProgramError, match=r"is not a valid nanoBragg program: it left no intimage\.img"):
             original(build, form, "SILENT").run("-default_F 1")
 
     def test_config_becomes_flags(self, build, form):
