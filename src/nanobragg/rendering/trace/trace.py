@@ -110,13 +110,13 @@ class Trace:
 
 
 def trace(
-    what: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
+    experiment: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
 ) -> Trace:
     """Every intermediate of one pixel: the production kernel with a recorder.
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it.
     slow, fast, panel
         The pixel.
@@ -138,7 +138,7 @@ def trace(
     With `compat="c"` some pixels depend on those before them (φ = 0 in the very first term; interpolation until it
     ends): these are then rendered too.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     panel, slow, fast = (operator.index(number) for number in (panel, slow, fast))
     _check_pixel(scene, panel, slow, fast)
     if strongest is not None and strongest < 1:
