@@ -14,12 +14,13 @@ from PIL import Image
 
 import nanobragg as nb
 from nanobragg.analysis.compare.maps import two_sided, write_maps
-from nanobragg.analysis.compare.printed import scene_values
 from nanobragg.cli import main
 from nanobragg.export.smv_header import image_header
 from nanobragg.io.smv import write_smv
 from nanobragg.nanobragg_c.compare_runs import flags_for_original, quirks_of_flags
 from nanobragg.nanobragg_c.quirks import QUIRKS, explaining_quirks, unreproduced_quirks
+from nanobragg.nanobragg_c.reference.trace_comparison import scene_values
+from tests.reference_cases import load_cases
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="the stand-ins are shell scripts"),
@@ -59,7 +60,7 @@ def stand_in(folder: Path, flags: str, pixel: tuple[int, int], *, scale: float =
         if name in PRINTED
     ]
     slow, fast = pixel
-    lines += [*nb.trace(scene, slow=slow, fast=fast).to_printout(), "solid angle subtended"]
+    lines += [*nb.c_printout(nb.trace(scene, slow=slow, fast=fast)), "solid angle subtended"]
     (folder / "stdout").write_text("\n".join(lines) + "\n")
     return script(folder, f"cp {folder}/floatimage.bin {folder}/intimage.img .; cat {folder}/stdout")
 
@@ -211,8 +212,6 @@ def test_without_scipy_the_rest_is_compared(monkeypatch, capsys):
 
 class TestRecord:
     def test_recorded_cases_are_read_like_the_others(self, tmp_path, capsys):
-        from tests.conftest import load_cases
-
         flags = f"{LINE} -hkl some/table.hkl"
         Path("some").mkdir()
         Path("some/table.hkl").write_text("1 0 0 30\n0 2 1 40\n")

@@ -12,16 +12,6 @@ from nanobragg.io.text_columns import read_sources, read_two_columns
 MATRIX = b" 0.00802 -0.01203  0.00901\n 0.01495  0.01404  0.00502\n-0.01799  0.00698  0.01298\n"
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(content):
-        path = tmp_path / "x.txt"
-        path.write_bytes(content)
-        return path
-
-    return write
-
-
 def test_matrix_rows_are_x_y_z_and_columns_the_reciprocal_axes(write):
     matrix = read_matrix(write(MATRIX))
     assert matrix[:, 0].tolist() == [0.00802, 0.01495, -0.01799]

@@ -12,16 +12,6 @@ index = st.integers(-(2**31) + 1, 2**31 - 1)
 reflection = st.tuples(index, index, index, st.floats(allow_nan=False, allow_infinity=False))
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(content):
-        path = tmp_path / "x.hkl"
-        path.write_bytes(content)
-        return path
-
-    return write
-
-
 def test_tokens_signs_exponents_and_blank_lines(write):
     path = write(b"\n 0 0 0 100.0\r\n\t-1  +2\t3 2.5e1   \n\n\n4 5 6 .5")
     indices, amplitudes = read_hkl(path)
@@ -59,7 +49,7 @@ def test_bad_line_is_named_by_file_number_and_text(write, line):
     with pytest.raises(FormatError) as caught:
         read_hkl(write(b"0 0 0 1\n\n1 0 0 1\n" + line + b"\n2 0 0 1\n"))
     message = str(caught.value)
-    assert "x.hkl, line 4: " in message
+    assert "x.txt, line 4: " in message
     assert repr(line.decode("latin-1")) in message
     assert "expected three integers" in message
 
@@ -71,7 +61,7 @@ def test_file_of_five_columns_throughout_is_refused_at_its_first_line(write):
 
 @pytest.mark.parametrize("content", [b"", b"\n \n\t\n"])
 def test_empty_file_is_refused(write, content):
-    with pytest.raises(FormatError, match=r"x\.hkl lists no reflections; expected lines of h k l F"):
+    with pytest.raises(FormatError, match=r"x\.txt lists no reflections; expected lines of h k l F"):
         read_hkl(write(content))
 
 

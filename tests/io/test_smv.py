@@ -60,16 +60,6 @@ def smv_bytes(header=SIZES, data=PIXELS, header_bytes=512):
     return (start + header + "}\f").encode().ljust(512) + data
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(content):
-        path = tmp_path / "x.img"
-        path.write_bytes(content)
-        return path
-
-    return write
-
-
 @pytest.mark.parametrize(("numbers", "text"), [MOSFLM, TILTED, ODD_SIZE], ids=["mosflm", "tilted", "odd"])
 def test_header_equals_the_c_programs(numbers, text):
     assert smv_header(**numbers) == text
@@ -200,7 +190,7 @@ def test_last_exact_key_wins_and_longer_keys_do_not_count(write):
 def test_lie_in_a_file_names_file_field_value_and_cure(write, content, complaint):
     with pytest.raises(FormatError, match=complaint) as caught:
         read_smv(write(content))
-    assert re.search(r"x\.img( is not a valid SMV image)?: ", str(caught.value))
+    assert re.search(r"x\.txt( is not a valid SMV image)?: ", str(caught.value))
     assert re.search(r"; [a-z]", str(caught.value))
     assert "\n" not in str(caught.value)
 

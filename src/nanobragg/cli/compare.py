@@ -27,8 +27,8 @@ from ..nanobragg_c.compare_runs import (
 from ..nanobragg_c.reference import Library, Program, load, program
 from ..nanobragg_c.reference.golden_case import check_case_name, record_case
 from ..nanobragg_c.reference.program_output import Run
+from .commands import CommandParser
 from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
-from .options import Options
 from .progress import progress_reporter
 
 USAGE = "nanobragg compare [OPTIONS] -- C FLAGS"
@@ -44,10 +44,34 @@ DEFAULT_THRESHOLD = 0.9999
 LIBRARIES = (".so", ".dylib", ".dll")
 
 
-def run(words: Sequence[str]) -> int:
+def add_options(parser: CommandParser) -> None:
+    """Describe the command and add its options."""
+    parser.description, parser.epilog = "Run this program and the original side by side.", WHAT
+    parser.usage, parser.split, parser.usage_status = USAGE, _split, USAGE_ERROR
+    add = parser.add_argument
+    add(
+        "--reference",
+        metavar="PATH",
+        help="the original: an executable, or a shared library (default: NB_C_BIN, NB_C_LIB)",
+    )
+    add("--against", metavar="IMAGE", help="an image in place of the original")
+    add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
+        help="compare these pixels only; fast, then slow, limits included")  # fmt: skip
+    add("--threshold", type=float, default=DEFAULT_THRESHOLD, metavar="T",
+        help=f"correlation that the images must reach (default: {DEFAULT_THRESHOLD})")  # fmt: skip
+    add("--pixel", nargs="+", default=["auto"], metavar="P",
+        help="pixel to look into, SLOW FAST (default: auto, where the images differ most)")  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="leave numbers, images and pictures here")
+    add("--record", metavar="ID/RUN", help="keep the original's image as a new reference case")
+    add("--into", type=Path, default=Path("recorded"), metavar="DIR", help="folder of cases (default: recorded)")
+    add("--timeout", type=float, default=600.0, metavar="S", help="seconds for a run of the original (default: 600)")
+    add("--quiet", action="store_true", help="no progress bar")
+
+
+def run(chosen: argparse.Namespace) -> int:
     """Run both programs and say how alike their images are."""
     try:
-        return _compare(words)
+        return _compare(chosen)
     except NanobraggError as error:
         error.exit_code = _exit_code(error)
         raise
@@ -61,8 +85,9 @@ def _exit_code(error: NanobraggError) -> int:
     return IO_ERROR if isinstance(error, (FileError, FormatError)) else USAGE_ERROR
 
 
-def _compare(words: Sequence[str]) -> int:
-    chosen, flags = _arguments(words)
+def _compare(chosen: argparse.Namespace) -> int:
+    _check(chosen)
+    flags = chosen.flags
     original = None if chosen.against else _original(chosen.reference)
     if chosen.out is not None:
         make_folder(chosen.out)
@@ -89,16 +114,16 @@ def _compare(words: Sequence[str]) -> int:
     return code
 
 
-def _arguments(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    if "--" in words:
-        at = list(words).index("--")
-        own, flags = list(words[:at]), list(words[at + 1 :])
-    else:
-        own, flags = list(words), []
-    chosen = _options().parse_args(own)
+def _split(words: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """This command's options, and the C flags after --."""
+    at = list(words).index("--") if "--" in words else len(words)
+    return words[:at], list(words[at + 1 :])
+
+
+def _check(chosen: argparse.Namespace) -> None:
     chosen.roi = None if chosen.roi is None else _roi(chosen.roi)
     chosen.pixel = _pixel(chosen.pixel)
-    if not flags:
+    if not chosen.flags:
         raise ConfigError(f"nothing to compare: give C flags after --, as in {USAGE}")
     if chosen.against and (chosen.reference or chosen.record):
         raise ConfigError("--against: takes an image in place of the original; leave --reference and --record out")
@@ -106,31 +131,6 @@ def _arguments(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         check_case_name(chosen.record)
     if not -1.0 <= chosen.threshold <= 1.0:
         raise ConfigError(f"--threshold {chosen.threshold}: is a correlation, -1 to 1")
-    return chosen, flags
-
-
-def _options() -> Options:
-    options = Options("compare", "Run this program and the original side by side.", WHAT)
-    options.usage = USAGE
-    add = options.add_argument
-    add(
-        "--reference",
-        metavar="PATH",
-        help="the original: an executable, or a shared library (default: NB_C_BIN, NB_C_LIB)",
-    )
-    add("--against", metavar="IMAGE", help="an image in place of the original")
-    add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
-        help="compare these pixels only; fast, then slow, limits included")  # fmt: skip
-    add("--threshold", type=float, default=DEFAULT_THRESHOLD, metavar="T",
-        help=f"correlation that the images must reach (default: {DEFAULT_THRESHOLD})")  # fmt: skip
-    add("--pixel", nargs="+", default=["auto"], metavar="P",
-        help="pixel to look into, SLOW FAST (default: auto, where the images differ most)")  # fmt: skip
-    add("--out", type=Path, metavar="DIR", help="leave numbers, images and pictures here")
-    add("--record", metavar="ID/RUN", help="keep the original's image as a new reference case")
-    add("--into", type=Path, default=Path("recorded"), metavar="DIR", help="folder of cases (default: recorded)")
-    add("--timeout", type=float, default=600.0, metavar="S", help="seconds for a run of the original (default: 600)")
-    add("--quiet", action="store_true", help="no progress bar")
-    return options
 
 
 def _roi(numbers: list[int]) -> Roi:
