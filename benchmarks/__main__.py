@@ -14,9 +14,9 @@ from nanobragg.rendering.isa import select_instruction_set
 
 from .machine import busy, load_average, machine_facts, multiply_add_rate, processors
 from .measure import measure
+from .overheads import measure_overheads
 from .plot import draw
 from .report import Results, as_markdown
-from .surroundings import measure_surroundings
 from .workloads import load_workloads
 
 MEMORY_PIXELS = 4096
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     repeats = 1 if chosen.quick else chosen.repeats
     rates = {isa: multiply_add_rate(isa) for isa in isas}
-    around = measure_surroundings(chosen.pixels or MEMORY_PIXELS, chosen.threads, repeats)
+    around = measure_overheads(chosen.pixels or MEMORY_PIXELS, chosen.threads, repeats)
     timings = [
         timing
         for workload in workloads

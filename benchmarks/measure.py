@@ -15,7 +15,7 @@ from typing import Literal
 import nanobragg as nb
 from nanobragg import _core
 
-from .programs import c_seconds, our_seconds
+from .processes import c_seconds, our_seconds
 from .workloads import Workload, operations
 
 Mode = Literal["float32", "float64", "c", "C program"]

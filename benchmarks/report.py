@@ -20,7 +20,7 @@ class Results:
     machine: dict[str, Any]
     settings: dict[str, Any]
     rates: dict[str, float]
-    surroundings: dict[str, Any]
+    overheads: dict[str, Any]
     timings: list[Timing]
 
     def find(self, workload: str, mode: str, kind: str = "kernel", isa: str = "", threads: int = 1) -> Timing | None:
@@ -68,7 +68,7 @@ class Results:
             "machine": self.machine,
             "settings": self.settings,
             "multiply_adds_per_s": self.rates,
-            "surroundings": self.surroundings,
+            "overheads": self.overheads,
             "timings": timings,
         }
 
@@ -78,7 +78,7 @@ def as_markdown(results: Results) -> str:
     parts = [_machine(results), _kernels(results)]
     if len(results.isas) > 1:
         parts += [_by_instruction_set(results, mode) for mode in ("float32", "c")]
-    return "\n\n".join([*parts, _processes(results), _surroundings(results)]) + "\n"
+    return "\n\n".join([*parts, _processes(results), _overheads(results)]) + "\n"
 
 
 def _machine(results: Results) -> str:
@@ -154,8 +154,8 @@ def _processes(results: Results) -> str:
     return _table(f"Whole process, {isa}, C flags", head, rows)
 
 
-def _surroundings(results: Results) -> str:
-    found = results.surroundings
+def _overheads(results: Results) -> str:
+    found = results.overheads
     extra = found["memory_beyond_image_bytes"]
     rows = [["import nanobragg", f"{found['import_s']:.3f} s"]]
     rows += [

@@ -1,4 +1,4 @@
-"""Write model.pdb: a small made-up protein, some alpha helices in a crystal, to calculate structure factors from.
+"""Write model.pdb, a small synthetic protein of alpha helices in a crystal, for structure-factor calculations.
 
     python make_model.py orthorhombic [model.pdb]
 
@@ -18,7 +18,7 @@ CRYSTALS = {
     "orthorhombic": ((42.0, 51.0, 63.0, 90.0, 90.0, 90.0), "P 21 21 21"),
     "hexagonal": ((58.0, 58.0, 66.0, 90.0, 90.0, 120.0), "P 61"),
 }
-# An ideal helix: radius (Å), angle (degrees) and height (Å) of each atom of a residue; these are 100° and 1.5 Å apart.
+# An ideal helix: radius (Å), angle (degrees) and height (Å) of each atom of a residue
 RISE_A, TURN_DEG = 1.5, 100.0
 ATOMS = {
     "N": (1.55, -27.0, -0.9),
@@ -27,12 +27,12 @@ ATOMS = {
     "O": (2.0, 21.0, 2.3),
     "CB": (3.3, -19.0, -0.6),
 }
-SULPHURS_EVERY = 10  # residues: a methionine's S in place of an alanine's end
+SULPHURS_EVERY = 10  # residues: a methionine in place of an alanine
 HELICES, RESIDUES = 4, 20
 
 
 def helix(number: int) -> gemmi.Chain:
-    """A chain of alanines and methionines that runs along z, beside the others."""
+    """Return a helix of alanines and methionines along z, next to the other chains."""
     chain = gemmi.Chain("ABCDEFGH"[number])
     x, y = 10.0 * (number % 2), 10.0 * (number // 2)
     for i in range(RESIDUES):
@@ -51,7 +51,7 @@ def helix(number: int) -> gemmi.Chain:
 
 
 def make_model(crystal: str) -> gemmi.Structure:
-    """The model in one of the CRYSTALS."""
+    """Return the model in one of the CRYSTALS."""
     cell, space_group = CRYSTALS[crystal]
     structure, model = gemmi.Structure(), gemmi.Model(1)
     for number in range(HELICES):
@@ -63,7 +63,7 @@ def make_model(crystal: str) -> gemmi.Structure:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description="Write a small made-up protein crystal as a PDB file.")
+    arguments = argparse.ArgumentParser(description="Write a small synthetic protein crystal as a PDB file.")
     arguments.add_argument("crystal", choices=CRYSTALS)
     arguments.add_argument("path", nargs="?", type=Path, default=Path("model.pdb"))
     chosen = arguments.parse_args()

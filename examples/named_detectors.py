@@ -1,8 +1,8 @@
-"""Draw every named detector: its modules and gaps, with a diffraction image on them.
+"""Draw every named detector with its modules and gaps, and a diffraction image on it.
 
     python examples/named_detectors.py named_detectors.png
 
-The view is along the beam; the cross is where it hits. Needs matplotlib.
+The view is along the beam, which the cross marks. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from matplotlib.transforms import Affine2D
 
 import nanobragg as nb
 
-BLOCK = 4  # the brightest of so many pixels along each side is drawn
+BLOCK = 4  # the brightest of BLOCK × BLOCK pixels is drawn
 CRYSTAL = nb.Crystal(cell=(120, 120, 90), n_cells=10, shape="gauss", misset_deg=(12, 25, 7))
 FACTORS = nb.StructureFactors.wilson((120, 120, 90, 90, 90, 90), "P 4", b_factor=20, d_min=1.5, seed=1)
 
 
 def image_on(detector: nb.Detector) -> np.ndarray:
-    """Expected photons of a still, (panels, slow, fast), NaN where there is no pixel."""
+    """Return the expected photons of an image, shape (panels, slow, fast), NaN where masked."""
     config = nb.Config(
         crystal=CRYSTAL,
         structure_factors=FACTORS,
@@ -41,7 +41,7 @@ def image_on(detector: nb.Detector) -> np.ndarray:
 
 
 def draw(axes: Axes, name: str, detector: nb.Detector) -> None:
-    """One detector in the plane across the beam, mm."""
+    """Draw one detector in the plane perpendicular to the beam, in mm."""
     image, (ns, nf) = image_on(detector), detector.panels[0].pixels
     high, wide = ns // BLOCK, nf // BLOCK
     blocks = image[:, : high * BLOCK, : wide * BLOCK].reshape(-1, high, BLOCK, wide, BLOCK)
@@ -71,8 +71,8 @@ def draw(axes: Axes, name: str, detector: nb.Detector) -> None:
 
 
 def main(path: str) -> None:
-    """All of them on one page."""
-    warnings.simplefilter("ignore", nb.errors.NanobraggWarning)  # two sub-pixels are few, and enough to look at
+    """Draw all named detectors and save the figure."""
+    warnings.simplefilter("ignore", nb.errors.NanobraggWarning)  # two sub-pixels are sufficient for a picture
     figure, grid = plt.subplots(3, 3, figsize=(9, 9.5), layout="constrained")
     for axes, name in zip(grid.flat, nb.Detector.names(), strict=True):
         size = {"PILATUS3 300K": 60.0}.get(name, 150.0)

@@ -38,11 +38,11 @@ from nanobragg.io.png import read_png, write_png
 from nanobragg.io.smv import read_smv, smv_header, write_smv
 from nanobragg.io.text_columns import read_sources, read_two_columns
 from nanobragg.io.tiff import read_tiff, write_tiff
-from nanobragg.nanobragg_c.flags.table import SPELLINGS
+from nanobragg.nanobragg_c.flags.flag_table import SPELLINGS
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
 
-from . import models
-from .hostile_hdf5 import changed
+from . import sample_files
+from .mutate_hdf5 import mutate
 
 IMAGE = np.arange(12).reshape(3, 4)
 
@@ -154,9 +154,9 @@ def sound_nexus() -> bytes:
         return path.read_bytes()
 
 
-def hostile_hdf5(edits: bytes) -> bytes:
+def mutated_nexus(edits: bytes) -> bytes:
     """A well-formed NXmx file, changed as the bytes say."""
-    return changed(sound_nexus(), edits)
+    return mutate(sound_nexus(), edits)
 
 
 def write_expt(path: Path) -> None:
@@ -172,16 +172,16 @@ TARGETS: dict[str, Target] = {
     "hkl": Target(
         read_table, [lambda path: write_hkl(path, IMAGE.reshape(4, 3), IMAGE[0]), text("-1 0 2 1e2", "\t3 -2 1 .5\r")]
     ),
-    "mtz": Target(lambda path: StructureFactors.from_mtz(path).table(), [models.write_mtz], suffix=".mtz"),
+    "mtz": Target(lambda path: StructureFactors.from_mtz(path).table(), [sample_files.write_mtz], suffix=".mtz"),
     "cif": Target(
         lambda path: StructureFactors.from_cif(path).table(),
-        [text(models.MERGED), text(models.SQUARES), text(models.SHELX)],
-        words=(*models.MERGED.split(), *models.SQUARES.split()),
+        [text(sample_files.MERGED), text(sample_files.SQUARES), text(sample_files.SHELX)],
+        words=(*sample_files.MERGED.split(), *sample_files.SQUARES.split()),
     ),
     "coordinates": Target(
         lambda path: StructureFactors.from_coordinates(path, d_min=10, k_sol=0),
-        [text(models.PDB), text(models.COORDINATES), text(SMALL_MOLECULE)],
-        words=(*models.COORDINATES.split(), *SMALL_MOLECULE.split()),
+        [text(sample_files.PDB), text(sample_files.COORDINATES), text(SMALL_MOLECULE)],
+        words=(*sample_files.COORDINATES.split(), *SMALL_MOLECULE.split()),
     ),
     "matrix": Target(
         read_matrix, [text("1 0 0", "0 1 0", "0 0 1"), text("-.1-.2 1.e-3", "0.1 0.2 0.3 4 5E2 6", "90.0 90. 90")]
@@ -208,8 +208,8 @@ TARGETS: dict[str, Target] = {
     "tiff": Target(
         read_tiff, [lambda path: write_tiff(path, IMAGE.astype(np.uint16)), lambda path: write_tiff(path, IMAGE / 2)]
     ),
-    "nexus": Target(read_nexus, NO_EDITS, repair=hostile_hdf5),
-    "nxmx": Target(read_nxmx, NO_EDITS, repair=hostile_hdf5),
+    "nexus": Target(read_nexus, NO_EDITS, repair=mutated_nexus),
+    "nxmx": Target(read_nxmx, NO_EDITS, repair=mutated_nexus),
     "expt": Target(read_expt, [write_expt]),
     "spectrum": Target(
         Spectrum.from_file, [text("energy_eV weight", "9000 1", "9001 2.5"), text("# wavelength_A", "1.0,2", "1.1;0")]

@@ -71,7 +71,7 @@ def test_suite_runs_from_end_to_end(tmp_path, capsys, c_program):
     assert all(len(t["seconds"]) == 1 and t["steps"] == 256 for t in found["timings"])
     assert all(t["median_s"] > 0 for t in found["timings"] if t["mode"] != "C program")
     assert found["multiply_adds_per_s"][best] > 0
-    assert found["surroundings"]["import_s"] > 0
+    assert found["overheads"]["import_s"] > 0
     whole, one_pixel = c_program.read_text().splitlines()
     assert one_pixel == f"{whole} -roi 0 0 0 0"
     assert "-detpixels 16 -pixel 6.4" in whole

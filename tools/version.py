@@ -44,9 +44,9 @@ def from_description(described: str) -> str:
 
 def _git(root: Path, *words: str) -> str:
     """What git says; nothing if it fails, is not there, or would speak of a repository around `root`."""
-    surroundings = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
     try:
-        done = subprocess.run(["git", *words], cwd=root, env=surroundings, capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", *words], cwd=root, env=environment, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.strip()

@@ -1,1 +1,1 @@
-"""What the documentation is made with: examples that are run, tables from the source, pictures."""
+"""Sphinx support for the documentation: run examples, tables from the source, pictures."""

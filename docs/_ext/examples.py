@@ -1,7 +1,7 @@
-"""The examples of a page, run as a reader would: top to bottom, in one namespace, in an empty folder.
+"""Run the examples of a page, top to bottom, in one namespace and an empty folder.
 
-Fenced blocks marked `python` are executed; of blocks marked `sh` or `console` the commands that start with
-`nanobragg` or `dials.`. A fence that says `no-run` after the language is left out.
+Fenced blocks marked `python` are executed. In blocks marked `sh` or `console`, commands that start with `nanobragg` or
+`dials.` are executed. A fence with `no-run` after the language is skipped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FENCE = re.compile(r"^```(python|sh|console)[ \t]*(no-run)?[ \t]*\n(.*?)^```[ \t
 
 
 class Block(NamedTuple):
-    """Language, text, and the line of the page before its first line."""
+    """A fenced block: language, text, and the number of the page's line before its first line."""
 
     language: str
     text: str
@@ -29,14 +29,14 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path) -> list[Block]:
-    """The blocks of a page that are to be run."""
+    """Return the blocks of a page that are executed."""
     source = page.read_text(encoding="utf-8")
     found = [match for match in FENCE.finditer(source) if not match[2]]
     return [Block(match[1], match[3], source.count("\n", 0, match.start(3))) for match in found]
 
 
 def imports(page: Path) -> set[str]:
-    """Top-level names of the packages that a page's Python examples import."""
+    """Return the top-level names of the packages that a page's Python examples import."""
     names: set[str] = set()
     for block in blocks(page):
         if block.language == "python":
@@ -49,13 +49,13 @@ def imports(page: Path) -> set[str]:
 
 
 def programs(page: Path) -> set[str]:
-    """The programs that a page's commands start."""
+    """Return the programs that a page's commands start."""
     shells = (block for block in blocks(page) if block.language != "python")
     return {command.split()[0] for block in shells for command in commands(block.text)}
 
 
 def run_page(page: Path, folder: Path) -> None:
-    """Run a page's examples in `folder`; what fails raises, with the page's own line numbers in the traceback."""
+    """Run a page's examples in `folder`; the traceback of an error has the page's line numbers."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with _inside(folder):
         for block in blocks(page):
@@ -67,7 +67,7 @@ def run_page(page: Path, folder: Path) -> None:
 
 
 def commands(text: str) -> Iterator[str]:
-    """The commands of a shell block that are run, without prompts; a backslash continues a line."""
+    """Yield the commands of a shell block that are executed, without prompts; a backslash continues a line."""
     for line in text.replace("\\\n", " ").splitlines():
         command = line.removeprefix("$ ").strip()
         if command.startswith(RUN):

@@ -1,13 +1,13 @@
-"""The table "C flag → field of a Config", from the flag table itself."""
+"""The table of C flags and the Config fields that they set, generated from the flag table."""
 
 from __future__ import annotations
 
 import inspect
 
 import nanobragg as nb
-from nanobragg.nanobragg_c.flags.table import GROUPS, Flag
+from nanobragg.nanobragg_c.flags.flag_table import GROUPS, Flag
 
-# What a variable of the C program is called in a Config. Every variable that a flag sets must be here.
+# Variables of the C program and their Config fields; must contain every variable that a flag sets
 FIELDS = {
     "cell": "Crystal.cell", "matrix_path": "Crystal.matrix_path", "misset": "Crystal.misset_deg",
     "misset_seed": "Crystal.misset_seed", "n_a": "Crystal.n_cells", "n_b": "Crystal.n_cells", "n_c": "Crystal.n_cells",
@@ -53,17 +53,17 @@ FIELDS = {
     "printout_pixel": "trace", "trace_pixel": "trace", "progress": "simulate(progress=)",
     "threads": "simulate(threads=)",
 }  # fmt: skip
-SIDE_EFFECTS = {"explicit", "pivot"}  # in a Config the pivot is the convention's unless it is given
+SIDE_EFFECTS = {"explicit", "pivot"}  # a Config's pivot defaults to the convention's
 
 
 def targets(flag: Flag) -> list[str]:
-    """The fields that a flag stands for, each once."""
+    """Return the fields that a flag sets, without duplicates."""
     names = flag.sets or tuple(name for name in flag.also if name not in SIDE_EFFECTS)
     return list(dict.fromkeys(FIELDS[name] for name in names))
 
 
 def check(target: str) -> str:
-    """`target`, if nanobragg has it; otherwise an AttributeError."""
+    """Return `target`; raise AttributeError if nanobragg does not have it."""
     path, _, argument = target.rstrip(")").partition("(")
     owner, _, name = path.partition(".")
     found = getattr(nb, owner)
@@ -75,7 +75,7 @@ def check(target: str) -> str:
 
 
 def table() -> str:
-    """Markdown: one table for each group of flags."""
+    """Return Markdown with a table for each group of flags."""
     return "\n".join(_group(title, flags) for title, flags in GROUPS.items())
 
 

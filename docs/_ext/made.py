@@ -1,4 +1,4 @@
-"""A Sphinx extension: before the pages are read, everything in docs/_generated and docs/api is made from the source."""
+"""Sphinx extension that generates docs/_generated and docs/api from the source before pages are read."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from . import examples, flag_fields, quirk_pictures
 
 DOCS = Path(__file__).parent.parent
 GENERATED = DOCS / "_generated"
-NOUNS = "What an experiment is made of"
+MODELS = "Models of an experiment"
 PICTURE = re.compile(r"\]\((?:\.\./)*_generated/pages/([\w/]+)/[\w.-]+\)")
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Called by Sphinx."""
-    # Before Sphinx lists the pages that there are, among which autosummary looks for what it has to write.
+    """Connect the extension to Sphinx."""
+    # Before Sphinx lists the pages, which autosummary searches for the pages it has to write
     app.connect("config-inited", lambda app, config: make_all())
     app.connect("source-read", _without_missing)
     app.connect("autodoc-process-signature", _plain_signature)
@@ -38,7 +38,7 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def make_all() -> None:
-    """Make the tables, the pictures of the quirks, those of the pages' own examples, and the API's index."""
+    """Write the tables, the pictures of quirks and examples, and the index of the API reference."""
     GENERATED.mkdir(exist_ok=True)
     _write(GENERATED / "flags.md", flag_fields.table())
     _write(GENERATED / "extras.md", extras_table())
@@ -50,7 +50,7 @@ def make_all() -> None:
 
 
 def _without_missing(app: Any, page: str, source: list[str]) -> None:
-    """Leave out what was not made: starred pages of a toctree, pictures of a page whose programs are not installed."""
+    """Remove toctree patterns without pages, and pictures of pages whose programs are not installed."""
     source[0] = "\n".join(line for line in source[0].split("\n") if not _is_missing(line))
 
 
@@ -62,7 +62,7 @@ def _is_missing(line: str) -> bool:
 
 
 def _pictures_of(page: str) -> None:
-    """Run a page's examples and keep the pictures that they write."""
+    """Run a page's examples and copy the pictures that they write."""
     target = GENERATED / "pages" / page
     if any(shutil.which(program) is None for program in examples.programs(DOCS / f"{page}.md") - {"nanobragg"}):
         return
@@ -76,24 +76,24 @@ def _pictures_of(page: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text("utf-8") != text:  # an unchanged file keeps its time, and is not read again
+    if not path.exists() or path.read_text("utf-8") != text:  # so that Sphinx skips unchanged files
         path.write_text(text, "utf-8")
 
 
 def api_index() -> str:
-    """Markdown: all of `nanobragg.__all__`, by kind."""
-    kinds: dict[str, list[str]] = {NOUNS: [], "Other classes": [], "Functions": [], "Modules": []}
+    """Return Markdown that lists `nanobragg.__all__` by kind."""
+    kinds: dict[str, list[str]] = {MODELS: [], "Other classes": [], "Functions": [], "Modules": []}
     for name in nb.__all__:
         thing = getattr(nb, name)
         if inspect.ismodule(thing):
             kinds["Modules"].append(name)
         elif inspect.isclass(thing):
-            kinds[NOUNS if issubclass(thing, Model) else "Other classes"].append(name)
-        else:
+            kinds[MODELS if issubclass(thing, Model) else "Other classes"].append(name)
+        elif callable(thing):
             kinds["Functions"].append(name)
     parts = [
-        "# API reference\n\nEverything public is in `nanobragg`, here imported as `nb`. Fields have their unit in "
-        "their name; a shape (slow, fast) has rows first.\n"
+        "# API reference\n\nThe public names of `nanobragg`, imported as `nb` in the examples. Field names include the "
+        "unit; images have the shape (slow, fast).\n"
     ]
     for title, names in kinds.items():
         listed = "\n".join(f"   {'' if title == 'Modules' else '~'}nanobragg.{name}" for name in sorted(names))
@@ -102,17 +102,17 @@ def api_index() -> str:
 
 
 def _plain_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """In a docstring |q| is a length, not a substitution."""
+    """Escape |q| in docstrings, a length and not a substitution."""
     lines[:] = [line if "``" in line else line.replace("|", "\\|") for line in lines]
 
 
 def _without_aliases(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out a named tuple's fields, which are documented with the class."""
+    """Skip the fields of named tuples, which are documented with the class."""
     return True if type(thing).__name__ == "_tuplegetter" else None
 
 
 class _Shown:
-    """Something that is written as a given text."""
+    """An object whose repr is a given text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -122,7 +122,7 @@ class _Shown:
 
 
 def _plain_signature(app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returned: str) -> Any:
-    """Signatures of nouns: names and defaults, a noun that is a default as `Beam()`; others with types as typed."""
+    """Reduce the signatures of models to names and defaults (`Beam()`); keep the types of others."""
     if not (what == "class" and issubclass(thing, Model)):
         signature = re.sub(r"<class 'numpy\.(\w+)'>", r"np.\1", signature or "").replace("<factory>", "...")
         return signature or None, returned
@@ -138,7 +138,7 @@ def _plain_signature(app: Any, what: str, name: str, thing: Any, options: Any, s
 
 
 def extras_table() -> str:
-    """Markdown: the extras of pyproject.toml and the packages that each brings."""
+    """Return a Markdown table of the extras of pyproject.toml and their packages."""
     project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
     rows = [
         f"| `{name}` | {', '.join(f'`{package}`' for package in packages)} |"

@@ -1,4 +1,4 @@
-"""A picture for each row of docs/quirks.md: nanoBragg.c's image, ours, and the difference, with its size."""
+"""Draw a picture for each row of docs/quirks.md: nanoBragg.c's image, ours and their difference."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CUBE = "-cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 1 -distance 100 -
 
 @dataclass(frozen=True)
 class Pair:
-    """nanoBragg.c's image, and ours with its title; below `dark` of the maximum is black, on a logarithmic scale."""
+    """nanoBragg.c's image, and ours with its title; `dark` is the lower limit of a logarithmic scale (0: linear)."""
 
     c: np.ndarray
     ours: np.ndarray
@@ -42,30 +42,30 @@ class Pair:
 
 
 def image(flags: str, *, exact: bool = False) -> np.ndarray:
-    """The image of a line of C flags."""
+    """Render a line of C flags."""
     return nb.simulate(nb.config_from_flags(flags, exact=exact), dtype="float64")
 
 
 def pair(flags: str, dark: float = 0.0) -> Pair:
-    """C's image and ours of the same flags."""
+    """Render the same flags with and without the C program's behaviour."""
     return Pair(image(flags), image(flags, exact=True), dark)
 
 
 def with_panel(origin_mm: tuple[float, float, float]) -> np.ndarray:
-    """FLAT with its panel's corner elsewhere."""
+    """Render FLAT with another panel origin."""
     config = nb.config_from_flags(FLAT, exact=True)
     panel = config.detector.panels[0].replace(origin_mm=origin_mm)
     return nb.simulate(config.replace(detector=nb.Detector(panels=(panel,))), dtype="float64")
 
 
 def with_detector(**options: Any) -> np.ndarray:
-    """FLAT with another `Detector.flat`."""
+    """Render FLAT with another `Detector.flat`."""
     detector = nb.Detector.flat(distance_mm=90, pixels=24, pixel_mm=1, **options)
     return nb.simulate(nb.config_from_flags(FLAT, exact=True).replace(detector=detector), dtype="float64")
 
 
 def weighted_sources() -> Pair:
-    """Row 5: two wavelengths weighted 3 : 1."""
+    """Return row 5: two wavelengths weighted 3 : 1."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sources"
         path.write_text("0 0 10 3 1e-10\n0 0 10 1 1.01e-10\n")
@@ -73,25 +73,25 @@ def weighted_sources() -> Pair:
 
 
 def swung_header() -> Pair:
-    """Row 20: an image header with a two-theta of 10°."""
+    """Return row 20: an image header with a two-theta of 10°."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "swung.img"
         write_smv(path, np.ones((24, 24), np.uint16), {"PIXEL_SIZE": "1", "DISTANCE": "90", "TWOTHETA": "10"})
         lattice = FLAT.split(" -distance")[0]
-        return Pair(image(f"{lattice} -img {path}"), image(f"{FLAT} -twotheta 10"), 1e-4, "as meant")
+        return Pair(image(f"{lattice} -img {path}"), image(f"{FLAT} -twotheta 10"), 1e-4, "as intended")
 
 
 def sized() -> Pair:
-    """Row 21: a sample size in place of cells."""
+    """Return row 21: a sample size in place of cells."""
     flags = (
         f"-cell 40 50 60 90 90 90 -hkl {INPUTS}/wilson_f000.hkl -misset 10 20 30 -lambda 1 -distance 500 "
         "-detpixels 64 -pixel 0.5 -oversample 1"
     )
-    return Pair(image(f"{flags} -samplesize 0.00002"), image(f"{flags} -Na 5 -Nb 4 -Nc 4"), 1e-4, "as meant")
+    return Pair(image(f"{flags} -samplesize 0.00002"), image(f"{flags} -Na 5 -Nb 4 -Nc 4"), 1e-4, "as intended")
 
 
 def shifted_bytes() -> Pair:
-    """Row 24: what a reader sees that believes a header of 607 bytes to have 512."""
+    """Return row 24: an image with a header of 607 bytes, read as if the header had 512."""
     slow, fast = np.indices((24, 24))
     pixels = (16000 * (1 + np.cos(fast / 3)) * (1 + np.cos(slow / 4))).astype("<u2")
     read = (b" " * 95 + pixels.tobytes())[: pixels.nbytes]
@@ -120,18 +120,18 @@ PAIRS: dict[int, Callable[[], Pair]] = {
     10: lambda: pair(SPOTS.replace("-distance 100", "-distance 90 -curved_det"), dark=1e-4),
     11: lambda: pair(f"{WATER} -fluence 1e24 -water 20 -phi 1 -osc 1 -phisteps 5", dark=1e-8),
     12: lambda: pair(f"{SENSOR} -thicksteps 10"),
-    16: lambda: Pair(image(f"{FLAT} -pix0_vector 0.09 0.006 -0.006"), with_panel((90, 6, -6)), 1e-4, "as meant"),
+    16: lambda: Pair(image(f"{FLAT} -pix0_vector 0.09 0.006 -0.006"), with_panel((90, 6, -6)), 1e-4, "as intended"),
     17: lambda: Pair(
         image(f"{FLAT} -xds -Xclose 5 -Yclose 9"),
         with_detector(convention="xds", beam_center_mm=(5, 9)),
         1e-4,
-        "as meant",
+        "as intended",
     ),
     18: lambda: Pair(
-        image(f"{TILTED} -pivot sample"), with_detector(rotation_deg=(0, 10, 0), pivot="sample"), 1e-4, "as meant"
+        image(f"{TILTED} -pivot sample"), with_detector(rotation_deg=(0, 10, 0), pivot="sample"), 1e-4, "as intended"
     ),
     19: lambda: Pair(
-        image(FLAT.replace("-misset 1 2 3", "-misset 7 0 0")),  # what -misset_seed 7 does to the C program
+        image(FLAT.replace("-misset 1 2 3", "-misset 7 0 0")),  # the effect of -misset_seed 7 in the C program
         image(FLAT.replace("-misset 1 2 3", "-misset_seed 7")),
         1e-4,
         "nanobragg",
@@ -151,13 +151,13 @@ def draw_all(folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NanobraggWarning)
             figure = draw_pair(PAIRS[row]()) if row in PAIRS else special[row]()
-        figure.draw_without_rendering()  # settles the tick labels, for which the layout must leave room
+        figure.draw_without_rendering()  # fixes the tick labels before the layout is computed
         figure.savefig(folder / f"row_{row:02}.png", dpi=110)
         plt.close(figure)
 
 
 def draw_pair(shown: Pair) -> plt.Figure:
-    """C's image, ours on the same scale, and their difference in percent of our brightest pixel."""
+    """Draw C's image, ours on the same scale, and their difference in percent of our brightest pixel."""
     figure, axes = plt.subplots(1, 3, figsize=(8.4, 3.0), layout="constrained")
     top = max(shown.c.max(), shown.ours.max())
     norm = "log" if shown.dark else "linear"
@@ -178,7 +178,7 @@ def draw_pair(shown: Pair) -> plt.Figure:
 
 
 def size_of(shown: Pair) -> str:
-    """The effect in numbers."""
+    """Return the size of the effect as text."""
     c, ours = shown.c, shown.ours
     largest = 100 * np.abs(c - ours).max() / ours.max()
     ratio = c.sum() / ours.sum()
@@ -189,7 +189,7 @@ def size_of(shown: Pair) -> str:
 
 
 def grating_at_integers() -> plt.Figure:
-    """Row 13: the quotient of sines, one step of the floating-point grid after the other."""
+    """Draw row 13: the quotient of sines at neighbouring floating-point numbers."""
     index = 3 + np.arange(-40, 41) * np.spacing(3.0)
     quotient = np.array([math.sin(5 * math.pi * h) / math.sin(math.pi * h) for h in index])
     figure, axis = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
@@ -202,7 +202,7 @@ def grating_at_integers() -> plt.Figure:
 
 
 def place_of_maximum() -> plt.Figure:
-    """Row 14: where the brightest pixel is said to be."""
+    """Draw row 14: the reported position of the brightest pixel."""
     flags = FLAT.replace("-oversample 1", "-oversample 4")
     c, ours = (nb.Scene(nb.config_from_flags(flags, exact=exact)) for exact in (False, True))
     picture = nb.simulate(ours)
@@ -219,7 +219,7 @@ def place_of_maximum() -> plt.Figure:
 
 
 def beam_spots() -> plt.Figure:
-    """Row 15: where the headers and where the geometry say that the beam hits."""
+    """Draw row 15: the beam spot according to the headers and to the geometry."""
     flags = (
         "-default_F 100 -cell 100 90 80 90 90 90 -lambda 1 -N 5 -detpixels 300 -pixel 0.2 -detector_rotx 4 "
         "-detector_roty -3 -detector_rotz 2 -xds -distance 100 -twotheta 12 -oversample 1"
@@ -240,7 +240,7 @@ def beam_spots() -> plt.Figure:
 
 
 def no_image() -> plt.Figure:
-    """Row 23: no image there, an error here."""
+    """Draw row 23: NaN in the C program, an error here."""
     try:
         nb.config_from_flags(f"{FLAT} -osc 0 -phistep 0.1")
     except ConfigError as error:

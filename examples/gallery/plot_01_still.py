@@ -2,9 +2,9 @@
 A still of one crystal
 ======================
 
-A nanocrystal of lysozyme's cell in one flash of an X-ray laser. Because the beam is parallel and monochromatic and
-the crystal perfect, only reflections that happen to touch the Ewald sphere are seen: the lattice shows as circles,
-the sphere's cuts through planes of reflections.
+A nanocrystal with the cell of lysozyme in one shot of an X-ray laser. The beam is parallel and monochromatic and the
+crystal perfect, so that only reflections on the Ewald sphere diffract. They lie on circles, where the sphere cuts the
+planes of the reciprocal lattice.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,9 @@
 Mosaic spread
 =============
 
-The same crystal, perfect and as a mosaic of domains turned by up to 0.4° and 1.2°. A domain that is turned brings
-another reflection onto the Ewald sphere: more spots, each an arc about the beam whose length grows with the
-distance from it.
+The same crystal, perfect and with mosaic domains rotated by up to 0.4° and 1.2°. Each domain brings other reflections
+onto the Ewald sphere: there are more spots, and each is an arc around the beam whose length grows with the distance
+from it.
 """
 
 import matplotlib.pyplot as plt

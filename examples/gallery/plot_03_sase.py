@@ -2,9 +2,9 @@
 The spectrum of a laser shot
 ============================
 
-A shot of an X-ray laser that starts from noise has a spectrum of random spikes, here 0.4 % wide in all. A mosaic
-crystal works as its spectrometer: each wavelength meets the reflection in the domains that are turned the right way
-and leaves at its own angle, so that the spot is a streak along the radius that repeats the spectrum.
+A shot of an X-ray laser based on self-amplified spontaneous emission (SASE) has a spectrum of random spikes, here 0.4 %
+wide. A mosaic crystal disperses it: each wavelength is diffracted by the domains with the matching orientation, at its
+own angle, so that the spot is a radial streak that reproduces the spectrum.
 """
 
 import warnings

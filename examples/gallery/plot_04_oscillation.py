@@ -2,9 +2,9 @@
 An oscillation image
 ====================
 
-A crystal turns by 1.5 degrees during the exposure. Every plane of the reciprocal lattice cuts the Ewald sphere in a
-circle; as the plane turns, the circle sweeps over the reflections between its first and its last place: the
-crescents called lunes.
+A crystal rotates by 1.5 degrees during the exposure. Each plane of the reciprocal lattice cuts the Ewald sphere in a
+circle; while the plane rotates, the circle sweeps over the reflections between its first and its last position. The
+resulting crescents are called lunes.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,9 @@
 Water and photons
 =================
 
-The same crystal in the same film of water, with ten times more photons from picture to picture, as a counting
-detector sees it. The ratio of spots and background does not change; what changes is how far the background's noise
-lets weak spots be seen.
+The same crystal in the same film of water with ten times more photons in each image, as recorded by a photon-counting
+detector. The ratio of spots to background is constant; the noise of the background determines which weak spots are
+visible.
 """
 
 import matplotlib.pyplot as plt

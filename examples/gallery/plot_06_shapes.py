@@ -2,9 +2,9 @@
 Shapes of a crystal
 ===================
 
-A spot is the squared transform of the crystal's shape: eight cells in a row make six fringes between two spots, an
-ellipsoid makes rings. The Gaussian and the top hat are spots without a crystal behind them, for when fringes would
-not be seen anyway.
+A spot is the squared transform of the crystal's shape: eight cells along an axis give six fringes between two spots, an
+ellipsoid gives rings. The Gaussian and the top-hat are spots without fringes, for experiments that do not resolve
+them.
 """
 
 import matplotlib.pyplot as plt

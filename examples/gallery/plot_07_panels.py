@@ -2,9 +2,9 @@
 A detector of panels
 ====================
 
-Eight panels around a hole for the beam, each with a position and a direction of its own, one of them visibly
-turned. The image is an array with a panel axis in front; here every panel is drawn where it stands, seen from the
-sample: lab x to the right, y down.
+Eight panels around a central hole, each with its own position and direction, one of them visibly tilted. The image is
+an array with a leading panel axis. The figure shows each panel at its position, seen from the sample: lab x to the
+right, y down.
 """
 
 import matplotlib.pyplot as plt

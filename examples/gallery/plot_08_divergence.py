@@ -2,9 +2,9 @@
 A convergent beam
 =================
 
-With a beam that converges on the crystal over 8 mrad, a reflection is met by some of the directions only: each spot
-is the part of the beam's round cross-section that satisfies Bragg's law, a band across a disc, narrower the
-farther it is from the beam. The direct beam in the corner shows the whole disc.
+In a beam that converges on the crystal over 8 mrad, each reflection is excited by some of the directions only. Its spot
+is the part of the beam's round cross-section that satisfies Bragg's law: a band across a disc, narrower the farther it
+is from the beam. The direct beam in the corner shows the whole disc.
 """
 
 import warnings

@@ -2,9 +2,9 @@
 Between the spots
 =================
 
-Three cells along each axis leave bridges between reflections, bright enough to show the structure factors there.
-Taking the nearest reflection's amplitude makes steps half-way; the tricubic polynomial through the reflections
-around does not.
+Three cells along each axis leave bridges between reflections, bright enough to show the structure factors there. The
+amplitude of the nearest reflection changes in steps half-way between reflections; the tricubic polynomial through the
+surrounding reflections is continuous.
 """
 
 import matplotlib.pyplot as plt

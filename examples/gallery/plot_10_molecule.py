@@ -2,9 +2,9 @@
 A single molecule
 =================
 
-Three hundred carbon atoms, tumbled into a ball of 15 Å radius, in an empty box four times as large. The structure
-factors of the box sample the molecule's transform finely enough that one cell with interpolation renders it
-continuously: the speckle of coherent scattering, which fades with the atoms' form factor.
+Three hundred carbon atoms at random positions in a sphere of 15 Å radius, in an empty box four times as large. The
+structure factors of the box sample the molecular transform finely enough that one cell with interpolation renders it
+continuously: the speckle of coherent scattering, which fades with the form factor of the atoms.
 """
 
 import matplotlib.pyplot as plt

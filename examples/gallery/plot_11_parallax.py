@@ -2,9 +2,9 @@
 Parallax in a thick sensor
 ==========================
 
-A photon that arrives obliquely is caught at some depth, and therefore farther out than it entered. At 45° from the
-beam a sensor of 1 mm smears spots away from the beam over several pixels, with the exponential tail of absorption;
-a thin one does not, but lets most photons through.
+A photon that arrives obliquely is absorbed at some depth, and therefore farther out than it entered. At 45° from the
+beam a sensor of 1 mm smears spots away from the beam over several pixels, with the exponential tail of absorption; a
+thin sensor does not, but transmits most photons.
 """
 
 import warnings

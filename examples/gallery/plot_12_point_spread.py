@@ -2,9 +2,8 @@
 Point spread of a detector
 ==========================
 
-The same spots as photons, through a Gaussian point spread, and through that of a fibre-optic taper, both with a
-width of 1.5 pixels. The taper's tail falls only as 1/r³, so that a strong spot raises the background of its
-neighbours.
+The same spots as photons, with a Gaussian point spread, and with that of a fibre-optic taper, both with a width of 1.5
+pixels. The tail of the taper decreases with 1/r³ only, so that a strong spot raises the background of its neighbours.
 """
 
 import matplotlib.pyplot as plt

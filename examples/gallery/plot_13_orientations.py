@@ -2,9 +2,9 @@
 Random orientations
 ===================
 
-Where c* points in fifteen hundred crystals of random orientation, in an equal-area projection of the hemisphere.
-Our orientations, left, cover it evenly; those of the C program, right (``compat="c"``), come from a cap of 90
-*radians*, and crowd around the axis from which they were turned.
+The direction of c* in fifteen hundred crystals of random orientation, in an equal-area projection of the hemisphere.
+Random orientations of nanobragg (left) cover it evenly; those of the C program (right, ``compat="c"``) are drawn from a
+cap of 90 *radians* and concentrate around the axis of rotation.
 """
 
 import matplotlib.pyplot as plt

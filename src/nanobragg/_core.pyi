@@ -1,4 +1,4 @@
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ class CoreScene:
     @property
     def precision(self) -> str: ...
 
-class TraceTotals(TypedDict):
+class TraceTotals(NamedTuple):
     n_kept: int
     n_terms: int
     n_skipped: int

@@ -6,6 +6,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+from collections import namedtuple
+
 import numpy as np
 
 
@@ -104,7 +106,7 @@ cdef extern from "nanobragg/trace_record.h" namespace "nb" nogil:
         double interpolated
         double amplitude
         double running
-    ctypedef struct TraceTotals:
+    ctypedef struct CTotals "nb::TraceTotals":
         TraceRecord last
         TraceRecord *kept
         int capacity
@@ -126,10 +128,12 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
         bint interpolating
     bint depends_on_order(const Scene &scene, const COrder &order)
     ctypedef struct Kernel:
-        void (*render)(const Scene &, const Panel &, int, const int *, int, int, const int *, double *) noexcept nogil
-        void (*render_c)(const Scene &, const Panel &, int, const int *, int, COrder *, const int *, double *) noexcept nogil
-        void (*trace)(const Scene &, const Panel &, int, int, TraceTotals *) noexcept nogil
-        void (*trace_c)(const Scene &, const Panel &, int, int, COrder *, TraceTotals *) noexcept nogil
+        void (*render)(const Scene &, const Panel &, int, const int *, int, int, const int *,
+                       double *) noexcept nogil
+        void (*render_c)(const Scene &, const Panel &, int, const int *, int, COrder *, const int *,
+                         double *) noexcept nogil
+        void (*trace)(const Scene &, const Panel &, int, int, CTotals *) noexcept nogil
+        void (*trace_c)(const Scene &, const Panel &, int, int, COrder *, CTotals *) noexcept nogil
         double (*solid_angle)(const Scene &, const Panel &, int, int) noexcept nogil
         double (*solid_angle_c)(const Scene &, const Panel &, int, int) noexcept nogil
         double (*multiply_adds)(int64_t) noexcept nogil
@@ -173,6 +177,9 @@ TRACE_RECORD = np.asarray(<TraceRecord[:1]> &record_example).dtype
 LOOKUPS = ("constant", "nearest", "tricubic")
 PRECISIONS = ("double", "double from floats", "single")  # of terms, and of the table: see kernel.h
 HAS_OPENMP = bool(NB_OPENMP)
+
+TraceTotals = namedtuple(
+    "TraceTotals", ["n_kept", "n_terms", "n_skipped", "water", "total", "omega", "polar", "capture", "photons"])
 
 cdef NamedKernel[8] kernel_list
 cdef int kernel_count = kernels(kernel_list)
@@ -382,11 +389,11 @@ def trace(CoreScene core, roi, int panel, int slow, int fast, TraceRecord[::1] k
     """Render one pixel as an image of `roi` has it, and record its terms.
 
     `kept`, shape (n + 1,), receives the n strongest terms in no order, and in its last row what the last place, source
-    and term left behind. Returns the other numbers of TraceTotals. The mask must let the pixel through.
+    and term left behind. The mask must let the pixel through.
     """
-    cdef TraceTotals totals
+    cdef CTotals totals
     cdef COrder order = first_pixel()
-    memset(&totals, 0, sizeof(TraceTotals))
+    memset(&totals, 0, sizeof(CTotals))
     totals.kept = &kept[0]
     totals.capacity = <int> kept.shape[0] - 1
     if core.like_c:
@@ -395,17 +402,8 @@ def trace(CoreScene core, roi, int panel, int slow, int fast, TraceRecord[::1] k
     else:
         chosen.kernel.trace(core.scene, core.scene.panels[panel], slow, fast, &totals)
     kept[kept.shape[0] - 1] = totals.last
-    return {
-        "n_kept": totals.n_kept,
-        "n_terms": totals.n_terms,
-        "n_skipped": totals.n_skipped,
-        "water": totals.water,
-        "total": totals.total,
-        "omega": totals.omega,
-        "polar": totals.polar,
-        "capture": totals.capture,
-        "photons": totals.photons,
-    }
+    return TraceTotals(totals.n_kept, totals.n_terms, totals.n_skipped, totals.water, totals.total, totals.omega,
+                       totals.polar, totals.capture, totals.photons)
 
 
 cdef approach(CoreScene core, COrder *order, roi, int panel, int slow, int fast):

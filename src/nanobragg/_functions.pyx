@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Functions of the kernel (include/nanobragg/*.h) as arrays: the crystal's shapes, and what is set beside the C program's.
+"""Functions of the kernel (include/nanobragg/) as arrays: shapes, geometry, and what is compared with the C program.
 
 Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3).
 """

@@ -14,12 +14,13 @@ from PIL import Image
 
 import nanobragg as nb
 from nanobragg.analysis.compare.maps import two_sided, write_maps
-from nanobragg.analysis.compare.printed import scene_values
 from nanobragg.cli import main
 from nanobragg.export.smv_header import image_header
 from nanobragg.io.smv import write_smv
-from nanobragg.nanobragg_c.compare_runs import flags_for_original, rows_of
-from nanobragg.nanobragg_c.quirks import ROWS, explaining_rows, unfollowed_rows
+from nanobragg.nanobragg_c.compare_runs import flags_for_original, quirks_of_flags
+from nanobragg.nanobragg_c.quirks import QUIRKS, explaining_quirks, unreproduced_quirks
+from nanobragg.nanobragg_c.reference.trace_comparison import scene_values
+from tests.reference_cases import load_cases
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="the stand-ins are shell scripts"),
@@ -59,7 +60,7 @@ def stand_in(folder: Path, flags: str, pixel: tuple[int, int], *, scale: float =
         if name in PRINTED
     ]
     slow, fast = pixel
-    lines += [*nb.trace(scene, slow=slow, fast=fast).to_printout(), "solid angle subtended"]
+    lines += [*nb.c_printout(nb.trace(scene, slow=slow, fast=fast)), "solid angle subtended"]
     (folder / "stdout").write_text("\n".join(lines) + "\n")
     return script(folder, f"cp {folder}/floatimage.bin {folder}/intimage.img .; cat {folder}/stdout")
 
@@ -128,7 +129,7 @@ def test_row_of_section_9_is_named(tmp_path, capsys):
     assert compare("--reference", program, "--pixel", 3, 4, flags=f"{flags} -exact -threads 1") == 3
     out = capsys.readouterr().out
     assert "first divergence  cell: 40 50 60 75 85 95 against 40 50 60 75.0" in out
-    assert f"explained by      row 9 of docs/quirks.md: {ROWS[9]}" in out
+    assert f"explained by      row 9 of docs/quirks.md: {QUIRKS[9]}" in out
 
 
 def test_region_and_image_in_place_of_the_original(capsys):
@@ -211,8 +212,6 @@ def test_without_scipy_the_rest_is_compared(monkeypatch, capsys):
 
 class TestRecord:
     def test_recorded_cases_are_read_like_the_others(self, tmp_path, capsys):
-        from tests.conftest import load_cases
-
         flags = f"{LINE} -hkl some/table.hkl"
         Path("some").mkdir()
         Path("some/table.hkl").write_text("1 0 0 30\n0 2 1 40\n")
@@ -263,19 +262,19 @@ class TestRows:
             "": {13}, "-misset random": {8, 13}, "-misset random -misset_seed 3": {13, 19}, "-mask a": {13, 20},
             "-curved_det -lambda 1": {13}, "-lambda 1 -curved_det": {13, 22},
         }.items():  # fmt: skip
-            assert unfollowed_rows(flags.split()) == rows
+            assert unreproduced_quirks(flags.split()) == rows
 
     def test_followed_rows_explain_only_corrected_physics(self):
         flags = shlex.split(f"{LINE} -gauss_xtal -osc 2 -phi -1 -phisteps 4")
-        assert rows_of(flags) == {13}
-        assert rows_of([*flags, "-exact"]) == {1, 7, 13}
+        assert quirks_of_flags(flags) == {13}
+        assert quirks_of_flags([*flags, "-exact"]) == {1, 7, 13}
 
     def test_a_row_explains_what_it_acts_on(self):
-        assert explaining_rows("F_latt", {1, 7, 9, 13}) == [7, 13]
-        assert explaining_rows("real_space_b", {1, 7, 19}) == [1, 19]
-        assert explaining_rows("fast_axis", set(ROWS)) == []
-        assert set().union(*(explaining_rows(name, ROWS) for name in ("cell", "polar", "pixel_pos_meters"))) <= set(
-            ROWS
+        assert explaining_quirks("F_latt", {1, 7, 9, 13}) == [7, 13]
+        assert explaining_quirks("real_space_b", {1, 7, 19}) == [1, 19]
+        assert explaining_quirks("fast_axis", set(QUIRKS)) == []
+        assert set().union(*(explaining_quirks(name, QUIRKS) for name in ("cell", "polar", "pixel_pos_meters"))) <= set(
+            QUIRKS
         )
 
 

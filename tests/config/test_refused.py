@@ -260,7 +260,7 @@ COMPLETE = {
 }
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(field=FIELDS, value=ANYTHING)
 def test_any_value_in_any_field_makes_a_noun_or_a_config_error(field, value):
     model, name = field
@@ -276,7 +276,7 @@ FLAT_OPTIONS = (
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(name=st.sampled_from(FLAT_OPTIONS), value=ANYTHING)
 @example(name="pixels", value=10**400)
 def test_any_value_in_a_flat_detector_makes_one_or_a_config_error(name, value):

@@ -33,7 +33,7 @@ def made(convention="mosflm", scan=None, beam=None, **detector):
 TURNING = made(scan=nb.Scan(start_deg=5, range_deg=0.5))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.int32, st.tuples(st.integers(1, 20), st.integers(1, 20)), elements=st.integers(-2, 2**31 - 3)))
 def test_any_image_comes_back_and_fabio_reads_the_same(tmp_path_factory, image):
     path = tmp_path_factory.getbasetemp() / "any.cbf"

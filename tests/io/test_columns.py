@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nanobragg.errors import FileError, FormatError
@@ -10,16 +10,6 @@ from nanobragg.io.mosflm_matrix import read_matrix
 from nanobragg.io.text_columns import read_sources, read_two_columns
 
 MATRIX = b" 0.00802 -0.01203  0.00901\n 0.01495  0.01404  0.00502\n-0.01799  0.00698  0.01298\n"
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(content):
-        path = tmp_path / "x.txt"
-        path.write_bytes(content)
-        return path
-
-    return write
 
 
 def test_matrix_rows_are_x_y_z_and_columns_the_reciprocal_axes(write):
@@ -62,7 +52,6 @@ def test_incomplete_matrix_names_the_line(write, content, complaint):
         read_matrix(write(content))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=9, max_size=9))
 def test_matrix_reads_back_exactly(tmp_path_factory, numbers):
     path = tmp_path_factory.getbasetemp() / "A.mat"

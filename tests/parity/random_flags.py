@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from nanobragg.io.fdump import write_fdump
-from nanobragg.nanobragg_c.flags.table import GROUPS
+from nanobragg.nanobragg_c.flags.flag_table import GROUPS
 
 INPUTS = Path(__file__).parents[1] / "inputs"
 TERMS = 240  # of a pixel, at most: a line is a few milliseconds of the C program's time

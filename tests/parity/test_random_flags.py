@@ -17,7 +17,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.export.smv_header import image_header
 from nanobragg.io.smv import parse_header
-from nanobragg.nanobragg_c.flags.table import GROUPS, SPELLINGS
+from nanobragg.nanobragg_c.flags.flag_table import GROUPS, SPELLINGS
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
 from nanobragg.nanobragg_c.outputs import make_c_images
 

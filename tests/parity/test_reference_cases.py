@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.analysis.compare.printed import printed_cells
 from nanobragg.analysis.statistics import statistics
 from nanobragg.config.crystal import misset_angles
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
-from nanobragg.nanobragg_c.quirks import rows_met
+from nanobragg.nanobragg_c.quirks import active_quirks
+from nanobragg.nanobragg_c.reference.trace_comparison import printed_cells
 from nanobragg.response.quantize import to_integers, to_pgm
 
 pytestmark = [
@@ -92,7 +92,7 @@ def test_printed_statistics_equal_the_c_programs(case):
 def test_corrected_physics_agrees_with_c_just_where_no_section_9_row_is_met(case):
     """compat=None gives C's image of every case that meets no row, and another one where a row is met."""
     scene = nb.Scene(nb.config_from_flags(list(case.argv)))
-    rows = rows_met(scene)
+    rows = active_quirks(scene)
     if scene.config.crystal.cell is not None and scene.config.crystal.matrix_path is not None:
         with pytest.raises(nb.errors.ConfigError, match="contradicts the matrix"):
             nb.Scene(nb.config_from_flags(list(case.argv), exact=True))

@@ -95,7 +95,7 @@ AXES = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0
     [("square", False, False), ("round", True, False), ("gauss", False, True)],
     ids=["square", "round", "curved"],
 )
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(axis=AXES, angle=st.floats(-math.pi, math.pi))
 def test_turning_the_laboratory_changes_nothing(what, axis, angle):
     """Crystal, domains, spindle, beam, polarization, sources and detector together: 1e-12 of the maximum."""

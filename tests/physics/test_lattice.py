@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import nanobragg as nb
@@ -96,7 +96,6 @@ def sine_of_volume(cell: tuple[float, ...]) -> float:
     return math.sqrt(max(1 - x * x - y * y - z * z + 2 * x * y * z, 0.0))
 
 
-@settings(deadline=None)
 @given(cell=CELLS, misset=st.tuples(*[st.floats(-180, 180)] * 3))
 def test_reciprocal_and_direct_vectors_belong_to_the_cell_asked_for(cell, misset):
     """a·a* = 1, a·b* = 0, and lengths, angles and volume are the cell's, for any triclinic cell and orientation."""

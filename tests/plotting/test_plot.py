@@ -15,9 +15,9 @@ from PIL import Image
 import nanobragg as nb
 from nanobragg import cli
 from nanobragg.errors import ConfigError, FileError, ShapeError
-from nanobragg.plotting.canvas import save_figure
-from nanobragg.plotting.frame import frame_of
-from nanobragg.plotting.grey import block_for, grey_limits, shrink
+from nanobragg.plotting.figures import save_figure
+from nanobragg.plotting.grey_scale import block_size, grey_limits, shrink
+from nanobragg.plotting.panel_layout import panel_layout
 from nanobragg.plotting.reciprocal import plane_of
 from nanobragg.plotting.rings import arcs, choose_rings
 from tests import builders
@@ -81,13 +81,13 @@ def test_rings_are_at_their_resolution(detector):
     """Every point of a ring sees the resolution of the pixel under it, to half a pixel."""
     scene = nb.Scene(config(detector=detector))
     d = nb.resolution(scene).d_A.reshape(-1, *detector.panels[0].pixels)
-    frame = frame_of(scene)
+    layout = panel_layout(scene)
     rings = choose_rings(scene)
     assert 3 <= len(rings) <= 5
     seen = 0
-    for arc in arcs(scene, frame, rings):
+    for arc in arcs(scene, layout, rings):
         points = arc.points[~np.isnan(arc.points[:, 0])]
-        place = frame.places[arc.panel]
+        place = layout.places[arc.panel]
         fast, slow = np.linalg.solve(place[:, :2], (points - place[:, 2]).T)
         fast, slow = (np.minimum(x.astype(int), n - 1) for x, n in ((fast, d.shape[2]), (slow, d.shape[1])))
         one_pixel = np.hypot(*np.gradient(d[arc.panel]))[slow, fast]
@@ -99,16 +99,16 @@ def test_rings_are_at_their_resolution(detector):
 def test_several_panels_lie_where_the_beam_sees_them():
     """x and y are the lab's directions of fast and slow, and the beam is at 0, 0."""
     cfg = config(detector=four_panels())
-    frame = frame_of(nb.Scene(cfg))
+    layout = panel_layout(nb.Scene(cfg))
     for i, panel in enumerate(cfg.detector.panels):
-        corner = frame.at(i, np.zeros(1), np.zeros(1))[0]
+        corner = layout.at(i, np.zeros(1), np.zeros(1))[0]
         np.testing.assert_allclose(corner, [panel.origin_mm[2], -panel.origin_mm[1]], atol=1e-12)
     image = nb.simulate(cfg)
     figure = nb.plot(image, cfg, zoom=5)
     picture = max(figure.axes, key=lambda ax: len(ax.images))
     assert len(picture.images) == 4
     spots = nb.predict_spots(cfg)
-    place = [frame.at(int(s.panel[0]), s.fast_px, s.slow_px)[0] for s in (spots[i : i + 1] for i in range(len(spots)))]
+    place = [layout.at(int(s.panel[0]), s.fast_px, s.slow_px)[0] for s in (spots[i : i + 1] for i in range(len(spots)))]
     drawn = circles(figure)
     assert np.abs(drawn[:, None] - np.array(place)).sum(axis=2).min(axis=1).max() < 1e-9
 
@@ -163,8 +163,8 @@ def test_the_label_of_a_ring_is_whole():
 def test_shrinking_keeps_the_brightest_pixel_and_limits_are_robust():
     image = np.arange(35.0).reshape(5, 7)
     image[0, 0], image[4, 6] = 1000, np.nan
-    assert block_for((5, 7), 4) == 2
-    assert block_for((5, 7), 7) == 1
+    assert block_size((5, 7), 4) == 2
+    assert block_size((5, 7), 7) == 1
     small = shrink(image, 2)
     assert small.shape == (3, 4)
     assert small[0, 0] == 1000

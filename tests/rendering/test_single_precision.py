@@ -66,7 +66,7 @@ COUNTS = st.tuples(*[st.integers(1, 60) | st.integers(1, 1024)] * 3)
 
 
 @pytest.mark.parametrize("lookup", ["constant", "nearest", "tricubic"])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(cell=CELLS, n_cells=COUNTS, misset=st.tuples(*[st.floats(-180, 180)] * 3), wavelength=st.floats(0.7, 3))
 def test_single_precision_keeps_its_bound(lookup, cell, n_cells, misset, wavelength):
     crystal = nb.Crystal(cell=cell, n_cells=n_cells, misset_deg=misset, mosaic_spread_deg=0.4, mosaic_domains=4)

@@ -79,7 +79,7 @@ def test_the_scene_warns_and_names_them() -> None:
     assert warned(tile(-0.5, -1), tile(4, 4)) == []
 
 
-def test_a_thousand_panels_are_quick() -> None:
+def test_a_thousand_panels_side_by_side_do_not_overlap() -> None:
     panels = [tile(1.2 * i, 2.2 * j) for i in range(32) for j in range(32)]
     assert overlapping(panels) == []
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
+from nanobragg.analysis.summary import summarize_scene
 from nanobragg.cli import main
 from nanobragg.constants import EV_ANGSTROM
 from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.nanobragg_c.printout import scene_lines
 from nanobragg.scene.coverage import table_coverage
 from tests import builders
 
@@ -248,7 +248,9 @@ def test_coverage_counts_pixels(curved: bool) -> None:
     assert 0.1 < coverage.share < 0.9
     assert coverage.table_d_min_A == pytest.approx(10)
     assert coverage.image_d_min_A == pytest.approx(d.min(), rel=1e-9)
-    assert scene_lines(scene)[3].startswith("coverage      the table of structure factors ends at 10.00 Å, the image")
+    assert summarize_scene(scene)[3].startswith(
+        "coverage      the table of structure factors ends at 10.00 Å, the image"
+    )
 
 
 def test_a_table_that_ends_within_the_image_warns(mtz: Path) -> None:

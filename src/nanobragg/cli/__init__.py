@@ -8,23 +8,11 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TextIO
 
 from ..errors import ConfigError, NanobraggError, NanobraggWarning, printable
 from ..io.atomic import write_error
 from .verbose import logged, take_switch
-
-COMMANDS = {
-    "simulate": "render a TOML experiment into image files",
-    "demo": "render a built-in example: a lysozyme-like crystal",
-    "convert": "convert an image between the formats that we read and write",
-    "plot": "draw an image, its radial average, or a slice of reciprocal space",
-    "trace": "show how one pixel comes about",
-    "compare": "run this program and the original side by side",
-    "info": "version, instruction sets, threads",
-    "help": "help on a flag or a command",
-}  # each is a module of this package with a function run(words) -> exit code
 
 HELP = {"-h", "-help", "--help"}
 VERSION = {"-version", "--version"}
@@ -70,30 +58,19 @@ def _run(words: list[str]) -> int:
         from .help import USAGE
 
         raise ConfigError(f"nothing to do; {USAGE}; nanobragg --help tells more")
-    first, rest = words[0], words[1:]
+    first = words[0]
     if first in VERSION:
-        from .. import __version__
+        from ..version import __version__
 
         print(f"nanobragg {__version__}")
         return 0
-    if first in HELP:
-        first, rest = "help", []
-    elif first.startswith("-"):
-        first, rest = "c_flags", words
-    elif first not in COMMANDS:
-        raise ConfigError(f"{first}: unknown command; {_nearest(first)}")
-    try:
-        code: int = import_module(f".{first}", __name__).run(rest)
-    except SystemExit as done:  # argparse, after --help
-        return int(done.code or 0)
-    return code
+    if first.startswith("-") and first not in HELP:
+        from .c_flags import run
 
+        return run(words)
+    from .commands import run_command
 
-def _nearest(word: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}, and C flags, which start with -"
+    return run_command(["help"] if first in HELP else words)
 
 
 def _one_voice_for_warnings() -> None:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..analysis.statistics import statistics
+from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
 from ..errors import FileError, NanobraggWarning
 from ..io.atomic import check_writable
 from ..nanobragg_c.flags.to_config import Outputs, parse_flags
-from ..nanobragg_c.outputs import CImages, c_paths, make_c_images, write_c_files, write_dump
-from ..nanobragg_c.printout import LABEL_WIDTH, scene_lines, statistics_lines
+from ..nanobragg_c.outputs import CImages, make_c_images, output_paths, write_c_files, write_dump
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
 from .printout import print_pixels
@@ -25,22 +25,22 @@ def run(words: Sequence[str]) -> int:
     outputs = parsed.outputs
     if outputs.write_noise and outputs.seed is None:
         outputs = replace(outputs, seed=int(time.time()))
-    for path in c_paths(outputs).values():
+    for path in output_paths(outputs).values():
         check_writable(path)
     scene = Scene(parsed.config)
     dump = _dump_path(scene, outputs)
-    _print(scene_lines(scene))
+    _print(summarize_scene(scene))
     if outputs.write_noise:
         _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} gives this noise again)"])
     image = simulate(scene, threads=outputs.threads, progress=progress_reporter(outputs.progress))
     print_pixels(scene, outputs)
     stats = statistics(image, scene)
     made = make_c_images(image, scene, outputs, stats.rmsd)
-    _print([*statistics_lines(stats), *_made_lines(made)])
+    _print([*summarize_statistics(stats), *_made_lines(made)])
     if dump is not None:
         write_dump(dump, scene)
     write_c_files(image, made, scene, outputs)
-    written = [*c_paths(outputs).values(), *([dump] if dump else [])]
+    written = [*output_paths(outputs).values(), *([dump] if dump else [])]
     _print([f"{'written':<{LABEL_WIDTH}}{', '.join(written)}"])
     return 0
 

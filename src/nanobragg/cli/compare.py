@@ -18,17 +18,17 @@ from ..errors import ConfigError, FileError, FormatError, NanobraggError, Nanobr
 from ..io import read_image
 from ..nanobragg_c.compare_runs import (
     OurRun,
-    compare_within,
+    compare_in_roi,
     flags_for_original,
-    look_into,
-    pixel_of_interest,
-    run_ours,
+    most_different_pixel,
+    render_flags,
+    trace_difference,
 )
 from ..nanobragg_c.reference import Library, Program, load, program
 from ..nanobragg_c.reference.golden_case import check_case_name, record_case
-from ..nanobragg_c.reference.output import Run
+from ..nanobragg_c.reference.program_output import Run
+from .commands import CommandParser
 from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
-from .options import Options
 from .progress import progress_reporter
 
 USAGE = "nanobragg compare [OPTIONS] -- C FLAGS"
@@ -44,75 +44,11 @@ DEFAULT_THRESHOLD = 0.9999
 LIBRARIES = (".so", ".dylib", ".dll")
 
 
-def run(words: Sequence[str]) -> int:
-    """Run both programs and say how alike their images are."""
-    try:
-        return _compare(words)
-    except NanobraggError as error:
-        error.exit_code = _exit_code(error)
-        raise
-
-
-def _exit_code(error: NanobraggError) -> int:
-    if isinstance(error, ShapeError):
-        return SHAPES_DIFFER
-    if isinstance(error, ProgramError):
-        return PROGRAM_FAILED
-    return IO_ERROR if isinstance(error, (FileError, FormatError)) else USAGE_ERROR
-
-
-def _compare(words: Sequence[str]) -> int:
-    chosen, flags = _arguments(words)
-    original = None if chosen.against else _original(chosen.reference)
-    if chosen.out is not None:
-        make_folder(chosen.out)
-    ours = run_ours(flags, progress_reporter(not chosen.quiet))
-    theirs = _theirs(chosen, original, flags, ours)
-    compared = compare_within(ours.image, theirs.image, chosen.roi, _peaks())
-    pixel = chosen.pixel or pixel_of_interest(ours, theirs.image, chosen.roi)
-    traced = None
-    if pixel is not None:
-        printed = None if original is None else _run_original(original, chosen, flags, pixel)
-        traced = look_into(ours, pixel, flags, printed)
-    code = 0 if compared.correlation >= chosen.threshold else BELOW
-    result = Result(ours, theirs, compared, traced, chosen.threshold)
-    print("\n".join(report_lines(result)))
-    if chosen.out is not None:
-        _leave(chosen.out, result, {"flags": shlex.join(flags), "roi": chosen.roi, "exit_code": code})
-        print(f"{'written':<{LABEL_WIDTH}}{chosen.out}")
-    if chosen.record is not None and theirs.run is not None:
-        record_case(
-            chosen.into, chosen.record, flags_for_original(flags), theirs.run, title=chosen.record,
-            corr_min=min(chosen.threshold, DEFAULT_THRESHOLD),
-        )  # fmt: skip
-        print(f"{'recorded':<{LABEL_WIDTH}}{chosen.record} in {chosen.into}")
-    return code
-
-
-def _arguments(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    if "--" in words:
-        at = list(words).index("--")
-        own, flags = list(words[:at]), list(words[at + 1 :])
-    else:
-        own, flags = list(words), []
-    chosen = _options().parse_args(own)
-    chosen.roi = None if chosen.roi is None else _roi(chosen.roi)
-    chosen.pixel = _pixel(chosen.pixel)
-    if not flags:
-        raise ConfigError(f"nothing to compare: give C flags after --, as in {USAGE}")
-    if chosen.against and (chosen.reference or chosen.record):
-        raise ConfigError("--against: takes an image in place of the original; leave --reference and --record out")
-    if chosen.record is not None:
-        check_case_name(chosen.record)
-    if not -1.0 <= chosen.threshold <= 1.0:
-        raise ConfigError(f"--threshold {chosen.threshold}: is a correlation, -1 to 1")
-    return chosen, flags
-
-
-def _options() -> Options:
-    options = Options("compare", "Run this program and the original side by side.", WHAT)
-    options.usage = USAGE
-    add = options.add_argument
+def add_options(parser: CommandParser) -> None:
+    """Describe the command and add its options."""
+    parser.description, parser.epilog = "Run this program and the original side by side.", WHAT
+    parser.usage, parser.split, parser.usage_status = USAGE, _split, USAGE_ERROR
+    add = parser.add_argument
     add(
         "--reference",
         metavar="PATH",
@@ -130,7 +66,71 @@ def _options() -> Options:
     add("--into", type=Path, default=Path("recorded"), metavar="DIR", help="folder of cases (default: recorded)")
     add("--timeout", type=float, default=600.0, metavar="S", help="seconds for a run of the original (default: 600)")
     add("--quiet", action="store_true", help="no progress bar")
-    return options
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run both programs and say how alike their images are."""
+    try:
+        return _compare(chosen)
+    except NanobraggError as error:
+        error.exit_code = _exit_code(error)
+        raise
+
+
+def _exit_code(error: NanobraggError) -> int:
+    if isinstance(error, ShapeError):
+        return SHAPES_DIFFER
+    if isinstance(error, ProgramError):
+        return PROGRAM_FAILED
+    return IO_ERROR if isinstance(error, (FileError, FormatError)) else USAGE_ERROR
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    _check(chosen)
+    flags = chosen.flags
+    original = None if chosen.against else _original(chosen.reference)
+    if chosen.out is not None:
+        make_folder(chosen.out)
+    ours = render_flags(flags, progress_reporter(not chosen.quiet))
+    theirs = _theirs(chosen, original, flags, ours)
+    compared = compare_in_roi(ours.image, theirs.image, chosen.roi, _peaks())
+    pixel = chosen.pixel or most_different_pixel(ours, theirs.image, chosen.roi)
+    traced = None
+    if pixel is not None:
+        printed = None if original is None else _run_original(original, chosen, flags, pixel)
+        traced = trace_difference(ours, pixel, flags, printed)
+    code = 0 if compared.correlation >= chosen.threshold else BELOW
+    result = Result(ours, theirs, compared, traced, chosen.threshold)
+    print("\n".join(report_lines(result)))
+    if chosen.out is not None:
+        _leave(chosen.out, result, {"flags": shlex.join(flags), "roi": chosen.roi, "exit_code": code})
+        print(f"{'written':<{LABEL_WIDTH}}{chosen.out}")
+    if chosen.record is not None and theirs.run is not None:
+        record_case(
+            chosen.into, chosen.record, flags_for_original(flags), theirs.run, title=chosen.record,
+            corr_min=min(chosen.threshold, DEFAULT_THRESHOLD),
+        )  # fmt: skip
+        print(f"{'recorded':<{LABEL_WIDTH}}{chosen.record} in {chosen.into}")
+    return code
+
+
+def _split(words: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """This command's options, and the C flags after --."""
+    at = list(words).index("--") if "--" in words else len(words)
+    return words[:at], list(words[at + 1 :])
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    chosen.roi = None if chosen.roi is None else _roi(chosen.roi)
+    chosen.pixel = _pixel(chosen.pixel)
+    if not chosen.flags:
+        raise ConfigError(f"nothing to compare: give C flags after --, as in {USAGE}")
+    if chosen.against and (chosen.reference or chosen.record):
+        raise ConfigError("--against: takes an image in place of the original; leave --reference and --record out")
+    if chosen.record is not None:
+        check_case_name(chosen.record)
+    if not -1.0 <= chosen.threshold <= 1.0:
+        raise ConfigError(f"--threshold {chosen.threshold}: is a correlation, -1 to 1")
 
 
 def _roi(numbers: list[int]) -> Roi:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from ..analysis.compare.images import ImageComparison
 from ..nanobragg_c.compare_runs import OurRun, TracedPixel
-from ..nanobragg_c.quirks import ROWS
-from ..nanobragg_c.reference.output import Run
+from ..nanobragg_c.quirks import QUIRKS
+from ..nanobragg_c.reference.program_output import Run
 
 LABEL_WIDTH = 18
 COLUMN = 16
@@ -114,7 +114,7 @@ def _rows(traced: TracedPixel | None) -> str:
         return ""
     if not traced.rows:
         return "no row of docs/quirks.md that this line meets"
-    return "; ".join(f"row {row} of docs/quirks.md: {ROWS[row]}" for row in traced.rows)
+    return "; ".join(f"row {row} of docs/quirks.md: {QUIRKS[row]}" for row in traced.rows)
 
 
 def _pixel_summary(traced: TracedPixel) -> dict[str, Any]:
@@ -123,6 +123,6 @@ def _pixel_summary(traced: TracedPixel) -> dict[str, Any]:
         "slow": traced.slow,
         "fast": traced.fast,
         "first_divergence": first and {"name": first.name, "ours": first.a, "theirs": first.b},
-        "explained_by_rows": {str(row): ROWS[row] for row in traced.rows},
+        "explained_by_rows": {str(row): QUIRKS[row] for row in traced.rows},
         "values": {name: {"ours": ours, "theirs": theirs} for name, (ours, theirs) in traced.values.items()},
     }

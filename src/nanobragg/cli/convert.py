@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import warnings
-from collections.abc import Sequence
 
-from .options import Options
+from .commands import CommandParser
 
 FORMATS = """\
 Formats by their suffix: .img .smv (SMV), .bin (4-byte floats without a header), .npy, .png, .pgm, .cbf (miniCBF),
@@ -17,19 +17,21 @@ from it."""
 TELLING = ("smv", "cbf", "nexus")  # whose files say what they show
 
 
-def run(words: Sequence[str]) -> int:
-    """Convert one image file."""
-    options = Options("convert", "Convert an image between the formats that we read and write.", FORMATS)
-    options.add_argument("input", metavar="IN")
-    options.add_argument("output", metavar="OUT")
-    options.add_argument("--shape", type=int, nargs=2, metavar=("SLOW", "FAST"),
+def add_options(parser: CommandParser) -> None:
+    """Describe the command and add its options."""
+    parser.description, parser.epilog = "Convert an image between the formats that we read and write.", FORMATS
+    parser.add_argument("input", metavar="IN")
+    parser.add_argument("output", metavar="OUT")
+    parser.add_argument("--shape", type=int, nargs=2, metavar=("SLOW", "FAST"),
                          help="pixels along the slow and fast axis; .bin needs it")  # fmt: skip
-    options.add_argument("--scale", type=float, metavar="S", help="multiply by S, round, and clip to 0 to 65535")
-    options.add_argument("--adc", type=float, metavar="OFFSET", help="with --scale: add OFFSET (default: 0)")
-    options.add_argument("--config", metavar="CONFIG.toml", help="the experiment that the image shows")
-    options.add_argument("--image", type=int, default=1, metavar="N", help="which image of an NXmx file (default: 1)")
-    chosen = options.parse_args(words)
+    parser.add_argument("--scale", type=float, metavar="S", help="multiply by S, round, and clip to 0 to 65535")
+    parser.add_argument("--adc", type=float, metavar="OFFSET", help="with --scale: add OFFSET (default: 0)")
+    parser.add_argument("--config", metavar="CONFIG.toml", help="the experiment that the image shows")
+    parser.add_argument("--image", type=int, default=1, metavar="N", help="which image of an NXmx file (default: 1)")
 
+
+def run(chosen: argparse.Namespace) -> int:
+    """Convert one image file."""
     from ..config.config import Config
     from ..errors import ConfigError, FormatError, NanobraggWarning
     from ..export.write import check_image_paths, write_image

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
 from pathlib import Path
 
-from .options import Options
+from .commands import CommandParser
 
 
-def run(words: Sequence[str]) -> int:
+def add_options(parser: CommandParser) -> None:
+    """Describe the command and add its options."""
+    parser.description = "Render a built-in example, a lysozyme-like crystal, into demo.img and demo.png."
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder (default: this one)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(chosen: argparse.Namespace) -> int:
     """Render the built-in example into demo.img and demo.png."""
-    options = Options("demo", "Render a built-in example, a lysozyme-like crystal, into demo.img and demo.png.")
-    options.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder (default: this one)")
-    options.add_argument("--quiet", action="store_true", help="no progress bar")
-    chosen = options.parse_args(words)
-
     from ..demo import run_demo
     from ..io.atomic import check_writable
     from .progress import progress_reporter

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import import_module
+import argparse
 
 from ..errors import ConfigError
-from . import COMMANDS
+from .commands import COMMANDS, CommandParser, run_command
 
 USAGE = "usage: nanobragg -cell A B C ALPHA BETA GAMMA -hkl FILE [FLAGS], or nanobragg COMMAND [OPTIONS]"
 
 
-def run(words: Sequence[str]) -> int:
+def add_options(parser: CommandParser) -> None:
+    """Take every word as it is: flags start with - too."""
+    parser.split = lambda words: ([], list(words))
+
+
+def run(chosen: argparse.Namespace) -> int:
     """Print the help on everything, or on each of the words."""
-    if not words:
+    if not chosen.flags:
         print(_everything())
-    for word in words:
+    for word in chosen.flags:
         if word in COMMANDS and word != "help":
-            return int(import_module(f".{word}", __package__).run(["--help"]))
+            return run_command([word, "--help"])
         print(_flag(word))
     return 0
 

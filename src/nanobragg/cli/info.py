@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-from collections.abc import Sequence
 
-from ..nanobragg_c.printout import LABEL_WIDTH
-from .options import Options
+from ..analysis.summary import LABEL_WIDTH
+from .commands import CommandParser
 
 
-def run(words: Sequence[str]) -> int:
+def add_options(parser: CommandParser) -> None:
+    """Describe the command."""
+    parser.description = "Version, instruction sets, threads, and the versions of Python and NumPy."
+
+
+def run(chosen: argparse.Namespace) -> int:
     """Print version, instruction sets, threads and the like."""
-    Options("info", "Version, instruction sets, threads, and the versions of Python and NumPy.").parse_args(words)
     for name, text in _facts().items():
         print(f"{name:<{LABEL_WIDTH}}{text}")
     return 0
@@ -21,9 +25,10 @@ def run(words: Sequence[str]) -> int:
 def _facts() -> dict[str, str]:
     import numpy as np
 
-    from .. import __version__, _core
+    from .. import _core
     from ..rendering.isa import VARIABLE, select_instruction_set
     from ..rendering.threads import thread_count
+    from ..version import __version__
 
     available = _core.instruction_sets()
     wanted = f" ({VARIABLE})" if os.environ.get(VARIABLE) else ""

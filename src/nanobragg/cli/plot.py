@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from ..config.config import Config
 from ..errors import ConfigError
 from ..scene.scene import Scene
-from .options import Options
+from .commands import CommandParser
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,35 +22,34 @@ The kind of picture goes by the suffix: .png .pdf .svg. This needs matplotlib: p
 IMAGE_ONLY = ("no_spots", "no_rings", "rings", "zoom")
 
 
-def run(words: Sequence[str]) -> int:
-    """Draw one picture."""
-    from ..plotting.canvas import check_figure_path, save_figure
+def add_options(parser: CommandParser) -> None:
+    """Describe the command and add its options."""
+    parser.description, parser.epilog = "Draw an image, its radial average, or a slice of reciprocal space.", WHAT
+    add = parser.add_argument
+    add("image", nargs="?", metavar="IMAGE", help="any format that we read; not with --slice")
+    add("-o", "--output", required=True, metavar="FILE", help="the picture")
+    add("--config", metavar="CONFIG.toml", help="the experiment that the image is of")
+    add("--no-spots", action="store_true", help="do not circle the predicted spots")
+    rings = parser.add_mutually_exclusive_group()
+    rings.add_argument("--no-rings", action="store_true", help="draw no resolution rings")
+    rings.add_argument("--rings", type=float, nargs="+", metavar="D", help="resolutions in Å (default: round ones)")
+    add("--zoom", type=int, default=0, metavar="N", help="N close-ups of spots, up to 8")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--radial", choices=("mean", "median"), help="the radial average instead")
+    add("--log", action="store_true", help="with --radial: a logarithmic axis of photons")
+    kinds.add_argument("--slice", metavar="PLANE", help="reflections of a plane instead, like hk0, h0l, hk-1, hhl")
+    add("--title", metavar="TEXT", help="above the picture")
 
-    chosen = _options().parse_args(words)
+
+def run(chosen: argparse.Namespace) -> int:
+    """Draw one picture."""
+    from ..plotting.figures import check_figure_path, save_figure
+
     _check(chosen)
     check_figure_path(chosen.output)
     scene = None if chosen.config is None else Scene(Config.from_toml(chosen.config))
     save_figure(chosen.output, _figure(chosen, scene))
     return 0
-
-
-def _options() -> Options:
-    options = Options("plot", "Draw an image, its radial average, or a slice of reciprocal space.", WHAT)
-    add = options.add_argument
-    add("image", nargs="?", metavar="IMAGE", help="any format that we read; not with --slice")
-    add("-o", "--output", required=True, metavar="FILE", help="the picture")
-    add("--config", metavar="CONFIG.toml", help="the experiment that the image is of")
-    add("--no-spots", action="store_true", help="do not circle the predicted spots")
-    rings = options.add_mutually_exclusive_group()
-    rings.add_argument("--no-rings", action="store_true", help="draw no resolution rings")
-    rings.add_argument("--rings", type=float, nargs="+", metavar="D", help="resolutions in Å (default: round ones)")
-    add("--zoom", type=int, default=0, metavar="N", help="N close-ups of spots, up to 8")
-    kinds = options.add_mutually_exclusive_group()
-    kinds.add_argument("--radial", choices=("mean", "median"), help="the radial average instead")
-    add("--log", action="store_true", help="with --radial: a logarithmic axis of photons")
-    kinds.add_argument("--slice", metavar="PLANE", help="reflections of a plane instead, like hk0, h0l, hk-1, hhl")
-    add("--title", metavar="TEXT", help="above the picture")
-    return options
 
 
 def _check(chosen: argparse.Namespace) -> None:

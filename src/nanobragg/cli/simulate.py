@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.statistics import statistics
+from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
 from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
 from ..io import format_of
-from ..nanobragg_c.printout import LABEL_WIDTH, scene_lines, statistics_lines
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
+from .commands import CommandParser
 from .image_series import ImageFiles, numbered
-from .options import Options
 from .progress import progress_reporter
 from .truth_files import check_truth_paths, write_truth
 
@@ -44,9 +44,25 @@ With --noise every file holds what a detector records: a Poisson deviate of the 
 MAX_SEED = 2**31
 
 
-def run(words: Sequence[str]) -> int:
+def add_options(parser: CommandParser) -> None:
+    """Describe the command and add its options."""
+    parser.description, parser.epilog = "Render a TOML experiment into image files.", FILES
+    add = parser.add_argument
+    add("config", metavar="CONFIG.toml", help="the experiment, as Config.to_toml writes it")
+    add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be given again")
+    add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, else the processors at hand")
+    add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
+    add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
+        help="render this part only: first and last fast, first and last slow pixel")  # fmt: skip
+    add("--images", type=int, metavar="N", help="render a series of N images, turning by the scan's width each")
+    add("--noise", action="store_true", help="add photon noise")
+    add("--seed", type=int, metavar="N", help="of the noise (default: a new one, which is printed)")
+    add("--truth", metavar="FILE.npz", help="write the ground truth: orientation, cell, spots, mask of Bragg pixels")
+    add("--quiet", action="store_true", help="print nothing but warnings and errors")
+
+
+def run(chosen: argparse.Namespace) -> int:
     """Render a TOML experiment into files."""
-    chosen = _options().parse_args(words)
     if chosen.seed is not None and not (chosen.noise and chosen.seed >= 0):
         raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
     if chosen.images is not None and chosen.images < 1:
@@ -82,32 +98,15 @@ def _image(scene: Scene, number: int, chosen: argparse.Namespace, say: _Speaker)
     """Render one image; of a series, one line tells of it."""
     series = chosen.images is not None
     if number == 0:
-        say(scene_lines(scene))
+        say(summarize_scene(scene))
     progress = progress_reporter(not chosen.quiet and not series)
     image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
     stats = statistics(image, scene)
     start = scene.config.scan.start_deg
     label = f"image {number + 1}"
     line = f"φ from {start:g} degrees; maximum {stats.maximum:g}, mean {stats.mean:g} photons"
-    say([f"{label:<{LABEL_WIDTH}}{line}"] if series else statistics_lines(stats))
+    say([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
     return image
-
-
-def _options() -> Options:
-    options = Options("simulate", "Render a TOML experiment into image files.", FILES)
-    add = options.add_argument
-    add("config", metavar="CONFIG.toml", help="the experiment, as Config.to_toml writes it")
-    add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be given again")
-    add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, else the processors at hand")
-    add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
-    add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
-        help="render this part only: first and last fast, first and last slow pixel")  # fmt: skip
-    add("--images", type=int, metavar="N", help="render a series of N images, turning by the scan's width each")
-    add("--noise", action="store_true", help="add photon noise")
-    add("--seed", type=int, metavar="N", help="of the noise (default: a new one, which is printed)")
-    add("--truth", metavar="FILE.npz", help="write the ground truth: orientation, cell, spots, mask of Bragg pixels")
-    add("--quiet", action="store_true", help="print nothing but warnings and errors")
-    return options
 
 
 def _config(chosen: argparse.Namespace) -> Config:

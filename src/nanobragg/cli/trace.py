@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 from ..config.config import Config
 from ..errors import ConfigError
 from ..nanobragg_c.flags.to_config import config_from_flags
+from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
-from ..scene.scene import Scene
-from .options import Options
+from .commands import CommandParser
 
 ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # words that belong to an option
 USAGE = """\
@@ -20,46 +21,32 @@ The experiment is CONFIG.toml, or C flags: nanobragg trace -cell 100 100 100 90 
 Every quantity is printed as `name = value`, in the order in which it is computed."""
 
 
-def run(words: Sequence[str]) -> int:
-    """Print the trace of one pixel."""
-    own, experiment = _split(words)
-    chosen = _options().parse_args(own)
-    if chosen.strongest < 1:
-        raise ConfigError(f"--strongest {chosen.strongest}: at least one term must be kept")
-    slow, fast = chosen.pixel
-    traced = trace(_config(experiment), slow=slow, fast=fast, panel=chosen.panel, strongest=chosen.strongest)
-    print(_form(traced, chosen.form), end="")
-    return 0
-
-
-def c_trace_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
-    """What the flag -trace_pixel SLOW FAST prints."""
-    slow, fast = pixel
-    return trace(scene, slow=slow, fast=fast, strongest=1).to_trace_lines()
-
-
-def c_printout_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
-    """What the flag -printout_pixel FAST SLOW prints, or -printout for each pixel."""
-    fast, slow = pixel
-    return trace(scene, slow=slow, fast=fast, strongest=1).to_printout()
-
-
-def _options() -> Options:
-    options = Options("trace", "Show how one pixel comes about.", WHAT)
-    options.usage = USAGE
-    add = options.add_argument
+def add_options(parser: CommandParser) -> None:
+    """Describe the command and add its options."""
+    parser.description, parser.epilog = "Show how one pixel comes about.", WHAT
+    parser.usage, parser.split = USAGE, _split
+    add = parser.add_argument
     add("--pixel", type=int, nargs=2, required=True, metavar=("SLOW", "FAST"), help="counted from 0")
     add("--panel", type=int, default=0, metavar="N", help="of a detector with several (default: 0)")
     add("--strongest", type=int, default=DEFAULT_STRONGEST, metavar="N",
         help=f"print this many terms, the strongest (default: {DEFAULT_STRONGEST})")  # fmt: skip
-    forms = options.add_mutually_exclusive_group()
+    forms = parser.add_mutually_exclusive_group()
     for form, text in {
         "json": "as JSON",
         "explain": "in ten lines of plain words",
         "c": "the C program's -printout_pixel and its debugging traces",
     }.items():
         forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=text)
-    return options
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print the trace of one pixel."""
+    if chosen.strongest < 1:
+        raise ConfigError(f"--strongest {chosen.strongest}: at least one term must be kept")
+    slow, fast = chosen.pixel
+    traced = trace(_config(chosen.flags), slow=slow, fast=fast, panel=chosen.panel, strongest=chosen.strongest)
+    print(_form(traced, chosen.form), end="")
+    return 0
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -95,5 +82,5 @@ def _form(traced: Trace, form: str | None) -> str:
     if form == "explain":
         return traced.explain()
     if form == "c":
-        return "\n".join([*traced.to_trace_lines(), *traced.to_printout()]) + "\n"
+        return "\n".join([*c_trace_lines(traced), *c_printout(traced)]) + "\n"
     return traced.to_text()

@@ -64,7 +64,7 @@ def cbf_header(
 
 
 def _detector_lines(config: Config, saturation: float, material: str, start_time: datetime) -> list[str]:
-    from .. import __version__
+    from ..version import __version__
 
     detector = config.detector
     distance, center = beam_on_slab(detector.panels, Description([config]).beam_direction)

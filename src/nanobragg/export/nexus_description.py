@@ -74,7 +74,7 @@ class Description:
         start_time: datetime,
     ) -> ExperimentRecord:
         """Everything that the file says besides the images."""
-        from .. import __version__
+        from ..version import __version__
 
         detector = self.first.detector
         process: dict[str, object] = {"program": "nanobragg", "version": __version__, "date": start_time.isoformat()}

@@ -98,7 +98,7 @@ def _slab(path: StrPath, image: npt.NDArray[Any], config: Config) -> npt.NDArray
 
 def _origin(config: Config, noise_seed: int | None) -> dict[str, object]:
     """Where an image comes from; the stream of a noise seed depends on NumPy's version, which goes with it."""
-    from .. import __version__
+    from ..version import __version__
 
     origin: dict[str, object] = {"NANOBRAGG_VERSION": __version__, "CONFIG_SHA256": config_digest(config)}
     return origin if noise_seed is None else origin | {"NOISE_SEED": noise_seed, "NUMPY_VERSION": np.__version__}

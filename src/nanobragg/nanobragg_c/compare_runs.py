@@ -12,21 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.compare.images import DEFAULT_PEAKS, ImageComparison, compare_images
-from ..analysis.compare.printed import beside_original, compare_with_original
 from ..analysis.compare.traces import TraceComparison
 from ..config.config import Roi, check_roi
 from ..errors import NanobraggWarning, ShapeError
 from ..rendering.simulate import Progress, simulate
 from ..rendering.trace.trace import Trace, trace
 from ..scene.scene import Scene
-from .flags.table import SPELLINGS
+from .flags.flag_table import SPELLINGS
 from .flags.to_config import parse_flags
-from .quirks import explaining_rows, is_distorted, rows_met, unfollowed_rows
-from .reference.output import Run
+from .quirks import active_quirks, explaining_quirks, has_distorted_cell, unreproduced_quirks
+from .reference.program_output import Run
+from .reference.trace_comparison import beside_original, compare_trace
 
 Pixel = tuple[int, int]  # slow, fast
 Image = npt.NDArray[Any]
-OURS_ALONE = {"-exact": 0, "-threads": 1}  # flags that the original does not know, and how many values they take
+OWN_FLAGS = {"-exact": 0, "-threads": 1}  # flags that the original does not know, and how many values they take
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class TracedPixel:
     rows: list[int]
 
 
-def run_ours(flags: Sequence[str], progress: bool | Progress = False) -> OurRun:
+def render_flags(flags: Sequence[str], progress: bool | Progress = False) -> OurRun:
     """Render a line of C flags, -exact among them or not, and take the time."""
     start = time.perf_counter()
     parsed = parse_flags(flags)
@@ -80,14 +80,14 @@ def flags_for_original(flags: Sequence[str]) -> list[str]:
         name = SPELLINGS[word].name if word in SPELLINGS else ""
         if skip:
             skip -= 1
-        elif name in OURS_ALONE:
-            skip = OURS_ALONE[name]
+        elif name in OWN_FLAGS:
+            skip = OWN_FLAGS[name]
         else:
             words.append(word)
     return words
 
 
-def compare_within(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
+def compare_in_roi(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
     """Compare images within a region (first and last fast, first and last slow pixel); None: everywhere.
 
     Raises
@@ -108,7 +108,7 @@ def compare_within(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEF
     return compare_images(a, b, peaks=peaks)
 
 
-def pixel_of_interest(run: OurRun, theirs: Image, roi: Roi | None) -> Pixel | None:
+def most_different_pixel(run: OurRun, theirs: Image, roi: Roi | None) -> Pixel | None:
     """Where the images differ most, or the brightest pixel if they do not; None: nothing was rendered there."""
     x0, x1, y0, y1 = run.scene.roi
     if roi is not None:
@@ -125,7 +125,7 @@ def pixel_of_interest(run: OurRun, theirs: Image, roi: Roi | None) -> Pixel | No
     return int(slow), int(fast)
 
 
-def look_into(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: Run | None) -> TracedPixel:
+def trace_difference(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: Run | None) -> TracedPixel:
     """Trace a pixel here, and name where the original's walk to it parts from ours first.
 
     Parameters
@@ -143,20 +143,20 @@ def look_into(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: Run | No
     traced = trace(run.scene, slow=slow, fast=fast)
     if printed is None:
         return TracedPixel(slow, fast, traced, None, {}, [])
-    compared = compare_with_original(traced, printed)
+    compared = compare_trace(traced, printed)
     rows: list[int] = []
     if compared.divergence is not None:
-        rows = explaining_rows(compared.divergence.name, rows_of(flags))
+        rows = explaining_quirks(compared.divergence.name, quirks_of_flags(flags))
     return TracedPixel(slow, fast, traced, compared, beside_original(traced, printed), rows)
 
 
-def rows_of(flags: Sequence[str]) -> set[int]:
+def quirks_of_flags(flags: Sequence[str]) -> set[int]:
     """Rows of docs/quirks.md in which the original may differ from what we compute for these flags."""
     plain = flags_for_original(flags)
-    rows = unfollowed_rows(plain)
+    rows = unreproduced_quirks(plain)
     if not any(word in SPELLINGS and SPELLINGS[word].name == "-exact" for word in flags):
         return rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # the run has told them
         scene = Scene(parse_flags(plain).config)
-    return rows | rows_met(scene) | ({9} if is_distorted(scene.config.crystal) else set())
+    return rows | active_quirks(scene) | ({9} if has_distorted_cell(scene.config.crystal) else set())

@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..export.smv_header import image_header
 from ..io.atomic import StrPath
 from ..scene.scene import Scene
-from .flags.values import Outputs
+from .flags.flag_values import Outputs
 
 
 class CImages(NamedTuple):
@@ -67,7 +67,7 @@ def make_c_images(image: npt.NDArray[np.float32], scene: Scene, outputs: Outputs
     return made
 
 
-def c_paths(outputs: Outputs) -> dict[str, str]:
+def output_paths(outputs: Outputs) -> dict[str, str]:
     """Files that the C program writes, by what they hold: float, int, pgm, noise."""
     paths = {"float": outputs.float_path, "int": outputs.int_path}
     if outputs.write_pgm:

@@ -11,11 +11,11 @@ from ..config.crystal import Crystal
 from ..constants import RADIAN_IN_DEGREES
 from ..scene.scene import Scene
 from ..unit_cell import reciprocal_vectors
-from .flags.table import SPELLINGS
+from .flags.flag_table import SPELLINGS
 
-__all__ = ["ROWS", "explaining_rows", "is_distorted", "rows_met", "unfollowed_rows"]
+__all__ = ["QUIRKS", "active_quirks", "explaining_quirks", "has_distorted_cell", "unreproduced_quirks"]
 
-ROWS = {
+QUIRKS = {
     1: "a φ of exactly 0 does not turn the cell back",
     2: "solid angle and polarization are those of the first term, applied once",
     3: "the fraction captured is the last layer's, times the sum over all layers",
@@ -65,7 +65,7 @@ _ACTING = {
 }
 
 
-def rows_met(scene: Scene) -> set[int]:
+def active_quirks(scene: Scene) -> set[int]:
     """Rows of the physics that change this image, judged by the settings alone.
 
     2 and 3 need more than one layer, sub-pixel or direction of the beam; 9 a cell whose γ is not that of the
@@ -93,7 +93,7 @@ def rows_met(scene: Scene) -> set[int]:
         6: scene.lookup == "tricubic" and _leaves_the_table(scene),
         7: crystal.shape in ("gauss", "tophat"),
         8: crystal.misset_deg == "random",
-        9: is_distorted(crystal) and (max(scene.n_cells) > 1 or scene.table is not None),
+        9: has_distorted_cell(crystal) and (max(scene.n_cells) > 1 or scene.table is not None),
         10: detector.curved,
         11: config.background.water_um > 0,
         12: has_sensor and detector.sensor_layers is not None,
@@ -104,7 +104,7 @@ def rows_met(scene: Scene) -> set[int]:
     return {row for row, is_met in met.items() if is_met}
 
 
-def unfollowed_rows(flags: Sequence[str]) -> set[int]:
+def unreproduced_quirks(flags: Sequence[str]) -> set[int]:
     """Rows that these C flags meet and that compat="c" does not follow."""
     names = [SPELLINGS[word].name for word in flags if word in SPELLINGS]
     met = {
@@ -116,7 +116,7 @@ def unfollowed_rows(flags: Sequence[str]) -> set[int]:
     return {row for row, is_met in met.items() if is_met} | {13}  # 13: indices alone tell
 
 
-def explaining_rows(quantity: str, met: Collection[int]) -> list[int]:
+def explaining_quirks(quantity: str, met: Collection[int]) -> list[int]:
     """Those of the rows that are met which act on the quantity (a name of `trace_c.trace_values`) where two part."""
     return sorted(_ACTING.get(quantity, set()) & set(met))
 
@@ -132,7 +132,7 @@ def _leaves_the_table(scene: Scene) -> bool:
     return bool(((index < first + 2) | (index > last - 2)).any())
 
 
-def is_distorted(crystal: Crystal) -> bool:
+def has_distorted_cell(crystal: Crystal) -> bool:
     """Whether the C program's cell is another one (row 9), even if no pixel shows it."""
     if crystal.cell is None or crystal.matrix_path is not None:
         return crystal.cell is not None

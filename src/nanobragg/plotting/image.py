@@ -15,9 +15,9 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..scene.scene import Scene
-from .canvas import BEAM, SPOT, figure_of, new_figure
-from .frame import Frame, frame_of, stacked_frame
-from .grey import block_for, grey_limits, grey_map, shrink
+from .figures import BEAM, SPOT, figure_of, new_figure
+from .grey_scale import block_size, grey_limits, grey_map, shrink
+from .panel_layout import PanelLayout, panel_layout, stacked_layout
 from .rings import choose_rings, draw_rings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Image = npt.NDArray[Any]
 
 def plot(
     image: npt.ArrayLike,
-    what: Config | Scene | None = None,
+    experiment: Config | Scene | None = None,
     *,
     spots: bool | Spots = True,
     rings: Sequence[float] | None = None,
@@ -51,7 +51,7 @@ def plot(
     image : array_like, shape (slow, fast) or (panels, slow, fast)
         Photons or detector units; several panels may be stacked along the slow axis. NaN and masked pixels are
         drawn in beige.
-    what
+    experiment
         The `Config` or `Scene` behind it. Without one there are neither rings nor spots.
     spots
         Whether to circle predicted spots, the 500 brightest; or those to
@@ -70,30 +70,30 @@ def plot(
     Returns
     -------
     Figure
-        Matplotlib's; `nanobragg.plotting.canvas.save_figure` writes it, `figure.savefig` too.
+        Matplotlib's; `nanobragg.plotting.figures.save_figure` writes it, `figure.savefig` too.
 
     Raises
     ------
     ConfigError, ShapeError
         No matplotlib, an image that does not fit the Config, or close-ups without spots.
     """
-    scene = what if isinstance(what, Scene) or what is None else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) or experiment is None else Scene(experiment)
     panels = _panels(image, scene)
-    frame = stacked_frame(panels.shape[1:]) if scene is None else frame_of(scene)
+    layout = stacked_layout(panels.shape[1:]) if scene is None else panel_layout(scene)
     shown = _spots(scene, spots)
     chosen = _close_ups(shown, zoom)
     if ax is None:
-        ax, small = _axes(frame, len(chosen))
+        ax, small = _axes(layout, len(chosen))
     else:
         small = []
-    limits = _draw_panels(ax, panels, frame, percentiles)
+    limits = _draw_panels(ax, panels, layout, percentiles)
     if scene is not None:
-        draw_rings(ax, scene, frame, choose_rings(scene) if rings is None else rings)
-        _draw_beam(ax, scene, frame)
-    _draw_spots(ax, frame, shown[:MOST_SPOTS])
+        draw_rings(ax, scene, layout, choose_rings(scene) if rings is None else rings)
+        _draw_beam(ax, scene, layout)
+    _draw_spots(ax, layout, shown[:MOST_SPOTS])
     for number, (row, inset) in enumerate(zip(chosen, small, strict=False), 1):
         _draw_close_up(inset, panels, shown[row : row + 1], limits, number)
-        _mark(ax, frame, shown, row, number)
+        _mark(ax, layout, shown, row, number)
     if title:
         ax.set_title(title, fontsize=9)
     return figure_of(ax)
@@ -136,9 +136,9 @@ def _close_ups(spots: Spots, zoom: int | Sequence[int]) -> list[int]:
     return [int(np.flatnonzero(shell == i)[0]) for i in range(count) if (shell == i).any()]
 
 
-def _axes(frame: Frame, insets: int) -> tuple[Axes, list[Axes]]:
+def _axes(layout: PanelLayout, insets: int) -> tuple[Axes, list[Axes]]:
     """The picture's axes, and one for each close-up, in columns beside it."""
-    (left, right), (bottom, top) = frame.limits()
+    (left, right), (bottom, top) = layout.limits()
     ratio = abs((top - bottom) / (right - left))
     width, height = (EDGE_INCH, EDGE_INCH * ratio) if ratio <= 1 else (EDGE_INCH / ratio, EDGE_INCH)
     width, height = max(width, 2.5), max(height, 2.5)
@@ -150,49 +150,49 @@ def _axes(frame: Frame, insets: int) -> tuple[Axes, list[Axes]]:
     return figure.add_subplot(grid[:, 0]), small
 
 
-def _draw_panels(ax: Axes, panels: Image, frame: Frame, percentiles: tuple[float, float]) -> tuple[float, float]:
+def _draw_panels(ax: Axes, panels: Image, layout: PanelLayout, percentiles: tuple[float, float]) -> tuple[float, float]:
     """Draw all panels on one grey scale; returns what is white and what is black."""
     from matplotlib.transforms import Affine2D
 
-    block = block_for(frame.pixels, max(64, round(MOST_PIXELS / len(panels) ** 0.5)))
+    block = block_size(layout.pixels, max(64, round(MOST_PIXELS / len(panels) ** 0.5)))
     reduced = [shrink(panel, block) for panel in panels]
     white, black = grey_limits(np.concatenate([part.ravel() for part in reduced]), percentiles)
     for i, part in enumerate(reduced):
-        place = np.concatenate([frame.places[i], [[0.0, 0.0, 1.0]]])
+        place = np.concatenate([layout.places[i], [[0.0, 0.0, 1.0]]])
         ax.imshow(
             part, cmap=grey_map(), vmin=white, vmax=black, interpolation="nearest" if block == 1 else "auto",
             extent=(0.0, part.shape[1] * block, part.shape[0] * block, 0.0), transform=Affine2D(place) + ax.transData,
         )  # fmt: skip
         if len(panels) > 1:
-            ax.fill(*frame.corners(i).T, facecolor="none", edgecolor="0.7", linewidth=0.4, zorder=2)
-    (left, right), (bottom, top) = frame.limits()
-    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel=frame.labels[0], ylabel=frame.labels[1])
+            ax.fill(*layout.corners(i).T, facecolor="none", edgecolor="0.7", linewidth=0.4, zorder=2)
+    (left, right), (bottom, top) = layout.limits()
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel=layout.labels[0], ylabel=layout.labels[1])
     ax.tick_params(labelsize=7)
     return white, black
 
 
-def _draw_beam(ax: Axes, scene: Scene, frame: Frame) -> None:
+def _draw_beam(ax: Axes, scene: Scene, layout: PanelLayout) -> None:
     """A cross where the beam meets the detector, or would if there were no gap."""
     if len(scene.geometry) > 1:
         place = np.zeros((1, 2))
     else:
         at = land(scene, mean_direction(scene)[np.newaxis], np.zeros(1, np.int32))
-        place = frame.at(0, at[:, 1], at[:, 0])
+        place = layout.at(0, at[:, 1], at[:, 0])
     ax.plot(*place.T, "+", color=BEAM, markersize=9, markeredgewidth=1.1, zorder=6)
 
 
-def _draw_spots(ax: Axes, frame: Frame, spots: Spots) -> None:
+def _draw_spots(ax: Axes, layout: PanelLayout, spots: Spots) -> None:
     for panel in np.unique(spots.panel):
         on = spots[spots.panel == panel]
-        x, y = frame.at(int(panel), on.fast_px, on.slow_px).T
+        x, y = layout.at(int(panel), on.fast_px, on.slow_px).T
         ax.scatter(x, y, s=20, facecolors="none", edgecolors=SPOT, linewidths=0.4, zorder=4)
 
 
-def _mark(ax: Axes, frame: Frame, spots: Spots, row: int, number: int) -> None:
-    """A numbered frame around what a close-up shows."""
+def _mark(ax: Axes, layout: PanelLayout, spots: Spots, row: int, number: int) -> None:
+    """Draw a numbered frame around the area of a close-up."""
     reach = INSET_PIXELS + 0.5
     fast, slow = np.floor(spots.fast_px[row]) + 0.5, np.floor(spots.slow_px[row]) + 0.5
-    box = frame.at(
+    box = layout.at(
         int(spots.panel[row]), fast + reach * np.array([-1, 1, 1, -1]), slow + reach * np.array([-1, -1, 1, 1])
     )
     ax.fill(*box.T, facecolor="none", edgecolor="black", linewidth=0.8, zorder=7)

@@ -14,8 +14,8 @@ from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..scene.panel_geometry import PanelGeometry
 from ..scene.scene import Scene
-from .canvas import RING
-from .frame import Frame, picture_axes
+from .figures import RING
+from .panel_layout import PanelLayout, picture_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def choose_rings(scene: Scene) -> list[float]:
     return rings
 
 
-def arcs(scene: Scene, frame: Frame, rings: Sequence[float]) -> Iterator[Arc]:
+def arcs(scene: Scene, layout: PanelLayout, rings: Sequence[float]) -> Iterator[Arc]:
     """Every ring on every panel that it meets."""
     wavelength, beam, (right, down) = mean_wavelength_A(scene), mean_direction(scene), picture_axes(scene)
     around = np.linspace(0.0, 2.0 * np.pi, POINTS)[:, np.newaxis]
@@ -65,7 +65,7 @@ def arcs(scene: Scene, frame: Frame, rings: Sequence[float]) -> Iterator[Arc]:
         for panel in range(len(scene.geometry)):
             place = _on_panel(scene.geometry, panel, rays)
             if not np.isnan(place).all():
-                yield Arc(d, panel, frame.at(panel, place[:, 1], place[:, 0]))
+                yield Arc(d, panel, layout.at(panel, place[:, 1], place[:, 0]))
 
 
 def _on_panel(geometry: PanelGeometry, panel: int, rays: FloatArray) -> FloatArray:
@@ -75,13 +75,13 @@ def _on_panel(geometry: PanelGeometry, panel: int, rays: FloatArray) -> FloatArr
     return place
 
 
-def draw_rings(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:
+def draw_rings(ax: Axes, scene: Scene, layout: PanelLayout, rings: Sequence[float]) -> None:
     """Draw rings, each with its resolution at the place nearest to the upper right where the label is not cut off."""
     if scene.config.detector.curved:
-        _draw_contours(ax, scene, frame, rings)
+        _draw_contours(ax, scene, layout, rings)
         return
     labels: dict[float, tuple[float, tuple[float, float]]] = {}
-    for arc in arcs(scene, frame, rings):
+    for arc in arcs(scene, layout, rings):
         ax.plot(*arc.points.T, color=RING, linewidth=0.7, alpha=0.75, zorder=3)
         inside = arc.points[~np.isnan(arc.points[:, 0])]
         rank = inside @ LABEL_TOWARDS - FAR * _off_the_edge(ax, inside)
@@ -102,13 +102,13 @@ def _off_the_edge(ax: Axes, points: FloatArray) -> npt.NDArray[np.bool_]:
     return np.asarray((np.minimum(share, 1.0 - share) < LABEL_ROOM).any(axis=1))
 
 
-def _draw_contours(ax: Axes, scene: Scene, frame: Frame, rings: Sequence[float]) -> None:
+def _draw_contours(ax: Axes, scene: Scene, layout: PanelLayout, rings: Sequence[float]) -> None:
     """The same on a bent detector, from the angle of every pixel."""
-    slow, fast = frame.pixels
+    slow, fast = layout.pixels
     angle = scattering_angle(scene).reshape(-1, slow, fast)
     levels = {ring_angle(d, mean_wavelength_A(scene)): f"{d:g} Å" for d in rings}
     for panel in range(len(angle)):
-        x, y = np.moveaxis(frame.at(panel, *np.meshgrid(np.arange(fast) + 0.5, np.arange(slow) + 0.5)), -1, 0)
+        x, y = np.moveaxis(layout.at(panel, *np.meshgrid(np.arange(fast) + 0.5, np.arange(slow) + 0.5)), -1, 0)
         drawn = ax.contour(x, y, angle[panel], sorted(levels), colors=RING, linewidths=0.7, alpha=0.75, zorder=3)
         ax.clabel(drawn, fmt=levels, fontsize=7)
 

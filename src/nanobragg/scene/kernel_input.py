@@ -87,7 +87,7 @@ def _panels(geometry: PanelGeometry) -> npt.NDArray[np.void]:
         PANEL, len(geometry),
         pix0=geometry.origin, fast=geometry.fast, slow=geometry.slow, normal=geometry.normal, pixel=geometry.pixel,
         close_distance=geometry.close_distance, distance=geometry.distance, beam=geometry.beam,
-        axis=geometry.axes, along=geometry.along, start=geometry.start,
+        axis=geometry.bend_axes, along=geometry.bend_along, start=geometry.bend_start,
     )  # fmt: skip
 
 
@@ -148,7 +148,8 @@ def metric_of(scene: Scene) -> FloatArray:
         a, b, c = reciprocal
         products = [dot(a, a), dot(b, b), dot(c, c), 2 * dot(b, c), 2 * dot(a, c), 2 * dot(a, b)]
         return np.array(products) * (fudge * (n[0] * n[1] * n[2]) ** 2)
-    return shape_metric(shape, n, fudge, np.ascontiguousarray(reciprocal))
+    metric: FloatArray = shape_metric(shape, n, fudge, np.ascontiguousarray(reciprocal))
+    return metric
 
 
 def _water_and_scale(scene: Scene) -> tuple[float, float]:

@@ -62,7 +62,7 @@ class Scene:
     distance : float
         Sample to detector along the beam, metres.
     geometry : PanelGeometry
-        The panels, from pixels to rays and back.
+        Positions, directions and angles of pixels.
     cells : ndarray, shape (φ steps · domains, 3, 3)
         Vectors a, b, c (rows, metres) of every orientation.
 

@@ -10,7 +10,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg import reference
-from nanobragg.nanobragg_c.reference.table import Agreement
+from nanobragg.nanobragg_c.reference.compare_functions import Agreement
 from tests.paths import GOLDEN
 
 pytestmark = [

@@ -1,4 +1,4 @@
-"""What a sensor makes of a ray: where its photons are caught, how many, and the solid angle that they count for."""
+"""Absorption of diffracted rays in the sensor: position, fraction and solid angle."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ...scene.scene import Scene
 
 
 def land(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
-    """Slow and fast position (pixels, shape (n, 2)) where unit vectors meet their panels; NaN where they do not.
+    """Slow and fast position (pixels, shape (n, 2)) at which the sensor absorbs unit vectors on average.
 
-    A thick sensor's mean depth is included.
+    NaN where a ray does not meet the plane of its panel.
     """
     return scene.geometry.pixels(ray, panel, mean_depth(scene, _across(scene, ray, panel)))
 
 
 def mean_depth(scene: Scene, across: FloatArray) -> FloatArray:
-    """Mean depth (m) of the layers that photons are caught in, for cosines `across` to the normal.
+    """Mean depth (m) of the layers that absorb the photons, for cosines `across` to the normal.
 
-    Layer t, at t·Δ, catches a share that falls as x^t, x = exp(-Δµ/across).
+    Layer t, at depth t·Δ, absorbs a fraction proportional to x^t, x = exp(-Δµ/across).
     """
     layers = scene.sensor.count
     if layers == 1:
@@ -32,7 +32,7 @@ def mean_depth(scene: Scene, across: FloatArray) -> FloatArray:
 
 
 def captured(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
-    """Share of the photons along unit vectors that the sensor's layers catch together."""
+    """Fraction of the photons along unit vectors that all sensor layers absorb."""
     if scene.sensor.range <= 0:
         return np.ones(len(ray))
     with np.errstate(divide="ignore", over="ignore"):
@@ -41,13 +41,14 @@ def captured(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
 
 
 def per_solid_angle(scene: Scene, panel: PanelNumbers, place: FloatArray) -> FloatArray:
-    """Solid angle that pixels at places (pixels) count with, per the one that their directions span.
+    """Ratio of the solid angle that the image uses for pixels at positions `place` to the one that they span.
 
-    It is 1 but for point pixels, curved panels, and panels whose axes are not perpendicular.
+    It differs from 1 for point pixels, curved panels, and panels whose axes are not perpendicular.
     """
     slow, fast = place.T
     return scene.geometry.solid_angles(slow, fast, panel) / scene.geometry.spanned_solid_angles(slow, fast, panel)
 
 
 def _across(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+    """Cosines to the panels' normals."""
     return np.asarray((ray * scene.geometry.normal[panel]).sum(axis=1))

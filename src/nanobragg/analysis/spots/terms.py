@@ -94,7 +94,7 @@ def sum_terms(setting: Setting, block: Passages) -> Sums:
     lit = weight * wavelength**2 * terms.area * _polarization(scene, terms)
     squared = _amplitudes(setting.lookup, block, terms) ** 2
     seen = lit * squared
-    panel = scene.geometry.facing(np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
+    panel = scene.geometry.first_panel(np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
     on = panel[terms.passage]
     place = land(scene, terms.ray, on)
     lit *= captured(scene, terms.ray, on) * per_solid_angle(scene, on, place)

@@ -13,8 +13,8 @@ from ...detectors.conventions import CONVENTIONS
 from ...errors import ConfigError
 from ...geometry import FloatArray, dot
 from ...scene.scene import Scene
-from .geometry import build_detector
-from .values import read_flags
+from .flag_values import read_flags
+from .to_config_geometry import build_detector
 
 SAME_MM, SAME_DIRECTION = 1e-9, 1e-12
 NUDGES = sorted(itertools.product(range(-4, 5), repeat=3), key=lambda nudge: sum(map(abs, nudge)))

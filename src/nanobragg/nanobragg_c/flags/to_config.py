@@ -20,9 +20,9 @@ from ...config.scan import Scan
 from ...config.structure_factors import StructureFactors
 from ...errors import ConfigError, NanobraggWarning
 from ...unit_cell import Cell
-from .geometry import build_detector, frame_of, geometry_flags_without_effect
-from .table import find_flag, help_flag, help_text, split_flags
-from .values import FlagValues, Outputs, read_flags
+from .flag_table import find_flag, help_flag, help_text, split_flags
+from .flag_values import FlagValues, Outputs, read_flags
+from .to_config_geometry import build_detector, convention_of, geometry_flags_without_effect
 
 __all__ = ["Outputs", "ParsedFlags", "config_from_flags", "help_flag", "help_text", "parse_flags"]
 
@@ -131,7 +131,7 @@ def _crystal(values: FlagValues) -> Crystal:
         _warn(f"-misset random is seeded by the clock; -misset_seed {seed} gives this orientation again")
     fields: dict[str, Any] = {} if seed is None else {"misset_seed": seed}
     if values.convention == "custom":
-        fields["spindle_axis"] = frame_of(values).spindle
+        fields["spindle_axis"] = convention_of(values).spindle
     return Crystal(
         cell=None if values.cell is None else _complete_cell(values.cell),
         matrix_path=None if values.matrix_path is None else Path(values.matrix_path),
@@ -197,7 +197,7 @@ def _beam(values: FlagValues) -> Beam:
     if values.flux_ph_s != 0 and values.exposure_s > 0 and values.beamsize_mm >= 0:
         fields.update(flux_ph_s=values.flux_ph_s, exposure_s=values.exposure_s)
     if values.convention == "custom":
-        frame = frame_of(values)
+        frame = convention_of(values)
         fields.update(direction=frame.beam, polarization_axis=frame.polarization)
     return Beam(
         fluence_ph_m2=values.fluence_ph_m2,
@@ -280,7 +280,7 @@ def _report_useless(values: FlagValues) -> list[str]:
         _warn(f"{name} has no effect: {reason}" + (f" (documentation, C quirks, row {row})" if row else ""))
     if values.thickness_um > 0 and math.isinf(values.attenuation_um):
         _warn("-detector_abs inf captures no photon, so the image is zero (documentation, C quirks, row 22)")
-    length = math.hypot(*frame_of(values).twotheta_axis)
+    length = math.hypot(*convention_of(values).twotheta_axis)
     if values.twotheta_deg != 0 and abs(length - 1) > 1e-6:
         _warn(f"-twotheta_axis has length {length:.6g}, not 1: the C program then distorts the detector")
     if values.header_twotheta is not None:

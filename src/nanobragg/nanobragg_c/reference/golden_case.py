@@ -19,9 +19,9 @@ import numpy as np
 from ...analysis.compare.report import make_folder, write_text
 from ...errors import ConfigError, FileError
 from ...io.atomic import StrPath, atomic_write
-from ..flags.table import SPELLINGS
-from .output import Run
-from .runs import INPUT_FLAGS
+from ..flags.flag_table import SPELLINGS
+from .original_program import INPUT_FLAGS
+from .program_output import Run
 
 WINDOW = 96  # a larger image keeps a window of this size about its brightest pixel, and a grid of samples
 STRIDE = 16

@@ -84,18 +84,6 @@ class Trace:
 
         return "\n".join(explain(self)) + "\n"
 
-    def to_trace_lines(self) -> list[str]:
-        """Lines `TRACE: name values` with the names of the C program's debugging traces; the last term's values."""
-        from .c_lines import trace_lines
-
-        return trace_lines(self)
-
-    def to_printout(self) -> list[str]:
-        """Lines that the C program's -printout_pixel prints."""
-        from .c_lines import printout_lines
-
-        return printout_lines(self)
-
     def _named(self) -> Iterator[tuple[str, Value]]:
         yield from _fields("", self, ("panel", "slow", "fast"))
         yield from _fields("panel.", self.frame)
@@ -122,13 +110,13 @@ class Trace:
 
 
 def trace(
-    what: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
+    experiment: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
 ) -> Trace:
     """Every intermediate of one pixel: the production kernel with a recorder.
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it.
     slow, fast, panel
         The pixel.
@@ -150,7 +138,7 @@ def trace(
     With `compat="c"` some pixels depend on those before them (φ = 0 in the very first term; interpolation until it
     ends): these are then rendered too.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     panel, slow, fast = (operator.index(number) for number in (panel, slow, fast))
     _check_pixel(scene, panel, slow, fast)
     if strongest is not None and strongest < 1:
@@ -159,13 +147,13 @@ def trace(
     records = np.empty(1 + min(everything, strongest or everything), _core.TRACE_RECORD)
     totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, records)
     reader = RecordReader(scene, slow, fast)
-    rows = np.sort(records[: totals["n_kept"]], order="ordinal")
+    rows = np.sort(records[: totals.n_kept], order="ordinal")
     rays = dict.fromkeys((reader.place(row), reader.ray(row)) for row in rows)
     return Trace(
         panel, slow, fast, _frame(scene, panel),
         places=tuple(dict.fromkeys(place for place, _ in rays)), rays=tuple(rays),
         terms=tuple(reader.term(row) for row in rows if row["live"]), last=reader.term(records[-1]),
-        n_terms=totals["n_terms"], n_skipped=totals["n_skipped"], final=_final(scene, totals), scene=scene,
+        n_terms=totals.n_terms, n_skipped=totals.n_skipped, final=_final(scene, totals), scene=scene,
     )  # fmt: skip
 
 
@@ -196,12 +184,12 @@ def _triple(values: Any) -> Vector:
     return x, y, z
 
 
-def _final(scene: Scene, totals: dict[str, Any]) -> Final:
+def _final(scene: Scene, totals: _core.TraceTotals) -> Final:
     return Final(
-        water=totals["water"], sum=totals["total"],
+        water=totals.water, sum=totals.total,
         steps=scene.terms if scene.config.compat == "c" else scene.oversample**2,
         r_e_sqr_m2=R_E_SQR, fluence_ph_m2=scene.fluence,
-        capture=totals["capture"], polar=totals["polar"], omega_sr=totals["omega"], pixel=totals["photons"],
+        capture=totals.capture, polar=totals.polar, omega_sr=totals.omega, pixel=totals.photons,
     )  # fmt: skip
 
 

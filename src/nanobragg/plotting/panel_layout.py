@@ -12,7 +12,7 @@ from ..geometry import FloatArray, unit
 from ..scene.scene import Scene
 
 
-class Frame(NamedTuple):
+class PanelLayout(NamedTuple):
     """The plane of a picture.
 
     Attributes
@@ -47,24 +47,24 @@ class Frame(NamedTuple):
         return (left - margin, right + margin), (bottom + margin, top - margin)
 
 
-def stacked_frame(shape: tuple[int, ...]) -> Frame:
-    """The frame of an image of which nothing but the shape (slow, fast) is known."""
-    return Frame(
+def stacked_layout(shape: tuple[int, ...]) -> PanelLayout:
+    """The layout of an image of which nothing but the shape (slow, fast) is known."""
+    return PanelLayout(
         np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), (shape[0], shape[1]), ("fast (pixels)", "slow (pixels)")
     )
 
 
-def frame_of(scene: Scene) -> Frame:
+def panel_layout(scene: Scene) -> PanelLayout:
     """One panel: its own pixels. Several: millimetres across the beam, seen along it from the sample.
 
     Right and down are the directions of fast and slow in the detector's convention.
     """
     geometry = scene.geometry
     if len(geometry) == 1:
-        return stacked_frame(scene.shape)
+        return stacked_layout(scene.shape)
     pixel = geometry.pixel[:, np.newaxis]
     columns = np.stack([geometry.fast * pixel, geometry.slow * pixel, geometry.origin], axis=2) * 1000.0
-    return Frame(np.stack(picture_axes(scene)) @ columns, geometry.size, ("mm from the beam", "mm from the beam"))
+    return PanelLayout(np.stack(picture_axes(scene)) @ columns, geometry.size, ("mm from the beam", "mm from the beam"))
 
 
 def picture_axes(scene: Scene) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,7 @@ from ...detectors.conventions import CONVENTIONS, Convention, beam_spot, default
 from ...detectors.placement import PlacedPanel, place_flat_panel
 from ...errors import ConfigError
 from ...geometry import unit
-from .values import FlagValues
+from .flag_values import FlagValues
 
 Pair = tuple[float, float]
 VECTOR_FIELDS = ("beam", "fast", "slow", "normal", "twotheta_axis", "polarization", "spindle")
@@ -22,7 +22,7 @@ VECTOR_FLAGS = (
 )  # fmt: skip
 
 
-def frame_of(values: FlagValues) -> Convention:
+def convention_of(values: FlagValues) -> Convention:
     """The convention's vectors and pivot; with the custom convention, those that the flags left behind."""
     frame = CONVENTIONS[values.convention]
     if values.convention != "custom":
@@ -99,7 +99,7 @@ def _in_mm(pair: Pair) -> Pair:
 
 
 def _place(values: FlagValues, near: Pair, spot: Pair, exact: bool) -> PlacedPanel:
-    frame = frame_of(values)
+    frame = convention_of(values)
     if exact:
         frame = frame._replace(twotheta_axis=tuple(unit(frame.twotheta_axis).tolist()))
     return place_flat_panel(
@@ -132,7 +132,7 @@ def _check(values: FlagValues) -> None:
             raise ConfigError(f"-detpixels_{axis} {count}: must be at least 1, or 0 to go by the size in mm")
         if not count and not size / values.pixel_mm > 0.5:
             raise ConfigError(f"-detsize_{axis} {size:g}: is no pixel of {values.pixel_mm:g} mm; enlarge it")
-    if not any(frame_of(values).twotheta_axis):
+    if not any(convention_of(values).twotheta_axis):
         raise ConfigError("-twotheta_axis 0 0 0: an axis cannot have length zero")
 
 

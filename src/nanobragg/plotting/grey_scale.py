@@ -14,7 +14,7 @@ GAP = "wheat"  # no grey, so that it is neither few photons nor many
 Image = npt.NDArray[Any]
 
 
-def block_for(shape: tuple[int, ...], most: int) -> int:
+def block_size(shape: tuple[int, ...], most: int) -> int:
     """Edge of the blocks of pixels that an image must shrink by to have at most `most` along an edge."""
     return max(1, -(-max(shape) // most))
 

@@ -16,10 +16,11 @@ from typing import Any
 
 from ...config.config import Config
 from ...errors import ConfigError, FileError, ProgramError
+from ...io.atomic import StrPath
+from ..flags.flag_table import SPELLINGS, split_flags
+from ..flags.flag_values import Outputs
 from ..flags.from_config import config_to_flags
-from ..flags.table import SPELLINGS, split_flags
-from ..flags.values import Outputs
-from .output import Pixel, Run, check_geometry, collect, last_words
+from .program_output import Pixel, Run, check_placement, collect_run, last_output_lines
 
 Flags = str | Sequence[str]
 log = logging.getLogger(__name__)
@@ -33,7 +34,18 @@ OUTPUT_FLAGS = {
 }
 
 
-class Original:
+def existing_file(path: StrPath | None, variable: str, what: str) -> Path:
+    """Return the absolute path of an existing file, which an environment variable names by default."""
+    given = path or os.environ.get(variable)
+    if not given:
+        raise ConfigError(f"path: give {what}, or name it in the environment variable {variable}")
+    absolute = Path(os.path.abspath(given))
+    if not absolute.is_file():
+        raise FileError(f"{given}: there is no such file; give {what}")
+    return absolute
+
+
+class OriginalProgram:
     """The original program in some form; `path` is the file that the user gave."""
 
     def __init__(self, path: Path) -> None:
@@ -92,12 +104,12 @@ class Original:
                 inputs.mkdir()
                 words = config_to_flags(experiment, inputs)
             else:
-                words = isolated_flags(experiment)
+                words = relocatable_flags(experiment)
             words += _extra_flags(words, pixel)
             stdout, seconds = self._execute(words, folder, timeout_s, threads)
-            run = collect(self.path, folder, stdout, seconds, words, pixel)
+            run = collect_run(self.path, folder, stdout, seconds, words, pixel)
         if isinstance(experiment, Config):
-            check_geometry(self.path, experiment, run.printed)
+            check_placement(self.path, experiment, run.printed)
         return run
 
     def _execute(self, words: list[str], folder: Path, timeout_s: float, threads: int) -> tuple[str, float]:
@@ -121,10 +133,10 @@ class Original:
         if late.is_set():
             raise ProgramError(
                 f"{self.path}: was stopped after timeout_s = {timeout_s:g}; give it more time or less to do; "
-                + last_words(stdout, stderr)
+                + last_output_lines(stdout, stderr)
             )
         if status != 0:
-            raise ProgramError(f"{self.path}: {_ending(status)}; {last_words(stdout, stderr)}")
+            raise ProgramError(f"{self.path}: {_ending(status)}; {last_output_lines(stdout, stderr)}")
         return stdout, seconds
 
     def _start(
@@ -143,7 +155,7 @@ class Original:
             ) from error
 
 
-def isolated_flags(flags: Flags) -> list[str]:
+def relocatable_flags(flags: Flags) -> list[str]:
     """Flags that mean the same in another folder: input files absolute, output files under their default names.
 
     Without -hkl the program reads an Fdump.bin that lies in its folder; that of the current folder is named then.

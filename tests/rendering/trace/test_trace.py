@@ -7,22 +7,17 @@ import math
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 import nanobragg as nb
 from nanobragg import _core
-from nanobragg.cli import main
-from nanobragg.cli.trace import c_printout_lines, c_trace_lines
-from nanobragg.rendering.trace.c_lines import trace_values
-from tests import builders
-from tests.paths import GOLDEN, TESTS
+from nanobragg.nanobragg_c.trace_lines import trace_values
+from tests.paths import GOLDEN
+from tests.rendering.trace.experiments import FLAGS, RICH, case_config, config
 
 pytestmark = [
     pytest.mark.usefixtures("in_tests_folder"),
@@ -31,31 +26,6 @@ pytestmark = [
 
 TRACES = json.loads((GOLDEN / "traces.json").read_text())
 NAMES = [f"{entry['case']}-{entry['pixel']['slow']}-{entry['pixel']['fast']}" for entry in TRACES]
-CASES = {case["id"]: case for case in yaml.safe_load((TESTS / "parity" / "cases.yaml").read_text())["cases"]}
-FLAGS = shlex.split("-cell 40 50 60 90 90 90 -misset 10 20 30 -lambda 1 -distance 100 -detpixels 64 -pixel 0.25 -N 10")
-
-
-def case_config(name: str) -> nb.Config:
-    family, run = name.split("/")
-    return nb.config_from_flags(shlex.split(f"{CASES[family]['base']} {CASES[family]['runs'][run]}"))
-
-
-config = partial(
-    builders.config,
-    crystal=nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6),
-    structure_factors=nb.StructureFactors.constant(10),
-    detector=nb.Detector.flat(pixels=32, pixel_mm=0.5),
-    sampling=nb.Sampling(oversample=1),
-)
-
-
-RICH = {
-    "crystal": nb.Crystal(cell=(40, 50, 60, 80, 95, 100), n_cells=6, mosaic_spread_deg=1, mosaic_domains=3),
-    "beam": nb.Beam(kahn_factor=0.7, dispersion_percent=2, dispersion_steps=2),
-    "detector": nb.Detector.flat(pixels=32, pixel_mm=0.5, sensor_thickness_um=300, sensor_layers=2, attenuation_um=200),
-    "scan": nb.Scan(start_deg=1, range_deg=1, steps=2),
-    "sampling": nb.Sampling(oversample=2),
-}
 
 
 @pytest.mark.parametrize("entry", TRACES, ids=NAMES)
@@ -77,7 +47,7 @@ def test_values_are_those_of_the_c_programs_traces(entry: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("entry", TRACES, ids=NAMES)
 def test_printout_is_the_c_programs_to_the_letter(entry: dict[str, Any]) -> None:
-    printed = nb.trace(case_config(entry["case"]), **entry["pixel"]).to_printout()
+    printed = nb.c_printout(nb.trace(case_config(entry["case"]), **entry["pixel"]))
     assert [line.rstrip() for line in printed] == entry["printout"]
 
 
@@ -274,48 +244,8 @@ def test_a_pixel_without_any_term_still_has_a_trace(compat: Any) -> None:
     traced = nb.trace(config(compat=compat, sampling=nb.Sampling(oversample=1, d_min_A=50)), slow=31, fast=31)
     assert (traced.n_terms, traced.terms, traced.final.pixel) == (0, (), 0.0)
     assert "without 1 ray beyond d_min = 50 A" in traced.explain()
-    assert len(traced.to_printout()) == 14
+    assert len(nb.c_printout(traced)) == 14
     assert "final.pixel = 0.0\n" in traced.to_text()
-
-
-def test_text_and_json_say_the_same_in_the_same_order() -> None:
-    traced = nb.trace(config(**RICH), slow=20, fast=11, strongest=3)
-    values = traced.values()
-    lines = [line.split(" = ", 1) for line in traced.to_text().splitlines()]
-    stored = json.loads(traced.to_json())
-    assert [name for name, _ in lines] == list(values) == list(stored)
-    for name, text in lines:
-        value = values[name]
-        if isinstance(value, tuple):
-            assert tuple(float(word) for word in text.split()) == tuple(value) == tuple(stored[name])
-        elif isinstance(value, float):
-            assert float(text) == value == stored[name]
-    assert lines[-1][0] == "final.pixel"
-
-
-def test_direct_beam_is_valid_json() -> None:
-    traced = nb.trace(case_config("AT-PARALLEL-002/pixel-0.4"), slow=64, fast=64)
-    assert traced.rays[0][1].d_A == math.inf
-    assert json.loads(traced.to_json())["place[0,0,0].source[0].d_A"] is None
-
-
-def test_explanation_has_ten_lines_of_which_each_says_why() -> None:
-    crystal = nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6)
-    text = nb.trace(config(crystal=crystal, background=nb.Background(water_um=1)), slow=20, fast=11).explain()
-    assert len(text.splitlines()) == 10
-    for word in (
-        "photons",
-        "1 term",
-        "2theta",
-        "h k l",
-        "F_latt^2",
-        "peak",
-        "F_cell",
-        "Solid angle",
-        "Water",
-        "fluence",
-    ):
-        assert word in text
 
 
 @pytest.mark.parametrize(
@@ -337,69 +267,29 @@ def test_pixels_that_no_image_has_are_refused(options: dict[str, int], message: 
         nb.trace(config(detector=detector, roi=(4, 31, 4, 31)), **options)
 
 
-def test_command_prints_every_form(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
-    words = ["-default_F", "100", *FLAGS]
-    path = tmp_path / "still.toml"
-    nb.config_from_flags(words).to_toml(path)
-    traced = nb.trace(nb.config_from_flags(words), slow=40, fast=21, strongest=2)
-    forms: dict[str, Callable[[], str]] = {
-        "--strongest=2": traced.to_text,
-        "--json": traced.to_json,
-        "--explain": traced.explain,
-        "--c": lambda: "\n".join(traced.to_trace_lines() + traced.to_printout()),
-    }
-    for form, expected in forms.items():
-        for experiment in (words, [str(path)]):
-            assert main(["trace", "--pixel", "40", "21", form, "--strongest", "2", *experiment]) == 0
-            assert capsys.readouterr().out.rstrip() == expected().rstrip()
-
-
-def test_command_refuses_a_line_without_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["trace", "--pixel", "1", "2"]) == 2
-    assert "CONFIG.toml" in capsys.readouterr().err
-    assert main(["trace", "--pixel", "1", "2", "one.toml", "two.toml"]) == 2
-    assert "two.toml: unexpected after one.toml" in capsys.readouterr().err
-
-
-def test_command_keeps_one_term_at_least(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["trace", "--pixel", "1", "2", "--strongest", "0", *FLAGS]) == 2
-    assert "--strongest 0: at least one term" in capsys.readouterr().err
-
-
-def test_flags_for_tracing_print_the_last_term() -> None:
-    scene = nb.Scene(nb.config_from_flags(["-default_F", "100", *FLAGS]))
-    lines = c_trace_lines(scene, (40, 21))
-    assert lines[0].startswith("TRACE: pix0_vector_meters 0.1 ")
-    assert c_printout_lines(scene, (21, 40))[0].startswith("  21   40 : stol = ")
-    assert float(lines[-2].split()[-1]) == pytest.approx(nb.trace(scene, slow=40, fast=21).final.pixel, rel=1e-14)
-
-
 MILLION = """
-import re, time, warnings
+import re, warnings
 import nanobragg as nb
 warnings.simplefilter("ignore")
 config = nb.Config(
     crystal=nb.Crystal(cell=(40, 50, 60, 80, 95, 100), n_cells=20, mosaic_spread_deg=1, mosaic_domains={domains}),
     structure_factors=nb.StructureFactors.constant(10), detector=nb.Detector.flat(pixels=64),
     scan=nb.Scan(start_deg=1, range_deg=1, steps={steps}), sampling=nb.Sampling(oversample={oversample}))
-start = time.perf_counter()
 traced = nb.trace(config, slow=32, fast=40)
-seconds = time.perf_counter() - start
 with open("/proc/self/status") as status:  # not ru_maxrss, which a child inherits from its parent
     kilobytes = re.search(r"VmHWM:\\s*(\\d+)", status.read())[1]
-print(traced.n_terms, seconds, kilobytes)
+print(traced.n_terms, kilobytes)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel tells the peak of memory there")
 @pytest.mark.parametrize(("domains", "steps", "oversample"), [(1, 1, 1000), (1000, 1000, 1), (100, 100, 10)])
-def test_a_million_terms_take_two_seconds_and_500_mb(domains: int, steps: int, oversample: int) -> None:
+def test_a_million_terms_take_at_most_500_mb(domains: int, steps: int, oversample: int) -> None:
     code = MILLION.format(domains=domains, steps=steps, oversample=oversample)
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    terms, seconds, kilobytes = map(float, said.split())
+    terms, kilobytes = map(float, said.split())
     assert terms == 1e6
-    assert seconds < 2
     assert kilobytes < 500e3
 
 

@@ -13,7 +13,7 @@ from ...config.crystal import DEFAULT_MOSAIC_SEED, Shape
 from ...detectors.conventions import CONVENTIONS, ConventionName, Pivot
 from ...errors import ConfigError, FormatError
 from ...geometry import Vector
-from .table import SPELLINGS, Flag, find_flag
+from .flag_table import SPELLINGS, Flag, find_flag
 
 MAX_SEED = 2**31 - 1
 _CUSTOM = CONVENTIONS["custom"]
