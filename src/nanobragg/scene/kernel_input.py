@@ -147,9 +147,8 @@ def metric_of(scene: Scene) -> FloatArray:
     if scene.config.compat == "c" and shape in ("gauss", "tophat"):  # docs/quirks.md, row 7
         a, b, c = reciprocal
         products = [dot(a, a), dot(b, b), dot(c, c), 2 * dot(b, c), 2 * dot(a, c), 2 * dot(a, b)]
-        return np.array(products) * (fudge * (n[0] * n[1] * n[2]) ** 2)
-    metric: FloatArray = shape_metric(shape, n, fudge, np.ascontiguousarray(reciprocal))
-    return metric
+        return np.asarray(np.array(products) * (fudge * (n[0] * n[1] * n[2]) ** 2))
+    return shape_metric(shape, n, fudge, np.ascontiguousarray(reciprocal))
 
 
 def _water_and_scale(scene: Scene) -> tuple[float, float]:
