@@ -40,7 +40,7 @@ class RadialAverage(NamedTuple):
 
 
 def radial_average(
-    image: npt.ArrayLike, what: Config | Scene, *, bins: int = 200, statistic: Literal["mean", "median"] = "mean"
+    image: npt.ArrayLike, experiment: Config | Scene, *, bins: int = 200, statistic: Literal["mean", "median"] = "mean"
 ) -> RadialAverage:
     """Average an image over rings of the same scattering angle, evenly spaced in 2θ.
 
@@ -49,7 +49,7 @@ def radial_average(
     image : array_like
         Like the scene's image, or with its panels stacked along the slow axis. What is no finite number, masked, or
         outside the ROI does not count.
-    what
+    experiment
         A `Config`, or a `Scene` made from it.
     bins
         Number of rings, from the smallest 2θ of a pixel to the largest.
@@ -66,7 +66,7 @@ def radial_average(
     ConfigError, ShapeError
         Another number of bins or statistic, or an image of another shape.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if not 1 <= bins <= MOST_BINS:
         raise ConfigError(f"bins = {bins!r}: must be a number from 1 to {MOST_BINS}")
     if statistic not in ("mean", "median"):

@@ -31,12 +31,12 @@ class Resolution(NamedTuple):
     q_per_A: FloatArray
 
 
-def resolution(what: Config | Scene) -> Resolution:
+def resolution(experiment: Config | Scene) -> Resolution:
     """Scattering angle, resolution and momentum transfer at the centre of every pixel.
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it. Of several sources the weighted means of direction and wavelength
         count.
 
@@ -46,7 +46,7 @@ def resolution(what: Config | Scene) -> Resolution:
         `two_theta_deg`, `d_A` and `q_per_A` (4π sin θ/λ): arrays of shape (slow, fast), or (panels, slow, fast) if
         there are several panels.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     angle = scattering_angle(scene)
     return Resolution(np.degrees(angle), *resolution_at(angle, mean_wavelength_A(scene)))
 

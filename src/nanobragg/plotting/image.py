@@ -35,7 +35,7 @@ Image = npt.NDArray[Any]
 
 def plot(
     image: npt.ArrayLike,
-    what: Config | Scene | None = None,
+    experiment: Config | Scene | None = None,
     *,
     spots: bool | Spots = True,
     rings: Sequence[float] | None = None,
@@ -51,7 +51,7 @@ def plot(
     image : array_like, shape (slow, fast) or (panels, slow, fast)
         Photons or detector units; several panels may be stacked along the slow axis. NaN and masked pixels are
         drawn in beige.
-    what
+    experiment
         The `Config` or `Scene` behind it. Without one there are neither rings nor spots.
     spots
         Whether to circle predicted spots, the 500 brightest; or those to
@@ -77,7 +77,7 @@ def plot(
     ConfigError, ShapeError
         No matplotlib, an image that does not fit the Config, or close-ups without spots.
     """
-    scene = what if isinstance(what, Scene) or what is None else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) or experiment is None else Scene(experiment)
     panels = _panels(image, scene)
     layout = stacked_layout(panels.shape[1:]) if scene is None else panel_layout(scene)
     shown = _spots(scene, spots)

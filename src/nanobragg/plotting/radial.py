@@ -24,7 +24,7 @@ MOST_BINS, STEEP = 97.0, 20.0  # percent of the bins, and how many times higher 
 
 def plot_radial(
     image: npt.ArrayLike,
-    what: Config | Scene,
+    experiment: Config | Scene,
     *,
     bins: int = 200,
     statistic: Literal["mean", "median"] = "mean",
@@ -38,7 +38,7 @@ def plot_radial(
 
     Parameters
     ----------
-    image, what, bins, statistic
+    image, experiment, bins, statistic
         As for `radial_average`.
     log
         A logarithmic axis of photons, if any are positive.
@@ -56,7 +56,7 @@ def plot_radial(
     ConfigError, ShapeError
         As `radial_average`; or matplotlib is not installed.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     average = radial_average(image, scene, bins=bins, statistic=statistic)
     if ax is None:
         ax = new_figure(6.5, 3.8).add_subplot()

@@ -70,7 +70,7 @@ def _sign(part: str) -> int:
 
 
 def plot_slice(
-    what: Config | Scene,
+    experiment: Config | Scene,
     plane: str = "hk0",
     *,
     values: Literal["intensity", "amplitude"] = "intensity",
@@ -82,7 +82,7 @@ def plot_slice(
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it; its table of amplitudes, and its cell.
     plane
         Three indices, of which two are letters that run: hk0, h0l, 0kl, hk3, hhl, h-hl, …
@@ -104,7 +104,7 @@ def plot_slice(
     ConfigError
         Another plane or kind of values, or a plane without reflections.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if values not in ("intensity", "amplitude"):
         raise ConfigError(f"values = {values!r}: must be 'intensity' or 'amplitude'")
     if d_min is not None and not d_min > 0:

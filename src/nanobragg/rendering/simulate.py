@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def simulate(
-    what: Config | Scene,
+    experiment: Config | Scene,
     *,
     roi: Roi | None = None,
     out: npt.NDArray[Any] | None = None,
@@ -43,7 +43,7 @@ def simulate(
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it once and rendered often.
     roi
         First and last fast, first and last slow pixel, inclusive; the rest is left as it is in `out`, or zero.
@@ -72,7 +72,7 @@ def simulate(
         Within half a second of Ctrl-C; `out` is then partly rendered.
     """
     select_instruction_set()
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     pixels = scene.config.detector.panels[0].pixels
     roi = scene.roi if roi is None else check_roi(roi, pixels)
     image = _target(scene, out, add, dtype)

@@ -100,12 +100,12 @@ class Spots:
         return rows
 
 
-def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
+def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spots:
     """Where a scene's reflections fall on the detector, and their photons.
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it.
     threshold
         Spots whose partiality is below this fraction of the largest one are left out.
@@ -132,7 +132,7 @@ def predict_spots(what: Config | Scene, *, threshold: float = 0.01) -> Spots:
     energies each source's own: between reflections an interpolating kernel differs. Fewer than five cells along an
     axis make no separate spots.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold = {threshold!r}: must be a fraction from 0 to 1")
     setting = setting_of(scene)

@@ -120,16 +120,16 @@ class GroundTruth:
             raise FormatError(f"{path}: is no complete ground truth ({error}); make it with GroundTruth.save") from None
 
 
-def bragg_image(what: Config | Scene, *, threads: int | None = None) -> npt.NDArray[np.float32]:
+def bragg_image(experiment: Config | Scene, *, threads: int | None = None) -> npt.NDArray[np.float32]:
     """The photons that the crystal alone scatters: the image without water or other background."""
-    config = what.config if isinstance(what, Scene) else what
+    config = experiment.config if isinstance(experiment, Scene) else experiment
     if config.background == Background():
-        return simulate(what, threads=threads)
+        return simulate(experiment, threads=threads)
     return simulate(Scene(config.replace(background=Background())), threads=threads)
 
 
 def bragg_mask(
-    what: Config | Scene,
+    experiment: Config | Scene,
     *,
     photons: float | None = None,
     fraction: float | None = None,
@@ -140,7 +140,7 @@ def bragg_mask(
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it.
     photons
         True where the crystal scatters more photons than this into the pixel.
@@ -162,7 +162,7 @@ def bragg_mask(
     ConfigError, ShapeError
         Both thresholds, a negative one, or an image of another shape.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     limits = {"photons": photons, "fraction": fraction}
     for name, value in limits.items():
         if value is not None and not value >= 0:
@@ -183,13 +183,13 @@ def _brightest(bragg: npt.NDArray[Any], spots: Spots) -> float:
 
 
 def ground_truth(
-    what: Config | Scene, *, image: npt.ArrayLike | None = None, threads: int | None = None
+    experiment: Config | Scene, *, image: npt.ArrayLike | None = None, threads: int | None = None
 ) -> GroundTruth:
     """Everything that a processing program should find in an image.
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it.
     image
         The crystal's photons without background and noise, if they are already rendered; default: they are rendered.
@@ -201,7 +201,7 @@ def ground_truth(
     GroundTruth
         `save` writes it.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     star = scene.lattice.reciprocal.T
     cell: Cell = cell_of(scene.lattice.direct)
     b = reciprocal_vectors(cell)[0].T

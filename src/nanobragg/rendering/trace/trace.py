@@ -84,18 +84,6 @@ class Trace:
 
         return "\n".join(explain(self)) + "\n"
 
-    def to_trace_lines(self) -> list[str]:
-        """Lines `TRACE: name values` with the names of the C program's debugging traces; the last term's values."""
-        from .c_lines import trace_lines
-
-        return trace_lines(self)
-
-    def to_printout(self) -> list[str]:
-        """Lines that the C program's -printout_pixel prints."""
-        from .c_lines import printout_lines
-
-        return printout_lines(self)
-
     def _named(self) -> Iterator[tuple[str, Value]]:
         yield from _fields("", self, ("panel", "slow", "fast"))
         yield from _fields("panel.", self.frame)
@@ -122,13 +110,13 @@ class Trace:
 
 
 def trace(
-    what: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
+    experiment: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
 ) -> Trace:
     """Every intermediate of one pixel: the production kernel with a recorder.
 
     Parameters
     ----------
-    what
+    experiment
         A `Config`, or a `Scene` made from it.
     slow, fast, panel
         The pixel.
@@ -150,7 +138,7 @@ def trace(
     With `compat="c"` some pixels depend on those before them (φ = 0 in the very first term; interpolation until it
     ends): these are then rendered too.
     """
-    scene = what if isinstance(what, Scene) else Scene(what)
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     panel, slow, fast = (operator.index(number) for number in (panel, slow, fast))
     _check_pixel(scene, panel, slow, fast)
     if strongest is not None and strongest < 1:
