@@ -14,12 +14,12 @@ from PIL import Image
 
 import nanobragg as nb
 from nanobragg.analysis.compare.maps import two_sided, write_maps
-from nanobragg.analysis.compare.printed import scene_values
 from nanobragg.cli import main
 from nanobragg.export.smv_header import image_header
 from nanobragg.io.smv import write_smv
 from nanobragg.nanobragg_c.compare_runs import flags_for_original, quirks_of_flags
 from nanobragg.nanobragg_c.quirks import QUIRKS, explaining_quirks, unreproduced_quirks
+from nanobragg.nanobragg_c.reference.trace_comparison import scene_values
 from tests.reference_cases import load_cases
 
 pytestmark = [
@@ -60,7 +60,7 @@ def stand_in(folder: Path, flags: str, pixel: tuple[int, int], *, scale: float =
         if name in PRINTED
     ]
     slow, fast = pixel
-    lines += [*nb.trace(scene, slow=slow, fast=fast).to_printout(), "solid angle subtended"]
+    lines += [*nb.c_printout(nb.trace(scene, slow=slow, fast=fast)), "solid angle subtended"]
     (folder / "stdout").write_text("\n".join(lines) + "\n")
     return script(folder, f"cp {folder}/floatimage.bin {folder}/intimage.img .; cat {folder}/stdout")
 

@@ -9,7 +9,6 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.cli import main
-from nanobragg.cli.trace import c_printout_lines, c_trace_lines
 from tests.rendering.trace.experiments import FLAGS
 
 pytestmark = [
@@ -27,7 +26,7 @@ def test_command_prints_every_form(capsys: pytest.CaptureFixture[str], tmp_path:
         "--strongest=2": traced.to_text,
         "--json": traced.to_json,
         "--explain": traced.explain,
-        "--c": lambda: "\n".join(traced.to_trace_lines() + traced.to_printout()),
+        "--c": lambda: "\n".join(nb.c_trace_lines(traced) + nb.c_printout(traced)),
     }
     for form, expected in forms.items():
         for experiment in (words, [str(path)]):
@@ -49,7 +48,8 @@ def test_command_keeps_one_term_at_least(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_flags_for_tracing_print_the_last_term() -> None:
     scene = nb.Scene(nb.config_from_flags(["-default_F", "100", *FLAGS]))
-    lines = c_trace_lines(scene, (40, 21))
+    traced = nb.trace(scene, slow=40, fast=21, strongest=1)
+    lines = nb.c_trace_lines(traced)
     assert lines[0].startswith("TRACE: pix0_vector_meters 0.1 ")
-    assert c_printout_lines(scene, (21, 40))[0].startswith("  21   40 : stol = ")
-    assert float(lines[-2].split()[-1]) == pytest.approx(nb.trace(scene, slow=40, fast=21).final.pixel, rel=1e-14)
+    assert nb.c_printout(traced)[0].startswith("  21   40 : stol = ")
+    assert float(lines[-2].split()[-1]) == pytest.approx(traced.final.pixel, rel=1e-14)

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..nanobragg_c.flags.to_config import Outputs
+from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
+from ..rendering.trace.trace import trace
 from ..scene.scene import Scene
 
 
 def print_pixels(scene: Scene, outputs: Outputs) -> None:
     """Print what the flags ask of one pixel, or of all that are rendered."""
     if outputs.printout:
-        from .trace import c_printout_lines
-
         slow, fast = scene.shape
         for x, y in _rendered(scene) if outputs.printout_pixel is None else [outputs.printout_pixel]:
             if 0 <= x < fast and 0 <= y < slow and scene.rendered[y, x]:
-                print("\n".join(c_printout_lines(scene, (x, y))))
+                print("\n".join(c_printout(trace(scene, slow=y, fast=x, strongest=1))))
     if outputs.trace_pixel is not None:
-        from .trace import c_trace_lines
-
-        print("\n".join(c_trace_lines(scene, outputs.trace_pixel)))
+        slow, fast = outputs.trace_pixel
+        print("\n".join(c_trace_lines(trace(scene, slow=slow, fast=fast, strongest=1))))
 
 
 def _rendered(scene: Scene) -> Iterator[tuple[int, int]]:

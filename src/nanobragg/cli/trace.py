@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from ..config.config import Config
 from ..errors import ConfigError
 from ..nanobragg_c.flags.to_config import config_from_flags
+from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
-from ..scene.scene import Scene
 from .commands import CommandParser
 
 ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # words that belong to an option
@@ -49,18 +49,6 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def c_trace_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
-    """What the flag -trace_pixel SLOW FAST prints."""
-    slow, fast = pixel
-    return trace(scene, slow=slow, fast=fast, strongest=1).to_trace_lines()
-
-
-def c_printout_lines(scene: Scene, pixel: tuple[int, int]) -> list[str]:
-    """What the flag -printout_pixel FAST SLOW prints, or -printout for each pixel."""
-    fast, slow = pixel
-    return trace(scene, slow=slow, fast=fast, strongest=1).to_printout()
-
-
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """This command's options, and the words that describe the experiment."""
     own: list[str] = []
@@ -94,5 +82,5 @@ def _form(traced: Trace, form: str | None) -> str:
     if form == "explain":
         return traced.explain()
     if form == "c":
-        return "\n".join([*traced.to_trace_lines(), *traced.to_printout()]) + "\n"
+        return "\n".join([*c_trace_lines(traced), *c_printout(traced)]) + "\n"
     return traced.to_text()

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.compare.images import DEFAULT_PEAKS, ImageComparison, compare_images
-from ..analysis.compare.printed import beside_original, compare_with_original
 from ..analysis.compare.traces import TraceComparison
 from ..config.config import Roi, check_roi
 from ..errors import NanobraggWarning, ShapeError
@@ -23,6 +22,7 @@ from .flags.flag_table import SPELLINGS
 from .flags.to_config import parse_flags
 from .quirks import active_quirks, explaining_quirks, has_distorted_cell, unreproduced_quirks
 from .reference.program_output import Run
+from .reference.trace_comparison import beside_original, compare_trace
 
 Pixel = tuple[int, int]  # slow, fast
 Image = npt.NDArray[Any]
@@ -143,7 +143,7 @@ def trace_difference(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: R
     traced = trace(run.scene, slow=slow, fast=fast)
     if printed is None:
         return TracedPixel(slow, fast, traced, None, {}, [])
-    compared = compare_with_original(traced, printed)
+    compared = compare_trace(traced, printed)
     rows: list[int] = []
     if compared.divergence is not None:
         rows = explaining_quirks(compared.divergence.name, quirks_of_flags(flags))

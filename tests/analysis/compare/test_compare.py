@@ -14,10 +14,10 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.analysis.compare.peaks import find_peaks
-from nanobragg.analysis.compare.printed import beside_original, scene_values
 from nanobragg.analysis.compare.traces import COUNTS, differ
 from nanobragg.errors import ConfigError, ShapeError
 from nanobragg.nanobragg_c.reference.parse_output import parse_pixel, parse_trace
+from nanobragg.nanobragg_c.reference.trace_comparison import beside_original, scene_values
 from tests import builders
 
 H, K, L = (index.ravel() for index in np.indices((25, 25, 25)) - 12)
@@ -139,8 +139,8 @@ def printed_by_a_twin(scene: nb.Scene, has_trace: bool) -> nb.reference.Run:
     """What a program that computes as this scene says prints of the pixel."""
     image, traced = nb.simulate(scene), nb.trace(scene, **PIXEL)
     printed = {name: [float(f"{x:.6g}") for x in values] for name, values in scene_values(scene).items()}
-    lines = "\n".join(traced.to_trace_lines()) if has_trace else ""
-    block = "\n".join(traced.to_printout())
+    lines = "\n".join(nb.c_trace_lines(traced)) if has_trace else ""
+    block = "\n".join(nb.c_printout(traced))
     return nb.reference.Run(
         image=image, header={}, header_text="", printed=printed, trace=parse_trace(lines),
         printout=parse_pixel(block, **PIXEL), int_image=image.astype(np.uint16), noise_image=None, pgm_image=None,
@@ -171,14 +171,14 @@ PRINTED = {  # flags of the twin, and where the divergence is found with and wit
 class TestOriginal:
     def test_twin_agrees(self, has_trace):
         scene = nb.Scene(nb.config_from_flags(LINE))
-        found = nb.compare(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
+        found = nb.reference.compare_trace(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
         assert found.divergence is None
         assert found.agreed == (57 if has_trace else 27)
 
     @pytest.mark.parametrize("flags", PRINTED)
     def test_planted_divergence_is_located(self, flags, has_trace):
         ours, theirs = (nb.Scene(nb.config_from_flags(line)) for line in (LINE, f"{LINE} {flags}"))
-        found = nb.compare(nb.trace(ours, **PIXEL), printed_by_a_twin(theirs, has_trace)).divergence
+        found = nb.reference.compare_trace(nb.trace(ours, **PIXEL), printed_by_a_twin(theirs, has_trace)).divergence
         assert found is not None
         assert found.name == PRINTED[flags][0 if has_trace else 1]
         assert found.a != found.b
@@ -198,7 +198,7 @@ class TestOriginal:
             twin.printout["floatimage_accumulated"] = twin.trace["floatimage_accumulated"] = (
                 traced.final.pixel * factor,
             )
-            found = nb.compare(traced, twin).divergence
+            found = nb.reference.compare_trace(traced, twin).divergence
             assert (found and found.name) == name
 
     def test_factors_within_the_terms_are_left_out_of_corrected_physics(self, has_trace):
@@ -206,8 +206,8 @@ class TestOriginal:
             nb.Scene(nb.config_from_flags(f"{LINE} -cell 40 50 60 90 90 90", exact=exact)) for exact in (True, False)
         )
         twin = printed_by_a_twin(theirs, has_trace)
-        assert nb.compare(nb.trace(theirs, **PIXEL), twin).divergence is None
-        assert nb.compare(nb.trace(ours, **PIXEL), twin).divergence is None
+        assert nb.reference.compare_trace(nb.trace(theirs, **PIXEL), twin).divergence is None
+        assert nb.reference.compare_trace(nb.trace(ours, **PIXEL), twin).divergence is None
 
 
 def spots(*places: tuple[float, float], size: int = 40) -> np.ndarray:

@@ -15,7 +15,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg import _core
-from nanobragg.rendering.trace.c_lines import trace_values
+from nanobragg.nanobragg_c.trace_lines import trace_values
 from nanobragg.rendering.trace.records import RECORD
 from tests.paths import GOLDEN
 from tests.rendering.trace.experiments import FLAGS, RICH, case_config, config
@@ -48,7 +48,7 @@ def test_values_are_those_of_the_c_programs_traces(entry: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("entry", TRACES, ids=NAMES)
 def test_printout_is_the_c_programs_to_the_letter(entry: dict[str, Any]) -> None:
-    printed = nb.trace(case_config(entry["case"]), **entry["pixel"]).to_printout()
+    printed = nb.c_printout(nb.trace(case_config(entry["case"]), **entry["pixel"]))
     assert [line.rstrip() for line in printed] == entry["printout"]
 
 
@@ -245,7 +245,7 @@ def test_a_pixel_without_any_term_still_has_a_trace(compat: Any) -> None:
     traced = nb.trace(config(compat=compat, sampling=nb.Sampling(oversample=1, d_min_A=50)), slow=31, fast=31)
     assert (traced.n_terms, traced.terms, traced.final.pixel) == (0, (), 0.0)
     assert "without 1 ray beyond d_min = 50 A" in traced.explain()
-    assert len(traced.to_printout()) == 14
+    assert len(nb.c_printout(traced)) == 14
     assert "final.pixel = 0.0\n" in traced.to_text()
 
 

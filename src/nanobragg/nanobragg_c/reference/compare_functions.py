@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ... import _functions, _noise
 from ...geometry import rotate, unit
-
-if TYPE_CHECKING:
-    from . import Library
+from .library import Library
 
 SEED = 20260101
 CELLS = (2, 5, 100)
@@ -67,8 +65,8 @@ class FunctionTable:
     __str__ = to_text
 
 
-def compare_functions(library: Library) -> FunctionTable:
-    """The table of a loaded library, on fixed random arguments."""
+def function_table(library: Library) -> FunctionTable:
+    """Return the largest disagreement between each function of a loaded library and ours; see `FunctionTable`."""
     rows: list[Agreement] = []
     for name, compare in COMPARISONS.items():
         if name in library.functions:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...config.config import Config
 from ...errors import ConfigError, FileError, ProgramError
+from ...io.atomic import StrPath
 from ..flags.flag_table import SPELLINGS, split_flags
 from ..flags.flag_values import Outputs
 from ..flags.from_config import config_to_flags
@@ -31,6 +32,17 @@ OUTPUT_FLAGS = {
     "-pgmfile": Outputs.pgm_path,
     "-noisefile": Outputs.noise_path,
 }
+
+
+def existing_file(path: StrPath | None, variable: str, what: str) -> Path:
+    """Return the absolute path of an existing file, which an environment variable names by default."""
+    given = path or os.environ.get(variable)
+    if not given:
+        raise ConfigError(f"path: give {what}, or name it in the environment variable {variable}")
+    absolute = Path(os.path.abspath(given))
+    if not absolute.is_file():
+        raise FileError(f"{given}: there is no such file; give {what}")
+    return absolute
 
 
 class OriginalProgram:

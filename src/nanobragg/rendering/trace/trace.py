@@ -84,18 +84,6 @@ class Trace:
 
         return "\n".join(explain(self)) + "\n"
 
-    def to_trace_lines(self) -> list[str]:
-        """Lines `TRACE: name values` with the names of the C program's debugging traces; the last term's values."""
-        from .c_lines import trace_lines
-
-        return trace_lines(self)
-
-    def to_printout(self) -> list[str]:
-        """Lines that the C program's -printout_pixel prints."""
-        from .c_lines import printout_lines
-
-        return printout_lines(self)
-
     def _named(self) -> Iterator[tuple[str, Value]]:
         yield from _fields("", self, ("panel", "slow", "fast"))
         yield from _fields("panel.", self.frame)

@@ -6,12 +6,10 @@ Both show the term that was evaluated last, and the factors as the C program has
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .trace import Trace
+from ..rendering.trace.trace import Trace
 
 
 def trace_values(trace: Trace) -> dict[str, tuple[float, ...]]:
@@ -68,16 +66,38 @@ def trace_values(trace: Trace) -> dict[str, tuple[float, ...]]:
     return {name: tuple(map(float, v)) if isinstance(v, tuple) else (float(v),) for name, v in values.items()}
 
 
-def trace_lines(trace: Trace) -> list[str]:
-    """`TRACE: name numbers`, one a line."""
+def c_trace_lines(trace: Trace) -> list[str]:
+    """Return lines `TRACE: name numbers`, with the names of the C program's debugging traces.
+
+    Parameters
+    ----------
+    trace
+        Its last term's values are shown.
+
+    Returns
+    -------
+    list of str
+        One quantity a line, in the order of computation.
+    """
     return [
         f"TRACE: {name} {' '.join(f'{number:.15g}' for number in numbers)}"
         for name, numbers in trace_values(trace).items()
     ]
 
 
-def printout_lines(trace: Trace) -> list[str]:
-    """The block that -printout_pixel prints for the pixel."""
+def c_printout(trace: Trace) -> list[str]:
+    """Return the lines that the C program's -printout_pixel prints for a pixel.
+
+    Parameters
+    ----------
+    trace
+        Of the pixel; its last term's values are shown.
+
+    Returns
+    -------
+    list of str
+        The program's output, line by line.
+    """
     term, final = trace.last, trace.final
     x, y, z = term.place.position_m
     wavelength_A = trace.scene.wavelength * 1e10

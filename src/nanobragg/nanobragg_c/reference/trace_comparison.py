@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...analysis.compare.traces import Divergence, TraceComparison, differ
 from ...config.crystal import Lattice, misset_angles
 from ...geometry import FloatArray
-from ...rendering.trace.c_lines import trace_values
 from ...rendering.trace.trace import Trace
 from ...scene.scene import Scene
-from .traces import Divergence, TraceComparison, differ
-
-if TYPE_CHECKING:
-    from ...nanobragg_c.reference.program_output import Run
+from ..trace_lines import trace_values
+from .program_output import Run
 
 Values = tuple[float, ...]
 
@@ -32,7 +29,7 @@ OF_TERM = ("rot_", "real_space_", "hkl_", "F_")
 WITHOUT_FACTORS = ("I_before_scaling", "I_per_step", "steps")  # under compat=None a term carries its own
 
 
-def compare_with_original(trace: Trace, run: Run) -> TraceComparison:
+def compare_trace(trace: Trace, run: Run) -> TraceComparison:
     """Find where our walk to a pixel and the original's part first.
 
     Parameters
