@@ -204,7 +204,7 @@ def test_a_bad_pixel_is_named(value):
     ("options", "message"),
     [
         ({"seed": -1}, "seed = -1"),
-        ({"seed": 1.5}, "seed = 1.5: must be a whole number"),
+        ({"seed": 1.5}, "seed = 1.5 is not a valid seed"),
         ({"calibration_seed": "a"}, "calibration_seed = 'a'"),
         ({"calibration_seed": -2}, "calibration_seed = -2"),
         ({"gain_adu_per_photon": -1.0}, "gain_adu_per_photon = -1.0"),

@@ -17,7 +17,7 @@ from nanobragg.analysis.spots.sensor import land
 from nanobragg.errors import NanobraggWarning
 from nanobragg.nanobragg_c.quirks import active_quirks
 from nanobragg.plotting.panel_layout import panel_layout
-from nanobragg.plotting.rings import arcs
+from nanobragg.plotting.rings import ring_arcs
 from nanobragg.scene.panel_geometry import PanelGeometry
 
 BEAM = np.array([1.0, 0.0, 0.0])
@@ -227,7 +227,7 @@ def test_rings_pass_through_pixels_of_their_resolution(detector, compat):
     made = scene(detector.replace(curved=False), compat=compat, sampling=nb.Sampling(oversample=1))
     for slow, fast in PIXELS:
         d = nb.trace(made, slow=slow, fast=fast).rays[0][1].d_A
-        (arc,) = arcs(made, panel_layout(made), [d])
+        (arc,) = ring_arcs(made, panel_layout(made), [d])
         assert np.nanmin(np.linalg.norm(arc.points - (fast + 0.5, slow + 0.5), axis=1)) < 0.2
 
 
