@@ -197,7 +197,7 @@ def test_a_curved_detector_has_rings_where_its_pixels_see_them():
     np.testing.assert_allclose(seen, 2.5, rtol=0.02)
 
 
-def test_an_axes_of_ones_own_is_drawn_into(image):
+def test_given_axes_are_drawn_into(image):
     figure = Figure()
     ax = figure.add_subplot(1, 2, 1)
     assert nb.plot(image, config(), ax=ax) is figure
@@ -252,7 +252,7 @@ def test_a_plane_is_named_by_its_indices(plane, hkl):
 
 
 @pytest.mark.parametrize("plane", ["hkl", "h00", "hk", "xyz", "hk0 ", "", "1.5kl", "hkll"])
-def test_other_words_are_no_plane(plane):
+def test_invalid_planes_are_refused(plane):
     with pytest.raises(ConfigError, match="plane = "):
         parse_plane(plane)
 
@@ -294,7 +294,7 @@ def test_slices_that_show_nothing_are_refused():
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")])
-def test_the_suffix_tells_the_kind_of_file(tmp_path, image, suffix, start):
+def test_the_suffix_sets_the_file_format(tmp_path, image, suffix, start):
     save_figure(tmp_path / f"a{suffix}", nb.plot(image))
     assert (tmp_path / f"a{suffix}").read_bytes().startswith(start)
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
@@ -334,7 +334,7 @@ def run(tmp_path, monkeypatch, capsys, image):
         ["--config", "still.toml", "--slice", "h0l"],
     ],
 )
-def test_the_command_draws(run, words):
+def test_the_command_writes_a_plot(run, words):
     assert run(*words, "-o", "out.png") == (0, "")
     with Image.open("out.png") as picture:
         assert min(picture.size) > 300
@@ -355,7 +355,7 @@ def test_the_command_draws(run, words):
         (["still.npy", "--zoom", "2"], "close-ups need predicted spots"),
     ],
 )  # fmt: skip
-def test_the_command_complains_in_one_line(run, tmp_path, words, complaint):
+def test_errors_of_the_command_are_one_line(run, tmp_path, words, complaint):
     code, err = run(*words, *([] if "-o" in words else ["-o", "out.png"]))
     assert code == 2
     assert complaint in err
