@@ -87,7 +87,7 @@ def mentions() -> set[str]:
     return {name for path in TESTS.rglob("test_*.py") for name in mentioned(path.read_text(encoding="utf-8"))}
 
 
-def test_page_matrix_and_tests_agree(document, cases, mentions):
+def test_page_cases_and_tests_agree(document, cases, mentions):
     assert not problems(document, cases, mentions)
 
 

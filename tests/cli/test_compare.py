@@ -83,7 +83,7 @@ def brightest() -> tuple[int, int]:
     return int(slow), int(fast)
 
 
-def test_equal_programs_are_alike(tmp_path, capsys):
+def test_equal_programs_agree(tmp_path, capsys):
     pixel = brightest()
     program = stand_in(tmp_path / "c", LINE, pixel)
     assert compare("--reference", program, "--out", "left") == 0
@@ -106,7 +106,7 @@ def test_equal_programs_are_alike(tmp_path, capsys):
     assert Path("left/trace.txt").read_text().startswith("panel = 0\n")
 
 
-def test_divergence_is_named_and_the_exit_status_says_below(tmp_path, capsys, monkeypatch):
+def test_a_divergence_is_named_and_sets_the_exit_status(tmp_path, capsys, monkeypatch):
     planted = f"{LINE} -polar 0.9"
     ours, theirs = (nb.simulate(nb.config_from_flags(line)) for line in (LINE, planted))
     slow, fast = map(int, np.unravel_index(np.abs(ours.astype(float) - theirs).argmax(), ours.shape))
@@ -122,7 +122,7 @@ def test_divergence_is_named_and_the_exit_status_says_below(tmp_path, capsys, mo
     assert summary["pixel"]["values"]["polar"]["ours"] != summary["pixel"]["values"]["polar"]["theirs"]
 
 
-def test_row_of_section_9_is_named(tmp_path, capsys):
+def test_the_row_of_the_quirks_is_named(tmp_path, capsys):
     """Corrected physics beside the original's: a triclinic cell comes out distorted there (row 9)."""
     flags = f"{LINE} -cell 40 50 60 75 85 95"
     program = stand_in(tmp_path / "c", flags, (3, 4))
@@ -253,11 +253,11 @@ class TestRecord:
 
 
 class TestRows:
-    def test_what_only_we_know_is_kept_from_the_original(self):
+    def test_our_own_options_are_not_passed_to_the_original(self):
         words = flags_for_original(shlex.split("-cell 1 -exact -threads 4 -lambda 2"))
         assert words == ["-cell", "1", "-lambda", "2"]
 
-    def test_rows_not_followed_are_told_by_the_flags(self):
+    def test_rows_not_followed_are_found_from_the_flags(self):
         for flags, rows in {
             "": {13}, "-misset random": {8, 13}, "-misset random -misset_seed 3": {13, 19}, "-mask a": {13, 20},
             "-curved_det -lambda 1": {13}, "-lambda 1 -curved_det": {13, 22},

@@ -43,7 +43,7 @@ def rich() -> nb.Config:
     )  # fmt: skip
 
 
-def test_a_config_survives_toml_with_its_arrays(tmp_path):
+def test_a_config_and_its_arrays_round_trip_through_toml(tmp_path):
     """Values bit for bit; arrays in the .npz beside it; nothing else left behind."""
     path = tmp_path / "rich.toml"
     rich().to_toml(path)
@@ -53,7 +53,7 @@ def test_a_config_survives_toml_with_its_arrays(tmp_path):
     assert (document["schema"], document["arrays"]) == (1, "rich.npz")
 
 
-def test_a_plain_config_needs_no_arrays_and_names_only_what_is_not_default(tmp_path):
+def test_a_config_without_arrays_writes_only_values_that_are_not_the_default(tmp_path):
     path = tmp_path / "plain.toml"
     config(scan=nb.Scan(start_deg=1.5)).to_toml(path)
     assert [p.name for p in tmp_path.iterdir()] == ["plain.toml"]
@@ -151,7 +151,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_damaged_toml_is_refused_with_its_name(tmp_path, name):
+def test_damaged_toml_is_refused_and_named(tmp_path, name):
     content, kind, message = DAMAGED[name]
     path = tmp_path / "bad.toml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -162,7 +162,7 @@ def test_damaged_toml_is_refused_with_its_name(tmp_path, name):
         assert "\n" not in str(caught.value)
 
 
-def test_a_missing_or_damaged_file_is_told(tmp_path):
+def test_a_missing_or_damaged_file_is_named_in_the_error(tmp_path):
     with pytest.raises(FileError, match=r"none\.toml: .*No such file"):
         nb.Config.from_toml(tmp_path / "none.toml")
     with pytest.raises(FileError, match="directory"):

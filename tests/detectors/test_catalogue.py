@@ -112,7 +112,7 @@ def test_agipd_chips_are_where_extra_geom_puts_them() -> None:
     np.testing.assert_allclose([fast, slow, normal], [(0, -1, 0), (1, 0, 0), (0, 0, 1)], atol=1e-12)
 
 
-def test_what_is_given_replaces_the_table() -> None:
+def test_given_values_replace_those_of_the_table() -> None:
     thick = nb.Detector.named("pilatus3-6m", sensor_thickness_um=1000, energy_eV=20_000)
     assert thick.sensor_thickness_um == 1000
     assert thick.attenuation_um == pytest.approx(1000 / 1.04011, rel=1e-4)
@@ -124,7 +124,7 @@ def test_what_is_given_replaces_the_table() -> None:
     assert (layered.sensor_layers, layered.sensor_depth_um) == (5, 0)
 
 
-def test_energy_decides_how_deep_photons_go() -> None:
+def test_the_energy_sets_the_attenuation_depth() -> None:
     soft, hard = (nb.Detector.named("EIGER2 16M", energy_eV=energy) for energy in (7000, 20_000))
     assert soft.sensor_depth_um < 50 < hard.sensor_depth_um < 225
     same = nb.Detector.named("EIGER2 16M", wavelength_A=12398.42 / 7000)
@@ -199,7 +199,7 @@ def test_one_layer_puts_a_spot_where_many_layers_do() -> None:
         (lambda: attenuation_per_mm("film", 1.0), f"none of {', '.join(MATERIALS)}"),
     ],
 )
-def test_what_makes_no_detector_is_refused(make, message: str) -> None:
+def test_invalid_detectors_are_refused(make, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make()
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.config.detector import counted_origin
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggWarning
 from nanobragg.geometry import rotate_about
+from nanobragg.scene.panel_geometry import PanelGeometry
 from tests.paths import TESTS
 
 FOLDER = TESTS / "expt"
@@ -46,12 +46,11 @@ def test_pixels_lie_where_dxtbx_puts_them(pair: tuple[nb.Experiment, dict[str, A
 def test_rays_are_counted_where_dials_predicts_them(pair: tuple[nb.Experiment, dict[str, Any]]) -> None:
     """With and without its parallax correction, up to 2θ = 34 degrees."""
     experiment, truth = pair
-    for panel, rays in zip(experiment.detector.panels, truth["rays"], strict=True):
-        fast, slow, normal = panel.axes()
-        origin = counted_origin(experiment.detector, panel) * 1000.0
+    geometry = PanelGeometry(experiment.detector, np.array(truth["s0"]), 1.0, like_c=False)
+    assert len(geometry) == len(truth["rays"])
+    for panel, rays in enumerate(truth["rays"]):
         for *ray, f, s in rays:
-            there = np.array(ray) * (origin @ normal) / (ray @ normal) - origin
-            assert np.hypot(there @ fast / panel.pixel_mm - f, there @ slow / panel.pixel_mm - s) < 0.015
+            assert np.linalg.norm(geometry.pixels(np.array(ray), panel) - (s, f)) < 0.015
 
 
 def test_the_crystal_is_oriented_as_dxtbx_orients_it(pair: tuple[nb.Experiment, dict[str, Any]]) -> None:
@@ -82,7 +81,7 @@ def test_an_image_is_swept_in_the_middles_of_its_steps(experiments: list[nb.Expe
     assert experiments[3].scan() == nb.Scan()
 
 
-def test_beam_and_sensor_are_taken_over(experiments: list[nb.Experiment]) -> None:
+def test_beam_and_sensor_are_imported(experiments: list[nb.Experiment]) -> None:
     groups = experiments[1]
     assert groups.beam().wavelength == 0.9795
     assert groups.beam().kahn_factor == pytest.approx(0.96)
@@ -186,7 +185,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("flaw", WRONG)
-def test_what_dials_would_not_write_is_refused(flaw: str, tmp_path: Path) -> None:
+def test_invalid_experiment_lists_are_refused(flaw: str, tmp_path: Path) -> None:
     change, error, message = WRONG[flaw]
     with pytest.raises(error, match=message) as caught:
         nb.read_expt(edited(change, tmp_path / "wrong.expt"))
@@ -194,7 +193,7 @@ def test_what_dials_would_not_write_is_refused(flaw: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[" * 100_000, b"[]", b"3", b'{"experiment": 3}'])
-def test_what_is_no_experiment_list_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_files_that_are_not_experiment_lists_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "no.expt"
     path.write_bytes(content)
     with pytest.raises(FormatError, match=r"no\.expt(: __id__ is| is not valid JSON)"):
@@ -203,7 +202,7 @@ def test_what_is_no_experiment_list_is_refused(content: bytes, tmp_path: Path) -
         nb.read_expt(tmp_path / "not there.expt")
 
 
-def test_an_experiment_without_crystal_takes_one(tmp_path: Path) -> None:
+def test_a_crystal_can_be_given_for_an_experiment_without_one(tmp_path: Path) -> None:
     imported = nb.read_expt(edited(lambda d: d["experiment"][0].pop("crystal"), tmp_path / "imported.expt"))[0]
     factors = nb.StructureFactors.constant(1)
     with pytest.raises(ConfigError, match="has no crystal"):
@@ -215,7 +214,7 @@ def test_an_experiment_without_crystal_takes_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(config.crystal.spindle_axis, imported.spindle_axis())
 
 
-def test_varying_beam_goniometer_and_backward_rotation(tmp_path: Path) -> None:
+def test_varying_beam_moving_goniometer_and_backward_rotation(tmp_path: Path) -> None:
     def change(document: dict[str, Any]) -> None:
         document["beam"][0]["s0_at_scan_points"] = [[0, 0, -1 - 0.001 * k] for k in range(21)]
         turn = [rotate_about(np.eye(3), (0, 1, 0), 0.001 * k).T.ravel().tolist() for k in range(21)]

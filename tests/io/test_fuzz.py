@@ -56,7 +56,7 @@ def read_damaged(sound, name, seed, mutations):
 
 
 @every_reader
-def test_sound_files_are_accepted(name, sound):
+def test_valid_files_are_accepted(name, sound):
     target, path, contents = sound(name)
     assert [examine(target, path, content).complaint for content in contents] == [None] * len(contents)
 
@@ -94,6 +94,6 @@ def test_every_truncation(name, sound):
 
 
 @pytest.mark.parametrize("found", sorted(FOUND.glob("*/*")), ids=lambda path: "/".join(path.parts[-2:]))
-def test_what_was_found_once(found, tmp_path):
+def test_inputs_that_once_broke_a_promise(found, tmp_path):
     target = TARGETS[found.parent.name]
     examine(target, tmp_path / f"input{target.suffix}", found.read_bytes())

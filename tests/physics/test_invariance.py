@@ -172,11 +172,11 @@ def same(one: np.ndarray, other: np.ndarray, factor: float = 1.0) -> None:
     assert np.abs(other - factor * one).max() <= 1e-12 * factor * one.max()
 
 
-def test_energy_is_wavelength():
+def test_energy_and_wavelength_are_equivalent():
     same(plain(beam=nb.Beam(wavelength_A=1.3)), plain(beam=nb.Beam(energy_eV=EV_ANGSTROM / 1.3)))
 
 
-def test_flux_exposure_and_size_are_fluence():
+def test_flux_exposure_and_size_give_the_fluence():
     fluence = 3e11 * 0.2 / 5e-5**2
     same(
         plain(beam=nb.Beam(fluence_ph_m2=fluence)),
@@ -184,12 +184,12 @@ def test_flux_exposure_and_size_are_fluence():
     )
 
 
-def test_a_size_is_a_number_of_cells():
+def test_a_crystal_size_gives_the_number_of_cells():
     size = tuple((np.array(TRICLINIC.n_cells) - 0.5) * TRICLINIC.cell[:3] * 1e-7)
     same(plain(), plain(crystal=TRICLINIC.replace(n_cells=(1, 1, 1), size_mm=size)))
 
 
-def test_a_cell_is_its_matrix():
+def test_a_cell_and_its_matrix_are_equivalent():
     matrix = build_lattice(TRICLINIC, 1.0, c_cell=False).reciprocal.T
     same(plain(), plain(crystal=nb.Crystal(matrix=tuple(map(tuple, matrix.tolist())), n_cells=TRICLINIC.n_cells)))
 

@@ -67,7 +67,7 @@ def test_a_point_spread_function_narrower_than_a_pixel_changes_little(psf):
     np.testing.assert_allclose(blur(image, psf, 1e-4, threads=1), image, rtol=0, atol=0.01)
 
 
-def test_none_is_none():
+def test_psf_none_leaves_the_image_unchanged():
     image = np.ones((2, 3))
     assert blur(image, "none", 0.0, threads=1) is image
 

@@ -36,7 +36,7 @@ def test_neighbours_do_not_overlap() -> None:
     assert overlapping([tile(0, 0), tile(1, 0), tile(0, 2), tile(-1, -2), tile(3, 0, turn_deg=30)]) == []
 
 
-def test_a_pixel_of_overlap_is_let_pass_and_two_are_not() -> None:
+def test_an_overlap_of_one_pixel_is_tolerated_and_two_are_not() -> None:
     assert overlapping([tile(0, 0), tile(0.91, 0)]) == []
     assert overlapping([tile(0, 0), tile(0.79, 0)]) == [(0, 1)]
 
@@ -71,7 +71,7 @@ def test_edge_on_and_backward_panels_face_away() -> None:
     assert facing_away([tile(0, 0), through, backward]) == [1, 2]
 
 
-def test_the_scene_warns_and_names_them() -> None:
+def test_the_scene_warns_and_names_the_panels() -> None:
     (message,) = warned(tile(-0.5, -1), tile(0.0, 0.0), tile(0.1, 0.0))
     assert re.match(r"panels 0 \(-0.5\) and 1 \(0\) overlap as seen from the sample, and 2 more pairs", message)
     (message,) = warned(tile(-0.5, -1), tile(4, 4, normal_axis=(0, 0, -1)))
@@ -84,7 +84,7 @@ def test_a_thousand_panels_side_by_side_do_not_overlap() -> None:
     assert overlapping(panels) == []
 
 
-def test_masked_panels_may_be_simulated_all_the_same() -> None:
+def test_overlapping_panels_can_still_be_simulated() -> None:
     with pytest.warns(NanobraggWarning, match="overlap"):
         image = nb.simulate(scene(detector=nb.Detector(panels=(tile(-0.5, -1), tile(-0.5, -1)), convention="dials")))
     assert image.shape == (2, 20, 10)

@@ -216,7 +216,7 @@ def test_the_first_of_several_models_counts(tmp_path: Path) -> None:
     assert amplitude(factors, 0, 0, 0) == pytest.approx(6, rel=2e-3)
 
 
-def test_an_ellipsoid_that_is_none_gives_way_to_b(tmp_path: Path) -> None:
+def test_b_replaces_anisotropic_displacements_that_are_not_positive(tmp_path: Path) -> None:
     line = "ANISOU    1  CA  ALA A   1    -1000   1000   1000      0      0      0       C  \n"
     with pytest.warns(NanobraggWarning, match="displacement tensors U of 1 atoms are not positive definite"):
         model = read_atoms(atoms(tmp_path, CRYST + ATOM + line))

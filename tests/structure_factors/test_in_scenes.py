@@ -56,7 +56,7 @@ def test_the_files_cell_becomes_the_crystals(mtz: Path) -> None:
     assert given.max() > 0
 
 
-def test_the_users_cell_counts_and_a_mismatch_warns(mtz: Path) -> None:
+def test_the_given_cell_is_used_and_a_mismatch_warns(mtz: Path) -> None:
     factors = nb.StructureFactors.from_mtz(mtz)
     nb.Scene(
         config(structure_factors=factors, crystal=nb.Crystal(cell=(30.1, 40.1, 50.1, 90, 90.4, 90)))
@@ -134,7 +134,7 @@ def test_each_source_sees_its_own_amplitudes(dtype: str, interpolate: bool) -> N
     np.testing.assert_allclose(spectrum, total, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-6 * total.max())
 
 
-def test_equal_rows_give_the_bits_of_one_table() -> None:
+def test_equal_rows_give_the_same_image_as_one_table() -> None:
     amplitudes = np.random.default_rng(4).uniform(10, 100, 729)
     both = {"crystal": nb.Crystal(cell=(50, 60, 70), n_cells=4), "beam": beam([9000.0, 9100.0, 9300.0])}
     table = with_energies(np.tile(amplitudes, (3, 1)))
@@ -191,12 +191,12 @@ def test_sources_more_than_5_eV_beyond_the_energies_warn(energy: float) -> None:
         ({"amplitudes": np.ones((1, 3, 729))}, "does not fit 729 amplitudes"),
     ],
 )
-def test_axes_that_do_not_fit(fields, message: str) -> None:
+def test_invalid_energy_axes_are_refused(fields, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         with_energies(**{"amplitudes": np.ones((3, 729)), **fields})
 
 
-def test_the_c_program_knows_no_energies() -> None:
+def test_energies_are_refused_with_compat_c() -> None:
     factors, crystal = with_energies(np.ones((3, 729))), nb.Crystal(cell=CELL)
     with pytest.raises(ConfigError, match="energies_eV: the C program knows no energy axis"):
         config(structure_factors=factors, crystal=crystal, compat="c")
@@ -216,7 +216,7 @@ def test_the_c_program_knows_no_energies() -> None:
         ({"path": Path("a.mtz"), "cell": (1, 1, 1, 10, 20, 150)}, "10, 20, 150"),
     ],
 )
-def test_fields_that_mean_nothing(fields, message: str) -> None:
+def test_fields_without_meaning_are_refused(fields, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         nb.StructureFactors(**fields)
 

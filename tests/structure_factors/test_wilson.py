@@ -66,7 +66,7 @@ def test_a_b_factor_damps_by_the_debye_waller_factor() -> None:
     np.testing.assert_allclose(damped, without * np.exp(-30.0 * d_sqr / 4), rtol=1e-12)
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_sets_the_amplitudes() -> None:
     assert np.array_equal(listing(seed=5)[1], listing(seed=5)[1])
     assert not np.array_equal(listing(seed=5)[1], listing(seed=6)[1])
 

@@ -239,12 +239,6 @@ class Detector(Model):
         return tuple(DESIGNS)
 
 
-def counted_origin(detector: Detector, panel: Panel) -> FloatArray:
-    """Corner of a panel's pixel (0, 0) in the plane where the sensor's first layer counts, metres."""
-    _, _, normal = panel.axes()
-    return np.asarray(panel.origin_mm) / 1000.0 + detector.sensor_depth_um * 1e-6 * normal
-
-
 def _module_panels(design: Design, plane: Panel) -> Iterator[Panel]:
     """The modules on a flat panel's plane."""
     fast, slow, normal = plane.axes()

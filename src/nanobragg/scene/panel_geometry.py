@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._functions import rotate_about
-from ..config.detector import Detector, counted_origin
+from ..config.detector import Detector
 from ..geometry import FloatArray, dot
 
 PanelNumbers = npt.NDArray[np.int32]
@@ -61,7 +61,6 @@ class PanelGeometry:
         panels = detector.panels
         self.beam, self.distance = beam, distance
         self.curved, self.point_pixel, self.size = detector.curved, detector.point_pixel, panels[0].pixels
-        self.origin = np.array([counted_origin(detector, panel) for panel in panels])
         frames = np.array([
             (panel.fast_axis, panel.slow_axis, panel.normal_axis)
             if like_c and panel.normal_axis is not None  # a two-theta axis that is not a unit vector stretches them
@@ -69,6 +68,8 @@ class PanelGeometry:
             for panel in panels
         ])  # fmt: skip
         self.fast, self.slow, self.normal = frames[:, 0], frames[:, 1], frames[:, 2]
+        surface = np.array([panel.origin_mm for panel in panels]) / 1000.0
+        self.origin = surface + detector.sensor_depth_um * 1e-6 * self.normal
         self.pixel = np.array([panel.pixel_mm for panel in panels]) / 1000.0
         self.close_distance = np.array([dot(o, n) for o, n in zip(self.origin, self.normal, strict=True)])
         if like_c:

@@ -207,7 +207,7 @@ def test_a_full_passage_has_partiality_one_and_darwins_photons():
     assert np.median(away) < 0.03
 
 
-def test_a_spot_at_the_edge_of_the_range_is_shared_out_between_two_images():
+def test_a_spot_at_the_edge_of_the_range_is_divided_between_two_images():
     whole = nb.predict_spots(scene(scan=nb.Scan(start_deg=10, range_deg=3, steps=300)), threshold=0.5)
     scans = [nb.Scan(start_deg=start, range_deg=1.5, steps=150) for start in (10, 11.5)]
     halves = [nb.predict_spots(scene(scan=scan), threshold=0) for scan in scans]
@@ -273,7 +273,7 @@ def test_nothing_is_predicted_where_nothing_scatters_or_is_rendered():
     assert (nb.predict_spots(scene(sampling=nb.Sampling(d_min_A=4.0)), threshold=0).d_A >= 4.0).all()
 
 
-def test_spots_are_sorted_immutable_and_chosen_by_rows():
+def test_spots_are_sorted_and_immutable_and_can_be_indexed():
     spots = nb.predict_spots(scene())
     assert (np.diff(spots.photons) <= 0).all()
     with pytest.raises(ValueError, match="read-only"):
@@ -295,7 +295,7 @@ def test_the_threshold_is_of_the_largest_partiality():
     assert 0 < every.partiality.max() <= 1
 
 
-def test_what_cannot_be_predicted_is_refused():
+def test_invalid_thresholds_are_refused():
     with pytest.raises(ConfigError, match=r"threshold = 2"):
         nb.predict_spots(scene(), threshold=2)
 

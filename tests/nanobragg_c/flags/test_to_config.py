@@ -138,13 +138,13 @@ def test_plain_line_leaves_the_c_programs_defaults():
         ("-polar 1.5", "Beam.kahn_factor = 1.5"),
     ],
 )
-def test_impossible_line_is_refused_with_the_cure(line, message):
+def test_invalid_lines_are_refused_with_the_cure(line, message):
     with pytest.raises(ConfigError) as caught:
         parse(line)
     assert message in str(caught.value)
 
 
-def test_too_little_for_an_image_is_refused():
+def test_incomplete_lines_are_refused():
     with pytest.raises(ConfigError, match="no unit cell: give -cell"):
         parse_flags("-default_F 1")
     with pytest.raises(ConfigError, match="no structure factors: give -hkl"):
@@ -267,7 +267,7 @@ def test_a_size_alone_interpolates():
     assert parse("-hkl P1.hkl -samplesize 1 -N 3").config.structure_factors.interpolate is False
 
 
-def test_an_existing_dump_is_read_and_said_so(tmp_path):
+def test_reading_an_existing_dump_is_reported(tmp_path):
     dump = b"0 0 0 0 0 0\n\f" + struct.pack("8d", 7.0, *[0.0] * 7)
     (tmp_path / "Fdump.bin").write_bytes(dump)
     (tmp_path / "other.bin").write_bytes(dump)
