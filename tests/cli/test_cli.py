@@ -242,9 +242,9 @@ def test_an_unknown_instruction_set_names_the_available_ones(nb, monkeypatch, tm
 
 def test_demo_writes_into_the_given_folder(nb, monkeypatch, tmp_path):
     seen = []
-    stand_in = types.ModuleType("nanobragg.demo")
-    stand_in.run_demo = lambda folder, report, progress: seen.append((folder, report, progress))
-    monkeypatch.setitem(sys.modules, "nanobragg.demo", stand_in)
+    monkeypatch.setattr(
+        "nanobragg.cli.demo.run_demo", lambda folder, report, progress: seen.append((folder, report, progress))
+    )
     assert nb("demo", "--out", str(tmp_path), "--quiet") == (0, "", "")
     assert seen == [(tmp_path, print, False)]
     code, _, err = nb("demo", "--out", str(tmp_path / "nowhere"))

@@ -350,7 +350,7 @@ def test_the_command_writes_a_plot(run, words):
         (["still.npy", "--radial", "mean"], "--radial: needs --config"),
         (["still.npy", "--rings", "3"], "--rings: needs --config"),
         (["still.npy", "--config", "still.toml", "--radial", "mean", "--zoom", "2"], "--zoom: is for pictures"),
-        (["still.npy", "-o", "out.gif"], "out.gif: suffix tells no kind of picture"),
+        (["still.npy", "-o", "out.gif"], "out.gif: '.gif' is not a valid plot suffix"),
         (["none.npy"], "none.npy: cannot be read"),
         (["still.npy", "--zoom", "2"], "close-ups need predicted spots"),
     ],
