@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError, FormatError
 from nanobragg.io import read_image, write_image
 from nanobragg.io.float_image import read_float_image, write_float_image
@@ -83,9 +84,9 @@ def test_arrays_that_are_not_images_are_refused(tmp_path, suffix, image):
 def test_photons_become_a_picture(tmp_path):
     write_image(tmp_path / "a.png", PHOTONS)
     assert np.array_equal(read_image(tmp_path / "a.png")[0], render_grey(PHOTONS))
-    write_image(tmp_path / "a.pgm", PHOTONS, {"scale": 10})
+    nb.write_image(tmp_path / "a.pgm", PHOTONS, {"scale": 10})
     assert np.array_equal(read_image(tmp_path / "a.pgm")[0], np.floor(PHOTONS.astype(np.float32) * 10.0))
-    write_image(tmp_path / "b.pgm", np.array([[0.0, 0.0], [0.0, 8.0]]))
+    nb.write_image(tmp_path / "b.pgm", np.array([[0.0, 0.0], [0.0, 8.0]]))
     grey, metadata = read_image(tmp_path / "b.pgm")
     assert grey.tolist() == [[0, 0], [0, 100]]  # 250 / (5 rmsd), rmsd 4
     assert metadata == {"scale": 12.5}

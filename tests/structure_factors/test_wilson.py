@@ -1,4 +1,4 @@
-"""Made-up amplitudes: the space group's symmetry and absences, Wilson's distribution, absolute scale; and the demo."""
+"""Random amplitudes: symmetry, absences, Wilson's distribution and absolute scale; and the demo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.demo import LYSOZYME_CELL, run_demo
+from nanobragg.cli.demo import LYSOZYME_CELL, run_demo
 
 CELL = (40.0, 40.0, 60.0, 90.0, 90.0, 90.0)
 
