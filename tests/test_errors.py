@@ -1,4 +1,4 @@
-"""The family of errors: documented, catchable as Python's own, and mapped to the command line's exit status."""
+"""Errors are documented, can be caught as Python's own, and set the command line's exit status."""
 
 from __future__ import annotations
 

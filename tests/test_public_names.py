@@ -1,4 +1,4 @@
-"""The package's public names: all there, imported when they are first used."""
+"""The package's public names exist and are imported when they are first used."""
 
 from __future__ import annotations
 

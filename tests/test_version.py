@@ -1,4 +1,4 @@
-"""tools/version.py: the version from git tags, from an sdist's record, or unknown."""
+"""tools/version.py: the version comes from git tags or an sdist's record, or is unknown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 
 @pytest.fixture
 def checkout(tmp_path):
-    """An empty repository, and a function that runs git in it."""
+    """Return an empty repository, and a function that runs git in it."""
 
     def git(*words: str) -> str:
         who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "tag.gpgSign=false", "-c", "commit.gpgSign=false"]

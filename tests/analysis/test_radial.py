@@ -24,7 +24,7 @@ config = partial(
 
 
 def traced_angle(cfg: nb.Config, panel: int, slow: int, fast: int) -> float:
-    """2θ (degrees) of a pixel's centre as the kernel has it."""
+    """Return 2θ (degrees) of a pixel's centre from the kernel's trace."""
     one = nb.Config(
         **{**{name: getattr(cfg, name) for name in cfg.model_fields_set}, "sampling": nb.Sampling(oversample=1)}
     )

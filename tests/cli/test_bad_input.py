@@ -1,4 +1,4 @@
-"""Bad input: one clear line, exit code 2, no traceback, no output file touched; and images that nobody wants."""
+"""Bad input gives one clear line, exit code 2, no traceback and no output file; unwanted images give a warning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEPT = {
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
-    """Run a command line that must fail; returns its one line on stderr."""
+    """Return a function that runs a command line which must fail, and returns its one line on stderr."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "inputs").symlink_to(INPUTS)
 
@@ -244,7 +244,7 @@ def test_a_dump_whose_counts_exceed_the_file(refused, tmp_path):
 
 @pytest.fixture
 def warned(tmp_path, monkeypatch, capsys):
-    """Run a command line that must work, and return what it warns of."""
+    """Return a function that runs a command line which must work, and returns its warnings."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "inputs").symlink_to(INPUTS)
 

@@ -1,4 +1,4 @@
-"""C flags end to end: the C program's files, byte for byte (AT-CLI, AT-IO, AT-NOISE)."""
+"""C flags end to end: output files equal the C program's, byte for byte (AT-CLI, AT-IO, AT-NOISE)."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_at_cli_002_a_minimal_line_writes_the_four_default_files(folder):
 
 
 def test_at_cli_002_summary_and_statistics_tell_the_resolved_experiment(folder):
-    """AT-CLI-002: what a person sees."""
+    """AT-CLI-002: the printed summary."""
     folder.run(f"{SMALL} -misset 10 20 30 -mosaic 0.5 -mosaic_seed 7 -phi 3 -osc 1 -phisteps 2 -seed 5")
     told = dict(line.split(maxsplit=1) for line in folder.out.splitlines())
     assert told["crystal"].startswith("cell 70 80 90 90 90 90 Å, degrees, 504000 Å³; 5 x 5 x 5 cells")

@@ -1,4 +1,4 @@
-"""The command line's frame: dispatch, help, version, one voice for errors and warnings, exit codes."""
+"""The command line: dispatch, help, version, the format of errors and warnings, exit codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MINIMAL = shlex.split("-cell 100 100 100 90 90 90 -default_F 100 -lambda 1 -dist
 
 @pytest.fixture
 def nb(tmp_path, monkeypatch, capsys):
-    """Run a command line in an empty folder: (exit code, stdout, stderr)."""
+    """Return a function that runs a command line in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str):
@@ -43,7 +43,7 @@ def nb(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def process(tmp_path):
-    """Start `python -m nanobragg` in an empty folder."""
+    """Return a function that starts `python -m nanobragg` in an empty folder."""
     with ExitStack() as running:
 
         def start(*words: str, **options):

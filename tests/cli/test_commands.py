@@ -30,7 +30,7 @@ def run(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def config(tmp_path):
-    """A small experiment, in still.toml too."""
+    """Return a small experiment, which is in still.toml too."""
     config = builders.config(beam=nb.Beam(fluence_ph_m2=1e28), detector=nb.Detector.flat(pixels=(30, 40), pixel_mm=0.5))
     config.to_toml(tmp_path / "still.toml")
     return config
@@ -166,7 +166,7 @@ def test_fractions_in_smv_are_refused_with_the_cure(tmp_path, monkeypatch, capsy
 
 @pytest.fixture
 def turning(config, tmp_path):
-    """The same experiment with a scan, in scan.toml too."""
+    """Return the same experiment with a scan, which is in scan.toml too."""
     turning = config.replace(scan=nb.Scan(start_deg=2, range_deg=0.5, steps=2))
     turning.to_toml(tmp_path / "scan.toml")
     return turning

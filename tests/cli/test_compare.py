@@ -1,4 +1,4 @@
-"""AT-TOOLS-001: `nanobragg compare`, with stand-ins of our own for the original program."""
+"""AT-TOOLS-001: `nanobragg compare`, with stand-ins for the original program."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def own_folder(tmp_path, monkeypatch) -> None:
 
 
 def stand_in(folder: Path, flags: str, pixel: tuple[int, int], *, scale: float = 1.0) -> Path:
-    """A program that leaves and prints what nanoBragg.c would for these flags, whatever flags it is given."""
+    """Write a program that prints and writes what nanoBragg.c would for these flags, whatever flags it is given."""
     scene = nb.Scene(nb.config_from_flags(flags))
     image = scale * nb.simulate(scene)
     folder.mkdir()
@@ -123,7 +123,7 @@ def test_a_divergence_is_named_and_sets_the_exit_status(tmp_path, capsys, monkey
 
 
 def test_the_row_of_the_quirks_is_named(tmp_path, capsys):
-    """Corrected physics beside the original's: a triclinic cell comes out distorted there (row 9)."""
+    """Exact physics against the original's, which distorts triclinic cells (row 9)."""
     flags = f"{LINE} -cell 40 50 60 75 85 95"
     program = stand_in(tmp_path / "c", flags, (3, 4))
     assert compare("--reference", program, "--pixel", 3, 4, flags=f"{flags} -exact -threads 1") == 3

@@ -1,4 +1,4 @@
-"""Logging: silent unless asked; what is told when asked, by the standard module or with --verbose."""
+"""Logging is silent by default; messages appear with the standard module or with --verbose."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ config = partial(
 
 
 def geometry(detector: nb.Detector) -> tuple[np.ndarray, np.ndarray]:
-    """sin(theta)/lambda (1/A, at 1 A) and distance (m) of every pixel's centre."""
+    """Return sin(theta)/lambda (1/A, at 1 A) and distance (m) of every pixel's centre."""
     panel = detector.panels[0]
     fast, slow, _ = panel.axes()
     s, f = (np.arange(n) + 0.5 for n in panel.pixels)
@@ -72,7 +72,7 @@ def test_negative_amplitudes_take_photons_away() -> None:
 
 
 def test_forward_amplitude_of_water_matches_the_water_cube() -> None:
-    """A film of a cube's volume that scatters 2.57 electrons everywhere is the cube."""
+    """A film of a cube's volume with a constant 2.57 electrons gives the same photons as the cube."""
     flat = np.array([[0.0, 2.57], [1.0, 2.57]])
     film = config(background=nb.Background(table=flat, thickness_um=50))
     cube = config(background=nb.Background(water_um=50))

@@ -1,4 +1,4 @@
-"""Config: the files that it names, what is warned of, equality and immutability."""
+"""Config: missing files, warnings, equality and immutability."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.builders import CRYSTAL, DETECTOR, FACTORS, config, scene
 
 
 def test_missing_files_are_named_in_the_error():
-    """A path is read when it is needed: the Scene tells that it is not there."""
+    """A path is read when it is needed, so the Scene raises the error."""
     cases = {
         "no.hkl": {"structure_factors": nb.StructureFactors(path="no.hkl")},
         "no.mat": {"crystal": nb.Crystal(matrix_path="no.mat")},

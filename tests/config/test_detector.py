@@ -1,4 +1,4 @@
-"""Detector.flat and panels: where conventions, beam centres, pivots and rotations put the detector."""
+"""Detector.flat and panels: how conventions, beam centres, pivots and rotations place the detector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One digest for one experiment, whatever writes it down."""
+"""An experiment has one digest, which every writer records."""
 
 from __future__ import annotations
 

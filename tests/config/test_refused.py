@@ -1,4 +1,4 @@
-"""What a Config refuses, in one line with field, value and cure; and that no value whatever gets by."""
+"""Invalid values of a Config raise one line with field, value and cure; no value raises anything else."""
 
 from __future__ import annotations
 

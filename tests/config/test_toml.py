@@ -1,4 +1,4 @@
-"""A Config as TOML: there and back, by hand, damaged, and half-written."""
+"""A Config as TOML: round trips, files written by hand, damaged files, failed writes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PANEL = {"origin_mm": (100, 8, -12), "fast_axis": (0, 0, 1), "slow_axis": (0, -1
 
 
 def rich() -> nb.Config:
-    """Every noun with something in it that is not its default."""
+    """Return a Config whose every part has values that are not the default."""
     rng = np.random.default_rng(3)
     return nb.Config(
         crystal=nb.Crystal(
@@ -44,7 +44,7 @@ def rich() -> nb.Config:
 
 
 def test_a_config_and_its_arrays_round_trip_through_toml(tmp_path):
-    """Values bit for bit; arrays in the .npz beside it; nothing else left behind."""
+    """Values are equal bit for bit, arrays are in the .npz beside it, and no other file is left."""
     path = tmp_path / "rich.toml"
     rich().to_toml(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["rich.npz", "rich.toml"]
@@ -107,7 +107,7 @@ def test_paths_in_toml_are_relative_to_the_file(tmp_path, monkeypatch):
 
 
 def test_toml_written_by_hand():
-    """The example of the user guide: plain names and units, nothing else needed."""
+    """The example of the user guide."""
     text = """
 schema = 1
 

@@ -66,7 +66,7 @@ def test_gaps_are_those_of_pyfai(name: str) -> None:
 
 
 def test_ccds_have_the_pixels_of_their_makers() -> None:
-    """340 mm across, and what headers of an ADSC Q315r say."""
+    """Sizes are 340 mm, or those in headers of an ADSC Q315r."""
     pixels = {name: nb.Detector.named(name).panels[0].pixel_mm for name in ("Rayonix MX340", "ADSC Q315r")}
     assert pixels["Rayonix MX340"] * 3840 == pytest.approx(340, abs=5e-4)
     assert pixels["ADSC Q315r"] == 0.102592
@@ -74,7 +74,7 @@ def test_ccds_have_the_pixels_of_their_makers() -> None:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_beam_hits_the_middle_at_the_distance(name: str) -> None:
-    """Also where that is the hole between modules."""
+    """Also where the beam passes through the hole between modules."""
     detector = nb.Detector.named(name, distance_mm=200, convention="xds")
     corners = np.concatenate([panel.corners_mm() for panel in detector.panels])
     np.testing.assert_allclose(corners[:, 2], 200, atol=1e-9)
@@ -84,7 +84,7 @@ def test_the_beam_hits_the_middle_at_the_distance(name: str) -> None:
 
 
 def test_modules_follow_the_placement() -> None:
-    """Every module stays where it is on the plane, whatever the frame and the rotation."""
+    """Modules keep their places on the plane in every frame and under every rotation."""
     straight = nb.Detector.named("JUNGFRAU 4M", convention="xds", distance_mm=100, beam_center_mm=(70, 80))
     swung = nb.Detector.named(
         "JUNGFRAU 4M", convention="mosflm", distance_mm=150, rotation_deg=(3, 4, 5), twotheta_deg=20

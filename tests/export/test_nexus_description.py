@@ -15,7 +15,7 @@ from tests.io.nexus_experiments import DETECTOR, PIXELS, TURNING, counts, made, 
 
 
 def axis_of(file, path):
-    """Matrix of a transformation and of all that it depends on."""
+    """Return the matrix of a transformation and of all that it depends on."""
     total = np.eye(4)
     while path != ".":
         axis = file[path]
@@ -28,7 +28,7 @@ def axis_of(file, path):
 
 
 def modules_of(path):
-    """Origin, fast and slow step (mm) of every module, and the spindle, as a reader of NXmx finds them."""
+    """Return origin, fast and slow step (mm) of every module, and the spindle, as a reader of NXmx finds them."""
     with h5py.File(path) as file:
         found = []
         for name in sorted(key for key in file[DETECTOR] if key.startswith("module_")):

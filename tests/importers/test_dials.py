@@ -1,4 +1,4 @@
-"""DIALS experiment lists: what dxtbx computes from them is what is simulated."""
+"""DIALS experiment lists: the simulated geometry is what dxtbx computes."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_spots_fall_where_dials_predicts_them(experiments: list[nb.Experiment]) 
 
 
 def edited(change: Callable[[dict[str, Any]], object], path: Path) -> Path:
-    """A file like made.expt with something changed."""
+    """Write made.expt with a change, and return the path."""
     document = copy.deepcopy(MADE)
     change(document)
     path.write_text(json.dumps(document))

@@ -28,7 +28,7 @@ def group(parent: Any, name: str, nx_class: str) -> Any:
 def axis(
     parent: Any, name: str, values: Any, vector: Any, depends_on: str, unit: str = "mm", offset: Any = None
 ) -> Any:
-    """A transformation; values in mm or degrees, stored in `unit`."""
+    """Store a transformation; values are in mm or degrees, and stored in `unit`."""
     item = parent.create_dataset(name, data=np.asarray(values, float) * SCALE[unit])
     kind = "rotation" if unit in ("deg", "rad") else "translation"
     item.attrs.update(units=unit, transformation_type=kind, vector=np.asarray(vector, float), depends_on=depends_on)
@@ -38,7 +38,7 @@ def axis(
 
 
 def write(path: Path, change: Callable[[Any], object] = lambda root: None, unit: str = "m") -> Path:
-    """An EIGER-like file of two modules on a swung arm, and ten images about omega of a kappa goniometer."""
+    """Write an EIGER-like file: two modules on a swung arm, ten images about omega of a kappa goniometer."""
     with h5py.File(path, "w") as root:
         entry = group(root, "entry", "NXentry")
         entry["definition"] = "NXmx"

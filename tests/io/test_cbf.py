@@ -1,4 +1,4 @@
-"""miniCBF: pixels as fabio reads them, a header that tells the truth, and geometries that it cannot hold refused."""
+"""miniCBF: fabio reads the same pixels, the header is the Config's, and geometries that it cannot hold are refused."""
 
 import os
 import sys

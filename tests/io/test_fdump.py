@@ -1,4 +1,4 @@
-"""AT-IO-003: Fdump.bin: the layout of nanoBragg.c, read back exactly, and no allocation on a lie."""
+"""AT-IO-003: Fdump.bin has nanoBragg.c's layout, is read back exactly, and a false size allocates nothing."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Whatever bytes a file holds, a reader returns what it promises or raises one of our errors, quickly and in a line."""
+"""Readers of arbitrary bytes return a valid result or raise one of our errors, quickly and in one line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def limit():
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """A function of a reader's name: its target, a file to write to, and the contents of sound files."""
+    """Return a function of a reader's name: its target, a file to write to, and the contents of valid files."""
 
     @cache
     def prepared(name):

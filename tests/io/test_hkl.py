@@ -1,4 +1,4 @@
-"""AT-IO-004: amplitude tables as text: read back exactly, and every bad line named."""
+"""AT-IO-004: amplitude tables as text are read back exactly, and errors name the line."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""No reader takes more memory than NANOBRAGG_MAX_BYTES, nor long, nor complains in another way than it should."""
+"""No reader takes more memory than NANOBRAGG_MAX_BYTES, takes long, or raises an error that is not ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SMV: the header of nanoBragg.c byte for byte, pixels as fabio reads them, and every lie refused."""
+"""SMV: the header is nanoBragg.c's byte for byte, fabio reads the same pixels, and false headers are refused."""
 
 import re
 
@@ -55,7 +55,7 @@ SIZES = "SIZE1=4;\nSIZE2=3;\n"
 
 
 def smv_bytes(header=SIZES, data=PIXELS, header_bytes=512):
-    """A file whose header says what the test wants it to say."""
+    """Return the bytes of a file with the given header entries."""
     start = f"{{\nHEADER_BYTES={header_bytes};\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\n"
     return (start + header + "}\f").encode().ljust(512) + data
 

@@ -1,4 +1,4 @@
-"""TIFF: what Pillow and fabio read is what was written, and what does not fit is refused."""
+"""TIFF: Pillow and fabio read what was written, and values that do not fit are refused."""
 
 import fabio
 import numpy as np

@@ -1,4 +1,4 @@
-"""What must not change an image: turning the laboratory, inverting reciprocal space, other units, other scales."""
+"""Symmetries of an image: turning the laboratory, inverting reciprocal space, other units, other scales."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRICLINIC = nb.Crystal(cell=(20, 25, 30, 80, 95, 105), misset_deg=(10, 20, 30), 
 
 
 def friedel(amplitudes: np.ndarray) -> np.ndarray:
-    """Amplitudes of which F(-h) = F(h)."""
+    """Return amplitudes for which F(-h) = F(h)."""
     return amplitudes + amplitudes[::-1]
 
 
@@ -38,7 +38,7 @@ def factors(amplitudes: np.ndarray, **options) -> nb.StructureFactors:
 
 
 def rotation(axis: tuple[float, float, float], angle: float) -> np.ndarray:
-    """Matrix of a rotation about any axis."""
+    """Return the matrix of a rotation about any axis."""
     return np.asarray(rotate_about(np.eye(3), np.array(axis) / np.linalg.norm(axis), angle)).T
 
 
@@ -48,7 +48,7 @@ def turned(r: np.ndarray, vector) -> tuple[float, float, float]:
 
 
 def laboratory(r: np.ndarray, shape: str, interpolate: bool, curved: bool) -> nb.Config:
-    """Everything at once, turned by r."""
+    """Return an experiment with every kind of sum, turned by r."""
     panels = [
         nb.Panel(
             origin_mm=turned(r, origin), fast_axis=turned(r, (0.1, 0.05, 1)), slow_axis=turned(r, (-0.1, -1, 0.07)),

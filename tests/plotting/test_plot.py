@@ -1,4 +1,4 @@
-"""Pictures: what is drawn where, without a window, a global state or a leftover."""
+"""Plots: what is drawn and where, without a window or global state."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def image() -> np.ndarray:
 
 
 def circles(figure) -> np.ndarray:
-    """Centres of the circles in the first picture of a figure."""
+    """Return the centres of the circles in the first axes of a figure."""
     picture = max(figure.axes, key=lambda ax: len(ax.collections))
     return np.concatenate([c.get_offsets() for c in picture.collections if len(c.get_offsets()) > 1])
 
@@ -309,7 +309,7 @@ def test_other_suffixes_and_folders_are_refused(tmp_path, image):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys, image):
-    """Run `nanobragg plot` beside still.toml and still.npy: (exit code, stderr)."""
+    """Return a function that runs `nanobragg plot` beside still.toml and still.npy: (exit code, stderr)."""
     monkeypatch.chdir(tmp_path)
     config().to_toml(tmp_path / "still.toml")
     nb.write_image("still.npy", image)

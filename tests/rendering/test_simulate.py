@@ -177,7 +177,7 @@ def test_a_build_without_openmp_warns_that_it_has_one_thread(monkeypatch):
 
 @pytest.mark.parametrize("compat", [None, "c"])
 def test_configs_and_scenes_can_be_pickled(compat):
-    """For multiprocessing: the copy is equal and renders the same bits."""
+    """The copy is equal and renders the same bits, as multiprocessing needs."""
     mask = np.ones(SHAPE, bool)
     mask[3:9] = False
     config = CONFIG.replace(
@@ -208,7 +208,7 @@ HEAVY = {  # hours of rendering
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child process")
 @pytest.mark.parametrize("name", HEAVY)
 def test_ctrl_c_stops_the_rendering(name):
-    """Wherever the time goes; nothing is printed but what the script prints."""
+    """Whichever loop takes the time; nothing is printed but the script's own lines."""
     child = python(f"""
         import warnings
         import nanobragg as nb

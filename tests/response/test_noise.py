@@ -1,4 +1,4 @@
-"""Our own noise: the Poisson law over all means, independence of threads, and each part of the detector."""
+"""Noise: the Poisson law over all means, independence of threads, and each effect of the detector."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def photons(mean: float, seed: int = 1, shape: tuple[int, int] = SHAPE) -> np.nd
 
 
 def p_of_the_poisson_law(counts: np.ndarray, mean: float) -> float:
-    """P value of the chi-square test that counts follow the Poisson law, in at most a thousand bins."""
+    """Return the p value of a chi-square test that counts follow the Poisson law, in at most a thousand bins."""
     law = poisson(mean)
     edges = np.unique(law.ppf(np.arange(1, 1000) / 1000))
     probabilities = np.diff([0.0, *law.cdf(edges), 1.0])
@@ -46,7 +46,7 @@ class Quantiles:
 
 
 def test_quantiles_of_large_means_are_those_of_the_poisson_law():
-    """The normal deviates are corrected for the law's skewness: else they would be 1/6 too large in the mean."""
+    """Normal deviates are corrected for the law's skewness; without that their mean would be 1/6 too large."""
     means, counts = np.full(20_000, 1e6 + 0.3), np.empty(20_000)
     _poisson_many(means, Quantiles(), counts)
     exact = poisson.ppf((np.arange(counts.size) + 0.5) / counts.size, means)

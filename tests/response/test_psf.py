@@ -1,4 +1,4 @@
-"""Point-spread functions: the published formula, its width, and what happens to the photons."""
+"""Point-spread functions: the published formula, its width, and the sum of the photons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHAPES = ["gaussian", "fiber"]
 
 
 def spot(psf: str, fwhm_px: float, size: int = 61) -> np.ndarray:
-    """What one unit in the central pixel becomes."""
+    """Return the blurred image of one unit in the central pixel."""
     image = np.zeros((size, size + 10))
     image[size // 2, size // 2] = 1.0
     return blur(image, psf, fwhm_px, threads=1)

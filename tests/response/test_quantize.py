@@ -1,4 +1,4 @@
-"""Integer and PGM images: the C program's, byte for byte, and the rule at its corners."""
+"""Integer and PGM images equal the C program's byte for byte; edge cases of the rounding rule."""
 
 from __future__ import annotations
 

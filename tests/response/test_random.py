@@ -1,4 +1,4 @@
-"""The C program's deviates and rotations, against what its own functions returned."""
+"""The C program's deviates and rotations, against values that its functions returned."""
 
 from __future__ import annotations
 

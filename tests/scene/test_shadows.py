@@ -1,4 +1,4 @@
-"""Panels that overlap or face away are named."""
+"""Panels that overlap or face away from the sample are found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.builders import scene
 
 
 def tile(x: float, y: float, z: float = 100.0, turn_deg: float = 0.0, **fields: object) -> nb.Panel:
-    """A tile of 10 x 20 pixels of 0.1 mm."""
+    """Return a panel of 10 x 20 pixels of 0.1 mm."""
     c, s = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
     axes = {"fast_axis": (c, s, 0), "slow_axis": (-s, c, 0)}
     return nb.Panel(**{**axes, "origin_mm": (x, y, z), "pixels": (20, 10), "name": f"{x:g}", **fields})
@@ -52,7 +52,7 @@ def test_opposite_panels_do_not_overlap() -> None:
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-180, 180))
 def test_overlap_is_found_where_points_coincide(x: float, y: float, turn: float) -> None:
-    """Against brute force: a point of the one a pixel within the other."""
+    """Against brute force: a point of one panel lies a pixel within the other."""
     fixed, moved = tile(0, 0), tile(x, y, turn_deg=turn)
     fast, slow, _ = moved.axes()
     f, s = np.meshgrid(np.linspace(0.15, 0.85, 40), np.linspace(0.15, 1.85, 40))

@@ -1,4 +1,4 @@
-"""Amplitudes from MTZ and CIF files: what comes back, which column, which symmetry; and what is refused."""
+"""Amplitudes from MTZ and CIF files: values, choice of the column, symmetry, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structure factors meet crystal, beam and detector: whose cell, which energy, how much of the image they cover."""
+"""Structure factors in a scene: which cell and energy apply, and how much of the image the table covers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENERGIES = np.array([9000.0, 9100.0, 9300.0])
 
 @pytest.fixture
 def mtz(tmp_path: Path) -> Path:
-    """Amplitudes to 3 Å of P 21 21 21."""
+    """Write amplitudes of P 21 21 21 to 3 Å, and return the path."""
     found = gemmi.Mtz(with_base=True)
     found.spacegroup = gemmi.SpaceGroup("P 21 21 21")
     found.set_cell_for_all(gemmi.UnitCell(*CELL))
@@ -272,7 +272,7 @@ def test_a_table_that_ends_within_the_image_warns(mtz: Path) -> None:
 
 @pytest.mark.parametrize(("columns", "warns"), [(1, False), (3, True)])
 def test_one_percent_of_the_pixels_beyond_the_table_warns(mtz: Path, columns: int, warns: bool) -> None:
-    """Only columns at the edge of a wide detector and a few hundred in its middle are looked at."""
+    """Only the first columns of a wide detector, which are beyond the table, and 160 in its middle are not masked."""
     factors = nb.StructureFactors.from_mtz(mtz)
     mask = np.zeros((20, 400), bool)
     mask[:, 120:280] = True

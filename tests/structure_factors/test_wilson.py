@@ -1,4 +1,4 @@
-"""Made-up amplitudes: the space group's symmetry and absences, Wilson's distribution, absolute scale; and the demo."""
+"""Random amplitudes: symmetry, absences, Wilson's distribution and absolute scale; and the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nb.compare: how alike two images are, and where two walks to one pixel part first."""
+"""`compare`: measures of agreement of two images, and the first quantity in which two traces of a pixel differ."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class TestTraces:
 
 
 def printed_by_a_twin(scene: nb.Scene, has_trace: bool) -> nb.reference.Run:
-    """What a program that computes as this scene says prints of the pixel."""
+    """Return what the original program would print of the pixel of this scene."""
     image, traced = nb.simulate(scene), nb.trace(scene, **PIXEL)
     printed = {name: [float(f"{x:.6g}") for x in values] for name, values in scene_values(scene).items()}
     lines = "\n".join(nb.c_trace_lines(traced)) if has_trace else ""
@@ -211,7 +211,7 @@ class TestOriginal:
 
 
 def spots(*places: tuple[float, float], size: int = 40) -> np.ndarray:
-    """Gaussians of σ = 1.5 pixels, the first the brightest."""
+    """Return an image of Gaussians of σ = 1.5 pixels, the first one the brightest."""
     slow, fast = np.indices((size, size))
     return sum((100.0 - 5 * i) * np.exp(-((slow - s) ** 2 + (fast - f) ** 2) / 4.5) for i, (s, f) in enumerate(places))
 
@@ -281,7 +281,7 @@ class TestPeaks:
         assert peaks.largest_shift_px == pytest.approx(math.hypot(0.54, 1.25), abs=0.1)
 
     def test_assignment_makes_all_shifts_together_smallest(self):
-        """Nearest first would take the pair that is 1 apart and leave one that is 7 apart."""
+        """A greedy assignment would pair peaks that are 1 pixel apart and leave two that are 7 pixels apart."""
         pytest.importorskip("scipy")
         peaks = nb.compare(spots((10, 10), (10, 14)), spots((10, 13), (10, 17))).peaks
         assert [round(pair.distance_px) for pair in peaks.pairs] == [3, 3]

@@ -1,4 +1,4 @@
-"""A Config as flags of the original program: read back, they describe the same experiment."""
+"""A Config as flags of the original program, which describe the same experiment when they are read back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ config = partial(
 
 
 def assert_same_experiment(one: nb.Config, folder: Path) -> list[str]:
-    """Its flags, which describe a scene that is `one`'s to rounding."""
+    """Check that the flags of a Config give the same scene to rounding, and return them."""
     flags = config_to_flags(one, folder)
     ours, theirs = nb.Scene(one), nb.Scene(nb.config_from_flags(flags))
     for name in ("shape", "roi", "n_cells", "oversample", "lookup", "domains"):

@@ -35,7 +35,7 @@ FORMS = [pytest.param("library", marks=needs_extension), "program"]
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Compiles the stand-in as a library or a program, once for each way to fail."""
+    """Return a function that compiles the stand-in as a library or a program, once for each way to fail."""
     folder, built = tmp_path_factory.mktemp("stand_in"), {}
 
     def compile_once(form: str, way: str = "WORKS", source: Path = SOURCE) -> Path:
@@ -293,7 +293,7 @@ class TestRuns:
 
 
 def simple_config(**detector: object) -> nb.Config:
-    """Its fast axis is 0 0 1 unless rotated: what the stand-in prints."""
+    """Return a Config whose fast axis is 0 0 1, which the stand-in prints, unless it is rotated."""
     return builders.config(
         detector=nb.Detector.flat(distance_mm=100, pixels=8, **detector),
         sampling=nb.Sampling(oversample=1),

@@ -1,4 +1,4 @@
-"""A trace shows what the kernel computed: the C program's debugging traces, and the image's pixel, come out of it."""
+"""A trace shows what the kernel computed: it equals the C program's debugging traces and the image's pixel."""
 
 from __future__ import annotations
 
