@@ -249,7 +249,7 @@ class TestRecord:
             flags = f"{LINE} -hkl {name}/table.hkl"
             program = stand_in(tmp_path / f"c-{name}", flags, (0, 0))
             assert compare("--reference", program, "--record", f"AT-NEW/{name}", flags=flags) == code
-        assert "another recorded/inputs/table.hkl is there already" in capsys.readouterr().err
+        assert "a different recorded/inputs/table.hkl already exists" in capsys.readouterr().err
 
 
 class TestRows:

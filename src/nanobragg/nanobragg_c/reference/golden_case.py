@@ -28,10 +28,7 @@ STRIDE = 16
 NAME = re.compile(r"([A-Z][\w.-]*)/([\w.-]+)")
 
 
-def record_case(
-    folder: StrPath, name: str, flags: Sequence[str], run: Run, *, title: str, corr_min: float,
-    sum_ratio: tuple[float, float] = (0.98, 1.02),
-) -> None:  # fmt: skip
+def record_case(folder: StrPath, name: str, flags: Sequence[str], run: Run, *, title: str, corr_min: float) -> None:
     """Add a case to a folder, creating the folder if needed.
 
     Parameters
@@ -44,8 +41,8 @@ def record_case(
         The command line; its input files are copied to inputs/.
     run
         The original program's output.
-    title, corr_min, sum_ratio
-        Title of the case and its thresholds.
+    title, corr_min
+        Title of the case, and the correlation that images must reach.
 
     Raises
     ------
@@ -69,7 +66,7 @@ def record_case(
     facts[name] = _facts(run)
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in facts.items())
     write_text(golden / "facts.json", "{\n" + lines + "\n}\n")
-    _append(root / "cases.yaml", family, single, words, title, corr_min, sum_ratio)
+    _append(root / "cases.yaml", family, single, words, title, corr_min)
 
 
 def check_case_name(name: str) -> None:
@@ -140,17 +137,15 @@ def _copied(source: Path, inputs: Path, root: Path) -> str:
     return target.relative_to(root).as_posix()
 
 
-def _append(
-    path: Path, family: str, single: str, words: list[str], title: str, corr_min: float, sum_ratio: tuple[float, float]
-) -> None:
-    """Append an entry to cases.yaml, with JSON strings, which are valid YAML."""
+def _append(path: Path, family: str, single: str, words: list[str], title: str, corr_min: float) -> None:
+    """Add an entry to the end of cases.yaml; strings as in JSON, which YAML reads."""
     before = path.read_text() if path.exists() else "# Recorded by nanobragg compare --record.\ncases:\n"
     entry = (
         f"  - id: {family}\n"
         f"    title: {json.dumps(title)}\n"
         f"    base: {json.dumps(shlex.join(words))}\n"
         f"    corr_min: {corr_min!r}\n"
-        f"    sum_ratio: [{sum_ratio[0]!r}, {sum_ratio[1]!r}]\n"
+        "    sum_ratio: [0.98, 1.02]\n"
         f'    runs: {{{json.dumps(single)}: ""}}\n'
     )
     write_text(path, before.rstrip("\n") + "\n" + entry)
