@@ -1,4 +1,4 @@
-"""The C program's reference cases: command lines, and what it made of them."""
+"""The C program's reference cases: command lines and its results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.paths import TESTS
 
 @dataclass(frozen=True)
 class ReferenceCase:
-    """One command line of a cases.yaml and what the C program made of it.
+    """One command line of a cases.yaml, and the C program's results.
 
     Attributes
     ----------
@@ -39,13 +39,13 @@ class ReferenceCase:
 
     @property
     def golden(self) -> dict[str, np.ndarray]:
-        """Arrays that were kept: "image", or "window" with "window_origin" and "samples"; "int", "noise", "pgm"."""
+        """Return the stored arrays: "image", or "window" with "window_origin" and "samples"; "int", "noise", "pgm"."""
         family, run = self.name.split("/")
         with np.load(self.folder / "golden" / f"{family}.npz") as stored:
             return {key.split("/", 1)[1]: stored[key] for key in stored.files if key.split("/", 1)[0] == run}
 
     def stored_parts(self, image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Pairs of our pixels and C's, for what was kept of an image."""
+        """Return pairs of our pixels and C's, for the stored parts of an image."""
         golden = self.golden
         if "image" in golden:
             return [(image, golden["image"])]
@@ -57,7 +57,7 @@ class ReferenceCase:
         ]
 
     def deviation(self, image: np.ndarray) -> float:
-        """Largest |ours - C| of what was kept, in units of the tolerance."""
+        """Return the largest |ours - C| of the stored parts, in units of the tolerance."""
         return max(deviation(ours, theirs, self.facts["max"]) for ours, theirs in self.stored_parts(image))
 
 
@@ -68,7 +68,7 @@ def deviation(ours: np.ndarray, theirs: np.ndarray, peak: float) -> float:
 
 
 def load_cases(file: Path, folder: Path) -> list[ReferenceCase]:
-    """Cases of a YAML file, with golden/ and inputs/ in a folder."""
+    """Read the cases of a YAML file, with golden/ and inputs/ in a folder."""
     facts = json.loads((folder / "golden" / "facts.json").read_text())
     document = yaml.safe_load(file.read_text())
     cases = []

@@ -16,7 +16,7 @@ OFFSET = 40
 
 
 def centroid(image: np.ndarray, slow: float, fast: float) -> tuple[float, float]:
-    """Of the 5 by 5 pixels about a place."""
+    """Return the centroid of the 5 by 5 pixels about a place."""
     s, f = round(slow), round(fast)
     box = image[s - 2 : s + 3, f - 2 : f + 3].astype(float)
     i, j = np.indices(box.shape) - 2

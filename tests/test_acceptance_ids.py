@@ -1,4 +1,4 @@
-"""docs/acceptance.md, tests and parity matrix agree about the acceptance tests."""
+"""docs/acceptance.md, the tests and the parity matrix list the same acceptance tests."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MEASURED = {"AT-PERF"}  # by benchmarks/, not by tests
 
 
 def criteria(document: str) -> list[tuple[str, str]]:
-    """Ids and what must hold, in the order of the page."""
+    """Return the ids and criteria in the order of the page."""
     return re.findall(r"^\| (AT-[A-Z]+(?:-\d{3})?) \| ([^|]+) \|$", document, re.MULTILINE)
 
 
 def matrix(document: str) -> list[str]:
-    """Lines of the table of cases."""
+    """Return the lines of the table of cases."""
     return re.findall(r"^\| AT-[^|]+(?:\|[^|]+){5}\|$", document, re.MULTILINE)
 
 
 def matrix_of(cases: dict[str, Any]) -> list[str]:
-    """The same lines as cases.yaml gives them."""
+    """Return the lines that the table must have, from cases.yaml."""
     lines = []
     for case in cases["cases"]:
         stated = {"max_abs": "–", **cases.get("defaults", {}), **case}
@@ -53,7 +53,7 @@ def mentioned(source: str) -> Iterator[str]:
 
 
 def problems(document: str, cases: dict[str, Any], mentions: Iterable[str]) -> list[str]:
-    """Everything that the page, the matrix and the tests disagree about."""
+    """Return every disagreement of the page, the matrix and the tests."""
     rows = criteria(document)
     ids = [name for name, _ in rows]
     tested = {*mentions, *(case["id"] for case in cases["cases"])}
@@ -87,7 +87,7 @@ def mentions() -> set[str]:
     return {name for path in TESTS.rglob("test_*.py") for name in mentioned(path.read_text(encoding="utf-8"))}
 
 
-def test_page_matrix_and_tests_agree(document, cases, mentions):
+def test_page_cases_and_tests_agree(document, cases, mentions):
     assert not problems(document, cases, mentions)
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks` from end to end on tiny images; what it computes from times, not the times themselves."""
+"""`python -m benchmarks` from end to end on tiny images, and the numbers that it computes from given times."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def same_instruction_set():
 
 @pytest.fixture
 def c_program(tmp_path, monkeypatch):
-    """Stands in for the C program and writes down what it is asked for."""
+    """Write a stand-in for the C program that records its arguments."""
     script = tmp_path / "c program"
     asked = tmp_path / "asked.txt"
     script.write_text(f'#!/bin/sh\necho "$@" >> {shlex.quote(str(asked))}\n')

@@ -55,7 +55,7 @@ def test_a_failing_example_names_the_line_of_its_page(tmp_path: Path):
     assert caught.traceback[-1].lineno + 1 == 10
 
 
-def test_a_failing_command_and_no_run(tmp_path: Path):
+def test_a_failing_command_is_reported_and_no_run_blocks_are_skipped(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text("```console\n$ pip install nothing\n$ nanobragg -nonsense\n```\n")
     with pytest.raises(RuntimeError, match="-nonsense: unknown flag"):

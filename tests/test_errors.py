@@ -1,4 +1,4 @@
-"""The family of errors: documented, catchable as Python's own, and mapped to the command line's exit status."""
+"""Errors are documented, can be caught as Python's own, and set the command line's exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_every_class_is_documented_and_listed(cls):
 
 
 @pytest.mark.parametrize("cls", ERRORS)
-def test_every_error_is_of_the_family_and_ends_the_command_line_with_its_status(cls, monkeypatch, capsys):
+def test_every_error_ends_the_command_line_with_its_exit_status(cls, monkeypatch, capsys):
     def fail(words):
         raise cls("field = 1: is wrong; take 2")
 

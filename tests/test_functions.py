@@ -1,4 +1,4 @@
-"""Single functions of the kernel against the original program's (golden/functions.npz)."""
+"""Functions of the kernel against the original program's (golden/functions.npz)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def grating(index: np.ndarray, n: int) -> np.ndarray:
 
 @pytest.mark.parametrize("n", [2, 5, 10, 100, 1000])
 def test_grating_equals_sincg_where_that_is_exact(golden, n):
-    """sincg takes sin(πNh) and sin(πh): π·h is rounded, and the division enlarges that near indices."""
+    """sincg divides sin(πNh) by sin(πh), where the rounding of π·h is enlarged near whole indices."""
     index = golden["sincg/h"]
     between = index != np.rint(index)
     h, theirs = index[between], np.abs(golden[f"sincg/N-{n}"][between])

@@ -1,4 +1,4 @@
-"""AT-STEP: how a count, a range and a step complete each other, every row of the table of docs/step_rules.md."""
+"""AT-STEP: a count, a range and a step complete each other by the table of docs/step_rules.md."""
 
 from __future__ import annotations
 

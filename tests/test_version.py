@@ -1,4 +1,4 @@
-"""tools/version.py: the version from git tags, from an sdist's record, or unknown."""
+"""tools/version.py: the version comes from git tags or an sdist's record, or is unknown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 
 @pytest.fixture
 def checkout(tmp_path):
-    """An empty repository, and a function that runs git in it."""
+    """Return an empty repository, and a function that runs git in it."""
 
     def git(*words: str) -> str:
         who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "tag.gpgSign=false", "-c", "commit.gpgSign=false"]
@@ -35,7 +35,7 @@ def checkout(tmp_path):
 
 
 @needs_git
-def test_tags_and_commits_make_versions_that_rise(checkout):
+def test_versions_rise_with_tags_and_commits(checkout):
     root, git = checkout
     seen = []
     for tag in (None, "v0.2.0rc1", None, "v0.2.0", None, None, "v0.3.0"):
@@ -53,7 +53,7 @@ def test_tags_and_commits_make_versions_that_rise(checkout):
 
 
 @needs_git
-def test_a_repository_around_the_tree_does_not_count(checkout):
+def test_an_enclosing_repository_is_ignored(checkout):
     root, git = checkout
     git("commit", "--allow-empty", "-qm", "someone else's")
     inner = root / "unpacked"
@@ -62,7 +62,7 @@ def test_a_repository_around_the_tree_does_not_count(checkout):
 
 
 @needs_git
-def test_a_clone_without_history_does_not_guess(checkout):
+def test_a_shallow_clone_has_an_unknown_version(checkout):
     root, git = checkout
     for _ in range(2):
         git("commit", "--allow-empty", "-qm", "work")
@@ -71,7 +71,7 @@ def test_a_clone_without_history_does_not_guess(checkout):
 
 
 @needs_git
-def test_a_tag_that_is_no_version_is_told(checkout):
+def test_a_tag_that_is_not_a_version_is_reported(checkout):
     root, git = checkout
     git("commit", "--allow-empty", "-qm", "work")
     git("tag", "v1-final")

@@ -50,13 +50,11 @@ def make_all() -> None:
 
 
 def _without_missing(app: Any, page: str, source: list[str]) -> None:
-    """Remove toctree patterns without pages, and pictures of pages whose programs are not installed."""
+    """Remove the pictures of pages whose programs are not installed."""
     source[0] = "\n".join(line for line in source[0].split("\n") if not _is_missing(line))
 
 
 def _is_missing(line: str) -> bool:
-    if re.fullmatch(r"[\w/]+\*", line):
-        return not any(DOCS.glob(f"{line}.md"))
     pictures = PICTURE.search(line)
     return pictures is not None and not (GENERATED / "pages" / pictures[1]).exists()
 

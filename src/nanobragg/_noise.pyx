@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""The C program's random deviates (include/nanobragg/random.h) as arrays."""
+"""Arrays of the C program's random deviates (include/nanobragg/random.h), and loops that scale images."""
 
 from libc.math cimport exp
 from libc.stdint cimport int64_t
@@ -25,12 +25,12 @@ cdef extern from "nanobragg/random.h" nogil:
 
 
 cdef class CRandom:
-    """One stream of the C program's deviates.
+    """A stream of the C program's random deviates.
 
     Parameters
     ----------
     seed : int
-        What its ``-seed`` takes, 0 … 2147483647; 0 gives the stream of 1.
+        Value of its ``-seed``, 0 … 2147483647; 0 gives the same stream as 1.
     """
 
     cdef nb_ran1 uniform
@@ -41,7 +41,7 @@ cdef class CRandom:
         self.state = nb_poisson_fresh()
 
     def ran1(self, Py_ssize_t n):
-        """n uniform deviates on (0, 1), float32."""
+        """Return n uniform deviates on (0, 1), float32."""
         out = np.empty(n, np.float32)
         cdef float[::1] deviates = out
         cdef Py_ssize_t i
@@ -51,7 +51,7 @@ cdef class CRandom:
         return out
 
     def gauss(self, Py_ssize_t n):
-        """n deviates of mean 0 and variance 1, float32."""
+        """Return n normal deviates of mean 0 and variance 1, float32."""
         out = np.empty(n, np.float32)
         cdef float[::1] deviates = out
         cdef Py_ssize_t i
@@ -61,7 +61,7 @@ cdef class CRandom:
         return out
 
     def poisson(self, means):
-        """One Poisson deviate, float32, for each of an array's finite means, in its row-major order."""
+        """Return a Poisson deviate, float32, for each of an array's finite means, drawn in row-major order."""
         out = np.array(means, np.float32, order="C")
         cdef float[::1] deviates = out.reshape(-1)
         cdef Py_ssize_t i
@@ -72,12 +72,12 @@ cdef class CRandom:
 
 
 cdef inline double _poisson_quantile(double mean, double u) noexcept nogil:
-    """Smallest count whose cumulative probability exceeds u in [0, 1)."""
+    """Return the smallest count whose cumulative probability exceeds u in [0, 1)."""
     cdef double count = 0.0, probability
-    if u < 1.0 - mean:  # exp(-mean) is no less
+    if u < 1.0 - mean:  # and 1 - mean <= exp(-mean)
         return count
     probability = exp(-mean)
-    # rounding may leave u a little above the sum of all probabilities
+    # rounding may leave u slightly above the sum of all probabilities
     while u >= probability and probability > 1e-17:
         u -= probability
         count += 1.0
@@ -86,9 +86,9 @@ cdef inline double _poisson_quantile(double mean, double u) noexcept nogil:
 
 
 def poisson_quantiles(means, uniforms):
-    """Replace uniform deviates on [0, 1), float64, by the Poisson deviates of small means at these quantiles.
+    """Replace uniform deviates on [0, 1), float64, by Poisson deviates of small means, by inversion.
 
-    Takes about one step per photon.
+    The time is proportional to the number of photons.
     """
     cdef const double[::1] mean = means.reshape(-1)
     cdef double[::1] deviates = uniforms.reshape(-1)
@@ -99,12 +99,12 @@ def poisson_quantiles(means, uniforms):
 
 
 def gammln(float x):
-    """ln Gamma(x) of x > 0, rounded to float32."""
+    """Return ln Gamma(x) of x > 0, rounded to float32."""
     return nb_gammln(x)
 
 
 def ordered_sum(values):
-    """Sum of float32 values in double, one after the other: the C program's rounding."""
+    """Return the sum of float32 values, added in order in double precision as in the C program."""
     cdef const float[::1] terms = np.ravel(values)
     cdef double total = 0.0
     cdef Py_ssize_t i
@@ -115,9 +115,9 @@ def ordered_sum(values):
 
 
 def mosaic_rotations(double spread_rad, Py_ssize_t n, int64_t seed):
-    """Rotations of n mosaic domains, shape (n, 3, 3), by up to spread_rad about any axis.
+    """Return the rotations of n mosaic domains, shape (n, 3, 3), by up to spread_rad about random axes.
 
-    Domain 0 draws its deviates too and is then the identity.
+    Domain 0 draws deviates too, but is the identity.
     """
     out = np.empty((n, 9))
     cdef double[:, ::1] rotations = out
@@ -131,7 +131,7 @@ def mosaic_rotations(double spread_rad, Py_ssize_t n, int64_t seed):
 
 
 def random_misset_c(int64_t seed):
-    """Angles (radians, about x, y, z) of the C program's ``-misset random``, which takes 90 for radians."""
+    """Return the angles (radians, about x, y, z) of the C program's ``-misset random`` (docs/quirks.md row 8)."""
     cdef nb_ran1 uniform = nb_ran1_seeded(seed)
     cdef double[9] rotation
     cdef double[3] misset
@@ -141,7 +141,7 @@ def random_misset_c(int64_t seed):
 
 
 def umat_to_misset(umat):
-    """Angles (radians) about x, then y, then z, of a rotation matrix of shape (3, 3)."""
+    """Return the angles (radians) about x, then y, then z, of a rotation matrix of shape (3, 3)."""
     cdef const double[::1] rotation = np.array(umat, np.float64).reshape(9)
     out = np.empty(3)
     cdef double[::1] misset = out
@@ -150,15 +150,15 @@ def umat_to_misset(umat):
 
 
 cdef inline double _between(double x, double highest) noexcept nogil:
-    """x in [0, highest]; what is no number becomes 0."""
+    """Clip x to [0, highest]; NaN becomes 0."""
     x = x if x > 0.0 else 0.0
     return x if x < highest else highest
 
 
 def scale_to_integers(const float[:, :] window, double scale, double offset, unsigned short[:, :] out):
-    """out = floor(float32(window·scale + offset + ½)), the sum clipped to [0, 65535] before the half.
+    """Set out to floor(float32(clip(window·scale + offset, 0, 65535) + ½)); return whether every pixel is finite.
 
-    The rows of both are contiguous. Returns whether every pixel is finite.
+    The rows of both arrays must be contiguous.
     """
     cdef Py_ssize_t i, j
     cdef const float *pixel
@@ -174,7 +174,7 @@ def scale_to_integers(const float[:, :] window, double scale, double offset, uns
 
 
 def scale_to_greys(const float[:, :] window, double scale, unsigned char[:, :] out):
-    """out = floor(window·scale), clipped to [0, 255]; rows and result as of scale_to_integers."""
+    """Set out to floor(clip(window·scale, 0, 255)); rows and return value as in scale_to_integers."""
     cdef Py_ssize_t i, j
     cdef const float *pixel
     cdef unsigned char *grey

@@ -1,7 +1,7 @@
-/* The original C program as a shared library that its user built: its functions on arrays, and its main.
+/* Calls the functions and the main of the original C program in a shared library that the user built.
  *
- * Its vectors are double[4] with the magnitude in element 0, ours are x y z. Arrays come as rows, already broadcast
- * (reference/__init__.py does that). Its functions keep static state, so the interpreter's lock is held all the time.
+ * Vectors of the C program are double[4] with the magnitude in element 0; ours are x y z. Arrays arrive as rows,
+ * already broadcast by nanobragg_c/reference/__init__.py. The functions keep static state, so the GIL is never released.
  */
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -75,7 +75,7 @@ void *find_symbol(Handle handle, const char *name)
 }
 #endif
 
-/* One vector in the C program's form. */
+/* A vector in the C program's layout. */
 struct Vector {
     double element[4];
     explicit Vector(const double *xyz) : element{0.0, xyz[0], xyz[1], xyz[2]} {}
@@ -88,13 +88,13 @@ struct Vector {
     }
 };
 
-/* Number of rows that all arrays have; each must be two-dimensional and of its width. */
+/* Return the number of rows that all arrays share; each must be two-dimensional and of its given width. */
 py::ssize_t count_rows(std::initializer_list<std::pair<const Doubles *, py::ssize_t>> arrays)
 {
     const py::ssize_t count = arrays.begin()->first->shape(0);
     for (const auto &[array, width] : arrays)
         if (array->ndim() != 2 || array->shape(0) != count || array->shape(1) != width)
-            throw std::invalid_argument("arrays must be rows of one number, of the expected width");
+            throw std::invalid_argument("arrays must have the same number of rows and the expected widths");
     return count;
 }
 
@@ -212,7 +212,7 @@ public:
             out.mutable_at(i) = call(means.data()[i], &state);
             gaussians += means.data()[i] > 1e6f;
         }
-        /* Gaussian deviates come in pairs; a spare one that is left over would start the next sequence. */
+        /* Gaussian deviates come in pairs; draw the second one, or it would start the next sequence. */
         if (gaussians % 2 == 1 && has("gaussdev"))
             function<float(long *)>("gaussdev")(&state);
         return out;
@@ -230,7 +230,7 @@ public:
         return out;
     }
 
-    /* nodes: four per axis, one axis after the other; values: 4 x 4 x 4. */
+    /* nodes: four for each axis in turn; values: 4 x 4 x 4. */
     Doubles polin3(const Doubles &nodes, const Doubles &values, const Doubles &at) const
     {
         auto *call = function<void(double *, double *, double *, double ***, double, double, double, double *)>(
@@ -249,7 +249,7 @@ public:
         return out;
     }
 
-    /* The whole program. It may call exit, crash or hang: only for a process that nobody needs. */
+    /* Run the whole program, which may call exit, crash or hang: use it in a child process only. */
     int run_main(std::vector<std::string> words) const
     {
         auto *call = function<int(int, char **)>("main");
@@ -257,7 +257,7 @@ public:
         for (auto &word : words)
             argv.push_back(word.data());
         argv.push_back(nullptr);
-        std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); /* a crash must not swallow what was printed before it */
+        std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); /* a crash must not lose earlier output */
         const int status = call(static_cast<int>(words.size()), argv.data());
         std::fflush(nullptr);
         return status;
@@ -281,7 +281,7 @@ private:
 
 PYBIND11_MODULE(_reference, module)
 {
-    module.doc() = "The original C program, from a shared library: see nanobragg.reference.";
+    module.doc() = "The original C program in a shared library: see nanobragg.nanobragg_c.reference.";
     py::class_<Library>(module, "Library")
         .def(py::init<const Path &>())
         .def("has", &Library::has)

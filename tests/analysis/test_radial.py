@@ -24,7 +24,7 @@ config = partial(
 
 
 def traced_angle(cfg: nb.Config, panel: int, slow: int, fast: int) -> float:
-    """2θ (degrees) of a pixel's centre as the kernel has it."""
+    """Return 2θ (degrees) of a pixel's centre from the kernel's trace."""
     one = nb.Config(
         **{**{name: getattr(cfg, name) for name in cfg.model_fields_set}, "sampling": nb.Sampling(oversample=1)}
     )
@@ -66,12 +66,12 @@ def test_mean_wavelength_and_direction_are_weighted():
     assert centre.d_A[0, 0] == pytest.approx(1.1 / 2 / np.sin(np.radians(centre.two_theta_deg[0, 0] / 2)), rel=1e-9)
 
 
-def test_the_beam_has_endless_resolution():
+def test_the_direct_beam_has_infinite_d():
     middle = nb.Detector.flat(pixels=3, pixel_mm=1, convention="xds")
     assert nb.resolution(config(detector=middle)).d_A[1, 1] == np.inf
 
 
-def test_an_image_that_depends_on_the_angle_comes_back():
+def test_radial_averages_recover_a_function_of_the_angle():
     cfg = config()
     angle = nb.resolution(cfg).two_theta_deg
     average = nb.radial_average(3 * angle + 1, cfg, bins=40)
@@ -96,7 +96,7 @@ def test_rings_are_those_of_numpy(statistic):
         assert average.deviation[i] == pytest.approx(image[ring == i].std())
 
 
-def test_masked_pixels_and_what_is_no_number_do_not_count():
+def test_masked_and_nan_pixels_do_not_count():
     mask = np.ones((2, 30, 40), bool)
     mask[:, :10] = False
     cfg = config(detector=config().detector.replace(mask=mask), roi=(5, 39, 0, 29))

@@ -1,4 +1,4 @@
-"""Bad input: one clear line, exit code 2, no traceback, no output file touched; and images that nobody wants."""
+"""Bad input gives one clear line, exit code 2, no traceback and no output file; unwanted images give a warning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEPT = {
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
-    """Run a command line that must fail; returns its one line on stderr."""
+    """Return a function that runs a command line which must fail, and returns its one line on stderr."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "inputs").symlink_to(INPUTS)
 
@@ -106,7 +106,7 @@ def test_an_hkl_line_that_is_not_four_numbers_is_shown_with_file_and_number(refu
     assert "1 2 x 4.5" in error
 
 
-def test_a_file_of_reflections_or_atoms_that_is_no_text_table(refused, tmp_path):
+def test_an_mtz_file_given_as_hkl(refused, tmp_path):
     (tmp_path / "data.MTZ").write_bytes(b"MTZ \x00\x00\xff")
     assert "data.MTZ is not a text file of h k l F; read it with StructureFactors.from_mtz" in refused(
         f"{GOOD} -hkl data.MTZ"
@@ -173,7 +173,7 @@ def test_a_mistake_in_a_command(refused, tmp_path, line, told):
 
 
 @pytest.mark.parametrize("output", ["--truth still.npz", "-o mask.img", "-o ./mask.img", "-o sub/../mask.img"])
-def test_an_output_in_the_place_of_an_input(refused, tmp_path, output):
+def test_an_output_that_would_overwrite_an_input(refused, tmp_path, output):
     (tmp_path / "sub").mkdir()
     shape = (64, 64)
     nb.write_image(tmp_path / "mask.img", np.ones(shape, np.uint16))
@@ -202,7 +202,7 @@ def test_an_unwritable_target_is_found_before_rendering(refused, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
-def test_a_disk_that_fills_up(refused):
+def test_a_full_disk(refused):
     assert "No space left" in refused(f"{GOOD} -floatfile /dev/full")
 
 
@@ -224,7 +224,7 @@ def test_a_mask_of_another_shape(refused, tmp_path):
         (b"TYPE=unsigned_short;", b"TYPE=float;"),
     ],
 )
-def test_a_lying_header(refused, tmp_path, old, new):
+def test_a_header_that_contradicts_the_file(refused, tmp_path, old, new):
     whole = (INPUTS / "mask_64.img").read_bytes()
     header = whole[:512].replace(old, new)
     assert header != whole[:512]
@@ -244,7 +244,7 @@ def test_a_dump_whose_counts_exceed_the_file(refused, tmp_path):
 
 @pytest.fixture
 def warned(tmp_path, monkeypatch, capsys):
-    """Run a command line that must work, and return what it warns of."""
+    """Return a function that runs a command line which must work, and returns its warnings."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "inputs").symlink_to(INPUTS)
 
@@ -278,5 +278,5 @@ def test_a_valid_but_unwanted_image_is_a_warning(warned, flags, told):
     assert any(told in line for line in warned(f"{GOOD} {flags}"))
 
 
-def test_a_sensible_line_warns_of_nothing(warned):
+def test_a_sensible_line_does_not_warn(warned):
     assert warned(GOOD) == []

@@ -1,4 +1,4 @@
-"""C flags end to end: the C program's files, byte for byte (AT-CLI, AT-IO, AT-NOISE)."""
+"""C flags end to end: output files equal the C program's, byte for byte (AT-CLI, AT-IO, AT-NOISE)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def folder(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", FILE_CASES)
-def test_at_io_and_at_noise_files_are_the_c_programs_byte_for_byte(folder, name):
+def test_at_io_and_at_noise_files_equal_the_c_programs_byte_for_byte(folder, name):
     """AT-IO-001, AT-IO-002, AT-NOISE: header and integers of all files; float images equal in the reference's tests."""
     argv = FILE_CASES[name]
     folder.run(argv if "-seed" in argv else [*argv, "-seed", "1"])
@@ -84,7 +84,7 @@ def test_at_io_and_at_noise_files_are_the_c_programs_byte_for_byte(folder, name)
 
 @pytest.mark.usefixtures("in_tests_folder")
 @pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
-def test_header_is_the_c_programs(case):
+def test_header_equals_the_c_programs(case):
     """AT-IO: every reference case's SMV header; one that the C program lets grow beyond 512 bytes is shortened."""
     expected = case.facts["smv_header"]
     header = image_header(nb.Scene(nb.config_from_flags(list(case.argv))))
@@ -111,7 +111,7 @@ def test_at_cli_002_a_minimal_line_writes_the_four_default_files(folder):
 
 
 def test_at_cli_002_summary_and_statistics_tell_the_resolved_experiment(folder):
-    """AT-CLI-002: what a person sees."""
+    """AT-CLI-002: the printed summary."""
     folder.run(f"{SMALL} -misset 10 20 30 -mosaic 0.5 -mosaic_seed 7 -phi 3 -osc 1 -phisteps 2 -seed 5")
     told = dict(line.split(maxsplit=1) for line in folder.out.splitlines())
     assert told["crystal"].startswith("cell 70 80 90 90 90 90 Å, degrees, 504000 Å³; 5 x 5 x 5 cells")
@@ -129,7 +129,7 @@ def test_at_cli_002_summary_and_statistics_tell_the_resolved_experiment(folder):
     assert told["written"] == "floatimage.bin, intimage.img, image.pgm, noiseimage.img"
 
 
-def test_table_limits_are_told(folder):
+def test_table_limits_are_printed(folder):
     folder.run(f"{SMALL} -hkl inputs/six.hkl -nonoise")
     h, k, l, table = read_fdump(folder.path / "Fdump.bin")
     limits = [f"{low} to {low + n - 1}" for low, n in zip((h, k, l), table.shape, strict=True)]
@@ -257,7 +257,7 @@ def test_at_cli_008_d_min_leaves_out_high_resolution(folder):
     assert limited[0, 0] == 0 < whole[0, 0]
 
 
-def test_exact_writes_the_same_files_of_another_physics(folder):
+def test_exact_writes_the_same_files_with_exact_physics(folder):
     folder.run(f"{SMALL} -seed 1 -water 30")
     like_c = folder.floats((32, 32))
     folder.run(f"{SMALL} -seed 1 -water 30 -exact")
@@ -317,7 +317,7 @@ def test_independent_readers_open_the_files(folder):
         assert (np.asarray(picture) == read_pgm(folder.path / "image.pgm")[0]).all()
 
 
-def test_a_sensor_is_told_with_its_layers_and_depth(folder):
+def test_the_summary_describes_the_sensor(folder):
     folder.run(SMALL + " -lambda 1 -distance 100 -detector_thick 100 -detector_thicksteps 2 -detector_abs 300")
     assert "100 µm thick in 2 layers, attenuation depth 300 µm" in folder.out
     folder.run(SMALL + " -lambda 1 -distance 100")

@@ -1,4 +1,4 @@
-"""The command line's frame: dispatch, help, version, one voice for errors and warnings, exit codes."""
+"""The command line: dispatch, help, version, the format of errors and warnings, exit codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MINIMAL = shlex.split("-cell 100 100 100 90 90 90 -default_F 100 -lambda 1 -dist
 
 @pytest.fixture
 def nb(tmp_path, monkeypatch, capsys):
-    """Run a command line in an empty folder: (exit code, stdout, stderr)."""
+    """Return a function that runs a command line in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str):
@@ -43,7 +43,7 @@ def nb(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def process(tmp_path):
-    """Start `python -m nanobragg` in an empty folder."""
+    """Return a function that starts `python -m nanobragg` in an empty folder."""
     with ExitStack() as running:
 
         def start(*words: str, **options):
@@ -68,7 +68,7 @@ def test_at_cli_001_help_lists_every_flag_by_group_and_every_command(nb, word):
         assert f"\n  {command} " in out
 
 
-def test_help_on_one_flag_tells_unit_default_and_spellings(nb):
+def test_help_on_one_flag_states_unit_default_and_spellings(nb):
     code, out, _ = nb("help", "-lambda")
     assert code == 0
     assert "wavelength" in out
@@ -78,7 +78,7 @@ def test_help_on_one_flag_tells_unit_default_and_spellings(nb):
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "help"])
-def test_help_on_a_command_is_that_commands_own(nb, command):
+def test_help_on_a_command_describes_that_command(nb, command):
     code, out, _ = nb("help", command)
     assert code == 0
     assert out.startswith(f"usage: nanobragg {command}")
@@ -91,11 +91,11 @@ def test_help_on_an_unknown_word_names_the_nearest_flag(nb):
     assert "-lambda" in err
 
 
-def test_version(nb):
+def test_version_is_printed(nb):
     assert nb("--version") == (0, f"nanobragg {nanobragg.__version__}\n", "")
 
 
-def test_info_tells_what_was_built_and_what_it_runs_on(nb, monkeypatch):
+def test_info_describes_the_build_and_the_machine(nb, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setenv("NB_C_BIN", "/some/where")
     code, out, _ = nb("info")
@@ -111,7 +111,7 @@ def test_info_tells_what_was_built_and_what_it_runs_on(nb, monkeypatch):
     assert facts["NB_C_BIN"] == "/some/where"
 
 
-def test_at_cli_009_without_arguments_the_error_tells_the_usage(nb):
+def test_at_cli_009_without_arguments_the_error_shows_the_usage(nb):
     """AT-CLI-009: errors with usage."""
     code, out, err = nb()
     assert (code, out) == (2, "")
@@ -132,11 +132,11 @@ def test_at_cli_009_missing_essentials_are_named_with_the_flags_that_give_them(n
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mistyped_command_names_the_nearest(nb):
+def test_a_mistyped_command_suggests_the_nearest(nb):
     assert nb("simulat") == (2, "", "nanobragg: error: simulat: unknown command; did you mean simulate?\n")
 
 
-def test_a_word_like_no_command_lists_them(nb):
+def test_an_unknown_command_lists_all_commands(nb):
     _, _, err = nb("qwertz")
     assert all(command in err for command in COMMANDS)
 
@@ -149,7 +149,7 @@ def test_a_commands_unknown_option_is_one_line_and_exit_code_2(nb, command):
     assert f"nanobragg {command} --help" in err
 
 
-def test_warnings_speak_with_one_voice_every_time(nb):
+def test_warnings_have_one_format_and_repeat(nb):
     line = (*MINIMAL, "-N", "50", "-oversample", "1", "-noprogress")
     _, _, err = nb(*line)
     assert err.startswith("nanobragg: warning: oversample = 1: ")
@@ -157,13 +157,13 @@ def test_warnings_speak_with_one_voice_every_time(nb):
     assert nb(*line)[2] == err
 
 
-def test_other_peoples_warnings_are_left_alone(nb, monkeypatch):
+def test_warnings_of_other_packages_are_left_alone(nb, monkeypatch):
     monkeypatch.setattr(cli, "_run", lambda words: warnings.warn("not ours", UserWarning, stacklevel=1) or 0)
     with pytest.raises(UserWarning, match="not ours"):
         nb("info")
 
 
-def test_the_callers_warning_settings_come_back(nb):
+def test_the_callers_warning_settings_are_restored(nb):
     before = warnings.showwarning, list(warnings.filters)
     nb("--version")
     assert (warnings.showwarning, list(warnings.filters)) == before
@@ -193,7 +193,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         cli.main(["info"])
 
 
-def test_a_terminal_without_the_letters_gets_question_marks(process):
+def test_characters_that_a_terminal_cannot_show_become_question_marks(process):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     out, err = process("help", "lambda", env=environment).communicate()
     assert "wavelength" in out
@@ -201,12 +201,12 @@ def test_a_terminal_without_the_letters_gets_question_marks(process):
     assert err == ""
 
 
-def test_progress_is_silent_when_not_wanted(nb):
+def test_noprogress_prints_no_progress(nb):
     assert "%" not in nb(*MINIMAL, "-noprogress")[2]
     assert "100% done\n" in nb(*MINIMAL)[2]
 
 
-def test_progress_in_plain_lines_of_rising_percent_when_stderr_is_no_terminal(capsys):
+def test_progress_is_plain_lines_of_percent_when_stderr_is_not_a_terminal(capsys):
     report = progress_reporter(wanted=True)
     for done in (0, 4, 5, 6, 31, 99, 100):
         report(done, 100)
@@ -240,11 +240,11 @@ def test_an_unknown_instruction_set_names_the_available_ones(nb, monkeypatch, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_passes_the_folder_on(nb, monkeypatch, tmp_path):
+def test_demo_writes_into_the_given_folder(nb, monkeypatch, tmp_path):
     seen = []
-    stand_in = types.ModuleType("nanobragg.demo")
-    stand_in.run_demo = lambda folder, report, progress: seen.append((folder, report, progress))
-    monkeypatch.setitem(sys.modules, "nanobragg.demo", stand_in)
+    monkeypatch.setattr(
+        "nanobragg.cli.demo.run_demo", lambda folder, report, progress: seen.append((folder, report, progress))
+    )
     assert nb("demo", "--out", str(tmp_path), "--quiet") == (0, "", "")
     assert seen == [(tmp_path, print, False)]
     code, _, err = nb("demo", "--out", str(tmp_path / "nowhere"))
@@ -275,7 +275,7 @@ def test_ctrl_c_ends_a_process_with_130_one_line_and_no_file(process, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_that_goes_away_ends_a_process_quietly(process):
+def test_a_closed_pipe_ends_a_process_quietly(process):
     run = process(*MINIMAL, "-printout", "-noprogress", "-nonoise")
     run.stdout.close()
     err = run.stderr.read()

@@ -30,7 +30,7 @@ def run(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def config(tmp_path):
-    """A small experiment, in still.toml too."""
+    """Return a small experiment, which is in still.toml too."""
     config = builders.config(beam=nb.Beam(fluence_ph_m2=1e28), detector=nb.Detector.flat(pixels=(30, 40), pixel_mm=0.5))
     config.to_toml(tmp_path / "still.toml")
     return config
@@ -76,14 +76,14 @@ def test_noise_is_that_of_the_seed_in_every_file(run, config, photons):
     assert "seed 5 (--seed 5 gives this noise again)" in out
 
 
-def test_noise_without_a_seed_prints_the_one_that_gives_it_again(run, config):
+def test_noise_without_a_seed_prints_the_seed_that_reproduces_it(run, config):
     out = run("simulate", "still.toml", "-o", "a.img", "--noise")
     seed = out.split("noise         seed ")[1].split()[0]
     run("simulate", "still.toml", "-o", "b.img", "--noise", "--seed", seed)
     assert (read_image("a.img")[0] == read_image("b.img")[0]).all()
 
 
-def test_a_region_and_a_precision(run, config, photons):
+def test_roi_and_precision_options(run, config, photons):
     run("simulate", "still.toml", "-o", "a.npy", "--roi", "3", "12", "5", "20", "--dtype", "float64", "--threads", "1")
     part, _ = read_image("a.npy")
     assert part.dtype == np.float64
@@ -91,7 +91,7 @@ def test_a_region_and_a_precision(run, config, photons):
     assert part.sum() == part[5:21, 3:13].sum()
 
 
-def test_quiet_says_nothing(run, config):
+def test_quiet_prints_nothing(run, config):
     assert run("simulate", "still.toml", "-o", "a.npy", "--quiet") == ""
 
 
@@ -166,7 +166,7 @@ def test_fractions_in_smv_are_refused_with_the_cure(tmp_path, monkeypatch, capsy
 
 @pytest.fixture
 def turning(config, tmp_path):
-    """The same experiment with a scan, in scan.toml too."""
+    """Return the same experiment with a scan, which is in scan.toml too."""
     turning = config.replace(scan=nb.Scan(start_deg=2, range_deg=0.5, steps=2))
     turning.to_toml(tmp_path / "scan.toml")
     return turning
@@ -197,7 +197,7 @@ def test_expected_photons_in_every_new_format(run, photons):
     assert (read_image("a.tiff")[0] == photons).all()
 
 
-def test_a_hash_in_a_name_is_nothing_special_without_images(run, photons):
+def test_a_hash_in_a_name_has_no_meaning_without_images(run, photons):
     run("simulate", "still.toml", "-o", "a#.npy")
     assert (read_image("a#.npy")[0] == photons).all()
 

@@ -1,4 +1,4 @@
-"""AT-TOOLS-001: `nanobragg compare`, with stand-ins of our own for the original program."""
+"""AT-TOOLS-001: `nanobragg compare`, with stand-ins for the original program."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def own_folder(tmp_path, monkeypatch) -> None:
 
 
 def stand_in(folder: Path, flags: str, pixel: tuple[int, int], *, scale: float = 1.0) -> Path:
-    """A program that leaves and prints what nanoBragg.c would for these flags, whatever flags it is given."""
+    """Write a program that prints and writes what nanoBragg.c would for these flags, whatever flags it is given."""
     scene = nb.Scene(nb.config_from_flags(flags))
     image = scale * nb.simulate(scene)
     folder.mkdir()
@@ -83,7 +83,7 @@ def brightest() -> tuple[int, int]:
     return int(slow), int(fast)
 
 
-def test_equal_programs_are_alike(tmp_path, capsys):
+def test_equal_programs_agree(tmp_path, capsys):
     pixel = brightest()
     program = stand_in(tmp_path / "c", LINE, pixel)
     assert compare("--reference", program, "--out", "left") == 0
@@ -106,7 +106,7 @@ def test_equal_programs_are_alike(tmp_path, capsys):
     assert Path("left/trace.txt").read_text().startswith("panel = 0\n")
 
 
-def test_divergence_is_named_and_the_exit_status_says_below(tmp_path, capsys, monkeypatch):
+def test_a_divergence_is_named_and_sets_the_exit_status(tmp_path, capsys, monkeypatch):
     planted = f"{LINE} -polar 0.9"
     ours, theirs = (nb.simulate(nb.config_from_flags(line)) for line in (LINE, planted))
     slow, fast = map(int, np.unravel_index(np.abs(ours.astype(float) - theirs).argmax(), ours.shape))
@@ -122,8 +122,8 @@ def test_divergence_is_named_and_the_exit_status_says_below(tmp_path, capsys, mo
     assert summary["pixel"]["values"]["polar"]["ours"] != summary["pixel"]["values"]["polar"]["theirs"]
 
 
-def test_row_of_section_9_is_named(tmp_path, capsys):
-    """Corrected physics beside the original's: a triclinic cell comes out distorted there (row 9)."""
+def test_the_row_of_the_quirks_is_named(tmp_path, capsys):
+    """Exact physics against the original's, which distorts triclinic cells (row 9)."""
     flags = f"{LINE} -cell 40 50 60 75 85 95"
     program = stand_in(tmp_path / "c", flags, (3, 4))
     assert compare("--reference", program, "--pixel", 3, 4, flags=f"{flags} -exact -threads 1") == 3
@@ -190,7 +190,7 @@ class TestExitStatus:
     def test_4_shapes_differ(self, capsys):
         nb.write_image("other.npy", np.zeros((32, 31)))
         assert compare("--against", "other.npy") == 4
-        assert "(32, 32), the other (32, 31)" in capsys.readouterr().err
+        assert "(32, 32), the original's (32, 31)" in capsys.readouterr().err
 
     def test_5_input_or_output(self, tmp_path, capsys):
         nb.write_image("other.npy", np.zeros((32, 32)))
@@ -240,7 +240,7 @@ class TestRecord:
         program = stand_in(tmp_path / "c", LINE, (0, 0))
         for code in (0, 1):
             assert compare("--reference", program, "--record", "AT-NEW/one") == code
-        assert "AT-NEW/one: is a case of recorded already" in capsys.readouterr().err
+        assert "AT-NEW/one: recorded already has this case" in capsys.readouterr().err
         assert len(yaml.safe_load(Path("recorded/cases.yaml").read_text())["cases"]) == 1
         for name, content in (("a", "1 0 0 3\n"), ("b", "1 0 0 4\n")):
             Path(name).mkdir()
@@ -249,15 +249,15 @@ class TestRecord:
             flags = f"{LINE} -hkl {name}/table.hkl"
             program = stand_in(tmp_path / f"c-{name}", flags, (0, 0))
             assert compare("--reference", program, "--record", f"AT-NEW/{name}", flags=flags) == code
-        assert "another recorded/inputs/table.hkl is there already" in capsys.readouterr().err
+        assert "a different recorded/inputs/table.hkl already exists" in capsys.readouterr().err
 
 
 class TestRows:
-    def test_what_only_we_know_is_kept_from_the_original(self):
+    def test_our_own_options_are_not_passed_to_the_original(self):
         words = flags_for_original(shlex.split("-cell 1 -exact -threads 4 -lambda 2"))
         assert words == ["-cell", "1", "-lambda", "2"]
 
-    def test_rows_not_followed_are_told_by_the_flags(self):
+    def test_rows_not_followed_are_found_from_the_flags(self):
         for flags, rows in {
             "": {13}, "-misset random": {8, 13}, "-misset random -misset_seed 3": {13, 19}, "-mask a": {13, 20},
             "-curved_det -lambda 1": {13}, "-lambda 1 -curved_det": {13, 22},

@@ -1,4 +1,4 @@
-"""Logging: silent unless asked; what is told when asked, by the standard module or with --verbose."""
+"""Logging is silent by default; messages appear with the standard module or with --verbose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_an_experiment_is_told_from_the_scene_to_the_file(caplog):
+def test_an_experiment_is_logged_from_scene_to_file(caplog):
     select_instruction_set.cache_clear()
     caplog.set_level(logging.DEBUG, "nanobragg")
     config = nb.Config(
@@ -50,27 +50,27 @@ def test_an_experiment_is_told_from_the_scene_to_the_file(caplog):
     assert wrote == "wrote image.npy"
 
 
-def test_a_file_is_told_when_it_is_read(caplog, tmp_path):
+def test_reading_a_file_is_logged(caplog, tmp_path):
     np.save(tmp_path / "image.npy", np.ones((2, 3)))
     caplog.set_level(logging.DEBUG, "nanobragg")
     nb.read_image("image.npy")
     assert "reading image.npy" in caplog.messages
 
 
-def test_a_failed_write_is_not_told(caplog):
+def test_a_failed_write_is_not_logged(caplog):
     caplog.set_level(logging.DEBUG, "nanobragg")
     with pytest.raises(nb.errors.FileError):
         nb.write_image("nowhere/image.npy", np.ones((2, 3)))
     assert caplog.messages == []
 
 
-def test_the_library_is_silent_by_itself():
+def test_the_library_is_silent_by_default():
     code = "import logging, nanobragg; logging.getLogger('nanobragg.scene.scene').error('said')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_verbose_tells_beside_flags_and_changes_no_output(capsys):
+def test_verbose_works_with_c_flags_and_changes_no_output(capsys):
     assert cli.main([*MINIMAL, "-noprogress"]) == 0
     quiet = capsys.readouterr()
     assert cli.main([*MINIMAL, "-noprogress", "--verbose"]) == 0
@@ -109,5 +109,5 @@ def test_verbose_ends_with_the_command_line_that_asked(capsys):
         (["-cell", "9", "-noprogress"], (False, ["-cell", "9", "-noprogress"])),
     ],
 )
-def test_the_switch_may_stand_anywhere_before_c_flags_of_compare(words, expected):
+def test_verbose_may_stand_anywhere_before_the_c_flags_of_compare(words, expected):
     assert take_switch(words) == expected

@@ -30,7 +30,7 @@ config = partial(
 
 
 def geometry(detector: nb.Detector) -> tuple[np.ndarray, np.ndarray]:
-    """sin(theta)/lambda (1/A, at 1 A) and distance (m) of every pixel's centre."""
+    """Return sin(theta)/lambda (1/A, at 1 A) and distance (m) of every pixel's centre."""
     panel = detector.panels[0]
     fast, slow, _ = panel.axes()
     s, f = (np.arange(n) + 0.5 for n in panel.pixels)
@@ -53,7 +53,7 @@ def test_photons_are_amplitude_squared_times_molecules(axis: str, factor: float)
     np.testing.assert_allclose(image, expected, rtol=1e-6)
 
 
-def test_beyond_the_table_its_last_value_holds() -> None:
+def test_the_last_value_holds_beyond_the_table() -> None:
     cfg = config(background=nb.Background(table=CURVE[:9], thickness_um=10))
     image = nb.simulate(cfg, dtype="float64")
     stol, r = geometry(cfg.detector)
@@ -72,14 +72,14 @@ def test_negative_amplitudes_take_photons_away() -> None:
 
 
 def test_forward_amplitude_of_water_matches_the_water_cube() -> None:
-    """A film of a cube's volume that scatters 2.57 electrons everywhere is the cube."""
+    """A film of a cube's volume with a constant 2.57 electrons gives the same photons as the cube."""
     flat = np.array([[0.0, 2.57], [1.0, 2.57]])
     film = config(background=nb.Background(table=flat, thickness_um=50))
     cube = config(background=nb.Background(water_um=50))
     np.testing.assert_allclose(nb.simulate(film), nb.simulate(cube), rtol=1e-6)
 
 
-def test_a_file_reads_like_its_array(tmp_path: Path) -> None:
+def test_a_table_from_a_file_equals_the_same_array(tmp_path: Path) -> None:
     path = tmp_path / "ice.stol"
     path.write_text("".join(f"{x:.17g} {y:.17g}\n" for x, y in CURVE))
     from_file = nb.simulate(config(background=nb.Background(table_path=path, thickness_um=10)))
@@ -88,7 +88,7 @@ def test_a_file_reads_like_its_array(tmp_path: Path) -> None:
     )
 
 
-def test_the_trace_counts_it(tmp_path: Path) -> None:
+def test_a_trace_includes_the_background(tmp_path: Path) -> None:
     cfg = config(background=nb.Background(table=CURVE, thickness_um=10), beam=nb.Beam(wavelength_A=1.0, size_mm=0.05))
     image = nb.simulate(cfg, dtype="float64")
     trace = nb.trace(cfg, slow=5, fast=20)
@@ -109,7 +109,7 @@ def test_contradictions_are_refused(fields: dict[str, object], message: str) -> 
         nb.Background(**fields)
 
 
-def test_an_unordered_table_an_endless_beam_and_the_c_program_are_refused() -> None:
+def test_an_unordered_table_a_beam_without_size_and_compat_c_are_refused() -> None:
     film = nb.Background(table=CURVE, thickness_um=1)
     with pytest.raises(nb.errors.ConfigError, match="growing"):
         nb.Scene(config(background=nb.Background(table=CURVE[::-1], thickness_um=1)))

@@ -1,4 +1,4 @@
-"""Config: the files that it names, what is warned of, equality and immutability."""
+"""Config: missing files, warnings, equality and immutability."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.builders import CRYSTAL, DETECTOR, FACTORS, config, scene
 # --- Files that a Config names ------------------------------------------------------------------------------
 
 
-def test_missing_files_are_told_by_name():
-    """A path is read when it is needed: the Scene tells that it is not there."""
+def test_missing_files_are_named_in_the_error():
+    """A path is read when it is needed, so the Scene raises the error."""
     cases = {
         "no.hkl": {"structure_factors": nb.StructureFactors(path="no.hkl")},
         "no.mat": {"crystal": nb.Crystal(matrix_path="no.mat")},
@@ -53,7 +53,7 @@ def test_a_mask_file_of_another_shape_is_refused(tmp_path):
 # --- What is warned of --------------------------------------------------------------------------------------
 
 
-def test_unwanted_images_are_warned_of():
+def test_experiments_that_are_surely_unwanted_warn():
     table = nb.StructureFactors(indices=[[40, 40, 40]], amplitudes=[1])
     warned = {
         "oversample = 1: intensity varies strongly within a pixel .*; [0-9]+ is recommended": {
@@ -87,7 +87,7 @@ def test_a_clipped_crystal_has_the_beams_size_across_and_its_own_along():
 # --- Nouns --------------------------------------------------------------------------------------------------
 
 
-def test_nouns_do_not_change():
+def test_parts_of_a_config_are_immutable():
     with pytest.raises((ConfigError, ValueError), match="frozen"):
         CRYSTAL.n_cells = (1, 1, 1)
     given = np.ones((32, 48), bool)
@@ -98,7 +98,7 @@ def test_nouns_do_not_change():
         detector.mask[0, 0] = False
 
 
-def test_replace_makes_a_checked_copy():
+def test_replace_returns_a_validated_copy():
     changed = CRYSTAL.replace(n_cells=(1, 2, 3))
     assert (CRYSTAL.n_cells, changed.n_cells, changed.cell) == ((5, 5, 5), (1, 2, 3), CRYSTAL.cell)
     with pytest.raises(ConfigError, match="n_cells"):
@@ -110,7 +110,7 @@ def test_replace_makes_a_checked_copy():
     assert nb.Beam(wavelength_A=2).replace(energy_eV=None).wavelength == 2
 
 
-def test_equality_looks_into_arrays():
+def test_equality_compares_arrays_by_value():
     factors = {"indices": [[0, 0, 1], [1, 0, 0]], "amplitudes": [1.0, 2.0]}
     one, same = nb.StructureFactors(**factors), nb.StructureFactors(**factors)
     assert one == same
@@ -122,7 +122,7 @@ def test_equality_looks_into_arrays():
     assert config(structure_factors=one) == config(structure_factors=same)
 
 
-def test_fewer_cell_numbers_are_completed():
+def test_incomplete_cells_are_completed():
     assert nb.Crystal(cell=(50,)).cell == (50, 50, 50, 90, 90, 90)
     assert nb.Crystal(cell=(50, 60)).cell == (50, 60, 50, 90, 90, 90)
     assert nb.Crystal(cell=(50, 60, 70)).cell == (50, 60, 70, 90, 90, 90)

@@ -1,4 +1,4 @@
-"""Detector.flat and panels: where conventions, beam centres, pivots and rotations put the detector."""
+"""Detector.flat and panels: how conventions, beam centres, pivots and rotations place the detector."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_at_geo_001_mosflm_pix0():
         ("custom", (7, 5), (100, 5, -7)),
     ],
 )
-def test_at_parallel_004_beam_centres_are_the_conventions(convention, centre, origin):
+def test_at_parallel_004_beam_centres_follow_the_convention(convention, centre, origin):
     """AT-PARALLEL-004, AT-GEO-001: X, Y of each program, on 32 × 48 pixels of 0.5 mm."""
     detector = nb.Detector.flat(
         distance_mm=100, pixels=(32, 48), pixel_mm=0.5, convention=convention, beam_center_mm=centre

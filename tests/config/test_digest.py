@@ -1,4 +1,4 @@
-"""One digest for one experiment, whatever writes it down."""
+"""An experiment has one digest, which every writer records."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ FORMS = {"given": lambda config: config, "completed": lambda config: config.sett
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("writer", WRITERS)
-def test_every_writer_records_the_same(writer, form, tmp_path):
+def test_every_writer_records_the_same_digest(writer, form, tmp_path):
     assert WRITERS[writer](tmp_path, FORMS[form](GIVEN)) == config_digest(GIVEN)
 
 
@@ -76,11 +76,11 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_another_experiment_has_another(change):
+def test_different_experiments_have_different_digests(change):
     assert config_digest(GIVEN.replace(**CHANGES[change])) != config_digest(GIVEN)
 
 
-def test_equal_experiments_have_the_same():
+def test_equal_experiments_have_the_same_digest():
     cell = GIVEN.crystal.replace(cell=(30, 40, 50, 90, 90, 90))
     for equal in (GIVEN.replace(scan=nb.Scan(start_deg=0)), GIVEN.replace(crystal=cell), GIVEN.replace(roi=None)):
         assert config_digest(equal) == config_digest(GIVEN)

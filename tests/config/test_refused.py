@@ -1,4 +1,4 @@
-"""What a Config refuses, in one line with field, value and cure; and that no value whatever gets by."""
+"""Invalid values of a Config raise one line with field, value and cure; no value raises anything else."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_bad_input_is_one_line_with_field_value_and_cure(name):
+def test_errors_are_one_line_with_field_value_and_cure(name):
     bad, message = REFUSED[name]
     with pytest.raises(ConfigError, match=message) as caught:
         bad()
@@ -230,7 +230,7 @@ def test_bad_input_is_one_line_with_field_value_and_cure(name):
     assert len(str(caught.value)) < 300
 
 
-def test_every_bad_field_is_told_in_its_own_line():
+def test_every_invalid_field_has_its_own_line():
     with pytest.raises(ConfigError) as caught:
         nb.Beam(wavelength_A=-1, kahn_factor=7)
     lines = str(caught.value).splitlines()
@@ -262,7 +262,7 @@ COMPLETE = {
 
 @settings(max_examples=300)
 @given(field=FIELDS, value=ANYTHING)
-def test_any_value_in_any_field_makes_a_noun_or_a_config_error(field, value):
+def test_any_value_in_any_field_is_accepted_or_raises_a_config_error(field, value):
     model, name = field
     try:
         model(**{**COMPLETE.get(model, {}), name: value})
@@ -279,7 +279,7 @@ FLAT_OPTIONS = (
 @settings(max_examples=300)
 @given(name=st.sampled_from(FLAT_OPTIONS), value=ANYTHING)
 @example(name="pixels", value=10**400)
-def test_any_value_in_a_flat_detector_makes_one_or_a_config_error(name, value):
+def test_any_value_in_a_flat_detector_is_accepted_or_raises_a_config_error(name, value):
     try:
         nb.Detector.flat(**{name: value})
     except ConfigError:

@@ -13,7 +13,7 @@ def config():
     return builders.config(scan=nb.Scan(start_deg=10, range_deg=0.5, steps=3))
 
 
-def test_each_image_starts_where_the_one_before_it_ended(config):
+def test_each_image_starts_where_the_previous_one_ended(config):
     series = config.series(20)
     assert [one.scan.start_deg for one in series] == [10 + 0.5 * i for i in range(20)]
     assert series[0] == config
@@ -35,7 +35,7 @@ def test_width_follows_the_step_rules(scan, width):
     assert nb.Scan(**scan).width_deg == pytest.approx(width, abs=1e-12)
 
 
-def test_what_does_not_turn_makes_no_series(config):
+def test_a_still_cannot_be_divided_into_a_series(config):
     still = config.replace(scan=nb.Scan())
     assert still.series(1) == [still]
     with pytest.raises(ConfigError, match=r"Scan\.range_deg: a series needs the width"):

@@ -36,14 +36,14 @@ def test_an_image_is_the_weighted_sum_of_monochromatic_ones() -> None:
     np.testing.assert_allclose(image, sum(parts), rtol=1e-9)
 
 
-def test_wavelengths_and_energies_say_the_same() -> None:
+def test_a_spectrum_in_wavelengths_equals_one_in_energies() -> None:
     by_energy = nb.Spectrum(energies_eV=ENERGIES, weights=WEIGHTS)
     by_wavelength = nb.Spectrum(wavelengths_A=EV_ANGSTROM / np.array(ENERGIES), weights=WEIGHTS)
     np.testing.assert_allclose(by_energy.lines.wavelengths_A, by_wavelength.lines.wavelengths_A)
     np.testing.assert_array_equal(by_energy.lines.weights, [1 / 8, 4 / 8, 3 / 8])
 
 
-def test_the_beam_takes_the_mean_wavelength_unless_told() -> None:
+def test_the_beams_wavelength_defaults_to_the_spectrums_mean() -> None:
     spectrum = nb.Spectrum(wavelengths_A=[1.0, 1.2], weights=[3, 1])
     assert nb.Beam(spectrum=spectrum).wavelength == pytest.approx(1.05)
     assert nb.Beam(spectrum=spectrum, wavelength_A=1.1).wavelength == 1.1
@@ -67,7 +67,7 @@ def test_every_direction_of_a_divergence_has_the_whole_spectrum() -> None:
         "#energy_eV\tweight\r\n9480\t1\r\n9500\t4\r\n9520\t0\r\n9540\t3\r\n",
     ],
 )
-def test_a_file_says_what_its_columns_are(text: str, tmp_path: Path) -> None:
+def test_the_title_of_a_file_names_its_columns(text: str, tmp_path: Path) -> None:
     path = tmp_path / "pink.txt"
     path.write_bytes(text.encode())
     found, expected = nb.Spectrum.from_file(path).lines, nb.Spectrum(energies_eV=ENERGIES, weights=WEIGHTS).lines
@@ -138,7 +138,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("flaw", WRONG)
-def test_what_is_no_spectrum_is_refused(flaw: str) -> None:
+def test_invalid_spectra_are_refused(flaw: str) -> None:
     make, message = WRONG[flaw]
     with pytest.raises(ConfigError, match=message):
         make()
@@ -155,7 +155,7 @@ def test_what_is_no_spectrum_is_refused(flaw: str) -> None:
         ("", FormatError, "holds no numbers"),
     ],
 )
-def test_bad_files_are_named(text: str, error: type[Exception], message: str, tmp_path: Path) -> None:
+def test_errors_name_the_file(text: str, error: type[Exception], message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.txt"
     path.write_text(text)
     with pytest.raises(error, match=rf"bad\.txt.*{message}"):
@@ -164,7 +164,7 @@ def test_bad_files_are_named(text: str, error: type[Exception], message: str, tm
         nb.Spectrum.from_file(tmp_path / "none.txt")
 
 
-def test_the_c_program_gets_no_spectrum(tmp_path: Path) -> None:
+def test_a_spectrum_cannot_be_written_as_c_flags(tmp_path: Path) -> None:
     from nanobragg.nanobragg_c.flags.from_config import config_to_flags
 
     with pytest.raises(ConfigError, match=r"Beam\.spectrum: the C program knows none"):

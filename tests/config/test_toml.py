@@ -1,4 +1,4 @@
-"""A Config as TOML: there and back, by hand, damaged, and half-written."""
+"""A Config as TOML: round trips, files written by hand, damaged files, failed writes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PANEL = {"origin_mm": (100, 8, -12), "fast_axis": (0, 0, 1), "slow_axis": (0, -1
 
 
 def rich() -> nb.Config:
-    """Every noun with something in it that is not its default."""
+    """Return a Config whose every part has values that are not the default."""
     rng = np.random.default_rng(3)
     return nb.Config(
         crystal=nb.Crystal(
@@ -43,8 +43,8 @@ def rich() -> nb.Config:
     )  # fmt: skip
 
 
-def test_a_config_survives_toml_with_its_arrays(tmp_path):
-    """Values bit for bit; arrays in the .npz beside it; nothing else left behind."""
+def test_a_config_and_its_arrays_round_trip_through_toml(tmp_path):
+    """Values are equal bit for bit, arrays are in the .npz beside it, and no other file is left."""
     path = tmp_path / "rich.toml"
     rich().to_toml(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["rich.npz", "rich.toml"]
@@ -53,7 +53,7 @@ def test_a_config_survives_toml_with_its_arrays(tmp_path):
     assert (document["schema"], document["arrays"]) == (1, "rich.npz")
 
 
-def test_a_plain_config_needs_no_arrays_and_names_only_what_is_not_default(tmp_path):
+def test_a_config_without_arrays_writes_only_values_that_are_not_the_default(tmp_path):
     path = tmp_path / "plain.toml"
     config(scan=nb.Scan(start_deg=1.5)).to_toml(path)
     assert [p.name for p in tmp_path.iterdir()] == ["plain.toml"]
@@ -107,7 +107,7 @@ def test_paths_in_toml_are_relative_to_the_file(tmp_path, monkeypatch):
 
 
 def test_toml_written_by_hand():
-    """The example of the user guide: plain names and units, nothing else needed."""
+    """The example of the user guide."""
     text = """
 schema = 1
 
@@ -151,7 +151,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_damaged_toml_is_refused_with_its_name(tmp_path, name):
+def test_damaged_toml_is_refused_and_named(tmp_path, name):
     content, kind, message = DAMAGED[name]
     path = tmp_path / "bad.toml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -162,7 +162,7 @@ def test_damaged_toml_is_refused_with_its_name(tmp_path, name):
         assert "\n" not in str(caught.value)
 
 
-def test_a_missing_or_damaged_file_is_told(tmp_path):
+def test_a_missing_or_damaged_file_is_named_in_the_error(tmp_path):
     with pytest.raises(FileError, match=r"none\.toml: .*No such file"):
         nb.Config.from_toml(tmp_path / "none.toml")
     with pytest.raises(FileError, match="directory"):

@@ -66,7 +66,7 @@ def test_gaps_are_those_of_pyfai(name: str) -> None:
 
 
 def test_ccds_have_the_pixels_of_their_makers() -> None:
-    """340 mm across, and what headers of an ADSC Q315r say."""
+    """Sizes are 340 mm, or those in headers of an ADSC Q315r."""
     pixels = {name: nb.Detector.named(name).panels[0].pixel_mm for name in ("Rayonix MX340", "ADSC Q315r")}
     assert pixels["Rayonix MX340"] * 3840 == pytest.approx(340, abs=5e-4)
     assert pixels["ADSC Q315r"] == 0.102592
@@ -74,7 +74,7 @@ def test_ccds_have_the_pixels_of_their_makers() -> None:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_beam_hits_the_middle_at_the_distance(name: str) -> None:
-    """Also where that is the hole between modules."""
+    """Also where the beam passes through the hole between modules."""
     detector = nb.Detector.named(name, distance_mm=200, convention="xds")
     corners = np.concatenate([panel.corners_mm() for panel in detector.panels])
     np.testing.assert_allclose(corners[:, 2], 200, atol=1e-9)
@@ -84,7 +84,7 @@ def test_the_beam_hits_the_middle_at_the_distance(name: str) -> None:
 
 
 def test_modules_follow_the_placement() -> None:
-    """Every module stays where it is on the plane, whatever the frame and the rotation."""
+    """Modules keep their places on the plane in every frame and under every rotation."""
     straight = nb.Detector.named("JUNGFRAU 4M", convention="xds", distance_mm=100, beam_center_mm=(70, 80))
     swung = nb.Detector.named(
         "JUNGFRAU 4M", convention="mosflm", distance_mm=150, rotation_deg=(3, 4, 5), twotheta_deg=20
@@ -112,7 +112,7 @@ def test_agipd_chips_are_where_extra_geom_puts_them() -> None:
     np.testing.assert_allclose([fast, slow, normal], [(0, -1, 0), (1, 0, 0), (0, 0, 1)], atol=1e-12)
 
 
-def test_what_is_given_replaces_the_table() -> None:
+def test_given_values_replace_those_of_the_table() -> None:
     thick = nb.Detector.named("pilatus3-6m", sensor_thickness_um=1000, energy_eV=20_000)
     assert thick.sensor_thickness_um == 1000
     assert thick.attenuation_um == pytest.approx(1000 / 1.04011, rel=1e-4)
@@ -124,7 +124,7 @@ def test_what_is_given_replaces_the_table() -> None:
     assert (layered.sensor_layers, layered.sensor_depth_um) == (5, 0)
 
 
-def test_energy_decides_how_deep_photons_go() -> None:
+def test_the_energy_sets_the_attenuation_depth() -> None:
     soft, hard = (nb.Detector.named("EIGER2 16M", energy_eV=energy) for energy in (7000, 20_000))
     assert soft.sensor_depth_um < 50 < hard.sensor_depth_um < 225
     same = nb.Detector.named("EIGER2 16M", wavelength_A=12398.42 / 7000)
@@ -199,7 +199,7 @@ def test_one_layer_puts_a_spot_where_many_layers_do() -> None:
         (lambda: attenuation_per_mm("film", 1.0), f"none of {', '.join(MATERIALS)}"),
     ],
 )
-def test_what_makes_no_detector_is_refused(make, message: str) -> None:
+def test_invalid_detectors_are_refused(make, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make()
 

@@ -1,4 +1,4 @@
-"""DIALS' programs at work in a folder, and how close what they find is to what was simulated."""
+"""Run DIALS' programs in a folder, and compare their results with the simulated experiment."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Dials:
         self._environment = ENVIRONMENT | {"HDF5_PLUGIN_PATH": hdf5plugin.PLUGINS_PATH}
 
     def __call__(self, program: str, *words: object) -> str:
-        """Run a program; returns what it prints."""
+        """Run a program and return its output."""
         done = subprocess.run(
             [program, *map(str, words)], cwd=self.folder, env=self._environment, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -51,7 +51,7 @@ class Dials:
         return done.stdout
 
     def predictions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Panels and places (fast, slow in pixels, image) of predicted.refl."""
+        """Return panels and places (fast, slow in pixels, image) of predicted.refl."""
         self("/usr/bin/python3", "-c", EXPORT, "predicted.refl", "predicted.npz")
         with np.load(self.folder / "predicted.npz") as found:
             return found["panel"], found["place"]
@@ -62,7 +62,7 @@ class Dials:
 
 
 def rmsd_px(printed: str) -> tuple[float, float]:
-    """RMSDs of the spots' fast and slow positions, in pixels, as dials.refine prints them at last."""
+    """Return the RMSDs of the spots' fast and slow positions (pixels) that dials.refine prints last."""
     rows = re.findall(r"^\|\s+0 \|\s+\d+ \|\s+([\d.]+) \|\s+([\d.]+) \|", printed, re.MULTILINE)
     return float(rows[-1][0]), float(rows[-1][1])
 

@@ -18,12 +18,12 @@ BEAM_PX = (520.5, 490.5)  # fast, slow
 
 
 def one_panel() -> nb.Detector:
-    """A flat detector that the beam hits off its middle."""
+    """Return a flat detector that the beam hits off centre."""
     return nb.Detector.flat(distance_mm=120, pixels=1000, pixel_mm=0.2, beam_center_mm=(98, 104))
 
 
 def four_panels(convention: str = "mosflm") -> nb.Detector:
-    """Two by two panels with gaps, each a little out of the plane."""
+    """Return two by two panels with gaps, each a little out of the plane."""
     whole = nb.Detector.flat(distance_mm=120, pixels=1000, pixel_mm=0.2, convention=convention)
     fast, slow, normal = whole.panels[0].axes()
     corner = np.asarray(whole.panels[0].origin_mm)
@@ -40,7 +40,7 @@ def four_panels(convention: str = "mosflm") -> nb.Detector:
 
 
 def experiment(name: str, detector: nb.Detector, **fields: object) -> nb.Config:
-    """A crystal of small mosaic blocks, in little water; its first image of 0.5°, or a still."""
+    """Return an experiment of a mosaic crystal in a little water: the first image of 0.5°, or a still."""
     cell, space_group = CRYSTALS[name]
     return nb.Config(**{
         "crystal": nb.Crystal(cell=cell, misset_deg=(10, 25, 40), n_cells=12, mosaic_spread_deg=0.1, mosaic_domains=6),
@@ -55,7 +55,7 @@ def experiment(name: str, detector: nb.Detector, **fields: object) -> nb.Config:
 
 
 def noisy(config: nb.Config, seed: int) -> np.ndarray:
-    """A counting detector's image, of up to 65,000 counts."""
+    """Return the image of a counting detector, of up to 65,000 counts."""
     return np.minimum(nb.add_noise(nb.simulate(config), seed=seed, adc_offset=0), 65000).astype(np.uint16)
 
 

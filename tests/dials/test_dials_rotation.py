@@ -52,7 +52,7 @@ def test_dials_recovers_cell_orientation_and_positions(processed, crystal, kind,
     assert max(rmsd_px(printed)) < 0.2
 
 
-def test_what_dials_refined_puts_the_spots_where_dials_predicts_them(processed):
+def test_a_refined_model_puts_the_spots_where_dials_predicts_them(processed):
     config, dials, _ = processed("orthorhombic", "nxs", 4)
     refined = dials.experiments("refined.expt")[0]
     dials("dials.predict", "refined.expt", "d_min=1.7")

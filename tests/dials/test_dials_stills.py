@@ -14,7 +14,7 @@ STILLS = 50
 
 
 def still(number: int) -> nb.Config:
-    """A crystal in a random orientation, in a pulse of its own wavelength."""
+    """Return a still of a crystal in a random orientation, with a wavelength of its own."""
     crystal = nb.Crystal(
         cell=CRYSTALS["orthorhombic"][0], misset_deg="random", misset_seed=number + 1,
         n_cells=16, shape="gauss", mosaic_spread_deg=0.1, mosaic_domains=12,

@@ -1,4 +1,4 @@
-"""DIALS' own reader, dxtbx, finds the geometry and the pixels that were written. Skipped where DIALS is not."""
+"""DIALS' reader, dxtbx, finds the geometry and the pixels that were written. Skipped without DIALS."""
 
 import json
 import os
@@ -89,7 +89,7 @@ def in_beam_frame(vectors, beam, reference):
 
 
 def check_geometry(config, found, reference):
-    """Panels as dxtbx has them are the Config's, but for a rotation of the whole laboratory."""
+    """Check that dxtbx's panels are the Config's, up to a rotation of the whole laboratory."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scene = nb.Scene(config)

@@ -15,7 +15,7 @@ from tests.io.nexus_experiments import DETECTOR, PIXELS, TURNING, counts, made, 
 
 
 def axis_of(file, path):
-    """Matrix of a transformation and of all that it depends on."""
+    """Return the matrix of a transformation and of all that it depends on."""
     total = np.eye(4)
     while path != ".":
         axis = file[path]
@@ -28,7 +28,7 @@ def axis_of(file, path):
 
 
 def modules_of(path):
-    """Origin, fast and slow step (mm) of every module, and the spindle, as a reader of NXmx finds them."""
+    """Return origin, fast and slow step (mm) of every module, and the spindle, as a reader of NXmx finds them."""
     with h5py.File(path) as file:
         found = []
         for name in sorted(key for key in file[DETECTOR] if key.startswith("module_")):
@@ -108,7 +108,7 @@ def test_saturation_is_below_the_values_that_mark_pixels(tmp_path, dtype, highes
         assert file[DETECTOR].get("saturation_value", {(): None})[()] == highest
 
 
-def test_what_is_not_rendered_is_masked(tmp_path):
+def test_pixels_that_are_not_rendered_are_masked(tmp_path):
     mask = np.ones(PIXELS, bool)
     mask[2, 3] = False
     config = made(roi=(1, 8, 0, 4)).replace(detector=TURNING.detector.replace(mask=mask))
@@ -123,7 +123,7 @@ def test_what_is_not_rendered_is_masked(tmp_path):
 # what else is told
 
 
-def test_a_series_tells_its_angles(tmp_path):
+def test_a_series_stores_its_angles(tmp_path):
     nb.write_nexus(tmp_path / "a.nxs", counts(4), TURNING)
     with h5py.File(tmp_path / "a.nxs") as file:
         sample = file["entry/sample"]
@@ -177,7 +177,7 @@ def test_spectra_that_change_from_shot_to_shot(tmp_path):
     assert np.allclose(weights, [[1 / 3] * 3, [1, 0, 0]])
 
 
-def test_provenance_travels_along(tmp_path):
+def test_provenance_is_stored(tmp_path):
     time = datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
     nb.write_nexus(tmp_path / "a.nxs", counts(3), TURNING, noise_seed=[7, 8, 9], start_time=time)
     with h5py.File(tmp_path / "a.nxs") as file:
@@ -191,7 +191,7 @@ def test_provenance_travels_along(tmp_path):
         assert "range_deg = 0.5" in process["config/data"].asstr()[()]
 
 
-def test_stills_of_several_crystals_tell_each(tmp_path):
+def test_stills_of_several_crystals_describe_each_crystal(tmp_path):
     configs = [made().replace(crystal=nb.Crystal(cell=(30 + i,))) for i in range(2)]
     nb.write_nexus(tmp_path / "a.nxs", counts(2), configs)
     with h5py.File(tmp_path / "a.nxs") as file:

@@ -1,4 +1,4 @@
-"""Made made.expt and truth.json: models of dxtbx (DIALS 3.12), and what dxtbx and DIALS compute from them.
+"""Write made.expt and truth.json: models of dxtbx (DIALS 3.12), and what dxtbx and DIALS compute from them.
 
 Run again with the Python that has dxtbx: /usr/bin/python3 tests/expt/make.py tests/expt
 """

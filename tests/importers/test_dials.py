@@ -1,4 +1,4 @@
-"""DIALS experiment lists: what dxtbx computes from them is what is simulated."""
+"""DIALS experiment lists: the simulated geometry is what dxtbx computes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_an_image_is_swept_in_the_middles_of_its_steps(experiments: list[nb.Expe
     assert experiments[3].scan() == nb.Scan()
 
 
-def test_beam_and_sensor_are_taken_over(experiments: list[nb.Experiment]) -> None:
+def test_beam_and_sensor_are_imported(experiments: list[nb.Experiment]) -> None:
     groups = experiments[1]
     assert groups.beam().wavelength == 0.9795
     assert groups.beam().kahn_factor == pytest.approx(0.96)
@@ -139,7 +139,7 @@ def test_spots_fall_where_dials_predicts_them(experiments: list[nb.Experiment]) 
 
 
 def edited(change: Callable[[dict[str, Any]], object], path: Path) -> Path:
-    """A file like made.expt with something changed."""
+    """Write made.expt with a change, and return the path."""
     document = copy.deepcopy(MADE)
     change(document)
     path.write_text(json.dumps(document))
@@ -185,7 +185,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("flaw", WRONG)
-def test_what_dials_would_not_write_is_refused(flaw: str, tmp_path: Path) -> None:
+def test_invalid_experiment_lists_are_refused(flaw: str, tmp_path: Path) -> None:
     change, error, message = WRONG[flaw]
     with pytest.raises(error, match=message) as caught:
         nb.read_expt(edited(change, tmp_path / "wrong.expt"))
@@ -193,7 +193,7 @@ def test_what_dials_would_not_write_is_refused(flaw: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[" * 100_000, b"[]", b"3", b'{"experiment": 3}'])
-def test_what_is_no_experiment_list_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_files_that_are_not_experiment_lists_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "no.expt"
     path.write_bytes(content)
     with pytest.raises(FormatError, match=r"no\.expt(: __id__ is| is not valid JSON)"):
@@ -202,7 +202,7 @@ def test_what_is_no_experiment_list_is_refused(content: bytes, tmp_path: Path) -
         nb.read_expt(tmp_path / "not there.expt")
 
 
-def test_an_experiment_without_crystal_takes_one(tmp_path: Path) -> None:
+def test_a_crystal_can_be_given_for_an_experiment_without_one(tmp_path: Path) -> None:
     imported = nb.read_expt(edited(lambda d: d["experiment"][0].pop("crystal"), tmp_path / "imported.expt"))[0]
     factors = nb.StructureFactors.constant(1)
     with pytest.raises(ConfigError, match="has no crystal"):
@@ -214,7 +214,7 @@ def test_an_experiment_without_crystal_takes_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(config.crystal.spindle_axis, imported.spindle_axis())
 
 
-def test_varying_beam_goniometer_and_backward_rotation(tmp_path: Path) -> None:
+def test_varying_beam_moving_goniometer_and_backward_rotation(tmp_path: Path) -> None:
     def change(document: dict[str, Any]) -> None:
         document["beam"][0]["s0_at_scan_points"] = [[0, 0, -1 - 0.001 * k] for k in range(21)]
         turn = [rotate_about(np.eye(3), (0, 1, 0), 0.001 * k).T.ravel().tolist() for k in range(21)]

@@ -28,7 +28,7 @@ def group(parent: Any, name: str, nx_class: str) -> Any:
 def axis(
     parent: Any, name: str, values: Any, vector: Any, depends_on: str, unit: str = "mm", offset: Any = None
 ) -> Any:
-    """A transformation; values in mm or degrees, stored in `unit`."""
+    """Store a transformation; values are in mm or degrees, and stored in `unit`."""
     item = parent.create_dataset(name, data=np.asarray(values, float) * SCALE[unit])
     kind = "rotation" if unit in ("deg", "rad") else "translation"
     item.attrs.update(units=unit, transformation_type=kind, vector=np.asarray(vector, float), depends_on=depends_on)
@@ -38,7 +38,7 @@ def axis(
 
 
 def write(path: Path, change: Callable[[Any], object] = lambda root: None, unit: str = "m") -> Path:
-    """An EIGER-like file of two modules on a swung arm, and ten images about omega of a kappa goniometer."""
+    """Write an EIGER-like file: two modules on a swung arm, ten images about omega of a kappa goniometer."""
     with h5py.File(path, "w") as root:
         entry = group(root, "entry", "NXentry")
         entry["definition"] = "NXmx"
@@ -107,7 +107,7 @@ def test_the_sample_turns_as_the_chain_says(tmp_path: Path) -> None:
     np.testing.assert_allclose(experiment.fixed_rotation @ [1, 2, 3], turned, atol=1e-12)
 
 
-def test_one_of_its_images_is_simulated(tmp_path: Path) -> None:
+def test_one_image_of_a_file_can_be_simulated(tmp_path: Path) -> None:
     experiment = nb.read_nxmx(write(tmp_path / "a.h5", lambda root: _move_into_the_beam(root)))
     config = experiment.config(
         nb.StructureFactors.constant(10), 3, crystal=nb.Crystal(cell=(50,), n_cells=3), phi_steps=2
@@ -221,7 +221,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("flaw", WRONG)
-def test_what_is_no_nxmx_geometry_is_refused(flaw: str, tmp_path: Path) -> None:
+def test_invalid_nxmx_geometry_is_refused(flaw: str, tmp_path: Path) -> None:
     change, error, message = WRONG[flaw]
     with pytest.raises(error, match=message) as caught:
         nb.read_nxmx(write(tmp_path / "wrong.h5", change))

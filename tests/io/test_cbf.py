@@ -1,4 +1,4 @@
-"""miniCBF: pixels as fabio reads them, a header that tells the truth, and geometries that it cannot hold refused."""
+"""miniCBF: fabio reads the same pixels, the header is the Config's, and geometries that it cannot hold are refused."""
 
 import os
 import sys
@@ -112,13 +112,13 @@ def test_a_still_needs_no_spindle(tmp_path):
         ),
     ],
 )
-def test_a_geometry_that_readers_would_mistake_is_refused(tmp_path, config, told):
+def test_a_geometry_that_readers_would_misread_is_refused(tmp_path, config, told):
     with pytest.raises(ConfigError, match=rf"a\.cbf: miniCBF .*{told}; write NXmx \(\.nxs\) instead"):
         nb.write_image(tmp_path / "a.cbf", np.zeros(config.detector.shape), config=config)
     assert os.listdir(tmp_path) == []
 
 
-def test_what_is_not_rendered_is_minus_one(tmp_path):
+def test_pixels_that_are_not_rendered_are_minus_one(tmp_path):
     mask = np.ones(PIXELS, bool)
     mask[2, 3] = False
     nb.write_image(tmp_path / "a.cbf", COUNTS, config=made(mask=mask))
@@ -128,7 +128,7 @@ def test_what_is_not_rendered_is_minus_one(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0.5, np.nan, np.inf, 2.0**31, -1])
-def test_what_is_no_whole_number_of_32_bits_is_refused(tmp_path, value):
+def test_values_that_are_not_32_bit_integers_are_refused(tmp_path, value):
     image = COUNTS.astype(float)
     image[2, 3] = value
     with pytest.raises(FormatError, match=r"slow 2, fast 3\) = .* does not fit into CBF, which stores integers from 0"):
@@ -137,14 +137,14 @@ def test_what_is_no_whole_number_of_32_bits_is_refused(tmp_path, value):
 
 
 @pytest.mark.parametrize("value", [-3, 2**31 - 2])
-def test_values_beyond_the_marks_are_refused(tmp_path, value):
+def test_values_beyond_the_range_of_cbf_are_refused(tmp_path, value):
     with pytest.raises(
         FormatError, match=rf"slow 0, fast 0\) = {value} does not fit into CBF, which stores integers from -2"
     ):
         write_cbf(tmp_path / "a.cbf", np.full((2, 2), value, np.int32))
 
 
-def test_another_shape_than_the_detectors_is_refused(tmp_path):
+def test_an_image_whose_shape_is_not_the_detectors_is_refused(tmp_path):
     with pytest.raises(FormatError, match=r"the image has shape \(9, 6\), the Config's detector \(6, 9\)"):
         nb.write_image(tmp_path / "a.cbf", COUNTS.T, config=TURNING)
 
@@ -194,7 +194,7 @@ def test_a_damaged_file_is_refused(tmp_path, damage, told):
         nb.read_image(tmp_path / "a.cbf")
 
 
-def test_a_missing_file_folder_and_library_are_told(tmp_path, monkeypatch):
+def test_missing_file_folder_and_library_are_named(tmp_path, monkeypatch):
     with pytest.raises(FileError, match="check the path"):
         read_cbf(tmp_path / "none.cbf")
     with pytest.raises(FileError, match="make the folder first"):

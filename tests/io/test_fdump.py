@@ -1,4 +1,4 @@
-"""AT-IO-003: Fdump.bin: the layout of nanoBragg.c, read back exactly, and no allocation on a lie."""
+"""AT-IO-003: Fdump.bin has nanoBragg.c's layout, is read back exactly, and a false size allocates nothing."""
 
 import numpy as np
 import pytest
@@ -54,13 +54,13 @@ def test_first_amplitude_whose_bytes_look_like_blanks_is_not_skipped(tmp_path):
         (b"0 0 0 0 0 0\n\f" + np.array([np.nan] + [0] * 7).tobytes(), "amplitude of 0 0 0 is not finite"),
     ],
 )
-def test_lie_is_refused_with_the_cure(write, content, complaint):
+def test_false_headers_are_refused_with_the_cure(write, content, complaint):
     with pytest.raises(FormatError, match=rf"x\.txt: .*{complaint}") as caught:
         read_fdump(write(content))
     assert "\n" not in str(caught.value)
 
 
-def test_not_finite_amplitude_is_named_by_its_indices(tmp_path, write):
+def test_non_finite_amplitude_is_named_by_its_indices(tmp_path, write):
     table = np.zeros((2, 3, 4))
     table[1, 2, 3] = 1.5
     write_fdump(tmp_path / "a", -7, 0, 10, table)
@@ -74,7 +74,7 @@ def test_not_finite_amplitude_is_named_by_its_indices(tmp_path, write):
     [(0, np.zeros((2, 2))), (0, np.zeros((0, 1, 1))), (0, np.full((1, 1, 1), np.nan)),
      (2**31 - 1, np.zeros((2, 1, 1))), (-(2**31), np.zeros((1, 1, 1)))],
 )  # fmt: skip
-def test_what_would_not_be_read_is_not_written(tmp_path, h_min, table):
+def test_unreadable_tables_are_not_written(tmp_path, h_min, table):
     with pytest.raises(FormatError, match="cannot be dumped"):
         write_fdump(tmp_path / "a", h_min, 0, 0, table)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Whatever bytes a file holds, a reader returns what it promises or raises one of our errors, quickly and in a line."""
+"""Readers of arbitrary bytes return a valid result or raise one of our errors, quickly and in one line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def limit():
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """A function of a reader's name: its target, a file to write to, and the contents of sound files."""
+    """Return a function of a reader's name: its target, a file to write to, and the contents of valid files."""
 
     @cache
     def prepared(name):
@@ -56,7 +56,7 @@ def read_damaged(sound, name, seed, mutations):
 
 
 @every_reader
-def test_sound_files_are_accepted(name, sound):
+def test_valid_files_are_accepted(name, sound):
     target, path, contents = sound(name)
     assert [examine(target, path, content).complaint for content in contents] == [None] * len(contents)
 
@@ -94,6 +94,6 @@ def test_every_truncation(name, sound):
 
 
 @pytest.mark.parametrize("found", sorted(FOUND.glob("*/*")), ids=lambda path: "/".join(path.parts[-2:]))
-def test_what_was_found_once(found, tmp_path):
+def test_inputs_that_once_broke_a_promise(found, tmp_path):
     target = TARGETS[found.parent.name]
     examine(target, tmp_path / f"input{target.suffix}", found.read_bytes())

@@ -1,4 +1,4 @@
-"""AT-IO-004: amplitude tables as text: read back exactly, and every bad line named."""
+"""AT-IO-004: amplitude tables as text are read back exactly, and errors name the line."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_missing_file_is_a_file_error(tmp_path):
     [([[1, 2, 3]], [np.nan]), ([[1.5, 2, 3]], [1.0]), ([[1, 2]], [1.0]), ([[1, 2, 3]], [1.0, 2.0]),
      (np.zeros((0, 3)), []), ([[2**31, 0, 0]], [1.0])],
 )  # fmt: skip
-def test_what_would_not_be_read_is_not_written(tmp_path, indices, amplitudes):
+def test_unreadable_tables_are_not_written(tmp_path, indices, amplitudes):
     with pytest.raises(FormatError, match="are not a valid h k l F list"):
         write_hkl(tmp_path / "a.hkl", indices, amplitudes)
     assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError, FormatError
 from nanobragg.io import read_image, write_image
 from nanobragg.io.float_image import read_float_image, write_float_image
@@ -35,7 +36,7 @@ def test_every_suffix_reads_back_what_it_wrote(tmp_path, name, image):
     assert again.flags.writeable
 
 
-def test_metadata_travels_where_the_format_has_a_place(tmp_path):
+def test_metadata_are_kept_where_the_format_can_hold_them(tmp_path):
     write_image(tmp_path / "a.img", WORDS, {"DISTANCE": 123.456, "SIZE1": 99})
     assert read_image(tmp_path / "a.img")[1]["DISTANCE"] == "123.456"
     assert read_image(tmp_path / "a.img")[1]["SIZE1"] == "4"
@@ -75,7 +76,7 @@ def test_smv_takes_whole_numbers_of_any_type(tmp_path):
 
 @pytest.mark.parametrize("image", [[1, 2], [[[1]]], [[]], [["a"]], [[1j]], 5])
 @pytest.mark.parametrize("suffix", ["img", "bin", "npy", "png", "pgm"])
-def test_what_is_no_image_is_refused(tmp_path, suffix, image):
+def test_arrays_that_are_not_images_are_refused(tmp_path, suffix, image):
     with pytest.raises(FormatError, match=r"\(slow, fast\) image"):
         write_image(tmp_path / f"a.{suffix}", image)
 
@@ -83,9 +84,9 @@ def test_what_is_no_image_is_refused(tmp_path, suffix, image):
 def test_photons_become_a_picture(tmp_path):
     write_image(tmp_path / "a.png", PHOTONS)
     assert np.array_equal(read_image(tmp_path / "a.png")[0], render_grey(PHOTONS))
-    write_image(tmp_path / "a.pgm", PHOTONS, {"scale": 10})
+    nb.write_image(tmp_path / "a.pgm", PHOTONS, {"scale": 10})
     assert np.array_equal(read_image(tmp_path / "a.pgm")[0], np.floor(PHOTONS.astype(np.float32) * 10.0))
-    write_image(tmp_path / "b.pgm", np.array([[0.0, 0.0], [0.0, 8.0]]))
+    nb.write_image(tmp_path / "b.pgm", np.array([[0.0, 0.0], [0.0, 8.0]]))
     grey, metadata = read_image(tmp_path / "b.pgm")
     assert grey.tolist() == [[0, 0], [0, 100]]  # 250 / (5 rmsd), rmsd 4
     assert metadata == {"scale": 12.5}
@@ -159,7 +160,7 @@ def test_npy_in_fortran_order_and_other_byte_order_is_read(tmp_path):
     assert image.flags.c_contiguous
 
 
-def test_npy_that_promises_too_much_is_refused_before_memory_is(tmp_path):
+def test_npy_with_a_false_size_is_refused_before_memory_is_allocated(tmp_path):
     np.save(tmp_path / "a.npy", PHOTONS)
     lie = (tmp_path / "a.npy").read_bytes().replace(b"(3, 4), }          ", b"(3, 4000000000), } ")
     (tmp_path / "a.npy").write_bytes(lie)
@@ -276,7 +277,7 @@ def test_flat_image_is_white(value):
     assert (render_grey(np.full((4, 4), value)) == 255).all()
 
 
-def test_grey_of_pixels_that_are_no_number():
+def test_nan_is_white_and_infinity_is_black():
     image = np.linspace(0.0, 1.0, 1000).reshape(10, 100)
     image[0, :3] = np.nan, np.inf, -np.inf
     assert render_grey(image)[0, :3].tolist() == [255, 0, 255]

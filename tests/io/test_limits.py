@@ -1,4 +1,4 @@
-"""No reader takes more memory than NANOBRAGG_MAX_BYTES, nor long, nor complains in another way than it should."""
+"""No reader takes more memory than NANOBRAGG_MAX_BYTES, takes long, or raises an error that is not ours."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def limited(monkeypatch):
     monkeypatch.setenv(LIMIT_VARIABLE, "10000")
 
 
-def test_the_limit_is_8_gib_unless_the_environment_tells(monkeypatch):
+def test_the_limit_is_8_gib_unless_the_environment_sets_it(monkeypatch):
     monkeypatch.delenv(LIMIT_VARIABLE, raising=False)
     assert byte_limit() == DEFAULT_LIMIT == 8 * 2**30
     monkeypatch.setenv(LIMIT_VARIABLE, "1000000")
@@ -36,7 +36,7 @@ def test_the_limit_is_8_gib_unless_the_environment_tells(monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "8 GB", "1e9", "9" * 30])
-def test_a_limit_that_is_no_number_of_bytes(monkeypatch, text):
+def test_a_limit_that_is_not_a_number_of_bytes(monkeypatch, text):
     monkeypatch.setenv(LIMIT_VARIABLE, text)
     with pytest.raises(ConfigError, match=LIMIT_VARIABLE):
         byte_limit()
@@ -52,32 +52,32 @@ def test_a_file_of_the_limit_is_read_and_a_larger_one_is_not(monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize("read", [read_hkl, read_sources, Config.from_toml], ids=["hkl", "sources", "toml"])
-def test_a_device_without_end(limited, read):
+def test_an_endless_device(limited, read):
     with pytest.raises(FormatError, match=LIMIT_VARIABLE):
         read("/dev/zero")
 
 
-def test_a_picture_that_unpacks_to_more(limited, tmp_path):
+def test_a_picture_that_unpacks_beyond_the_limit(limited, tmp_path):
     Image.new("L", (1000, 1000)).save(path := tmp_path / "bomb.png")
     assert path.stat().st_size < 10_000
     with pytest.raises(FormatError, match=LIMIT_VARIABLE):
         read_png(path)
 
 
-def test_arrays_that_unpack_to_more(limited, tmp_path):
+def test_arrays_that_unpack_beyond_the_limit(limited, tmp_path):
     np.savez_compressed(path := tmp_path / "bomb.npz", zeros=np.zeros(100_000))
     assert path.stat().st_size < 10_000
     with pytest.raises(FormatError, match=LIMIT_VARIABLE):
         read_npz(path)
 
 
-def test_a_table_that_spans_more(limited, tmp_path):
+def test_a_table_beyond_the_limit(limited, tmp_path):
     write_hkl(path := tmp_path / "far.hkl", [[0, 0, 0], [20, 20, 20]], [1, 2])
     with pytest.raises(ConfigError, match=r"23 x 23 x 23.*remove the outlying reflections"):
         StructureFactors.from_hkl(path).table()
 
 
-def test_strict_symmetry_that_makes_more_atoms(limited, tmp_path):
+def test_strict_symmetry_with_too_many_atoms(limited, tmp_path):
     lines = PDB.splitlines()
     operation = "\n".join(lines[4:7])
     copies = [operation.replace("   2 ", f"{number:4} ") for number in range(2, 30)]
@@ -104,7 +104,7 @@ def test_a_number_beyond_what_floats_hold(tmp_path, number):
         read_expt(path)
 
 
-def test_arrays_that_are_not_what_they_promise(tmp_path):
+def test_arrays_whose_header_contradicts_their_size(tmp_path):
     np.savez(path := tmp_path / "a.npz", a=np.zeros(3))
     content = path.read_bytes()
     old, new = content, content.replace(b"(3,)", b"(9,)")
@@ -116,7 +116,7 @@ def test_arrays_that_are_not_what_they_promise(tmp_path):
 
 
 @pytest.mark.parametrize("array", [np.array(["text"]), np.array([1j]), np.array([(1,)], [("a", int)])])
-def test_arrays_of_no_numbers(tmp_path, array):
+def test_arrays_that_do_not_hold_numbers(tmp_path, array):
     np.savez(path := tmp_path / "a.npz", a=array)
     with pytest.raises(FormatError, match="must hold numbers, not"):
         read_npz(path)
@@ -125,7 +125,7 @@ def test_arrays_of_no_numbers(tmp_path, array):
 @pytest.mark.parametrize(
     "array", [np.arange(12.0).reshape(3, 4).T, np.array(True), np.arange(3, dtype=">i2"), np.zeros(0)]
 )
-def test_arrays_come_back(tmp_path, array):
+def test_arrays_are_read_back_unchanged(tmp_path, array):
     np.savez(path := tmp_path / "a.npz", a=array)
     found = read_npz(path)["a"]
     assert np.array_equal(found, array)
@@ -146,7 +146,7 @@ def test_a_name_that_no_file_can_have(name):
 
 
 @pytest.mark.parametrize("text", ["schema = 1\nx = " + "[" * 5000, "schema = 1\n" + "[a" + ".a" * 5000 + "]"])
-def test_toml_nested_without_end(tmp_path, text):
+def test_toml_nested_too_deeply(tmp_path, text):
     (path := tmp_path / "deep.toml").write_text(text)
     with pytest.raises(FormatError, match="nested too deeply"):
         Config.from_toml(path)
@@ -158,6 +158,6 @@ def test_toml_number_of_more_digits_than_python_reads(tmp_path):
         Config.from_toml(path)
 
 
-def test_messages_carry_nothing_that_moves_a_terminal(tmp_path):
+def test_messages_hold_no_terminal_control_characters(tmp_path):
     assert str(NanobraggError("\x1b[2J \x9b \x07 é 中 \ud800")) == r"\x1b[2J \x9b \x07 é 中 \ud800"
     assert str(FileError("a\x1bb")) == r"a\x1bb"

@@ -160,7 +160,7 @@ def test_an_interrupted_series_leaves_what_was_there(tmp_path, per_file):
     assert (tmp_path / "a.nxs").read_bytes() == b"old"
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileError, match=r"a\.nxs: cannot be written .*make the folder first"):
         nb.write_nexus(tmp_path / "none" / "a.nxs", counts(1), TURNING)
 
@@ -183,7 +183,7 @@ except nb.errors.FileError as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
 @pytest.mark.parametrize("per_file", ["0", "9"])
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, per_file):
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, per_file):
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, per_file], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -29,7 +29,7 @@ def test_a_damaged_chunk_is_refused(tmp_path):
         nb.read_image(tmp_path / "a.nxs", index=1)
 
 
-def test_hdf5_that_is_no_nxmx_is_refused(tmp_path):
+def test_hdf5_without_nxmx_is_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["spam"] = 1
     with pytest.raises(FormatError, match=r"a\.h5 holds no NXentry with definition NXmx, only spam"):
@@ -46,7 +46,7 @@ def test_nxmx_without_images_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("index", [-1, 2])
-def test_an_image_that_is_not_there_is_told(tmp_path, index):
+def test_a_missing_image_is_refused(tmp_path, index):
     nb.write_nexus(tmp_path / "a.nxs", counts(2), TURNING)
     with pytest.raises(ConfigError, match=f"index = {index} is not valid; the file holds 2"):
         nb.read_image(tmp_path / "a.nxs", index=index)
@@ -63,7 +63,7 @@ def test_linked_data_without_a_signal_are_read_in_order(tmp_path):
         nb.read_image(tmp_path / "a.h5", index=0)
 
 
-def test_a_missing_file_and_a_wrong_one_are_told(tmp_path):
+def test_missing_and_wrong_files_are_refused(tmp_path):
     with pytest.raises(FileError, match="check the path"):
         nb.read_image(tmp_path / "none.nxs")
     (tmp_path / "a.nxs").write_text("no HDF5")

@@ -1,4 +1,4 @@
-"""SMV: the header of nanoBragg.c byte for byte, pixels as fabio reads them, and every lie refused."""
+"""SMV: the header is nanoBragg.c's byte for byte, fabio reads the same pixels, and false headers are refused."""
 
 import re
 
@@ -55,7 +55,7 @@ SIZES = "SIZE1=4;\nSIZE2=3;\n"
 
 
 def smv_bytes(header=SIZES, data=PIXELS, header_bytes=512):
-    """A file whose header says what the test wants it to say."""
+    """Return the bytes of a file with the given header entries."""
     start = f"{{\nHEADER_BYTES={header_bytes};\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\n"
     return (start + header + "}\f").encode().ljust(512) + data
 
@@ -101,7 +101,7 @@ def test_header_too_long_for_six_digits_is_shortened_to_five():
     assert entries["DIALS_ORIGIN"] == "-11.711,13.925,-101.34"
 
 
-def test_header_too_long_for_512_bytes_tells_its_true_size(tmp_path):
+def test_header_too_long_for_512_bytes_states_its_true_size(tmp_path):
     text = smv_header(**TILTED[0], extra={"NOTE": "x" * 600})
     entries = parse_header(text)
     assert entries["HEADER_BYTES"] == "1536"
@@ -113,7 +113,7 @@ def test_header_too_long_for_512_bytes_tells_its_true_size(tmp_path):
 
 
 @pytest.mark.parametrize("length", range(330, 350))
-def test_no_header_length_shifts_the_data(tmp_path, length):
+def test_the_header_length_never_shifts_the_data(tmp_path, length):
     write_smv(tmp_path / "a.img", IMAGE, {"NOTE": "x" * length})
     image, header = read_smv(tmp_path / "a.img")
     assert np.array_equal(image, IMAGE)
@@ -187,7 +187,7 @@ def test_last_exact_key_wins_and_longer_keys_do_not_count(write):
         (smv_bytes(header_bytes="512;\nHEADER_BYTES=x"), "HEADER_BYTES='x'"),
     ],
 )  # fmt: skip
-def test_lie_in_a_file_names_file_field_value_and_cure(write, content, complaint):
+def test_false_header_values_are_reported_with_file_field_value_and_cure(write, content, complaint):
     with pytest.raises(FormatError, match=complaint) as caught:
         read_smv(write(content))
     assert re.search(r"x\.txt( is not a valid SMV image)?: ", str(caught.value))
@@ -202,7 +202,7 @@ def test_second_header_size_beyond_the_first_block_is_refused(write):
 
 
 @pytest.mark.parametrize("image", [IMAGE.astype(float), IMAGE[0], IMAGE[:0], IMAGE.astype(np.int16)])
-def test_what_smv_cannot_hold_is_not_written(tmp_path, image):
+def test_values_that_smv_cannot_hold_are_not_written(tmp_path, image):
     with pytest.raises(FormatError, match="uint16"):
         write_smv(tmp_path / "a.img", image)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""TIFF: what Pillow and fabio read is what was written, and what does not fit is refused."""
+"""TIFF: Pillow and fabio read what was written, and values that do not fit are refused."""
 
 import fabio
 import numpy as np
@@ -39,7 +39,7 @@ def test_extreme_values_fit(tmp_path):
         assert np.array_equal(read_tiff(tmp_path / "a.tiff")[0], image)
 
 
-def test_the_description_tells_where_it_comes_from(tmp_path):
+def test_the_description_stores_the_provenance(tmp_path):
     config = builders.config(detector=nb.Detector.flat(pixels=(3, 4)))
     nb.write_image(tmp_path / "a.tif", VALUES.astype(np.float32), config=config, noise_seed=5)
     _, metadata = nb.read_image(tmp_path / "a.tif")
@@ -68,7 +68,7 @@ def test_a_truncated_file_is_refused(tmp_path, length):
         read_tiff(tmp_path / "a.tif")
 
 
-def test_another_kind_of_file_and_none_are_told(tmp_path):
+def test_wrong_and_missing_files_are_refused(tmp_path):
     Image.fromarray(VALUES.astype(np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(FormatError, match="is not a valid TIFF"):
         read_tiff(tmp_path / "a.png")

@@ -1,4 +1,4 @@
-"""Images of command lines, as the C program makes them and as we do."""
+"""Images of command lines, as the C program makes them and with exact physics."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def image(flags: str, *, exact: bool = False) -> np.ndarray:
 
 
 def measured(*values: float):
-    """What C printed of its float32 pixels."""
+    """Return an approximation of float32 pixels that the C program printed."""
     return pytest.approx(np.array(values) if len(values) > 1 else values[0], rel=1e-5)

@@ -29,7 +29,7 @@ SMOOTH = "-default_F 100 -cell 60 70 80 90 90 90 -N 1 -lambda 1 -distance 60 -de
 
 
 def both(flags: str) -> tuple[np.ndarray, np.ndarray]:
-    """C's image and ours."""
+    """Return C's image and ours."""
     return image(flags), image(flags, exact=True)
 
 

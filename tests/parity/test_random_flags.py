@@ -111,7 +111,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.skipif(not C_PROGRAM, reason="set NB_C_BIN to the compiled C program, nanoBragg")
 @pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_random_line_gives_what_the_c_program_gives(seed, inputs, tmp_path, monkeypatch):
+def test_random_line_gives_the_c_programs_image(seed, inputs, tmp_path, monkeypatch):
     for item in inputs.iterdir():
         (tmp_path / item.name).symlink_to(item)
     monkeypatch.chdir(tmp_path)

@@ -89,7 +89,7 @@ def test_printed_statistics_equal_the_c_programs(case):
     assert_as_printed(pgm_scale, printed["pgm_scale"], "scale of the PGM")
 
 
-def test_corrected_physics_agrees_with_c_just_where_no_section_9_row_is_met(case):
+def test_exact_physics_agrees_with_c_exactly_where_no_quirk_applies(case):
     """compat=None gives C's image of every case that meets no row, and another one where a row is met."""
     scene = nb.Scene(nb.config_from_flags(list(case.argv)))
     rows = active_quirks(scene)

@@ -12,7 +12,7 @@ from .experiment import config
 
 @pytest.fixture(scope="module")
 def busy() -> nb.Config:
-    """Everything at once: sources, φ, domains, layers, sub-pixels, a table, water, a mask."""
+    """Return an experiment with sources, φ steps, domains, layers, sub-pixels, a table, water and a mask."""
     rng = np.random.default_rng(1)
     indices = np.stack(np.meshgrid(*[np.arange(-4, 5)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     return config(

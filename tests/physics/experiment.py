@@ -29,7 +29,7 @@ def photons(**fields: Any) -> np.ndarray:
 
 
 def positions(detector: nb.Detector) -> np.ndarray:
-    """Centres of a flat detector's pixels in the lab, m, shape (slow, fast, 3)."""
+    """Return the centres of a flat detector's pixels in the lab (m), shape (slow, fast, 3)."""
     panel = detector.panels[0]
     fast, slow, _ = panel.axes()
     s, f = ((np.arange(n) + 0.5) * panel.pixel_mm for n in panel.pixels)

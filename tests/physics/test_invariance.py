@@ -1,4 +1,4 @@
-"""What must not change an image: turning the laboratory, inverting reciprocal space, other units, other scales."""
+"""Symmetries of an image: turning the laboratory, inverting reciprocal space, other units, other scales."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRICLINIC = nb.Crystal(cell=(20, 25, 30, 80, 95, 105), misset_deg=(10, 20, 30), 
 
 
 def friedel(amplitudes: np.ndarray) -> np.ndarray:
-    """Amplitudes of which F(-h) = F(h)."""
+    """Return amplitudes for which F(-h) = F(h)."""
     return amplitudes + amplitudes[::-1]
 
 
@@ -38,7 +38,7 @@ def factors(amplitudes: np.ndarray, **options) -> nb.StructureFactors:
 
 
 def rotation(axis: tuple[float, float, float], angle: float) -> np.ndarray:
-    """Matrix of a rotation about any axis."""
+    """Return the matrix of a rotation about any axis."""
     return np.asarray(rotate_about(np.eye(3), np.array(axis) / np.linalg.norm(axis), angle)).T
 
 
@@ -48,7 +48,7 @@ def turned(r: np.ndarray, vector) -> tuple[float, float, float]:
 
 
 def laboratory(r: np.ndarray, shape: str, interpolate: bool, curved: bool) -> nb.Config:
-    """Everything at once, turned by r."""
+    """Return an experiment with every kind of sum, turned by r."""
     panels = [
         nb.Panel(
             origin_mm=turned(r, origin), fast_axis=turned(r, (0.1, 0.05, 1)), slow_axis=turned(r, (-0.1, -1, 0.07)),
@@ -172,11 +172,11 @@ def same(one: np.ndarray, other: np.ndarray, factor: float = 1.0) -> None:
     assert np.abs(other - factor * one).max() <= 1e-12 * factor * one.max()
 
 
-def test_energy_is_wavelength():
+def test_energy_and_wavelength_are_equivalent():
     same(plain(beam=nb.Beam(wavelength_A=1.3)), plain(beam=nb.Beam(energy_eV=EV_ANGSTROM / 1.3)))
 
 
-def test_flux_exposure_and_size_are_fluence():
+def test_flux_exposure_and_size_give_the_fluence():
     fluence = 3e11 * 0.2 / 5e-5**2
     same(
         plain(beam=nb.Beam(fluence_ph_m2=fluence)),
@@ -184,12 +184,12 @@ def test_flux_exposure_and_size_are_fluence():
     )
 
 
-def test_a_size_is_a_number_of_cells():
+def test_a_crystal_size_gives_the_number_of_cells():
     size = tuple((np.array(TRICLINIC.n_cells) - 0.5) * TRICLINIC.cell[:3] * 1e-7)
     same(plain(), plain(crystal=TRICLINIC.replace(n_cells=(1, 1, 1), size_mm=size)))
 
 
-def test_a_cell_is_its_matrix():
+def test_a_cell_and_its_matrix_are_equivalent():
     matrix = build_lattice(TRICLINIC, 1.0, c_cell=False).reciprocal.T
     same(plain(), plain(crystal=nb.Crystal(matrix=tuple(map(tuple, matrix.tolist())), n_cells=TRICLINIC.n_cells)))
 

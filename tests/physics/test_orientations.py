@@ -17,7 +17,7 @@ from .experiment import length, photons
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 
 
-def test_at_parallel_024_a_seed_means_an_orientation():
+def test_at_parallel_024_a_seed_gives_one_orientation():
     """AT-PARALLEL-024: the same seed gives the same image, another one an image that correlates below 0.7."""
 
     def image(seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a pixel does to a photon: solid angle, polarization, absorption; water; the curved detector."""
+"""Factors of a pixel: solid angle, polarization, absorption; water; the curved detector."""
 
 from __future__ import annotations
 

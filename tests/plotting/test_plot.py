@@ -1,4 +1,4 @@
-"""Pictures: what is drawn where, without a window, a global state or a leftover."""
+"""Plots: what is drawn and where, without a window or global state."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from nanobragg.errors import ConfigError, FileError, ShapeError
 from nanobragg.plotting.figures import save_figure
 from nanobragg.plotting.grey_scale import block_size, grey_limits, shrink
 from nanobragg.plotting.panel_layout import panel_layout
-from nanobragg.plotting.reciprocal import plane_of
-from nanobragg.plotting.rings import arcs, choose_rings
+from nanobragg.plotting.reciprocal import parse_plane
+from nanobragg.plotting.rings import choose_rings, ring_arcs
 from tests import builders
 
 config = partial(
@@ -46,7 +46,7 @@ def image() -> np.ndarray:
 
 
 def circles(figure) -> np.ndarray:
-    """Centres of the circles in the first picture of a figure."""
+    """Return the centres of the circles in the first axes of a figure."""
     picture = max(figure.axes, key=lambda ax: len(ax.collections))
     return np.concatenate([c.get_offsets() for c in picture.collections if len(c.get_offsets()) > 1])
 
@@ -85,9 +85,9 @@ def test_rings_are_at_their_resolution(detector):
     rings = choose_rings(scene)
     assert 3 <= len(rings) <= 5
     seen = 0
-    for arc in arcs(scene, layout, rings):
+    for arc in ring_arcs(scene, layout, rings):
         points = arc.points[~np.isnan(arc.points[:, 0])]
-        place = layout.places[arc.panel]
+        place = layout.maps[arc.panel]
         fast, slow = np.linalg.solve(place[:, :2], (points - place[:, 2]).T)
         fast, slow = (np.minimum(x.astype(int), n - 1) for x, n in ((fast, d.shape[2]), (slow, d.shape[1])))
         one_pixel = np.hypot(*np.gradient(d[arc.panel]))[slow, fast]
@@ -197,7 +197,7 @@ def test_a_curved_detector_has_rings_where_its_pixels_see_them():
     np.testing.assert_allclose(seen, 2.5, rtol=0.02)
 
 
-def test_an_axes_of_ones_own_is_drawn_into(image):
+def test_given_axes_are_drawn_into(image):
     figure = Figure()
     ax = figure.add_subplot(1, 2, 1)
     assert nb.plot(image, config(), ax=ax) is figure
@@ -247,14 +247,14 @@ def test_a_direct_beam_leaves_the_radial_picture_readable(image):
     ],
 )  # fmt: skip
 def test_a_plane_is_named_by_its_indices(plane, hkl):
-    named = plane_of(plane)
+    named = parse_plane(plane)
     assert tuple(np.array([2, 3]) @ named.steps + named.start) == hkl
 
 
 @pytest.mark.parametrize("plane", ["hkl", "h00", "hk", "xyz", "hk0 ", "", "1.5kl", "hkll"])
-def test_other_words_are_no_plane(plane):
+def test_invalid_planes_are_refused(plane):
     with pytest.raises(ConfigError, match="plane = "):
-        plane_of(plane)
+        parse_plane(plane)
 
 
 @pytest.mark.parametrize("values", ["intensity", "amplitude"])
@@ -294,14 +294,14 @@ def test_slices_that_show_nothing_are_refused():
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")])
-def test_the_suffix_tells_the_kind_of_file(tmp_path, image, suffix, start):
+def test_the_suffix_sets_the_file_format(tmp_path, image, suffix, start):
     save_figure(tmp_path / f"a{suffix}", nb.plot(image))
     assert (tmp_path / f"a{suffix}").read_bytes().startswith(start)
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
 
 
 def test_other_suffixes_and_folders_are_refused(tmp_path, image):
-    with pytest.raises(ConfigError, match=r"a.bmp: suffix tells no kind of picture; use one of .png .pdf .svg"):
+    with pytest.raises(ConfigError, match=r"a.bmp: '.bmp' is not a valid plot suffix; use one of .png .pdf .svg"):
         save_figure(tmp_path / "a.bmp", nb.plot(image))
     with pytest.raises(FileError, match="cannot be written"):
         save_figure(tmp_path / "no" / "a.png", nb.plot(image))
@@ -309,7 +309,7 @@ def test_other_suffixes_and_folders_are_refused(tmp_path, image):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys, image):
-    """Run `nanobragg plot` beside still.toml and still.npy: (exit code, stderr)."""
+    """Return a function that runs `nanobragg plot` beside still.toml and still.npy: (exit code, stderr)."""
     monkeypatch.chdir(tmp_path)
     config().to_toml(tmp_path / "still.toml")
     nb.write_image("still.npy", image)
@@ -334,7 +334,7 @@ def run(tmp_path, monkeypatch, capsys, image):
         ["--config", "still.toml", "--slice", "h0l"],
     ],
 )
-def test_the_command_draws(run, words):
+def test_the_command_writes_a_plot(run, words):
     assert run(*words, "-o", "out.png") == (0, "")
     with Image.open("out.png") as picture:
         assert min(picture.size) > 300
@@ -350,12 +350,12 @@ def test_the_command_draws(run, words):
         (["still.npy", "--radial", "mean"], "--radial: needs --config"),
         (["still.npy", "--rings", "3"], "--rings: needs --config"),
         (["still.npy", "--config", "still.toml", "--radial", "mean", "--zoom", "2"], "--zoom: is for pictures"),
-        (["still.npy", "-o", "out.gif"], "out.gif: suffix tells no kind of picture"),
+        (["still.npy", "-o", "out.gif"], "out.gif: '.gif' is not a valid plot suffix"),
         (["none.npy"], "none.npy: cannot be read"),
         (["still.npy", "--zoom", "2"], "close-ups need predicted spots"),
     ],
 )  # fmt: skip
-def test_the_command_complains_in_one_line(run, tmp_path, words, complaint):
+def test_errors_of_the_command_are_one_line(run, tmp_path, words, complaint):
     code, err = run(*words, *([] if "-o" in words else ["-o", "out.png"]))
     assert code == 2
     assert complaint in err

@@ -53,7 +53,7 @@ def test_out_is_rendered_into_and_returned(dtype):
     assert (part[:, 6:] == 7).all()
 
 
-def test_a_scene_renders_often_the_same():
+def test_a_scene_renders_the_same_image_every_time():
     scene = nb.Scene(CONFIG)
     first = nb.simulate(scene)
     assert np.array_equal(first, nb.simulate(scene))
@@ -79,7 +79,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_gives_no_image_is_refused(name):
+def test_invalid_options_are_refused(name):
     options, message = REFUSED[name]
     with pytest.raises(ConfigError, match=message):
         nb.simulate(CONFIG, **options)
@@ -114,7 +114,7 @@ def test_progress_counts_pixels_up_to_all_of_them():
     assert {total for _, total in seen} == {256 * 248}
 
 
-def test_a_bar_goes_to_stderr(capfd):
+def test_the_progress_bar_goes_to_stderr(capfd):
     nb.simulate(CONFIG, progress=True)
     nb.simulate(CONFIG)
     captured = capfd.readouterr()
@@ -123,7 +123,7 @@ def test_a_bar_goes_to_stderr(capfd):
 
 
 @pytest.mark.parametrize("columns", [0, 80])
-def test_the_bar_is_seen_on_a_terminal_that_knows_its_width_and_on_one_that_does_not(monkeypatch, columns):
+def test_the_progress_bar_is_shown_on_terminals_with_and_without_a_known_width(monkeypatch, columns):
     pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -160,13 +160,13 @@ def test_omp_num_threads_is_the_default(monkeypatch, value, expected):
 
 
 @pytest.mark.parametrize("value", ["", "0", "-2", "many"])
-def test_without_it_the_usable_processors_are(monkeypatch, value):
+def test_the_usable_processors_are_the_default_without_omp_num_threads(monkeypatch, value):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
     assert thread_count(None) == 3
 
 
-def test_a_build_without_openmp_says_that_it_has_one_thread(monkeypatch):
+def test_a_build_without_openmp_warns_that_it_has_one_thread(monkeypatch):
     monkeypatch.setattr(_core, "HAS_OPENMP", False)
     with pytest.warns(NanobraggWarning, match="built without OpenMP and renders on one thread"):
         nb.simulate(CONFIG, threads=2)
@@ -177,7 +177,7 @@ def test_a_build_without_openmp_says_that_it_has_one_thread(monkeypatch):
 
 @pytest.mark.parametrize("compat", [None, "c"])
 def test_configs_and_scenes_can_be_pickled(compat):
-    """For multiprocessing: the copy is equal and renders the same bits."""
+    """The copy is equal and renders the same bits, as multiprocessing needs."""
     mask = np.ones(SHAPE, bool)
     mask[3:9] = False
     config = CONFIG.replace(
@@ -208,7 +208,7 @@ HEAVY = {  # hours of rendering
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child process")
 @pytest.mark.parametrize("name", HEAVY)
 def test_ctrl_c_stops_the_rendering(name):
-    """Wherever the time goes; nothing is printed but what the script prints."""
+    """Whichever loop takes the time; nothing is printed but the script's own lines."""
     child = python(f"""
         import warnings
         import nanobragg as nb
@@ -320,7 +320,7 @@ def test_a_child_forked_before_any_rendering_uses_all_threads():
     assert child.returncode == 2
 
 
-def test_what_the_kernel_raises_the_caller_gets_and_the_next_image_is_rendered(monkeypatch):
+def test_errors_of_the_kernel_reach_the_caller_and_the_next_image_is_rendered(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(_core, "render", lambda *arguments: 1 // 0)
         with pytest.raises(ZeroDivisionError):

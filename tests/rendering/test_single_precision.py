@@ -43,7 +43,7 @@ def scene(crystal: nb.Crystal, factors: nb.StructureFactors | None = None, **fie
 
 
 def render(what: nb.Scene, dtype: type) -> np.ndarray:
-    """What the kernel of this precision sums, kept as float64."""
+    """Return the sums of the kernel of this precision as float64."""
     image = np.zeros((1, *what.shape))
     roi, stop, done = what.roi, np.zeros(1, np.int32), np.zeros(1, np.int64)
     _core.render(what.core(dtype), image, roi, False, 1, stop, done)
@@ -51,7 +51,7 @@ def render(what: nb.Scene, dtype: type) -> np.ndarray:
 
 
 def one_electron(what: nb.Scene, crystal: nb.Crystal) -> np.ndarray:
-    """Photons of another crystal if every amplitude were 1."""
+    """Return the photons of a crystal with every amplitude set to 1."""
     constant = nb.StructureFactors.constant(1.0)
     return render(nb.Scene(what.config.replace(crystal=crystal, structure_factors=constant)), np.float64)
 
@@ -113,7 +113,7 @@ SQUARE = nb.Crystal(cell=(40, 50, 60), n_cells=(5, 8, 30))
 
 
 def scaled(scale: float) -> dict[str, Any]:
-    """Amplitudes times a number, in a beam that keeps the photons the same."""
+    """Return amplitudes times a number, and a beam that keeps the photons the same."""
     return {
         "structure_factors": nb.StructureFactors(indices=INDICES, amplitudes=scale * AMPLITUDES),
         "beam": nb.Beam(fluence_ph_m2=DEFAULT_FLUENCE / scale**2),
@@ -136,7 +136,7 @@ def scaled(scale: float) -> dict[str, Any]:
     ],
 )
 def test_the_precision_follows_from_the_scene(changes, precision):
-    """Where single precision would break its bound, or floats could not hold an amplitude, more is taken."""
+    """Double precision is used where single precision would break its bound or could not hold an amplitude."""
     what = nb.Scene(scene(SQUARE).config.replace(**changes))
     assert what.core(np.float32).precision == precision
     assert what.core(np.float64).precision == "double"

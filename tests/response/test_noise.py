@@ -1,4 +1,4 @@
-"""Our own noise: the Poisson law over all means, independence of threads, and each part of the detector."""
+"""Noise: the Poisson law over all means, independence of threads, and each effect of the detector."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def photons(mean: float, seed: int = 1, shape: tuple[int, int] = SHAPE) -> np.nd
 
 
 def p_of_the_poisson_law(counts: np.ndarray, mean: float) -> float:
-    """P value of the chi-square test that counts follow the Poisson law, in at most a thousand bins."""
+    """Return the p value of a chi-square test that counts follow the Poisson law, in at most a thousand bins."""
     law = poisson(mean)
     edges = np.unique(law.ppf(np.arange(1, 1000) / 1000))
     probabilities = np.diff([0.0, *law.cdf(edges), 1.0])
@@ -46,7 +46,7 @@ class Quantiles:
 
 
 def test_quantiles_of_large_means_are_those_of_the_poisson_law():
-    """The normal deviates are corrected for the law's skewness: else they would be 1/6 too large in the mean."""
+    """Normal deviates are corrected for the law's skewness; without that their mean would be 1/6 too large."""
     means, counts = np.full(20_000, 1e6 + 0.3), np.empty(20_000)
     _poisson_many(means, Quantiles(), counts)
     exact = poisson.ppf((np.arange(counts.size) + 0.5) / counts.size, means)
@@ -71,7 +71,7 @@ def test_mean_0_gives_0():
     assert not photons(0.0).any()
 
 
-def test_pixels_of_all_means_side_by_side_keep_their_own():
+def test_neighbouring_pixels_of_different_means_keep_their_means():
     means = np.tile(10.0 ** np.arange(-2, 10), (2000, 1))
     counts = add_noise(means, 5, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
     off = (counts.mean(axis=0) - means[0]) / np.sqrt(means[0] / len(counts))
@@ -114,7 +114,7 @@ def test_the_seed_decides_the_image():
     assert (add_noise(image) != add_noise(image)).mean() > 0.8
 
 
-def test_the_image_is_left_alone_and_single_precision_gives_the_same():
+def test_the_input_is_unchanged_and_its_precision_does_not_matter():
     image = np.full((20, 30), 7.25, np.float32)
     noisy = add_noise(image, 1, **EVERYTHING)
     assert (image == 7.25).all()
@@ -176,7 +176,7 @@ def test_saturation():
     ("dtype", "largest"),
     [(np.uint8, 255), (np.uint16, 65535), (np.int32, 2**31 - 1), (np.int64, 2**63 - 1024), (np.uint64, 2**64 - 2048)],
 )
-def test_without_saturation_a_pixel_holds_what_its_type_does(dtype, largest):
+def test_without_saturation_the_type_limits_a_pixel(dtype, largest):
     dim, bright = add_noise(np.array([[10.0, 1e24]]), 1, dtype=dtype)[0]
     assert 40 < dim < 80
     assert bright == largest
@@ -204,7 +204,7 @@ def test_a_bad_pixel_is_named(value):
     ("options", "message"),
     [
         ({"seed": -1}, "seed = -1"),
-        ({"seed": 1.5}, "seed = 1.5: must be a whole number"),
+        ({"seed": 1.5}, "seed = 1.5 is not a valid seed"),
         ({"calibration_seed": "a"}, "calibration_seed = 'a'"),
         ({"calibration_seed": -2}, "calibration_seed = -2"),
         ({"gain_adu_per_photon": -1.0}, "gain_adu_per_photon = -1.0"),

@@ -60,7 +60,7 @@ def test_roi_off_the_image_is_empty():
     assert (noisy.any(), photons, overloads) == (False, 0.0, 0)
 
 
-def test_deviate_plus_offset_is_truncated():
+def test_the_sum_of_deviate_and_offset_is_truncated():
     noisy, photons, _ = c_noise([[3e6]], 4, adc_offset=-2999000.5)
     assert noisy[0, 0] == int(CRandom(4).poisson([3e6])[0] - 2999000.5) % 65536
     assert photons == CRandom(4).poisson([3e6])[0]

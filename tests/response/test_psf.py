@@ -1,4 +1,4 @@
-"""Point-spread functions: the published formula, its width, and what happens to the photons."""
+"""Point-spread functions: the published formula, its width, and the sum of the photons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHAPES = ["gaussian", "fiber"]
 
 
 def spot(psf: str, fwhm_px: float, size: int = 61) -> np.ndarray:
-    """What one unit in the central pixel becomes."""
+    """Return the blurred image of one unit in the central pixel."""
     image = np.zeros((size, size + 10))
     image[size // 2, size // 2] = 1.0
     return blur(image, psf, fwhm_px, threads=1)
@@ -67,7 +67,7 @@ def test_a_point_spread_function_narrower_than_a_pixel_changes_little(psf):
     np.testing.assert_allclose(blur(image, psf, 1e-4, threads=1), image, rtol=0, atol=0.01)
 
 
-def test_none_is_none():
+def test_psf_none_leaves_the_image_unchanged():
     image = np.ones((2, 3))
     assert blur(image, "none", 0.0, threads=1) is image
 

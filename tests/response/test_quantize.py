@@ -1,4 +1,4 @@
-"""Integer and PGM images: the C program's, byte for byte, and the rule at its corners."""
+"""Integer and PGM images equal the C program's byte for byte; edge cases of the rounding rule."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def golden(run: str, kind: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_integer_image_is_the_c_programs(run):
+def test_integer_image_equals_the_c_programs(run):
     scale, adc_offset = SCALE_AND_ADC.get(run, (None, 40.0))
     integers, used = to_integers(golden(run, "image"), scale, adc_offset)
     np.testing.assert_array_equal(integers, golden(run, "int"))
@@ -38,7 +38,7 @@ def test_integer_image_is_the_c_programs(run):
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_pgm_is_the_c_programs(run):
+def test_pgm_equals_the_c_programs(run):
     image = golden(run, "image")
     rmsd = None
     if run == "AT-IO/mask":  # C's mean skips the 320 masked pixels, its deviations do not
@@ -77,7 +77,7 @@ def test_a_dark_image_has_scale_1():
     assert not greys.any()
 
 
-def test_roi_scales_what_is_in_it_and_leaves_the_rest_0():
+def test_only_pixels_of_the_roi_set_the_scale_and_the_rest_is_0():
     image = np.arange(20, dtype=np.float32).reshape(4, 5)
     integers, scale = to_integers(image, roi=(1, 2, 0, 1))
     assert scale == 55000 / 7
@@ -129,7 +129,7 @@ def test_a_pixel_too_large_for_a_float_image_is_named():
         to_integers([[0.0, 1e300]])
 
 
-def test_shapes_that_do_not_fit_are_named():
+def test_mismatched_shapes_are_named():
     with pytest.raises(ConfigError, match=r"mask: shape \(2, 3\)"):
         to_integers(np.ones((3, 2)), mask=np.ones((2, 3)))
     with pytest.raises(ConfigError, match=r"image: shape \(4,\)"):

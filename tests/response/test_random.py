@@ -1,4 +1,4 @@
-"""The C program's deviates and rotations, against what its own functions returned."""
+"""The C program's deviates and rotations, against values that its functions returned."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_poisson_quantiles_invert_the_distribution():
     assert 20 < u[-1] < 40
 
 
-def test_poisson_quantile_of_a_tiny_mean_ends():
+def test_poisson_quantile_of_a_tiny_mean_terminates():
     u = np.array([0.5, 1 - 2**-53])
     poisson_quantiles(np.array([0.0, 1e-20]), u)
     np.testing.assert_array_equal(u, [0, 0])

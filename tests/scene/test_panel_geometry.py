@@ -17,7 +17,7 @@ from nanobragg.analysis.spots.sensor import land
 from nanobragg.errors import NanobraggWarning
 from nanobragg.nanobragg_c.quirks import active_quirks
 from nanobragg.plotting.panel_layout import panel_layout
-from nanobragg.plotting.rings import arcs
+from nanobragg.plotting.rings import ring_arcs
 from nanobragg.scene.panel_geometry import PanelGeometry
 
 BEAM = np.array([1.0, 0.0, 0.0])
@@ -66,7 +66,7 @@ def test_angles_and_resolutions_are_those_of_the_directions(geometry, place, wav
 
 
 @given(geometries(), places)
-def test_the_spanned_solid_angle_is_that_of_the_directions(geometry, place):
+def test_the_solid_angle_of_a_pixel_is_that_spanned_by_its_directions(geometry, place):
     """|∂d/∂slow × ∂d/∂fast|, by differences; what a pixel counts with is pixel² cos/R² or 1/R²."""
     slow, fast = place
     along_slow, along_fast = (
@@ -198,7 +198,7 @@ def test_reach_and_table_checks_look_where_the_compiled_core_does(detector, comp
             assert any("outside the table" in str(each.message) for each in caught) == warned
 
 
-def test_row_6_is_met_where_the_compiled_core_leaves_the_table(detector):
+def test_row_6_applies_where_the_compiled_core_leaves_the_table(detector):
     """The table that just holds four reflections around every traced index, and one that is a reflection smaller."""
     small = detector.replace(panels=tuple(panel.replace(pixels=(3, 4)) for panel in detector.panels), nominal=None)
     made = scene(small, compat="c", sampling=nb.Sampling(oversample=1))
@@ -227,7 +227,7 @@ def test_rings_pass_through_pixels_of_their_resolution(detector, compat):
     made = scene(detector.replace(curved=False), compat=compat, sampling=nb.Sampling(oversample=1))
     for slow, fast in PIXELS:
         d = nb.trace(made, slow=slow, fast=fast).rays[0][1].d_A
-        (arc,) = arcs(made, panel_layout(made), [d])
+        (arc,) = ring_arcs(made, panel_layout(made), [d])
         assert np.nanmin(np.linalg.norm(arc.points - (fast + 0.5, slow + 0.5), axis=1)) < 0.2
 
 

@@ -1,4 +1,4 @@
-"""Panels that overlap or face away are named."""
+"""Panels that overlap or face away from the sample are found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.builders import scene
 
 
 def tile(x: float, y: float, z: float = 100.0, turn_deg: float = 0.0, **fields: object) -> nb.Panel:
-    """A tile of 10 x 20 pixels of 0.1 mm."""
+    """Return a panel of 10 x 20 pixels of 0.1 mm."""
     c, s = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
     axes = {"fast_axis": (c, s, 0), "slow_axis": (-s, c, 0)}
     return nb.Panel(**{**axes, "origin_mm": (x, y, z), "pixels": (20, 10), "name": f"{x:g}", **fields})
@@ -36,7 +36,7 @@ def test_neighbours_do_not_overlap() -> None:
     assert overlapping([tile(0, 0), tile(1, 0), tile(0, 2), tile(-1, -2), tile(3, 0, turn_deg=30)]) == []
 
 
-def test_a_pixel_of_overlap_is_let_pass_and_two_are_not() -> None:
+def test_an_overlap_of_one_pixel_is_tolerated_and_two_are_not() -> None:
     assert overlapping([tile(0, 0), tile(0.91, 0)]) == []
     assert overlapping([tile(0, 0), tile(0.79, 0)]) == [(0, 1)]
 
@@ -52,7 +52,7 @@ def test_opposite_panels_do_not_overlap() -> None:
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-180, 180))
 def test_overlap_is_found_where_points_coincide(x: float, y: float, turn: float) -> None:
-    """Against brute force: a point of the one a pixel within the other."""
+    """Against brute force: a point of one panel lies a pixel within the other."""
     fixed, moved = tile(0, 0), tile(x, y, turn_deg=turn)
     fast, slow, _ = moved.axes()
     f, s = np.meshgrid(np.linspace(0.15, 0.85, 40), np.linspace(0.15, 1.85, 40))
@@ -71,7 +71,7 @@ def test_edge_on_and_backward_panels_face_away() -> None:
     assert facing_away([tile(0, 0), through, backward]) == [1, 2]
 
 
-def test_the_scene_warns_and_names_them() -> None:
+def test_the_scene_warns_and_names_the_panels() -> None:
     (message,) = warned(tile(-0.5, -1), tile(0.0, 0.0), tile(0.1, 0.0))
     assert re.match(r"panels 0 \(-0.5\) and 1 \(0\) overlap as seen from the sample, and 2 more pairs", message)
     (message,) = warned(tile(-0.5, -1), tile(4, 4, normal_axis=(0, 0, -1)))
@@ -84,7 +84,7 @@ def test_a_thousand_panels_side_by_side_do_not_overlap() -> None:
     assert overlapping(panels) == []
 
 
-def test_masked_panels_may_be_simulated_all_the_same() -> None:
+def test_overlapping_panels_can_still_be_simulated() -> None:
     with pytest.warns(NanobraggWarning, match="overlap"):
         image = nb.simulate(scene(detector=nb.Detector(panels=(tile(-0.5, -1), tile(-0.5, -1)), convention="dials")))
     assert image.shape == (2, 20, 10)

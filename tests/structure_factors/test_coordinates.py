@@ -39,7 +39,7 @@ def triclinic(tmp_path_factory) -> Path:
 
 
 def direct_sums(path: Path, indices: np.ndarray, energy_eV: float | None = None) -> np.ndarray:
-    """|F| by gemmi's summation over atoms: A with f', and what f'' adds to it in quadrature."""
+    """Return |F| by gemmi's summation over atoms: A with f', and the part of f'', which adds in quadrature."""
     structure = gemmi.read_structure(str(path))
     structure.setup_cell_images()
     normal = gemmi.StructureFactorCalculatorX(structure.cell)
@@ -58,7 +58,7 @@ def r_factor(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def sample(factors: nb.StructureFactors, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Some reflections of the P1 sphere, those furthest out among them."""
+    """Return some reflections of the P1 sphere, including those at its edge."""
     assert factors.listing is not None
     indices, amplitudes = factors.listing
     chosen = np.random.default_rng(1).permutation(len(indices))[:count]
@@ -110,7 +110,7 @@ def test_several_energies_make_a_table_with_an_axis(triclinic: Path) -> None:
 
 
 def test_bulk_solvent_fills_what_the_atoms_leave(triclinic: Path) -> None:
-    """F(000) grows by k_sol times the solvent's volume, high orders stay, and B_sol damps."""
+    """F(000) grows by k_sol times the solvent's volume, high orders are unchanged, and B_sol damps."""
     without = nb.StructureFactors.from_coordinates(triclinic, d_min=2.0, k_sol=0)
     usual = nb.StructureFactors.from_coordinates(triclinic, d_min=2.0)
     volume = gemmi.UnitCell(*usual.known_cell).volume
@@ -135,7 +135,7 @@ def test_mmcif_and_pdb_are_the_same_model(triclinic: Path, tmp_path: Path) -> No
 
 
 def test_small_molecule_on_a_special_position() -> None:
-    """Symmetry from the operators, occupancy shared out on the inversion centre, U of the CIF turned upright."""
+    """Symmetry comes from the operators, occupancy is divided on the inversion centre, and U is made Cartesian."""
     factors = nb.StructureFactors.from_coordinates(SMALL, d_min=0.8)
     small = gemmi.read_small_structure(str(SMALL))
     small.setup_cell_images()
@@ -216,7 +216,7 @@ def test_the_first_of_several_models_counts(tmp_path: Path) -> None:
     assert amplitude(factors, 0, 0, 0) == pytest.approx(6, rel=2e-3)
 
 
-def test_an_ellipsoid_that_is_none_gives_way_to_b(tmp_path: Path) -> None:
+def test_b_replaces_anisotropic_displacements_that_are_not_positive(tmp_path: Path) -> None:
     line = "ANISOU    1  CA  ALA A   1    -1000   1000   1000      0      0      0       C  \n"
     with pytest.warns(NanobraggWarning, match="displacement tensors U of 1 atoms are not positive definite"):
         model = read_atoms(atoms(tmp_path, CRYST + ATOM + line))

@@ -1,4 +1,4 @@
-"""Amplitudes from MTZ and CIF files: what comes back, which column, which symmetry; and what is refused."""
+"""Amplitudes from MTZ and CIF files: values, choice of the column, symmetry, and errors."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_column_by_its_label(tmp_path: Path) -> None:
         nb.StructureFactors.from_mtz(path, column="SIGFP")
 
 
-def test_intensities_become_amplitudes_and_negative_ones_are_told(tmp_path: Path) -> None:
+def test_intensities_become_amplitudes_and_negative_ones_are_reported(tmp_path: Path) -> None:
     path = write_mtz(tmp_path / "a.mtz", {"I": ("J", [16, -3, 9, np.nan])})
     with pytest.warns(NanobraggWarning, match="1 of 4 intensities are negative and are set to 0"):
         found = as_dict(nb.StructureFactors.from_mtz(path))
@@ -153,7 +153,7 @@ def test_mtz_files_that_are_refused(tmp_path: Path) -> None:
         read(tmp_path / "missing.mtz")
 
 
-def test_a_header_that_lies_takes_no_memory(tmp_path: Path) -> None:
+def test_a_false_size_in_a_header_allocates_no_memory(tmp_path: Path) -> None:
     content = write_mtz(tmp_path / "a.mtz", {"F": ("F", ONES)}).read_bytes()
     start = content.index(b"NCOL")
     lying = content[:start] + b"NCOL        4   2000000000        0".ljust(80) + content[start + 80 :]
@@ -263,7 +263,7 @@ def test_cif_files_that_are_refused(tmp_path: Path) -> None:
         read(path)
 
 
-def test_toml_knows_the_fields(tmp_path: Path) -> None:
+def test_the_fields_round_trip_through_toml(tmp_path: Path) -> None:
     write_mtz(tmp_path / "x.mtz", {"FP": ("F", ONES), "FC": ("F", [2, 2, 2, 2])})
     (tmp_path / "a.toml").write_text(
         "schema = 1\n[crystal]\nn_cells = [3, 3, 3]\n[detector]\n"

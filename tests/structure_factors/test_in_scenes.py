@@ -1,4 +1,4 @@
-"""Structure factors meet crystal, beam and detector: whose cell, which energy, how much of the image they cover."""
+"""Structure factors in a scene: which cell and energy apply, and how much of the image the table covers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from nanobragg.analysis.summary import summarize_scene
 from nanobragg.cli import main
 from nanobragg.constants import EV_ANGSTROM
 from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.scene.coverage import table_coverage
 from tests import builders
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
@@ -25,7 +24,7 @@ ENERGIES = np.array([9000.0, 9100.0, 9300.0])
 
 @pytest.fixture
 def mtz(tmp_path: Path) -> Path:
-    """Amplitudes to 3 Å of P 21 21 21."""
+    """Write amplitudes of P 21 21 21 to 3 Å, and return the path."""
     found = gemmi.Mtz(with_base=True)
     found.spacegroup = gemmi.SpaceGroup("P 21 21 21")
     found.set_cell_for_all(gemmi.UnitCell(*CELL))
@@ -56,7 +55,7 @@ def test_the_files_cell_becomes_the_crystals(mtz: Path) -> None:
     assert given.max() > 0
 
 
-def test_the_users_cell_counts_and_a_mismatch_warns(mtz: Path) -> None:
+def test_the_given_cell_is_used_and_a_mismatch_warns(mtz: Path) -> None:
     factors = nb.StructureFactors.from_mtz(mtz)
     nb.Scene(
         config(structure_factors=factors, crystal=nb.Crystal(cell=(30.1, 40.1, 50.1, 90, 90.4, 90)))
@@ -134,7 +133,7 @@ def test_each_source_sees_its_own_amplitudes(dtype: str, interpolate: bool) -> N
     np.testing.assert_allclose(spectrum, total, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-6 * total.max())
 
 
-def test_equal_rows_give_the_bits_of_one_table() -> None:
+def test_equal_rows_give_the_same_image_as_one_table() -> None:
     amplitudes = np.random.default_rng(4).uniform(10, 100, 729)
     both = {"crystal": nb.Crystal(cell=(50, 60, 70), n_cells=4), "beam": beam([9000.0, 9100.0, 9300.0])}
     table = with_energies(np.tile(amplitudes, (3, 1)))
@@ -191,12 +190,12 @@ def test_sources_more_than_5_eV_beyond_the_energies_warn(energy: float) -> None:
         ({"amplitudes": np.ones((1, 3, 729))}, "does not fit 729 amplitudes"),
     ],
 )
-def test_axes_that_do_not_fit(fields, message: str) -> None:
+def test_invalid_energy_axes_are_refused(fields, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         with_energies(**{"amplitudes": np.ones((3, 729)), **fields})
 
 
-def test_the_c_program_knows_no_energies() -> None:
+def test_energies_are_refused_with_compat_c() -> None:
     factors, crystal = with_energies(np.ones((3, 729))), nb.Crystal(cell=CELL)
     with pytest.raises(ConfigError, match="energies_eV: the C program knows no energy axis"):
         config(structure_factors=factors, crystal=crystal, compat="c")
@@ -216,7 +215,7 @@ def test_the_c_program_knows_no_energies() -> None:
         ({"path": Path("a.mtz"), "cell": (1, 1, 1, 10, 20, 150)}, "10, 20, 150"),
     ],
 )
-def test_fields_that_mean_nothing(fields, message: str) -> None:
+def test_fields_without_meaning_are_refused(fields, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         nb.StructureFactors(**fields)
 
@@ -243,7 +242,7 @@ def test_coverage_counts_pixels(curved: bool) -> None:
     else:
         two_theta = np.arccos(place @ normal / np.linalg.norm(place, axis=-1))
     d = 1.0 / (2 * np.sin(two_theta / 2))
-    coverage = table_coverage(scene)
+    coverage = scene.coverage
     assert coverage.share == pytest.approx((d < 10).mean(), abs=1e-9)
     assert 0.1 < coverage.share < 0.9
     assert coverage.table_d_min_A == pytest.approx(10)
@@ -272,7 +271,7 @@ def test_a_table_that_ends_within_the_image_warns(mtz: Path) -> None:
 
 @pytest.mark.parametrize(("columns", "warns"), [(1, False), (3, True)])
 def test_one_percent_of_the_pixels_beyond_the_table_warns(mtz: Path, columns: int, warns: bool) -> None:
-    """Only columns at the edge of a wide detector and a few hundred in its middle are looked at."""
+    """Only the first columns of a wide detector, which are beyond the table, and 160 in its middle are not masked."""
     factors = nb.StructureFactors.from_mtz(mtz)
     mask = np.zeros((20, 400), bool)
     mask[:, 120:280] = True
@@ -335,10 +334,11 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     mask[:, 200:] = False
     detector = nb.Detector.flat(distance_mm=60, pixels=(300, 400), pixel_mm=0.06, mask=mask)
     scene = nb.Scene(config(structure_factors=factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector))
-    whole = table_coverage(scene)
+    whole = scene.coverage
     monkeypatch.setattr("nanobragg.scene.coverage.PIXELS_ENOUGH", 10_000)
-    assert table_coverage(scene).share == pytest.approx(whole.share, abs=0.01)
-    assert table_coverage(scene).share != whole.share
+    sampled = nb.Scene(scene.config).coverage
+    assert sampled.share == pytest.approx(whole.share, abs=0.01)
+    assert sampled.share != whole.share
 
 
 def test_predicted_spots_take_each_energys_amplitudes() -> None:
@@ -362,5 +362,5 @@ def test_predicted_spots_take_each_energys_amplitudes() -> None:
         assert mixed.photons[i] == pytest.approx(one / 3 + 2 * other / 3, rel=1e-9)
         mean_square = (one + 2 * other) / (one / 10**2 + 2 * other / 25**2)
         assert mixed.amplitude[i] == pytest.approx(np.sqrt(mean_square), rel=1e-9)
-    with pytest.raises(ConfigError, match="depend on the energy; give energy_eV"):
+    with pytest.raises(ConfigError, match="depend on the energy; give energies_eV"):
         with_energies(amplitudes).table()

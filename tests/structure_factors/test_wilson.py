@@ -1,4 +1,4 @@
-"""Made-up amplitudes: the space group's symmetry and absences, Wilson's distribution, absolute scale; and the demo."""
+"""Random amplitudes: symmetry, absences, Wilson's distribution and absolute scale; and the demo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.demo import LYSOZYME_CELL, run_demo
+from nanobragg.cli.demo import LYSOZYME_CELL, run_demo
 
 CELL = (40.0, 40.0, 60.0, 90.0, 90.0, 90.0)
 
@@ -66,7 +66,7 @@ def test_a_b_factor_damps_by_the_debye_waller_factor() -> None:
     np.testing.assert_allclose(damped, without * np.exp(-30.0 * d_sqr / 4), rtol=1e-12)
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_sets_the_amplitudes() -> None:
     assert np.array_equal(listing(seed=5)[1], listing(seed=5)[1])
     assert not np.array_equal(listing(seed=5)[1], listing(seed=6)[1])
 

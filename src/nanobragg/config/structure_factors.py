@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +17,9 @@ from ..structure_factors.grid import Limits, Table, amplitudes_at, check_table_s
 from ..structure_factors.p1 import P1Reflections, calculate_reflections, expand_arrays, read_reflections
 from ..structure_factors.symmetry import IndexArray
 from ..unit_cell import Cell
-from .base import Amplitudes, Indices, Model, Numbers
+from .base import Amplitudes, Indices, Numbers
 from .crystal import CellField
+from .structure_factor_files import StructureFactorFiles
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ SUFFIXES: dict[str, FileFormat] = {
 }  # fmt: skip
 
 
-class StructureFactors(Model):
+class StructureFactors(StructureFactorFiles):
     """Amplitudes of the P1 cell, in electrons, from a file, arrays, or one number.
 
     Text tables, dumps and plain arrays are taken as they are: no symmetry is applied, not even Friedel's. Files that
@@ -174,164 +174,6 @@ class StructureFactors(Model):
         return {}
 
     @classmethod
-    def from_hkl(cls, path: str | os.PathLike[str], **options: Any) -> StructureFactors:
-        """Read a text file of lines `h k l F`; no symmetry is applied.
-
-        Parameters
-        ----------
-        path
-            The file.
-        **options
-            The fields default_F and interpolate.
-
-        Returns
-        -------
-        StructureFactors
-            Already read.
-
-        Raises
-        ------
-        FileError
-            It cannot be opened or read.
-        FormatError
-            It is not what it should be; the message has the line.
-        """
-        return cls(path=Path(path), file_format="hkl", **options)._read()
-
-    @classmethod
-    def from_dump(cls, path: str | os.PathLike[str], **options: Any) -> StructureFactors:
-        """Read the C program's Fdump.bin.
-
-        Parameters
-        ----------
-        path
-            The file.
-        **options
-            The fields default_F and interpolate.
-
-        Returns
-        -------
-        StructureFactors
-            Already read.
-
-        Raises
-        ------
-        FileError
-            It cannot be opened or read.
-        FormatError
-            It is no dump.
-        """
-        return cls(path=Path(path), file_format="dump", **options)._read()
-
-    @classmethod
-    def from_mtz(
-        cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
-    ) -> StructureFactors:
-        """Read an MTZ file of merged reflections.
-
-        Parameters
-        ----------
-        path
-            The file; its cell becomes the crystal's, unless that has one.
-        column
-            Label of amplitudes or intensities; "F(+)" or "I(+)" brings its mate along. None: measured before
-            calculated, then F(+) and F(-) before F before I(+) and I(-) before I; `note` and the printed summary
-            name it.
-        space_group
-            In place of the file's.
-        **options
-            The fields cell, default_F and interpolate.
-
-        Returns
-        -------
-        StructureFactors
-            Already read.
-
-        Raises
-        ------
-        ConfigError, FormatError, FileError
-            No such column (the message lists those there are), an unknown space group, unmerged or damaged data.
-
-        Warns
-        -----
-        NanobraggWarning
-            Negative intensities, which count as 0.
-        """
-        return cls(path=Path(path), file_format="mtz", column=column, space_group=space_group, **options)._read()
-
-    @classmethod
-    def from_cif(
-        cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
-    ) -> StructureFactors:
-        """Read reflections from structure-factor mmCIF or a small molecule's CIF.
-
-        Parameters
-        ----------
-        path
-            The file; its cell becomes the crystal's, unless that has one.
-        column
-            An item without its category: "F_meas_au", "pdbx_F_plus", "F_squared_calc", "_shelx_hkl_file". None: chosen
-            as by `from_mtz`.
-        space_group
-            In place of the file's.
-        **options
-            The fields cell, default_F and interpolate.
-
-        Returns
-        -------
-        StructureFactors
-            Already read.
-
-        Raises
-        ------
-        ConfigError, FormatError, FileError
-            No such column (the message lists those there are), an unknown space group, unmerged or damaged data.
-        """
-        return cls(path=Path(path), file_format="cif", column=column, space_group=space_group, **options)._read()
-
-    @classmethod
-    def from_coordinates(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        d_min: float,
-        k_sol: float | None = None,
-        b_sol: float = 46.0,
-        energies_eV: Any = None,
-        **options: Any,
-    ) -> StructureFactors:
-        """Calculate amplitudes from a PDB, mmCIF or small-molecule CIF file.
-
-        Parameters
-        ----------
-        path
-            The file; its cell becomes the crystal's, unless that has one.
-        d_min
-            Resolution limit (Å).
-        k_sol, b_sol
-            Bulk solvent, electrons/Å³ and Å²; k_sol 0: none. Default: 0.35, and 0 for a small molecule.
-        energies_eV
-            Energies at which f' and f'' are added, a number, several, or "beam"; None: without them.
-        **options
-            The fields space_group, cell, default_F and interpolate.
-
-        Returns
-        -------
-        StructureFactors
-            Already calculated, unless it waits for the energy of the beam.
-
-        Raises
-        ------
-        ConfigError, FormatError, FileError
-            No atoms, cell or space group, an impossible limit or energy, a damaged file.
-        """
-        factors = cls(
-            path=Path(path), file_format="coordinates", d_min_A=d_min, k_sol=k_sol, b_sol_A2=b_sol,
-            energies_eV=energies_eV, **options,
-        )  # fmt: skip
-        return factors if factors.follows_beam else factors._read()
-
-    @classmethod
     def from_asu(
         cls, indices: Any, amplitudes: Any, space_group: str, *, cell: Cell | None = None, **options: Any
     ) -> StructureFactors:
@@ -362,11 +204,9 @@ class StructureFactors(Model):
         ConfigError, FormatError
             Shapes that do not fit or an unknown space group; equivalents with different amplitudes.
         """
-        return cls(indices=indices, amplitudes=amplitudes, space_group=space_group, cell=cell, **options)._read()
-
-    def _read(self) -> StructureFactors:
-        self.contents  # noqa: B018  now, so that a bad file is found here
-        return self
+        factors = cls(indices=indices, amplitudes=amplitudes, space_group=space_group, cell=cell, **options)
+        factors.contents  # noqa: B018  now, so that a bad list is found here
+        return factors
 
     @classmethod
     def constant(cls, amplitude: float) -> StructureFactors:
@@ -492,18 +332,8 @@ class StructureFactors(Model):
         listed = 0.0 if self.listing is None else float(np.abs(self.listing[1]).max())
         return max(listed, abs(self.default_F))
 
-    def table(self, limits: Limits | None = None, dtype: type = np.float64, energy_eV: float | None = None) -> Table:
-        """The dense table, gaps and border filled with `default_F`.
-
-        Parameters
-        ----------
-        limits
-            The part of it; default: all that is listed.
-        dtype
-            np.float64 or np.float32.
-        energy_eV
-            Of amplitudes with an axis of energies, those at this one: linear between the energies that there are, the
-            nearest ones' outside.
+    def table(self) -> Table:
+        """Return the dense table of all that is listed, gaps and border filled with `default_F`.
 
         Returns
         -------
@@ -513,16 +343,26 @@ class StructureFactors(Model):
         Raises
         ------
         ConfigError
-            Nothing is listed, no energy is given for an axis of them, or the indices span a table that does not fit
+            Nothing is listed, the amplitudes depend on the energy, or the indices span a table that does not fit
             into memory.
         """
-        if energy_eV is None and self.has_energy_axis:
-            raise ConfigError("StructureFactors.table: amplitudes depend on the energy; give energy_eV")
-        tables = self.tables([energy_eV or 0.0], limits, dtype)
+        if self.has_energy_axis:
+            raise ConfigError("StructureFactors.table: amplitudes depend on the energy; give energies_eV to tables")
+        tables = self.tables([0.0])
         return Table(tables.values[0], tables.limits)
 
     def tables(self, energies_eV: Sequence[float], limits: Limits | None = None, dtype: type = np.float64) -> Table:
-        """The dense tables at several energies: like `table`, with an axis of energies in front of `values`."""
+        """Return dense tables at several energies: like `table`, with an axis of energies in front of `values`.
+
+        Parameters
+        ----------
+        energies_eV
+            Amplitudes with an axis of energies are interpolated linearly, and constant outside it.
+        limits
+            Limits of the tables; default: all that is listed.
+        dtype
+            np.float64 or np.float32.
+        """
         if self.listing is None or self.limits is None:
             raise ConfigError("StructureFactors: there is no list of reflections to make a table of")
         indices, amplitudes = self.listing

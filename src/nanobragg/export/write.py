@@ -13,8 +13,10 @@ from ..config.config import Config
 from ..config.digest import config_digest
 from ..errors import FormatError
 from ..io.atomic import StrPath, check_writable
+from ..io.check_image import check_image
 from ..io.formats import cast_to_integers
 from ..io.optional_imports import import_optional
+from ..response.quantize import to_pgm
 from ..scene.scene import Scene
 from .smv_header import image_header
 
@@ -64,10 +66,10 @@ def write_image(
     FileError
         The file cannot be written.
     """
-    if config is None:
-        io.write_image(path, image, metadata, format=format)
-        return
     kind = io.format_of(path, format).name
+    if config is None:
+        _write_pixels(path, np.asarray(image), metadata or {}, kind)
+        return
     whole = config.config if isinstance(config, Scene) else config
     pixels = _slab(path, np.asarray(image), whole)
     extra = dict(metadata or {})
@@ -84,7 +86,17 @@ def write_image(
         told = ", ".join(f"{key} {value}" for key, value in _origin(whole, noise_seed).items())
         io.write_image(path, pixels, {"description": told, "software": "nanobragg", **extra}, format=kind)
     else:
-        io.write_image(path, pixels, extra, format=kind)
+        _write_pixels(path, pixels, extra, kind)
+
+
+def _write_pixels(path: StrPath, image: npt.NDArray[Any], metadata: Mapping[str, object], kind: str) -> None:
+    """Write an image without a Config; greys of a PGM are made of the pixels first."""
+    if kind == "pgm" and image.dtype != np.uint8:
+        check_image(path, image.shape, image.dtype)
+        scale = metadata.get("scale")
+        image, used = to_pgm(image, float(scale) if isinstance(scale, (int, float)) else None)
+        metadata = {"scale": used}
+    io.write_image(path, image, metadata, format=kind)
 
 
 def _slab(path: StrPath, image: npt.NDArray[Any], config: Config) -> npt.NDArray[Any]:

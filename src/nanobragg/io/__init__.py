@@ -83,7 +83,7 @@ def write_image(
     image : (slow, fast)
         SMV stores integers from 0 to 65535 and CBF signed 32-bit integers; other values raise an error. PNG stores
         uint8 and uint16 unchanged and renders everything else as dark spots on white (`png.render_grey`). PGM stores
-        uint8 unchanged and scales everything else. TIFF stores uint8, uint16, int32 and float32.
+        uint8, TIFF uint8, uint16, int32 and float32.
     metadata : mapping, optional
         SMV and CBF: header entries. PGM: `scale`, the factor from photons to grey. TIFF: `description` and
         `software`. Other formats ignore it.

@@ -123,14 +123,14 @@ def _existing_mode(target: str) -> int | None:
 
 
 def check_writable(path: StrPath) -> None:
-    """Raise `FileError` unless `path` can be written, so that nobody renders for hours in vain."""
-    problem = _obstacle(os.path.realpath(path))
+    """Raise `FileError` if `path` cannot be written; call it before rendering."""
+    problem = _write_errno(os.path.realpath(path))
     if problem:
         raise FileError(f"{path}: cannot be written ({os.strerror(problem)}); {CURES[problem]}")
 
 
-def _obstacle(target: str) -> int:
-    """Why `target` cannot be written, as an errno; 0: it can."""
+def _write_errno(target: str) -> int:
+    """Return the errno that writing `target` would raise, or 0."""
     folder = os.path.dirname(target)
     if os.path.isdir(target):
         return errno.EISDIR
@@ -140,6 +140,6 @@ def _obstacle(target: str) -> int:
         return errno.ENOTDIR
     if os.path.exists(target) and not os.access(target, os.W_OK):
         return errno.EACCES
-    # a device or a pipe is written to as it is; a file is replaced by a new one beside it
+    # devices and pipes are written directly; a file is replaced by a new one in its folder
     replaced = os.path.isfile(target) or not os.path.exists(target)
     return errno.EACCES if replaced and not os.access(folder, os.W_OK | os.X_OK) else 0

@@ -114,13 +114,10 @@ def _read_pgm(request: Request) -> tuple[Image, Metadata]:
 
 
 def _write_pgm(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
-    from ..response.quantize import to_pgm
     from .pgm import write_pgm
 
     scale = metadata.get("scale")
-    factor = float(scale) if isinstance(scale, (int, float)) else None
-    grey, used = (image, factor or 1.0) if image.dtype == np.uint8 else to_pgm(image, factor)
-    write_pgm(path, grey, used)
+    write_pgm(path, image, float(scale) if isinstance(scale, (int, float)) and scale else 1.0)
 
 
 def _read_cbf(request: Request) -> tuple[Image, Metadata]:

@@ -1,4 +1,4 @@
-"""NumPy's own files, read without trusting the header and without pickles."""
+"""NumPy's .npy and .npz files, read without pickles and with sizes checked before allocating."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READERS = {
 
 
 def write_npy(path: StrPath, image: npt.NDArray[Any]) -> None:
-    """Write an image as .npy, in the type that it has.
+    """Write an image as .npy, in its own data type.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ def write_npy(path: StrPath, image: npt.NDArray[Any]) -> None:
     Raises
     ------
     FormatError
-        The image is not 2-D or holds no real numbers.
+        The image is not a 2-D array of real numbers.
     FileError
         The file cannot be written.
     """
     check_image(path, image.shape, image.dtype)
     pixels = np.ascontiguousarray(image)
-    with atomic_write(path) as handle:  # numpy's own writer hides why a disk refuses
+    with atomic_write(path) as handle:  # numpy.save hides the reason why a write fails
         np.lib.format.write_array_header_1_0(handle, np.lib.format.header_data_from_array_1_0(pixels))
         handle.write(pixels.data)
 
@@ -60,12 +60,12 @@ def read_npy(path: StrPath) -> npt.NDArray[Any]:
     Returns
     -------
     (slow, fast)
-        In the type that the file has, native byte order.
+        In the file's data type, native byte order.
 
     Raises
     ------
     FormatError
-        It is no .npy file, no 2-D array of real numbers, or it promises what the file does not hold.
+        The file is not a valid .npy file with a 2-D array of real numbers.
     FileError
         The file cannot be read.
     """
@@ -83,22 +83,22 @@ def read_npz(path: StrPath, kinds: str = NUMBERS) -> dict[str, npt.NDArray[Any]]
     path : path
         A .npz file.
     kinds : str
-        The kinds of dtype that its arrays may have.
+        Accepted kinds of dtype.
 
     Returns
     -------
     dict
-        Name to array, each in the type that the file has, native byte order.
+        Arrays by name, in the file's data types and native byte order.
 
     Raises
     ------
     FormatError
-        It is no .npz file of numbers, or it promises what it does not hold or what `limits.byte_limit` forbids.
+        The file is not a valid .npz file of numbers, or its arrays exceed `limits.byte_limit`.
     FileError
         The file cannot be read.
     """
     with open_input(path) as handle:
-        content = read_all(handle, path)  # of a file, the library takes the memory that the zip asks for
+        content = read_all(handle, path)  # given a file, zipfile allocates whatever a member's header asks for
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as stored:
             check_bytes(path, sum(member.file_size for member in stored.infolist()), "its arrays")
@@ -110,7 +110,7 @@ def read_npz(path: StrPath, kinds: str = NUMBERS) -> dict[str, npt.NDArray[Any]]
             }
     except FormatError:
         raise
-    except Exception as error:  # a damaged zip raises anything
+    except Exception as error:  # zipfile raises many types for damaged files
         raise FormatError(f"{path}: is not a readable .npz ({error}); write it with numpy.savez") from error
 
 

@@ -1,6 +1,6 @@
-"""Pictures with matplotlib: an image, its radial average, a slice of reciprocal space.
+"""Plots with matplotlib: an image, its radial average, a plane of the reciprocal lattice.
 
-Only Figure objects are made: no window opens, and matplotlib's global state stays as it is.
+They only create Figure objects: no window opens, and matplotlib's global state does not change.
 """
 
 from .image import plot

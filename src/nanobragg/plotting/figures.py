@@ -1,4 +1,4 @@
-"""Figures without windows, and the files they become."""
+"""Creating matplotlib figures without pyplot, and writing them to files."""
 
 from __future__ import annotations
 
@@ -18,31 +18,25 @@ RING, BEAM, SPOT = "#1f6fb4", "#d62728", "#d62728"
 
 
 def new_figure(width_inch: float, height_inch: float) -> Figure:
-    """An empty figure that no window and no global state knows of.
-
-    Raises
-    ------
-    ConfigError
-        Matplotlib is not installed.
-    """
+    """Return an empty figure outside pyplot; raise `ConfigError` if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ConfigError("pictures need matplotlib: pip install 'nanobragg[plot]'") from None
+        raise ConfigError("plots need matplotlib: pip install 'nanobragg[plot]'") from None
     return Figure(figsize=(width_inch, height_inch), dpi=DPI, layout="constrained")
 
 
 def figure_of(ax: Axes) -> Figure:
-    """The figure that an axes belongs to."""
+    """Return the figure of an axes."""
     figure = ax.get_figure(root=True)
-    assert figure is not None  # an axes without a figure has been removed from it
+    assert figure is not None  # None only after the axes was removed
     return figure
 
 
 def check_figure_path(path: StrPath) -> None:
-    """Raise `ConfigError` or `FileError` unless `path` names a picture format and can be written."""
+    """Raise `ConfigError` if the suffix is not a plot format, or `FileError` if `path` cannot be written."""
     if Path(path).suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{path}: suffix tells no kind of picture; use one of {' '.join(SUFFIXES)}")
+        raise ConfigError(f"{path}: {Path(path).suffix!r} is not a valid plot suffix; use one of {' '.join(SUFFIXES)}")
     check_writable(path)
 
 

@@ -1,4 +1,4 @@
-"""A crystallographer's grey scale: dark spots on white."""
+"""The grey scale of detector images: dark spots on white."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-GAP = "wheat"  # no grey, so that it is neither few photons nor many
+GAP = "wheat"  # a colour, because any grey would mean a number of photons
 Image = npt.NDArray[Any]
 
 
 def block_size(shape: tuple[int, ...], most: int) -> int:
-    """Edge of the blocks of pixels that an image must shrink by to have at most `most` along an edge."""
+    """Return the block size in pixels that shrinks an image to at most `most` pixels along each edge."""
     return max(1, -(-max(shape) // most))
 
 
 def shrink(image: Image, block: int) -> Image:
-    """An image (slow, fast) with the brightest pixel of each block; NaN only where all is NaN.
+    """Return the brightest pixel of each block of an image (slow, fast), or NaN if all its pixels are NaN.
 
     A mean would fade spots of a pixel or two. Blocks at the far edges may be incomplete.
     """
@@ -34,10 +34,9 @@ def shrink(image: Image, block: int) -> Image:
 
 
 def grey_limits(values: Image, percentiles: tuple[float, float]) -> tuple[float, float]:
-    """What is drawn white and what black: percentiles of the finite values, which a few bright pixels do not move.
+    """Return the values drawn white and black: percentiles of the finite values, insensitive to a few bright pixels.
 
-    Black is the brightest pixel where the two are equal, which they are if fewer pixels are lit than the upper
-    percentile leaves out.
+    If the two are equal, because hardly any pixel is lit, the brightest pixel is black.
     """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
@@ -49,7 +48,7 @@ def grey_limits(values: Image, percentiles: tuple[float, float]) -> tuple[float,
 
 
 def grey_map() -> Colormap:
-    """White to black, and the colour of a gap where there is no pixel (NaN)."""
+    """Return a colour map from white to black, with `GAP` for NaN."""
     from matplotlib import colormaps
 
     return colormaps["gray_r"].with_extremes(bad=GAP)

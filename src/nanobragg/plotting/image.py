@@ -1,4 +1,4 @@
-"""A detector image as a crystallographer looks at it."""
+"""Plots of detector images with resolution rings, predicted spots and close-ups."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PERCENTILES = (40.0, 99.8)
-MOST_PIXELS = 1200  # along an edge of the picture
+MOST_PIXELS = 1200  # along an edge of the plot
 MOST_SPOTS = 500
 INSETS_MOST, INSET_PIXELS = 8, 12  # either side of a spot
 EDGE_INCH = 6.5
@@ -50,32 +50,31 @@ def plot(
     ----------
     image : array_like, shape (slow, fast) or (panels, slow, fast)
         Photons or detector units; several panels may be stacked along the slow axis. NaN and masked pixels are
-        drawn in beige.
+        beige.
     experiment
-        The `Config` or `Scene` behind it. Without one there are neither rings nor spots.
+        The `Config` or `Scene` of the image. Without one, no rings and spots are drawn.
     spots
-        Whether to circle predicted spots, the 500 brightest; or those to
-        circle.
+        Whether to circle the 500 brightest predicted spots, or the spots to circle.
     rings
-        Resolutions in Å; default: round ones, as many as fit; `()`: none.
+        Resolutions in Å. Default: as many round values as fit; `()` draws none.
     zoom
-        How many close-ups, of bright spots at different resolutions; or rows of the spots to show.
+        Number of close-ups, of bright spots at different resolutions; or the rows of the spots to enlarge.
     percentiles
-        Of the pixels: at and below the first white, at and above the second black.
+        Percentiles of the pixels that are drawn white and black.
     title
-        Above the picture.
+        Title of the plot.
     ax
-        Draw into these Axes (then there are no close-ups).
+        Axes to draw into, without close-ups.
 
     Returns
     -------
     Figure
-        Matplotlib's; `nanobragg.plotting.figures.save_figure` writes it, `figure.savefig` too.
+        A matplotlib Figure; write it with its `savefig`, or `nanobragg.plotting.figures.save_figure`.
 
     Raises
     ------
     ConfigError, ShapeError
-        No matplotlib, an image that does not fit the Config, or close-ups without spots.
+        Matplotlib is not installed, the image does not fit the Config, or there are no spots for close-ups.
     """
     scene = experiment if isinstance(experiment, Scene) or experiment is None else Scene(experiment)
     panels = _panels(image, scene)
@@ -100,7 +99,7 @@ def plot(
 
 
 def _panels(image: npt.ArrayLike, scene: Scene | None) -> Image:
-    """The image as (panels, slow, fast), NaN where the mask lets nothing through."""
+    """Return the image as (panels, slow, fast), with NaN in masked pixels."""
     array = np.asarray(image) if scene is None else like_scene(image, scene)
     if array.ndim not in (2, 3) or array.size == 0:
         raise ConfigError(f"image of shape {array.shape}: must be (slow, fast) or (panels, slow, fast)")
@@ -120,14 +119,14 @@ def _spots(scene: Scene | None, spots: bool | Spots) -> Spots:
 
 
 def _close_ups(spots: Spots, zoom: int | Sequence[int]) -> list[int]:
-    """Rows of the spots to show."""
+    """Return the rows of the spots to enlarge."""
     if not isinstance(zoom, int):
         rows = [int(row) for row in zoom]
         if not all(0 <= row < len(spots) for row in rows):
-            raise ConfigError(f"zoom = {rows}: there are spots 0 to {len(spots) - 1}")
+            raise ConfigError(f"zoom = {rows}: rows must be 0 to {len(spots) - 1}")
         return rows[:INSETS_MOST]
     if zoom < 0 or (zoom and not len(spots)):
-        raise ConfigError(f"zoom = {zoom}: close-ups need predicted spots, and a number that is not negative")
+        raise ConfigError(f"zoom = {zoom}: close-ups need predicted spots and a number of at least 0")
     count = min(zoom, INSETS_MOST, len(spots))
     if count == 0:
         return []
@@ -137,7 +136,7 @@ def _close_ups(spots: Spots, zoom: int | Sequence[int]) -> list[int]:
 
 
 def _axes(layout: PanelLayout, insets: int) -> tuple[Axes, list[Axes]]:
-    """The picture's axes, and one for each close-up, in columns beside it."""
+    """Return the axes of the image, and one for each close-up in columns beside it."""
     (left, right), (bottom, top) = layout.limits()
     ratio = abs((top - bottom) / (right - left))
     width, height = (EDGE_INCH, EDGE_INCH * ratio) if ratio <= 1 else (EDGE_INCH / ratio, EDGE_INCH)
@@ -151,17 +150,17 @@ def _axes(layout: PanelLayout, insets: int) -> tuple[Axes, list[Axes]]:
 
 
 def _draw_panels(ax: Axes, panels: Image, layout: PanelLayout, percentiles: tuple[float, float]) -> tuple[float, float]:
-    """Draw all panels on one grey scale; returns what is white and what is black."""
+    """Draw all panels on one grey scale; return the values drawn white and black."""
     from matplotlib.transforms import Affine2D
 
     block = block_size(layout.pixels, max(64, round(MOST_PIXELS / len(panels) ** 0.5)))
     reduced = [shrink(panel, block) for panel in panels]
     white, black = grey_limits(np.concatenate([part.ravel() for part in reduced]), percentiles)
     for i, part in enumerate(reduced):
-        place = np.concatenate([layout.places[i], [[0.0, 0.0, 1.0]]])
+        affine = np.concatenate([layout.maps[i], [[0.0, 0.0, 1.0]]])
         ax.imshow(
             part, cmap=grey_map(), vmin=white, vmax=black, interpolation="nearest" if block == 1 else "auto",
-            extent=(0.0, part.shape[1] * block, part.shape[0] * block, 0.0), transform=Affine2D(place) + ax.transData,
+            extent=(0.0, part.shape[1] * block, part.shape[0] * block, 0.0), transform=Affine2D(affine) + ax.transData,
         )  # fmt: skip
         if len(panels) > 1:
             ax.fill(*layout.corners(i).T, facecolor="none", edgecolor="0.7", linewidth=0.4, zorder=2)
@@ -172,7 +171,7 @@ def _draw_panels(ax: Axes, panels: Image, layout: PanelLayout, percentiles: tupl
 
 
 def _draw_beam(ax: Axes, scene: Scene, layout: PanelLayout) -> None:
-    """A cross where the beam meets the detector, or would if there were no gap."""
+    """Draw a cross where the beam meets the detector or a gap."""
     if len(scene.geometry) > 1:
         place = np.zeros((1, 2))
     else:
@@ -200,7 +199,7 @@ def _mark(ax: Axes, layout: PanelLayout, spots: Spots, row: int, number: int) ->
 
 
 def _draw_close_up(ax: Axes, panels: Image, spot: Spots, limits: tuple[float, float], number: int) -> None:
-    """The pixels around a spot, with a cross at its predicted centre."""
+    """Draw the pixels around a spot, with a cross at its predicted centre."""
     panel, fast, slow = int(spot.panel[0]), int(spot.fast_px[0]), int(spot.slow_px[0])
     r = INSET_PIXELS
     first_slow, first_fast = max(slow - r, 0), max(fast - r, 0)

@@ -1,4 +1,4 @@
-"""Where panels lie in a picture: one panel in its own pixels, several as the beam sees them."""
+"""The layout of panels in a plot: a single panel in its pixels, several in a projection along the beam."""
 
 from __future__ import annotations
 
@@ -13,51 +13,52 @@ from ..scene.scene import Scene
 
 
 class PanelLayout(NamedTuple):
-    """The plane of a picture.
+    """Positions of panels in a plot.
 
     Attributes
     ----------
-    places : ndarray, shape (panels, 2, 3)
-        Affine maps: (x, y) in the picture = places[panel] @ (fast_px, slow_px, 1).
+    maps : ndarray, shape (panels, 2, 3)
+        Affine maps: (x, y) in the plot = maps[panel] @ (fast_px, slow_px, 1).
     pixels : tuple
-        Of a panel: slow, fast.
+        Pixels of a panel (slow, fast).
     labels : tuple of str
-        Of x and y.
+        Labels of the x and y axes.
     """
 
-    places: FloatArray
+    maps: FloatArray
     pixels: tuple[int, int]
     labels: tuple[str, str]
 
     def at(self, panel: int, fast: FloatArray, slow: FloatArray) -> FloatArray:
-        """Picture coordinates, shape (n, 2), of places on a panel."""
-        place = self.places[panel]
-        return np.asarray(np.stack([fast, slow], axis=-1) @ place[:, :2].T + place[:, 2])
+        """Return the plot coordinates, shape (n, 2), of pixel positions on a panel."""
+        affine = self.maps[panel]
+        return np.asarray(np.stack([fast, slow], axis=-1) @ affine[:, :2].T + affine[:, 2])
 
     def corners(self, panel: int) -> FloatArray:
-        """A panel's outline in the picture, shape (4, 2)."""
+        """Return the corners of a panel in the plot, shape (4, 2)."""
         slow, fast = self.pixels
         return self.at(panel, np.array([0.0, fast, fast, 0.0]), np.array([0.0, 0.0, slow, slow]))
 
     def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """(left, right) and (bottom, top) of the picture; slow grows downwards."""
-        corners = np.concatenate([self.corners(i) for i in range(len(self.places))])
+        """Return (left, right) and (bottom, top) of the plot; the slow axis points down."""
+        corners = np.concatenate([self.corners(i) for i in range(len(self.maps))])
         (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
-        margin = 0.0 if len(self.places) == 1 else 0.01 * max(right - left, bottom - top)
+        margin = 0.0 if len(self.maps) == 1 else 0.01 * max(right - left, bottom - top)
         return (left - margin, right + margin), (bottom + margin, top - margin)
 
 
 def stacked_layout(shape: tuple[int, ...]) -> PanelLayout:
-    """The layout of an image of which nothing but the shape (slow, fast) is known."""
+    """Return the layout of an image without geometry, from its shape (slow, fast)."""
     return PanelLayout(
         np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), (shape[0], shape[1]), ("fast (pixels)", "slow (pixels)")
     )
 
 
 def panel_layout(scene: Scene) -> PanelLayout:
-    """One panel: its own pixels. Several: millimetres across the beam, seen along it from the sample.
+    """Return the layout of a scene's panels.
 
-    Right and down are the directions of fast and slow in the detector's convention.
+    A single panel is drawn in its pixels. Several are projected along the beam, in millimetres, as seen from the
+    sample; right and down are the fast and slow directions of the detector's convention.
     """
     geometry = scene.geometry
     if len(geometry) == 1:
@@ -68,7 +69,7 @@ def panel_layout(scene: Scene) -> PanelLayout:
 
 
 def picture_axes(scene: Scene) -> tuple[FloatArray, FloatArray]:
-    """Unit vectors across the beam that point right and down in a picture."""
+    """Return the unit vectors perpendicular to the beam that point right and down in a plot."""
     beam = mean_direction(scene)
     convention = CONVENTIONS[scene.config.detector.convention]
     fast, slow = np.asarray(convention.fast, float), np.asarray(convention.slow, float)

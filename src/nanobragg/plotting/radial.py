@@ -1,4 +1,4 @@
-"""A radial average as a curve."""
+"""Plots of radial averages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_BINS, STEEP = 97.0, 20.0  # percent of the bins, and how many times higher the highest may be
+MOST_BINS, STEEP = 97.0, 20.0  # a percentile of the bins, and how many times higher the largest bin may be
 
 
 def plot_radial(
@@ -32,20 +32,20 @@ def plot_radial(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw an image's mean or median photons against the scattering angle, with the resolution above.
+    """Plot an image's mean or median photons against the scattering angle, with the resolution along the top.
 
-    A linear axis cuts off a few bins that are far above all others, as the direct beam's are.
+    A linear axis is cut off above the bulk of the bins if a few, such as the direct beam's, are far higher.
 
     Parameters
     ----------
     image, experiment, bins, statistic
         As for `radial_average`.
     log
-        A logarithmic axis of photons, if any are positive.
+        Whether the photon axis is logarithmic, if any value is positive.
     title
-        Above the picture.
+        Title of the plot.
     ax
-        Draw into these Axes.
+        Axes to draw into.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def plot_radial(
     Raises
     ------
     ConfigError, ShapeError
-        As `radial_average`; or matplotlib is not installed.
+        See `radial_average`; or matplotlib is not installed.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     average = radial_average(image, scene, bins=bins, statistic=statistic)
@@ -74,13 +74,13 @@ def plot_radial(
 
 
 def _top(values: FloatArray) -> float | None:
-    """Where a linear axis ends if a few bins, like those of a direct beam, would leave no room to the rest."""
+    """Return the upper limit of a linear axis that cuts off a few very high bins, or None if there are none."""
     most = float(np.percentile(values, MOST_BINS))
     return 2.0 * most if most > 0 and values.max() > STEEP * most else None
 
 
 def _resolution_axis(ax: Axes, scene: Scene) -> None:
-    """Round resolutions along the top."""
+    """Draw an axis of round resolutions along the top."""
     wavelength, rings = mean_wavelength_A(scene), choose_rings(scene)
 
     def angles(rings: list[float]) -> FloatArray:

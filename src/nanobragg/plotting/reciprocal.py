@@ -1,4 +1,4 @@
-"""A plane of the reciprocal lattice, as a precession photograph shows it."""
+"""Plots of planes of the reciprocal lattice, like precession photographs."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INDEX = re.compile(r"-?(?:\d+|[hkl])")
-DARKEST = 0.45  # radius of the strongest reflection, of the distance to its neighbour
-EXPOSURE_PERCENTILE = 95.0  # stronger reflections are drawn alike, as on an exposed film
+LARGEST_RADIUS = 0.45  # radius of the strongest reflection in units of the distance between neighbours
+EXPOSURE_PERCENTILE = 95.0  # stronger reflections all have the largest disc, as on an overexposed film
 MOST_SHOWN = 20_000
 MOST_RINGS = 4
 
 
 class Plane(NamedTuple):
-    """A plane of reciprocal space: q (Å⁻¹) = offset + (u, v) @ basis, u and v whole numbers.
+    """A plane of the reciprocal lattice: h k l = start + (u, v) @ steps for integers u and v.
 
     Attributes
     ----------
     names : tuple of str
-        The letters that run.
+        The letters of the two running indices.
     steps : ndarray, shape (2, 3)
-        h k l that each letter adds.
+        Steps in h k l along the two letters.
     start : ndarray, shape (3,)
-        h k l where both are 0.
+        h k l of the plane's origin.
     """
 
     names: tuple[str, str]
@@ -46,19 +46,19 @@ class Plane(NamedTuple):
     start: npt.NDArray[np.int64]
 
 
-def plane_of(text: str) -> Plane:
-    """The plane that a word like hk0, h0l, hk-2, hhl or h-hl names.
+def parse_plane(text: str) -> Plane:
+    """Return the plane named by three indices such as hk0, h0l, hk-2, hhl or h-hl.
 
     Raises
     ------
     ConfigError
-        It has not three indices, of which exactly two letters run.
+        There are not three indices with two different letters.
     """
     parts = INDEX.findall(text)
     names = tuple(dict.fromkeys(part[-1] for part in parts if part[-1].isalpha()))
     if "".join(parts) != text or len(parts) != 3 or len(names) != 2:
         raise ConfigError(
-            f"plane = {text!r}: must be three indices with two letters that run, like hk0, h0l, hk-1, hhl"
+            f"plane = {text!r} is not valid; give three indices with two different letters, such as hk0, hk-1 or hhl"
         )
     steps = [[_sign(part) if part[-1] == name else 0 for part in parts] for name in names]
     start = [0 if part[-1].isalpha() else int(part) for part in parts]
@@ -78,22 +78,22 @@ def plot_slice(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw a plane of the reciprocal lattice: a disc a reflection, of an area in proportion to I or F, up to a limit.
+    """Plot a plane of the reciprocal lattice: one disc per reflection, its area proportional to F² or F.
 
     Parameters
     ----------
     experiment
-        A `Config`, or a `Scene` made from it; its table of amplitudes, and its cell.
+        A `Config` or `Scene`, for its amplitudes and cell.
     plane
-        Three indices, of which two are letters that run: hk0, h0l, 0kl, hk3, hhl, h-hl, …
+        Three indices with two different letters: hk0, h0l, 0kl, hk3, hhl, h-hl, …
     values
-        "intensity" (F²) or "amplitude" (F); the strongest twentieth all have the largest disc.
+        "intensity" (F²) or "amplitude" (F). The strongest 5 % of the reflections all have the largest disc.
     d_min
         Resolution limit, Å; default: that of the table, or of the detector.
     title
-        Above the picture; default: the plane.
+        Title of the plot; default: the plane.
     ax
-        Draw into these Axes.
+        Axes to draw into.
 
     Returns
     -------
@@ -102,14 +102,14 @@ def plot_slice(
     Raises
     ------
     ConfigError
-        Another plane or kind of values, or a plane without reflections.
+        `plane`, `values` or `d_min` is not valid, or the plane holds no reflections.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if values not in ("intensity", "amplitude"):
         raise ConfigError(f"values = {values!r}: must be 'intensity' or 'amplitude'")
     if d_min is not None and not d_min > 0:
         raise ConfigError(f"d_min = {d_min!r}: must be a positive number of Å")
-    cut = plane_of(plane)
+    cut = parse_plane(plane)
     hkl, strength = _reflections(scene, cut, d_min)
     if values == "intensity":
         strength = strength**2
@@ -127,7 +127,7 @@ def plot_slice(
 
 
 def _reflections(scene: Scene, cut: Plane, d_min: float | None) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    """h k l on the plane, and |F|; the direct beam 0 0 0 aside."""
+    """Return h k l and |F| of the reflections on the plane, without 0 0 0."""
     normal = np.cross(*cut.steps)
     level = normal @ cut.start
     lookup = lookup_of(scene, [scene.mean_energy_eV])
@@ -138,29 +138,29 @@ def _reflections(scene: Scene, cut: Plane, d_min: float | None) -> tuple[npt.NDA
     strength = np.abs(lookup.amplitudes(hkl.astype(np.int32)))
     order = np.argsort(-strength)[:MOST_SHOWN]
     if not strength.any():
-        raise ConfigError("the plane holds no reflection with an amplitude within the resolution; choose another one")
+        raise ConfigError("the plane holds no reflection with an amplitude within the resolution; choose another plane")
     return hkl[order], strength[order]
 
 
 def _axes_in(basis: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Unit vectors in the plane: along its first letter, and across."""
+    """Return orthogonal unit vectors in the plane, the first along its first letter."""
     right = basis[0] / np.linalg.norm(basis[0])
     across = basis[1] - (basis[1] @ right) * right
     return right, across / np.linalg.norm(across)
 
 
 def _spacing(basis: FloatArray) -> float:
-    """Distance of nearest neighbours in the plane, Å⁻¹."""
+    """Return the distance between nearest neighbours in the plane, Å⁻¹."""
     steps = np.array([(i, j) for i in range(-2, 3) for j in range(-2, 3) if (i, j) != (0, 0)])
     return float(np.linalg.norm(steps @ basis, axis=1).min())
 
 
 def _draw_discs(ax: Axes, place: FloatArray, strength: FloatArray, spacing: float) -> None:
-    """Discs whose area is in proportion to the strength, up to where neighbours nearly touch."""
+    """Draw discs with areas proportional to the strength; the largest ones nearly touch."""
     from matplotlib.collections import EllipseCollection
 
     full = float(np.percentile(strength[strength > 0], EXPOSURE_PERCENTILE))
-    size = 2.0 * DARKEST * spacing * np.sqrt(np.minimum(strength / full, 1.0))
+    size = 2.0 * LARGEST_RADIUS * spacing * np.sqrt(np.minimum(strength / full, 1.0))
     discs = EllipseCollection(
         size, size, np.zeros_like(size), units="xy", offsets=place, transOffset=ax.transData, facecolors="black"
     )
@@ -171,7 +171,7 @@ def _draw_discs(ax: Axes, place: FloatArray, strength: FloatArray, spacing: floa
 
 
 def _draw_rings(ax: Axes, scene: Scene, cut: Plane, place: FloatArray) -> None:
-    """Where the plane cuts spheres of a resolution."""
+    """Draw the intersections of the plane with spheres of constant resolution."""
     from matplotlib.patches import Circle
 
     edge = float(np.linalg.norm(place, axis=1).max())
@@ -191,7 +191,7 @@ def _draw_rings(ax: Axes, scene: Scene, cut: Plane, place: FloatArray) -> None:
 
 
 def _draw_vectors(ax: Axes, cut: Plane, basis: FloatArray, edge: float) -> None:
-    """The directions in which the letters grow."""
+    """Draw arrows along the two running indices."""
     for name, vector in zip(cut.names, basis, strict=True):
         tip = vector / np.linalg.norm(vector) * edge
         ax.annotate("", tip, (0.0, 0.0), arrowprops={"arrowstyle": "->", "color": "0.5", "linewidth": 0.8}, zorder=1)

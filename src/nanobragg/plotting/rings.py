@@ -1,4 +1,4 @@
-"""Resolution rings: cones about the beam, cut by the panels."""
+"""Resolution rings: intersections of cones about the beam with the panels."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NICE_A = (
     0.45, 0.4, 0.35, 0.3, 0.25, 0.2,
 )  # fmt: skip
 LABEL_TOWARDS = (0.7, -0.7)  # right and up
-LABEL_ROOM = 0.05  # of the picture's edges, that a label needs on each side
-FAR = 1e9  # beyond every place of a picture, so that a label goes to the edge only if there is no other place
+LABEL_ROOM = 0.05  # fraction of the plot's edges that a label needs on each side
+EDGE_PENALTY = 1e9  # larger than any plot, so that a label is cut off only if there is no other position
 
 
 class Arc(NamedTuple):
-    """The part of a ring that lies on a panel: picture coordinates, NaN elsewhere."""
+    """The part of a ring on a panel, in plot coordinates; NaN elsewhere."""
 
     d_A: float
     panel: int
@@ -41,7 +41,7 @@ class Arc(NamedTuple):
 
 
 def choose_rings(scene: Scene) -> list[float]:
-    """Round resolutions (Å), at most five, about evenly spaced in the angle up to the detector's corner."""
+    """Return at most five round resolutions (Å), about evenly spaced in 2θ up to the detector's corner."""
     largest, wavelength = float(scattering_angle(scene).max()), mean_wavelength_A(scene)
     rings: list[float] = []
     last = 0.25 * largest / MOST_RINGS
@@ -55,8 +55,8 @@ def choose_rings(scene: Scene) -> list[float]:
     return rings
 
 
-def arcs(scene: Scene, layout: PanelLayout, rings: Sequence[float]) -> Iterator[Arc]:
-    """Every ring on every panel that it meets."""
+def ring_arcs(scene: Scene, layout: PanelLayout, rings: Sequence[float]) -> Iterator[Arc]:
+    """Yield the arcs of every ring on every panel that it crosses."""
     wavelength, beam, (right, down) = mean_wavelength_A(scene), mean_direction(scene), picture_axes(scene)
     around = np.linspace(0.0, 2.0 * np.pi, POINTS)[:, np.newaxis]
     for d in rings:
@@ -69,22 +69,22 @@ def arcs(scene: Scene, layout: PanelLayout, rings: Sequence[float]) -> Iterator[
 
 
 def _on_panel(geometry: PanelGeometry, panel: int, rays: FloatArray) -> FloatArray:
-    """Slow and fast position (pixels) of rays on a panel, NaN beside it."""
+    """Return the slow and fast positions (pixels) of rays on a panel, NaN outside it."""
     place = geometry.pixels(rays, panel)
     place[((place < 0) | (place > geometry.size)).any(axis=1)] = np.nan
     return place
 
 
 def draw_rings(ax: Axes, scene: Scene, layout: PanelLayout, rings: Sequence[float]) -> None:
-    """Draw rings, each with its resolution at the place nearest to the upper right where the label is not cut off."""
+    """Draw rings; each is labelled with its resolution, as far to the upper right as the label is not cut off."""
     if scene.config.detector.curved:
         _draw_contours(ax, scene, layout, rings)
         return
     labels: dict[float, tuple[float, tuple[float, float]]] = {}
-    for arc in arcs(scene, layout, rings):
+    for arc in ring_arcs(scene, layout, rings):
         ax.plot(*arc.points.T, color=RING, linewidth=0.7, alpha=0.75, zorder=3)
         inside = arc.points[~np.isnan(arc.points[:, 0])]
-        rank = inside @ LABEL_TOWARDS - FAR * _off_the_edge(ax, inside)
+        rank = inside @ LABEL_TOWARDS - EDGE_PENALTY * _near_edge(ax, inside)
         if arc.d_A not in labels or rank.max() > labels[arc.d_A][0]:
             x, y = inside[rank.argmax()].tolist()
             labels[arc.d_A] = float(rank.max()), (x, y)
@@ -95,15 +95,15 @@ def draw_rings(ax: Axes, scene: Scene, layout: PanelLayout, rings: Sequence[floa
         )  # fmt: skip
 
 
-def _off_the_edge(ax: Axes, points: FloatArray) -> npt.NDArray[np.bool_]:
-    """Which points are so near to the picture's edge that a label there would be cut off."""
+def _near_edge(ax: Axes, points: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return which points are so near to the plot's edge that a label would be cut off."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     share = (points - (left, bottom)) / (right - left, top - bottom)
     return np.asarray((np.minimum(share, 1.0 - share) < LABEL_ROOM).any(axis=1))
 
 
 def _draw_contours(ax: Axes, scene: Scene, layout: PanelLayout, rings: Sequence[float]) -> None:
-    """The same on a bent detector, from the angle of every pixel."""
+    """Draw the rings on curved panels as contours of the scattering angle of every pixel."""
     slow, fast = layout.pixels
     angle = scattering_angle(scene).reshape(-1, slow, fast)
     levels = {ring_angle(d, mean_wavelength_A(scene)): f"{d:g} Å" for d in rings}
@@ -114,13 +114,7 @@ def _draw_contours(ax: Axes, scene: Scene, layout: PanelLayout, rings: Sequence[
 
 
 def ring_angle(d: float, wavelength: float) -> float:
-    """2θ (radians) of a resolution.
-
-    Raises
-    ------
-    ConfigError
-        No angle reaches it.
-    """
+    """Return the scattering angle 2θ (radians) of a resolution; raise `ConfigError` if d ≤ λ/2."""
     if not d > wavelength / 2.0:
         raise ConfigError(f"rings: {d:g} Å is out of reach of {wavelength:g} Å X-rays; give more than half of that")
     return 2.0 * math.asin(wavelength / 2.0 / d)

@@ -1,4 +1,4 @@
-"""Photon noise: what a detector records of the photons that a simulation expects."""
+"""Noise of an exposure: from expected photons to recorded detector units."""
 
 import math
 from collections.abc import Callable
@@ -16,26 +16,26 @@ from .psf import FloatArray, Psf, blur
 from .quantize import Roi, checked_image, roi_slices
 
 MAX_C_SEED = 2**31 - 1
-BLOCK_PIXELS = 1 << 15  # of rows with one random stream: another number would give other images
-INVERSION_BELOW, GAUSSIAN_FROM = 15.0, 1e6  # mean photons, where the method changes
+BLOCK_PIXELS = 1 << 15  # pixels per random stream; changing it changes every noisy image
+INVERSION_BELOW, GAUSSIAN_FROM = 15.0, 1e6  # mean photons at which the sampling method changes
 
-FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # what a stream is for
+FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # purposes of random streams
 
 
 def c_noise(
     image: ArrayLike, seed: int, adc_offset: float = 40.0, roi: Roi | None = None
 ) -> tuple[NDArray[np.uint16], float, int]:
-    """Photon noise of the C program, byte for byte.
+    """Add the C program's photon noise to an image, reproducing its noise image byte for byte.
 
-    A Poisson deviate of every pixel in row-major order, plus `adc_offset`, truncated. Only the upper end is
-    clipped: a negative sum wraps around, as it does there.
+    Every pixel, in row-major order, gets a Poisson deviate plus `adc_offset`, truncated. Only the upper end is clipped:
+    a negative sum wraps around, as in the C program.
 
     Parameters
     ----------
     image : array of shape (slow, fast)
-        Expected photons, as float32. Masked pixels are 0 in it and still use a deviate.
+        Expected photons, as float32. Masked pixels are 0 and draw a deviate too.
     seed : int
-        The C program's ``-seed``, 0 … 2147483647.
+        Value of the C program's ``-seed``, 0 … 2147483647.
     adc_offset : float
         Added to every pixel of the region of interest, ADU.
     roi : (xmin, xmax, ymin, ymax), optional
@@ -47,7 +47,7 @@ def c_noise(
     photons : float
         Sum of the deviates.
     overloads : int
-        Pixels that were clipped at 65535.
+        Number of pixels clipped at 65535.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def c_noise(
         A negative or non-finite pixel, or a seed out of range.
     """
     if not 0 <= seed <= MAX_C_SEED:
-        raise ConfigError(f"seed = {seed}: the C program's generator takes 0 to {MAX_C_SEED}")
+        raise ConfigError(f"seed = {seed} is not a valid seed of the C program; give 0 to {MAX_C_SEED}")
     _check_offset(adc_offset)
     means = checked_image(image, lowest=0.0)
     where = roi_slices(roi, means.shape)
@@ -82,44 +82,43 @@ def add_noise(
     dtype: DTypeLike = np.uint16,
     threads: int | None = None,
 ) -> NDArray[Any]:
-    """Turn expected photons into the detector units of one exposure.
+    """Return the detector units of one exposure, from expected photons.
 
-    The model and its order are those of simtbx's ``nanoBragg::add_noise`` (cctbx_project, J. Holton): beam
-    flicker, photon counting, calibration error, point-spread function, gain and offset, read-out noise,
-    saturation.
-    The same seed gives the same image on any number of threads.
+    The steps and their order are those of simtbx's ``nanoBragg::add_noise`` (cctbx_project, J. Holton): beam flicker,
+    photon counting, calibration error, point-spread function, gain and offset, read-out noise, saturation. The same
+    seed gives the same image on any number of threads.
 
     Parameters
     ----------
     image : array of shape (slow, fast) or (panels, slow, fast)
         Expected photons, finite and not negative.
     seed : int, optional
-        Of photons, flicker and read-out, 0 or more; default: fresh entropy from the operating system.
+        Seed of photons, flicker and read-out noise, 0 or more; default: fresh entropy from the operating system.
     gain_adu_per_photon : float
-        ADU that one photon adds (simtbx: ``quantum_gain``).
+        ADU per photon (simtbx: ``quantum_gain``).
     adc_offset : float
-        ADU of a pixel without a photon (simtbx: ``adc_offset_adu``).
+        ADU of a pixel without photons (simtbx: ``adc_offset_adu``).
     readout_noise_adu : float
         Standard deviation of the Gaussian noise of the electronics, ADU per pixel and exposure.
     calibration_error : float
-        Relative standard deviation of the pixels' gain; the pattern is that of `calibration_seed`, so that
-        every exposure of one detector has the same (simtbx: ``detector_calibration_noise_pct`` / 100).
+        Relative standard deviation of the pixels' gain (simtbx: ``detector_calibration_noise_pct`` / 100). The pattern
+        depends on `calibration_seed` only, so that all exposures of a detector share it.
     calibration_seed : int
-        Which detector, 0 or more.
+        Seed of the calibration pattern, 0 or more; one per detector.
     flicker : float
         Relative standard deviation of the exposure's fluence: one factor for the whole image. (simtbx draws
         one per pixel.)
     psf : {"none", "gaussian", "fiber"}
-        Point-spread function of what happens after a photon is absorbed, so that neighbours' noise is
-        correlated; formulas and sources in `nanobragg.response.psf.blur`.
+        Point-spread function applied after photon counting, so that noise is correlated between neighbours; see
+        `nanobragg.response.psf.blur` for formulas and sources.
     psf_fwhm_px : float
         Full width at half maximum of `psf`, pixels.
     saturation_adu : float, optional
-        Largest value of a pixel, ADU; default: the largest that `dtype` holds, 65535 unless that is given.
+        Largest value of a pixel, ADU; default: the maximum of `dtype`, 65535 for the default type.
     dtype : dtype
-        Of the result. Integers are rounded to nearest; floating types keep fractions and negative values.
+        Type of the result. Integer types round to nearest; floating types keep fractions and negative values.
     threads : int, optional
-        Default: OMP_NUM_THREADS, else the processors that this process may use.
+        Number of threads. Default: OMP_NUM_THREADS, or the processors available to this process.
 
     Returns
     -------
@@ -128,7 +127,7 @@ def add_noise(
     Raises
     ------
     ConfigError
-        A pixel that is negative or not finite, or a parameter out of its range; the message names it.
+        A pixel is negative or not finite, or a parameter is out of range; the message names it.
     """
     means = checked_image(image, lowest=0.0, panels=True)
     _check_psf(psf, psf_fwhm_px)
@@ -168,7 +167,7 @@ class _Streams:
 
 @dataclass
 class _Exposure:
-    """From expected photons to what the pixels register, in units of photons."""
+    """The steps from expected photons to registered photons."""
 
     streams: _Streams
     means: NDArray[np.floating]
@@ -182,7 +181,7 @@ class _Exposure:
         self.brightness = max(0.0, 1.0 + self.flicker * fluctuation)
 
     def photons(self, block: int, rows: slice, scratch: FloatArray) -> FloatArray:
-        """Of one block of rows, in `scratch` of shape (2, rows, fast)."""
+        """Return the registered photons of a block of rows, using `scratch` of shape (2, rows, fast)."""
         means: FloatArray = scratch[0]
         counts: FloatArray = scratch[1]
         np.multiply(self.means[rows], self.brightness, out=means, dtype=np.float64)
@@ -195,7 +194,7 @@ class _Exposure:
 
 @dataclass
 class _Electronics:
-    """From photons to ADU."""
+    """The steps from registered photons to ADU."""
 
     streams: _Streams
     gain: float
@@ -210,7 +209,7 @@ class _Electronics:
         _check_offset(self.offset)
         self.integer = np.issubdtype(self.dtype, np.integer)
         if not self.integer and not np.issubdtype(self.dtype, np.floating):
-            raise ConfigError(f"dtype = {self.dtype}: must be an integer or floating type")
+            raise ConfigError(f"dtype = {self.dtype} is not valid; give an integer or floating type")
         limits = np.iinfo(self.dtype) if self.integer else np.finfo(self.dtype)
         saturation = _largest(limits) if self.saturation is None else float(self.saturation)
         if not saturation > 0.0 or (self.integer and saturation > limits.max):
@@ -218,7 +217,7 @@ class _Electronics:
         self.lowest, self.highest = float(limits.min), min(saturation, float(limits.max))
 
     def digitise(self, photons: FloatArray, block: int, out: NDArray[Any]) -> None:
-        """Write the ADU of a block to `out`; its photons are used up."""
+        """Write the ADU of a block to `out`, overwriting its photons."""
         adu = np.multiply(photons, self.gain, out=photons)
         adu += self.offset
         if self.readout_noise:
@@ -230,13 +229,13 @@ class _Electronics:
 
 
 def _largest(limits: np.iinfo[Any] | np.finfo[Any]) -> float:
-    """The largest float64 that a type holds: that of 64-bit integers is no float64."""
+    """Return the largest float64 within a type's range; the maximum of 64-bit integers is not representable."""
     nearest = float(limits.max)
     return float(np.nextafter(nearest, 0.0)) if nearest > limits.max else nearest
 
 
 def _record(exposure: _Exposure, electronics: _Electronics, adu: NDArray[Any], threads: int) -> None:
-    """Expose and read out block by block: no array of photons as large as the image."""
+    """Expose and read out block by block, without an array of photons as large as the image."""
 
     def work(block: int, rows: slice, scratch: FloatArray) -> None:
         electronics.digitise(exposure.photons(block, rows, scratch), block, adu[rows])
@@ -259,7 +258,7 @@ def _read_out(electronics: _Electronics, photons: FloatArray, adu: NDArray[Any],
 
 
 def _poisson(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
-    """Fill `counts` with Poisson deviates of means of any size, each by the method that is fastest for it."""
+    """Fill `counts` with Poisson deviates, choosing the fastest method for each mean."""
     few = means < INVERSION_BELOW
     many = means > GAUSSIAN_FROM
     for chosen, draw in ((few, _poisson_few), (many, _poisson_many), (~(few | many), _poisson_some)):
@@ -282,9 +281,9 @@ def _poisson_some(means: FloatArray, stream: np.random.Generator, counts: FloatA
 
 
 def _poisson_many(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
-    """Normal deviates z, skewness corrected: mean + √mean·z + (z² - 1)/6 (Cornish & Fisher 1938).
+    """Fill `counts` with normal deviates z corrected for skewness: mean + √mean·z + (z² - 1)/6 (Cornish & Fisher 1938).
 
-    They miss the law by about 1/mean, less than any image can show; rejection would lose more to rounding.
+    The error is about 1/mean, too small to see in any image; rejection sampling would lose more to rounding.
     """
     stream.standard_normal(out=counts)
     slope = np.sqrt(means)
@@ -296,10 +295,10 @@ def _poisson_many(means: FloatArray, stream: np.random.Generator, counts: FloatA
 
 
 def _each_block(work: Callable[[int, slice, FloatArray], None], shape: tuple[int, ...], threads: int) -> None:
-    """Call ``work(block, rows, scratch)`` for every block of rows; NumPy lets go of the interpreter inside.
+    """Call ``work(block, rows, scratch)`` for every block of rows, in threads; NumPy releases the GIL inside.
 
-    Each thread has its own scratch of shape (2, rows, fast): memory taken anew for every block costs more
-    than the arithmetic in it.
+    Each thread reuses one scratch array of shape (2, rows, fast): allocating it for every block would cost more than
+    the arithmetic.
     """
     n_rows, n_columns = shape
     step = max(1, BLOCK_PIXELS // n_columns)
@@ -317,28 +316,28 @@ def _each_block(work: Callable[[int, slice, FloatArray], None], shape: tuple[int
 
 
 def _rows(image: NDArray[Any]) -> NDArray[Any]:
-    """Of all panels, one after the other."""
+    """Return the rows of all panels as one array."""
     return image.reshape(-1, image.shape[-1])
 
 
 def _check_seed(name: str, seed: object) -> None:
     if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ConfigError(f"{name} = {seed!r}: must be a whole number, 0 or more")
+        raise ConfigError(f"{name} = {seed!r} is not a valid seed; give an integer of at least 0")
 
 
 def _check_range(name: str, value: float) -> None:
     if not 0.0 <= value < math.inf:
-        raise ConfigError(f"{name} = {value}: must be finite and not negative")
+        raise ConfigError(f"{name} = {value} is not valid; give a finite number of at least 0")
 
 
 def _check_offset(adc_offset: float) -> None:
     if not math.isfinite(adc_offset):
-        raise ConfigError(f"adc_offset = {adc_offset}: must be finite")
+        raise ConfigError(f"adc_offset = {adc_offset} is not valid; give a finite number")
 
 
 def _check_psf(psf: Psf, fwhm_px: float) -> None:
     if psf not in get_args(Psf):
-        raise ConfigError(f"psf = {psf!r}: choose one of {', '.join(get_args(Psf))}")
+        raise ConfigError(f"psf = {psf!r} is not valid; choose one of {', '.join(get_args(Psf))}")
     _check_range("psf_fwhm_px", fwhm_px)
     if (psf == "none") != (fwhm_px == 0.0):
-        raise ConfigError(f"psf_fwhm_px = {fwhm_px} with psf = {psf!r}: a width and a shape belong together")
+        raise ConfigError(f"psf_fwhm_px = {fwhm_px} with psf = {psf!r} is not valid; give both a shape and a width")

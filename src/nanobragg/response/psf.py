@@ -1,4 +1,4 @@
-"""The point-spread function of a detector: how one photon's signal spreads over its neighbours."""
+"""Point-spread functions of detectors."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ FloatArray = NDArray[np.float64]
 Psf = Literal["none", "gaussian", "fiber"]
 
 COLUMNS_PER_CHUNK = 64
-GAUSSIAN_REACH = 3.0  # widths (FWHM) on each side; 2e-12 of the signal lies beyond
+GAUSSIAN_REACH = 3.0  # half-width of the kernel in FWHM; 2e-12 of the signal lies beyond
 
 
 def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatArray:
@@ -23,13 +23,13 @@ def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatAr
     ----------
     photons : array of shape (slow, fast)
     psf : {"none", "gaussian", "fiber"}
-        "fiber" is that of detectors that couple a phosphor to a chip by a fibre-optic taper,
+        "fiber" is the function of detectors that couple a phosphor to a chip by a fibre-optic taper,
         ``g / (2π (g² + r²)^(3/2))`` with ``g = fwhm / (2 √(2^(2/3) - 1))``: Holton, Nielsen & Frankel,
         J. Synchrotron Rad. 19, 1006 (2012), https://doi.org/10.1107/S0909049512035571.
     fwhm_px : float
         Full width at half maximum in pixels.
     threads : int
-        They share the work; the result does not depend on their number.
+        Number of threads, which does not affect the result.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatAr
     quadrant = _quadrant(psf, fwhm_px, min(reach, n_slow - 1), min(reach, n_fast - 1))
     length_slow = _fast_length(n_slow + quadrant.shape[0])
     length_fast = _fast_length(n_fast + quadrant.shape[1])
-    # An even kernel has a real transform. Padding keeps what wraps around out of the image.
+    # An even kernel has a real transform. The padding is as wide as the kernel, so that nothing wraps into the image.
     kernel = np.fft.rfft(_mirrored(quadrant, length_fast, axis=1), axis=1).real
     spectrum = np.fft.rfft(photons, length_fast, axis=1)
 
@@ -55,11 +55,11 @@ def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatAr
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(convolve, range(0, spectrum.shape[1], COLUMNS_PER_CHUNK)))
     blurred = np.fft.irfft(spectrum, length_fast, axis=1)[:, :n_fast]
-    return np.maximum(blurred, 0.0)  # rounding must not leave negative photons
+    return np.maximum(blurred, 0.0)  # rounding errors must not give negative photons
 
 
 def _quadrant(psf: Psf, fwhm_px: float, reach_slow: int, reach_fast: int) -> FloatArray:
-    """Fraction of the signal in the pixels 0…reach to one side of the photon's own."""
+    """Return the fraction of the signal in the pixels 0…reach to one side of the photon's pixel."""
     slow = np.arange(-0.5, reach_slow + 1.0)
     fast = np.arange(-0.5, reach_fast + 1.0)
     corners = (_gaussian_integral if psf == "gaussian" else _fiber_integral)(fwhm_px, slow, fast)
@@ -67,7 +67,7 @@ def _quadrant(psf: Psf, fwhm_px: float, reach_slow: int, reach_fast: int) -> Flo
 
 
 def _gaussian_integral(fwhm_px: float, slow: FloatArray, fast: FloatArray) -> FloatArray:
-    """Integral of the normalised Gaussian from the origin to every corner (slow, fast)."""
+    """Return the integral of the normalised Gaussian from the origin to every corner (slow, fast)."""
     reduced = 2.0 * math.sqrt(math.log(2.0)) / fwhm_px
     along_slow = np.array([math.erf(reduced * x) / 2.0 for x in slow])
     along_fast = np.array([math.erf(reduced * x) / 2.0 for x in fast])
@@ -75,7 +75,7 @@ def _gaussian_integral(fwhm_px: float, slow: FloatArray, fast: FloatArray) -> Fl
 
 
 def _fiber_integral(fwhm_px: float, slow: FloatArray, fast: FloatArray) -> FloatArray:
-    """Integral of ``g / (2π (g² + r²)^(3/2))`` from the origin to every corner: a solid angle over 2π."""
+    """Return the integral of ``g / (2π (g² + r²)^(3/2))`` from the origin to every corner: a solid angle over 2π."""
     g = fwhm_px / (2.0 * math.sqrt(2.0 ** (2.0 / 3.0) - 1.0))
     s, f = slow[:, np.newaxis], fast[np.newaxis, :]
     corners: FloatArray = np.arctan(s * f / (g * np.sqrt(g * g + s * s + f * f))) / (2.0 * math.pi)
@@ -83,18 +83,18 @@ def _fiber_integral(fwhm_px: float, slow: FloatArray, fast: FloatArray) -> Float
 
 
 def _mirrored(half: FloatArray, length: int, axis: int) -> FloatArray:
-    """Lay values of offsets 0, 1, … around a circle of the given length, the same on both sides of 0."""
+    """Extend values at offsets 0, 1, … to an even periodic array of the given length."""
     shape = list(half.shape)
     shape[axis] = length
-    circle = np.zeros(shape)
-    ahead, behind = np.moveaxis(circle, axis, 0), np.moveaxis(half, axis, 0)
-    ahead[: len(behind)] = behind
-    ahead[length - len(behind) + 1 :] = behind[:0:-1]
-    return circle
+    periodic = np.zeros(shape)
+    target, values = np.moveaxis(periodic, axis, 0), np.moveaxis(half, axis, 0)
+    target[: len(values)] = values
+    target[length - len(values) + 1 :] = values[:0:-1]
+    return periodic
 
 
 def _fast_length(at_least: int) -> int:
-    """The next product of 2, 3 and 5, for which the Fourier transform is fast."""
+    """Return the smallest product of 2, 3 and 5 that is at least `at_least`, for a fast Fourier transform."""
     length = at_least
     while True:
         rest = length

@@ -1,4 +1,4 @@
-"""Float images as the integers that image files hold: 16-bit SMV and 8-bit PGM."""
+"""Conversion of float images to the integers of image files: 16-bit SMV and 8-bit PGM."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,18 +31,18 @@ def to_integers(
     roi : (xmin, xmax, ymin, ymax), optional
         Inclusive limits in pixels, x fast and y slow. Pixels outside are 0.
     mask : array of shape (slow, fast), optional
-        Pixels where it is 0 hold the ADC offset.
+        Pixels with mask 0 are set to the ADC offset.
 
     Returns
     -------
     integers : array of shape (slow, fast), uint16
     scale : float
-        The scale that was used.
+        The scale used.
 
     Raises
     ------
     ConfigError
-        A pixel that is not finite, a scale that is not positive, or shapes that do not fit.
+        A pixel is not finite, the scale is not positive, or the shapes of image and mask differ.
     """
     pixels = _single(image)
     where = roi_slices(roi, pixels.shape)
@@ -63,18 +63,18 @@ def to_pgm(
     integer_scale: float | None = None,
     roi: Roi | None = None,
 ) -> tuple[NDArray[np.uint8], float]:
-    """Scale an image to the 8-bit greys of a PGM picture: ``floor(min(255, image·scale))``.
+    """Scale an image to the 8-bit greys of a PGM image: ``floor(min(255, image·scale))``.
 
     Parameters
     ----------
     image : array of shape (slow, fast)
         Photons (or any other finite intensity); taken as float32.
     scale : float, optional
-        Grey levels per unit of `image`. Default: 250 / (5·rmsd), `integer_scale` if that is 0.
+        Grey levels per unit of `image`. Default: 250 / (5·rmsd), or `integer_scale` if the rmsd is 0.
     rmsd : float, optional
-        Root-mean-square deviation of the pixels from their mean; default: of the region of interest.
+        Root-mean-square deviation of the pixels from their mean; default: computed over the region of interest.
     integer_scale : float, optional
-        The scale of the 16-bit image; default: what `to_integers` takes without one.
+        Scale of the 16-bit image; default: that of `to_integers`.
     roi : (xmin, xmax, ymin, ymax), optional
         Inclusive limits in pixels, x fast and y slow. Pixels outside are 0.
 
@@ -82,12 +82,12 @@ def to_pgm(
     -------
     greys : array of shape (slow, fast), uint8
     scale : float
-        The scale that was used.
+        The scale used.
 
     Raises
     ------
     ConfigError
-        A pixel that is not finite, or a scale that is not positive.
+        A pixel is not finite, or the scale is not positive.
     """
     pixels = _single(image)
     where = roi_slices(roi, pixels.shape)
@@ -107,7 +107,7 @@ def to_pgm(
 
 
 def roi_slices(roi: Roi | None, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The (slow, fast) slices of inclusive limits xmin, xmax, ymin, ymax; the image's edges cut them off."""
+    """Return the (slow, fast) slices of inclusive limits xmin, xmax, ymin, ymax, clipped to the image."""
     if roi is None:
         return slice(0, shape[0]), slice(0, shape[1])
     xmin, xmax, ymin, ymax = roi
@@ -115,23 +115,18 @@ def roi_slices(roi: Roi | None, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = False) -> NDArray[np.floating]:
-    """The image as a floating array of shape (slow, fast), every pixel finite and at least `lowest`.
+    """Return the image as a floating array (slow, fast) after checking that pixels are finite and at least `lowest`.
 
-    With `panels` it may have the shape (panels, slow, fast) too.
-
-    Raises
-    ------
-    ConfigError
-        Not so; the message names the first such pixel.
+    With `panels`, the shape (panels, slow, fast) is accepted too. The `ConfigError` names the first bad pixel.
     """
     pixels = _floating(image, (2, 3) if panels else (2,))
-    smallest, largest = pixels.min(), pixels.max()  # NaN if any pixel is, and then no comparison holds
+    smallest, largest = pixels.min(), pixels.max()  # NaN if any pixel is NaN, so that the comparisons are false
     if not (smallest >= lowest and smallest > -np.inf and largest < np.inf):
         first = tuple(np.argwhere(~(np.isfinite(pixels) & (pixels >= lowest)))[0].tolist())
         axes = ("panel", "slow", "fast")[-len(first) :]
-        place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, first, strict=True))
-        wanted = "finite" if lowest == -np.inf else f"finite and at least {lowest:g}"
-        raise ConfigError(f"image: pixel ({place}) is {pixels[first]}; it must be {wanted}")
+        position = ", ".join(f"{axis} {index}" for axis, index in zip(axes, first, strict=True))
+        expected = "finite" if lowest == -np.inf else f"finite and at least {lowest:g}"
+        raise ConfigError(f"image: pixel ({position}) is {pixels[first]}; it must be {expected}")
     return pixels
 
 
@@ -143,7 +138,7 @@ def _floating(image: ArrayLike, dimensions: tuple[int, ...] = (2,)) -> NDArray[n
 
 
 def _single(image: ArrayLike) -> NDArray[np.float32]:
-    """The image as float32, for a loop that looks for pixels that are not finite itself."""
+    """Return the image as float32, without a check of its pixels."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.ascontiguousarray(_floating(image), np.float32)
 
@@ -151,13 +146,13 @@ def _single(image: ArrayLike) -> NDArray[np.float32]:
 def _checked_mask(mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
     array = np.asarray(mask)
     if array.shape != shape:
-        raise ConfigError(f"mask: shape {array.shape} is not the image's {shape}; give one value per pixel")
+        raise ConfigError(f"mask: shape {array.shape} is not the image's shape {shape}; give one value per pixel")
     return array
 
 
 def _checked_scale(scale: float) -> float:
     if not 0.0 < scale < np.inf:
-        raise ConfigError(f"scale = {scale}: must be a positive number, or left out for the default")
+        raise ConfigError(f"scale = {scale} is not valid; give a positive number, or None for the default")
     return scale
 
 
@@ -167,5 +162,5 @@ def _default_scale(window: NDArray[np.float32]) -> float:
 
 
 def _rmsd(window: NDArray[np.float32]) -> float:
-    with np.errstate(invalid="ignore"):  # infinities are found by the loop that scales
+    with np.errstate(invalid="ignore"):  # the scaling loop finds infinities
         return float(window.std(ddof=1, dtype=np.float64)) if window.size > 1 else 0.0

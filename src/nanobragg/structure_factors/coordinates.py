@@ -17,8 +17,8 @@ from .symmetry import IndexArray, expand_to_p1, rotations_of, separate_mates
 if TYPE_CHECKING:
     from ..io.atoms import AtomicModel
 
-K_SOL = 0.35  # electrons/Å³, and B in Å²: means over the Protein Data Bank,
-B_SOL = 46.0  # A. Fokine and A. Urzhumtsev, Acta Cryst. D58 (2002) 1387-1392
+# Electrons/Å³; with B = 46 Å², the mean over the Protein Data Bank:
+K_SOL = 0.35  # A. Fokine and A. Urzhumtsev, Acta Cryst. D58 (2002) 1387-1392
 LOWEST_EV, HIGHEST_EV = 1000.0, 200_000.0  # where Cromer and Liberman's numbers are of use
 NO_CELL_A = 1.0  # Å; gemmi takes a cell with such an edge a for none
 BYTES_A_POINT = 24  # density, its transform, the mask

@@ -1,4 +1,4 @@
-"""nb.compare: how alike two images are, and where two walks to one pixel part first."""
+"""`compare`: measures of agreement of two images, and the first quantity in which two traces of a pixel differ."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class TestTraces:
         assert nb.compare(few, all_terms).divergence is None
         assert 0 < nb.compare(few, all_terms).agreed < len(all_terms.values())
 
-    def test_rounding_is_no_divergence_and_more_is(self):
+    def test_rounding_is_tolerated_and_more_is_a_divergence(self):
         for a, b, apart in (
             (1.0, 1.0 + 1e-12, False), (1.0, 1.0 + 1e-8, True), ((1.0, 0.0), (1.0, 1e-12), False),
             ((1.0, 0.0), (1.0, 1e-8), True), (math.nan, math.nan, False), (math.inf, math.inf, False),
@@ -136,7 +136,7 @@ class TestTraces:
 
 
 def printed_by_a_twin(scene: nb.Scene, has_trace: bool) -> nb.reference.Run:
-    """What a program that computes as this scene says prints of the pixel."""
+    """Return what the original program would print of the pixel of this scene."""
     image, traced = nb.simulate(scene), nb.trace(scene, **PIXEL)
     printed = {name: [float(f"{x:.6g}") for x in values] for name, values in scene_values(scene).items()}
     lines = "\n".join(nb.c_trace_lines(traced)) if has_trace else ""
@@ -169,7 +169,7 @@ PRINTED = {  # flags of the twin, and where the divergence is found with and wit
 @pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 @pytest.mark.parametrize("has_trace", [True, False], ids=["with-TRACE", "printout-only"])
 class TestOriginal:
-    def test_twin_agrees(self, has_trace):
+    def test_printout_of_the_same_scene_agrees(self, has_trace):
         scene = nb.Scene(nb.config_from_flags(LINE))
         found = nb.reference.compare_trace(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
         assert found.divergence is None
@@ -183,14 +183,14 @@ class TestOriginal:
         assert found.name == PRINTED[flags][0 if has_trace else 1]
         assert found.a != found.b
 
-    def test_what_the_original_leaves_of_other_pixels_is_left_out(self, has_trace):
+    def test_values_that_the_original_keeps_from_other_pixels_are_left_out(self, has_trace):
         for flags, names in (("-tophat_spots -fudge 1e9", {"F_cell"}), ("-dmin 99", {"F_cell", "F_latt", "hkl_frac"})):
             scene = nb.Scene(nb.config_from_flags(f"{LINE} {flags}"))
             values = beside_original(nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace))
             assert not names & set(values)
             assert {"cell", "pixel_pos_meters", "I_before_scaling"} <= set(values)
 
-    def test_sums_may_differ_as_images_may(self, has_trace):
+    def test_sums_may_differ_within_the_tolerance_of_images(self, has_trace):
         scene = nb.Scene(nb.config_from_flags(LINE))
         traced, twin = nb.trace(scene, **PIXEL), printed_by_a_twin(scene, has_trace)
         room = 1e-5 + 1e-7 * float(twin.image.max()) / traced.final.pixel
@@ -211,7 +211,7 @@ class TestOriginal:
 
 
 def spots(*places: tuple[float, float], size: int = 40) -> np.ndarray:
-    """Gaussians of σ = 1.5 pixels, the first the brightest."""
+    """Return an image of Gaussians of σ = 1.5 pixels, the first one the brightest."""
     slow, fast = np.indices((size, size))
     return sum((100.0 - 5 * i) * np.exp(-((slow - s) ** 2 + (fast - f) ** 2) / 4.5) for i, (s, f) in enumerate(places))
 
@@ -233,13 +233,13 @@ class TestImages:
         found = nb.compare(np.zeros((3, 4)), np.zeros((3, 4)))
         assert (found.correlation, found.sum_ratio, found.max_abs) == (1.0, 1.0, 0.0)
 
-    def test_correlation_with_an_image_without_contrast_means_nothing(self):
+    def test_correlation_with_a_uniform_image_is_undefined(self):
         found = nb.compare(np.eye(3), np.zeros((3, 3)), peaks=0)
         assert math.isnan(found.correlation)
         assert found.sum_ratio == math.inf
         assert found.metrics()["correlation"] is found.metrics()["sum_ratio"] is None
 
-    def test_pixels_that_are_not_finite_are_left_out_or_told(self):
+    def test_non_finite_pixels_are_left_out_or_reported(self):
         a, b = np.arange(12.0).reshape(3, 4), np.arange(12.0).reshape(3, 4)
         a[0, 0] = b[0, 0] = math.nan
         assert nb.compare(a, b, peaks=0).correlation == 1
@@ -256,7 +256,7 @@ class TestImages:
             nb.compare(np.ones((2, 3)), np.ones((3, 2)))
 
     @pytest.mark.parametrize("image", [np.ones(3), np.ones((0, 3)), np.array([["a"]]), np.ones((2, 2), complex)])
-    def test_what_is_no_image_is_an_error(self, image):
+    def test_arrays_that_are_not_images_are_refused(self, image):
         with pytest.raises(ConfigError, match="must be an image"):
             nb.compare(image, image)
         with pytest.raises(ConfigError, match="peaks = -1"):
@@ -281,7 +281,7 @@ class TestPeaks:
         assert peaks.largest_shift_px == pytest.approx(math.hypot(0.54, 1.25), abs=0.1)
 
     def test_assignment_makes_all_shifts_together_smallest(self):
-        """Nearest first would take the pair that is 1 apart and leave one that is 7 apart."""
+        """A greedy assignment would pair peaks that are 1 pixel apart and leave two that are 7 pixels apart."""
         pytest.importorskip("scipy")
         peaks = nb.compare(spots((10, 10), (10, 14)), spots((10, 13), (10, 17))).peaks
         assert [round(pair.distance_px) for pair in peaks.pairs] == [3, 3]

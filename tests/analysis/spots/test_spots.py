@@ -32,7 +32,7 @@ scene = partial(
 
 
 def panels() -> nb.Detector:
-    """Four tilted panels around the beam, with gaps."""
+    """Return four tilted panels around the beam, with gaps."""
     places = [(i, j) for i in (0, 1) for j in (0, 1)]
     return nb.Detector(
         panels=[
@@ -50,7 +50,7 @@ def panels() -> nb.Detector:
 
 
 def isolated(spots: nb.Spots, pixels: tuple[int, int], least: float = 0.05) -> np.ndarray:
-    """Rows of the brighter spots whose box holds no other spot and lies on the panel."""
+    """Return the rows of the brighter spots whose box holds no other spot and lies on the panel."""
     place = np.stack([1e6 * spots.panel, spots.slow_px, spots.fast_px], axis=1)
     apart = np.abs(place[:, None] - place).max(axis=2) + np.diag(np.full(len(spots), np.inf))
     alone = apart.min(axis=1) > 2 * BOX + 1
@@ -60,7 +60,7 @@ def isolated(spots: nb.Spots, pixels: tuple[int, int], least: float = 0.05) -> n
 
 
 def rendered(made: nb.Scene, spots: nb.Spots, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Photons in each spot's box, and centroid (slow, fast), in DIALS' pixels."""
+    """Return the photons in each spot's box, and the centroid (slow, fast) in DIALS' pixels."""
     image = nb.simulate(made, dtype="float64").reshape(-1, *made.config.detector.panels[0].pixels)
     steps = np.arange(-BOX, BOX + 1)
     slow = np.floor(spots.slow_px[rows]).astype(int)[:, None, None] + steps[:, None]
@@ -113,7 +113,7 @@ EXPERIMENTS = {
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_centroids_and_photons_of_the_rendered_image(name):
-    """Within 0.05 pixel and 1 % of what is predicted, for shapes whose transform ends."""
+    """Within 0.05 pixel and 1 % of the prediction, for shapes whose transform has no tails."""
     made = scene(**EXPERIMENTS[name])
     spots = nb.predict_spots(made)
     rows = isolated(spots, made.config.detector.panels[0].pixels)
@@ -137,7 +137,7 @@ FRINGES = {
 
 @pytest.mark.parametrize("name", FRINGES)
 def test_shapes_with_fringes_and_edges(name):
-    """This share of the spots is within so many pixels, and photons within that part, though tails leave the box."""
+    """Most spots agree in place, and their photons within a few percent, although tails leave the box."""
     shape, n_cells, scan, share, pixels, part = FRINGES[name]
     sampling = nb.Sampling(oversample=8 if shape == "tophat" else None)
     made = scene(crystal=crystal(shape=shape, n_cells=n_cells), scan=scan, sampling=sampling)
@@ -151,7 +151,7 @@ def test_shapes_with_fringes_and_edges(name):
 
 
 def test_a_square_crystals_partial_spots_lie_where_all_their_photons_do():
-    """Each reflection rendered alone, out to where its neighbours' cells begin."""
+    """Each reflection is rendered alone, as far as halfway to its neighbours."""
     made = scene(
         crystal=crystal(shape="square", n_cells=40), scan=nb.Scan(start_deg=10, range_deg=0.3, steps=10),
         detector=nb.Detector.flat(**(FINE | {"pixels": (1000, 1000), "pixel_mm": 0.03})),
@@ -207,7 +207,7 @@ def test_a_full_passage_has_partiality_one_and_darwins_photons():
     assert np.median(away) < 0.03
 
 
-def test_a_spot_at_the_edge_of_the_range_is_shared_out_between_two_images():
+def test_a_spot_at_the_edge_of_the_range_is_divided_between_two_images():
     whole = nb.predict_spots(scene(scan=nb.Scan(start_deg=10, range_deg=3, steps=300)), threshold=0.5)
     scans = [nb.Scan(start_deg=start, range_deg=1.5, steps=150) for start in (10, 11.5)]
     halves = [nb.predict_spots(scene(scan=scan), threshold=0) for scan in scans]
@@ -226,7 +226,7 @@ CHOSEN = ((1, 2, 3), (-4, 0, 5), (3, -2, 1), (0, 5, 0))
 
 
 def test_a_whole_turn_finds_every_crossing():
-    """Each reflection crosses twice, or never: as many times as sign changes of its distance from the sphere."""
+    """Each reflection crosses as often as its distance from the sphere changes sign: twice here."""
     made = scene(
         crystal=crystal(cell=(20, 22, 24), n_cells=30),
         structure_factors=nb.StructureFactors(indices=CHOSEN, amplitudes=[1] * 4),
@@ -273,7 +273,7 @@ def test_nothing_is_predicted_where_nothing_scatters_or_is_rendered():
     assert (nb.predict_spots(scene(sampling=nb.Sampling(d_min_A=4.0)), threshold=0).d_A >= 4.0).all()
 
 
-def test_spots_are_sorted_immutable_and_chosen_by_rows():
+def test_spots_are_sorted_and_immutable_and_can_be_indexed():
     spots = nb.predict_spots(scene())
     assert (np.diff(spots.photons) <= 0).all()
     with pytest.raises(ValueError, match="read-only"):
@@ -295,7 +295,7 @@ def test_the_threshold_is_of_the_largest_partiality():
     assert 0 < every.partiality.max() <= 1
 
 
-def test_what_cannot_be_predicted_is_refused():
+def test_invalid_thresholds_are_refused():
     with pytest.raises(ConfigError, match=r"threshold = 2"):
         nb.predict_spots(scene(), threshold=2)
 
@@ -332,7 +332,7 @@ def test_nearly_all_photons_of_a_spot_lie_within_the_reach_of_its_shape(shape):
 
 
 def test_closed_forms_of_the_parallelepiped_agree_with_quadrature():
-    """∫ (1-x_a t)(1-x_b t)(1-x_c t) cos, and the products of two times a sine, on both sides of where series begin."""
+    """∫ (1-x_a t)(1-x_b t)(1-x_c t) cos, and products of two factors times a sine, with and without the series."""
     made = scene(crystal=crystal(shape="square", n_cells=(12, 9, 15)))
     form = shape_of(made)
     slope = np.tile([[2e8, -1e8, 1.4e8]], (7, 1))
@@ -352,7 +352,7 @@ def test_closed_forms_of_the_parallelepiped_agree_with_quadrature():
 
 
 def test_only_orientations_near_the_sphere_are_looked_at():
-    """Of a hundred thousand reflections in fifty φ steps, not one term in a hundred."""
+    """For a hundred thousand reflections and fifty φ steps, fewer than one term in a hundred is computed."""
     factors = nb.StructureFactors.wilson((79.1, 79.1, 38.4, 90, 90, 90), "P 43 21 2", b_factor=15, d_min=2.1, seed=1)
     made = scene(
         crystal=crystal(cell=(79.1, 79.1, 38.4), n_cells=100), structure_factors=factors,

@@ -71,7 +71,7 @@ def test_bad_thresholds_and_images_are_refused():
         nb.bragg_mask(config(), image=np.zeros((2, 2)))
 
 
-def test_a_file_comes_back_as_it_was(tmp_path):
+def test_a_file_is_read_back_unchanged(tmp_path):
     truth = nb.ground_truth(config())
     truth.save(tmp_path / "truth.npz")
     back = nb.GroundTruth.load(tmp_path / "truth.npz")
@@ -82,7 +82,7 @@ def test_a_file_comes_back_as_it_was(tmp_path):
         assert str(plain["config_sha256"]) == truth.config_sha256
 
 
-def test_files_that_are_no_ground_truth_are_refused(tmp_path):
+def test_files_without_ground_truth_are_refused(tmp_path):
     load = nb.GroundTruth.load
     with pytest.raises(FileError, match="cannot be read"):
         load(tmp_path / "none.npz")
@@ -106,7 +106,7 @@ def test_files_that_are_no_ground_truth_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("background", [nb.Background(), nb.Background(water_um=10)])
-def test_simulate_writes_it_when_asked(tmp_path, monkeypatch, capsys, background):
+def test_simulate_writes_the_ground_truth_when_asked(tmp_path, monkeypatch, capsys, background):
     monkeypatch.chdir(tmp_path)
     cfg = config(background=background)
     cfg.to_toml(tmp_path / "still.toml")
@@ -119,7 +119,7 @@ def test_simulate_writes_it_when_asked(tmp_path, monkeypatch, capsys, background
     assert f"{len(expected.spots)} spots" in capsys.readouterr().out
 
 
-def test_a_bad_name_for_the_truth_is_found_before_anything_is_rendered(tmp_path, monkeypatch, capsys):
+def test_an_invalid_name_for_the_ground_truth_is_found_before_rendering(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     config().to_toml(tmp_path / "still.toml")
     for name, complaint in (("truth.json", "--truth truth.json: is written as .npz"), ("no/truth.npz", "no/truth.npz")):

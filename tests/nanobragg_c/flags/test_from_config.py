@@ -1,4 +1,4 @@
-"""A Config as flags of the original program: read back, they describe the same experiment."""
+"""A Config as flags of the original program, which describe the same experiment when they are read back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ config = partial(
 
 
 def assert_same_experiment(one: nb.Config, folder: Path) -> list[str]:
-    """Its flags, which describe a scene that is `one`'s to rounding."""
+    """Check that the flags of a Config give the same scene to rounding, and return them."""
     flags = config_to_flags(one, folder)
     ours, theirs = nb.Scene(one), nb.Scene(nb.config_from_flags(flags))
     for name in ("shape", "roi", "n_cells", "oversample", "lookup", "domains"):
@@ -49,7 +49,7 @@ def assert_same_experiment(one: nb.Config, folder: Path) -> list[str]:
 
 
 @pytest.mark.usefixtures("in_tests_folder")
-def test_reference_case_survives(case, tmp_path):
+def test_reference_cases_round_trip(case, tmp_path):
     assert_same_experiment(nb.config_from_flags(list(case.argv)), tmp_path)
 
 
@@ -92,7 +92,7 @@ def test_arrays_become_files(tmp_path):
         pytest.param({"detector": nb.Detector.flat(pixels=8, sensor_thickness_um=None, sensor_layers=3)}, id="sensor"),
     ],
 )
-def test_fields_survive(fields, tmp_path):
+def test_fields_round_trip(fields, tmp_path):
     assert_same_experiment(config(**fields), tmp_path)
 
 
@@ -117,7 +117,7 @@ def test_normal_gets_a_length_of_exactly_one():
         np.testing.assert_allclose(exact, unit, rtol=0, atol=1e-15)
 
 
-def test_c_computes_what_the_config_says_not_its_own_random_orientation(tmp_path):
+def test_flags_hold_the_orientation_and_not_the_seed(tmp_path):
     one = config(crystal=nb.Crystal(cell=(50,), misset_deg="random", misset_seed=8), compat=None)
     theirs = nb.config_from_flags(config_to_flags(one, tmp_path))
     np.testing.assert_allclose(nb.Scene(theirs).cells, nb.Scene(one).cells, rtol=0, atol=1e-21)
@@ -143,7 +143,7 @@ WIDE = nb.Panel(origin_mm=(100, 1, -1), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0
         ),
     ],
 )
-def test_what_flags_cannot_say_is_refused(fields, named, tmp_path):
+def test_configs_that_flags_cannot_express_are_refused(fields, named, tmp_path):
     with pytest.raises(ConfigError, match=named):
         config_to_flags(config(**fields), tmp_path)
 

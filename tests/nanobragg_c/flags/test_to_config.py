@@ -138,13 +138,13 @@ def test_plain_line_leaves_the_c_programs_defaults():
         ("-polar 1.5", "Beam.kahn_factor = 1.5"),
     ],
 )
-def test_impossible_line_is_refused_with_the_cure(line, message):
+def test_invalid_lines_are_refused_with_the_cure(line, message):
     with pytest.raises(ConfigError) as caught:
         parse(line)
     assert message in str(caught.value)
 
 
-def test_too_little_for_an_image_is_refused():
+def test_incomplete_lines_are_refused():
     with pytest.raises(ConfigError, match="no unit cell: give -cell"):
         parse_flags("-default_F 1")
     with pytest.raises(ConfigError, match="no structure factors: give -hkl"):
@@ -267,7 +267,7 @@ def test_a_size_alone_interpolates():
     assert parse("-hkl P1.hkl -samplesize 1 -N 3").config.structure_factors.interpolate is False
 
 
-def test_an_existing_dump_is_read_and_said_so(tmp_path):
+def test_reading_an_existing_dump_is_reported(tmp_path):
     dump = b"0 0 0 0 0 0\n\f" + struct.pack("8d", 7.0, *[0.0] * 7)
     (tmp_path / "Fdump.bin").write_bytes(dump)
     (tmp_path / "other.bin").write_bytes(dump)
@@ -326,11 +326,10 @@ def test_background_file_is_recorded_with_its_multiplier():
     ("line", "expected"),
     [
         ("-floatfile a -intimage b -pgmfile c -noiseimage d",
-         {"float_path": "a", "int_path": "b", "pgm_path": "c", "noise_path": "d", "explicit": True}),
-        ("-pgmfile a -nopgm -nonoise", {"pgm_path": "a", "write_pgm": False, "write_noise": False,
-         "explicit": True}),
+         {"float_path": "a", "int_path": "b", "pgm_path": "c", "noise_path": "d"}),
+        ("-pgmfile a -nopgm -nonoise", {"pgm_path": "a", "write_pgm": False, "write_noise": False}),
         ("-nopgm -pgmscale 2", {"pgm_scale": 2.0}),
-        ("-nonoise -noisefile n", {"noise_path": "n", "explicit": True}),
+        ("-nonoise -noisefile n", {"noise_path": "n"}),
         ("-scale 2.5 -adcoffset 10 -seed 7", {"int_scale": 2.5, "adc_offset": 10.0, "seed": 7}),
         ("-scale 0 -pgmscale -1 -adc 0", {"adc_offset": 0.0}),
         ("-dumpfile d -noprogress -threads 2", {"dump_path": "d", "progress": False, "threads": 2}),

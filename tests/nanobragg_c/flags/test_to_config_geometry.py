@@ -92,7 +92,7 @@ def test_exact_drops_the_c_programs_switches():
     assert (sampling.oversample_omega, sampling.oversample_polar, sampling.oversample_thick) == (False,) * 3
 
 
-def test_a_two_theta_axis_not_of_length_one_is_told_and_normalised_when_exact():
+def test_a_two_theta_axis_not_of_length_one_is_reported_and_normalised_when_exact():
     line = "-twotheta_axis 0 2 0 -twotheta 20"
     with pytest.warns(NanobraggWarning, match="has length 2, not 1"):
         parse(line)
@@ -228,7 +228,7 @@ def test_header_org_places_the_detector_under_xds(tmp_path, key):
     assert (nominal.near_fast_mm, nominal.near_slow_mm) == pytest.approx((0.2, 0.15))
 
 
-def test_header_two_theta_is_dropped_and_told(tmp_path):
+def test_header_two_theta_is_dropped_and_reported(tmp_path):
     path = write_image(tmp_path / "a.img", TWOTHETA=5)
     with pytest.warns(NanobraggWarning, match="TWOTHETA=5 is not applied.*row 20"):
         config = parse_flags(f"-default_F 1 -cell 50 -img {path}").config

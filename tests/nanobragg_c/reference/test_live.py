@@ -1,4 +1,4 @@
-"""With the original program at hand (NB_C_LIB, NB_C_BIN): its functions and images beside ours and the stored ones."""
+"""Functions and images of the original program (NB_C_LIB, NB_C_BIN) against ours and the stored ones."""
 
 from __future__ import annotations
 

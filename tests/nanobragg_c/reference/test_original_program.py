@@ -35,7 +35,7 @@ FORMS = [pytest.param("library", marks=needs_extension), "program"]
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Compiles the stand-in as a library or a program, once for each way to fail."""
+    """Return a function that compiles the stand-in as a library or a program, once for each way to fail."""
     folder, built = tmp_path_factory.mktemp("stand_in"), {}
 
     def compile_once(form: str, way: str = "WORKS", source: Path = SOURCE) -> Path:
@@ -69,7 +69,7 @@ class TestFunctions:
         assert logs.dtype == np.float32
         np.testing.assert_array_equal(logs, [1.5, 2.5])
 
-    def test_vector_functions_take_and_give_three_components(self, library):
+    def test_vector_functions_take_and_return_three_components(self, library):
         vectors = np.arange(12.0).reshape(2, 2, 3)
         np.testing.assert_array_equal(library.rotate(vectors, [1.0, 2.0, 3.0]), vectors + np.array([1, 2, 3]))
         turned = library.rotate_axis([1.0, 0.0, 0.0], [0.0, 1.0, 2.0], [0.5, 1.0])
@@ -148,16 +148,16 @@ class TestLoading:
             reference.load()
 
     def test_missing_file(self, tmp_path):
-        with pytest.raises(FileError, match="there is no such file"):
+        with pytest.raises(FileError, match="the file does not exist"):
             reference.load(tmp_path / "libnanoBragg.so")
 
-    def test_no_library_at_all(self, tmp_path):
+    def test_a_file_that_is_not_a_library(self, tmp_path):
         path = tmp_path / "libnanoBragg.so"
         path.write_text("int main() {}")
         with pytest.raises(FormatError, match="cannot be opened as a shared library of this machine"):
             reference.load(path)
 
-    def test_executable_is_sent_to_program(self, build):
+    def test_an_executable_is_refused_with_a_hint_to_program(self, build):
         with pytest.raises(FormatError, match=r"reference\.program"):
             reference.load(build("program"))
 
@@ -170,10 +170,10 @@ class TestLoading:
         with pytest.raises(FormatError, match="of this machine"):
             reference.load(path)
 
-    def test_library_that_is_no_nanobragg(self, build, tmp_path):
+    def test_library_without_nanobraggs_functions(self, build, tmp_path):
         source = tmp_path / "other.c"
         source.write_text("int answer(void) { return 42; }")
-        with pytest.raises(FormatError, match="is no nanoBragg"):
+        with pytest.raises(FormatError, match="is not a valid nanoBragg library"):
             reference.load(build("library", source=source))
 
     def test_library_without_main_cannot_run(self, build, tmp_path):
@@ -202,11 +202,11 @@ class TestProgram:
 
     def test_missing_or_not_executable(self, tmp_path):
         path = tmp_path / "nanoBragg"
-        with pytest.raises(FileError, match="there is no such file"):
+        with pytest.raises(FileError, match="the file does not exist"):
             reference.program(path)
         path.write_text("text")
         path.chmod(0o644)
-        with pytest.raises(FileError, match="may not be executed"):
+        with pytest.raises(FileError, match="is not executable"):
             reference.program(path)
 
     def test_not_a_program(self, tmp_path):
@@ -264,12 +264,12 @@ class TestRuns:
             "real_space_a": (1, 4, 7), "real_space_b": (2, 5, 8), "real_space_c": (3, 6, 9),
         }  # fmt: skip
 
-    def test_crash_is_an_error_here(self, build, form):
+    def test_a_crash_is_reported_as_an_error(self, build, form):
         last = "its last lines: .*Unit Cell" if form == "library" else ""  # a program's own buffer dies with it
         with pytest.raises(ProgramError, match=rf"was killed by SIG(SEGV|BUS); {last}"):
             original(build, form, "CRASHES").run("-default_F 1")
 
-    def test_exit_status_and_complaint_are_told(self, build, form):
+    def test_exit_status_and_message_are_reported(self, build, form):
         told = r"exit status 3; its last lines: ERROR: no such thing \| one \| two \| three$"
         with pytest.raises(ProgramError, match=told):
             original(build, form, "EXITS").run("-default_F 1")
@@ -278,7 +278,7 @@ class TestRuns:
         with pytest.raises(ProgramError, match=r"stopped after timeout_s = 0\.7"):
             original(build, form, "HANGS").run("-default_F 1", timeout_s=0.7)
 
-    def test_program_without_an_image_is_no_nanobragg(self, build, form):
+    def test_a_program_that_leaves_no_image_is_refused(self, build, form):
         with pytest.raises(ProgramError, match=r"is not a valid nanoBragg program: it left no intimage\.img"):
             original(build, form, "SILENT").run("-default_F 1")
 
@@ -287,13 +287,13 @@ class TestRuns:
         assert run.flags[run.flags.index("-cell") + 1 :][:6] == ("60.0", "70.0", "80.0", "90.0", "90.0", "90.0")
         assert run.image.shape == (2, 3)
 
-    def test_detector_elsewhere_than_the_config_says_is_noticed(self, build, form):
+    def test_a_detector_that_is_not_where_the_config_places_it_is_noticed(self, build, form):
         with pytest.raises(ProgramError, match="placed the detector with fast_axis"):
             original(build, form).run(simple_config(rotation_deg=(10, 0, 0)))
 
 
 def simple_config(**detector: object) -> nb.Config:
-    """Its fast axis is 0 0 1 unless rotated: what the stand-in prints."""
+    """Return a Config whose fast axis is 0 0 1, which the stand-in prints, unless it is rotated."""
     return builders.config(
         detector=nb.Detector.flat(distance_mm=100, pixels=8, **detector),
         sampling=nb.Sampling(oversample=1),
@@ -340,7 +340,7 @@ class TestFlagFiles:
 
     @pytest.mark.parametrize("name", ["-hkl", "-matrix", "-img", "-maskfile", "-sourcefile"])
     def test_missing_input_is_an_error(self, build, name):
-        with pytest.raises(FileError, match="nowhere: there is no such file"):
+        with pytest.raises(FileError, match="nowhere: the file does not exist"):
             reference.program(build("program")).run(["-default_F", "1", name, "nowhere"])
 
     def test_unclosed_quotation(self, build):

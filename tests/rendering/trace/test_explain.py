@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 
-def test_text_and_json_say_the_same_in_the_same_order() -> None:
+def test_text_and_json_hold_the_same_values_in_the_same_order() -> None:
     traced = nb.trace(config(**RICH), slow=20, fast=11, strongest=3)
     values = traced.values()
     lines = [line.split(" = ", 1) for line in traced.to_text().splitlines()]
@@ -37,7 +37,7 @@ def test_direct_beam_is_valid_json() -> None:
     assert json.loads(traced.to_json())["place[0,0,0].source[0].d_A"] is None
 
 
-def test_explanation_has_ten_lines_of_which_each_says_why() -> None:
+def test_explanation_has_ten_lines_and_names_every_factor() -> None:
     crystal = nb.Crystal(cell=(40, 50, 60, 80, 95, 100), misset_deg=(10, 20, 30), n_cells=6)
     text = nb.trace(config(crystal=crystal, background=nb.Background(water_um=1)), slow=20, fast=11).explain()
     assert len(text.splitlines()) == 10

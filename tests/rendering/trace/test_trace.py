@@ -1,4 +1,4 @@
-"""A trace shows what the kernel computed: the C program's debugging traces, and the image's pixel, come out of it."""
+"""A trace shows what the kernel computed: it equals the C program's debugging traces and the image's pixel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = [f"{entry['case']}-{entry['pixel']['slow']}-{entry['pixel']['fast']}" fo
 
 
 @pytest.mark.parametrize("entry", TRACES, ids=NAMES)
-def test_values_are_those_of_the_c_programs_traces(entry: dict[str, Any]) -> None:
+def test_values_equal_the_c_programs_traces(entry: dict[str, Any]) -> None:
     traced = nb.trace(case_config(entry["case"]), **entry["pixel"])
     ours = trace_values(traced)
     assert list(ours) == list(entry["values"])
@@ -46,7 +46,7 @@ def test_values_are_those_of_the_c_programs_traces(entry: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("entry", TRACES, ids=NAMES)
-def test_printout_is_the_c_programs_to_the_letter(entry: dict[str, Any]) -> None:
+def test_printout_equals_the_c_programs(entry: dict[str, Any]) -> None:
     printed = nb.c_printout(nb.trace(case_config(entry["case"]), **entry["pixel"]))
     assert [line.rstrip() for line in printed] == entry["printout"]
 
@@ -93,7 +93,7 @@ def test_first_pixel_of_a_c_image_starts_unrotated_and_the_next_one_does_not() -
     assert [first.final.pixel, second.final.pixel] == pytest.approx(image[5, 4:6].tolist(), rel=1e-12)
 
 
-def test_interpolation_ends_in_a_trace_at_the_very_term_where_it_ends_in_the_image() -> None:
+def test_interpolation_ends_at_the_same_term_in_trace_and_image() -> None:
     started_inside = case_config("AT-STR-002/small-table").replace(
         roi=(24, 47, 24, 47), sampling=nb.Sampling(oversample=3)
     )
@@ -259,7 +259,7 @@ def test_a_pixel_without_any_term_still_has_a_trace(compat: Any) -> None:
         ({"slow": 8, "fast": 8, "strongest": 0}, "at least one"),
     ],
 )
-def test_pixels_that_no_image_has_are_refused(options: dict[str, int], message: str) -> None:
+def test_pixels_outside_the_image_are_refused(options: dict[str, int], message: str) -> None:
     mask = np.ones((32, 32), bool)
     mask[7, 7] = False
     detector = nb.Detector.flat(pixels=32, pixel_mm=0.5, mask=mask)
