@@ -190,7 +190,7 @@ class TestExitStatus:
     def test_4_shapes_differ(self, capsys):
         nb.write_image("other.npy", np.zeros((32, 31)))
         assert compare("--against", "other.npy") == 4
-        assert "(32, 32), the other (32, 31)" in capsys.readouterr().err
+        assert "(32, 32), the original's (32, 31)" in capsys.readouterr().err
 
     def test_5_input_or_output(self, tmp_path, capsys):
         nb.write_image("other.npy", np.zeros((32, 32)))
@@ -240,7 +240,7 @@ class TestRecord:
         program = stand_in(tmp_path / "c", LINE, (0, 0))
         for code in (0, 1):
             assert compare("--reference", program, "--record", "AT-NEW/one") == code
-        assert "AT-NEW/one: is a case of recorded already" in capsys.readouterr().err
+        assert "AT-NEW/one: recorded already has this case" in capsys.readouterr().err
         assert len(yaml.safe_load(Path("recorded/cases.yaml").read_text())["cases"]) == 1
         for name, content in (("a", "1 0 0 3\n"), ("b", "1 0 0 4\n")):
             Path(name).mkdir()
@@ -249,7 +249,7 @@ class TestRecord:
             flags = f"{LINE} -hkl {name}/table.hkl"
             program = stand_in(tmp_path / f"c-{name}", flags, (0, 0))
             assert compare("--reference", program, "--record", f"AT-NEW/{name}", flags=flags) == code
-        assert "another recorded/inputs/table.hkl is there already" in capsys.readouterr().err
+        assert "a different recorded/inputs/table.hkl already exists" in capsys.readouterr().err
 
 
 class TestRows:

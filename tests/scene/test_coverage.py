@@ -13,7 +13,6 @@ import pytest
 import nanobragg as nb
 from nanobragg.analysis.summary import summarize_scene
 from nanobragg.errors import NanobraggWarning
-from nanobragg.scene.coverage import table_coverage
 from tests import builders
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
@@ -44,7 +43,7 @@ def test_coverage_counts_pixels(curved: bool) -> None:
     else:
         two_theta = np.arccos(place @ normal / np.linalg.norm(place, axis=-1))
     d = 1.0 / (2 * np.sin(two_theta / 2))
-    coverage = table_coverage(scene)
+    coverage = scene.coverage
     assert coverage.share == pytest.approx((d < 10).mean(), abs=1e-9)
     assert 0.1 < coverage.share < 0.9
     assert coverage.table_d_min_A == pytest.approx(10)
@@ -91,7 +90,8 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     mask[:, 200:] = False
     detector = nb.Detector.flat(distance_mm=60, pixels=(300, 400), pixel_mm=0.06, mask=mask)
     scene = nb.Scene(config(structure_factors=factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector))
-    whole = table_coverage(scene)
+    whole = scene.coverage
     monkeypatch.setattr("nanobragg.scene.coverage.PIXELS_ENOUGH", 10_000)
-    assert table_coverage(scene).share == pytest.approx(whole.share, abs=0.01)
-    assert table_coverage(scene).share != whole.share
+    sampled = nb.Scene(scene.config).coverage
+    assert sampled.share == pytest.approx(whole.share, abs=0.01)
+    assert sampled.share != whole.share

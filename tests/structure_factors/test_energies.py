@@ -151,5 +151,5 @@ def test_predicted_spots_take_each_energys_amplitudes() -> None:
         assert mixed.photons[i] == pytest.approx(one / 3 + 2 * other / 3, rel=1e-9)
         mean_square = (one + 2 * other) / (one / 10**2 + 2 * other / 25**2)
         assert mixed.amplitude[i] == pytest.approx(np.sqrt(mean_square), rel=1e-9)
-    with pytest.raises(ConfigError, match="depend on the energy; give energy_eV"):
+    with pytest.raises(ConfigError, match="depend on the energy; give energies_eV"):
         with_energies(amplitudes).table()

@@ -332,18 +332,8 @@ class StructureFactors(StructureFactorFiles):
         listed = 0.0 if self.listing is None else float(np.abs(self.listing[1]).max())
         return max(listed, abs(self.default_F))
 
-    def table(self, limits: Limits | None = None, dtype: type = np.float64, energy_eV: float | None = None) -> Table:
-        """The dense table, gaps and border filled with `default_F`.
-
-        Parameters
-        ----------
-        limits
-            The part of it; default: all that is listed.
-        dtype
-            np.float64 or np.float32.
-        energy_eV
-            Of amplitudes with an axis of energies, those at this one: linear between the energies that there are, the
-            nearest ones' outside.
+    def table(self) -> Table:
+        """Return the dense table of all that is listed, gaps and border filled with `default_F`.
 
         Returns
         -------
@@ -353,16 +343,26 @@ class StructureFactors(StructureFactorFiles):
         Raises
         ------
         ConfigError
-            Nothing is listed, no energy is given for an axis of them, or the indices span a table that does not fit
+            Nothing is listed, the amplitudes depend on the energy, or the indices span a table that does not fit
             into memory.
         """
-        if energy_eV is None and self.has_energy_axis:
-            raise ConfigError("StructureFactors.table: amplitudes depend on the energy; give energy_eV")
-        tables = self.tables([energy_eV or 0.0], limits, dtype)
+        if self.has_energy_axis:
+            raise ConfigError("StructureFactors.table: amplitudes depend on the energy; give energies_eV to tables")
+        tables = self.tables([0.0])
         return Table(tables.values[0], tables.limits)
 
     def tables(self, energies_eV: Sequence[float], limits: Limits | None = None, dtype: type = np.float64) -> Table:
-        """The dense tables at several energies: like `table`, with an axis of energies in front of `values`."""
+        """Return dense tables at several energies: like `table`, with an axis of energies in front of `values`.
+
+        Parameters
+        ----------
+        energies_eV
+            Amplitudes with an axis of energies are interpolated linearly, and constant outside it.
+        limits
+            Limits of the tables; default: all that is listed.
+        dtype
+            np.float64 or np.float32.
+        """
         if self.listing is None or self.limits is None:
             raise ConfigError("StructureFactors: there is no list of reflections to make a table of")
         indices, amplitudes = self.listing

@@ -13,7 +13,7 @@ from ..io.atomic import StrPath
 from .nexus_description import FILM_MM, Description, beam_on_slab, material_of, spectrum_of
 
 ALIGNED = 1e-6  # radians that directions may differ and still count as the same
-SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}
+SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}  # that the header knows; everything else is called a CCD
 
 
 def cbf_header(
@@ -21,9 +21,7 @@ def cbf_header(
     config: Config,
     *,
     saturation: float,
-    sensor_material: str | None = None,
     noise_seed: int | None = None,
-    start_time: datetime | None = None,
 ) -> str:
     """Header lines of a miniCBF image, as DECTRIS detectors write them.
 
@@ -38,12 +36,8 @@ def cbf_header(
         The experiment.
     saturation
         Largest count.
-    sensor_material
-        Default: Si. The header knows Si and CdTe, and calls everything else a CCD.
     noise_seed
         Of the noise, if there is any.
-    start_time
-        Default: now.
 
     Raises
     ------
@@ -52,9 +46,7 @@ def cbf_header(
     """
     check_expressible(path, config)
     lines = [
-        *_detector_lines(
-            config, saturation, material_of(config.detector, sensor_material), start_time or datetime.now(timezone.utc)
-        ),
+        *_detector_lines(config, saturation),
         *_beam_lines(config),
         f"Config_SHA256 {config_digest(config)}",
     ]
@@ -63,7 +55,7 @@ def cbf_header(
     return "".join(f"# {line}\n" for line in lines)
 
 
-def _detector_lines(config: Config, saturation: float, material: str, start_time: datetime) -> list[str]:
+def _detector_lines(config: Config, saturation: float) -> list[str]:
     from ..version import __version__
 
     detector = config.detector
@@ -73,9 +65,9 @@ def _detector_lines(config: Config, saturation: float, material: str, start_time
     thickness = (detector.sensor_thickness_um or 1000.0 * FILM_MM) * 1e-6  # without any, readers see no pixel detector
     return [
         f"Detector: nanobragg {__version__} (simulated), S/N 00-0000",
-        start_time.strftime("%Y-%m-%dT%H:%M:%S.000"),
+        datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000"),
         f"Pixel_size {pixel} x {pixel}",
-        f"{SENSORS.get(material, 'CCD')} sensor, thickness {thickness:.9f} m",
+        f"{SENSORS.get(material_of(detector), 'CCD')} sensor, thickness {thickness:.9f} m",
         "Tau = 0 s",
         f"Count_cutoff {int(saturation)} counts",
         "Threshold_setting: 0 eV",

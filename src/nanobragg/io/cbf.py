@@ -31,9 +31,7 @@ TIMESTAMP = "Timestamp"  # key of the header line that is a bare time
 BYTE_OFFSET = "x-CBF_BYTE_OFFSET"
 
 
-def write_cbf(
-    path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, str] | str = "", *, convention: str = CONVENTION
-) -> None:
+def write_cbf(path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, str] | str = "") -> None:
     """Write one miniCBF image.
 
     Parameters
@@ -44,8 +42,6 @@ def write_cbf(
         Pixels from -2 to 2147483645; -1 flags gaps and -2 bad pixels.
     header : str, or mapping of key to text
         Lines `# Key value`, as written by `minicbf.cbf_header`.
-    convention : str
-        `_array_data.header_convention`.
 
     Raises
     ------
@@ -70,7 +66,7 @@ def write_cbf(
     packed = fabio.compByteOffset(np.ascontiguousarray(image).ravel())
     name = re.sub(r"[^!-~]", "_", Path(path).stem)
     with atomic_write(path) as handle:
-        handle.write(_text_before_data(name, convention, contents, _mime_lines(image, packed)).encode("ascii"))
+        handle.write(_text_before_data(name, contents, _mime_lines(image, packed)).encode("ascii"))
         handle.write(START_OF_DATA)
         handle.write(packed)
         handle.write(bytes(PADDING) + f"\r\n{BOUNDARY}--\r\n;\r\n".encode())
@@ -151,10 +147,10 @@ def _mime_lines(image: npt.NDArray[np.int32], packed: bytes) -> list[str]:
     ]
 
 
-def _text_before_data(name: str, convention: str, contents: str, mime: list[str]) -> str:
+def _text_before_data(name: str, contents: str, mime: list[str]) -> str:
     lines = [
         "###CBF: VERSION 1.5, nanobragg", "", f"data_{name}", "",
-        f'_array_data.header_convention "{convention}"', "_array_data.header_contents", ";",
+        f'_array_data.header_convention "{CONVENTION}"', "_array_data.header_contents", ";",
         *contents.splitlines(), ";", "", "_array_data.data", ";", BOUNDARY, *mime, "", "",
     ]  # fmt: skip
     return "\r\n".join(lines)

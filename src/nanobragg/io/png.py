@@ -16,6 +16,8 @@ from .check_image import check_image
 from .input_file import open_input, read_all
 from .limits import check_bytes
 
+WHITE_AND_BLACK = (10.0, 99.9)  # percentiles of the pixels
+
 
 def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
     """Write grey values unchanged; slow row 0 is at the top.
@@ -98,9 +100,7 @@ def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     raise FormatError(f"{path}: colour mode {mode} is not supported; convert it to 8- or 16-bit grey")
 
 
-def render_grey(
-    image: npt.NDArray[Any], *, white_percentile: float = 10.0, black_percentile: float = 99.9
-) -> npt.NDArray[np.uint8]:
+def render_grey(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Render photons as dark spots on white.
 
     The scale is linear between two percentiles of the finite pixels, which are insensitive to a few hot pixels or a
@@ -111,8 +111,6 @@ def render_grey(
     ----------
     image : (slow, fast)
         Photons.
-    white_percentile, black_percentile : float
-        0 to 100.
 
     Returns
     -------
@@ -123,7 +121,7 @@ def render_grey(
     finite = photons[np.isfinite(photons)]
     if finite.size == 0:
         return np.full(photons.shape, 255, dtype=np.uint8)
-    white, black = np.percentile(finite, (white_percentile, black_percentile))
+    white, black = np.percentile(finite, WHITE_AND_BLACK)
     if black <= white:
         black = finite.max()
     if black <= white:

@@ -1,4 +1,4 @@
-"""One line of C flags through both programs: images, times, and the pixel where they part most, traced."""
+"""Runs of both programs with the same C flags: images, times, and a trace of the pixel that differs most."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .reference.trace_comparison import beside_original, compare_trace
 
 Pixel = tuple[int, int]  # slow, fast
 Image = npt.NDArray[Any]
-OWN_FLAGS = {"-exact": 0, "-threads": 1}  # flags that the original does not know, and how many values they take
+OWN_FLAGS = {"-exact": 0, "-threads": 1}  # flags that the original lacks, and their numbers of values
 
 
 @dataclass(frozen=True)
 class OurRun:
-    """Our image of a line of flags, and the seconds from flags to image."""
+    """Our image of a command line, and the seconds from flags to image."""
 
     scene: Scene
     image: npt.NDArray[np.float32]
@@ -40,18 +40,18 @@ class OurRun:
 
 @dataclass(frozen=True)
 class TracedPixel:
-    """The pixel that was looked into.
+    """A pixel traced in both programs.
 
     Attributes
     ----------
     slow, fast
-        Its place.
+        Position of the pixel.
     trace
-        Ours.
+        Our trace.
     compared
-        Where the original's printed values part from ours first; None: it printed none.
+        Comparison with the original's printed values; None if it printed none.
     values
-        What both programs have: name → ours, the original's.
+        Values that both programs have, by name: ours, the original's.
     rows
         Rows of docs/quirks.md that explain the first divergence.
     """
@@ -65,7 +65,7 @@ class TracedPixel:
 
 
 def render_flags(flags: Sequence[str], progress: bool | Progress = False) -> OurRun:
-    """Render a line of C flags, -exact among them or not, and take the time."""
+    """Render C flags, with or without -exact, and measure the time."""
     start = time.perf_counter()
     parsed = parse_flags(flags)
     scene = Scene(parsed.config)
@@ -74,7 +74,7 @@ def render_flags(flags: Sequence[str], progress: bool | Progress = False) -> Our
 
 
 def flags_for_original(flags: Sequence[str]) -> list[str]:
-    """The same line without what only we know."""
+    """Return the flags without those of `OWN_FLAGS`."""
     words, skip = [], 0
     for word in flags:
         name = SPELLINGS[word].name if word in SPELLINGS else ""
@@ -88,17 +88,17 @@ def flags_for_original(flags: Sequence[str]) -> list[str]:
 
 
 def compare_in_roi(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
-    """Compare images within a region (first and last fast, first and last slow pixel); None: everywhere.
+    """Compare images within a region (first and last fast, first and last slow pixel), or everywhere if None.
 
     Raises
     ------
     ShapeError
-        The images' shapes differ.
+        The images differ in shape.
     ConfigError
         The region is not within the image.
     """
     if ours.shape != theirs.shape:
-        raise ShapeError(f"our image has shape {ours.shape}, the other {theirs.shape}: they cannot be compared")
+        raise ShapeError(f"our image has shape {ours.shape}, the original's {theirs.shape}: they cannot be compared")
     if roi is None:
         return compare_images(ours, theirs, peaks=peaks)
     outside = np.ones(ours.shape, bool)
@@ -109,7 +109,7 @@ def compare_in_roi(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEF
 
 
 def most_different_pixel(run: OurRun, theirs: Image, roi: Roi | None) -> Pixel | None:
-    """Where the images differ most, or the brightest pixel if they do not; None: nothing was rendered there."""
+    """Return the pixel where the images differ most, or the brightest if they are equal; None if none was rendered."""
     x0, x1, y0, y1 = run.scene.roi
     if roi is not None:
         x0, x1, y0, y1 = max(x0, roi[0]), min(x1, roi[1]), max(y0, roi[2]), min(y1, roi[3])
@@ -118,26 +118,26 @@ def most_different_pixel(run: OurRun, theirs: Image, roi: Roi | None) -> Pixel |
     if not eligible.any():
         return None
     with np.errstate(invalid="ignore", over="ignore"):
-        apart = np.abs(run.image.astype(np.float64) - theirs)
-    apart = np.where(np.isnan(apart), np.inf, apart)
-    shown = apart if apart[eligible].any() else run.image
+        difference = np.abs(run.image.astype(np.float64) - theirs)
+    difference = np.where(np.isnan(difference), np.inf, difference)
+    shown = difference if difference[eligible].any() else run.image
     slow, fast = np.unravel_index(int(np.argmax(np.where(eligible, shown, -1.0))), shown.shape)
     return int(slow), int(fast)
 
 
 def trace_difference(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: Run | None) -> TracedPixel:
-    """Trace a pixel here, and name where the original's walk to it parts from ours first.
+    """Trace a pixel, compare it with the original's printed values, and find quirks that explain a divergence.
 
     Parameters
     ----------
     run
-        Ours.
+        Our run.
     pixel
-        (slow, fast), rendered.
+        A rendered pixel (slow, fast).
     flags
-        Of both runs.
+        Flags of both runs.
     printed
-        A run of the original in which it printed the pixel; None: there is none.
+        A run of the original that printed the pixel; None if there is none.
     """
     slow, fast = pixel
     traced = trace(run.scene, slow=slow, fast=fast)
@@ -151,12 +151,12 @@ def trace_difference(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: R
 
 
 def quirks_of_flags(flags: Sequence[str]) -> set[int]:
-    """Rows of docs/quirks.md in which the original may differ from what we compute for these flags."""
+    """Return the rows of docs/quirks.md in which the original may differ from our image of these flags."""
     plain = flags_for_original(flags)
     rows = unreproduced_quirks(plain)
     if not any(word in SPELLINGS and SPELLINGS[word].name == "-exact" for word in flags):
         return rows
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)  # the run has told them
+        warnings.simplefilter("ignore", NanobraggWarning)  # already given during the run
         scene = Scene(parse_flags(plain).config)
     return rows | active_quirks(scene) | ({9} if has_distorted_cell(scene.config.crystal) else set())

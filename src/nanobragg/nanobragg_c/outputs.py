@@ -1,4 +1,4 @@
-"""Image + Scene → the C program's four files."""
+"""The C program's output files: float image, SMV images and PGM."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from .flags.flag_values import Outputs
 
 
 class CImages(NamedTuple):
-    """The integer images that the C program makes of its float image, each of shape (slow, fast).
+    """The C program's integer images, each of shape (slow, fast).
 
     Attributes
     ----------
     integers, int_scale
-        Scaled photons plus the ADC offset, 16 bit.
+        Scaled photons plus the ADC offset, 16-bit, and the scale.
     greys, pgm_scale
-        The picture, 8 bit; None: not wanted.
+        8-bit PGM image, or None if not requested, and its scale.
     noisy, photons, overloads
-        Photons with noise, plus the ADC offset, 16 bit; None: not wanted. Sum of the photons, clipped pixels.
+        Photons with noise plus the ADC offset, 16-bit, or None if not requested; sum of the photons and number of
+        clipped pixels.
     """
 
     integers: npt.NDArray[np.uint16]
@@ -37,18 +38,18 @@ class CImages(NamedTuple):
 
 
 def make_c_images(image: npt.NDArray[np.float32], scene: Scene, outputs: Outputs, rmsd: float) -> CImages:
-    """What the C program makes of its float image, number for number.
+    """Return the C program's integer images of a float image, with identical values.
 
     Parameters
     ----------
     image : ndarray, shape (slow, fast)
         Photons.
     scene
-        For its ROI.
+        The scene, for its ROI.
     outputs
-        Which images, and their settings; a noise image needs `outputs.seed`.
+        The images to make and their settings; a noise image needs `outputs.seed`.
     rmsd
-        Of the image, as `statistics` gives it; the picture's scale follows from it.
+        Root-mean-square deviation of the image from `statistics`, which sets the scale of the PGM image.
     """
     from ..response.quantize import to_integers, to_pgm
 
@@ -61,14 +62,14 @@ def make_c_images(image: npt.NDArray[np.float32], scene: Scene, outputs: Outputs
         from ..response.noise import c_noise
 
         if outputs.seed is None:
-            raise ConfigError("Outputs.seed = None: a noise image needs a seed")
+            raise ConfigError("Outputs.seed = None is not valid for a noise image; give a seed")
         noisy, photons, overloads = c_noise(image, outputs.seed, outputs.adc_offset, scene.roi)
         made = made._replace(noisy=noisy, photons=photons, overloads=overloads)
     return made
 
 
 def output_paths(outputs: Outputs) -> dict[str, str]:
-    """Files that the C program writes, by what they hold: float, int, pgm, noise."""
+    """Return the paths of the C program's output files by kind: float, int, pgm, noise."""
     paths = {"float": outputs.float_path, "int": outputs.int_path}
     if outputs.write_pgm:
         paths["pgm"] = outputs.pgm_path
@@ -78,7 +79,7 @@ def output_paths(outputs: Outputs) -> dict[str, str]:
 
 
 def write_c_files(image: npt.NDArray[np.float32], made: CImages, scene: Scene, outputs: Outputs) -> None:
-    """Write the C program's files, byte for byte."""
+    """Write the C program's output files, identical byte for byte."""
     from ..io.float_image import write_float_image
     from ..io.pgm import write_pgm
     from ..io.smv import write_smv
@@ -93,10 +94,10 @@ def write_c_files(image: npt.NDArray[np.float32], made: CImages, scene: Scene, o
 
 
 def write_dump(path: StrPath, scene: Scene) -> None:
-    """Leave the structure factors as the C program's Fdump.bin."""
+    """Write the structure factors as the C program's Fdump.bin."""
     from ..io.fdump import write_fdump
 
     if scene.table is None:
-        raise ConfigError("the Config lists no structure factors: there is nothing to dump")
+        raise ConfigError("StructureFactors: there are no reflections to dump; give a list of structure factors")
     table = scene.config.structure_factors.table()
     write_fdump(path, *table.limits.first, table.values[1:-1, 1:-1, 1:-1])

@@ -1,4 +1,4 @@
-"""Rows of docs/quirks.md: which an experiment meets, and which may explain a difference."""
+"""The C program's quirks, by their rows in docs/quirks.md: which ones affect an image, and explain a difference."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ QUIRKS = {
     7: "the radius of gauss and tophat spots is in Å⁻²",
     8: "-misset random draws from a cap of 90 radians",
     9: "c* is too long along z, so the cell comes out distorted",
-    10: "a curved detector bends by lab y and z of the flat pixel",
+    10: "curved-detector pixels are rotated by lab y and z of the flat pixel",
     11: "water: r_e²·fluence is applied twice, then divided by the number of terms",
     12: "sensor layers given by count cover count/(count-1) of the thickness",
     13: "sincg at an exact integer is rounding noise, and sinc3 loses digits near 0",
-    15: "what follows from the distance ignores two-theta",
+    15: "quantities derived from the distance ignore two-theta",
     19: "flags match as substrings: -misset_seed also sets a misset",
     20: "DISTANCE is read from the last header key that contains the word",
     22: "-curved_det as the last word is ignored",
 }
 
-# Rows that act on a quantity itself; what comes after it follows. Names without the ending of a vector.
+# Rows that affect a quantity directly, not only through earlier ones. Names of vectors have no component suffix.
 _SUM = {1, 2, 3, 4, 5, 6, 7, 11, 12}
 _ORIENTATION = {1, 8, 19}
-_ACTING = {
+_AFFECTING = {
     "oversample": {15},
     "random_misset_deg": {8, 19},
     "cell": {9},
@@ -67,16 +67,16 @@ _ACTING = {
 
 
 def active_quirks(scene: Scene) -> set[int]:
-    """Rows of the physics that change this image, judged by the settings alone.
+    """Return the rows of physics quirks that change this image, judged by its settings.
 
-    2 and 3 need more than one layer, sub-pixel or direction of the beam; 9 a cell whose γ is not that of the
-    orthogonal construction, or a matrix beside the cell, and something in the image that depends on the cell; 15 an
-    automatic choice of sub-pixels or a curved detector after a swing. A sensor that captures nothing hides all.
+    Rows 2 and 3 need several layers, sub-pixels or beam directions. Row 9 needs a cell whose γ differs from that of
+    the orthogonal construction, or a matrix as well as a cell, and an image that depends on the cell. Row 15 needs a
+    two-theta swing with automatic sub-pixels or a curved detector. With a sensor that absorbs nothing, no row matters.
 
     Parameters
     ----------
     scene : Scene
-        Made with compat="c".
+        A scene with compat="c".
     """
     config, crystal, detector = scene.config, scene.config.crystal, scene.config.detector
     sampling = config.sampling
@@ -86,7 +86,7 @@ def active_quirks(scene: Scene) -> set[int]:
     listed = config.beam.sources
     if has_sensor and math.isinf(detector.attenuation_um or 0.0):
         return set()
-    met = {
+    active = {
         1: (phi == 0).any() and (phi != 0).any(),
         2: several or len(np.unique(scene.sources.directions, axis=0)) > 1,
         3: has_sensor and several,
@@ -103,28 +103,28 @@ def active_quirks(scene: Scene) -> set[int]:
         and detector.nominal.twotheta_deg != 0
         and (sampling.oversample is None or detector.curved),
     }
-    return {row for row, is_met in met.items() if is_met}
+    return {row for row, is_active in active.items() if is_active}
 
 
 def unreproduced_quirks(flags: Sequence[str]) -> set[int]:
-    """Rows that these C flags meet and that compat="c" does not follow."""
+    """Return the rows that these C flags trigger and that compat="c" does not reproduce."""
     names = [SPELLINGS[word].name for word in flags if word in SPELLINGS]
-    met = {
-        8: "random" in flags and "-misset_seed" not in names,  # both programs take the clock
+    active = {
+        8: "random" in flags and "-misset_seed" not in names,  # both programs seed from the clock
         19: "-misset_seed" in names,
         20: "-img" in names or "-mask" in names,
         22: bool(names) and names[-1] == flags[-1] == "-curved_det",
     }
-    return {row for row, is_met in met.items() if is_met} | {13}  # 13: indices alone tell
+    return {row for row, is_active in active.items() if is_active} | {13}  # 13 depends on the indices only
 
 
-def explaining_quirks(quantity: str, met: Collection[int]) -> list[int]:
-    """Those of the rows that are met which act on the quantity (a name of `trace_c.trace_values`) where two part."""
-    return sorted(_ACTING.get(quantity, set()) & set(met))
+def explaining_quirks(quantity: str, active: Collection[int]) -> list[int]:
+    """Return the active rows that affect a quantity (a name in `trace_lines.trace_values`) directly."""
+    return sorted(_AFFECTING.get(quantity, set()) & set(active))
 
 
 def _leaves_the_table(scene: Scene) -> bool:
-    """Whether some sub-pixel's index has no four reflections around it along every axis."""
+    """Return whether the tricubic stencil of any sub-pixel leaves the table of structure factors."""
     if scene.table is None:
         return False
     slow, fast = ((np.arange(count * scene.oversample) + 0.5) / scene.oversample for count in scene.geometry.size)
@@ -135,7 +135,7 @@ def _leaves_the_table(scene: Scene) -> bool:
 
 
 def has_distorted_cell(crystal: Crystal) -> bool:
-    """Whether the C program's cell is another one (row 9), even if no pixel shows it."""
+    """Return whether the C program's cell differs (row 9), even if it affects no pixel."""
     if crystal.cell is None or crystal.matrix_path is not None:
         return crystal.cell is not None
     ours, theirs = (reciprocal_vectors(crystal.cell, c_cell=c_cell)[0] for c_cell in (False, True))

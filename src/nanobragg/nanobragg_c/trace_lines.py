@@ -1,6 +1,6 @@
-"""A trace in the C program's dialect: TRACE lines, and what -printout_pixel prints.
+"""Traces in the C program's formats: TRACE lines, and the output of -printout_pixel.
 
-Both show the term that was evaluated last, and the factors as the C program has them at the pixel's end.
+Both show the last term evaluated, and the factors that the C program has at the end of the pixel.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from ..rendering.trace.trace import Trace
 
 
 def trace_values(trace: Trace) -> dict[str, tuple[float, ...]]:
-    """Values by the names of the C program's debugging traces.
+    """Return the values of a trace under the names of the C program's debugging traces.
 
-    Two of these names say something else than they hold: scattering_vec_A_inv is in 1/m, and omega_pixel_sr is
-    the same cached value as omega_pixel.
+    Two names are misleading: scattering_vec_A_inv is in 1/m, and omega_pixel_sr is the same cached value as
+    omega_pixel.
     """
     frame, term, final = trace.frame, trace.last, trace.final
     place, ray, sampling = term.place, term.ray, trace.scene.config.sampling
@@ -72,12 +72,12 @@ def c_trace_lines(trace: Trace) -> list[str]:
     Parameters
     ----------
     trace
-        Its last term's values are shown.
+        The trace; the lines show its last term.
 
     Returns
     -------
     list of str
-        One quantity a line, in the order of computation.
+        One quantity per line, in the order of computation.
     """
     return [
         f"TRACE: {name} {' '.join(f'{number:.15g}' for number in numbers)}"
@@ -91,7 +91,7 @@ def c_printout(trace: Trace) -> list[str]:
     Parameters
     ----------
     trace
-        Of the pixel; its last term's values are shown.
+        Trace of the pixel; the lines show its last term.
 
     Returns
     -------

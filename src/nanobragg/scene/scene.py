@@ -24,7 +24,7 @@ from ..errors import ConfigError, NanobraggWarning
 from ..geometry import FloatArray, dot, rotate_about, unit
 from ..sweep import MOST_STEPS, Sweep, resolve_sweep
 from .checks import unwanted
-from .coverage import Coverage, table_coverage
+from .coverage import Coverage, pixel_resolutions, table_coverage
 from .kernel_input import build_core, float32_precision
 from .panel_geometry import PanelGeometry
 
@@ -143,7 +143,11 @@ class Scene:
     @cached_property
     def coverage(self) -> Coverage | None:
         """How much of the image lies beyond the table of structure factors; None without a table."""
-        return table_coverage(self)
+        listing = self.config.structure_factors.listing
+        if listing is None:
+            return None
+        resolutions = pixel_resolutions(self.geometry, self.roi, self.mask, EV_ANGSTROM / self.mean_energy_eV)
+        return table_coverage(listing[0], self.lattice.reciprocal, resolutions, self.config.sampling.d_min_A)
 
     @property
     def terms(self) -> int:

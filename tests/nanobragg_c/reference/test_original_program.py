@@ -148,7 +148,7 @@ class TestLoading:
             reference.load()
 
     def test_missing_file(self, tmp_path):
-        with pytest.raises(FileError, match="there is no such file"):
+        with pytest.raises(FileError, match="the file does not exist"):
             reference.load(tmp_path / "libnanoBragg.so")
 
     def test_a_file_that_is_not_a_library(self, tmp_path):
@@ -173,7 +173,7 @@ class TestLoading:
     def test_library_without_nanobraggs_functions(self, build, tmp_path):
         source = tmp_path / "other.c"
         source.write_text("int answer(void) { return 42; }")
-        with pytest.raises(FormatError, match="is no nanoBragg"):
+        with pytest.raises(FormatError, match="is not a valid nanoBragg library"):
             reference.load(build("library", source=source))
 
     def test_library_without_main_cannot_run(self, build, tmp_path):
@@ -202,11 +202,11 @@ class TestProgram:
 
     def test_missing_or_not_executable(self, tmp_path):
         path = tmp_path / "nanoBragg"
-        with pytest.raises(FileError, match="there is no such file"):
+        with pytest.raises(FileError, match="the file does not exist"):
             reference.program(path)
         path.write_text("text")
         path.chmod(0o644)
-        with pytest.raises(FileError, match="may not be executed"):
+        with pytest.raises(FileError, match="is not executable"):
             reference.program(path)
 
     def test_not_a_program(self, tmp_path):
@@ -340,7 +340,7 @@ class TestFlagFiles:
 
     @pytest.mark.parametrize("name", ["-hkl", "-matrix", "-img", "-maskfile", "-sourcefile"])
     def test_missing_input_is_an_error(self, build, name):
-        with pytest.raises(FileError, match="nowhere: there is no such file"):
+        with pytest.raises(FileError, match="nowhere: the file does not exist"):
             reference.program(build("program")).run(["-default_F", "1", name, "nowhere"])
 
     def test_unclosed_quotation(self, build):

@@ -41,8 +41,6 @@ class Outputs:
         Trace this pixel (slow, fast).
     progress, threads
         Progress bar; number of threads (None: all).
-    explicit
-        Whether any of the four image files was named.
     """
 
     float_path: str = "floatimage.bin"
@@ -61,7 +59,6 @@ class Outputs:
     trace_pixel: tuple[int, int] | None = None
     progress: bool = True
     threads: int | None = None
-    explicit: bool = False
 
 
 _OUTPUT_NAMES = {item.name for item in fields(Outputs)}

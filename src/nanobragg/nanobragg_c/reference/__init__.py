@@ -1,7 +1,7 @@
-"""The original C program beside this one: linked at run time from a library that its user built, or run as a program.
+"""The original C program for comparison: a shared library or an executable that the user built.
 
-Neither the program nor a recipe to build it is part of this package. Environment variables name defaults:
-NB_C_LIB the shared library, NB_C_BIN the executable.
+Neither the program nor a recipe to build it is part of this package. The environment variables NB_C_LIB and NB_C_BIN
+give the default paths of the shared library and the executable.
 """
 
 from .compare_functions import function_table

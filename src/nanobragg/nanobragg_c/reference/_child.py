@@ -1,7 +1,7 @@
-"""Runs the main of the original program's library: python -I _child.py EXTENSION LIBRARY FLAG …
+"""Run the main of the original program's library: python -I _child.py EXTENSION LIBRARY FLAG …
 
-A process of its own, because main may call exit, crash or hang. It imports nothing of the package: quick to start,
-and the folder it runs in, full of other people's files, is not on its path (-I).
+This is a process of its own because main may call exit, crash or hang. It does not import the package, so that it
+starts fast, and -I keeps the working folder off the import path.
 """
 
 import sys

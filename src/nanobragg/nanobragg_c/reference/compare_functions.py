@@ -1,4 +1,4 @@
-"""Function by function: the loaded library's value against ours."""
+"""Comparison of the functions of a loaded library with ours."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ CUBE_NODES = np.tile(np.array([-1.0, 0.0, 1.0, 2.0]), (3, 1))
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far one function of the library and ours are apart.
+    """Agreement of one function of the library with ours.
 
     Attributes
     ----------
     function
         Name in the library.
     samples
-        Numbers compared; 0: the library does not have it.
+        Number of values compared; 0 if the library lacks the function.
     largest
         Largest absolute difference.
     scale
-        Largest absolute value of the library's.
+        Largest absolute value from the library.
     note
-        What was compared, or why they differ.
+        Arguments compared, or the reason of a difference.
     """
 
     function: str
@@ -44,18 +44,18 @@ class Agreement:
 
     @property
     def relative(self) -> float:
-        """Largest difference in units of the scale."""
+        """Largest difference relative to the scale."""
         return self.largest / self.scale if self.scale else self.largest
 
 
 @dataclass(frozen=True)
 class FunctionTable:
-    """One `Agreement` per function, in a fixed order; prints as a table."""
+    """The `Agreement` of every function in a fixed order; `str` gives a text table."""
 
     rows: tuple[Agreement, ...]
 
     def to_text(self) -> str:
-        """Columns function, samples, largest difference, the same relative to the largest value, note."""
+        """Return a table of function, samples, largest absolute and relative difference, and note."""
         lines = [f"{'function':<22}{'samples':>8}  {'largest':>9}  {'relative':>9}  note"]
         for row in self.rows:
             numbers = f"{row.largest:9.2e}  {row.relative:9.2e}" if row.samples else f"{'-':>9}  {'-':>9}"

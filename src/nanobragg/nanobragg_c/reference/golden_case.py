@@ -1,7 +1,7 @@
-"""New reference cases: what the original program made of a command line, kept for tests.
+"""Recording of golden cases: the original program's output for a command line, stored for tests.
 
 A folder of cases holds cases.yaml (command lines and thresholds), golden/ID.npz (images), golden/facts.json (sums,
-header, printed numbers) and inputs/ (the files that command lines name).
+headers, printed numbers) and inputs/ (input files of the command lines).
 """
 
 from __future__ import annotations
@@ -23,34 +23,31 @@ from ..flags.flag_table import SPELLINGS
 from .original_program import INPUT_FLAGS
 from .program_output import Run
 
-WINDOW = 96  # a larger image keeps a window of this size about its brightest pixel, and a grid of samples
+WINDOW = 96  # larger images are stored as a window of this size about the brightest pixel, and a grid of samples
 STRIDE = 16
 NAME = re.compile(r"([A-Z][\w.-]*)/([\w.-]+)")
 
 
-def record_case(
-    folder: StrPath, name: str, flags: Sequence[str], run: Run, *, title: str, corr_min: float,
-    sum_ratio: tuple[float, float] = (0.98, 1.02),
-) -> None:  # fmt: skip
-    """Add a case to a folder, which is made if it is not there.
+def record_case(folder: StrPath, name: str, flags: Sequence[str], run: Run, *, title: str, corr_min: float) -> None:
+    """Add a case to a folder, creating the folder if needed.
 
     Parameters
     ----------
     folder
         A folder of cases.
     name
-        ID/RUN: acceptance test and name of the run in it.
+        ID/RUN: acceptance test, and name of the run in it.
     flags
-        The command line. Files that it names are copied to inputs/.
+        The command line; its input files are copied to inputs/.
     run
-        What the original made of it.
-    title, corr_min, sum_ratio
-        Of the case: a few words, and its thresholds.
+        The original program's output.
+    title, corr_min
+        Title of the case, and the correlation that images must reach.
 
     Raises
     ------
     ConfigError
-        No such name, or one that is there already; another file of the same name is in inputs/.
+        The name is not valid or already exists, or inputs/ has a different file of the same name.
     FileError
         A file cannot be read or written.
     """
@@ -60,7 +57,7 @@ def record_case(
     family, single = name.split("/")
     facts = _read_facts(golden / "facts.json")
     if name in facts:
-        raise ConfigError(f"{name}: is a case of {root} already; choose another name")
+        raise ConfigError(f"{name}: {root} already has this case; choose another name")
     words = _with_copied_inputs(flags, root)
     packed = _read_arrays(golden / f"{family}.npz")
     packed |= {f"{single}/{key}": array for key, array in _arrays(run).items()}
@@ -69,13 +66,15 @@ def record_case(
     facts[name] = _facts(run)
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in facts.items())
     write_text(golden / "facts.json", "{\n" + lines + "\n}\n")
-    _append(root / "cases.yaml", family, single, words, title, corr_min, sum_ratio)
+    _append(root / "cases.yaml", family, single, words, title, corr_min)
 
 
 def check_case_name(name: str) -> None:
-    """Raise `ConfigError` unless the name is ID/RUN."""
+    """Raise `ConfigError` unless the name has the form ID/RUN."""
     if not NAME.fullmatch(name):
-        raise ConfigError(f"{name}: a case is named ID/RUN, as in AT-GEO/tilted: letters, digits, '-', '_' and '.'")
+        raise ConfigError(
+            f"{name!r} is not a valid case name; give ID/RUN, such as AT-GEO/tilted, of letters, digits, '-', '_', '.'"
+        )
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
@@ -132,15 +131,13 @@ def _copied(source: Path, inputs: Path, root: Path) -> str:
         if not target.exists():
             shutil.copyfile(source, target)
         elif target.read_bytes() != content:
-            raise ConfigError(f"{source}: another {target} is there already; rename one of them")
+            raise ConfigError(f"{source}: a different {target} already exists; rename one of them")
     except OSError as error:
         raise FileError(f"{source}: cannot be copied to {inputs} ({error.strerror or error})") from error
     return target.relative_to(root).as_posix()
 
 
-def _append(
-    path: Path, family: str, single: str, words: list[str], title: str, corr_min: float, sum_ratio: tuple[float, float]
-) -> None:
+def _append(path: Path, family: str, single: str, words: list[str], title: str, corr_min: float) -> None:
     """Add an entry to the end of cases.yaml; strings as in JSON, which YAML reads."""
     before = path.read_text() if path.exists() else "# Recorded by nanobragg compare --record.\ncases:\n"
     entry = (
@@ -148,7 +145,7 @@ def _append(
         f"    title: {json.dumps(title)}\n"
         f"    base: {json.dumps(shlex.join(words))}\n"
         f"    corr_min: {corr_min!r}\n"
-        f"    sum_ratio: [{sum_ratio[0]!r}, {sum_ratio[1]!r}]\n"
+        "    sum_ratio: [0.98, 1.02]\n"
         f'    runs: {{{json.dumps(single)}: ""}}\n'
     )
     write_text(path, before.rstrip("\n") + "\n" + entry)

@@ -46,11 +46,11 @@ def load(path: StrPath | None = None) -> Library:
     Raises
     ------
     ConfigError
-        No path, or this installation was built without a C++ compiler.
+        No path is given, or this installation was built without the extension `_reference`.
     FileError
-        There is no such file.
+        The file does not exist.
     FormatError
-        It is no library for this machine, or none of nanoBragg.c.
+        The file is not a shared library for this machine, or was not built from nanoBragg.c.
     """
     return Library(existing_file(path, "NB_C_LIB", "a shared library built from nanoBragg.c"))
 
@@ -58,14 +58,14 @@ def load(path: StrPath | None = None) -> Library:
 class Library(OriginalProgram):
     """A shared library of the original program: its functions here, its `run` in a child process.
 
-    Arguments broadcast over leading dimensions; vectors are arrays of shape (…, 3). The functions keep static
-    state: random sequences start anew in every call, and no other thread may call meanwhile (the lock is held).
-    A function that the library lacks raises `FormatError`.
+    Arguments broadcast over leading dimensions; vectors are arrays of shape (…, 3). The functions keep static state:
+    every call starts new random sequences and holds the GIL. Calling a function that the library lacks raises
+    `FormatError`.
 
     Attributes
     ----------
     functions : tuple of str
-        Those of `FUNCTIONS` that it has.
+        The names in `FUNCTIONS` that the library has.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,11 +76,13 @@ class Library(OriginalProgram):
         except RuntimeError as error:
             raise FormatError(
                 f"{path}: cannot be opened as a shared library of this machine ({platform.machine()}): {error}; "
-                "an executable is for reference.program"
+                "open an executable with reference.program"
             ) from None
         self.functions = tuple(name for name in FUNCTIONS if self._library.has(name))
         if not self.functions:
-            raise FormatError(f"{path}: is no nanoBragg: it has none of the functions {', '.join(FUNCTIONS)}")
+            raise FormatError(
+                f"{path} is not a valid nanoBragg library: it has none of the functions {', '.join(FUNCTIONS)}"
+            )
 
     def command(self) -> list[str]:
         self._require("main")
@@ -89,27 +91,27 @@ class Library(OriginalProgram):
 
     def _require(self, name: str) -> None:
         if not self._library.has(name):
-            raise FormatError(f"{self.path}: has no function {name}; build it from a nanoBragg.c that has, not static")
+            raise FormatError(f"{self.path}: has no function {name}; build it from a nanoBragg.c with that function")
 
     def sincg(self, x: npt.ArrayLike, n: npt.ArrayLike) -> FloatArray:
-        """sin(n·x)/sin(x)."""
+        """Return sin(n·x)/sin(x)."""
         self._require("sincg")
         return np.asarray(self._library.sincg(_doubles(x), _doubles(n)))
 
     def sinc3(self, x: npt.ArrayLike) -> FloatArray:
-        """3 (sin x/x - cos x)/x²."""
+        """Return 3 (sin x/x - cos x)/x²."""
         self._require("sinc3")
         return np.asarray(self._library.sinc3(_doubles(x)))
 
     def gammln(self, x: npt.ArrayLike) -> FloatImage:
-        """ln Γ(x), in single precision."""
+        """Return ln Γ(x), in single precision."""
         self._require("gammln")
         return np.asarray(self._library.gammln(np.asarray(x, np.float32)))
 
     def polarization_factor(
         self, kahn: npt.ArrayLike, incident: npt.ArrayLike, diffracted: npt.ArrayLike, axis: npt.ArrayLike
     ) -> FloatArray:
-        """Polarization factor for a Kahn factor (…), and directions (…, 3) of any length."""
+        """Return the polarization factor for a Kahn factor (…) and directions (…, 3) of any length."""
         self._require("polarization_factor")
         arguments = {
             "kahn": (kahn, ()),
@@ -120,54 +122,54 @@ class Library(OriginalProgram):
         return _by_rows(self._library.polarization_factor, (), **arguments)
 
     def rotate(self, vector: npt.ArrayLike, angles_rad: npt.ArrayLike) -> FloatArray:
-        """Vectors (…, 3) rotated about x, y, then z by angles (…, 3)."""
+        """Rotate vectors (…, 3) about x, y, then z by angles (…, 3)."""
         self._require("rotate")
         return _by_rows(self._library.rotate, (3,), vector=(vector, (3,)), angles_rad=(angles_rad, (3,)))
 
     def rotate_axis(self, vector: npt.ArrayLike, axis: npt.ArrayLike, angle_rad: npt.ArrayLike) -> FloatArray:
-        """Vectors (…, 3) rotated about unit axes (…, 3) by angles (…)."""
+        """Rotate vectors (…, 3) about unit axes (…, 3) by angles (…)."""
         self._require("rotate_axis")
         arguments = {"vector": (vector, (3,)), "axis": (axis, (3,)), "angle_rad": (angle_rad, ())}
         return _by_rows(self._library.rotate_axis, (3,), **arguments)
 
     def unitize(self, vector: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Unit vectors (…, 3) along `vector`, and lengths (…)."""
+        """Return unit vectors (…, 3) along `vector`, and their lengths (…)."""
         self._require("unitize")
         lead, (rows,) = _rows(vector=(vector, (3,)))
         unit, length = self._library.unitize(rows)
         return unit.reshape(*lead, 3), length.reshape(lead)
 
     def umat2misset(self, umat: npt.ArrayLike) -> FloatArray:
-        """Angles (…, 3) (radians) about x, y, z of rotation matrices (…, 3, 3)."""
+        """Return the angles (…, 3) (radians) about x, y, z of rotation matrices (…, 3, 3)."""
         self._require("umat2misset")
         return _by_rows(self._library.umat2misset, (3,), umat=(umat, (3, 3)))
 
     def mosaic_rotation_umat(self, spread_rad: float, n: int, seed: int) -> FloatArray:
-        """n random rotations, shape (n, 3, 3), of up to `spread_rad`."""
+        """Return n random rotations, shape (n, 3, 3), by up to `spread_rad`."""
         self._require("mosaic_rotation_umat")
         umats: FloatArray = self._library.mosaic_rotation_umat(spread_rad, _count(n), _seed(seed))
         return umats.reshape(n, 3, 3)
 
     def ran1(self, n: int, seed: int) -> FloatImage:
-        """The first n uniform deviates of a seed, single precision."""
+        """Return the first n uniform deviates of a seed, in single precision."""
         self._require("ran1")
         return self._library.ran1(_count(n), _seed(seed))
 
     def poidev(self, means: npt.ArrayLike, seed: int) -> FloatImage:
-        """One Poisson deviate for each mean, in row-major order, from a new sequence; single precision."""
+        """Return a Poisson deviate for each mean, drawn in row-major order from a new sequence, in single precision."""
         self._require("poidev")
         single = np.ascontiguousarray(means, np.float32)
         if not np.isfinite(single).all():
-            raise ConfigError("means: must be finite, or the function never ends")
+            raise ConfigError("means: must be finite, or the C function does not return")
         return self._library.poidev(single, _seed(seed)).reshape(single.shape)
 
     def polint(self, nodes: npt.ArrayLike, values: npt.ArrayLike, at: npt.ArrayLike) -> FloatArray:
-        """The cubic through four nodes (…, 4) and values (…, 4), at (…)."""
+        """Return the cubic through four nodes (…, 4) and values (…, 4), evaluated at (…)."""
         self._require("polint")
         return _by_rows(self._library.polint, (), nodes=(nodes, (4,)), values=(values, (4,)), at=(at, ()))
 
     def polin3(self, nodes: npt.ArrayLike, values: npt.ArrayLike, at: npt.ArrayLike) -> FloatArray:
-        """The tricubic through nodes (…, 3, 4), four along each axis, and values (…, 4, 4, 4), at points (…, 3)."""
+        """Return the tricubic through nodes (…, 3, 4) and values (…, 4, 4, 4), evaluated at points (…, 3)."""
         self._require("polin3")
         arguments = {"nodes": (nodes, (3, 4)), "values": (values, (4, 4, 4)), "at": (at, (3,))}
         return _by_rows(self._library.polin3, (), **arguments)
@@ -192,7 +194,7 @@ Argument = tuple[npt.ArrayLike, tuple[int, ...]]  # values, and the shape of one
 
 
 def _rows(**arguments: Argument) -> tuple[tuple[int, ...], list[FloatArray]]:
-    """The common leading shape, and every argument broadcast to it as rows, one item a row."""
+    """Return the common leading shape, and every argument broadcast to it as rows of one item each."""
     arrays = {name: _doubles(values) for name, (values, _) in arguments.items()}
     leads = []
     for name, (_, item) in arguments.items():

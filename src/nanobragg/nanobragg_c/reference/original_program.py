@@ -1,4 +1,4 @@
-"""Whole runs of the original program, each in a process and a temporary folder of its own."""
+"""Runs of the original program, each in its own process and temporary folder."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def existing_file(path: StrPath | None, variable: str, what: str) -> Path:
         raise ConfigError(f"path: give {what}, or name it in the environment variable {variable}")
     absolute = Path(os.path.abspath(given))
     if not absolute.is_file():
-        raise FileError(f"{given}: there is no such file; give {what}")
+        raise FileError(f"{given}: the file does not exist; give {what}")
     return absolute
 
 
 class OriginalProgram:
-    """The original program in some form; `path` is the file that the user gave."""
+    """The original program as a library or an executable at `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -55,7 +55,7 @@ class OriginalProgram:
         return f"<nanobragg.reference.{type(self).__name__} {self.path}>"
 
     def command(self) -> list[str]:
-        """Words that start it, before its flags."""
+        """Return the command that starts the program, without its flags."""
         raise NotImplementedError
 
     def run(
@@ -66,32 +66,32 @@ class OriginalProgram:
         Parameters
         ----------
         experiment
-            A `Config`, written as flags by `config_to_flags`, or the program's flags; files that flags name are
-            found from the current folder, and files that they would write are not.
+            A `Config`, which `config_to_flags` converts, or flags of the program. Input files are relative to the
+            current folder; output files are written to the temporary folder.
         timeout_s
             The process is killed after this many seconds.
         threads
-            OMP_NUM_THREADS. With more than one, φ steps at exactly 0 make the image depend on chance.
+            OMP_NUM_THREADS. With several threads, φ steps at exactly 0 make the image irreproducible.
         pixel
-            (slow, fast) to be traced (-trace_pixel, where the build knows it) and printed (-printout_pixel).
+            Pixel (slow, fast) to trace (-trace_pixel, if the build has that flag) and print (-printout_pixel).
 
         Returns
         -------
         Run
-            Image, header, and what was printed.
+            Image, header and printed values.
 
         Raises
         ------
         ConfigError
-            A `Config` that flags cannot express, or an impossible argument.
+            The flags cannot express the `Config`, or an argument is not valid.
         FileError
-            A file that a flag names is missing, or the program cannot be started.
+            An input file is missing, or the program cannot be started.
         ProgramError
-            It fails, is killed, takes too long, or leaves no image; with the last lines that it printed.
+            The program fails, is killed, takes too long, or writes no image; the message has its last output lines.
 
         Notes
         -----
-        Noise is seeded with 1 unless flags say -seed.
+        The seed of the noise image is 1 unless the flags include -seed.
         """
         if not 0 < timeout_s < threading.TIMEOUT_MAX:
             raise ConfigError(f"timeout_s = {timeout_s}: must be a positive number of seconds")
@@ -113,7 +113,7 @@ class OriginalProgram:
         return run
 
     def _execute(self, words: list[str], folder: Path, timeout_s: float, threads: int) -> tuple[str, float]:
-        """Standard output and seconds of a run that ended well."""
+        """Run the program; return its standard output and the seconds it took, or raise `ProgramError`."""
         logs = folder / "stdout", folder / "stderr"
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         late = threading.Event()
@@ -132,7 +132,7 @@ class OriginalProgram:
         stdout, stderr = (log.read_bytes().decode("utf-8", "replace") for log in logs)
         if late.is_set():
             raise ProgramError(
-                f"{self.path}: was stopped after timeout_s = {timeout_s:g}; give it more time or less to do; "
+                f"{self.path}: was stopped after timeout_s = {timeout_s:g}; allow more time or reduce the work; "
                 + last_output_lines(stdout, stderr)
             )
         if status != 0:
@@ -142,7 +142,7 @@ class OriginalProgram:
     def _start(
         self, command: list[str], folder: Path, environment: dict[str, str], out: Any, err: Any
     ) -> subprocess.Popen[bytes]:
-        """The process, in a session of its own, so that it can be killed with its children."""
+        """Start the process in a new session, so that it can be killed with its children."""
         log.debug("in %s: %s", folder, shlex.join(command))
         try:
             return subprocess.Popen(
@@ -156,16 +156,16 @@ class OriginalProgram:
 
 
 def relocatable_flags(flags: Flags) -> list[str]:
-    """Flags that mean the same in another folder: input files absolute, output files under their default names.
+    """Return flags for another working folder: absolute input paths, default names of output files.
 
-    Without -hkl the program reads an Fdump.bin that lies in its folder; that of the current folder is named then.
+    Without -hkl, the program reads Fdump.bin from its folder, so an Fdump.bin in the current folder is named by -dump.
 
     Raises
     ------
     ConfigError
-        An unclosed quotation.
+        A quotation is not closed.
     FileError
-        An input file is missing: the program would ignore that.
+        An input file is missing, which the program would ignore.
     """
     words = split_flags(flags)
     names = [SPELLINGS[word].name if word in SPELLINGS else "" for word in words]
@@ -184,7 +184,7 @@ def relocatable_flags(flags: Flags) -> list[str]:
 
 def _existing(name: str, value: str) -> str:
     if not os.path.isfile(value):
-        raise FileError(f"{name} {value}: there is no such file; check the path")
+        raise FileError(f"{name} {value}: the file does not exist; check the path")
     return os.path.abspath(value)
 
 
@@ -204,7 +204,7 @@ def _stop(child: subprocess.Popen[bytes], late: threading.Event) -> None:
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End a process and its children at once."""
+    """Kill a process and its children."""
     if hasattr(os, "killpg"):
         try:
             os.killpg(child.pid, signal.SIGKILL)

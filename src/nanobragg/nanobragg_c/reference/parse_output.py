@@ -1,4 +1,4 @@
-"""What the original program prints: its resolved geometry, TRACE lines, and the block of -printout_pixel."""
+"""Parsing of the original program's output: resolved geometry, TRACE lines, and the block of -printout_pixel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Printed = dict[str, float | list[float]]
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf")
 _TRACE_LINE = re.compile(r"^TRACE\w*:\s+(\w+)\s+(\S.*)$", re.MULTILINE)
 
-# key → what is printed around the numbers
+# key → pattern of the printed line; the group holds the numbers
 _GEOMETRY = {
     "cell": r"Unit Cell: (.*)",
     "recip_cell": r"Recp Cell: (.*)",
@@ -45,7 +45,7 @@ _PATTERNS = {key: re.compile(pattern) for key, pattern in _GEOMETRY.items()}
 
 
 class _Line(NamedTuple):
-    """A line of the pixel block, and the names of its numbers in order (or one name for all of them)."""
+    """A line of the pixel block, and the names of its numbers in order (or one name for all)."""
 
     pattern: re.Pattern[str]
     names: tuple[str, ...]
@@ -66,7 +66,7 @@ _CELL_ROW = re.compile(r"^[XYZ]: (.*)$", re.MULTILINE)
 
 
 def parse_printed(text: str) -> Printed:
-    """The numbers that the program prints about its resolved geometry and its image; lists where there are several."""
+    """Return the printed geometry and image statistics; keys with several numbers have lists."""
     found: Printed = {}
     for key, pattern in _PATTERNS.items():
         match = pattern.search(text)
@@ -77,17 +77,17 @@ def parse_printed(text: str) -> Printed:
 
 
 def parse_trace(text: str) -> dict[str, Values]:
-    """Name and numbers of every `TRACE…: name numbers` line, in the order printed; the last of a name counts."""
+    """Return the numbers of every `TRACE…: name numbers` line by name, in printed order; the last of a name is used."""
     return {name: tuple(_numbers(rest)) for name, rest in _TRACE_LINE.findall(text)}
 
 
 def parse_pixel(text: str, slow: int, fast: int) -> dict[str, Values]:
-    """What -printout_pixel tells about one pixel, under the names of the trace; empty if it tells nothing.
+    """Return the values that -printout_pixel prints for one pixel, under the names of the trace; empty if none.
 
-    Values are those of the pixel's last term but for `I_before_scaling` (the sum over terms) and what follows it.
-    `real_space_a`, `_b`, `_c` are the cell vectors (Å); numbers have the six to ten digits that are printed.
+    Values belong to the pixel's last term, except `I_before_scaling` (the sum over terms) and those after it.
+    `real_space_a`, `_b`, `_c` are the cell vectors (Å). Numbers have the six to ten printed digits.
     """
-    # a warning without a line's end may stand before it
+    # the line may follow a warning without a line feed
     start = re.search(rf"(?<!\S){fast} +{slow} : stol = (\S+)", text)
     if start is None:
         return {}

@@ -11,7 +11,7 @@ from .original_program import OriginalProgram, existing_file
 
 
 def program(path: StrPath | None = None) -> Program:
-    """The original program as an executable.
+    """Return the original program as an executable.
 
     Parameters
     ----------
@@ -21,25 +21,25 @@ def program(path: StrPath | None = None) -> Program:
     Returns
     -------
     Program
-        Its `run` gives whole images.
+        Its `run` renders whole images.
 
     Raises
     ------
     ConfigError
-        No path.
+        No path is given.
     FileError
-        There is no such file, or it may not be executed.
+        The file does not exist or is not executable.
     """
     return Program(existing_file(path, "NB_C_BIN", "a nanoBragg executable"))
 
 
 class Program(OriginalProgram):
-    """An executable of the original program. `run` gives whole images."""
+    """An executable of the original program; `run` renders whole images."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         if not os.access(path, os.X_OK):
-            raise FileError(f"{path}: may not be executed; make it executable, or open a library with reference.load")
+            raise FileError(f"{path}: is not executable; make it executable, or open a library with reference.load")
 
     def command(self) -> list[str]:
         return [str(self.path)]

@@ -1,4 +1,4 @@
-"""What a run of the original program left: its files and its printed lines, as one record."""
+"""The output of a run of the original program: its files and its printed values."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ LAST_LINES = 3
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one run of the original program gave.
+    """The output of one run of the original program.
 
     Attributes
     ----------
     image : (slow, fast) float32
         Photons.
     header, header_text
-        SMV header of the integer image: entries, and as it stands in the file.
+        SMV header of the integer image, as entries and as text.
     printed
-        Resolved geometry and statistics as printed, under the keys of tests/golden/facts.json.
+        Printed geometry and statistics, under the keys of tests/golden/facts.json.
     trace
-        TRACE lines of the pixel that was asked for, in the order printed; empty if this build has none.
+        TRACE lines of the requested pixel in printed order; empty if this build prints none.
     printout
-        What -printout_pixel says about that pixel, under the trace's names; empty without a pixel.
+        Values that -printout_pixel prints for the pixel, under the names of the trace; empty without a pixel.
     int_image, noise_image : (slow, fast) uint16
         None if not written.
     pgm_image : (slow, fast) uint8
         None if not written.
     stdout
-        Everything it printed.
+        Standard output.
     seconds
-        From start to end of the process; a library's includes the start of a Python.
+        Duration of the process; for a library, this includes the start of Python.
     flags
-        The command line, without the program's name.
+        The command line without the program's name.
     """
 
     image: npt.NDArray[np.float32]
@@ -65,14 +65,14 @@ class Run:
 
 
 def collect_run(path: Path, folder: Path, stdout: str, seconds: float, words: list[str], pixel: Pixel | None) -> Run:
-    """The record of a run of `path` in `folder`.
+    """Read the output of a run of the program `path` in `folder`.
 
     Raises
     ------
     ProgramError
-        It left no image.
+        The run wrote no image.
     FormatError
-        A file is not what it should be.
+        An output file is not valid.
     """
     int_image, text = _read_smv(path, folder / Outputs.int_path, stdout)
     noise, pgm = folder / Outputs.noise_path, folder / Outputs.pgm_path
@@ -102,7 +102,7 @@ def _bytes_of(program: Path, file: Path, stdout: str) -> bytes:
 
 
 def _read_smv(program: Path, file: Path, stdout: str) -> tuple[npt.NDArray[np.uint16], str]:
-    """Pixels and header text. A header beyond 512 bytes shifts the data, whatever it says (C quirks, row 24)."""
+    """Return pixels and header text; a header beyond 512 bytes shifts the data (docs/quirks.md row 24)."""
     content = _bytes_of(program, file, stdout)
     end = content.find(SMV_END)
     header = parse_header(content[: max(end, 0)].decode("latin-1") + "}")
@@ -112,21 +112,23 @@ def _read_smv(program: Path, file: Path, stdout: str) -> tuple[npt.NDArray[np.ui
         pixels = np.frombuffer(content, f"{order}u2", shape[0] * shape[1], max(end + len(SMV_END), SMV_HEADER))
         return pixels.astype(np.uint16).reshape(shape), content[: end + 1].decode("latin-1")
     except (KeyError, ValueError) as error:
-        raise FormatError(f"{program}: its {file.name} is no SMV image ({error}); it is no nanoBragg") from None
+        raise FormatError(
+            f"{program} is not a valid nanoBragg program: its {file.name} is not a valid SMV image ({error})"
+        ) from None
 
 
 def _read_floats(program: Path, file: Path, shape: tuple[int, ...], stdout: str) -> npt.NDArray[np.float32]:
     content = _bytes_of(program, file, stdout)
     if len(content) != 4 * shape[0] * shape[1]:
         raise FormatError(
-            f"{program}: its {file.name} holds {len(content)} bytes, not floats of {shape[0]} x {shape[1]} pixels; "
-            "it is no nanoBragg"
+            f"{program} is not a valid nanoBragg program: its {file.name} holds {len(content)} bytes, not floats of "
+            f"{shape[0]} x {shape[1]} pixels"
         )
     return np.frombuffer(content, np.float32).reshape(shape).copy()
 
 
 def check_placement(program: Path, config: Config, printed: Printed) -> None:
-    """Make sure that the program placed the detector where the Config says, to the digits that it prints."""
+    """Raise `ProgramError` unless the program placed the detector like the Config, to the digits that it prints."""
     panel = config.detector.panels[0]
     x, y, z = panel.origin_mm
     expected = dict(zip(("fast_axis", "slow_axis", "normal_axis"), panel.axes(), strict=True))
@@ -135,12 +137,12 @@ def check_placement(program: Path, config: Config, printed: Printed) -> None:
         theirs = printed.get(name)
         if theirs is not None and not np.allclose(theirs, ours, rtol=0, atol=2e-5 * float(np.abs(ours).max())):
             raise ProgramError(
-                f"{program}: placed the detector with {name} = {theirs}, the Config says {ours.tolist()}"
+                f"{program}: placed the detector with {name} = {theirs}, but the Config has {ours.tolist()}"
             )
 
 
 def last_output_lines(stdout: str, stderr: str) -> str:
-    """What it complained about and its last lines, in one."""
+    """Return the last error line and the last lines of a program's output as one line."""
     lines = [line.strip() for line in f"{stdout}\n{stderr}".splitlines() if line.strip()]
     chosen = [line for line in lines[:-LAST_LINES] if "ERROR" in line][-1:] + lines[-LAST_LINES:]
     return "its last lines: " + " | ".join(line[:200] for line in chosen) if chosen else "it printed nothing"

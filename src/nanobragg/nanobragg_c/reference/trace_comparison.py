@@ -1,4 +1,4 @@
-"""Our values beside those that the original program printed, in the order of computation, to the digits printed."""
+"""Comparison of a trace with the values that the original program printed, to the digits printed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .program_output import Run
 Values = tuple[float, ...]
 
 RELATIVE, OF_BRIGHTEST = 1e-5, 1e-7  # sums agree to 1e-5 of themselves and 1e-7 of the brightest pixel
-PER_TERM = 1e-6  # lattice factors: the C program forms them of whole indices, and loses digits
+PER_TERM = 1e-6  # lattice factors: the C program computes them from whole indices and loses digits
 ROUNDING = 1e-9
 SIX, TEN, FIFTEEN = 6, 10, 15  # digits of %g
 DIGITS = dict.fromkeys(("I_per_step", "polar", "omega_pixel", "capture_fraction", "floatimage_accumulated"), TEN)
@@ -26,24 +26,24 @@ DECIMALS = {"hkl_frac": 6, "random_misset_deg": 6, "real_space_a": 8, "real_spac
 SUMS = ("I_before_scaling", "I_per_step", "I_pixel_final", "floatimage_accumulated")
 LATTICE = ("F_latt_a", "F_latt_b", "F_latt_c", "F_latt")
 OF_TERM = ("rot_", "real_space_", "hkl_", "F_")
-WITHOUT_FACTORS = ("I_before_scaling", "I_per_step", "steps")  # under compat=None a term carries its own
+WITHOUT_FACTORS = ("I_before_scaling", "I_per_step", "steps")  # with compat=None, factors are applied per term
 
 
 def compare_trace(trace: Trace, run: Run) -> TraceComparison:
-    """Find where our walk to a pixel and the original's part first.
+    """Find the first value of a pixel that differs between our trace and the original program's output.
 
     Parameters
     ----------
     trace
-        Ours.
+        Our trace.
     run
-        The original's, with that pixel printed (`Program.run(…, pixel=…)`).
+        A run of the original that printed the same pixel (`Program.run(…, pixel=…)`).
 
     Notes
     -----
-    Compared are the counts, the cell and the panel as printed, then TRACE lines (15 digits, where the build has them),
-    then the block of -printout_pixel (6 to 10 digits, the pixel's last term). Sums may differ as images may: by
-    1e-5 of the value and 1e-7 of the brightest pixel.
+    The printed counts, cell and panel are compared first, then TRACE lines (15 digits, if the build prints them), then
+    the block of -printout_pixel (6 to 10 digits, the pixel's last term). Sums may differ by as much as images: 1e-5
+    of the value and 1e-7 of the brightest pixel.
     """
     agreed = 0
     for name, (ours, theirs) in beside_original(trace, run).items():
@@ -54,34 +54,34 @@ def compare_trace(trace: Trace, run: Run) -> TraceComparison:
 
 
 def beside_original(trace: Trace, run: Run) -> dict[str, tuple[Values, Values]]:
-    """Every value that the original printed and we have too: ours and its, by name, in the order of computation."""
+    """Return the values that both programs have, by name in the order of computation: ours, the original's."""
     ours = scene_values(trace.scene)
     theirs = {name: _tuple(run.printed[name]) for name in ours if name in run.printed}
     of_pixel = pixel_values(trace)
     theirs |= {name: (run.trace | run.printout)[name] for name in of_pixel if name in run.trace | run.printout}
     theirs |= {name: run.trace[name] for name in theirs if name in run.trace}
-    left_out = _without_meaning(trace, theirs)
+    excluded = _without_meaning(trace, theirs)
     return {
         name: (value, theirs[name])
         for name, value in (ours | of_pixel).items()
-        if name in theirs and name not in left_out
+        if name in theirs and name not in excluded
     }
 
 
 def _without_meaning(trace: Trace, theirs: Mapping[str, Values]) -> set[str]:
-    """Names whose printed values say nothing about this pixel."""
-    left_out: set[str] = set()
+    """Return the names whose printed values do not describe this pixel."""
+    excluded: set[str] = set()
     if trace.scene.config.compat != "c":
-        left_out.update(WITHOUT_FACTORS)
+        excluded.update(WITHOUT_FACTORS)
     if theirs.get("F_latt") == (0.0,):
-        left_out.add("F_cell")  # the original skips the term before it looks that up
-    if trace.n_terms == 0:  # d_min leaves everything out: it prints what an earlier pixel left
-        left_out.update(name for name in theirs if name.startswith(OF_TERM))
-    return left_out
+        excluded.add("F_cell")  # the original skips the term before looking it up
+    if trace.n_terms == 0:  # with all terms beyond d_min, it prints values of an earlier pixel
+        excluded.update(name for name in theirs if name.startswith(OF_TERM))
+    return excluded
 
 
 def scene_values(scene: Scene) -> dict[str, Values]:
-    """What the original prints of its resolved input before it renders, as far as the image depends on it."""
+    """Return the resolved input that the original prints before rendering, as far as it affects the image."""
     config, geometry = scene.config, scene.geometry
     fast, slow, normal = (_tuple(axes[0].tolist()) for axes in (geometry.fast, geometry.slow, geometry.normal))
     x, y, z = config.detector.panels[0].origin_mm
@@ -108,9 +108,9 @@ def scene_values(scene: Scene) -> dict[str, Values]:
 
 
 def printed_cells(lattice: Lattice) -> tuple[Values, Values]:
-    """Lengths and angles (degrees) as the original prints them, direct and reciprocal.
+    """Return the direct and reciprocal cell (lengths, angles in degrees) as the original prints them.
 
-    Each angle comes from its cosine and a sine out of lengths and volume, which differs where a·a* is not 1.
+    Each angle follows from its cosine and from a sine computed from lengths and volume, which differs if a·a* ≠ 1.
     """
 
     def one(basis: FloatArray, dual: FloatArray, volume: float) -> Values:
@@ -126,7 +126,7 @@ def printed_cells(lattice: Lattice) -> tuple[Values, Values]:
 
 
 def pixel_values(trace: Trace) -> dict[str, Values]:
-    """`trace_values`, and what -printout_pixel shows besides, in the order of computation."""
+    """Return `trace_values` and the further values of -printout_pixel, in the order of computation."""
     values: dict[str, Values] = {}
     for name, value in trace_values(trace).items():
         values[name] = value
@@ -151,13 +151,13 @@ def _differ(name: str, ours: Values, theirs: Values, trace: Trace, run: Run) -> 
     elif name in LATTICE:
         rounding, scale = PER_TERM, 1e-3 * math.prod(trace.scene.n_cells)
     printed = name not in run.trace
-    room = tuple(_half_a_digit(name, value, printed) for value in theirs)
-    moved = tuple(_towards(x, y, half) for x, y, half in zip(ours, theirs, room, strict=True))
+    margins = tuple(_half_a_digit(name, value, printed) for value in theirs)
+    moved = tuple(_towards(x, y, half) for x, y, half in zip(ours, theirs, margins, strict=True))
     return differ(moved, theirs, rounding=rounding, scale=scale)
 
 
 def _half_a_digit(name: str, value: float, printed: bool) -> float:
-    """How far a number may be from the one that was printed of it, and a bit for numbers in the middle of two."""
+    """Return how far a number may be from its printed value: half a unit of the last digit, and a little more."""
     if not math.isfinite(value):
         return 0.0
     if printed and name in DECIMALS:
@@ -167,7 +167,7 @@ def _half_a_digit(name: str, value: float, printed: bool) -> float:
 
 
 def _towards(x: float, target: float, most: float) -> float:
-    """x, moved towards the target by `most` at most."""
+    """Return x moved towards the target by at most `most`."""
     if not (math.isfinite(x) and math.isfinite(target)):
         return x
     return target if abs(x - target) <= most else x + math.copysign(most, target - x)

@@ -139,6 +139,24 @@ class Final:
     pixel: float
 
 
+@dataclass(frozen=True)
+class TraceData:
+    """All records of one pixel; `Trace` describes them."""
+
+    panel: int
+    slow: int
+    fast: int
+    frame: PanelFrame
+    places: tuple[Place, ...]
+    rays: tuple[tuple[Place, Ray], ...]
+    terms: tuple[Term, ...]
+    last: Term
+    n_terms: int
+    n_skipped: int
+    final: Final
+    scene: Scene
+
+
 class RecordReader:
     """Turns raw records into typed ones; equal places and rays become one object."""
 

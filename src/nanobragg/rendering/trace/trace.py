@@ -18,7 +18,8 @@ from ...constants import R_E_SQR
 from ...errors import ConfigError
 from ...geometry import Vector
 from ...scene.scene import Scene
-from .records import RECORD, Final, PanelFrame, Place, Ray, RecordReader, Term
+from .explain import explain
+from .records import RECORD, Final, PanelFrame, Place, Ray, RecordReader, Term, TraceData
 
 __all__ = ["Final", "PanelFrame", "Place", "Ray", "Term", "Trace", "trace"]
 
@@ -27,7 +28,7 @@ Value = float | int | bool | str | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(TraceData):
     """One pixel, step by step.
 
     Attributes
@@ -52,19 +53,6 @@ class Trace:
         What was traced.
     """
 
-    panel: int
-    slow: int
-    fast: int
-    frame: PanelFrame
-    places: tuple[Place, ...]
-    rays: tuple[tuple[Place, Ray], ...]
-    terms: tuple[Term, ...]
-    last: Term
-    n_terms: int
-    n_skipped: int
-    final: Final
-    scene: Scene
-
     def values(self) -> dict[str, Value]:
         """Every quantity by name, in the order of computation: `place[0,1,1].source[0].phi[0].domain[2].hkl`, …"""
         return dict(self._named())
@@ -80,8 +68,6 @@ class Trace:
 
     def explain(self) -> str:
         """Ten lines of plain words: why this pixel has its value."""
-        from .explain import explain
-
         return "\n".join(explain(self)) + "\n"
 
     def _named(self) -> Iterator[tuple[str, Value]]:
