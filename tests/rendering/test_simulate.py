@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg import _core
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.rendering.threads import thread_count
 
@@ -167,7 +166,7 @@ def test_the_usable_processors_are_the_default_without_omp_num_threads(monkeypat
 
 
 def test_a_build_without_openmp_warns_that_it_has_one_thread(monkeypatch):
-    monkeypatch.setattr(_core, "HAS_OPENMP", False)
+    monkeypatch.setattr("nanobragg.rendering.threads.HAS_OPENMP", False)
     with pytest.warns(NanobraggWarning, match="built without OpenMP and renders on one thread"):
         nb.simulate(CONFIG, threads=2)
 
@@ -322,7 +321,7 @@ def test_a_child_forked_before_any_rendering_uses_all_threads():
 
 def test_errors_of_the_kernel_reach_the_caller_and_the_next_image_is_rendered(monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(_core, "render", lambda *arguments: 1 // 0)
+        patched.setattr("nanobragg.rendering.simulate.render", lambda *arguments: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             nb.simulate(CONFIG)
     assert nb.simulate(CONFIG).max() > 0
