@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg import _core
 from nanobragg.errors import ConfigError
 from tests.processes import python
 
@@ -236,7 +235,7 @@ def test_memory_grows_by_the_output_the_table_and_little_else():
 
 def test_errors_of_the_kernel_reach_the_caller_and_the_next_image_is_rendered(monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(_core, "render", lambda *arguments: 1 // 0)
+        patched.setattr("nanobragg.rendering.simulate.render", lambda *arguments: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             nb.simulate(CONFIG)
     assert nb.simulate(CONFIG).max() > 0

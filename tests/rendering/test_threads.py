@@ -8,7 +8,6 @@ import signal
 import pytest
 
 import nanobragg as nb
-from nanobragg import _core
 from nanobragg.errors import NanobraggWarning
 from nanobragg.rendering.threads import thread_count
 from tests.builders import config
@@ -30,7 +29,7 @@ def test_the_usable_processors_are_the_default_without_omp_num_threads(monkeypat
 
 
 def test_a_build_without_openmp_warns_that_it_has_one_thread(monkeypatch):
-    monkeypatch.setattr(_core, "HAS_OPENMP", False)
+    monkeypatch.setattr("nanobragg.rendering.threads.HAS_OPENMP", False)
     with pytest.warns(NanobraggWarning, match="built without OpenMP and renders on one thread"):
         nb.simulate(config(), threads=2)
 
