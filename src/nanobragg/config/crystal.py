@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from .._functions import SHAPES
 from .._noise import CRandom, random_misset_c, umat_to_misset
 from .._noise import mosaic_rotations as cap_rotations
 from ..constants import RADIAN_IN_DEGREES
@@ -17,7 +18,10 @@ from ..geometry import FloatArray, Vector, dot, rotate, unit
 from ..unit_cell import Cell, cell_of, check_cell, reciprocal_vectors
 from .base import Model
 
-Shape = Literal["square", "round", "gauss", "tophat"]
+if TYPE_CHECKING:
+    Shape = str
+else:
+    Shape = Literal[tuple(SHAPES)]
 DEFAULT_MOSAIC_SEED = 12345678
 
 
@@ -53,7 +57,8 @@ class Crystal(Model):
     size_mm
         Crystal size along a, b, c in place of n_cells; zero: n_cells counts.
     shape, fudge
-        Shape whose transform is the spot, and a factor on its squared radius (not for "square").
+        "square", "round", "gauss", "tophat" or "gauss_star": the crystal whose transform is the spot; and a factor on
+        the squared radius (not for "square").
     mosaic_spread_deg, mosaic_domains, mosaic_seed
         Largest rotation of a domain, number of domains, seed.
     mosaic_model

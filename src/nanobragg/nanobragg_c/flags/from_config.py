@@ -82,6 +82,8 @@ def _refuse(config: Config) -> None:
         raise ConfigError(
             f"Detector.sensor_depth_um = {config.detector.sensor_depth_um:g}: the C program counts at the surface only"
         )
+    if crystal.shape not in SHAPE_FLAGS:
+        raise ConfigError(f"Crystal.shape = {crystal.shape!r}: the C program has only {', '.join(SHAPE_FLAGS)}")
     if crystal.mosaic_model != "cap" and crystal.domains() > 1:
         raise ConfigError(f"Crystal.mosaic_model = {crystal.mosaic_model!r}: the C program has only 'cap'")
     if not 0 <= crystal.mosaic_seed <= MAX_SEED:

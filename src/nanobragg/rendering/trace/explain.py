@@ -6,8 +6,6 @@ import math
 
 from .records import Term, TraceData
 
-SHAPES = {"square": "parallelepiped", "round": "sphere", "gauss": "Gaussian", "tophat": "top-hat"}
-
 
 def explain(trace: TraceData) -> list[str]:
     """Ten lines (fewer without a term): why the pixel has its value."""
@@ -76,7 +74,7 @@ def _lattice(trace: TraceData, term: Term) -> str:
     if term.lattice_factors is not None:
         parts = ", from {:.4g} x {:.4g} x {:.4g} along a, b, c".format(*term.lattice_factors)
     return (
-        f"The {SHAPES[trace.scene.config.crystal.shape]} of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
+        f"The {trace.scene.config.crystal.shape} crystal of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
         f"F_latt^2 = {term.F_latt_sqr:.5g}{parts}: {_percent(share)} of a peak's top, {where}."
     )
 

@@ -19,7 +19,7 @@ from ...errors import ConfigError
 from ...geometry import Vector
 from ...scene.scene import Scene
 from .explain import explain
-from .records import RECORD, Final, PanelFrame, Place, Ray, RecordReader, Term, TraceData
+from .records import Final, PanelFrame, Place, Ray, RecordReader, Term, TraceData
 
 __all__ = ["Final", "PanelFrame", "Place", "Ray", "Term", "Trace", "trace"]
 
@@ -130,17 +130,16 @@ def trace(
     if strongest is not None and strongest < 1:
         raise ConfigError(f"strongest = {strongest}: at least one term must be kept; None keeps all")
     everything = scene.terms * scene.sensor.count
-    kept = np.empty((1 + min(everything, strongest or everything), _core.RECORD_DOUBLES))
-    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, kept)
-    records = kept.view(RECORD)[:, 0]
+    records = np.empty(1 + min(everything, strongest or everything), _core.TRACE_RECORD)
+    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, records)
     reader = RecordReader(scene, slow, fast)
-    rows = np.sort(records[: totals["n_kept"]], order="ordinal")
+    rows = np.sort(records[: totals.n_kept], order="ordinal")
     rays = dict.fromkeys((reader.place(row), reader.ray(row)) for row in rows)
     return Trace(
         panel, slow, fast, _frame(scene, panel),
         places=tuple(dict.fromkeys(place for place, _ in rays)), rays=tuple(rays),
         terms=tuple(reader.term(row) for row in rows if row["live"]), last=reader.term(records[-1]),
-        n_terms=totals["n_terms"], n_skipped=totals["n_skipped"], final=_final(scene, totals), scene=scene,
+        n_terms=totals.n_terms, n_skipped=totals.n_skipped, final=_final(scene, totals), scene=scene,
     )  # fmt: skip
 
 
@@ -171,12 +170,12 @@ def _triple(values: Any) -> Vector:
     return x, y, z
 
 
-def _final(scene: Scene, totals: dict[str, Any]) -> Final:
+def _final(scene: Scene, totals: _core.TraceTotals) -> Final:
     return Final(
-        water=totals["water"], sum=totals["total"],
+        water=totals.water, sum=totals.total,
         steps=scene.terms if scene.config.compat == "c" else scene.oversample**2,
         r_e_sqr_m2=R_E_SQR, fluence_ph_m2=scene.fluence,
-        capture=totals["capture"], polar=totals["polar"], omega_sr=totals["omega"], pixel=totals["photons"],
+        capture=totals.capture, polar=totals.polar, omega_sr=totals.omega, pixel=totals.photons,
     )  # fmt: skip
 
 
