@@ -15,7 +15,7 @@ from ...config.detector import Detector
 from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, NanobraggWarning
 from ...geometry import FloatArray
-from ...io.atomic import atomic_write
+from ...io.atomic import StrPath, atomic_write
 from ...io.hkl import write_hkl
 from ...io.input_file import open_input
 from ...io.smv import write_smv
@@ -23,7 +23,6 @@ from ...scene.scene import Scene
 from .flag_values import MAX_SEED
 from .from_config_geometry import geometry_flags
 
-StrPath = str | os.PathLike[str]
 SHAPE_FLAGS = {"square": "-square_xtal", "round": "-round_xtal", "gauss": "-gauss_xtal", "tophat": "-tophat_spots"}
 
 
