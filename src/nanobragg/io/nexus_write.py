@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..geometry import FloatArray
+
 DATA_PATH = "/entry/data/data"
 DETECTOR_PATH = "/entry/instrument/detector"
 OMEGA_PATH = "/entry/sample/transformations/omega"
