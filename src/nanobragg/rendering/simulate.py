@@ -19,7 +19,7 @@ from .._core import render
 from ..config.config import Config, Roi, check_roi
 from ..errors import ConfigError
 from ..scene.scene import Scene
-from .isa import select_instruction_set
+from .instruction_sets import select_instruction_set
 from .threads import rendering_threads
 
 Progress = Callable[[int, int], None]

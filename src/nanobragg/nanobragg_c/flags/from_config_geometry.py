@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ...config.config import Config
-from ...config.panel import FlatGeometry, Panel
+from ...config.panel import NominalGeometry, Panel
 from ...detectors.conventions import CONVENTIONS
 from ...errors import ConfigError
 from ...geometry import FloatArray, dot
@@ -101,7 +101,7 @@ def _same_panel(one: Panel, other: Panel) -> bool:
     )
 
 
-def _check_bend(config: Config, scene: Scene, placed: FlatGeometry) -> None:
+def _check_bend(config: Config, scene: Scene, placed: NominalGeometry) -> None:
     """A curved detector bends about the distance, which the C program has wrong after a two-theta swing."""
     if config.detector.curved and not math.isclose(placed.distance_mm, scene.distance * 1000.0, rel_tol=1e-12):
         raise ConfigError(
