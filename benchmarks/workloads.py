@@ -13,7 +13,6 @@ import numpy as np
 import yaml
 
 import nanobragg as nb
-from nanobragg import _core
 from nanobragg.errors import NanobraggWarning
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -90,7 +89,7 @@ def operations(workload: Workload, scene: nb.Scene, *, single: bool) -> float:
     `single` says whether a float32 image is rendered, which is in single precision where the scene allows it.
     """
     per_step: float = PER_TERM[scene.config.crystal.shape]
-    if _core.LOOKUPS[scene.lookup] == "tricubic":
+    if scene.lookup == "tricubic":
         per_step += PER_TRICUBIC
     if scene.core(np.float32 if single else np.float64).precision == "single":
         per_step -= (1 - SINGLE_COSTS) * IN_SINGLE

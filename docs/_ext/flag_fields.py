@@ -53,7 +53,7 @@ FIELDS = {
     "printout_pixel": "trace", "trace_pixel": "trace", "progress": "simulate(progress=)",
     "threads": "simulate(threads=)",
 }  # fmt: skip
-SIDE_EFFECTS = {"explicit", "pivot"}  # a Config's pivot defaults to the convention's
+SIDE_EFFECTS = {"pivot"}  # a Config's pivot defaults to the convention's
 
 
 def targets(flag: Flag) -> list[str]:

@@ -1,110 +1,151 @@
-/* Structure factor at an index: a constant, the nearest reflection, or tricubic between reflections. */
+/* Structure factor at an index: a constant, the nearest reflection, or tricubic between reflections.
+ * Entry is the type of the table's values, and of what is computed from several of them. */
 #ifndef NANOBRAGG_AMPLITUDE_H
 #define NANOBRAGG_AMPLITUDE_H
 
-#include "maths.h"
+#include "scene.h"
+#include "term.h"
 
-enum nb_lookup { NB_CONSTANT, NB_NEAREST, NB_TRICUBIC, NB_LOOKUPS };
+namespace nb::NB_ISA {
 
-/* Of the table, and what is computed from several. */
-#if defined(NB_SINGLE) || defined(NB_FLOAT_TABLE)
-typedef float nb_entry;
-#else
-typedef double nb_entry;
-#endif
-
-/* Dense amplitudes with a border one reflection wide that holds the default. */
-typedef struct {
-    const void *values;  /* of nb_entry */
+/* Dense structure factors with a border one reflection wide that holds the default. */
+template <class Entry> struct Table {
+    const Entry *values;
     int low[3], high[3]; /* indices of the border planes */
     int stride_h, stride_k;
     double constant; /* the default, used without a table */
-} nb_table;
+};
 
-NB_INLINE int nb_table_place(const nb_table *t, int h, int k, int l)
+template <class Entry> static inline Table<Entry> table_of(const Scene &s, int number)
 {
-    return (h - t->low[0]) * t->stride_h + (k - t->low[1]) * t->stride_k + (l - t->low[2]);
+    const char *first = (const char *)s.tables;
+    const Entry *values = first ? (const Entry *)(first + number * s.table_bytes) : nullptr;
+    return {values,
+            {s.table_low[0], s.table_low[1], s.table_low[2]},
+            {s.table_high[0], s.table_high[1], s.table_high[2]},
+            s.table_stride_h,
+            s.table_stride_k,
+            s.default_F};
+}
+
+template <class Entry> NB_INLINE int place_in(const Table<Entry> &t, int h, int k, int l)
+{
+    return (h - t.low[0]) * t.stride_h + (k - t.low[1]) * t.stride_k + (l - t.low[2]);
 }
 
 /* Anything outside the table meets the border. */
-NB_INLINE int nb_closest_place(const nb_table *t, int h, int k, int l)
+template <class Entry> NB_INLINE int closest_place(const Table<Entry> &t, int h, int k, int l)
 {
-    return nb_table_place(t, nb_clamp(h, t->low[0], t->high[0]), nb_clamp(k, t->low[1], t->high[1]),
-                          nb_clamp(l, t->low[2], t->high[2]));
+    return place_in(t, clamp(h, t.low[0], t.high[0]), clamp(k, t.low[1], t.high[1]), clamp(l, t.low[2], t.high[2]));
 }
 
 /* Whether the four reflections around h along each axis are all in the table (its border is one wider). */
-NB_INLINE int nb_can_interpolate(const nb_table *t, double h, double k, double l)
+template <class Entry> NB_INLINE bool can_interpolate(const Table<Entry> &t, double h, double k, double l)
 {
-    return !((h < t->low[0] + 3) | (h > t->high[0] - 3) | (k < t->low[1] + 3) | (k > t->high[1] - 3)
-             | (l < t->low[2] + 3) | (l > t->high[2] - 3));
+    return !((h < t.low[0] + 3) | (h > t.high[0] - 3) | (k < t.low[1] + 3) | (k > t.high[1] - 3) | (l < t.low[2] + 3)
+             | (l > t.high[2] - 3));
 }
 
 /* Weights of the points -1, 0, 1, 2 in the cubic through them, at t in [0, 1] (Lagrange). */
-typedef struct {
-    nb_entry w0, w1, w2, w3;
-} nb_cubic;
+template <class Entry> struct Cubic {
+    Entry w0, w1, w2, w3;
+};
 
-NB_INLINE nb_cubic nb_cubic_weights(nb_entry t)
+template <class Entry> NB_INLINE Cubic<Entry> cubic_weights(Entry t)
 {
-    const nb_entry down = t - 1, further = t - 2, up = t + 1;
-    const nb_cubic c = {t * down * further * (nb_entry)(-1.0 / 6.0), up * down * further * (nb_entry)0.5,
-                        up * t * further * (nb_entry)-0.5, up * t * down * (nb_entry)(1.0 / 6.0)};
-    return c;
+    const Entry down = t - 1, further = t - 2, up = t + 1;
+    return {t * down * further * (Entry)(-1.0 / 6.0), up * down * further * (Entry)0.5, up * t * further * (Entry)-0.5,
+            up * t * down * (Entry)(1.0 / 6.0)};
 }
 
-NB_INLINE nb_entry nb_cubic_sum(const nb_entry *row, nb_cubic c)
+template <class Entry> NB_INLINE Entry cubic_sum(const Entry *row, const Cubic<Entry> &c)
 {
     return row[0] * c.w0 + row[1] * c.w1 + row[2] * c.w2 + row[3] * c.w3;
 }
 
-/* Adds w times the four neighbours along l, which lie side by side. */
-NB_INLINE void nb_cubic_add(nb_entry *sums, nb_entry w, const nb_entry *row)
+/* Add w times the four neighbours along l, which lie side by side. */
+template <class Entry> NB_INLINE void add_row(Entry *sums, Entry w, const Entry *row)
 {
-    _Pragma("omp simd") for (int i = 0; i < 4; ++i)
+    NB_SIMD for (int i = 0; i < 4; ++i)
     {
         sums[i] += w * row[i];
     }
 }
 
-NB_INLINE void nb_cubic_add_plane(nb_entry *sums, nb_entry w, const nb_entry *corner, int stride, nb_cubic k)
+template <class Entry>
+NB_INLINE void add_plane(Entry *sums, Entry w, const Entry *corner, int stride, const Cubic<Entry> &k)
 {
-    nb_cubic_add(sums, w * k.w0, corner);
-    nb_cubic_add(sums, w * k.w1, corner + stride);
-    nb_cubic_add(sums, w * k.w2, corner + 2 * stride);
-    nb_cubic_add(sums, w * k.w3, corner + 3 * stride);
+    add_row(sums, w * k.w0, corner);
+    add_row(sums, w * k.w1, corner + stride);
+    add_row(sums, w * k.w2, corner + 2 * stride);
+    add_row(sums, w * k.w3, corner + 3 * stride);
 }
 
 /* The reflections that an amplitude is made of: where in the table, and their weights along each axis. */
-typedef struct {
+template <class Entry> struct Neighbours {
     int inside; /* whether 64 of them, from `place` on; else the one at `place` alone */
     int place;
-    nb_cubic h, k, l;
-} nb_neighbours;
+    Cubic<Entry> h, k, l;
+};
 
-/* Those of the index h, k, l, whose nearest reflection is nh, nk, nl. */
-NB_INLINE nb_neighbours nb_find_neighbours(const nb_table *t, double h, double k, double l, int nh, int nk, int nl)
+/* Those of the index h, k, l, whose nearest reflection is `nearest`. */
+template <class Entry>
+NB_INLINE Neighbours<Entry> find_neighbours(const Table<Entry> &t, const double *h, const int *nearest)
 {
-    const double h0 = nb_floor(h), k0 = nb_floor(k), l0 = nb_floor(l);
-    const int alone = nb_closest_place(t, nh, nk, nl);
-    const int corner = nb_closest_place(t, (int)h0 - 1, (int)k0 - 1, (int)l0 - 1);
-    const int inside = nb_can_interpolate(t, h, k, l);
-    const nb_neighbours n = {inside, inside ? corner : alone, nb_cubic_weights((nb_entry)(h - h0)),
-                             nb_cubic_weights((nb_entry)(k - k0)), nb_cubic_weights((nb_entry)(l - l0))};
-    return n;
+    const double h0 = round_down(h[0]), k0 = round_down(h[1]), l0 = round_down(h[2]);
+    const int alone = closest_place(t, nearest[0], nearest[1], nearest[2]);
+    const int corner = closest_place(t, (int)h0 - 1, (int)k0 - 1, (int)l0 - 1);
+    const int inside = can_interpolate(t, h[0], h[1], h[2]);
+    return {inside, inside ? corner : alone, cubic_weights((Entry)(h[0] - h0)), cubic_weights((Entry)(h[1] - k0)),
+            cubic_weights((Entry)(h[2] - l0))};
 }
 
-NB_INLINE nb_entry nb_amplitude_tricubic(const nb_table *t, nb_neighbours n)
+template <class Entry> NB_INLINE Entry sum_neighbours(const Table<Entry> &t, const Neighbours<Entry> &n)
 {
-    const nb_entry *corner = (const nb_entry *)t->values + n.place;
-    nb_entry sums[4] = {0, 0, 0, 0};
+    const Entry *corner = t.values + n.place;
+    Entry sums[4] = {0, 0, 0, 0};
     if (!n.inside)
         return corner[0];
-    nb_cubic_add_plane(sums, n.h.w0, corner, t->stride_k, n.k);
-    nb_cubic_add_plane(sums, n.h.w1, corner + t->stride_h, t->stride_k, n.k);
-    nb_cubic_add_plane(sums, n.h.w2, corner + 2 * t->stride_h, t->stride_k, n.k);
-    nb_cubic_add_plane(sums, n.h.w3, corner + 3 * t->stride_h, t->stride_k, n.k);
-    return nb_cubic_sum(sums, n.l);
+    add_plane(sums, n.h.w0, corner, t.stride_k, n.k);
+    add_plane(sums, n.h.w1, corner + t.stride_h, t.stride_k, n.k);
+    add_plane(sums, n.h.w2, corner + 2 * t.stride_h, t.stride_k, n.k);
+    add_plane(sums, n.h.w3, corner + 3 * t.stride_h, t.stride_k, n.k);
+    return cubic_sum(sums, n.l);
 }
+
+/* The three ways to an amplitude, in the order of enum Lookup. */
+template <class Table_entry> struct Constant {
+    using Entry = Table_entry;
+    static constexpr Lookup number = CONSTANT;
+
+    template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
+    {
+        term.amplitude = (Real)t.constant;
+    }
+};
+
+template <class Table_entry> struct Nearest {
+    using Entry = Table_entry;
+    static constexpr Lookup number = NEAREST;
+
+    template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
+    {
+        term.amplitude = t.values[closest_place(t, term.nearest[0], term.nearest[1], term.nearest[2])];
+    }
+};
+
+template <class Table_entry> struct Tricubic {
+    using Entry = Table_entry;
+    static constexpr Lookup number = TRICUBIC;
+
+    template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
+    {
+        const Neighbours<Entry> around = find_neighbours(t, term.h, term.nearest);
+        term.interpolated = around.inside;
+        term.amplitude = sum_neighbours(t, around);
+    }
+};
+
+} // namespace nb::NB_ISA
 
 #endif

@@ -3,54 +3,87 @@
 #define NANOBRAGG_KERNEL_H
 
 #include "scene.h"
+#include "trace_record.h"
 
 #include <stdint.h>
 
-enum { NB_SPAN_PIXELS = 64 };
+namespace nb {
+
+enum { SPAN_PIXELS = 64 };
 
 /* How the terms are computed; the walk that leads to them is in double precision always. */
-enum nb_precision {
-    NB_IN_DOUBLE,
-    NB_IN_DOUBLE_FROM_FLOATS, /* with a table of floats */
-    NB_IN_SINGLE,             /* and single precision behind the reduction of the index */
-    NB_PRECISIONS
+enum Precision {
+    IN_DOUBLE,
+    IN_DOUBLE_FROM_FLOATS, /* with a table of floats */
+    IN_SINGLE,             /* and single precision behind the reduction of the index */
+    PRECISIONS
 };
 
-/* photons in n pixels of row `slow` at the columns `fast`, n <= NB_SPAN_PIXELS */
-typedef void nb_span_fn(const nb_scene *s, const nb_panel *p, int slow, const int *fast, int n, nb_state *state,
-                        double *photons);
+/* What the original's walk carries from pixel to pixel. */
+struct COrder {
+    bool first;         /* no term has been evaluated yet (row 1) */
+    bool interpolating; /* no point has left the table yet (row 6) */
+};
 
-typedef struct {
-    const char *name;
-    nb_span_fn *span;
-    nb_span_fn *traced; /* the same for one pixel (n = 1), with state->recorder; in double precision */
-    nb_cells_table *cells[NB_PRECISIONS]; /* for state->cells */
-    /* solid angle of one pixel, summed over its sub-pixels (and layers under c_factors) as the image counts it */
-    double (*omega)(const nb_scene *s, const nb_panel *p, int slow, int fast);
+/* Whether pixels must still come one by one, in the image's order. */
+static inline bool depends_on_order(const CScene &s, const COrder &order)
+{
+    return (order.first && s.first_cells) || (s.rules.interpolation_ends && order.interpolating);
+}
+
+/* Each function is for n pixels of row `slow` at the columns `fast`, n <= SPAN_PIXELS, or for one pixel. A stop flag is
+ * set by another thread: give up. */
+struct Kernel {
+    void (*render)(const Scene &s, const Panel &p, int slow, const int *fast, int n, int precision,
+                   const volatile int *stop, double *photons);
+    void (*render_c)(const CScene &s, const Panel &p, int slow, const int *fast, int n, COrder *order,
+                     const volatile int *stop, double *photons);
+    void (*trace)(const Scene &s, const Panel &p, int slow, int fast, TraceTotals *totals);
+    void (*trace_c)(const CScene &s, const Panel &p, int slow, int fast, COrder *order, TraceTotals *totals);
+    double (*solid_angle)(const Scene &s, const Panel &p, int slow, int fast);
+    double (*solid_angle_c)(const CScene &s, const Panel &p, int slow, int fast);
     double (*multiply_adds)(int64_t n); /* roofline.h */
-} nb_kernel;
+};
 
-extern const nb_kernel nb_kernel_baseline, nb_kernel_v2, nb_kernel_v3, nb_kernel_v4;
+namespace baseline {
+extern const Kernel kernel;
+}
+namespace v2 {
+extern const Kernel kernel;
+}
+namespace v3 {
+extern const Kernel kernel;
+}
+namespace v4 {
+extern const Kernel kernel;
+}
+
+struct NamedKernel {
+    const char *name;
+    const Kernel *kernel;
+};
 
 /* Compiled kernels that this processor can run, slowest first; returns how many. */
-static inline int nb_kernels(const nb_kernel **list)
+static inline int kernels(NamedKernel *list)
 {
     int n = 0;
-    list[n++] = &nb_kernel_baseline;
+    list[n++] = {"baseline", &baseline::kernel};
 #if defined(NB_HAVE_V2)
     if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"))
-        list[n++] = &nb_kernel_v2;
+        list[n++] = {"v2", &v2::kernel};
 #endif
 #if defined(NB_HAVE_V3)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        list[n++] = &nb_kernel_v3;
+        list[n++] = {"v3", &v3::kernel};
 #endif
 #if defined(NB_HAVE_V4)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl"))
-        list[n++] = &nb_kernel_v4;
+        list[n++] = {"v4", &v4::kernel};
 #endif
     return n;
 }
+
+} // namespace nb
 
 #endif

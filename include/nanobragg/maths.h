@@ -3,28 +3,15 @@
 #ifndef NANOBRAGG_MATHS_H
 #define NANOBRAGG_MATHS_H
 
-#include "inline.h"
-
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
-
-/* With NB_SINGLE, what follows the reduction of an index is in single precision (docs/performance.md; the square shape
- * only): offsets from
- * the nearest reflection are whole multiples of 2^-32, so that N times an offset wraps as a 32-bit number does. */
-#if defined(NB_SINGLE)
-typedef float nb_real;
-typedef int32_t nb_offset;
-#else
-typedef double nb_real;
-typedef double nb_offset;
-#endif
+#include "compiler.h"
 
 #define NB_PI 3.14159265358979323846
 #define NB_ROUNDER 6755399441055744.0 /* 1.5 * 2^52: adding it rounds a double to a whole number */
 
+namespace nb::NB_ISA {
+
 /* Smallest whole number that is not below x; |x| < 2^51 where the machine has no instruction for it. */
-NB_INLINE double nb_ceil(double x)
+NB_INLINE double round_up(double x)
 {
 #if defined(__SSE4_1__) || !(defined(__x86_64__) || defined(__i386__))
     return ceil(x);
@@ -34,26 +21,19 @@ NB_INLINE double nb_ceil(double x)
 #endif
 }
 
-NB_INLINE double nb_floor(double x)
+NB_INLINE double round_down(double x)
 {
-    return -nb_ceil(-x);
+    return -round_up(-x);
 }
 
 /* The nearest whole number, halves downwards, as the C program rounds Miller indices. */
-NB_INLINE double nb_nearest(double x)
+NB_INLINE double nearest_whole(double x)
 {
-    return nb_ceil(x - 0.5);
-}
-
-/* x / y from per_y = 1 / y; if `exact`, rounded as the division is (where the machine fuses multiply and add). */
-NB_INLINE double nb_divide(int exact, double x, double y, double per_y)
-{
-    const double near = x * per_y;
-    return exact ? near + (x - near * y) * per_y : near;
+    return round_up(x - 0.5);
 }
 
 /* A nearest whole number; which one, for halves, does not matter. */
-NB_INLINE double nb_round(double x)
+NB_INLINE double any_nearest_whole(double x)
 {
 #if defined(__SSE4_1__) || !(defined(__x86_64__) || defined(__i386__))
     return rint(x);
@@ -62,50 +42,21 @@ NB_INLINE double nb_round(double x)
 #endif
 }
 
-NB_INLINE int nb_clamp(int x, int low, int high)
+/* x / y from per_y = 1 / y; if `exact`, rounded as the division is (where the machine fuses multiply and add). */
+template <bool exact> NB_INLINE double divide(double x, double y, double per_y)
+{
+    const double near = x * per_y;
+    return exact ? near + (x - near * y) * per_y : near;
+}
+
+NB_INLINE int clamp(int x, int low, int high)
 {
     const int above = x > low ? x : low;
     return above < high ? above : high;
 }
 
-/* The reflection nearest to index h, and the offset h - nearest. Single: |h| < 2^19, offset to 2^-33. */
-NB_INLINE void nb_split(double h, int *nearest, nb_offset *offset)
-{
-#if defined(NB_SINGLE)
-    const double shifted = 0x1.8p20 - h; /* its last bit is 2^-32; of -h, so that halves go downwards */
-    int64_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    *offset = (int32_t)bits;
-    *nearest = 0x41380000 - (int)(bits >> 32) - (int)((uint32_t)*offset >> 31); /* upper half of 0x1.8p20 */
-#else
-    const double whole = nb_nearest(h);
-    *nearest = (int)whole;
-    *offset = h - whole;
-#endif
-}
-
-/* n times an offset, without its whole part. */
-NB_INLINE nb_offset nb_times(nb_offset offset, double n)
-{
-#if defined(NB_SINGLE)
-    return (int32_t)((uint32_t)offset * (uint32_t)(int)n);
-#else
-    return n * offset - nb_round(n * offset);
-#endif
-}
-
-/* An offset as a number in [-1/2, 1/2], up to its sign: for squares. */
-NB_INLINE nb_real nb_offset_real(nb_offset offset)
-{
-#if defined(NB_SINGLE)
-    return (float)offset * 0x1p-32f;
-#else
-    return offset;
-#endif
-}
-
 /* sin(pi x)/x for |x| <= 1/2, from x squared; relative error 1.4e-16. */
-NB_INLINE double nb_sinpi_over_x(double xx)
+NB_INLINE double sinpi_over_x(double xx)
 {
     double p = -0.000021122952927771243582;
     p = p * xx + 0.00046597761697805214953;
@@ -117,23 +68,35 @@ NB_INLINE double nb_sinpi_over_x(double xx)
     return p * xx + 3.1415926535897927919;
 }
 
-/* sin^2(pi x) for |x| <= 1/2, from x squared; relative error 1.1e-8 in single precision, 3e-16 in double. */
-NB_INLINE nb_real nb_sinpi_sqr(nb_real xx)
+/* sin^2(pi x) for |x| <= 1/2, from x squared; relative error 3e-16. */
+NB_INLINE double sinpi_sqr(double xx)
 {
-#if defined(NB_SINGLE)
+    const double p = sinpi_over_x(xx);
+    return p * p * xx;
+}
+
+/* The same in single precision; relative error 1.1e-8. */
+NB_INLINE float sinpi_sqr(float xx)
+{
     float p = 0.077560386790797222249f;
     p = p * xx - 0.5982421263420936507f;
     p = p * xx + 2.5500697263299960901f;
     p = p * xx - 5.167709684799476654f;
     p = p * xx + 3.1415926368954115438f;
-#else
-    const double p = nb_sinpi_over_x(xx);
-#endif
     return p * p * xx;
 }
 
+/* (sin y/y - cos y)/y^2 for |y| <= pi/2, from y squared: the Taylor series, relative error 1e-16. */
+NB_INLINE double sine_less_cosine(double yy)
+{
+    double sum = 0.0;
+    for (int k = 11; k > 0; --k) /* term k is -yy/(2k (2k + 3)) times the one before */
+        sum = -yy / (2.0 * k * (2.0 * k + 3.0)) * (1.0 + sum);
+    return (1.0 + sum) / 3.0;
+}
+
 /* exp(x), relative error 3e-16; x beyond -708 and 709 counts as these. */
-NB_INLINE double nb_exp(double x)
+NB_INLINE double bounded_exp(double x)
 {
     const double above = x > -708.0 ? x : -708.0, clamped = above < 709.0 ? above : 709.0;
     const double shifted = clamped * 1.44269504088896340736 + NB_ROUNDER;
@@ -157,5 +120,7 @@ NB_INLINE double nb_exp(double x)
     memcpy(&power, &bits, sizeof power);
     return p * power;
 }
+
+} // namespace nb::NB_ISA
 
 #endif

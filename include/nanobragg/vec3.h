@@ -2,19 +2,19 @@
 #ifndef NANOBRAGG_VEC3_H
 #define NANOBRAGG_VEC3_H
 
-#include "inline.h"
+#include "compiler.h"
 
-#include <math.h>
+namespace nb::NB_ISA {
 
-NB_INLINE double nb_dot(const double *a, const double *b)
+NB_INLINE double dot(const double *a, const double *b)
 {
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
 /* Rotate v about the unit vector `axis` by `angle` (rad), right-handed (Rodrigues). */
-NB_INLINE void nb_rotate_about(const double *v, const double *axis, double angle, double *out)
+NB_INLINE void rotate_about(const double *v, const double *axis, double angle, double *out)
 {
-    const double c = cos(angle), s = sin(angle), along = nb_dot(axis, v) * (1.0 - c);
+    const double c = cos(angle), s = sin(angle), along = dot(axis, v) * (1.0 - c);
     const double x = axis[0] * along + v[0] * c + (axis[1] * v[2] - axis[2] * v[1]) * s;
     const double y = axis[1] * along + v[1] * c + (axis[2] * v[0] - axis[0] * v[2]) * s;
     const double z = axis[2] * along + v[2] * c + (axis[0] * v[1] - axis[1] * v[0]) * s;
@@ -22,5 +22,7 @@ NB_INLINE void nb_rotate_about(const double *v, const double *axis, double angle
     out[1] = y;
     out[2] = z;
 }
+
+} // namespace nb::NB_ISA
 
 #endif

@@ -1,13 +1,16 @@
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-SHAPES: tuple[str, ...]
+PANEL: np.dtype[np.void]
+SOURCE: np.dtype[np.void]
+PARAMETERS: np.dtype[np.void]
+C_RULES: np.dtype[np.void]
+TRACE_RECORD: np.dtype[np.void]
 LOOKUPS: tuple[str, ...]
 PRECISIONS: tuple[str, ...]
 HAS_OPENMP: bool
-RECORD_DOUBLES: int
 
 def instruction_sets() -> tuple[str, ...]: ...
 def use_instruction_set(name: str) -> str: ...
@@ -16,22 +19,33 @@ def multiply_adds(n: int) -> None: ...
 
 class CoreScene:
     n_panels: int
+    like_c: bool
     def __init__(
         self,
-        panels: list[dict[str, Any]],
-        sources: list[dict[str, Any]],
+        panels: npt.NDArray[np.void],
+        sources: npt.NDArray[np.void],
+        parameters: npt.NDArray[np.void],
         cells: npt.NDArray[np.float64],
-        first_cells: npt.NDArray[np.float64] | None,
         mask: npt.NDArray[np.uint8] | None,
-        table: npt.NDArray[Any] | None,
+        tables: npt.NDArray[Any] | None,
         amorphous: npt.NDArray[np.float64] | None,
         precision: str,
-        numbers: dict[str, Any],
+        c_rules: npt.NDArray[np.void] | None = None,
+        first_cells: npt.NDArray[np.float64] | None = None,
     ) -> None: ...
     @property
     def precision(self) -> str: ...
-    @property
-    def needs_order(self) -> bool: ...
+
+class TraceTotals(NamedTuple):
+    n_kept: int
+    n_terms: int
+    n_skipped: int
+    water: float
+    total: float
+    omega: float
+    polar: float
+    capture: float
+    photons: float
 
 def render(
     core: CoreScene,
@@ -44,10 +58,5 @@ def render(
 ) -> None: ...
 def solid_angle(core: CoreScene, roi: tuple[int, int, int, int]) -> float: ...
 def trace(
-    core: CoreScene,
-    roi: tuple[int, int, int, int],
-    panel: int,
-    slow: int,
-    fast: int,
-    kept: npt.NDArray[np.float64],
-) -> dict[str, Any]: ...
+    core: CoreScene, roi: tuple[int, int, int, int], panel: int, slow: int, fast: int, kept: npt.NDArray[np.void]
+) -> TraceTotals: ...

@@ -1,57 +1,48 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Scene → photons: owns the resolved scene's memory, and the loop over spans of pixels."""
+"""Scene → photons: holds a resolved scene for the kernel, and loops over spans of pixels."""
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
+
+from collections import namedtuple
+
+import numpy as np
 
 
-cdef extern from "nanobragg/kernel.h" nogil:
-    enum:
-        NB_SPAN_PIXELS
-        NB_NEAREST
-        NB_IN_DOUBLE
-        NB_PRECISIONS
-    ctypedef struct nb_panel:
-        double pix0[3]
-        double fast[3]
-        double slow[3]
-        double normal[3]
+cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
+    ctypedef struct Panel:
+        double[3] pix0
+        double[3] fast
+        double[3] slow
+        double[3] normal
         double pixel
         double close_distance
         double distance
-        double beam[3]
-        double axis[2][3]
-        double along[2][3]
-        double start[2]
-    ctypedef struct nb_source:
-        double direction[3]
+        double[3] beam
+        double[2][3] axis
+        double[2][3] along
+        double[2] start
+    ctypedef struct Source:
+        double[3] direction
         double wavelength
         double weight
-        double e[3]
-        double b[3]
-        const void *amplitudes
-    ctypedef struct nb_table:
-        const void *values
-        int low[3]
-        int high[3]
-        int stride_h
-        int stride_k
-        double constant
-    ctypedef struct nb_scene:
-        const nb_panel *panels
-        const nb_source *sources
-        int n_sources
-        const double *cells
-        const double *first_cells
-        int n_cells
-        double n[3]
-        double metric[6]
+        double[3] e
+        double[3] b
+        int table
+    ctypedef struct Crystal:
+        double[3] n
+        double[6] metric
+    ctypedef struct Parameters:
+        Crystal crystal
         int shape
         int lookup
-        nb_table table
+        double default_F
+        int[3] table_low
+        int[3] table_high
+        int table_stride_h
+        int table_stride_k
         int oversample
         int n_layers
         int has_sensor
@@ -63,55 +54,93 @@ cdef extern from "nanobragg/kernel.h" nogil:
         double kahn
         double d_min
         double water
-        const double *amorphous
-        int n_amorphous
         double amorphous_step
         double scale
-        int c_factors
+    ctypedef struct CRules:
         int every_omega
         int every_polar
         int every_capture
         int interpolation_ends
-    ctypedef struct nb_recorder
-    ctypedef struct nb_cells_table:
-        pass
-    ctypedef struct nb_state:
-        int in_order
-        int first
-        int interpolating
-        int *stop
-        nb_cells_table *cells
-        nb_recorder *recorder
-    ctypedef void nb_span_fn(const nb_scene *, const nb_panel *, int, const int *, int, nb_state *,
-                             double *) noexcept nogil
-    ctypedef struct nb_kernel:
-        const char *name
-        nb_span_fn *span
-        nb_span_fn *traced
-        nb_cells_table *cells[NB_PRECISIONS]
-        double (*omega)(const nb_scene *, const nb_panel *, int, int) noexcept nogil
-        double (*multiply_adds)(int64_t) noexcept nogil
-    int nb_kernels(const nb_kernel **)
-
-cdef extern from "nanobragg/record.h" nogil:
-    ctypedef struct nb_record:
-        pass
-    ctypedef struct nb_recorder "struct nb_recorder":
-        nb_record now
-        nb_record *kept
-        double capacity
-        double n_kept
-        double n_terms
-        double n_skipped
-        double water
+    ctypedef struct Scene "nb::CScene":
+        const Panel *panels
+        const Source *sources
+        int n_sources
+        const double *cells
+        int n_cells
+        const void *tables
+        long long table_bytes
         const double *amorphous
         int n_amorphous
-        double amorphous_step
+        CRules rules
+        const double *first_cells
+
+cdef extern from "nanobragg/trace_record.h" namespace "nb" nogil:
+    ctypedef struct TraceRecord:
+        double rank
+        double ordinal
+        double layer
+        double[2] at
+        double[3] position
+        double r
+        double[3] d
+        double obliquity
+        double rho
+        double omega
+        double capture
+        double source
+        double live
+        double[3] q
+        double cos_2theta
+        double along_e
+        double along_b
+        double polar
+        double weight
+        double orientation
+        double[3][3] cell
+        double[3] h
+        double[3] nearest
+        double[3] numerator
+        double[3] denominator
+        double radius_sqr
+        double lattice_sqr
+        double interpolated
+        double amplitude
+        double running
+    ctypedef struct CTotals "nb::TraceTotals":
+        TraceRecord last
+        TraceRecord *kept
+        int capacity
+        int n_kept
+        long long n_terms
+        long long n_skipped
+        double water
         double total
         double omega
         double polar
         double capture
         double photons
+
+cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
+    enum:
+        SPAN_PIXELS
+    ctypedef struct COrder:
+        bint first
+        bint interpolating
+    bint depends_on_order(const Scene &scene, const COrder &order)
+    ctypedef struct Kernel:
+        void (*render)(const Scene &, const Panel &, int, const int *, int, int, const int *,
+                       double *) noexcept nogil
+        void (*render_c)(const Scene &, const Panel &, int, const int *, int, COrder *, const int *,
+                         double *) noexcept nogil
+        void (*trace)(const Scene &, const Panel &, int, int, CTotals *) noexcept nogil
+        void (*trace_c)(const Scene &, const Panel &, int, int, COrder *, CTotals *) noexcept nogil
+        double (*solid_angle)(const Scene &, const Panel &, int, int) noexcept nogil
+        double (*solid_angle_c)(const Scene &, const Panel &, int, int) noexcept nogil
+        double (*multiply_adds)(int64_t) noexcept nogil
+    ctypedef struct NamedKernel:
+        const char *name
+        const Kernel *kernel
+    int kernels(NamedKernel *list)
 
 cdef extern from *:
     """
@@ -120,22 +149,41 @@ cdef extern from *:
     #else
     #define NB_OPENMP 0
     #endif
+    #if defined(__GNUC__)
+    static inline void nb_count(int64_t *counter, int64_t n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
+    #else
+    static inline void nb_count(int64_t *counter, int64_t n) { *counter += n; }
+    #endif
     """
     int NB_OPENMP
+    void count "nb_count"(int64_t *counter, int64_t n) noexcept nogil
 
 ctypedef fused photons_t:
     float
     double
 
-SHAPES = ("square", "round", "gauss", "tophat")
+
+cdef Panel panel_example
+cdef Source source_example
+cdef Parameters parameters_example
+cdef CRules rules_example
+cdef TraceRecord record_example
+
+PANEL = np.asarray(<Panel[:1]> &panel_example).dtype
+SOURCE = np.asarray(<Source[:1]> &source_example).dtype
+PARAMETERS = np.asarray(<Parameters[:1]> &parameters_example).dtype
+C_RULES = np.asarray(<CRules[:1]> &rules_example).dtype
+TRACE_RECORD = np.asarray(<TraceRecord[:1]> &record_example).dtype
 LOOKUPS = ("constant", "nearest", "tricubic")
 PRECISIONS = ("double", "double from floats", "single")  # of terms, and of the table: see kernel.h
 HAS_OPENMP = bool(NB_OPENMP)
-RECORD_DOUBLES = sizeof(nb_record) // sizeof(double)
 
-cdef const nb_kernel *kernel_list[8]
-cdef int kernel_count = nb_kernels(kernel_list)
-cdef const nb_kernel *kernel = kernel_list[kernel_count - 1]
+TraceTotals = namedtuple(
+    "TraceTotals", ["n_kept", "n_terms", "n_skipped", "water", "total", "omega", "polar", "capture", "photons"])
+
+cdef NamedKernel[8] kernel_list
+cdef int kernel_count = kernels(kernel_list)
+cdef NamedKernel chosen = kernel_list[kernel_count - 1]
 
 
 def instruction_sets():
@@ -145,17 +193,17 @@ def instruction_sets():
 
 def use_instruction_set(name):
     """Render with this kernel from now on; returns its name."""
-    global kernel
+    global chosen
     for i in range(kernel_count):
         if kernel_list[i].name.decode() == name:
-            kernel = kernel_list[i]
+            chosen = kernel_list[i]
             return name
     raise ValueError(f"instruction set {name!r}: this machine has {', '.join(instruction_sets())}")
 
 
 def instruction_set():
     """Name of the kernel in use."""
-    return kernel.name.decode()
+    return chosen.name.decode()
 
 
 def multiply_adds(int64_t n):
@@ -164,168 +212,77 @@ def multiply_adds(int64_t n):
     The time that this takes on one core is what benchmarks compare rendering with.
     """
     with nogil:
-        kernel.multiply_adds(n)
-
-
-cdef void put(double *target, numbers) except *:
-    cdef Py_ssize_t i
-    for i, number in enumerate(numbers):
-        target[i] = number
-
-
-cdef void put_panel(nb_panel *panel, dict numbers) except *:
-    put(panel.pix0, numbers["pix0"])
-    put(panel.fast, numbers["fast"])
-    put(panel.slow, numbers["slow"])
-    put(panel.normal, numbers["normal"])
-    put(panel.beam, numbers["beam"])
-    put(panel.start, numbers["start"])
-    for i in range(2):
-        put(panel.axis[i], numbers["axis"][i])
-        put(panel.along[i], numbers["along"][i])
-    panel.pixel = numbers["pixel"]
-    panel.close_distance = numbers["close_distance"]
-    panel.distance = numbers["distance"]
-
-
-cdef void put_source(nb_source *source, dict numbers) except *:
-    put(source.direction, numbers["direction"])
-    put(source.e, numbers["e"])
-    put(source.b, numbers["b"])
-    source.wavelength = numbers["wavelength"]
-    source.weight = numbers["weight"]
-
-
-cdef void put_scene(nb_scene *scene, dict numbers) except *:
-    put(scene.n, numbers["n"])
-    put(scene.metric, numbers["metric"])
-    for i in range(3):
-        scene.table.low[i] = numbers["table_low"][i]
-        scene.table.high[i] = numbers["table_high"][i]
-    scene.table.stride_h, scene.table.stride_k = numbers["table_strides"]
-    scene.table.constant = numbers["default_F"]
-    scene.shape = numbers["shape"]
-    scene.lookup = numbers["lookup"]
-    scene.oversample = numbers["oversample"]
-    scene.n_layers = numbers["n_layers"]
-    scene.has_sensor = numbers["has_sensor"]
-    scene.layer = numbers["layer"]
-    scene.mu = numbers["mu"]
-    scene.point_pixel = numbers["point_pixel"]
-    scene.curved = numbers["curved"]
-    scene.polarized = numbers["polarized"]
-    scene.kahn = numbers["kahn"]
-    scene.d_min = numbers["d_min"]
-    scene.water = numbers["water"]
-    scene.amorphous_step = numbers["amorphous_step"]
-    scene.scale = numbers["scale"]
-    scene.c_factors = numbers["c_factors"]
-    scene.every_omega = numbers["every_omega"]
-    scene.every_polar = numbers["every_polar"]
-    scene.every_capture = numbers["every_capture"]
-    scene.interpolation_ends = numbers["interpolation_ends"]
+        chosen.kernel.multiply_adds(n)
 
 
 cdef class CoreScene:
-    """A resolved scene in the kernel's form. Built from plain arrays and numbers by scene.py.
+    """A resolved scene in the kernel's form, which scene/kernel_input.py builds.
 
-    `panels`, `sources` and `numbers` name the fields of the C structs in include/nanobragg/scene.h;
-    `cells` has shape (n, 3, 3), metres; `mask` and `tables` may be None. `tables` has shape (m, h, k, l), and each
-    source the number of its own. `precision` is one of PRECISIONS; tables are of doubles for the first and of floats
-    for the others.
+    Parameters
+    ----------
+    panels, sources : ndarray of PANEL, of SOURCE
+    parameters : ndarray of PARAMETERS, shape (1,)
+    cells : ndarray, shape (n, 3, 3)
+        Vectors a, b, c (rows, metres) of every orientation.
+    mask : ndarray of uint8, shape (panels, slow, fast), or None
+    tables : ndarray, shape (m, h, k, l), or None
+        Structure factors: doubles for the first of PRECISIONS, floats for the others.
+    amorphous : ndarray, or None
+    precision
+        One of PRECISIONS.
+    c_rules : ndarray of C_RULES, shape (1,), or None
+        Render as the original program does; else None.
+    first_cells : ndarray, shape (n, 3, 3), or None
+        What the first term of all sees in place of `cells`; only with `c_rules`.
     """
 
-    cdef nb_scene scene
-    cdef nb_panel *panels
-    cdef nb_source *sources
+    cdef Scene scene
     cdef object keep
-    cdef object tables
     cdef object mask
     cdef readonly int n_panels
+    cdef readonly bint like_c
     cdef int precision_number
 
-    def __cinit__(self, list panels, list sources, cells, first_cells, mask, tables, amorphous, str precision,
-                  dict numbers):
-        self.n_panels = len(panels)
-        self.panels = <nb_panel *> calloc(len(panels), sizeof(nb_panel))
-        self.sources = <nb_source *> calloc(len(sources), sizeof(nb_source))
-        if self.panels == NULL or self.sources == NULL:
-            raise MemoryError()
-        for i, panel in enumerate(panels):
-            put_panel(&self.panels[i], panel)
-        for i, source in enumerate(sources):
-            put_source(&self.sources[i], source)
-        put_scene(&self.scene, numbers)
-        self.scene.panels = self.panels
-        self.scene.sources = self.sources
-        self.scene.n_sources = len(sources)
-        self.mask = mask
+    def __cinit__(self, const Panel[::1] panels, const Source[::1] sources, const Parameters[::1] parameters,
+                  const double[:, :, ::1] cells, mask, tables, const double[::1] amorphous, str precision,
+                  const CRules[::1] c_rules=None, const double[:, :, ::1] first_cells=None):
+        memset(&self.scene, 0, sizeof(Scene))
+        (<Parameters *> &self.scene)[0] = parameters[0]
+        self.scene.panels = &panels[0]
+        self.scene.sources = &sources[0]
+        self.scene.n_sources = <int> sources.shape[0]
+        self.scene.cells = &cells[0, 0, 0]
+        self.scene.n_cells = <int> cells.shape[0]
+        self.n_panels = <int> panels.shape[0]
         self.precision_number = PRECISIONS.index(precision)
-        self.keep_arrays(cells, first_cells, tables, amorphous)
-        for i, source in enumerate(sources):
-            self.choose_table(&self.sources[i], source["table"])
-
-    cdef keep_arrays(self, cells, first_cells, tables, amorphous):
-        cdef const double[:, :, ::1] view = cells
-        cdef const double[::1] curve
-        self.scene.cells = &view[0, 0, 0]
-        self.scene.n_cells = view.shape[0]
-        if first_cells is not None:
-            view = first_cells
-            self.scene.first_cells = &view[0, 0, 0]
+        self.mask = mask
+        if tables is not None:
+            self.keep_tables(tables)
         if amorphous is not None:
-            curve = amorphous
-            self.scene.amorphous = &curve[0]
-            self.scene.n_amorphous = curve.shape[0]
-        self.tables = tables
-        self.keep = (cells, first_cells, amorphous)
+            self.scene.amorphous = &amorphous[0]
+            self.scene.n_amorphous = <int> amorphous.shape[0]
+        self.like_c = c_rules is not None
+        if self.like_c:
+            self.scene.rules = c_rules[0]
+        if first_cells is not None:
+            self.scene.first_cells = &first_cells[0, 0, 0]
+        self.keep = (panels, sources, cells, tables, amorphous, first_cells)
 
-    cdef choose_table(self, nb_source *source, Py_ssize_t number):
+    cdef keep_tables(self, tables):
         cdef const double[:, :, :, ::1] doubles
         cdef const float[:, :, :, ::1] floats
-        if self.tables is None:
-            return
-        if self.precision_number == NB_IN_DOUBLE:
-            doubles = self.tables[number:number + 1]
-            source.amplitudes = &doubles[0, 0, 0, 0]
+        if self.precision == "double":
+            doubles = tables
+            self.scene.tables = &doubles[0, 0, 0, 0]
         else:
-            floats = self.tables[number:number + 1]
-            source.amplitudes = &floats[0, 0, 0, 0]
-
-    def __dealloc__(self):
-        free(self.panels)
-        free(self.sources)
+            floats = tables
+            self.scene.tables = &floats[0, 0, 0, 0]
+        self.scene.table_bytes = tables[0].nbytes
 
     @property
     def precision(self):
         """One of PRECISIONS."""
         return PRECISIONS[self.precision_number]
-
-    @property
-    def needs_order(self):
-        """Whether some first pixels must be rendered one by one, in the image's order (compat="c")."""
-        return self.scene.first_cells != NULL or bool(self.scene.interpolation_ends)
-
-
-cdef nb_state begin(CoreScene core, int *stop):
-    """The state before the first pixel of an image."""
-    cdef nb_state state
-    memset(&state, 0, sizeof(nb_state))
-    state.in_order = core.needs_order
-    state.first = 1
-    state.interpolating = 1
-    state.stop = stop
-    state.cells = kernel.cells[core.precision_number]
-    return state
-
-
-cdef void settle(nb_scene *scene, nb_state *state) noexcept nogil:
-    """Give up the pixels' order once nothing depends on it any more."""
-    if not state.first and not (scene.interpolation_ends and state.interpolating):
-        state.in_order = 0
-        if scene.interpolation_ends:
-            scene.interpolation_ends = 0
-            scene.lookup = NB_NEAREST
 
 
 def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads, int[::1] stop, int64_t[::1] done):
@@ -342,42 +299,30 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
         One number; grows with the pixels that are finished.
     """
     cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3]
-    cdef const unsigned char[:, :, ::1] mask
-    cdef bint masked = core.mask is not None
-    if masked:
-        mask = core.mask
-    cdef nb_state start = begin(core, &stop[0])
-    cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // NB_SPAN_PIXELS + 1
+    cdef const unsigned char[:, :, ::1] mask = core.mask
+    cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // SPAN_PIXELS + 1
     cdef int64_t units = core.n_panels * rows * blocks, unit, begun = 0
     cdef int chunk = max(1, min(16, units // (8 * threads)))
-    cdef int panel, slow
-    cdef nb_scene scene = core.scene
-    cdef nb_span_fn *span = kernel.span
+    cdef const Kernel *kernel = chosen.kernel
+    cdef COrder order = first_pixel()
     with nogil:
-        # Pixel by pixel until nothing depends on their order any more.
-        while start.in_order and begun < core.n_panels * rows and not stop[0]:
-            panel = <int> (begun // rows)
-            slow = y0 + <int> (begun % rows)
-            render_row_in_order(&scene, out, panel, slow, x0, x1, mask, masked, add, &start)
+        while core.like_c and depends_on_order(core.scene, order) and begun < core.n_panels * rows and not stop[0]:
+            render_row_in_order(kernel, core, out, <int> (begun // rows), y0 + <int> (begun % rows), x0, x1, mask, add,
+                                &order, &stop[0])
             done[0] += x1 - x0 + 1
             begun += 1
-            settle(&scene, &start)
         for unit in prange(begun * blocks, units, schedule="dynamic", chunksize=chunk, num_threads=threads):
             if not stop[0]:
-                render_unit(span, &scene, out, <int> (unit // blocks // rows), y0 + <int> (unit // blocks % rows),
-                            x0 + <int> (unit % blocks) * NB_SPAN_PIXELS, x1, mask, masked, add, start)
-                count(&done[0], min(NB_SPAN_PIXELS, x1 - x0 + 1 - <int> (unit % blocks) * NB_SPAN_PIXELS))
+                render_unit(kernel, core, out, <int> (unit // blocks // rows), y0 + <int> (unit // blocks % rows),
+                            x0 + <int> (unit % blocks) * SPAN_PIXELS, x1, mask, add, order, &stop[0])
+                count(&done[0], min(SPAN_PIXELS, x1 - x0 + 1 - <int> (unit % blocks) * SPAN_PIXELS))
 
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    static inline void nb_count(int64_t *counter, int64_t n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
-    #else
-    static inline void nb_count(int64_t *counter, int64_t n) { *counter += n; }
-    #endif
-    """
-    void count "nb_count"(int64_t *counter, int64_t n) noexcept nogil
+cdef inline COrder first_pixel() noexcept nogil:
+    cdef COrder order
+    order.first = True
+    order.interpolating = True
+    return order
 
 
 cdef inline void store(photons_t *target, double photons, bint add) noexcept nogil:
@@ -387,33 +332,35 @@ cdef inline void store(photons_t *target, double photons, bint add) noexcept nog
         target[0] = <photons_t> photons
 
 
-cdef void render_row_in_order(const nb_scene *scene, photons_t[:, :, ::1] out, int panel, int slow, int x0, int x1,
-                              const unsigned char[:, :, ::1] mask, bint masked, bint add,
-                              nb_state *state) noexcept nogil:
+cdef void render_row_in_order(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow,
+                              int x0, int x1, const unsigned char[:, :, ::1] mask, bint add, COrder *order,
+                              const int *stop) noexcept nogil:
+    """Render pixel by pixel: what one leaves in `order` changes the next."""
     cdef double photons
     cdef int fast
     for fast in range(x0, x1 + 1):
-        if masked and mask[panel, slow, fast] == 0:
-            continue
-        kernel.span(scene, &scene.panels[panel], slow, &fast, 1, state, &photons)
-        store(&out[panel, slow, fast], photons, add)
+        if mask is None or mask[panel, slow, fast] != 0:
+            kernel.render_c(core.scene, core.scene.panels[panel], slow, &fast, 1, order, stop, &photons)
+            store(&out[panel, slow, fast], photons, add)
 
 
-cdef void render_unit(nb_span_fn *span, const nb_scene *scene, photons_t[:, :, ::1] out, int panel, int slow,
-                      int begin, int x1, const unsigned char[:, :, ::1] mask, bint masked, bint add,
-                      nb_state state) noexcept nogil:
-    cdef int[NB_SPAN_PIXELS] fast
-    cdef double[NB_SPAN_PIXELS] photons
+cdef void render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow, int begin,
+                      int x1, const unsigned char[:, :, ::1] mask, bint add, COrder order,
+                      const int *stop) noexcept nogil:
+    cdef int[SPAN_PIXELS] fast
+    cdef double[SPAN_PIXELS] photons
     cdef int n = 0, i
-    for i in range(begin, min(begin + NB_SPAN_PIXELS, x1 + 1)):
-        if not masked or mask[panel, slow, i] != 0:
+    for i in range(begin, min(begin + SPAN_PIXELS, x1 + 1)):
+        if mask is None or mask[panel, slow, i] != 0:
             fast[n] = i
             n += 1
     if n == 0:
         return
-    state.first = 0
-    span(scene, &scene.panels[panel], slow, fast, n, &state, photons)
-    if state.stop[0]:
+    if core.like_c:
+        kernel.render_c(core.scene, core.scene.panels[panel], slow, fast, n, &order, stop, photons)
+    else:
+        kernel.render(core.scene, core.scene.panels[panel], slow, fast, n, core.precision_number, stop, photons)
+    if stop[0]:
         return
     for i in range(n):
         store(&out[panel, slow, fast[i]], photons[i], add)
@@ -422,68 +369,53 @@ cdef void render_unit(nb_span_fn *span, const nb_scene *scene, photons_t[:, :, :
 def solid_angle(CoreScene core, roi):
     """Solid angle (sr) of the rendered pixels, summed over sub-pixels (and layers, as the C program counts)."""
     cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3], panel, slow, fast
-    cdef const unsigned char[:, :, ::1] mask
-    cdef bint masked = core.mask is not None
+    cdef const unsigned char[:, :, ::1] mask = core.mask
     cdef double total = 0.0
-    if masked:
-        mask = core.mask
+    cdef const Kernel *kernel = chosen.kernel
     with nogil:
         for panel in range(core.n_panels):
             for slow in range(y0, y1 + 1):
                 for fast in range(x0, x1 + 1):
-                    if not masked or mask[panel, slow, fast] != 0:
-                        total += kernel.omega(&core.scene, &core.panels[panel], slow, fast)
+                    if mask is not None and mask[panel, slow, fast] == 0:
+                        continue
+                    if core.like_c:
+                        total += kernel.solid_angle_c(core.scene, core.scene.panels[panel], slow, fast)
+                    else:
+                        total += kernel.solid_angle(core.scene, core.scene.panels[panel], slow, fast)
     return total
 
 
-def trace(CoreScene core, roi, int panel, int slow, int fast, double[:, ::1] kept):
+def trace(CoreScene core, roi, int panel, int slow, int fast, TraceRecord[::1] kept):
     """Render one pixel as an image of `roi` has it, and record its terms.
 
-    `kept`, shape (n + 1, RECORD_DOUBLES), receives the n strongest terms in no order, and in its last row what the last
-    place, source and term left behind. Returns the recorder's other numbers. Needs a pixel that the mask lets through.
+    `kept`, shape (n + 1,), receives the n strongest terms in no order, and in its last row what the last place, source
+    and term left behind. The mask must let the pixel through.
     """
-    cdef nb_scene scene = core.scene
-    cdef nb_recorder recorder
-    cdef int stop = 0
-    cdef nb_state state = begin(core, &stop)
-    cdef double photons
-    memset(&recorder, 0, sizeof(nb_recorder))
-    recorder.kept = <nb_record *> &kept[0, 0]
-    recorder.capacity = kept.shape[0] - 1
-    approach(core, &scene, &state, roi, panel, slow, fast)
-    state.recorder = &recorder
-    state.in_order = 1  # no lanes beyond the pixel's own
-    with nogil:
-        kernel.traced(&scene, &scene.panels[panel], slow, &fast, 1, &state, &photons)
-    memcpy(&kept[kept.shape[0] - 1, 0], &recorder.now, sizeof(nb_record))
-    return {
-        "n_kept": int(recorder.n_kept),
-        "n_terms": int(recorder.n_terms),
-        "n_skipped": int(recorder.n_skipped),
-        "lookup": scene.lookup,
-        "water": recorder.water,
-        "total": recorder.total,
-        "omega": recorder.omega,
-        "polar": recorder.polar,
-        "capture": recorder.capture,
-        "photons": recorder.photons,
-    }
+    cdef CTotals totals
+    cdef COrder order = first_pixel()
+    memset(&totals, 0, sizeof(CTotals))
+    totals.kept = &kept[0]
+    totals.capacity = <int> kept.shape[0] - 1
+    if core.like_c:
+        approach(core, &order, roi, panel, slow, fast)
+        chosen.kernel.trace_c(core.scene, core.scene.panels[panel], slow, fast, &order, &totals)
+    else:
+        chosen.kernel.trace(core.scene, core.scene.panels[panel], slow, fast, &totals)
+    kept[kept.shape[0] - 1] = totals.last
+    return TraceTotals(totals.n_kept, totals.n_terms, totals.n_skipped, totals.water, totals.total, totals.omega,
+                       totals.polar, totals.capture, totals.photons)
 
 
-cdef approach(CoreScene core, nb_scene *scene, nb_state *state, roi, int panel, int slow, int fast):
-    """Bring `state` to where it is when an image of `roi` comes to this pixel."""
-    cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3], p, s, f
-    cdef const unsigned char[:, :, ::1] mask
-    cdef bint masked = core.mask is not None
+cdef approach(CoreScene core, COrder *order, roi, int panel, int slow, int fast):
+    """Bring `order` to where it is when an image of `roi` comes to this pixel."""
+    cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3], p, s, f, never = 0
+    cdef const unsigned char[:, :, ::1] mask = core.mask
     cdef double photons
-    if masked:
-        mask = core.mask
     for p in range(panel + 1):
         for s in range(y0, (slow if p == panel else y1) + 1):
             PyErr_CheckSignals()
             for f in range(x0, fast if p == panel and s == slow else x1 + 1):
-                if not state.in_order:
+                if not depends_on_order(core.scene, order[0]):
                     return
-                if not masked or mask[p, s, f] != 0:
-                    kernel.span(scene, &scene.panels[p], s, &f, 1, state, &photons)
-                    settle(scene, state)
+                if mask is None or mask[p, s, f] != 0:
+                    chosen.kernel.render_c(core.scene, core.scene.panels[p], s, &f, 1, order, &never, &photons)

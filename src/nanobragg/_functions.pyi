@@ -1,8 +1,26 @@
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Doubles = NDArray[np.float64]
+Numbers = Sequence[float] | Doubles
 
+class Shape(NamedTuple):
+    number: int
+    separable: bool
+    single_precision: bool
+    reach: float
+    integral: float
+
+SHAPES: Mapping[str, Shape]
+
+def shape_metric(shape: str, n: Doubles, fudge: float, reciprocal: Doubles) -> Doubles: ...
+def shape_value(shape: str, n: Numbers, metric: Doubles, offset: Doubles) -> Doubles: ...
+def shape_slopes(shape: str, n: Numbers, metric: Doubles, offset: Doubles) -> tuple[Doubles, Doubles]: ...
+def shape_envelope(shape: str, n: Numbers, metric: Doubles, offset: Doubles) -> Doubles: ...
+def shape_section(shape: str, radius: Doubles) -> Doubles: ...
 def grating_sqr(index: Doubles, n: Doubles) -> Doubles: ...
 def sphere_sqr(radius: Doubles) -> Doubles: ...
 def polarization(kahn: Doubles, incident: Doubles, diffracted: Doubles, axis: Doubles) -> Doubles: ...

@@ -1,54 +1,167 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Single functions of the kernel (include/nanobragg/*.h) as arrays, to set beside those of the C program.
+"""Functions of the kernel (include/nanobragg/) as arrays: shapes, geometry, and what is compared with the C program.
 
 Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3).
 """
 
 from libc.math cimport sqrt
 
+from collections import namedtuple
+
 import numpy as np
 
 
-cdef extern from "nanobragg/lattice.h" nogil:
-    void nb_grating(double d, double n, double *above, double *below)
-    double nb_nearest(double x)
-    double nb_sphere_sqr(double r)
+cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
+    ctypedef struct Crystal:
+        double[3] n
+        double[6] metric
 
-cdef extern from "nanobragg/polarization.h" nogil:
-    double nb_polarization(double kahn, double cos_2theta, double along_e, double along_b)
+cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
+    ctypedef struct Slopes:
+        double[3] offset
+        double[3] n
+    const char *shape_name(int shape)
+    bint shape_is_separable(int shape)
+    bint shape_has_single_precision(int shape)
+    double shape_reach(int shape)
+    double shape_integral(int shape)
+    void c_metric "nb::NB_ISA::shape_metric"(int, const double *, double, const double *, double *)
+    double c_value "nb::NB_ISA::shape_value"(int, const Crystal &, const double *)
+    Slopes c_slopes "nb::NB_ISA::shape_slopes"(int, const Crystal &, const double *)
+    double c_envelope "nb::NB_ISA::shape_envelope"(int, const Crystal &, const double *)
+    double c_section "nb::NB_ISA::shape_section"(int, double)
+    double sphere "nb::NB_ISA::sphere_sqr"(double r)
+    double nearest_whole(double x)
 
-cdef extern from "nanobragg/vec3.h" nogil:
-    double nb_dot(const double *a, const double *b)
-    void nb_rotate_about(const double *v, const double *axis, double angle, double *out)
+cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA::Square" nogil:
+    void grating(double d, double n, double *numerator, double *denominator)
 
-cdef extern from "nanobragg/amplitude.h" nogil:
-    ctypedef struct nb_table:
-        const void *values
+cdef extern from "nanobragg/polarization.h" namespace "nb::NB_ISA" nogil:
+    double kahn_polarization "nb::NB_ISA::polarization"(double, double, double, double)
+
+cdef extern from "nanobragg/vec3.h" namespace "nb::NB_ISA" nogil:
+    double dot(const double *a, const double *b)
+    void rotate "nb::NB_ISA::rotate_about"(const double *v, const double *axis, double angle, double *out)
+
+cdef extern from "nanobragg/amplitude.h" namespace "nb::NB_ISA" nogil:
+    cppclass Table[Entry]:
+        const Entry *values
         int[3] low
         int[3] high
         int stride_h
         int stride_k
         double constant
-    ctypedef struct nb_cubic:
+    cppclass Cubic[Entry]:
         pass
-    nb_cubic nb_cubic_weights(double t)
-    double nb_cubic_sum(const double *row, nb_cubic c)
-    ctypedef struct nb_neighbours:
+    cppclass Neighbours[Entry]:
         pass
-    nb_neighbours nb_find_neighbours(const nb_table *t, double h, double k, double l, int nh, int nk, int nl)
-    double nb_amplitude_tricubic(const nb_table *t, nb_neighbours n)
+    Cubic[double] cubic_weights(double t)
+    double cubic_sum(const double *row, const Cubic[double] &c)
+    Neighbours[double] find_neighbours(const Table[double] &t, const double *h, const int *nearest)
+    double sum_neighbours(const Table[double] &t, const Neighbours[double] &n)
+
+Shape = namedtuple("Shape", ["number", "separable", "single_precision", "reach", "integral"])
+
+
+cdef dict listed_shapes():
+    shapes = {}
+    cdef int i = 0
+    while shape_name(i) != NULL:
+        shapes[shape_name(i).decode()] = Shape(
+            i, bool(shape_is_separable(i)), bool(shape_has_single_precision(i)), shape_reach(i), shape_integral(i))
+        i += 1
+    return shapes
+
+
+SHAPES = listed_shapes()
+
+
+cdef Crystal crystal_of(n, metric) except *:
+    cdef Crystal crystal
+    for i in range(3):
+        crystal.n[i] = n[i]
+    for i in range(6):
+        crystal.metric[i] = metric[i]
+    return crystal
+
+
+def shape_metric(str shape, const double[::1] n, double fudge, const double[:, ::1] reciprocal):
+    """Squared radius of an offset from a reflection as a quadratic form: hh kk ll, 2kl 2hl 2hk.
+
+    `n` are the numbers of cells, `reciprocal` has the rows a*, b*, c* (1/Å).
+    """
+    out = np.empty(6)
+    cdef double[::1] metric = out
+    c_metric(SHAPES[shape].number, &n[0], fudge, &reciprocal[0, 0], &metric[0])
+    return out
+
+
+def shape_value(str shape, n, metric, const double[:, ::1] offset):
+    """F_latt² at offsets (Δh, Δk, Δl) from the nearest reflection."""
+    out = np.empty(offset.shape[0])
+    cdef double[::1] values = out
+    cdef Crystal crystal = crystal_of(n, metric)
+    cdef int number = SHAPES[shape].number
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(offset.shape[0]):
+            values[i] = c_value(number, crystal, &offset[i, 0])
+    return out
+
+
+def shape_slopes(str shape, n, metric, const double[:, ::1] offset):
+    """Derivatives of F_latt² with respect to the offsets, and to the numbers of cells; each of shape (n, 3)."""
+    by_offset, by_n = np.empty((2, offset.shape[0], 3))
+    cdef double[:, ::1] offsets = by_offset
+    cdef double[:, ::1] cells = by_n
+    cdef Crystal crystal = crystal_of(n, metric)
+    cdef int number = SHAPES[shape].number, j
+    cdef Slopes slopes
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(offset.shape[0]):
+            slopes = c_slopes(number, crystal, &offset[i, 0])
+            for j in range(3):
+                offsets[i, j] = slopes.offset[j]
+                cells[i, j] = slopes.n[j]
+    return by_offset, by_n
+
+
+def shape_envelope(str shape, n, metric, const double[:, ::1] offset):
+    """Upper bounds of F_latt² at all offsets that are at least as far out: along each axis, or in radius."""
+    out = np.empty(offset.shape[0])
+    cdef double[::1] bounds = out
+    cdef Crystal crystal = crystal_of(n, metric)
+    cdef int number = SHAPES[shape].number
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(offset.shape[0]):
+            bounds[i] = c_envelope(number, crystal, &offset[i, 0])
+    return out
+
+
+def shape_section(str shape, const double[::1] radius):
+    """F_latt² integrated over a plane at a radius, for a peak of 1; NaN for a separable shape."""
+    out = np.empty(radius.shape[0])
+    cdef double[::1] areas = out
+    cdef int number = SHAPES[shape].number
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(radius.shape[0]):
+            areas[i] = c_section(number, radius[i] * radius[i])
+    return out
 
 
 def grating_sqr(const double[::1] index, const double[::1] n):
     """sin²(πNh)/sin²(πh) of Miller indices h and whole numbers of cells N."""
     out = np.empty(index.shape[0])
     cdef double[::1] values = out
-    cdef double above, below
+    cdef double numerator, denominator
     cdef Py_ssize_t i
     with nogil:
         for i in range(index.shape[0]):
-            nb_grating(index[i] - nb_nearest(index[i]), n[i], &above, &below)
-            values[i] = above / below
+            grating(index[i] - nearest_whole(index[i]), n[i], &numerator, &denominator)
+            values[i] = numerator / denominator
     return out
 
 
@@ -59,7 +172,7 @@ def sphere_sqr(const double[::1] radius):
     cdef Py_ssize_t i
     with nogil:
         for i in range(radius.shape[0]):
-            values[i] = nb_sphere_sqr(radius[i])
+            values[i] = sphere(radius[i])
     return out
 
 
@@ -70,7 +183,7 @@ cdef inline void cross(const double *a, const double *b, double *out) noexcept n
 
 
 cdef inline void normalise(double *v) noexcept nogil:
-    cdef double length = sqrt(nb_dot(v, v))
+    cdef double length = sqrt(dot(v, v))
     cdef int i
     for i in range(3):
         v[i] /= length
@@ -98,7 +211,7 @@ def polarization(
             cross(&axis[i, 0], beam, b)
             normalise(b)
             cross(beam, b, e)
-            values[i] = nb_polarization(kahn[i], nb_dot(beam, ray), nb_dot(ray, e), nb_dot(ray, b))
+            values[i] = kahn_polarization(kahn[i], dot(beam, ray), dot(ray, e), dot(ray, b))
     return out
 
 
@@ -109,7 +222,7 @@ def rotate_about(const double[:, ::1] vector, const double[:, ::1] axis, const d
     cdef Py_ssize_t i
     with nogil:
         for i in range(vector.shape[0]):
-            nb_rotate_about(&vector[i, 0], &axis[i, 0], angle[i], &turned[i, 0])
+            rotate(&vector[i, 0], &axis[i, 0], angle[i], &turned[i, 0])
     return out
 
 
@@ -120,7 +233,7 @@ def cubic(const double[:, ::1] values, const double[::1] t):
     cdef Py_ssize_t i
     with nogil:
         for i in range(t.shape[0]):
-            found[i] = nb_cubic_sum(&values[i, 0], nb_cubic_weights(t[i]))
+            found[i] = cubic_sum(&values[i, 0], cubic_weights(t[i]))
     return out
 
 
@@ -130,7 +243,8 @@ def tricubic(values, const double[:, ::1] at):
     cdef const double[:, :, :, ::1] cubes = bordered
     out = np.empty(at.shape[0])
     cdef double[::1] found = out
-    cdef nb_table table
+    cdef Table[double] table
+    cdef int[3] nearest = [0, 0, 0]
     cdef Py_ssize_t i
     cdef int j
     with nogil:
@@ -140,5 +254,5 @@ def tricubic(values, const double[:, ::1] at):
         table.stride_h, table.stride_k, table.constant = 64, 8, 0.0
         for i in range(at.shape[0]):
             table.values = &cubes[i, 0, 0, 0]
-            found[i] = nb_amplitude_tricubic(&table, nb_find_neighbours(&table, at[i, 0], at[i, 1], at[i, 2], 0, 0, 0))
+            found[i] = sum_neighbours(table, find_neighbours(table, &at[i, 0], nearest))
     return out

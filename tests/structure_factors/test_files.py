@@ -12,9 +12,8 @@ import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggWarning
 from nanobragg.io.mtz import read_mtz
 from nanobragg.structure_factors.symmetry import expand_to_p1, rotations_of
+from tests.structure_factors.mtz_files import CELL, ROWS, write_mtz
 
-CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
-ROWS = np.array([[1, 2, 3], [0, 2, 3], [4, 4, 4], [2, 0, 0]])
 GROUPS = [
     "P 1",
     "P -1",
@@ -28,19 +27,6 @@ GROUPS = [
     "I 2 3",
     "P 41 3 2",
 ]
-
-
-def write_mtz(path: Path, columns: dict[str, tuple[str, list[float]]], *, group: str = "P 21 21 21", cell=CELL) -> Path:
-    mtz = gemmi.Mtz(with_base=True)
-    mtz.spacegroup = gemmi.SpaceGroup(group)
-    mtz.set_cell_for_all(gemmi.UnitCell(*cell))
-    mtz.add_dataset("ours")
-    mtz.set_cell_for_all(gemmi.UnitCell(*cell))
-    for label, (kind, _) in columns.items():
-        mtz.add_column(label, kind)
-    mtz.set_data(np.column_stack([ROWS, *(values for _, values in columns.values())]).astype(np.float32))
-    mtz.write_to_file(str(path))
-    return path
 
 
 def as_dict(factors: nb.StructureFactors) -> dict[tuple[int, ...], float]:

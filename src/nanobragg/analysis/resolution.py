@@ -86,7 +86,7 @@ def like_scene(image: npt.ArrayLike, scene: Scene) -> npt.NDArray[Any]:
         It has neither the scene's shape nor that of its panels stacked along the slow axis.
     """
     array = np.asarray(image)
-    stacked = (int(np.prod(scene.shape[:-1])), scene.shape[-1])
+    stacked = scene.config.detector.stacked_shape
     if array.shape not in (scene.shape, stacked):
         raise ShapeError(
             f"image of shape {array.shape}: the Config's is {scene.shape}, or {stacked} with panels stacked"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
-from ..config.config import Roi
+from .._core import solid_angle
+from ..geometry import Roi
 from ..scene.scene import Scene
 
 
@@ -81,8 +81,7 @@ def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) ->
         mean=mean,
         rms=math.sqrt(float(squares.sum()) / max(n - 1, 1)),
         rmsd=math.sqrt(float(((spread - mean) ** 2).sum()) / max(spread.size - 1, 1)),
-        solid_angle_sr=_core.solid_angle(scene.core(image.dtype), roi)
-        / (scene.terms if like_c else scene.oversample**2),
+        solid_angle_sr=solid_angle(scene.core(image.dtype), roi) / (scene.terms if like_c else scene.oversample**2),
         pixels=values.size,
     )
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .._core import LOOKUPS
 from ..config.crystal import misset_angles
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..scene.scene import Scene
@@ -102,7 +101,7 @@ def _amplitudes(scene: Scene) -> str:
     energies = (
         f" at {len(factors.energies)} energies" if factors.has_energy_axis and factors.energies is not None else ""
     )
-    lookup = "interpolated (tricubic)" if LOOKUPS[scene.lookup] == "tricubic" else "nearest reflection"
+    lookup = "interpolated (tricubic)" if scene.lookup == "tricubic" else "nearest reflection"
     count = _count(len(factors.listing[0]), "reflection")
     return f"{source}{count}{energies}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
 

@@ -25,18 +25,18 @@ def run(chosen: argparse.Namespace) -> int:
 def _facts() -> dict[str, str]:
     import numpy as np
 
-    from .. import _core
+    from .._core import HAS_OPENMP, instruction_sets
     from ..rendering.isa import VARIABLE, select_instruction_set
     from ..rendering.threads import thread_count
     from ..version import __version__
 
-    available = _core.instruction_sets()
+    available = instruction_sets()
     wanted = f" ({VARIABLE})" if os.environ.get(VARIABLE) else ""
     return {
         "nanobragg": __version__,
         "instructions": f"{select_instruction_set()} in use{wanted}; this machine runs {', '.join(available)}",
-        "OpenMP": "yes" if _core.HAS_OPENMP else "no: rendering on one thread",
-        "threads": str(thread_count(None) if _core.HAS_OPENMP else 1),
+        "OpenMP": "yes" if HAS_OPENMP else "no: rendering on one thread",
+        "threads": str(thread_count(None) if HAS_OPENMP else 1),
         "Python": f"{platform.python_version()} ({platform.machine()}, {platform.system()})",
         "NumPy": np.__version__,
         "NB_C_BIN": os.environ.get("NB_C_BIN", "not set (the C program, for comparisons)"),

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from .. import _noise
+from .._functions import SHAPES
+from .._noise import CRandom, random_misset_c, umat_to_misset
+from .._noise import mosaic_rotations as cap_rotations
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, dot, rotate, unit
 from ..unit_cell import Cell, cell_of, check_cell, reciprocal_vectors
 from .base import Model
 
-Shape = Literal["square", "round", "gauss", "tophat"]
+if TYPE_CHECKING:
+    Shape = str
+else:
+    Shape = Literal[tuple(SHAPES)]
 DEFAULT_MOSAIC_SEED = 12345678
 
 
@@ -52,7 +57,8 @@ class Crystal(Model):
     size_mm
         Crystal size along a, b, c in place of n_cells; zero: n_cells counts.
     shape, fudge
-        Shape whose transform is the spot, and a factor on its squared radius (not for "square").
+        "square", "round", "gauss", "tophat" or "gauss_star": the crystal whose transform is the spot; and a factor on
+        the squared radius (not for "square").
     mosaic_spread_deg, mosaic_domains, mosaic_seed
         Largest rotation of a domain, number of domains, seed.
     mosaic_model
@@ -180,11 +186,7 @@ def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
     if crystal.misset_deg != "random":
         x, y, z = crystal.misset_deg
         return x / RADIAN_IN_DEGREES, y / RADIAN_IN_DEGREES, z / RADIAN_IN_DEGREES
-    angles = (
-        _noise.random_misset_c(crystal.misset_seed)
-        if c_cap
-        else _noise.umat_to_misset(uniform_rotation(crystal.misset_seed))
-    )
+    angles = random_misset_c(crystal.misset_seed) if c_cap else umat_to_misset(uniform_rotation(crystal.misset_seed))
     x, y, z = np.asarray(angles).tolist()
     return x, y, z
 
@@ -195,7 +197,7 @@ def uniform_rotation(seed: int) -> FloatArray:
     The generator's first deviate is left out: its shuffle makes small ones too likely (below 1/32, twice).
     Source: K. Shoemake, Uniform random rotations, Graphics Gems III (1992), 124-132.
     """
-    u, v, w = np.asarray(_noise.CRandom(seed).ran1(4)[1:], dtype=np.float64).tolist()
+    u, v, w = np.asarray(CRandom(seed).ran1(4)[1:], dtype=np.float64).tolist()
     p, q = math.sqrt(1 - u), math.sqrt(u)
     x, y = p * math.sin(2 * math.pi * v), p * math.cos(2 * math.pi * v)
     z, r = q * math.sin(2 * math.pi * w), q * math.cos(2 * math.pi * w)
@@ -213,13 +215,13 @@ def mosaic_rotations(crystal: Crystal) -> FloatArray:
         return np.eye(3)[np.newaxis]
     spread = (crystal.mosaic_spread_deg or 0.0) / RADIAN_IN_DEGREES
     if crystal.mosaic_model == "cap":
-        return np.asarray(_noise.mosaic_rotations(spread, count, crystal.mosaic_seed))
+        return np.asarray(cap_rotations(spread, count, crystal.mosaic_seed))
     return _gaussian_rotations(spread, count, crystal.mosaic_seed)
 
 
 def _gaussian_rotations(sigma: float, count: int, seed: int) -> FloatArray:
     """Rotations about random axes by normally distributed angles of standard deviation `sigma` (radians)."""
-    draw = _noise.CRandom(seed)
+    draw = CRandom(seed)
     axes = np.asarray(draw.gauss(3 * count), dtype=np.float64).reshape(count, 3)
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     angles = sigma * np.asarray(draw.gauss(count), dtype=np.float64)

@@ -76,6 +76,12 @@ class Detector(Model):
         pixels = self.panels[0].pixels
         return pixels if len(self.panels) == 1 else (len(self.panels), *pixels)
 
+    @property
+    def stacked_shape(self) -> tuple[int, int]:
+        """Shape (slow, fast) of an image whose panels are stacked along the slow axis, as files hold it."""
+        slow, fast = self.panels[0].pixels
+        return len(self.panels) * slow, fast
+
     @classmethod
     def flat(
         cls,

@@ -43,8 +43,6 @@ class Description:
     def __init__(self, configs: Sequence[Config]) -> None:
         self.configs = configs
         self.first = first = configs[0]
-        slow, fast = first.detector.panels[0].pixels
-        self.slab = (len(first.detector.panels) * slow, fast)
         self.beam_direction, self.polarization, self.spindle = _directions(first)
         self.to_mcstas = mcstas_frame(self.beam_direction, self.polarization)
         for number, config in enumerate(configs):

@@ -51,8 +51,6 @@ class Experiment:
         Hermann-Mauguin symbol, or empty.
     mosaic
         Fields of `Crystal` that describe its mosaicity.
-    identifier
-        Of the experiment, in its file.
     """
 
     detector: Detector
@@ -66,7 +64,6 @@ class Experiment:
     setting_rotations: FloatArray = field(default_factory=_identity)
     space_group: str = ""
     mosaic: dict[str, Any] = field(default_factory=dict)
-    identifier: str = ""
 
     @property
     def cell(self) -> Cell:

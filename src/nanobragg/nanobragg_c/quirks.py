@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from .. import _core
 from ..config.crystal import Crystal
 from ..constants import RADIAN_IN_DEGREES
 from ..scene.scene import Scene
@@ -82,7 +81,6 @@ def active_quirks(scene: Scene) -> set[int]:
     sampling = config.sampling
     phi = config.scan.start_deg / RADIAN_IN_DEGREES + scene.phi.step * np.arange(scene.phi.count)
     has_sensor, several = scene.sensor.range > 0, scene.sensor.count > 1 or scene.oversample > 1
-    tricubic = scene.lookup == _core.LOOKUPS.index("tricubic")
     listed = config.beam.sources
     if has_sensor and math.isinf(detector.attenuation_um or 0.0):
         return set()
@@ -92,7 +90,7 @@ def active_quirks(scene: Scene) -> set[int]:
         3: has_sensor and several,
         4: sampling.oversample_omega or sampling.oversample_polar or sampling.oversample_thick,
         5: listed is not None and len(np.unique(listed.rows()[:, 3])) > 1,
-        6: tricubic and _leaves_the_table(scene),
+        6: scene.lookup == "tricubic" and _leaves_the_table(scene),
         7: crystal.shape in ("gauss", "tophat"),
         8: crystal.misset_deg == "random",
         9: has_distorted_cell(crystal) and (max(scene.n_cells) > 1 or scene.table is not None),

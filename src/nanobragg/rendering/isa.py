@@ -6,7 +6,7 @@ import logging
 import os
 from functools import cache
 
-from .. import _core
+from .._core import instruction_set, instruction_sets, use_instruction_set
 from ..errors import ConfigError
 
 VARIABLE = "NANOBRAGG_ISA"
@@ -23,9 +23,9 @@ def select_instruction_set() -> str:
         There is no such kernel, or this processor does not run it.
     """
     wanted = os.environ.get(VARIABLE, "").strip()
-    available = _core.instruction_sets()
+    available = instruction_sets()
     if wanted and wanted not in available:
         raise ConfigError(f"{VARIABLE} = {wanted!r}: this machine has {', '.join(available)}; choose one or unset it")
-    chosen = _core.use_instruction_set(wanted) if wanted else _core.instruction_set()
+    chosen = use_instruction_set(wanted) if wanted else instruction_set()
     log.debug("instruction set %s, of %s", chosen, ", ".join(available))
     return chosen

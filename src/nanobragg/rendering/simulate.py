@@ -15,9 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
-from ..config.config import Config, Roi, check_roi
+from .._core import render
+from ..config.config import Config, check_roi
 from ..errors import ConfigError
+from ..geometry import Roi
 from ..scene.scene import Scene
 from .isa import select_instruction_set
 from .threads import rendering_threads
@@ -158,7 +159,7 @@ def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int,
     """Render in another thread, so that this one can report progress and take Ctrl-C."""
     core = scene.core(out.dtype)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    rendering = _pool().submit(_core.render, core, out, roi, add, threads, stop, done)
+    rendering = _pool().submit(render, core, out, roi, add, threads, stop, done)
     try:
         while wait([rendering], POLL_SECONDS).not_done:
             reporter.show(int(done[0]))

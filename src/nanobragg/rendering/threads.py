@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 
-from .. import _core
+from .._core import HAS_OPENMP
 from ..errors import ConfigError, NanobraggWarning
 
 
@@ -28,7 +28,7 @@ if hasattr(os, "register_at_fork"):
 def rendering_threads(threads: int | None) -> int:
     """`thread_count`, but 1 where OpenMP is missing, or was lost: in a child forked off a process that used it."""
     count = thread_count(threads)
-    if threads is not None and threads > 1 and not _core.HAS_OPENMP:
+    if threads is not None and threads > 1 and not HAS_OPENMP:
         warnings.warn(
             "this nanobragg was built without OpenMP and renders on one thread", NanobraggWarning, stacklevel=3
         )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from ..constants import EV_ANGSTROM
-from ..geometry import FloatArray
-
-if TYPE_CHECKING:
-    from .scene import Scene
+from ..geometry import FloatArray, Roi
+from ..structure_factors.symmetry import IndexArray
+from .panel_geometry import PanelGeometry
 
 ROWS_AT_ONCE = 64
 PIXELS_ENOUGH = 2**20  # of a larger image, as many in even steps: 0.1 % of them is a thousand
@@ -45,35 +44,46 @@ class Coverage(NamedTuple):
         )
 
 
-def table_coverage(scene: Scene) -> Coverage | None:
-    """The coverage of a scene's image, pixel by pixel; None without a table.
+def table_coverage(
+    indices: IndexArray, reciprocal: FloatArray, resolutions: Iterable[FloatArray], d_min_A: float
+) -> Coverage | None:
+    """Return how far a table of structure factors covers an image; None if nothing of either is left.
 
-    Of more than a million pixels that many count, in even steps of rows and columns. Pixels beyond `Sampling.d_min_A`,
-    masked ones and those outside the ROI do not count.
+    Parameters
+    ----------
+    indices : ndarray, shape (n, 3)
+        What the table lists.
+    reciprocal : ndarray, shape (3, 3)
+        a*, b*, c* as rows, Å⁻¹.
+    resolutions
+        Of the image's pixels, Å, in arrays of any shape (`pixel_resolutions`).
+    d_min_A
+        Pixels beyond it do not count.
     """
-    listing = scene.config.structure_factors.listing
-    if listing is None:
-        return None
-    longest = np.linalg.norm(listing[0] @ scene.lattice.reciprocal, axis=1).max()
+    longest = np.linalg.norm(indices @ reciprocal, axis=1).max()
     if longest == 0:
         return None
     table_d_min = 1.0 / float(longest)
     image_d_min, beyond, count = math.inf, 0, 0
-    for d in _resolutions(scene):
-        seen = d[d >= scene.config.sampling.d_min_A]
+    for d in resolutions:
+        seen = d[d >= d_min_A]
         image_d_min = min(image_d_min, float(seen.min(initial=math.inf)))
         beyond += int(np.count_nonzero(seen < table_d_min))
         count += d.size
     return None if math.isinf(image_d_min) else Coverage(table_d_min, image_d_min, beyond / count)
 
 
-def _resolutions(scene: Scene) -> Iterator[FloatArray]:
-    """Resolution (Å) at the middle of rendered pixels, at the mean wavelength, some rows of a panel at a time."""
-    x0, x1, y0, y1 = scene.roi
-    wavelength, panels = EV_ANGSTROM / scene.mean_energy_eV, len(scene.geometry)
-    step = math.ceil(math.sqrt((x1 - x0 + 1) * (y1 - y0 + 1) * panels / PIXELS_ENOUGH))
+def pixel_resolutions(
+    geometry: PanelGeometry, roi: Roi, mask: npt.NDArray[np.uint8] | None, wavelength_A: float
+) -> Iterator[FloatArray]:
+    """Yield the resolution (Å) at the middle of pixels of the ROI that are not masked, some rows of a panel at a time.
+
+    Of more than a million pixels that many are taken, in even steps of rows and columns.
+    """
+    x0, x1, y0, y1 = roi
+    step = math.ceil(math.sqrt((x1 - x0 + 1) * (y1 - y0 + 1) * len(geometry) / PIXELS_ENOUGH))
     slow, fast = np.arange(y0, y1 + 1, step), np.arange(x0, x1 + 1, step)
-    for panel, start in product(range(panels), range(0, len(slow), ROWS_AT_ONCE)):
+    for panel, start in product(range(len(geometry)), range(0, len(slow), ROWS_AT_ONCE)):
         rows = slow[start : start + ROWS_AT_ONCE]
-        d = scene.geometry.resolution(wavelength, rows[:, np.newaxis] + 0.5, fast + 0.5, panel)
-        yield d if scene.mask is None else d[scene.mask[panel][np.ix_(rows, fast)] != 0]
+        d = geometry.resolution(wavelength_A, rows[:, np.newaxis] + 0.5, fast + 0.5, panel)
+        yield d if mask is None else d[mask[panel][np.ix_(rows, fast)] != 0]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from .. import _core
+from .._core import C_RULES, LOOKUPS, PANEL, PARAMETERS, SOURCE, CoreScene
+from .._functions import SHAPES, shape_metric
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..geometry import FloatArray, dot, unit
 from ..structure_factors.grid import Table
@@ -22,7 +24,7 @@ FLOAT_AMPLITUDE = 1e-30, 1e30
 
 
 def float32_precision(scene: Scene) -> str:
-    """How terms of a float32 image are computed, one of `_core.PRECISIONS` (docs/performance.md: the error of each)."""
+    """How terms of a float32 image are computed, one of PRECISIONS (docs/performance.md: the error of each)."""
     if scene.config.compat is not None:
         return "double"
     largest = scene.config.structure_factors.largest
@@ -36,7 +38,7 @@ def _single_serves(scene: Scene, largest: float) -> bool:
     cells = float(np.prod(scene.n_cells))
     smallest_intensity, largest_intensity = SINGLE_INTENSITY
     return (
-        scene.config.crystal.shape == "square"
+        SHAPES[scene.config.crystal.shape].single_precision
         and max(scene.n_cells) <= SINGLE_CELLS
         and max(scene.reach) < SINGLE_INDEX
         and (largest == 0 or smallest_intensity < largest**2)
@@ -44,19 +46,30 @@ def _single_serves(scene: Scene, largest: float) -> bool:
     )
 
 
-def build_core(scene: Scene, precision: str) -> _core.CoreScene:
-    """The kernel's scene in one of `_core.PRECISIONS`, with a table no larger than the detector reaches."""
+def build_core(scene: Scene, precision: str) -> CoreScene:
+    """Return the kernel's scene in one of PRECISIONS, with a table no larger than the detector reaches."""
     energies, numbers = table_energies(scene)
     table = None
     if scene.table is not None:
         table = scene.config.structure_factors.tables(
             energies, scene.table.within(scene.reach), np.float64 if precision == "double" else np.float32
         )
-    return _core.CoreScene(
-        panel_numbers(scene.geometry), _source_numbers(scene, numbers), scene.cells, scene.first_cells, scene.mask,
+    like_c = scene.config.compat == "c"
+    return CoreScene(
+        _panels(scene.geometry), _sources(scene, numbers), _parameters(scene, table), scene.cells, scene.mask,
         None if table is None else table.values, None if scene.amorphous is None else scene.amorphous.values,
-        precision, {**_numbers(scene), **_table_numbers(table)},
+        precision, _c_rules(scene) if like_c else None, scene.first_cells,
     )  # fmt: skip
+
+
+def _filled(dtype: np.dtype[np.void], count: int, **fields: Any) -> npt.NDArray[np.void]:
+    """Return an array of one of the kernel's structs; every field must be given, by its name in scene.h."""
+    array = np.zeros(count, dtype)
+    if missing := set(dtype.names or ()) - fields.keys():
+        raise TypeError(f"fields of the kernel's scene without a value: {', '.join(sorted(missing))}")
+    for name, values in fields.items():
+        array[name] = values
+    return array
 
 
 def table_energies(scene: Scene) -> tuple[list[float], list[int]]:
@@ -69,39 +82,22 @@ def table_energies(scene: Scene) -> tuple[list[float], list[int]]:
     return distinct.tolist(), numbers.tolist()
 
 
-def _table_numbers(table: Table | None) -> dict[str, Any]:
-    if table is None:
-        return {"table_low": [0] * 3, "table_high": [0] * 3, "table_strides": (0, 0)}
-    _, _, nk, nl = table.values.shape
-    return {
-        "table_low": [first - 1 for first in table.limits.first],
-        "table_high": [last + 1 for last in table.limits.last],
-        "table_strides": (nk * nl, nl),
-    }
+def _panels(geometry: PanelGeometry) -> npt.NDArray[np.void]:
+    return _filled(
+        PANEL, len(geometry),
+        pix0=geometry.origin, fast=geometry.fast, slow=geometry.slow, normal=geometry.normal, pixel=geometry.pixel,
+        close_distance=geometry.close_distance, distance=geometry.distance, beam=geometry.beam,
+        axis=geometry.bend_axes, along=geometry.bend_along, start=geometry.bend_start,
+    )  # fmt: skip
 
 
-def panel_numbers(geometry: PanelGeometry) -> list[dict[str, Any]]:
-    """The panels in the kernel's form."""
-    return [
-        {
-            "pix0": geometry.origin[i], "fast": geometry.fast[i], "slow": geometry.slow[i],
-            "normal": geometry.normal[i], "pixel": geometry.pixel[i], "close_distance": geometry.close_distance[i],
-            "distance": geometry.distance, "beam": geometry.beam,
-            "axis": geometry.bend_axes[i], "along": geometry.bend_along[i], "start": geometry.bend_start[i],
-        }
-        for i in range(len(geometry))
-    ]  # fmt: skip
-
-
-def _source_numbers(scene: Scene, tables: list[int]) -> list[dict[str, Any]]:
-    numbers = []
-    for direction, wavelength, weight, table in zip(*scene.sources, tables, strict=True):
-        e, b = _wave_axes(scene, direction)
-        numbers.append({
-            "direction": direction.tolist(), "wavelength": wavelength, "weight": weight,
-            "e": e.tolist(), "b": b.tolist(), "table": table,
-        })  # fmt: skip
-    return numbers
+def _sources(scene: Scene, tables: list[int]) -> npt.NDArray[np.void]:
+    directions, wavelengths, weights = scene.sources
+    axes = np.array([_wave_axes(scene, direction) for direction in directions])
+    return _filled(
+        SOURCE, len(weights),
+        direction=directions, wavelength=wavelengths, weight=weights, e=axes[:, 0], b=axes[:, 1], table=tables,
+    )  # fmt: skip
 
 
 def _wave_axes(scene: Scene, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -113,51 +109,46 @@ def _wave_axes(scene: Scene, direction: FloatArray) -> tuple[FloatArray, FloatAr
     return unit(np.cross(direction, b)), b
 
 
-def _numbers(scene: Scene) -> dict[str, Any]:
-    """The kernel's scalar fields (include/nanobragg/scene.h)."""
-    config, sampling, detector = scene.config, scene.config.sampling, scene.config.detector
-    like_c = config.compat == "c"
+def _parameters(scene: Scene, table: Table | None) -> npt.NDArray[np.void]:
+    """Return the kernel's Parameters (include/nanobragg/scene.h)."""
+    config, detector = scene.config, scene.config.detector
     water, scale = _water_and_scale(scene)
-    return {
-        "n": [float(n) for n in scene.n_cells],
-        "metric": shape_metric(scene),
-        "shape": _core.SHAPES.index(config.crystal.shape),
-        "lookup": scene.lookup,
-        "default_F": config.structure_factors.default_F,
-        "oversample": scene.oversample,
-        "n_layers": scene.sensor.count,
-        "has_sensor": scene.sensor.range > 0,
-        "layer": scene.sensor.step,
-        "mu": scene.attenuation,
-        "point_pixel": detector.point_pixel,
-        "curved": detector.curved,
-        "polarized": config.beam.polarized,
-        "kahn": config.beam.kahn_factor,
-        "d_min": sampling.d_min_A * 1e-10,
-        "water": water,
-        "amorphous_step": 1.0 if scene.amorphous is None else scene.amorphous.step,
-        "scale": scale,
-        "c_factors": like_c,
-        "every_omega": sampling.oversample_omega,
-        "every_polar": sampling.oversample_polar,
-        "every_capture": sampling.oversample_thick,
-        "interpolation_ends": like_c and scene.lookup == _core.LOOKUPS.index("tricubic"),
-    }
+    low, high, nk, nl = [0] * 3, [0] * 3, 0, 0
+    if table is not None:
+        low, high = [first - 1 for first in table.limits.first], [last + 1 for last in table.limits.last]
+        _, _, nk, nl = table.values.shape
+    parameters = _filled(
+        PARAMETERS, 1,
+        crystal=0, shape=SHAPES[config.crystal.shape].number, lookup=LOOKUPS.index(scene.lookup),
+        default_F=config.structure_factors.default_F, table_low=low, table_high=high,
+        table_stride_h=nk * nl, table_stride_k=nl,
+        oversample=scene.oversample, n_layers=scene.sensor.count, has_sensor=scene.sensor.range > 0,
+        layer=scene.sensor.step, mu=scene.attenuation, point_pixel=detector.point_pixel, curved=detector.curved,
+        polarized=config.beam.polarized, kahn=config.beam.kahn_factor, d_min=config.sampling.d_min_A * 1e-10,
+        water=water, amorphous_step=1.0 if scene.amorphous is None else scene.amorphous.step, scale=scale,
+    )  # fmt: skip
+    parameters["crystal"] = _filled(parameters.dtype["crystal"], 1, n=scene.n_cells, metric=metric_of(scene))
+    return parameters
 
 
-def shape_metric(scene: Scene) -> list[float]:
-    """Squared radius of the radial shapes as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
+def _c_rules(scene: Scene) -> npt.NDArray[np.void]:
+    sampling = scene.config.sampling
+    return _filled(
+        C_RULES, 1,
+        every_omega=sampling.oversample_omega, every_polar=sampling.oversample_polar,
+        every_capture=sampling.oversample_thick, interpolation_ends=scene.lookup == "tricubic",
+    )  # fmt: skip
+
+
+def metric_of(scene: Scene) -> FloatArray:
+    """Return a shape's squared radius as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
-    like_c = scene.config.compat == "c"
-    n = [float(count) for count in scene.n_cells]
-    if not (like_c and shape in ("gauss", "tophat")):
-        return [fudge * n[0] ** 2, fudge * n[1] ** 2, fudge * n[2] ** 2, 0.0, 0.0, 0.0]
-    a, b, c = scene.lattice.reciprocal
-    scale = fudge * (n[0] * n[1] * n[2]) ** 2  # row 7
-    return [
-        scale * dot(a, a), scale * dot(b, b), scale * dot(c, c),
-        scale * 2 * dot(b, c), scale * 2 * dot(a, c), scale * 2 * dot(a, b),
-    ]  # fmt: skip
+    n, reciprocal = np.array(scene.n_cells, float), scene.lattice.reciprocal
+    if scene.config.compat == "c" and shape in ("gauss", "tophat"):  # docs/quirks.md, row 7
+        a, b, c = reciprocal
+        products = [dot(a, a), dot(b, b), dot(c, c), 2 * dot(b, c), 2 * dot(a, c), 2 * dot(a, b)]
+        return np.asarray(np.array(products) * (fudge * (n[0] * n[1] * n[2]) ** 2))
+    return shape_metric(shape, n, fudge, np.ascontiguousarray(reciprocal))
 
 
 def _water_and_scale(scene: Scene) -> tuple[float, float]:

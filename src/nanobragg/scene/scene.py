@@ -7,28 +7,29 @@ import math
 import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
+from .._core import CoreScene
 from ..config.background import amorphous_curve
 from ..config.beam import build_sources
-from ..config.config import Config, Roi
+from ..config.config import Config
 from ..config.crystal import Lattice, build_lattice, mosaic_rotations
 from ..config.panel import panel_distance
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError, NanobraggWarning
-from ..geometry import FloatArray, dot, rotate_about, unit
+from ..geometry import FloatArray, Roi, dot, rotate_about, unit
 from ..sweep import MOST_STEPS, Sweep, resolve_sweep
 from .checks import unwanted
-from .coverage import Coverage, table_coverage
+from .coverage import Coverage, pixel_resolutions, table_coverage
 from .kernel_input import build_core, float32_precision
 from .panel_geometry import PanelGeometry
 
 log = logging.getLogger(__name__)
+Lookup = Literal["constant", "nearest", "tricubic"]
 
 
 class Scene:
@@ -107,7 +108,7 @@ class Scene:
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = load_mask(config)
         self.reach = self._largest_indices()
-        self._cores: dict[str, _core.CoreScene] = {}
+        self._cores: dict[str, CoreScene] = {}
         log.debug(
             "scene of %s pixels: %d sources, %d phi steps, %d mosaic domains, %d sub-pixels, %d sensor layers",
             " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
@@ -143,7 +144,11 @@ class Scene:
     @cached_property
     def coverage(self) -> Coverage | None:
         """How much of the image lies beyond the table of structure factors; None without a table."""
-        return table_coverage(self)
+        listing = self.config.structure_factors.listing
+        if listing is None:
+            return None
+        resolutions = pixel_resolutions(self.geometry, self.roi, self.mask, EV_ANGSTROM / self.mean_energy_eV)
+        return table_coverage(listing[0], self.lattice.reciprocal, resolutions, self.config.sampling.d_min_A)
 
     @property
     def terms(self) -> int:
@@ -228,7 +233,7 @@ class Scene:
         h, k, l = (math.ceil(1.01 * length * longest) + 4 for length in self._axis_lengths())
         return h, k, l
 
-    def core(self, dtype: npt.DTypeLike) -> _core.CoreScene:
+    def core(self, dtype: npt.DTypeLike) -> CoreScene:
         """The kernel's form of the scene for an image of float32 or float64, made when it is first needed.
 
         float32 is had in single precision, or from amplitudes in single precision, where that loses nothing that
@@ -247,14 +252,14 @@ class Scene:
     def _axis_lengths(self) -> list[float]:
         return [math.sqrt(dot(v, v)) for v in self.lattice.direct * 1e-10]
 
-    def _choose_lookup(self) -> int:
+    def _choose_lookup(self) -> Lookup:
         if self.table is None:
-            return _core.LOOKUPS.index("constant")
+            return "constant"
         wanted = self.config.structure_factors.interpolate
         if wanted is None:
             wanted = min(self.n_cells) <= 2
         wide_enough = all(last - first >= 4 for first, last in zip(self.table.first, self.table.last, strict=True))
-        return _core.LOOKUPS.index("tricubic" if wanted and wide_enough else "nearest")
+        return "tricubic" if wanted and wide_enough else "nearest"
 
 
 def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:

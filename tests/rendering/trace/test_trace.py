@@ -16,7 +16,6 @@ import pytest
 import nanobragg as nb
 from nanobragg import _core
 from nanobragg.nanobragg_c.trace_lines import trace_values
-from nanobragg.rendering.trace.records import RECORD
 from tests.paths import GOLDEN
 from tests.rendering.trace.experiments import FLAGS, RICH, case_config, config
 
@@ -266,10 +265,6 @@ def test_pixels_outside_the_image_are_refused(options: dict[str, int], message: 
     detector = nb.Detector.flat(pixels=32, pixel_mm=0.5, mask=mask)
     with pytest.raises(nb.errors.ConfigError, match=message):
         nb.trace(config(detector=detector, roi=(4, 31, 4, 31)), **options)
-
-
-def test_records_have_the_kernels_size() -> None:
-    assert RECORD.itemsize == 8 * _core.RECORD_DOUBLES
 
 
 MILLION = """

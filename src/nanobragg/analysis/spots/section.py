@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from ..._functions import sphere_sqr
+from ..._functions import SHAPES, shape_section
 from ...geometry import FloatArray
-from ...scene.kernel_input import shape_metric
+from ...scene.kernel_input import metric_of
 from ...scene.scene import Scene
 
-# Of include/nanobragg/lattice.h: F_latt² = peak² · exp(-2 r²/0.63), 1 within r² = 0.3969, 0.7236² · sphere.
-GAUSS_WIDTH, TOPHAT_EDGE, SPHERE_TO_CUBE = 0.63, 0.3969, 0.723601254558268
-
-REACH = {"square": 12.0, "round": 6.0, "gauss": 2.2, "tophat": 0.63}  # radius within which a spot's photons are
-TABLE_STEPS = 4000
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(6) + np.array([[1.0], [0.0]])) / 2.0  # between 0 and 1
 POWERS = NODES ** np.arange(4)[:, np.newaxis]
 
@@ -28,22 +22,19 @@ class Shape(NamedTuple):
     Attributes
     ----------
     name
-        "square", "round", "gauss" or "tophat".
+        One of Crystal.shape's.
     n_cells
         Cells along a, b, c.
     metric_inverse : ndarray, shape (3, 3)
         Inverse of M in radius² = δᵀ M δ, δ = (Δh, Δk, Δl).
     volume
         Of the unit cell.
-    reach
-        Radius beyond which nothing is counted: 97 % of a passing spot's photons, or more, lie within.
     """
 
     name: str
     n_cells: FloatArray
     metric_inverse: FloatArray
     volume: float
-    reach: float
 
     @property
     def cells(self) -> float:
@@ -51,29 +42,27 @@ class Shape(NamedTuple):
         return float(self.n_cells.prod())
 
     @property
+    def reach(self) -> float:
+        """Radius beyond which nothing is counted: at least 97 % of a crossing spot's photons lie within."""
+        return SHAPES[self.name].reach
+
+    @property
+    def peak_volume(self) -> float:
+        """N² times the reciprocal volume of radius 1 along each axis, 1/m³."""
+        return self.cells**2 * math.sqrt(float(np.linalg.det(self.metric_inverse))) / self.volume
+
+    @property
     def whole(self) -> float:
         """∫ F_latt² d³q over one spot (1/m³)."""
-        if self.name == "square":
-            return self.cells / self.volume
-        space = self.cells**2 * math.sqrt(float(np.linalg.det(self.metric_inverse))) / self.volume
-        if self.name == "gauss":
-            return space * math.sqrt(math.pi * GAUSS_WIDTH / 2.0) ** 3
-        if self.name == "tophat":
-            return space * 4.0 / 3.0 * math.pi * math.sqrt(TOPHAT_EDGE) ** 3
-        return space * SPHERE_TO_CUBE**2 * 6.0 / math.pi  # Parseval: 1 / volume of a ball of diameter 1
+        return self.peak_volume * SHAPES[self.name].integral
 
 
 def shape_of(scene: Scene) -> Shape:
-    """The shape of a scene's crystal."""
-    name = scene.config.crystal.shape
-    n = np.array(scene.n_cells, float)
-    if name == "square":
-        metric = np.diag(n**2)
-    else:
-        hh, kk, ll, kl, hl, hk = shape_metric(scene)
-        metric = np.array([[hh, hk / 2, hl / 2], [hk / 2, kk, kl / 2], [hl / 2, kl / 2, ll]])
+    """Return the shape of a scene's crystal."""
+    hh, kk, ll, kl, hl, hk = metric_of(scene)
+    metric = np.array([[hh, hk / 2, hl / 2], [hk / 2, kk, kl / 2], [hl / 2, kl / 2, ll]])
     volume = abs(float(np.linalg.det(scene.lattice.direct))) * 1e-30
-    return Shape(name, n, np.linalg.inv(metric), volume, REACH[name])
+    return Shape(scene.config.crystal.shape, np.array(scene.n_cells, float), np.linalg.inv(metric), volume)
 
 
 def widest(shape: Shape, star: FloatArray) -> float:
@@ -110,36 +99,16 @@ def section(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:
     distance : ndarray, shape (n,)
         From the reflection, 1/m.
     """
-    if shape.name == "square":
+    if SHAPES[shape.name].separable:
         return _parallelepiped(shape, slope, distance)
     against = slope @ shape.metric_inverse
     width = np.sqrt((slope * against).sum(axis=1))
     offset = against * (distance / width**2)[:, np.newaxis]
     radius = np.abs(distance) / width
-    scale = shape.cells**2 * math.sqrt(np.linalg.det(shape.metric_inverse)) / (shape.volume * width)
-    return Section(scale * _disc(shape.name, radius), scale * _disc(shape.name, np.zeros_like(radius)), offset)
-
-
-def _disc(name: str, radius: FloatArray) -> FloatArray:
-    """π ∫ F(r)² d(r²) from `radius` outwards, F = 1 at r = 0 (round: at its peak)."""
-    if name == "gauss":
-        return math.pi * GAUSS_WIDTH / 2.0 * np.exp(-2.0 * radius**2 / GAUSS_WIDTH)
-    if name == "tophat":
-        return math.pi * np.maximum(TOPHAT_EDGE - radius**2, 0.0)
-    at, values = _ball()
-    return np.where(
-        radius < at[-1], np.interp(radius, at, values), values[-1] * (at[-1] / np.maximum(radius, at[-1])) ** 2
+    scale = shape.peak_volume / width
+    return Section(
+        scale * shape_section(shape.name, radius), scale * shape_section(shape.name, np.zeros_like(radius)), offset
     )
-
-
-@cache
-def _ball() -> tuple[FloatArray, FloatArray]:
-    """Radii, and the integral of `_disc` for a ball's transform, by the trapezium rule."""
-    at = np.linspace(0.0, REACH["round"], TABLE_STEPS)
-    slope = 2.0 * math.pi * at * np.asarray(sphere_sqr(at)) * SPHERE_TO_CUBE**2
-    inner = np.concatenate([[0.0], np.cumsum((slope[1:] + slope[:-1]) / 2.0 * at[1])])
-    beyond = SPHERE_TO_CUBE**2 * 4.5 / math.pi**3 / REACH["round"] ** 2  # the envelope 9/(2x⁴), x = πr
-    return at, inner[-1] - inner + beyond
 
 
 def _parallelepiped(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:

@@ -41,8 +41,6 @@ class Outputs:
         Pixel (slow, fast) to trace.
     progress, threads
         Whether to show progress; number of threads, or None for all.
-    explicit
-        Whether a flag named any of the four image files.
     """
 
     float_path: str = "floatimage.bin"
@@ -61,7 +59,6 @@ class Outputs:
     trace_pixel: tuple[int, int] | None = None
     progress: bool = True
     threads: int | None = None
-    explicit: bool = False
 
 
 _OUTPUT_NAMES = {item.name for item in fields(Outputs)}

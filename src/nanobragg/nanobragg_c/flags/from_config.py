@@ -15,7 +15,7 @@ from ...config.detector import Detector
 from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, NanobraggWarning
 from ...geometry import FloatArray
-from ...io.atomic import atomic_write
+from ...io.atomic import StrPath, atomic_write
 from ...io.hkl import write_hkl
 from ...io.input_file import open_input
 from ...io.smv import write_smv
@@ -23,7 +23,6 @@ from ...scene.scene import Scene
 from .flag_values import MAX_SEED
 from .from_config_geometry import geometry_flags
 
-StrPath = str | os.PathLike[str]
 SHAPE_FLAGS = {"square": "-square_xtal", "round": "-round_xtal", "gauss": "-gauss_xtal", "tophat": "-tophat_spots"}
 
 
@@ -82,6 +81,8 @@ def _check_expressible(config: Config) -> None:
         raise ConfigError(
             f"Detector.sensor_depth_um = {config.detector.sensor_depth_um:g}: the C program detects at the surface only"
         )
+    if crystal.shape not in SHAPE_FLAGS:
+        raise ConfigError(f"Crystal.shape = {crystal.shape!r}: the C program has only {', '.join(SHAPE_FLAGS)}")
     if crystal.mosaic_model != "cap" and crystal.domains() > 1:
         raise ConfigError(f"Crystal.mosaic_model = {crystal.mosaic_model!r}: the C program supports only 'cap'")
     if not 0 <= crystal.mosaic_seed <= MAX_SEED:

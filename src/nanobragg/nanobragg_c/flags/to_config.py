@@ -12,13 +12,14 @@ from typing import Any
 
 from ...config.background import Background
 from ...config.beam import Beam, Sources
-from ...config.config import Config, Roi
+from ...config.config import Config
 from ...config.crystal import Crystal
 from ...config.detector import Detector
 from ...config.sampling import Sampling
 from ...config.scan import Scan
 from ...config.structure_factors import StructureFactors
 from ...errors import ConfigError, NanobraggWarning
+from ...geometry import Roi
 from ...unit_cell import Cell
 from .flag_table import find_flag, help_flag, help_text, split_flags
 from .flag_values import FlagValues, Outputs, read_flags

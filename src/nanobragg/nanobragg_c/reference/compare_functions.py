@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import _functions, _noise
+from ..._functions import cubic, grating_sqr, polarization, rotate_about, sphere_sqr, tricubic
+from ..._noise import CRandom, gammln, mosaic_rotations, umat_to_misset
 from ...geometry import rotate, unit
 from .library import Library
 
@@ -93,7 +94,7 @@ def _sincg(library: Library, draw: np.random.Generator) -> Pairs:
     )
     for n in CELLS:
         for h, where in places:
-            ours = np.sqrt(_functions.grating_sqr(h, np.full(h.shape, float(n))))
+            ours = np.sqrt(grating_sqr(h, np.full(h.shape, float(n))))
             yield f"|sincg|, N = {n}, {where}", np.abs(library.sincg(np.pi * h, n)), ours
 
 
@@ -101,13 +102,13 @@ def _sinc3(library: Library, draw: np.random.Generator) -> Pairs:
     for low, high in ((0.1, 60.0), (1e-4, 1e-3)):
         x = draw.uniform(low, high, 300)
         note = f"|sinc3|, {low:g} < x < {high:g}" + (": row 13, the library loses digits" if high < 1 else "")
-        yield note, np.abs(library.sinc3(x)), np.sqrt(_functions.sphere_sqr(x / np.pi))
+        yield note, np.abs(library.sinc3(x)), np.sqrt(sphere_sqr(x / np.pi))
 
 
 def _polarization(library: Library, draw: np.random.Generator) -> Pairs:
     vectors = draw.normal(size=(3, 300, 3))
     kahn = np.concatenate([[0.0, 1.0, -1.0], draw.uniform(-1, 1, 297)])
-    yield "", library.polarization_factor(kahn, *vectors), _functions.polarization(kahn, *vectors)
+    yield "", library.polarization_factor(kahn, *vectors), polarization(kahn, *vectors)
 
 
 def _rotate(library: Library, draw: np.random.Generator) -> Pairs:
@@ -120,7 +121,7 @@ def _rotate_axis(library: Library, draw: np.random.Generator) -> Pairs:
     vectors, axes = draw.normal(size=(2, 300, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     angles = draw.uniform(-np.pi, np.pi, 300)
-    yield "", library.rotate_axis(vectors, axes, angles), _functions.rotate_about(vectors, axes, angles)
+    yield "", library.rotate_axis(vectors, axes, angles), rotate_about(vectors, axes, angles)
 
 
 def _unitize(library: Library, draw: np.random.Generator) -> Pairs:
@@ -131,38 +132,38 @@ def _unitize(library: Library, draw: np.random.Generator) -> Pairs:
 def _mosaic(library: Library, draw: np.random.Generator) -> Pairs:
     for seed, degrees in ((12345678, 0.5), (42, 90.0)):
         spread = np.radians(degrees)
-        theirs, ours = library.mosaic_rotation_umat(spread, 100, seed), _noise.mosaic_rotations(spread, 100, seed)
+        theirs, ours = library.mosaic_rotation_umat(spread, 100, seed), mosaic_rotations(spread, 100, seed)
         yield f"spread {degrees:g} degrees, without domain 0", theirs[1:], ours[1:]
 
 
 def _umat2misset(library: Library, draw: np.random.Generator) -> Pairs:
-    umats = _noise.mosaic_rotations(np.pi, 100, 7)[1:]
-    yield "radians", library.umat2misset(umats), [_noise.umat_to_misset(umat) for umat in umats]
+    umats = mosaic_rotations(np.pi, 100, 7)[1:]
+    yield "radians", library.umat2misset(umats), [umat_to_misset(umat) for umat in umats]
 
 
 def _ran1(library: Library, draw: np.random.Generator) -> Pairs:
     for seed in (1, 12345678):
-        yield f"seed {seed}", library.ran1(1000, seed), _noise.CRandom(seed).ran1(1000)
+        yield f"seed {seed}", library.ran1(1000, seed), CRandom(seed).ran1(1000)
 
 
 def _poidev(library: Library, draw: np.random.Generator) -> Pairs:
     means = np.tile(np.array(MEANS, np.float32), 100)
-    yield "means 0 to 1e9", library.poidev(means, 7), _noise.CRandom(7).poisson(means)
+    yield "means 0 to 1e9", library.poidev(means, 7), CRandom(7).poisson(means)
 
 
 def _gammln(library: Library, draw: np.random.Generator) -> Pairs:
     x = np.exp(draw.uniform(0, 14, 300)).astype(np.float32)
-    yield "single precision", library.gammln(x), [_noise.gammln(value) for value in x.tolist()]
+    yield "single precision", library.gammln(x), [gammln(value) for value in x.tolist()]
 
 
 def _polint(library: Library, draw: np.random.Generator) -> Pairs:
     values, at = draw.uniform(0, 100, (300, 4)), draw.uniform(0, 1, 300)
-    yield "", library.polint(CUBE_NODES[0], values, at), _functions.cubic(values, at)
+    yield "", library.polint(CUBE_NODES[0], values, at), cubic(values, at)
 
 
 def _polin3(library: Library, draw: np.random.Generator) -> Pairs:
     values, at = draw.uniform(0, 100, (300, 4, 4, 4)), draw.uniform(0, 1, (300, 3))
-    yield "", library.polin3(CUBE_NODES, values, at), _functions.tricubic(values, at)
+    yield "", library.polin3(CUBE_NODES, values, at), tricubic(values, at)
 
 
 COMPARISONS: dict[str, Callable[[Library, np.random.Generator], Pairs]] = {

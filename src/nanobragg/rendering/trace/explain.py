@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-from .records import Term
-
-if TYPE_CHECKING:
-    from .trace import Trace
-
-SHAPES = {"square": "parallelepiped", "round": "sphere", "gauss": "Gaussian", "tophat": "top-hat"}
+from .records import Term, TraceData
 
 
-def explain(trace: Trace) -> list[str]:
+def explain(trace: TraceData) -> list[str]:
     """Ten lines (fewer without a term): why the pixel has its value."""
     if not trace.terms:
         return [_where(trace), _count(trace), _scaling(trace)]
@@ -24,7 +18,7 @@ def explain(trace: Trace) -> list[str]:
     ]  # fmt: skip
 
 
-def _where(trace: Trace) -> str:
+def _where(trace: TraceData) -> str:
     panel = f" of panel {trace.panel}" if len(trace.scene.config.detector.panels) > 1 else ""
     x, y, z = (1000.0 * value for value in trace.last.place.position_m)
     return (
@@ -33,7 +27,7 @@ def _where(trace: Trace) -> str:
     )
 
 
-def _count(trace: Trace) -> str:
+def _count(trace: TraceData) -> str:
     scene = trace.scene
     factors = {
         "layer": scene.sensor.count, "sub-pixel": scene.oversample**2, "source": len(scene.sources.weights),
@@ -45,7 +39,7 @@ def _count(trace: Trace) -> str:
     return text + (skipped if trace.n_skipped else "") + "."
 
 
-def _strongest(trace: Trace, term: Term) -> str:
+def _strongest(trace: TraceData, term: Term) -> str:
     sampling = trace.scene.config.sampling
     in_order = sampling.oversample_omega or sampling.oversample_polar or sampling.oversample_thick
     crystal = trace.final.sum - trace.final.water
@@ -72,7 +66,7 @@ def _index(term: Term) -> str:
     )
 
 
-def _lattice(trace: Trace, term: Term) -> str:
+def _lattice(trace: TraceData, term: Term) -> str:
     n = trace.scene.n_cells
     share = term.F_latt_sqr / float(math.prod(n)) ** 2
     where = "on a peak" if share > 0.5 else "on the flank of a peak" if share > 0.01 else "between peaks"
@@ -80,12 +74,12 @@ def _lattice(trace: Trace, term: Term) -> str:
     if term.lattice_factors is not None:
         parts = ", from {:.4g} x {:.4g} x {:.4g} along a, b, c".format(*term.lattice_factors)
     return (
-        f"The {SHAPES[trace.scene.config.crystal.shape]} of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
+        f"The {trace.scene.config.crystal.shape} crystal of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
         f"F_latt^2 = {term.F_latt_sqr:.5g}{parts}: {_percent(share)} of a peak's top, {where}."
     )
 
 
-def _amplitude(trace: Trace, term: Term) -> str:
+def _amplitude(trace: TraceData, term: Term) -> str:
     how = {
         "nearest": f"that of the nearest reflection {term.nearest} in the table",
         "interpolated": "interpolated between the reflections of the table",
@@ -95,7 +89,7 @@ def _amplitude(trace: Trace, term: Term) -> str:
     return f"The cell scatters with F_cell = {term.F_cell:.6g}, {how[term.F_cell_from]}."
 
 
-def _factors(trace: Trace, term: Term) -> str:
+def _factors(trace: TraceData, term: Term) -> str:
     place = term.place
     sensor = f"the layer absorbs {_percent(place.capture)}" if trace.scene.sensor.range > 0 else "no sensor thickness"
     text = f"Solid angle {place.omega_sr:.5g} sr, polarization factor {term.ray.polar:.5g}, {sensor}"
@@ -104,13 +98,13 @@ def _factors(trace: Trace, term: Term) -> str:
     return f"{text}; each term has its own."
 
 
-def _water(trace: Trace) -> str:
+def _water(trace: TraceData) -> str:
     if trace.final.water == 0:
         return "There is no water background."
     return f"Water gives {_percent(trace.final.water / trace.final.sum)} of the sum." if trace.final.sum else "No sum."
 
 
-def _scaling(trace: Trace) -> str:
+def _scaling(trace: TraceData) -> str:
     final = trace.final
     once = final.capture * final.polar * final.omega_sr
     factor = f" x {once:.6g} (capture, polarization, solid angle)" if trace.scene.config.compat == "c" else ""

@@ -1,4 +1,4 @@
-"""What a trace is made of: typed records, out of the kernel's recorder (include/nanobragg/record.h)."""
+"""What a trace is made of: typed records, out of the kernel's records (include/nanobragg/trace_record.h)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..._functions import SHAPES
 from ...constants import RADIAN_IN_DEGREES
 from ...geometry import FloatArray, Vector
 from ...scene.scene import Scene
 
 Origin = Literal["nearest", "interpolated", "default"]
-
-RECORD = np.dtype([
-    ("rank", "f8"), ("ordinal", "f8"), ("layer", "f8"), ("at", "f8", 2), ("position", "f8", 3), ("r", "f8"),
-    ("d", "f8", 3), ("obliquity", "f8"), ("rho", "f8"), ("omega", "f8"), ("capture", "f8"), ("source", "f8"),
-    ("live", "f8"), ("q", "f8", 3), ("cos_2theta", "f8"), ("along_e", "f8"), ("along_b", "f8"), ("polar", "f8"),
-    ("weight", "f8"), ("orientation", "f8"), ("cell", "f8", (3, 3)), ("h", "f8", 3), ("nearest", "f8", 3),
-    ("above", "f8", 3), ("below", "f8", 3), ("radius_sqr", "f8"), ("lattice_sqr", "f8"), ("interpolated", "f8"),
-    ("amplitude", "f8"), ("running", "f8"),
-])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,6 +131,24 @@ class Final:
     pixel: float
 
 
+@dataclass(frozen=True)
+class TraceData:
+    """All records of one pixel; `Trace` describes them."""
+
+    panel: int
+    slow: int
+    fast: int
+    frame: PanelFrame
+    places: tuple[Place, ...]
+    rays: tuple[tuple[Place, Ray], ...]
+    terms: tuple[Term, ...]
+    last: Term
+    n_terms: int
+    n_skipped: int
+    final: Final
+    scene: Scene
+
+
 class RecordReader:
     """Turns raw records into typed ones; equal places and rays become one object."""
 
@@ -153,7 +163,7 @@ class RecordReader:
         """One raw record in full."""
         scene, cell = self._scene, record["cell"] * 1e10
         shape, (phi_step, domain) = scene.config.crystal.shape, divmod(int(record["orientation"]), scene.domains)
-        factors = _lattice_factors(record, scene.n_cells) if shape == "square" else None
+        factors = _lattice_factors(record, scene.n_cells) if SHAPES[shape].separable else None
         a, b, c = (_vector(axis) for axis in cell)
         a_star, b_star, c_star = (_vector(axis) for axis in _crossed(cell) / scene.lattice.volume)
         return Term(
@@ -161,7 +171,7 @@ class RecordReader:
             phi_step=phi_step, phi_deg=self._phi_deg(phi_step), domain=domain,
             a_A=a, b_A=b, c_A=c, a_star_per_A=a_star, b_star_per_A=b_star, c_star_per_A=c_star,
             hkl=_vector(record["h"]), nearest=_index(record["nearest"]), delta=_vector(record["h"] - record["nearest"]),
-            lattice_factors=factors, radius_sqr=None if shape == "square" else float(record["radius_sqr"]),
+            lattice_factors=factors, radius_sqr=None if factors else float(record["radius_sqr"]),
             F_latt=_signed_lattice(record, factors, shape), F_latt_sqr=float(record["lattice_sqr"]),
             F_cell=float(record["amplitude"]), F_cell_from=self._origin(record), weight=float(record["weight"]),
             contribution=float(record["rank"]), running_sum=float(record["running"]),
@@ -231,11 +241,11 @@ def _crossed(basis: FloatArray) -> FloatArray:
 def _lattice_factors(record: npt.NDArray[Any], n_cells: tuple[int, int, int]) -> Vector:
     """sin(πNh)/sin(πh) per axis: the kernel has its square, from δ; the sign turns with every zero and with h0(N-1)."""
     factors = []
-    for h, h0, above, below, n in zip(
-        *(record[name].tolist() for name in ("h", "nearest", "above", "below")), n_cells, strict=True
+    for h, h0, numerator, denominator, n in zip(
+        *(record[name].tolist() for name in ("h", "nearest", "numerator", "denominator")), n_cells, strict=True
     ):
         turns = math.floor(n * abs(h - h0)) + int(h0) * (n - 1)
-        size = math.sqrt(above / below) if below > 0 else 0.0  # 0: no term was evaluated
+        size = math.sqrt(numerator / denominator) if denominator > 0 else 0.0  # 0: no term was evaluated
         factors.append(-size if turns % 2 else size)
     return factors[0], factors[1], factors[2]
 

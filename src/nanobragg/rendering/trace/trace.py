@@ -18,7 +18,8 @@ from ...constants import R_E_SQR
 from ...errors import ConfigError
 from ...geometry import Vector
 from ...scene.scene import Scene
-from .records import RECORD, Final, PanelFrame, Place, Ray, RecordReader, Term
+from .explain import explain
+from .records import Final, PanelFrame, Place, Ray, RecordReader, Term, TraceData
 
 __all__ = ["Final", "PanelFrame", "Place", "Ray", "Term", "Trace", "trace"]
 
@@ -27,7 +28,7 @@ Value = float | int | bool | str | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(TraceData):
     """One pixel, step by step.
 
     Attributes
@@ -52,19 +53,6 @@ class Trace:
         What was traced.
     """
 
-    panel: int
-    slow: int
-    fast: int
-    frame: PanelFrame
-    places: tuple[Place, ...]
-    rays: tuple[tuple[Place, Ray], ...]
-    terms: tuple[Term, ...]
-    last: Term
-    n_terms: int
-    n_skipped: int
-    final: Final
-    scene: Scene
-
     def values(self) -> dict[str, Value]:
         """Every quantity by name, in the order of computation: `place[0,1,1].source[0].phi[0].domain[2].hkl`, …"""
         return dict(self._named())
@@ -80,8 +68,6 @@ class Trace:
 
     def explain(self) -> str:
         """Ten lines of plain words: why this pixel has its value."""
-        from .explain import explain
-
         return "\n".join(explain(self)) + "\n"
 
     def _named(self) -> Iterator[tuple[str, Value]]:
@@ -144,17 +130,16 @@ def trace(
     if strongest is not None and strongest < 1:
         raise ConfigError(f"strongest = {strongest}: at least one term must be kept; None keeps all")
     everything = scene.terms * scene.sensor.count
-    kept = np.empty((1 + min(everything, strongest or everything), _core.RECORD_DOUBLES))
-    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, kept)
-    records = kept.view(RECORD)[:, 0]
+    records = np.empty(1 + min(everything, strongest or everything), _core.TRACE_RECORD)
+    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, records)
     reader = RecordReader(scene, slow, fast)
-    rows = np.sort(records[: totals["n_kept"]], order="ordinal")
+    rows = np.sort(records[: totals.n_kept], order="ordinal")
     rays = dict.fromkeys((reader.place(row), reader.ray(row)) for row in rows)
     return Trace(
         panel, slow, fast, _frame(scene, panel),
         places=tuple(dict.fromkeys(place for place, _ in rays)), rays=tuple(rays),
         terms=tuple(reader.term(row) for row in rows if row["live"]), last=reader.term(records[-1]),
-        n_terms=totals["n_terms"], n_skipped=totals["n_skipped"], final=_final(scene, totals), scene=scene,
+        n_terms=totals.n_terms, n_skipped=totals.n_skipped, final=_final(scene, totals), scene=scene,
     )  # fmt: skip
 
 
@@ -185,12 +170,12 @@ def _triple(values: Any) -> Vector:
     return x, y, z
 
 
-def _final(scene: Scene, totals: dict[str, Any]) -> Final:
+def _final(scene: Scene, totals: _core.TraceTotals) -> Final:
     return Final(
-        water=totals["water"], sum=totals["total"],
+        water=totals.water, sum=totals.total,
         steps=scene.terms if scene.config.compat == "c" else scene.oversample**2,
         r_e_sqr_m2=R_E_SQR, fluence_ph_m2=scene.fluence,
-        capture=totals["capture"], polar=totals["polar"], omega_sr=totals["omega"], pixel=totals["photons"],
+        capture=totals.capture, polar=totals.polar, omega_sr=totals.omega, pixel=totals.photons,
     )  # fmt: skip
 
 

@@ -1,0 +1,130 @@
+/* The terms of a span of pixels, one a lane, for a set of orientations: added to a sink. */
+#ifndef NANOBRAGG_ACCUMULATE_H
+#define NANOBRAGG_ACCUMULATE_H
+
+#include "amplitude.h"
+#include "lanes.h"
+#include "shapes/shapes.h"
+
+namespace nb::NB_ISA {
+
+/* F_latt and F_cell of one orientation (a, b, c in m) along q (1/m). */
+template <class Shape, class Lookup, class Real>
+NB_INLINE void evaluate(const Scene &s, const Table<typename Lookup::Entry> &table, const double *cell, double qx,
+                        double qy, double qz, Term<Real> &term)
+{
+    find_index(cell, qx, qy, qz, term);
+    Shape::evaluate(s.crystal, term);
+    Lookup::find(table, term);
+}
+
+/* Add the terms of n_cells orientations, seen along one source's scattering vectors, for n lanes. */
+template <class Real, class Shape, class Lookup, class Sink>
+static void accumulate(const Scene &s, int table_number, const double *cells, int n_cells, const Lanes &lanes, int n,
+                       Sink &sink)
+{
+    const auto table = table_of<typename Lookup::Entry>(s, table_number);
+    for (int c = 0; c < n_cells; ++c) {
+        double cell[9];
+        memcpy(cell, cells + 9 * c, sizeof cell);
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            Term<Real> term = {};
+            evaluate<Shape, Lookup>(s, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
+            sink.add(i, cells + 9 * c, term);
+        }
+    }
+}
+
+/* Neighbours of every lane. */
+template <class Entry> struct Neighbourhoods {
+    int inside[LANES], place[LANES];
+    Entry h[4][LANES], k[4][LANES], l[4][LANES];
+
+    NB_INLINE void put_weights(Entry (*weights)[LANES], const Cubic<Entry> &c, int i)
+    {
+        weights[0][i] = c.w0;
+        weights[1][i] = c.w1;
+        weights[2][i] = c.w2;
+        weights[3][i] = c.w3;
+    }
+
+    NB_INLINE Cubic<Entry> weights(const Entry (*weights)[LANES], int i)
+    {
+        return {weights[0][i], weights[1][i], weights[2][i], weights[3][i]};
+    }
+};
+
+template <class Entry> NB_INLINE void keep(Neighbourhoods<Entry> &all, const Neighbours<Entry> &n, int i)
+{
+    all.inside[i] = n.inside;
+    all.place[i] = n.place;
+    all.put_weights(all.h, n.h, i);
+    all.put_weights(all.k, n.k, i);
+    all.put_weights(all.l, n.l, i);
+}
+
+template <class Entry> NB_INLINE Neighbours<Entry> kept(const Neighbourhoods<Entry> &all, int i)
+{
+    return {all.inside[i], all.place[i], all.weights(all.h, i), all.weights(all.k, i), all.weights(all.l, i)};
+}
+
+/* The same with tricubic interpolation, in two passes: 64 look-ups a term keep the amplitude out of the lanes. */
+template <class Real, class Shape, class Entry, class Sink>
+static void accumulate_tricubic(const Scene &s, int table_number, const double *cells, int n_cells, const Lanes &lanes,
+                                int n, Sink &sink)
+{
+    const auto table = table_of<Entry>(s, table_number);
+    Real lattice_sqr[LANES];
+    Neighbourhoods<Entry> around;
+    for (int c = 0; c < n_cells; ++c) {
+        double cell[9];
+        memcpy(cell, cells + 9 * c, sizeof cell);
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            Term<Real> term = {};
+            find_index(cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
+            Shape::evaluate(s.crystal, term);
+            lattice_sqr[i] = term.lattice_sqr;
+            keep(around, find_neighbours(table, term.h, term.nearest), i);
+        }
+        for (int i = 0; i < n; ++i) {
+            Term<Real> term = {};
+            if constexpr (Sink::needs_steps)
+                evaluate<Shape, Tricubic<Entry>>(s, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
+            term.lattice_sqr = lattice_sqr[i];
+            term.amplitude = sum_neighbours(table, kept(around, i));
+            sink.add(i, cells + 9 * c, term);
+        }
+    }
+}
+
+template <class Sink>
+using Accumulate = void(const Scene &s, int table_number, const double *cells, int n_cells, const Lanes &lanes, int n,
+                        Sink &sink);
+
+/* The functions of one precision and type of table, by shape and lookup; NULL where a shape has none. */
+template <class Real, class Entry, class Sink> struct AccumulateTable {
+    Accumulate<Sink> *function[Shapes::size][LOOKUPS];
+
+    constexpr AccumulateTable() : function{} { fill(Shapes{}); }
+
+    template <class... Shape> constexpr void fill(List<Shape...>)
+    {
+        int shape = 0;
+        (fill_shape<Shape>(shape++), ...);
+    }
+
+    template <class Shape> constexpr void fill_shape(int shape)
+    {
+        if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
+            function[shape][CONSTANT] = accumulate<Real, Shape, Constant<Entry>, Sink>;
+            function[shape][NEAREST] = accumulate<Real, Shape, Nearest<Entry>, Sink>;
+            function[shape][TRICUBIC] = accumulate_tricubic<Real, Shape, Entry, Sink>;
+        }
+    }
+};
+
+} // namespace nb::NB_ISA
+
+#endif

@@ -1,0 +1,91 @@
+/* A span of neighbouring pixels, one a lane: what the walk knows of every lane's ray, and the steps of it that both
+ * walks share. */
+#ifndef NANOBRAGG_LANES_H
+#define NANOBRAGG_LANES_H
+
+#include "geometry.h"
+#include "polarization.h"
+
+namespace nb::NB_ISA {
+
+enum {
+    LANES = 64,  /* pixels in a span at most; SPAN_PIXELS of kernel.h */
+    VECTOR = 16, /* lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number */
+};
+
+struct Lanes {
+    double d[3][LANES]; /* direction of the scattered ray */
+    double q[3][LANES]; /* scattering vector, 1/m */
+    double omega[LANES], polar[LANES], capture[LANES];
+    double live[LANES];   /* 0 where d_min leaves the term out, else 1 */
+    double around[LANES]; /* water and amorphous material */
+};
+
+NB_INLINE void fill(double *lanes, double value, int n)
+{
+    for (int i = 0; i < n; ++i)
+        lanes[i] = value;
+}
+
+NB_INLINE void keep_direction(Lanes &lanes, int i, const Sight &sight)
+{
+    lanes.d[0][i] = sight.x;
+    lanes.d[1][i] = sight.y;
+    lanes.d[2][i] = sight.z;
+}
+
+NB_INLINE double absorbed_in_lane(const Scene &s, const Panel &p, int layer, const Lanes &lanes, int i)
+{
+    const double rho = lanes.d[0][i] * p.normal[0] + lanes.d[1][i] * p.normal[1] + lanes.d[2][i] * p.normal[2];
+    return absorbed_fraction(s, layer, rho);
+}
+
+NB_INLINE double polarization_in_lane(double kahn, const Source &source, const Lanes &lanes, int i)
+{
+    const double x = lanes.d[0][i], y = lanes.d[1][i], z = lanes.d[2][i];
+    return polarization(kahn, source.direction[0] * x + source.direction[1] * y + source.direction[2] * z,
+                        source.e[0] * x + source.e[1] * y + source.e[2] * z,
+                        source.b[0] * x + source.b[1] * y + source.b[2] * z);
+}
+
+/* Scattering vectors from one source; `exact`: quotients rounded as divisions are. */
+template <bool exact> NB_INLINE void find_scattering_vectors(const Source source, int n, Lanes &lanes)
+{
+    const double wavelength = source.wavelength, per_wavelength = 1.0 / wavelength;
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        lanes.q[0][i] = divide<exact>(lanes.d[0][i] - source.direction[0], wavelength, per_wavelength);
+        lanes.q[1][i] = divide<exact>(lanes.d[1][i] - source.direction[1], wavelength, per_wavelength);
+        lanes.q[2][i] = divide<exact>(lanes.d[2][i] - source.direction[2], wavelength, per_wavelength);
+    }
+}
+
+/* Mark the lanes whose resolution is within d_min; returns whether there are any. */
+static inline bool mark_within_resolution(double d_min, int n, Lanes &lanes)
+{
+    const double limit = d_min * d_min;
+    double alive = 0.0;
+    _Pragma("omp simd reduction(+:alive)") for (int i = 0; i < n; ++i)
+    {
+        const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
+        lanes.live[i] = limit * (qx * qx + qy * qy + qz * qz) > 1.0 ? 0.0 : 1.0;
+        alive += lanes.live[i];
+    }
+    return alive > 0.0;
+}
+
+/* What surrounds the crystal, seen from every lane: squared amplitude times molecules, on top of the water. */
+static inline void find_surroundings(const Scene &s, int n, Lanes &lanes)
+{
+    for (int i = 0; i < n; ++i) {
+        const double q[3] = {lanes.q[0][i], lanes.q[1][i], lanes.q[2][i]};
+        const double at = 0.5 * sqrt(dot(q, q)) / s.amorphous_step;
+        const int place = clamp((int)at, 0, s.n_amorphous - 2);
+        const double here = s.amorphous[place], next = s.amorphous[place + 1];
+        lanes.around[i] = s.water + here + (at - place) * (next - here);
+    }
+}
+
+} // namespace nb::NB_ISA
+
+#endif

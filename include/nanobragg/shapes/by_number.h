@@ -1,0 +1,73 @@
+/* The functions of a shape by its number, for callers that do not know the shape when they are compiled. */
+#ifndef NANOBRAGG_SHAPES_BY_NUMBER_H
+#define NANOBRAGG_SHAPES_BY_NUMBER_H
+
+#include "shapes.h"
+
+namespace nb::NB_ISA {
+
+static inline const char *shape_name(int shape)
+{
+    return Shapes::visit<const char *>(shape, [](auto s) { return s.name; });
+}
+
+static inline bool shape_is_separable(int shape)
+{
+    return Shapes::visit<bool>(shape, [](auto s) { return s.separable; });
+}
+
+static inline bool shape_has_single_precision(int shape)
+{
+    return Shapes::visit<bool>(shape, [](auto s) { return s.single_precision; });
+}
+
+static inline double shape_reach(int shape)
+{
+    return Shapes::visit<double>(shape, [](auto s) { return s.reach; });
+}
+
+static inline double shape_integral(int shape)
+{
+    return Shapes::visit<double>(shape, [](auto s) { return s.integral; });
+}
+
+static inline void shape_metric(int shape, const double *n, double fudge, const double *reciprocal, double *metric)
+{
+    Shapes::visit<int>(shape, [=](auto s) { return s.metric(n, fudge, reciprocal, metric), 0; });
+}
+
+/* F_latt^2 at an offset from the nearest reflection. */
+static inline double shape_value(int shape, const Crystal &crystal, const double *offset)
+{
+    Term<double> term = {};
+    for (int i = 0; i < 3; ++i)
+        term.offset[i] = offset[i];
+    Shapes::visit<int>(shape, [&](auto s) { return s.evaluate(crystal, term), 0; });
+    return term.lattice_sqr;
+}
+
+static inline Slopes shape_slopes(int shape, const Crystal &crystal, const double *offset)
+{
+    return Shapes::visit<Slopes>(shape, [&](auto s) { return s.slopes(crystal, offset); });
+}
+
+static inline double shape_envelope(int shape, const Crystal &crystal, const double *offset)
+{
+    return Shapes::visit<double>(shape, [&](auto s) { return s.envelope(crystal, offset); });
+}
+
+/* Integral over the plane at a squared radius, for a peak of 1; of a separable shape it depends on the direction: NaN.
+ */
+static inline double shape_section(int shape, double radius_sqr)
+{
+    return Shapes::visit<double>(shape, [=](auto s) {
+        if constexpr (s.separable)
+            return (double)NAN;
+        else
+            return s.section(radius_sqr);
+    });
+}
+
+} // namespace nb::NB_ISA
+
+#endif

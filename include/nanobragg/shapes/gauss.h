@@ -1,0 +1,28 @@
+/* Gaussian spots with nothing between them: F_latt = N_a N_b N_c exp(-fudge sum (N delta)^2 / 0.63). */
+#ifndef NANOBRAGG_SHAPES_GAUSS_H
+#define NANOBRAGG_SHAPES_GAUSS_H
+
+#include "radial.h"
+
+namespace nb::NB_ISA {
+
+struct Gauss : Radial<Gauss> {
+    static constexpr const char *name = "gauss";
+    static constexpr double width = 0.63;
+    static constexpr double gone = 745.1332191019412; /* exp(-x) of a larger x rounds to 0: C skips such terms */
+    static constexpr double reach = 2.2;
+    static constexpr double integral = 0.98444314621763; /* (pi width/2)^(3/2) */
+
+    NB_INLINE double value(double peak, double rr)
+    {
+        return rr > width * gone ? 0.0 : peak * bounded_exp(-2.0 * rr / width);
+    }
+
+    static double derivative(double peak, double rr) { return -2.0 / width * value(peak, rr); }
+    static double bound(double peak, double rr) { return peak * bounded_exp(-2.0 * rr / width); }
+    static double section(double rr) { return NB_PI * width / 2.0 * bounded_exp(-2.0 * rr / width); }
+};
+
+} // namespace nb::NB_ISA
+
+#endif

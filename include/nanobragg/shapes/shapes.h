@@ -1,0 +1,31 @@
+/* The list of the crystal's shapes, and the one place that turns a shape's number, its place in the list, into its
+ * type. A new shape is a header like those below and an entry in the list. */
+#ifndef NANOBRAGG_SHAPES_SHAPES_H
+#define NANOBRAGG_SHAPES_SHAPES_H
+
+#include "gauss.h"
+#include "gauss_star.h"
+#include "round.h"
+#include "square.h"
+#include "tophat.h"
+
+namespace nb::NB_ISA {
+
+template <class... Shape> struct List {
+    static constexpr int size = sizeof...(Shape);
+
+    /* What visit(shape) returns for the shape of this number; Result() for a number that is not in the list. */
+    template <class Result, class Visit> static Result visit(int number, Visit visit)
+    {
+        Result result{};
+        int place = 0;
+        ((place++ == number ? (void)(result = visit(Shape{})) : (void)0), ...);
+        return result;
+    }
+};
+
+using Shapes = List<Square, Round, Gauss, Tophat, GaussStar>;
+
+} // namespace nb::NB_ISA
+
+#endif

@@ -1,0 +1,125 @@
+/* The walk over a pixel's terms: layers, sub-pixels, sources, orientations (docs/theory.md, Intensity of a pixel). The
+ * order of the terms has no meaning; a pixel's value depends on nothing but the scene and its place. */
+#ifndef NANOBRAGG_WALK_H
+#define NANOBRAGG_WALK_H
+
+#include "accumulate.h"
+
+namespace nb::NB_ISA {
+
+enum { ORIENTATIONS_A_GO = 256 }; /* between two looks at the stop flag */
+
+/* Direction, solid angle and absorbed fraction of every lane at one sub-pixel of one layer. */
+static inline void look(const Scene &s, const Panel &p, int layer, double slow, const double *fast, int n, Lanes &lanes)
+{
+    const double area = area_of(s, p);
+    const PanelRow row = panel_row_at(p, slow, layer * s.layer);
+    if (s.curved) {
+        for (int i = 0; i < n; ++i) {
+            double place[3];
+            find_position(s, p, row, fast[i], place);
+            const Sight sight = look_at<false>(area, place[0], place[1], place[2]);
+            lanes.omega[i] = sight.omega;
+            keep_direction(lanes, i, sight);
+        }
+    } else {
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            const Sight sight = look_at<false>(area, coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
+                                               coordinate(row.z, fast[i]));
+            lanes.omega[i] = sight.omega;
+            keep_direction(lanes, i, sight);
+        }
+    }
+    if (s.has_sensor)
+        NB_SIMD for (int i = 0; i < n; ++i) lanes.capture[i] = absorbed_in_lane(s, p, layer, lanes, i);
+}
+
+/* Scattering vectors from one source, polarization, surroundings; returns whether any lane is within d_min. */
+static inline bool scatter(const Scene &s, const Source &source, int n, Lanes &lanes)
+{
+    find_scattering_vectors<false>(source, n, lanes);
+    const bool any = !(s.d_min > 0.0) || mark_within_resolution(s.d_min, n, lanes);
+    if (s.polarized)
+        NB_SIMD for (int i = 0; i < n; ++i) lanes.polar[i] = polarization_in_lane(s.kahn, source, lanes, i);
+    if (s.amorphous)
+        find_surroundings(s, n, lanes);
+    return any;
+}
+
+/* Add one source's terms, and what surrounds the crystal, to the sink's total. */
+template <class Sink>
+static void add_source(const Scene &s, int number, Accumulate<Sink> *add, const volatile int *stop, int n, Lanes &lanes,
+                       Sink &sink)
+{
+    const Source &source = s.sources[number];
+    const bool any = scatter(s, source, n, lanes);
+    const double per_cell = 1.0 / s.n_cells, weight = source.weight;
+    sink.from(s, number, s.cells, lanes);
+    fill(sink.sum, 0.0, n);
+    for (int c = 0; any && c < s.n_cells && !*stop; c += ORIENTATIONS_A_GO) {
+        const int left = s.n_cells - c;
+        add(s, source.table, s.cells + 9 * (size_t)c, left < ORIENTATIONS_A_GO ? left : ORIENTATIONS_A_GO, lanes, n,
+            sink);
+    }
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        const double crystal = lanes.live[i] * sink.sum[i];
+        const double factors = weight * lanes.omega[i] * lanes.polar[i] * lanes.capture[i];
+        sink.total[i] += factors * (crystal * per_cell + lanes.around[i]);
+    }
+}
+
+/* Photons in n pixels of row `slow` at the columns `fast`; n is at most LANES. Beyond n, up to a whole vector, the last
+ * pixel is repeated. */
+template <class Sink>
+static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, Accumulate<Sink> *add,
+                 const volatile int *stop, Sink &sink, double *photons)
+{
+    Lanes lanes;
+    double column[LANES], at[LANES]; /* in sub-pixels; in metres */
+    const double step = p.pixel / s.oversample;
+    const int m = Sink::needs_steps ? n : (n + VECTOR - 1) / VECTOR * VECTOR;
+    fill(lanes.polar, 1.0, m);
+    fill(lanes.capture, 1.0, m);
+    fill(lanes.around, s.water, m);
+    fill(lanes.live, 1.0, m);
+    fill(sink.total, 0.0, m);
+    for (int x = 0; x < m; ++x)
+        column[x] = fast[x < n ? x : n - 1] * s.oversample;
+    for (int layer = 0; layer < s.n_layers; ++layer) {
+        for (int i = 0; i < s.oversample; ++i) {
+            for (int j = 0; j < s.oversample && !*stop; ++j) {
+                for (int x = 0; x < m; ++x)
+                    at[x] = step * (column[x] + j) + step / 2.0;
+                const double row = sub_pixel_at(s, p, slow, i);
+                look(s, p, layer, row, at, m, lanes);
+                sink.at(s, p, layer, row, at[0], lanes);
+                for (int source = 0; source < s.n_sources && !*stop; ++source)
+                    add_source(s, source, add, stop, m, lanes, sink);
+            }
+        }
+    }
+    for (int i = 0; i < n; ++i)
+        photons[i] = s.scale * sink.total[i];
+    sink.finish(1.0, 1.0, 1.0, photons[0]);
+}
+
+/* Solid angle of a pixel, summed over its sub-pixels. */
+static inline double pixel_solid_angle(const Scene &s, const Panel &p, int slow, int fast)
+{
+    double sum = 0.0;
+    for (int i = 0; i < s.oversample; ++i) {
+        const PanelRow row = panel_row_at(p, sub_pixel_at(s, p, slow, i), 0.0);
+        for (int j = 0; j < s.oversample; ++j) {
+            double place[3];
+            find_position(s, p, row, sub_pixel_at(s, p, fast, j), place);
+            sum += look_at<false>(area_of(s, p), place[0], place[1], place[2]).omega;
+        }
+    }
+    return sum;
+}
+
+} // namespace nb::NB_ISA
+
+#endif

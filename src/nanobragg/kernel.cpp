@@ -1,0 +1,63 @@
+/* The kernel of one instruction set: compiled once for each, with another NB_ISA and -march. */
+#include "nanobragg/intensity.h"
+#include "nanobragg/kernel.h"
+#include "nanobragg/roofline.h"
+#include "nanobragg/trace.h"
+#include "nanobragg/walk.h"
+#include "nanobragg/walk_c.h"
+
+namespace nb::NB_ISA {
+
+static constexpr AccumulateTable<double, double, Intensity> in_double;
+static constexpr AccumulateTable<double, float, Intensity> in_double_from_floats;
+static constexpr AccumulateTable<float, float, Intensity> in_single;
+static constexpr AccumulateTable<double, double, Trace> traced;
+
+static Accumulate<Intensity> *accumulate_of(const Scene &s, int precision)
+{
+    switch (precision) {
+    case IN_SINGLE:
+        return in_single.function[s.shape][s.lookup];
+    case IN_DOUBLE_FROM_FLOATS:
+        return in_double_from_floats.function[s.shape][s.lookup];
+    default:
+        return in_double.function[s.shape][s.lookup];
+    }
+}
+
+static void render(const Scene &s, const Panel &p, int slow, const int *fast, int n, int precision,
+                   const volatile int *stop, double *photons)
+{
+    Intensity sink;
+    walk(s, p, slow, fast, n, accumulate_of(s, precision), stop, sink, photons);
+}
+
+static void render_c(const CScene &s, const Panel &p, int slow, const int *fast, int n, COrder *order,
+                     const volatile int *stop, double *photons)
+{
+    Intensity sink;
+    walk_c(s, p, slow, fast, n, in_double, stop, *order, sink, photons);
+}
+
+static void trace(const Scene &s, const Panel &p, int slow, int fast, TraceTotals *totals)
+{
+    const volatile int never = 0;
+    Trace sink(*totals, false);
+    double photons;
+    walk(s, p, slow, &fast, 1, traced.function[s.shape][s.lookup], &never, sink, &photons);
+}
+
+static void trace_c(const CScene &s, const Panel &p, int slow, int fast, COrder *order, TraceTotals *totals)
+{
+    const volatile int never = 0;
+    Trace sink(*totals, true);
+    double photons;
+    totals->water = s.water;
+    walk_c(s, p, slow, &fast, 1, traced, &never, *order, sink, &photons);
+}
+
+extern const Kernel kernel = {
+    render, render_c, trace, trace_c, pixel_solid_angle, pixel_solid_angle_c, multiply_adds,
+};
+
+} // namespace nb::NB_ISA
