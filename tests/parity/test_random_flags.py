@@ -30,7 +30,7 @@ SWITCHES = ["-nonoise", "-nopgm", "-noprogress"]
 
 
 def run_c(words: list[str]) -> tuple[np.ndarray, bytes]:
-    """The C program's photons, one row, and its SMV file; it runs in the current folder on one thread."""
+    """Run the C program in the current folder on one thread; return its photons (one row) and its SMV file."""
     subprocess.run(
         [C_PROGRAM, *words], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=60,
         stdout=subprocess.DEVNULL,

@@ -77,7 +77,7 @@ def laboratory(r: np.ndarray, shape: str, interpolate: bool, curved: bool) -> nb
 
 
 def render_laboratory(r: np.ndarray, *what) -> np.ndarray:
-    """Its photons; the domains, which are drawn in the laboratory's frame, are turned too."""
+    """Return the photons of `laboratory`, whose mosaic domains, drawn in the lab frame, are turned too."""
 
     def domains(crystal: nb.Crystal) -> np.ndarray:
         return np.ascontiguousarray(r @ mosaic_rotations(crystal) @ r.T)
@@ -120,7 +120,7 @@ def test_turning_a_part_of_the_laboratory_changes_the_image(part):
 
 
 def inverse_beam(amplitudes: np.ndarray, phi_deg: float) -> np.ndarray:
-    """A detector whose rows run along the spindle (z) symmetrically about the beam."""
+    """Return a detector whose rows run along the spindle (z), symmetric about the beam."""
     panel = nb.Panel(origin_mm=(60, 20, -20), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0), pixel_mm=1, pixels=(40, 40))
     return photons(
         crystal=TRICLINIC.replace(spindle_axis=(0, 0, 1)),

@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
+from ..geometry import Roi
 from .background import Background
 from .base import Model, changed_fields
 from .beam import Beam
@@ -20,8 +21,6 @@ from .sampling import Sampling
 from .scan import Scan
 from .structure_factors import StructureFactors
 from .toml import read_toml, write_toml
-
-Roi = tuple[int, int, int, int]
 
 
 class Config(Model):

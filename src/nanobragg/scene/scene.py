@@ -15,13 +15,13 @@ import numpy.typing as npt
 from .._core import CoreScene
 from ..config.background import amorphous_curve
 from ..config.beam import build_sources
-from ..config.config import Config, Roi
+from ..config.config import Config
 from ..config.crystal import Lattice, build_lattice, mosaic_rotations
 from ..config.panel import panel_distance
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError, NanobraggWarning
-from ..geometry import FloatArray, dot, rotate_about, unit
+from ..geometry import FloatArray, Roi, dot, rotate_about, unit
 from ..sweep import MOST_STEPS, Sweep, resolve_sweep
 from .checks import check_scene
 from .coverage import Coverage, pixel_resolutions, table_coverage
