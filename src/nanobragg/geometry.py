@@ -1,4 +1,4 @@
-"""Rotations of vectors, in the order and arithmetic that the C program uses."""
+"""Vectors, and their rotations in the order and arithmetic that the C program uses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .errors import ConfigError
 
 Vector = tuple[float, float, float]
 FloatArray = npt.NDArray[np.float64]
+Roi = tuple[int, int, int, int]  # first and last fast, first and last slow pixel, inclusive
 
 
 def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from ..analysis.compare.images import DEFAULT_PEAKS, ImageComparison, compare_images
 from ..analysis.compare.traces import TraceComparison
-from ..config.config import Roi, check_roi
+from ..config.config import check_roi
 from ..errors import NanobraggWarning, ShapeError
+from ..geometry import Roi
 from ..rendering.simulate import Progress, simulate
 from ..rendering.trace.trace import Trace, trace
 from ..scene.scene import Scene

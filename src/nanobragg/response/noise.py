@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._noise import CRandom, ordered_sum, poisson_quantiles
 from ..errors import ConfigError
+from ..geometry import FloatArray, Roi
 from ..rendering.threads import thread_count
-from .psf import FloatArray, Psf, blur
-from .quantize import Roi, checked_image, roi_slices
+from .psf import Psf, blur
+from .quantize import checked_image, roi_slices
 
 MAX_C_SEED = 2**31 - 1
 BLOCK_PIXELS = 1 << 15  # pixels per random stream; changing it changes every noisy image
