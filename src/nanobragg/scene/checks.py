@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
 from ..unit_cell import Cell, cell_of
+from .resolved import ResolvedConfig
 from .shadows import facing_away, overlapping
-
-if TYPE_CHECKING:
-    from .scene import Scene
 
 CELL_LENGTH_TOLERANCE, CELL_ANGLE_TOLERANCE_DEG = 0.005, 0.5
 ENERGY_TOLERANCE_EV = 5.0  # as much as f' and f'' are known to
@@ -20,7 +16,7 @@ NOTABLE_SHARE = 0.01
 COARSE_POINTS = 24  # along each side of a panel
 
 
-def unwanted(scene: Scene) -> list[str]:
+def unwanted(scene: ResolvedConfig) -> list[str]:
     """What makes a valid but surely unwanted image."""
     found = []
     if scene.oversample * 2 < scene.recommended_oversample:
@@ -40,7 +36,7 @@ def unwanted(scene: Scene) -> list[str]:
     return found + _about_amplitudes(scene)
 
 
-def _about_amplitudes(scene: Scene) -> list[str]:
+def _about_amplitudes(scene: ResolvedConfig) -> list[str]:
     """Where the table of structure factors fits the crystal, the beam or the detector badly."""
     factors = scene.config.structure_factors
     name, found = factors.path or "arrays", []
@@ -78,7 +74,7 @@ def _listed(cell: Cell) -> str:
     return " ".join(f"{x:.5g}" for x in cell)
 
 
-def _misplaced_panels(scene: Scene) -> list[str]:
+def _misplaced_panels(scene: ResolvedConfig) -> list[str]:
     """Panels that no detector has like that; only named, because a measured geometry may come close to it."""
     detector, found = scene.config.detector, []
     away = facing_away(detector.panels)
@@ -101,7 +97,7 @@ def _names(panels: tuple[Panel, ...], numbers: list[int] | tuple[int, ...]) -> s
     return ", ".join(named) + (f" and {len(numbers) - 3} more" if len(numbers) > 3 else "")
 
 
-def _beam_hits(scene: Scene) -> bool:
+def _beam_hits(scene: ResolvedConfig) -> bool:
     """Whether the beam passes through the bounding rectangle of all panels, seen from the first."""
     first = scene.config.detector.panels[0]
     fast, slow, _ = first.axes()
@@ -112,7 +108,7 @@ def _beam_hits(scene: Scene) -> bool:
     return bool((where >= places.min(axis=0)).all() and (where <= places.max(axis=0)).all())
 
 
-def _nothing_in_table(scene: Scene) -> bool:
+def _nothing_in_table(scene: ResolvedConfig) -> bool:
     """Whether no reflection of the table is near any pixel of a coarse grid, in the first and last orientation."""
     assert scene.table is not None
     slow, fast = (np.linspace(0, count, COARSE_POINTS) for count in scene.geometry.size)
