@@ -174,7 +174,7 @@ def test_row_8_random_missets_come_from_a_cap_of_90_radians():
 
 def test_row_8_without_a_misset_seed_the_clock_is_the_seed():
     """Row 8. From flags the clock, with a warning that names the seed; a Config's seed is 1 unless given."""
-    with pytest.warns(NanobraggWarning, match="seeded by the clock; -misset_seed [0-9]+ gives this orientation again"):
+    with pytest.warns(NanobraggWarning, match="seeded from the clock; -misset_seed [0-9]+ reproduces this orientation"):
         parse_flags(SPOTS.replace("-misset 5 5 5", "-misset random -seed 5"))
     assert nb.Crystal(cell=(60,), misset_deg="random").misset_seed == 1
 
