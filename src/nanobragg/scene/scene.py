@@ -12,14 +12,14 @@ import numpy.typing as npt
 from .._core import CoreScene
 from ..config.config import Config
 from ..errors import NanobraggWarning
-from .checks import unwanted
+from .checks import check_scene
 from .kernel_input import build_core, float32_precision
-from .resolved import ResolvedConfig
+from .scene_data import SceneData
 
 log = logging.getLogger(__name__)
 
 
-class Scene(ResolvedConfig):
+class Scene(SceneData):
     """A Config resolved into plain arrays and numbers; made once, rendered often.
 
     Parameters
@@ -72,7 +72,7 @@ class Scene(ResolvedConfig):
             " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
             self.oversample**2, self.sensor.count,
         )  # fmt: skip
-        for message in unwanted(self):
+        for message in check_scene(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -27,11 +27,11 @@ from .panel_geometry import PanelGeometry
 Lookup = Literal["constant", "nearest", "tricubic"]
 
 
-class ResolvedConfig:
+class SceneData:
     """A Config resolved into plain arrays and numbers, which `Scene` describes."""
 
     def __init__(self, config: Config) -> None:
-        config = self.config = config.settled()
+        config = self.config = config.resolved()
         self._c = config.compat == "c"
         frame = CONVENTIONS[config.detector.convention]
         self.beam_direction = unit(config.beam.direction or frame.beam)
