@@ -15,7 +15,7 @@ from .._noise import mosaic_rotations as cap_rotations
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
-from ..unit_cell import Cell, cell_of, check_cell, reciprocal_vectors
+from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
             f"Crystal matrix {crystal.matrix_path or crystal.matrix}: its columns a*, b*, c* span no cell"
         )
     if crystal.cell is not None and not c_cell:
-        found = cell_of(cross_products(vectors) / np.linalg.det(vectors))
+        found = cell_from_vectors(cross_products(vectors) / np.linalg.det(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):
             raise ConfigError(
                 f"Crystal.cell = {crystal.cell} contradicts the matrix, whose cell is "

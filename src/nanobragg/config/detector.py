@@ -16,8 +16,8 @@ from ..detectors.sensor import sensor_fields
 from ..errors import ConfigError
 from ..geometry import Vector, as_vector
 from .base import MaskArray, Model
-from .flat_panel import FlatRequest
-from .panel import FlatGeometry, Panel
+from .flat_panel import FlatPanelParameters
+from .panel import NominalGeometry, Panel
 
 
 class Detector(Model):
@@ -56,7 +56,7 @@ class Detector(Model):
     curved: bool = False
     point_pixel: bool = False
     mask: MaskArray | Path | None = None
-    nominal: FlatGeometry | None = None
+    nominal: NominalGeometry | None = None
     name: str = ""
     sensor_material: str = ""
     saturation_adu: float | None = Field(default=None, gt=0)
@@ -138,7 +138,7 @@ class Detector(Model):
         ConfigError
             A size, distance or vector that makes no detector.
         """
-        asked = FlatRequest(
+        asked = FlatPanelParameters(
             distance_mm=distance_mm, close_distance_mm=close_distance_mm, pixels=pixels, pixel_mm=pixel_mm,
             convention=convention, beam_center_mm=beam_center_mm, org_px=org_px, pivot=pivot,
             rotation_deg=rotation_deg, twotheta_deg=twotheta_deg, twotheta_axis=twotheta_axis,

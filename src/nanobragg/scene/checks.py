@@ -1,4 +1,4 @@
-"""What makes a valid but surely unwanted image."""
+"""What makes a valid but surely check_scene image."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
-from ..unit_cell import Cell, cell_of
-from .shadows import facing_away, overlapping
+from ..unit_cell import Cell, cell_from_vectors
+from .panel_checks import overlapping_panels, panels_facing_away
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -20,8 +20,8 @@ NOTABLE_SHARE = 0.01
 COARSE_POINTS = 24  # along each side of a panel
 
 
-def unwanted(scene: Scene) -> list[str]:
-    """What makes a valid but surely unwanted image."""
+def check_scene(scene: Scene) -> list[str]:
+    """What makes a valid but surely check_scene image."""
     found = []
     if scene.oversample * 2 < scene.recommended_oversample:
         found.append(
@@ -44,7 +44,7 @@ def _about_amplitudes(scene: Scene) -> list[str]:
     """Where the table of structure factors fits the crystal, the beam or the detector badly."""
     factors = scene.config.structure_factors
     name, found = factors.path or "arrays", []
-    theirs, ours = factors.known_cell, cell_of(scene.lattice.direct)
+    theirs, ours = factors.known_cell, cell_from_vectors(scene.lattice.direct)
     if theirs is not None and not _alike(theirs, ours):
         found.append(
             f"the crystal's cell ({_listed(ours)}) is not that of the structure factors ({name}: {_listed(theirs)}); "
@@ -81,14 +81,14 @@ def _listed(cell: Cell) -> str:
 def _misplaced_panels(scene: Scene) -> list[str]:
     """Panels that no detector has like that; only named, because a measured geometry may come close to it."""
     detector, found = scene.config.detector, []
-    away = facing_away(detector.panels)
+    away = panels_facing_away(detector.panels)
     if away:
         found.append(
             f"panel {_names(detector.panels, away)}: turned edge-on to or away from the sample and records nothing "
             "sensible: check origin, axes and normal_axis"
         )
     if len(detector.panels) > 1:
-        pairs = overlapping(detector.panels)
+        pairs = overlapping_panels(detector.panels)
         if pairs:
             first = " and ".join(_names(detector.panels, [i]) for i in pairs[0])
             more = f", and {len(pairs) - 1} more pairs" if len(pairs) > 1 else ""

@@ -11,7 +11,7 @@ from .._core import C_RULES, LOOKUPS, PANEL, PARAMETERS, SOURCE, CoreScene
 from .._functions import SHAPES, shape_metric
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..geometry import FloatArray, dot, unit
-from ..structure_factors.grid import Table
+from ..structure_factors.tables import Table
 from .panel_geometry import PanelGeometry
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _parameters(scene: Scene, table: Table | None) -> npt.NDArray[np.void]:
         polarized=config.beam.polarized, kahn=config.beam.kahn_factor, d_min=config.sampling.d_min_A * 1e-10,
         water=water, amorphous_step=1.0 if scene.amorphous is None else scene.amorphous.step, scale=scale,
     )  # fmt: skip
-    parameters["crystal"] = _filled(parameters.dtype["crystal"], 1, n=scene.n_cells, metric=metric_of(scene))
+    parameters["crystal"] = _filled(parameters.dtype["crystal"], 1, n=scene.n_cells, metric=radius_metric(scene))
     return parameters
 
 
@@ -140,7 +140,7 @@ def _c_rules(scene: Scene) -> npt.NDArray[np.void]:
     )  # fmt: skip
 
 
-def metric_of(scene: Scene) -> FloatArray:
+def radius_metric(scene: Scene) -> FloatArray:
     """Return a shape's squared radius as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
     n, reciprocal = np.array(scene.n_cells, float), scene.lattice.reciprocal

@@ -1,4 +1,4 @@
-"""Config → Scene: every default settled, top to bottom, in SI units; what the kernel needs and nothing else."""
+"""Config → Scene: every default resolved, top to bottom, in SI units; what the kernel needs and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError, NanobraggWarning
 from ..geometry import FloatArray, Roi, dot, rotate_about, unit
 from ..sweep import MOST_STEPS, Sweep, resolve_sweep
-from .checks import unwanted
+from .checks import check_scene
 from .coverage import Coverage, pixel_resolutions, table_coverage
 from .kernel_input import build_core, float32_precision
 from .panel_geometry import PanelGeometry
@@ -74,11 +74,11 @@ class Scene:
     Warns
     -----
     NanobraggWarning
-        A valid but surely unwanted image.
+        A valid but surely check_scene image.
     """
 
     def __init__(self, config: Config) -> None:
-        config = self.config = config.settled()
+        config = self.config = config.resolved()
         self._c = config.compat == "c"
         frame = CONVENTIONS[config.detector.convention]
         self.beam_direction = unit(config.beam.direction or frame.beam)
@@ -114,7 +114,7 @@ class Scene:
             " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
             self.oversample**2, self.sensor.count,
         )  # fmt: skip
-        for message in unwanted(self):
+        for message in check_scene(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
     def __reduce__(self) -> tuple[Any, ...]:
