@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nanobragg import _core
-from nanobragg.rendering.isa import select_instruction_set
+from nanobragg.rendering.instruction_sets import select_instruction_set
 
 from .machine import busy, load_average, machine_facts, multiply_add_rate, processors
 from .measure import measure

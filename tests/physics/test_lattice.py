@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import nanobragg as nb
 from nanobragg.config.crystal import build_lattice
 from nanobragg.geometry import rotate
-from nanobragg.unit_cell import cell_of
+from nanobragg.unit_cell import cell_from_vectors
 
 from .experiment import length, photons, positions
 
@@ -103,7 +103,7 @@ def test_reciprocal_and_direct_vectors_belong_to_the_cell_asked_for(cell, misset
     assume(openness > 0.05 and sum(cell[3:]) < 359 and 2 * max(cell[3:]) < sum(cell[3:]) - 1)
     lattice = build_lattice(nb.Crystal(cell=cell, misset_deg=misset), 1.0, c_cell=False)
     np.testing.assert_allclose(lattice.direct @ lattice.reciprocal.T, np.eye(3), atol=1e-12 / openness**2)
-    np.testing.assert_allclose(cell_of(lattice.direct), cell, rtol=1e-11 / openness**2)
+    np.testing.assert_allclose(cell_from_vectors(lattice.direct), cell, rtol=1e-11 / openness**2)
     assert lattice.volume == pytest.approx(np.prod(cell[:3]) * openness, rel=1e-11 / openness**2)
 
 

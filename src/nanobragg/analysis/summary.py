@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..config.crystal import misset_angles
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..scene.scene import Scene
-from ..unit_cell import cell_of
+from ..unit_cell import cell_from_vectors
 from .statistics import Statistics
 
 LABEL_WIDTH = 14
@@ -76,7 +76,7 @@ def _crystal(scene: Scene) -> str:
             f"; {scene.domains} mosaic domains, {crystal.mosaic_spread_deg:g} degrees "
             f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
         )
-    cell = _numbers(np.round(cell_of(scene.lattice.direct), 9).tolist())
+    cell = _numbers(np.round(cell_from_vectors(scene.lattice.direct), 9).tolist())
     return f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells, {size} µm, {crystal.shape}{mosaic}"
 
 

@@ -19,7 +19,7 @@ from ..io.formats import cast_to_integers
 from ..io.optional_imports import import_optional
 from ..response.quantize import to_pgm
 from ..scene.scene import Scene
-from .smv_header import image_header
+from .smv_header import smv_header_of
 
 EXTRAS = {"cbf": ("fabio.compression",), "nexus": ("h5py", "hdf5plugin")}
 HIGHEST = {"smv": 65535, "cbf": 2**31 - 3}  # of formats that hold whole numbers only
@@ -78,7 +78,7 @@ def write_image(
         from ..io.smv import write_smv
 
         scene = config if isinstance(config, Scene) else Scene(config)
-        header = image_header(scene, _origin(whole, noise_seed) | extra)
+        header = smv_header_of(scene, _origin(whole, noise_seed) | extra)
         write_smv(path, cast_to_integers(path, pixels, np.uint16, "SMV"), header)
     elif kind == "cbf":
         _write_cbf(path, pixels, whole, noise_seed, extra)
@@ -125,13 +125,13 @@ def _write_cbf(
 ) -> None:
     from ..io.cbf import write_cbf
     from .minicbf import cbf_header
-    from .nexus_description import missing_pixels, saturation_of
+    from .nexus_description import saturation_of, unrendered_pixels
 
     whole = cast_to_integers(path, image, np.int32, "CBF", lowest=0)
     saturation = saturation_of(config.detector, image.dtype if image.dtype.kind in "ui" else whole.dtype)
     assert saturation is not None  # they are integers
     header = cbf_header(path, config, saturation=saturation, noise_seed=noise_seed)
-    missing = missing_pixels(config)
+    missing = unrendered_pixels(config)
     if missing is not None:
         whole = np.where(missing, np.int32(-1), whole)
     write_cbf(path, whole, header + "".join(f"# {key} {value}\n" for key, value in extra.items()))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError
-from ..export.smv_header import image_header
+from ..export.smv_header import smv_header_of
 from ..io.atomic import StrPath
 from ..scene.scene import Scene
 from .flags.flag_values import Outputs
@@ -84,7 +84,7 @@ def write_c_files(image: npt.NDArray[np.float32], made: CImages, scene: Scene, o
     from ..io.pgm import write_pgm
     from ..io.smv import write_smv
 
-    header = image_header(scene)
+    header = smv_header_of(scene)
     write_float_image(outputs.float_path, image)
     write_smv(outputs.int_path, made.integers, header)
     if made.greys is not None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.resolution import like_scene, mean_direction
+from ..analysis.resolution import mean_direction, reshape_to_scene
+from ..analysis.spots.absorption import mean_position
 from ..analysis.spots.predict import Spots, predict_spots
-from ..analysis.spots.sensor import land
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -100,7 +100,7 @@ def plot(
 
 def _panels(image: npt.ArrayLike, scene: Scene | None) -> Image:
     """Return the image as (panels, slow, fast), with NaN in masked pixels."""
-    array = np.asarray(image) if scene is None else like_scene(image, scene)
+    array = np.asarray(image) if scene is None else reshape_to_scene(image, scene)
     if array.ndim not in (2, 3) or array.size == 0:
         raise ConfigError(f"image of shape {array.shape}: must be (slow, fast) or (panels, slow, fast)")
     if scene is None:
@@ -175,7 +175,7 @@ def _draw_beam(ax: Axes, scene: Scene, layout: PanelLayout) -> None:
     if len(scene.geometry) > 1:
         place = np.zeros((1, 2))
     else:
-        at = land(scene, mean_direction(scene)[np.newaxis], np.zeros(1, np.int32))
+        at = mean_position(scene, mean_direction(scene)[np.newaxis], np.zeros(1, np.int32))
         place = layout.at(0, at[:, 1], at[:, 0])
     ax.plot(*place.T, "+", color=BEAM, markersize=9, markeredgewidth=1.1, zorder=6)
 

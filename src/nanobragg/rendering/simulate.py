@@ -20,7 +20,7 @@ from ..config.config import Config, check_roi
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene import Scene
-from .isa import select_instruction_set
+from .instruction_sets import select_instruction_set
 from .threads import rendering_threads
 
 Progress = Callable[[int, int], None]

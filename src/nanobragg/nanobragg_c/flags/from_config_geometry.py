@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ...config.config import Config
-from ...config.panel import FlatGeometry, Panel
+from ...config.panel import NominalGeometry, Panel
 from ...detectors.conventions import CONVENTIONS
 from ...errors import ConfigError
 from ...geometry import FloatArray, dot
@@ -105,7 +105,7 @@ def _same_panel(one: Panel, other: Panel) -> bool:
     )
 
 
-def _check_bend(config: Config, scene: Scene, placed: FlatGeometry) -> None:
+def _check_bend(config: Config, scene: Scene, placed: NominalGeometry) -> None:
     """Raise `ConfigError` if a curved detector's radius differs from the C program's distance (row 15)."""
     if config.detector.curved and not math.isclose(placed.distance_mm, scene.distance * 1000.0, rel_tol=1e-12):
         raise ConfigError(

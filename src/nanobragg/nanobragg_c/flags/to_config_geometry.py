@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from ...config.detector import Detector
-from ...config.panel import flat_geometry, flat_panel
+from ...config.panel import flat_panel, nominal_geometry
 from ...constants import RADIAN_IN_DEGREES
 from ...detectors.conventions import CONVENTIONS, Convention, beam_spot, default_beam_center
 from ...detectors.placement import PlacedPanel, place_flat_panel
@@ -66,7 +66,7 @@ def build_detector(values: FlagValues, *, exact: bool) -> Detector:
         curved=values.curved,
         point_pixel=values.point_pixel,
         mask=None if values.mask_path is None else Path(values.mask_path),
-        nominal=flat_geometry(
+        nominal=nominal_geometry(
             placed,
             values.convention,
             _in_mm(center),
