@@ -1,4 +1,4 @@
-"""Run the benchmarks: python -m benchmarks [--workload NAME …] [--repeats N] [--isa NAME …] [--threads N …] [--quick]"""
+"""Run the benchmarks: python -m benchmarks [--workload NAME …] [--repeats N] [--isa NAME …] [--threads N …]"""
 
 from __future__ import annotations
 
