@@ -1,4 +1,4 @@
-"""Well-formed HDF5 of hostile content: a sound NXmx file, changed as foreign bytes say."""
+"""Mutation of a valid NXmx file into well-formed HDF5 with hostile content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-EDIT = 3  # bytes: which item, which of its attributes (or itself), and what it becomes
+EDIT = 3  # bytes of an edit: the item, its attribute (or itself), and the new value
 MOST_EDITS = 20
 ENDLESS = 2**40
 VALUES: list[Any] = [
@@ -21,8 +21,8 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
-class _Growing(io.BytesIO):
-    """Grows when it is truncated to a larger size, as a file does; HDF5 counts on it."""
+class _GrowableBytesIO(io.BytesIO):
+    """Grows when truncated to a larger size, like a file; HDF5 relies on it."""
 
     def truncate(self, size: int | None = None) -> int:
         if size is not None and size > len(self.getbuffer()):
@@ -31,9 +31,9 @@ class _Growing(io.BytesIO):
         return super().truncate(size)
 
 
-def mutate(sound: bytes, edits: bytes) -> bytes:
-    """The file after every edit up to the twentieth, in order; those that HDF5 refuses are left out."""
-    stored, names = _Growing(sound), _names(sound)
+def mutate(valid: bytes, edits: bytes) -> bytes:
+    """Return a valid file after at most `MOST_EDITS` edits; edits that HDF5 rejects are skipped."""
+    stored, names = _GrowableBytesIO(valid), _names(valid)
     with h5py.File(stored, "r+") as root:
         for at in range(0, min(len(edits) - len(edits) % EDIT, EDIT * MOST_EDITS), EDIT):
             _edit(root, names, *edits[at : at + EDIT])
@@ -41,9 +41,9 @@ def mutate(sound: bytes, edits: bytes) -> bytes:
 
 
 @cache
-def _names(sound: bytes) -> tuple[str, ...]:
+def _names(valid: bytes) -> tuple[str, ...]:
     names: list[str] = []
-    with h5py.File(io.BytesIO(sound)) as root:
+    with h5py.File(io.BytesIO(valid)) as root:
         root.visit(names.append)
     return tuple(names)
 

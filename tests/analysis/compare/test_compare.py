@@ -124,6 +124,14 @@ class TestTraces:
         assert nb.compare(few, all_terms).divergence is None
         assert 0 < nb.compare(few, all_terms).agreed < len(all_terms.values())
 
+    @pytest.mark.parametrize(("change", "diverges"), [(1e-10, False), (1e-8, True)])
+    def test_quantities_that_differ_by_more_than_rounding_diverge(self, change, diverges):
+        one = nb.trace(config(), **PIXEL)
+        other = nb.trace(config(structure_factors=nb.StructureFactors(
+            indices=INDICES, amplitudes=AMPLITUDES * (1 + change), interpolate=False
+        )), **PIXEL)  # fmt: skip
+        assert (nb.compare(one, other).divergence is not None) == diverges
+
     def test_rounding_is_tolerated_and_more_is_a_divergence(self):
         for a, b, apart in (
             (1.0, 1.0 + 1e-12, False), (1.0, 1.0 + 1e-8, True), ((1.0, 0.0), (1.0, 1e-12), False),
@@ -297,6 +305,17 @@ class TestPeaks:
         pytest.importorskip("scipy")
         peaks = nb.compare(spots((10, 10)), spots((10, 10 + distance))).peaks
         assert (len(peaks.pairs), peaks.only_a, peaks.only_b) == (pairs, 1 - pairs, 1 - pairs)
+
+    def test_peaks_below_a_hundredth_of_the_brightest_pixel_are_left_out(self):
+        image = np.zeros((9, 30))
+        image[4, 4], image[4, 14], image[4, 24] = 1000.0, 11.0, 9.0
+        assert [photons for _, photons in find_peaks(image, 10)] == [1000.0, 11.0]
+
+    def test_fifty_peaks_are_compared_by_default(self):
+        pytest.importorskip("scipy")
+        image = np.zeros((40, 40))
+        image[2::5, 2::5] = 9.0
+        assert len(nb.compare(image, image).peaks.pairs) == 50
 
     def test_panels_do_not_mix(self):
         pytest.importorskip("scipy")
