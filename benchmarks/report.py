@@ -24,8 +24,8 @@ class Results:
     timings: list[Timing]
 
     def find(self, workload: str, mode: str, kind: str = "kernel", isa: str = "", threads: int = 1) -> Timing | None:
-        wanted = (workload, mode, kind, isa, threads)
-        return next((t for t in self.timings if (t.workload, t.mode, t.kind, t.isa, t.threads) == wanted), None)
+        key = (workload, mode, kind, isa, threads)
+        return next((t for t in self.timings if (t.workload, t.mode, t.kind, t.isa, t.threads) == key), None)
 
     @property
     def workloads(self) -> list[str]:

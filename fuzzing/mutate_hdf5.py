@@ -48,42 +48,42 @@ def _names(valid: bytes) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _edit(root: Any, names: Sequence[str], which: int, attribute: int, what: int) -> None:
-    name = names[which % len(names)]
+def _edit(root: Any, names: Sequence[str], item_byte: int, attribute: int, value: int) -> None:
+    name = names[item_byte % len(names)]
     try:
         item = root[name]
         attributes = sorted(item.attrs)
         if attributes and attribute % 2:
-            _change_attribute(item, attributes[attribute // 2 % len(attributes)], what)
+            _change_attribute(item, attributes[attribute // 2 % len(attributes)], value)
         else:
-            _change_item(root, name, what, names)
+            _change_item(root, name, value, names)
     except (TypeError, ValueError, OSError, RuntimeError, KeyError):
         return
 
 
-def _change_attribute(item: Any, name: str, what: int) -> None:
+def _change_attribute(item: Any, name: str, value: int) -> None:
     del item.attrs[name]
-    if what:
-        item.attrs[name] = VALUES[what % len(VALUES)]
+    if value:
+        item.attrs[name] = VALUES[value % len(VALUES)]
 
 
-def _change_item(root: Any, name: str, what: int, names: Sequence[str]) -> None:
+def _change_item(root: Any, name: str, value: int, names: Sequence[str]) -> None:
     attributes = dict(root[name].attrs)
     del root[name]
-    kind = what % 8
+    kind = value % 8
     if kind == 0:
         return
     if kind == 1:
-        root[name] = h5py.SoftLink("/" + names[what // 8 % len(names)])
+        root[name] = h5py.SoftLink("/" + names[value // 8 % len(names)])
     elif kind == 2:
-        root[name] = h5py.ExternalLink("elsewhere.h5" if what > 128 else "\u00e9.h5", "/entry")
+        root[name] = h5py.ExternalLink("elsewhere.h5" if value > 128 else "\u00e9.h5", "/entry")
     elif kind == 3:
         root.create_group(name)
     elif kind == 4:
-        shape = [(ENDLESS,), (2**20, 2**20), (2**20, 4, 2**20)][what // 8 % 3]
+        shape = [(ENDLESS,), (2**20, 2**20), (2**20, 4, 2**20)][value // 8 % 3]
         root.create_dataset(name, shape, "f8", chunks=tuple(min(side, 64) for side in shape))
     elif kind == 5:
         root.create_dataset(name, (4,), "u2", maxshape=(None,), chunks=(2**28,), compression="gzip")
     else:
-        root[name] = VALUES[(what // 8 + 21 * (kind == 7)) % len(VALUES)]
+        root[name] = VALUES[(value // 8 + 21 * (kind == 7)) % len(VALUES)]
     root[name].attrs.update(attributes)
