@@ -1,4 +1,4 @@
-"""What `Detector.flat` is asked for: checked, and placed as one panel (docs/geometry.md)."""
+"""The parameters of `Detector.flat`: their validation, and the panel that they place (docs/geometry.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flat panels in the lab frame, and what image headers say about one (docs/geometry.md)."""
+"""Flat panels in the lab frame, and the nominal geometry that image headers state (docs/geometry.md)."""
 
 from __future__ import annotations
 
