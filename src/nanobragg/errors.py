@@ -34,7 +34,7 @@ images are less alike than they should be, 4 they differ in shape, 5 a file cann
 """
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """`text`, but what no terminal should be sent is written as an escape: it may quote a file that holds anything."""
     return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
 
@@ -51,7 +51,7 @@ class NanobraggError(Exception):
     exit_code = 2
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return escape_unprintable(super().__str__())
 
 
 class ConfigError(NanobraggError, ValueError):

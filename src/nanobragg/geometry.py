@@ -1,4 +1,4 @@
-"""Rotations of vectors, in the order and arithmetic that the C program uses."""
+"""Vectors, and their rotations in the order and arithmetic that the C program uses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,25 @@ from .errors import ConfigError
 
 Vector = tuple[float, float, float]
 FloatArray = npt.NDArray[np.float64]
+Roi = tuple[int, int, int, int]  # first and last fast, first and last slow pixel, inclusive
 
 
 def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """Scalar product of two 3-vectors, summed in order (a BLAS may fuse and round differently)."""
     a, b = np.asarray(one).tolist(), np.asarray(other).tolist()
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
+
+
+def as_vector(values: FloatArray) -> Vector:
+    """Return the three numbers of an array as a tuple."""
+    x, y, z = values.tolist()
+    return x, y, z
+
+
+def cross_products(basis: FloatArray) -> FloatArray:
+    """Return b × c, c × a and a × b of the basis vectors a, b, c (rows)."""
+    a, b, c = basis
+    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
 
 
 def unit(vector: npt.ArrayLike, name: str = "vector") -> FloatArray:

@@ -59,7 +59,7 @@ def _cosine(value: float) -> float:
     return 1.0 if value * value > 1.0 else value
 
 
-def cell_of(direct: FloatArray) -> Cell:
+def cell_from_vectors(direct: FloatArray) -> Cell:
     """a b c (Å) α β γ (degrees) of direct basis vectors (rows)."""
     lengths = np.linalg.norm(direct, axis=1)
     cosines = [direct[i] @ direct[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]

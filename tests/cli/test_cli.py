@@ -23,7 +23,7 @@ from nanobragg.cli.commands import COMMANDS
 from nanobragg.cli.progress import progress_reporter
 from nanobragg.errors import ConfigError
 from nanobragg.nanobragg_c.flags.flag_table import GROUPS
-from nanobragg.rendering.isa import select_instruction_set
+from nanobragg.rendering.instruction_sets import select_instruction_set
 
 MINIMAL = shlex.split("-cell 100 100 100 90 90 90 -default_F 100 -lambda 1 -distance 100 -detpixels 16 -seed 1")
 

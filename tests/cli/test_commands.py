@@ -114,12 +114,14 @@ def test_several_panels_are_stacked_along_the_slow_axis(run, tmp_path):
 
 
 def test_a_panel_without_nominal_geometry_gets_the_header_of_the_same_flat_one(config):
-    from nanobragg.export.smv_header import image_header
+    from nanobragg.export.smv_header import smv_header_of
 
     for convention in ("mosflm", "denzo", "adxv", "xds", "dials"):
         flat = nb.Detector.flat(pixels=(30, 40), pixel_mm=0.5, convention=convention, beam_center_mm=(7.0, 6.0))
         bare = flat.replace(nominal=None)
-        headers = [parse_header(image_header(nb.Scene(config.replace(detector=detector)))) for detector in (flat, bare)]
+        headers = [
+            parse_header(smv_header_of(nb.Scene(config.replace(detector=detector)))) for detector in (flat, bare)
+        ]
         assert headers[0] == headers[1]
 
 

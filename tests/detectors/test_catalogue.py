@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import nanobragg as nb
 from nanobragg.detectors.sensor import MATERIALS, attenuation_per_mm, stopping_depth_mm
 from nanobragg.errors import ConfigError
-from nanobragg.scene.shadows import overlapping
+from nanobragg.scene.panel_checks import overlapping_panels
 from tests import builders
 
 SHAPES = {
@@ -52,7 +52,7 @@ def test_pixels_and_gaps(name: str) -> None:
     sensitive = math.prod(detector.shape) if detector.mask is None else np.count_nonzero(detector.mask)
     assert sensitive == SENSITIVE.get(name, math.prod(detector.shape))
     assert detector.saturation_adu >= 10_000
-    assert overlapping(detector.panels) == []
+    assert overlapping_panels(detector.panels) == []
 
 
 @pytest.mark.parametrize("name", GAPS)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import signal
 import struct
-import subprocess
 import sys
-import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +15,8 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.rendering.threads import thread_count
+from nanobragg.errors import ConfigError
+from tests.processes import python
 
 CONFIG = nb.Config(
     crystal=nb.Crystal(cell=(60, 70, 80), n_cells=5, misset_deg=(1, 2, 3)),
@@ -148,29 +145,6 @@ def test_a_progress_function_that_fails_stops_the_rendering():
     assert done < total == 4096**2
 
 
-# --- Threads ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("value", "expected"), [("3", 3), ("5,2", 5), (" 4 ", 4)])
-def test_omp_num_threads_is_the_default(monkeypatch, value, expected):
-    monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert thread_count(None) == expected
-    assert thread_count(2) == 2
-
-
-@pytest.mark.parametrize("value", ["", "0", "-2", "many"])
-def test_the_usable_processors_are_the_default_without_omp_num_threads(monkeypatch, value):
-    monkeypatch.setenv("OMP_NUM_THREADS", value)
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
-    assert thread_count(None) == 3
-
-
-def test_a_build_without_openmp_warns_that_it_has_one_thread(monkeypatch):
-    monkeypatch.setattr("nanobragg.rendering.threads.HAS_OPENMP", False)
-    with pytest.warns(NanobraggWarning, match="built without OpenMP and renders on one thread"):
-        nb.simulate(CONFIG, threads=2)
-
-
 # --- Other processes -------------------------------------------------------------------------------------------
 
 
@@ -188,11 +162,6 @@ def test_configs_and_scenes_can_be_pickled(compat):
     scene = pickle.loads(pickle.dumps(nb.Scene(config)))
     assert scene.config == config
     assert np.array_equal(nb.simulate(scene), nb.simulate(config))
-
-
-def python(script: str, **options) -> subprocess.Popen:
-    words = [sys.executable, "-c", textwrap.dedent(script)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 HEAVY = {  # hours of rendering
@@ -262,61 +231,6 @@ def test_memory_grows_by_the_output_the_table_and_little_else():
     growth, output = map(float, printed.split())
     assert output == pytest.approx(67.1, abs=0.1)
     assert output * 0.9 < growth < output + 151**3 * 8 / 1e6 + 50
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
-def test_a_forked_child_renders_on_one_thread_with_one_warning():
-    """After the parent has rendered on several, whose OpenMP threads the child does not have."""
-    process = python("""
-        import json, os, signal, warnings
-        import numpy as np
-        import nanobragg as nb
-        from nanobragg.rendering.threads import rendering_threads
-
-        config = nb.Config(
-            crystal=nb.Crystal(cell=(60,), n_cells=5),
-            structure_factors=nb.StructureFactors.constant(1),
-            detector=nb.Detector.flat(pixels=64),
-        )
-        image = nb.simulate(config, threads=2)
-        pid = os.fork()
-        if pid == 0:
-            signal.alarm(20)
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                same = [np.array_equal(nb.simulate(config, threads=2), image) for _ in range(3)]
-                threads = rendering_threads(2)
-            told = [(w.filename, w.category.__name__, str(w.message)) for w in caught]
-            print(json.dumps({"same": same, "threads": threads, "warnings": told}), flush=True)
-            os._exit(0)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        print(json.dumps({"status": status, "threads": rendering_threads(2)}))
-        """)
-    printed, complaints = process.communicate(timeout=60)
-    assert (process.returncode, complaints) == (0, "")
-    child, parent = map(json.loads, printed.splitlines())
-    assert child["same"] == [True, True, True]
-    assert child["threads"] == 1
-    ((where, category, message),) = child["warnings"]
-    assert (where, category) == ("<string>", "NanobraggWarning")  # the line that called simulate
-    assert "'spawn'" in message
-    assert parent == {"status": 0, "threads": 2}
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
-def test_a_child_forked_before_any_rendering_uses_all_threads():
-    child = python("""
-        import os, sys
-        import nanobragg
-        from nanobragg.rendering.threads import rendering_threads
-
-        pid = os.fork()
-        if pid == 0:
-            os._exit(rendering_threads(2))
-        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        """)
-    child.communicate(timeout=60)
-    assert child.returncode == 2
 
 
 def test_errors_of_the_kernel_reach_the_caller_and_the_next_image_is_rendered(monkeypatch):

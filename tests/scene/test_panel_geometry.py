@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import nanobragg as nb
 from nanobragg.analysis.resolution import resolution
-from nanobragg.analysis.spots.passages import longest_q
-from nanobragg.analysis.spots.sensor import land
+from nanobragg.analysis.spots.absorption import mean_position
+from nanobragg.analysis.spots.ewald_crossings import longest_q
 from nanobragg.errors import NanobraggWarning
 from nanobragg.nanobragg_c.quirks import active_quirks
 from nanobragg.plotting.panel_layout import panel_layout
@@ -215,7 +215,7 @@ def test_spots_land_where_the_compiled_core_looks(detector, compat):
     made = scene(detector, compat=compat, sampling=nb.Sampling(oversample=1))
     for slow, fast in PIXELS:
         rays = np.array([place.direction for place in nb.trace(made, slow=slow, fast=fast, strongest=None).places])
-        at = land(made, rays, np.zeros(len(rays), np.int32)) - (slow + 0.5, fast + 0.5)
+        at = mean_position(made, rays, np.zeros(len(rays), np.int32)) - (slow + 0.5, fast + 0.5)
         if made.sensor.count == 1:
             assert np.abs(at).max() < 1e-9
         else:

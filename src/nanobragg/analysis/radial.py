@@ -11,7 +11,7 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..scene.scene import Scene
-from .resolution import like_scene, mean_wavelength_A, resolution_at, scattering_angle
+from .resolution import mean_wavelength_A, reshape_to_scene, resolution_from_angle, scattering_angle
 
 MOST_BINS = 100_000
 
@@ -71,7 +71,7 @@ def radial_average(
         raise ConfigError(f"bins = {bins!r}: must be a number from 1 to {MOST_BINS}")
     if statistic not in ("mean", "median"):
         raise ConfigError(f"statistic = {statistic!r}: must be 'mean' or 'median'")
-    values, angle = _counted(like_scene(image, scene), scene)
+    values, angle = _counted(reshape_to_scene(image, scene), scene)
     first, last = (float(angle.min()), float(angle.max())) if angle.size else (0.0, 1.0)
     width = (last - first) / bins or 1.0
     ring = np.minimum(((angle - first) / width).astype(np.int64), bins - 1)
@@ -81,7 +81,7 @@ def radial_average(
         deviation = np.sqrt(np.bincount(ring, (values - mean[ring]) ** 2, bins) / pixels)
     middle = first + width * (np.arange(bins) + 0.5)
     value = mean if statistic == "mean" else _medians(ring, values, pixels)
-    d, q = resolution_at(np.asarray(middle, np.float64), mean_wavelength_A(scene))
+    d, q = resolution_from_angle(np.asarray(middle, np.float64), mean_wavelength_A(scene))
     return RadialAverage(np.degrees(middle), d, q, value, deviation, pixels)
 
 

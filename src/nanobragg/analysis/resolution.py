@@ -48,10 +48,10 @@ def resolution(experiment: Config | Scene) -> Resolution:
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     angle = scattering_angle(scene)
-    return Resolution(np.degrees(angle), *resolution_at(angle, mean_wavelength_A(scene)))
+    return Resolution(np.degrees(angle), *resolution_from_angle(angle, mean_wavelength_A(scene)))
 
 
-def resolution_at(angle: FloatArray, wavelength_A: float) -> tuple[FloatArray, FloatArray]:
+def resolution_from_angle(angle: FloatArray, wavelength_A: float) -> tuple[FloatArray, FloatArray]:
     """d (Å) and 4π sin θ/λ (Å⁻¹) at scattering angles 2θ (radians)."""
     sine = np.sin(angle / 2.0)
     with np.errstate(divide="ignore"):
@@ -77,7 +77,7 @@ def scattering_angle(scene: Scene) -> FloatArray:
     return np.array(angles).reshape(scene.shape)
 
 
-def like_scene(image: npt.ArrayLike, scene: Scene) -> npt.NDArray[Any]:
+def reshape_to_scene(image: npt.ArrayLike, scene: Scene) -> npt.NDArray[Any]:
     """An image with the scene's shape, panels unstacked.
 
     Raises
@@ -86,7 +86,7 @@ def like_scene(image: npt.ArrayLike, scene: Scene) -> npt.NDArray[Any]:
         It has neither the scene's shape nor that of its panels stacked along the slow axis.
     """
     array = np.asarray(image)
-    stacked = (int(np.prod(scene.shape[:-1])), scene.shape[-1])
+    stacked = scene.config.detector.stacked_shape
     if array.shape not in (scene.shape, stacked):
         raise ShapeError(
             f"image of shape {array.shape}: the Config's is {scene.shape}, or {stacked} with panels stacked"

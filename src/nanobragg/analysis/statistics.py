@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import solid_angle
-from ..config.config import Roi
+from ..geometry import Roi
 from ..scene.scene import Scene
 
 

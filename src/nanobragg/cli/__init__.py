@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from ..errors import ConfigError, NanobraggError, NanobraggWarning, printable
+from ..errors import ConfigError, NanobraggError, NanobraggWarning, escape_unprintable
 from ..io.atomic import write_error
 from .verbose import logged, take_switch
 
@@ -100,7 +100,7 @@ def _fail(text: str, code: int) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"nanobragg: {'; '.join(printable(text).splitlines())}", file=sys.stderr, flush=True)
+    print(f"nanobragg: {'; '.join(escape_unprintable(text).splitlines())}", file=sys.stderr, flush=True)
 
 
 @contextmanager

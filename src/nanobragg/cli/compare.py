@@ -13,8 +13,8 @@ from typing import Any
 
 from ..analysis.compare.images import DEFAULT_PEAKS
 from ..analysis.compare.report import make_folder, write_comparison, write_json, write_text
-from ..config.config import Roi
 from ..errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning, ProgramError, ShapeError
+from ..geometry import Roi
 from ..io import read_image
 from ..nanobragg_c.compare_runs import (
     OurRun,

@@ -17,7 +17,7 @@ from ..config.crystal import Crystal
 from ..config.detector import Detector
 from ..config.sampling import Sampling
 from ..config.structure_factors import StructureFactors
-from ..export.write import write_smv_image
+from ..export.write import write_image
 from ..io.atomic import check_writable
 from ..io.png import render_grey, write_png
 from ..rendering.simulate import Progress, simulate
@@ -83,7 +83,7 @@ def run_demo(folder: Path, report: Callable[[str], None], *, progress: bool | Pr
     image = simulate(scene, progress=progress)
     seconds = time.perf_counter() - started
     noisy = add_noise(image, seed=SEED, adc_offset=ADC_OFFSET)
-    write_smv_image(folder / "demo.img", np.asarray(noisy, np.uint16), scene, seed=SEED)
+    write_image(folder / "demo.img", noisy, config=scene, noise_seed=SEED)
     write_png(folder / "demo.png", render_grey(noisy))
     for line in _lines(scene, image, seconds):
         report(line)

@@ -26,7 +26,7 @@ def _facts() -> dict[str, str]:
     import numpy as np
 
     from .._core import HAS_OPENMP, instruction_sets
-    from ..rendering.isa import VARIABLE, select_instruction_set
+    from ..rendering.instruction_sets import VARIABLE, select_instruction_set
     from ..rendering.threads import thread_count
     from ..version import __version__
 

@@ -86,5 +86,4 @@ def _image(path: str, scene: Scene | None) -> npt.NDArray[Any]:
 
     if scene is None or not path.lower().endswith(".bin"):
         return read_image(path)[0]
-    slow = scene.config.detector.panels[0].pixels[0] * len(scene.config.detector.panels)
-    return read_image(path, shape=(slow, scene.shape[-1]))[0]
+    return read_image(path, shape=scene.config.detector.stacked_shape)[0]

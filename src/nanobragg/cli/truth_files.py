@@ -24,7 +24,7 @@ def check_truth_paths(paths: Sequence[str]) -> Sequence[str]:
 
 def write_truth(path: str, scene: Scene, image: npt.NDArray[Any], threads: int | None) -> str:
     """Write the ground truth and say what is in it; the image is the crystal's alone if there is no background."""
-    from ..analysis.spots.truth import ground_truth
+    from ..analysis.spots.ground_truth import ground_truth
 
     alone = scene.config.background == Background()
     truth = ground_truth(scene, image=image if alone else None, threads=threads)

@@ -117,7 +117,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def as_fields(model: Model) -> dict[str, Any]:
+def changed_fields(model: Model) -> dict[str, Any]:
     """The fields of a model that differ from their defaults, nested, arrays and paths as they are."""
     fields: dict[str, Any] = {}
     for name, field in type(model).model_fields.items():
@@ -125,8 +125,8 @@ def as_fields(model: Model) -> dict[str, Any]:
         if not field.is_required() and same(value, field.default):
             continue
         if isinstance(value, Model):
-            value = as_fields(value)
+            value = changed_fields(value)
         elif isinstance(value, tuple) and value and isinstance(value[0], Model):
-            value = [as_fields(item) for item in value]
+            value = [changed_fields(item) for item in value]
         fields[name] = value
     return fields

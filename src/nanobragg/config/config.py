@@ -11,8 +11,9 @@ from pydantic import model_validator
 
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
+from ..geometry import Roi
 from .background import Background
-from .base import Model, as_fields
+from .base import Model, changed_fields
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
@@ -20,8 +21,6 @@ from .sampling import Sampling
 from .scan import Scan
 from .structure_factors import StructureFactors
 from .toml import read_toml, write_toml
-
-Roi = tuple[int, int, int, int]
 
 
 class Config(Model):
@@ -99,7 +98,7 @@ class Config(Model):
         start = self.scan.start_deg
         return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
 
-    def settled(self) -> Config:
+    def resolved(self) -> Config:
         """This Config, completed: the crystal with the cell of its structure factors, these at the energy of the beam.
 
         Returns
@@ -112,7 +111,7 @@ class Config(Model):
         ConfigError
             There is no cell anywhere.
         """
-        factors, changes = self.structure_factors.at_beam(EV_ANGSTROM / self.beam.wavelength), {}
+        factors, changes = self.structure_factors.at_energy(EV_ANGSTROM / self.beam.wavelength), {}
         if factors is not self.structure_factors:
             changes["structure_factors"] = factors
         if not self.crystal.has_cell:
@@ -161,7 +160,7 @@ class Config(Model):
         FileError
             It cannot be written.
         """
-        write_toml(as_fields(self), Path(path))
+        write_toml(changed_fields(self), Path(path))
 
 
 def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:

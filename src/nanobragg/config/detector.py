@@ -14,10 +14,10 @@ from ..detectors.catalogue import DESIGNS, Design, find_design, gap_mask
 from ..detectors.conventions import ConventionName, Pivot
 from ..detectors.sensor import sensor_fields
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector
+from ..geometry import Vector, as_vector
 from .base import MaskArray, Model
-from .flat_panel import FlatRequest
-from .panel import FlatGeometry, Panel
+from .flat_panel import FlatPanelParameters
+from .panel import NominalGeometry, Panel
 
 
 class Detector(Model):
@@ -56,7 +56,7 @@ class Detector(Model):
     curved: bool = False
     point_pixel: bool = False
     mask: MaskArray | Path | None = None
-    nominal: FlatGeometry | None = None
+    nominal: NominalGeometry | None = None
     name: str = ""
     sensor_material: str = ""
     saturation_adu: float | None = Field(default=None, gt=0)
@@ -75,6 +75,12 @@ class Detector(Model):
         """Shape of an image: (slow, fast), with a panel axis in front when there are several panels."""
         pixels = self.panels[0].pixels
         return pixels if len(self.panels) == 1 else (len(self.panels), *pixels)
+
+    @property
+    def stacked_shape(self) -> tuple[int, int]:
+        """Shape (slow, fast) of an image whose panels are stacked along the slow axis, as files hold it."""
+        slow, fast = self.panels[0].pixels
+        return len(self.panels) * slow, fast
 
     @classmethod
     def flat(
@@ -132,7 +138,7 @@ class Detector(Model):
         ConfigError
             A size, distance or vector that makes no detector.
         """
-        asked = FlatRequest(
+        asked = FlatPanelParameters(
             distance_mm=distance_mm, close_distance_mm=close_distance_mm, pixels=pixels, pixel_mm=pixel_mm,
             convention=convention, beam_center_mm=beam_center_mm, org_px=org_px, pivot=pivot,
             rotation_deg=rotation_deg, twotheta_deg=twotheta_deg, twotheta_axis=twotheta_axis,
@@ -245,19 +251,14 @@ def _module_panels(design: Design, plane: Panel) -> Iterator[Panel]:
     for number, module in enumerate(design.modules):
         corner = module.corner[0] * fast + module.corner[1] * slow
         yield Panel(
-            origin_mm=_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
-            fast_axis=_vector(module.fast[0] * fast + module.fast[1] * slow),
-            slow_axis=_vector(module.slow[0] * fast + module.slow[1] * slow),
-            normal_axis=_vector(normal),
+            origin_mm=as_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
+            fast_axis=as_vector(module.fast[0] * fast + module.fast[1] * slow),
+            slow_axis=as_vector(module.slow[0] * fast + module.slow[1] * slow),
+            normal_axis=as_vector(normal),
             pixel_mm=plane.pixel_mm,
             pixels=design.pixels,
             name=f"module {number}",
         )
-
-
-def _vector(values: FloatArray) -> Vector:
-    x, y, z = values.tolist()
-    return x, y, z
 
 
 def _wavelength(wavelength_A: float | None, energy_eV: float | None) -> float:

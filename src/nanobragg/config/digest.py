@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError
-from .base import as_fields
+from .base import changed_fields
 from .config import Config
 from .toml import SCHEMA, Arrays, plain
 
@@ -16,7 +16,7 @@ from .toml import SCHEMA, Arrays, plain
 def config_digest(config: Config) -> str:
     """Return the SHA-256 of an experiment, in hexadecimal: that of its `canonical_text`.
 
-    It covers the completed Config (`Config.settled`): every field that differs from its default, arrays by content and
+    It covers the completed Config (`Config.resolved`): every field that differs from its default, arrays by content and
     files by absolute path; neither the format of a file, nor options of the output, nor the number of threads.
     """
     return text_digest(canonical_text(config))
@@ -32,7 +32,7 @@ def canonical_text(config: Config) -> str:
     import tomli_w
 
     arrays: Arrays = {}
-    body = plain(as_fields(config.settled()), Path("/"), (), arrays)
+    body = plain(changed_fields(config.resolved()), Path("/"), (), arrays)
     digests = {
         name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for name, array in arrays.items()
     }

@@ -1,4 +1,4 @@
-"""What `Detector.flat` is asked for: checked, and placed as one panel (docs/geometry.md)."""
+"""The parameters of `Detector.flat`: their validation, and the panel that they place (docs/geometry.md)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..detectors.placement import PlacedPanel, place_flat_panel
 from ..errors import ConfigError
 from ..geometry import Vector, unit
 from .base import Model
-from .panel import FlatGeometry, Panel, Pixels, flat_geometry, flat_panel
+from .panel import NominalGeometry, Panel, Pixels, flat_panel, nominal_geometry
 
 Pair = tuple[float, float]
 
@@ -42,7 +42,7 @@ Place = Annotated[float, Field(ge=-1e12, le=1e12)]
 Direction = Annotated[Vector | None, AfterValidator(_direction)]
 
 
-class FlatRequest(Model):
+class FlatPanelParameters(Model):
     """The parameters of `Detector.flat`, which describes them; errors speak of the Detector."""
 
     model_config = ConfigDict(title="Detector")
@@ -69,17 +69,17 @@ class FlatRequest(Model):
         return (value, value) if isinstance(value, int | np.integer) else value
 
     @model_validator(mode="after")
-    def _one_distance(self) -> FlatRequest:
+    def _one_distance(self) -> FlatPanelParameters:
         if self.distance_mm is not None and self.close_distance_mm is not None:
             raise ConfigError("Detector.distance_mm and close_distance_mm contradict each other: give one of them")
         return self
 
-    def placed(self) -> tuple[Panel, FlatGeometry]:
+    def placed(self) -> tuple[Panel, NominalGeometry]:
         """The panel, and what image headers say about it."""
         center, spot, near = self._landmarks()
         placed = self._place(spot, near)
         panel = flat_panel(placed, self.pixel_mm, self.pixels)
-        return panel, flat_geometry(placed, self.convention, center, near, self.twotheta_deg)
+        return panel, nominal_geometry(placed, self.convention, center, near, self.twotheta_deg)
 
     def _landmarks(self) -> tuple[Pair, Pair, Pair]:
         """Beam centre X, Y; beam spot and near point (fast, slow); mm."""

@@ -1,4 +1,4 @@
-"""Flat panels in the lab frame, and what image headers say about one (docs/geometry.md)."""
+"""Flat panels in the lab frame, and the nominal geometry that image headers state (docs/geometry.md)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Panel(Model):
         return np.asarray(self.origin_mm) + extent[:, :1] * slow + extent[:, 1:] * fast
 
 
-class FlatGeometry(Model):
+class NominalGeometry(Model):
     """Where the beam meets one flat panel, in every program's words; what image headers state. Lengths in mm.
 
     Attributes
@@ -123,16 +123,16 @@ def flat_panel(placed: PlacedPanel, pixel_mm: float, pixels: tuple[int, int]) ->
     )
 
 
-def flat_geometry(
+def nominal_geometry(
     placed: PlacedPanel,
     convention: str,
     beam_center_mm: tuple[float, float],
     near_point_mm: tuple[float, float],
     twotheta_deg: float,
     slow_size_mm: float | None = None,
-) -> FlatGeometry:
+) -> NominalGeometry:
     """What image headers say about a placed flat panel."""
-    return FlatGeometry(
+    return NominalGeometry(
         convention=convention,
         distance_mm=placed.distance * 1000.0,
         close_distance_mm=placed.close_distance * 1000.0,

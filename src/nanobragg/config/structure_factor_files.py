@@ -20,20 +20,20 @@ class StructureFactorFiles(Model):
 
     @property
     @abstractmethod
-    def contents(self) -> P1Reflections | None:
+    def p1_reflections(self) -> P1Reflections | None:
         """All that is listed, expanded to P1; None if nothing is."""
 
     @property
     @abstractmethod
-    def follows_beam(self) -> bool:
+    def needs_beam_energy(self) -> bool:
         """Whether anomalous scattering is to be taken at an energy that only the beam knows."""
 
     @classmethod
     def _from_file(cls, path: str | os.PathLike[str], file_format: str, **fields: Any) -> Self:
         """Return the structure factors of a file, which is read now, so that a bad one is found here."""
         factors = cls(**{"path": Path(path), "file_format": file_format, **fields})
-        if not factors.follows_beam:
-            factors.contents  # noqa: B018
+        if not factors.needs_beam_energy:
+            factors.p1_reflections  # noqa: B018
         return factors
 
     @classmethod

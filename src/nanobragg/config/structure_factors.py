@@ -13,9 +13,9 @@ from pydantic import Field, field_validator, model_validator
 
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..structure_factors.grid import Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..structure_factors.p1 import P1Reflections, calculate_reflections, expand_arrays, read_reflections
 from ..structure_factors.symmetry import IndexArray
+from ..structure_factors.tables import Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..unit_cell import Cell
 from .base import Amplitudes, Indices, Numbers
 from .crystal import CellField
@@ -117,7 +117,7 @@ class StructureFactors(StructureFactorFiles):
             raise ConfigError("StructureFactors.energies_eV: must be positive and increasing")
         if self.amplitudes is not None:
             axis = None if self.amplitudes.ndim == 1 else len(self.amplitudes)
-            if axis != (None if energies is None else len(energies)) or self.follows_beam:
+            if axis != (None if energies is None else len(energies)) or self.needs_beam_energy:
                 raise ConfigError(
                     f"StructureFactors.amplitudes of shape {self.amplitudes.shape}: an axis of energies in front "
                     "and energies_eV, one for each of its rows, belong together"
@@ -136,7 +136,7 @@ class StructureFactors(StructureFactorFiles):
         return self.energies_eV if isinstance(self.energies_eV, np.ndarray) else None
 
     @property
-    def follows_beam(self) -> bool:
+    def needs_beam_energy(self) -> bool:
         """Whether anomalous scattering is to be taken at an energy that only the beam knows."""
         return isinstance(self.energies_eV, str)
 
@@ -150,7 +150,7 @@ class StructureFactors(StructureFactorFiles):
         """Whether there is a cell in here for the crystal, as far as can be told without reading."""
         return self.cell is not None or self.kind in ("mtz", "cif", "coordinates")
 
-    def at_beam(self, energy_eV: float) -> StructureFactors:
+    def at_energy(self, energy_eV: float) -> StructureFactors:
         """With `energies_eV="beam"` the same at this energy, made once; else itself.
 
         Parameters
@@ -163,7 +163,7 @@ class StructureFactors(StructureFactorFiles):
         StructureFactors
             Amplitudes that no longer depend on the beam.
         """
-        if not self.follows_beam:
+        if not self.needs_beam_energy:
             return self
         if energy_eV not in self._at_energies:
             self._at_energies[energy_eV] = self.replace(energies_eV=[energy_eV])
@@ -205,7 +205,7 @@ class StructureFactors(StructureFactorFiles):
             Shapes that do not fit or an unknown space group; equivalents with different amplitudes.
         """
         factors = cls(indices=indices, amplitudes=amplitudes, space_group=space_group, cell=cell, **options)
-        factors.contents  # noqa: B018  now, so that a bad list is found here
+        factors.p1_reflections  # noqa: B018  now, so that a bad list is found here
         return factors
 
     @classmethod
@@ -275,9 +275,9 @@ class StructureFactors(StructureFactorFiles):
         return cls(indices=indices, amplitudes=amplitudes, **options)
 
     @cached_property
-    def contents(self) -> P1Reflections | None:
+    def p1_reflections(self) -> P1Reflections | None:
         """All that is listed, expanded to P1; None if nothing is."""
-        if self.follows_beam:
+        if self.needs_beam_energy:
             raise ConfigError('StructureFactors.energies_eV = "beam": only a Config knows the beam; use Scene(config)')
         if self.indices is not None and self.amplitudes is not None:
             amplitudes = self.amplitudes if self.has_energy_axis else self.amplitudes.reshape(-1)
@@ -303,19 +303,19 @@ class StructureFactors(StructureFactorFiles):
     @property
     def listing(self) -> tuple[IndexArray, FloatArray] | None:
         """Indices (n, 3) and amplitudes, (n,) or (energies, n), of what is listed; None if nothing is."""
-        return None if self.contents is None else (self.contents.indices, self.contents.amplitudes)
+        return None if self.p1_reflections is None else (self.p1_reflections.indices, self.p1_reflections.amplitudes)
 
     @property
     def note(self) -> str:
         """Which column was taken, what was calculated; "" if there is nothing to say."""
-        return "" if self.contents is None else self.contents.note
+        return "" if self.p1_reflections is None else self.p1_reflections.note
 
     @property
     def known_cell(self) -> Cell | None:
         """The cell that the amplitudes belong to, the file's if it is read from one; None: not known."""
-        if not self.may_know_cell or self.contents is None:
+        if not self.may_know_cell or self.p1_reflections is None:
             return self.cell
-        return self.contents.cell
+        return self.p1_reflections.cell
 
     @cached_property
     def limits(self) -> Limits | None:

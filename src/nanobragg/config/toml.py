@@ -15,7 +15,7 @@ from ..errors import FormatError, NanobraggError
 from ..io.atomic import atomic_write
 from ..io.input_file import open_input, read_all
 from ..io.npy import read_npz
-from .base import Model, as_fields
+from .base import Model, changed_fields
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,7 +81,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def input_files(path: Path, config: Model) -> list[Path]:
     """The files that `config`, read from `path`, is made of: the TOML, its .npz and what they name."""
-    files = [path, *_paths_in(as_fields(config))]
+    files = [path, *_paths_in(changed_fields(config))]
     if path.is_file():
         companion = tomllib.loads(path.read_text("utf-8")).get("arrays")
         files += [] if companion is None else [path.parent / companion]

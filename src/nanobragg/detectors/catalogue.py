@@ -49,7 +49,7 @@ class Design:
     modules: tuple[Module, ...] = ()
 
 
-def tiled(
+def module_grid(
     pixel_mm: float, pixels: tuple[int, int], count: tuple[int, int], gap: tuple[int, int], **sensor: Any
 ) -> Design:
     """A grid of modules that is read out as one image."""
@@ -86,10 +86,12 @@ def agipd() -> Design:
 
 PILATUS3: dict[str, Any] = {"material": "Si", "thickness_um": 450, "saturation": 2**20 - 1}
 DESIGNS = {
-    "EIGER2 16M": tiled(0.075, (512, 1028), (8, 4), (38, 12), material="Si", thickness_um=450, saturation=2**16 - 1),
-    "PILATUS3 6M": tiled(0.172, (195, 487), (12, 5), (17, 7), **PILATUS3),
-    "PILATUS3 2M": tiled(0.172, (195, 487), (8, 3), (17, 7), **PILATUS3),
-    "PILATUS3 300K": tiled(0.172, (195, 487), (3, 1), (17, 7), **PILATUS3),
+    "EIGER2 16M": module_grid(
+        0.075, (512, 1028), (8, 4), (38, 12), material="Si", thickness_um=450, saturation=2**16 - 1
+    ),
+    "PILATUS3 6M": module_grid(0.172, (195, 487), (12, 5), (17, 7), **PILATUS3),
+    "PILATUS3 2M": module_grid(0.172, (195, 487), (8, 3), (17, 7), **PILATUS3),
+    "PILATUS3 300K": module_grid(0.172, (195, 487), (3, 1), (17, 7), **PILATUS3),
     "JUNGFRAU 4M": jungfrau(
         (68, 0, 618, 550, 1168, 1100, 1718, 1650),
         (0, 1039, 0, 1039, 67, 1106, 67, 1106),
@@ -98,10 +100,10 @@ DESIGNS = {
         tuple(550 * row + shift for row in range(8) for shift in (0, 0, 68, 68)),
         tuple(1039 * column + shift for shift in (68, 68, 68, 68, 0, 0, 0, 0) for column in range(4)),
     ),
-    "Rayonix MX340": tiled(
+    "Rayonix MX340": module_grid(
         0.0885417, (960, 960), (4, 4), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
     ),
-    "ADSC Q315r": tiled(
+    "ADSC Q315r": module_grid(
         0.102592, (1024, 1024), (3, 3), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
     ),
     "AGIPD 1M": agipd(),

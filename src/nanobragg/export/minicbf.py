@@ -10,7 +10,7 @@ from ..config.config import Config
 from ..config.digest import config_digest
 from ..errors import ConfigError
 from ..io.atomic import StrPath
-from .nexus_description import FILM_MM, Description, beam_on_slab, material_of, spectrum_of
+from .nexus_description import FILM_MM, Description, beam_on_stacked_image, material_of, spectrum_of
 
 ALIGNED = 1e-6  # radians that directions may differ and still count as the same
 SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}  # that the header knows; everything else is called a CCD
@@ -59,7 +59,7 @@ def _detector_lines(config: Config, saturation: float) -> list[str]:
     from ..version import __version__
 
     detector = config.detector
-    distance, center = beam_on_slab(detector.panels, Description([config]).beam_direction)
+    distance, center = beam_on_stacked_image(detector.panels, Description([config]).beam_direction)
     assert center is not None  # there is one panel, and it is ahead
     pixel = f"{detector.panels[0].pixel_mm * 1000.0:.9g}e-6 m"
     thickness = (detector.sensor_thickness_um or 1000.0 * FILM_MM) * 1e-6  # without any, readers see no pixel detector
@@ -99,7 +99,7 @@ def check_expressible(path: StrPath, config: Config) -> None:
     description = Description([config])
     detector, beam = config.detector, description.beam_direction
     fast, slow, _ = detector.panels[0].axes()
-    distance, _ = beam_on_slab(detector.panels, beam)
+    distance, _ = beam_on_stacked_image(detector.panels, beam)
     problem = ""
     if len(detector.panels) > 1:
         problem = f"holds one panel, the detector has {len(detector.panels)}"

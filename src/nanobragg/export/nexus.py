@@ -105,7 +105,7 @@ def nexus_writer(
         raise ConfigError("config: an empty list; give one Config, or one a frame")
     start_time = start_time or datetime.now(timezone.utc)
     record = Description(configs)
-    shapes = [record.first.detector.shape, record.slab]
+    shapes = [record.first.detector.shape, record.first.detector.stacked_shape]
     with create_hdf5(path) as master, ExitStack() as files:
         store = FrameWriter(path, master, shapes, options, images_per_file, files)
         yield store

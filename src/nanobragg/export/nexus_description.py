@@ -43,8 +43,6 @@ class Description:
     def __init__(self, configs: Sequence[Config]) -> None:
         self.configs = configs
         self.first = first = configs[0]
-        slow, fast = first.detector.panels[0].pixels
-        self.slab = (len(first.detector.panels) * slow, fast)
         self.beam_direction, self.polarization, self.spindle = _directions(first)
         self.to_mcstas = mcstas_frame(self.beam_direction, self.polarization)
         for number, config in enumerate(configs):
@@ -105,7 +103,7 @@ class Description:
         for panel in detector.panels:
             fast, slow, _ = panel.axes()
             modules.append(Module(turn @ np.array(panel.origin_mm), turn @ fast, turn @ slow, panel.pixel_mm))
-        distance, center = beam_on_slab(detector.panels, self.beam_direction)
+        distance, center = beam_on_stacked_image(detector.panels, self.beam_direction)
         return DetectorRecord(
             modules=modules,
             pixels=detector.panels[0].pixels,
@@ -115,7 +113,7 @@ class Description:
             sensor_thickness_mm=(detector.sensor_thickness_um or 0.0) / 1000.0 or FILM_MM,
             saturation=saturation,
             exposure_s=self.first.beam.exposure_s,
-            mask=missing_pixels(self.first),
+            mask=unrendered_pixels(self.first),
         )
 
     def _beam(self) -> BeamRecord:
@@ -178,7 +176,7 @@ def mcstas_frame(beam_direction: FloatArray, polarization_axis: FloatArray) -> F
     return np.array([x, np.cross(beam_direction, x), beam_direction])
 
 
-def beam_on_slab(panels: Sequence[Panel], beam: FloatArray) -> tuple[float, tuple[float, float] | None]:
+def beam_on_stacked_image(panels: Sequence[Panel], beam: FloatArray) -> tuple[float, tuple[float, float] | None]:
     """Distance (mm) along the beam, and where it meets the stacked image, (fast, slow) pixels from its corner.
 
     If it meets none of several panels: the smallest distance to their planes, and None.
@@ -189,14 +187,14 @@ def beam_on_slab(panels: Sequence[Panel], beam: FloatArray) -> tuple[float, tupl
         if not 0 < distance < np.inf:
             continue
         distances.append(distance)
-        fast, slow = spot_px(panel, distance * beam)
+        fast, slow = panel_position_px(panel, distance * beam)
         inside = 0 <= fast <= panel.pixels[1] and 0 <= slow <= panel.pixels[0]
         if inside or len(panels) == 1:
             return distance, (fast, slow + index * panel.pixels[0])
     return min(distances, default=0.0), None
 
 
-def spot_px(panel: Panel, point_mm: FloatArray) -> tuple[float, float]:
+def panel_position_px(panel: Panel, point_mm: FloatArray) -> tuple[float, float]:
     """Place (fast, slow) of a point of a panel's plane, pixels from its corner; axes need not be perpendicular."""
     fast, slow, _ = panel.axes()
     basis = np.stack([fast, slow], axis=1)
@@ -204,9 +202,9 @@ def spot_px(panel: Panel, point_mm: FloatArray) -> tuple[float, float]:
     return float(place[0]), float(place[1])
 
 
-def missing_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
+def unrendered_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
     """Pixels of the stacked image that are not rendered: masked, or outside of the ROI; None: all are."""
-    from ..scene.scene import load_mask
+    from ..scene.scene_data import load_mask
 
     mask = load_mask(config)
     if mask is None and config.roi is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..config.panel import FlatGeometry, Panel, flat_geometry, panel_distance
+from ..config.panel import NominalGeometry, Panel, nominal_geometry, panel_distance
 from ..constants import RADIAN_IN_DEGREES
 from ..detectors.placement import PlacedPanel
 from ..geometry import dot
@@ -14,7 +14,7 @@ from ..io.smv import format_header, smv_header
 from ..scene.scene import Scene
 
 
-def image_header(scene: Scene, extra: Mapping[str, object] | None = None) -> str:
+def smv_header_of(scene: Scene, extra: Mapping[str, object] | None = None) -> str:
     """SMV header text of a scene's image, with the C program's keys, then those of `extra`.
 
     Several panels, or one that the beam's line never meets, have no beam centre; their header tells the
@@ -60,7 +60,7 @@ def _dials_origin_mm(panel: Panel) -> list[float]:
     return [1000.0 * dot(pix0, axis) for axis in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0))]
 
 
-def _flat_geometry(scene: Scene) -> FlatGeometry | None:
+def _flat_geometry(scene: Scene) -> NominalGeometry | None:
     """Where the beam meets the only panel; None if there are several or it does not."""
     detector = scene.config.detector
     if detector.nominal is not None:
@@ -83,7 +83,7 @@ def _flat_geometry(scene: Scene) -> FlatGeometry | None:
         panel.pixel_mm,
     )
     near = placed.near_fast * 1000.0, placed.near_slow * 1000.0
-    return flat_geometry(placed, detector.convention, center, near, 0.0)
+    return nominal_geometry(placed, detector.convention, center, near, 0.0)
 
 
 def beam_center(convention: str, spot: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import io
 from ..config.config import Config
+from ..config.detector import Detector
 from ..config.digest import config_digest
 from ..errors import FormatError
 from ..io.atomic import StrPath, check_writable
@@ -18,7 +19,7 @@ from ..io.formats import cast_to_integers
 from ..io.optional_imports import import_optional
 from ..response.quantize import to_pgm
 from ..scene.scene import Scene
-from .smv_header import image_header
+from .smv_header import smv_header_of
 
 EXTRAS = {"cbf": ("fabio.compression",), "nexus": ("h5py", "hdf5plugin")}
 HIGHEST = {"smv": 65535, "cbf": 2**31 - 3}  # of formats that hold whole numbers only
@@ -71,11 +72,14 @@ def write_image(
         _write_pixels(path, np.asarray(image), metadata or {}, kind)
         return
     whole = config.config if isinstance(config, Scene) else config
-    pixels = _slab(path, np.asarray(image), whole)
+    pixels = _stacked(path, np.asarray(image), whole.detector)
     extra = dict(metadata or {})
     if kind == "smv":
+        from ..io.smv import write_smv
+
         scene = config if isinstance(config, Scene) else Scene(config)
-        write_smv_image(path, cast_to_integers(path, pixels, np.uint16, "SMV"), scene, seed=noise_seed, extra=extra)
+        header = smv_header_of(scene, _origin(whole, noise_seed) | extra)
+        write_smv(path, cast_to_integers(path, pixels, np.uint16, "SMV"), header)
     elif kind == "cbf":
         _write_cbf(path, pixels, whole, noise_seed, extra)
     elif kind == "nexus":
@@ -99,13 +103,13 @@ def _write_pixels(path: StrPath, image: npt.NDArray[Any], metadata: Mapping[str,
     io.write_image(path, image, metadata, format=kind)
 
 
-def _slab(path: StrPath, image: npt.NDArray[Any], config: Config) -> npt.NDArray[Any]:
-    slab = (-1, config.detector.shape[-1])
-    if image.shape not in (config.detector.shape, np.empty(config.detector.shape, bool).reshape(slab).shape):
+def _stacked(path: StrPath, image: npt.NDArray[Any], detector: Detector) -> npt.NDArray[Any]:
+    """Return the image with its panels stacked along the slow axis, as files hold it."""
+    if image.shape not in (detector.shape, detector.stacked_shape):
         raise FormatError(
-            f"{path}: the image has shape {image.shape}, the Config's detector {config.detector.shape}; make them agree"
+            f"{path}: the image has shape {image.shape}, the Config's detector {detector.shape}; make them agree"
         )
-    return image.reshape(slab)
+    return image.reshape(detector.stacked_shape)
 
 
 def _origin(config: Config, noise_seed: int | None) -> dict[str, object]:
@@ -116,54 +120,21 @@ def _origin(config: Config, noise_seed: int | None) -> dict[str, object]:
     return origin if noise_seed is None else origin | {"NOISE_SEED": noise_seed, "NUMPY_VERSION": np.__version__}
 
 
-def write_smv_image(
-    path: StrPath,
-    image: npt.NDArray[np.uint16],
-    scene: Scene,
-    *,
-    seed: int | None = None,
-    extra: Mapping[str, object] | None = None,
-) -> None:
-    """Write whole numbers as SMV, with the geometry and where they come from in the header.
-
-    Parameters
-    ----------
-    path
-        Target.
-    image : ndarray, shape (slow, fast) or (panels, slow, fast)
-        Detector units. Panels are stacked along the slow axis.
-    scene
-        What was rendered.
-    seed
-        Of the noise, if there is any.
-    extra
-        Further header entries.
-    """
-    from ..io.smv import write_smv
-
-    write_smv(path, stacked(image), image_header(scene, {**_origin(scene.config, seed), **(extra or {})}))
-
-
 def _write_cbf(
     path: StrPath, image: npt.NDArray[Any], config: Config, noise_seed: int | None, extra: Mapping[str, object]
 ) -> None:
     from ..io.cbf import write_cbf
     from .minicbf import cbf_header
-    from .nexus_description import missing_pixels, saturation_of
+    from .nexus_description import saturation_of, unrendered_pixels
 
     whole = cast_to_integers(path, image, np.int32, "CBF", lowest=0)
     saturation = saturation_of(config.detector, image.dtype if image.dtype.kind in "ui" else whole.dtype)
     assert saturation is not None  # they are integers
     header = cbf_header(path, config, saturation=saturation, noise_seed=noise_seed)
-    missing = missing_pixels(config)
+    missing = unrendered_pixels(config)
     if missing is not None:
         whole = np.where(missing, np.int32(-1), whole)
     write_cbf(path, whole, header + "".join(f"# {key} {value}\n" for key, value in extra.items()))
-
-
-def stacked(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The image as files hold it, (slow, fast): several panels one after the other along the slow axis."""
-    return image.reshape(-1, image.shape[-1])
 
 
 def check_image_paths(paths: Sequence[StrPath], config: Config | None = None) -> None:
@@ -209,7 +180,7 @@ def write_image_file(path: StrPath, image: npt.NDArray[Any], scene: Scene, *, se
     if kind == "png":
         from ..io.png import render_grey, write_png
 
-        write_png(path, render_grey(stacked(image)))
+        write_png(path, render_grey(image.reshape(scene.config.detector.stacked_shape)))
     else:
         write_image(path, image, config=scene, noise_seed=seed)
     return clipped

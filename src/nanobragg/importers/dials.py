@@ -15,7 +15,7 @@ from ..errors import FormatError, NanobraggWarning
 from ..geometry import FloatArray, rotate_about, unit
 from ..io.atomic import StrPath
 from ..io.expt import ModelFields, read_expt_models
-from .dials_detector import detector_of
+from .dials_detector import detector_from_dials
 from .experiment import Experiment
 
 Models = dict[str, ModelFields]
@@ -64,7 +64,7 @@ def read_expt(path: StrPath) -> list[Experiment]:
                 raise FormatError(f"{path}: experiment[{i}] has no {kind}; write the file again with DIALS")
         model = models["detector"]
         if id(model) not in detectors:
-            detectors[id(model)] = detector_of(model)
+            detectors[id(model)] = detector_from_dials(model)
         experiments.append(_experiment(models, detectors[id(model)]))
     _warn_of_distortion(listed)
     return experiments

@@ -36,7 +36,7 @@ class Frame(NamedTuple):
 LAB = Frame(np.zeros(3), np.eye(3))
 
 
-def detector_of(model: ModelFields) -> Detector:
+def detector_from_dials(model: ModelFields) -> Detector:
     """A dxtbx detector as a `Detector`, panels in their order.
 
     Raises
@@ -122,7 +122,7 @@ def _sensor(fields: list[ModelFields]) -> dict[str, Any]:
     common = {"sensor_material": material, "saturation_adu": high, "name": fields[0].text("identifier")}
     if thickness_mm <= 0 or mu <= 0:
         return common
-    depth = mean_depth_mm(mu, thickness_mm) if sensors[0]["px_mm_strategy"] in PARALLAX else 0.0
+    depth = parallax_depth_mm(mu, thickness_mm) if sensors[0]["px_mm_strategy"] in PARALLAX else 0.0
     return {
         **common, "sensor_thickness_um": thickness_mm * 1000, "attenuation_um": 1000 / mu, "sensor_layers": 1,
         "sensor_depth_um": depth * 1000,
@@ -141,7 +141,7 @@ def _panel_sensor(model: ModelFields) -> dict[str, Any]:
     }
 
 
-def mean_depth_mm(mu_per_mm: float, thickness_mm: float) -> float:
+def parallax_depth_mm(mu_per_mm: float, thickness_mm: float) -> float:
     """The depth that DIALS' parallax correction assumes at normal incidence: 1/µ - (t + 1/µ)·exp(-µt).
 
     Photons that pass through the sensor count as stopped at its surface. At an angle 2θ its path times cos 2θ stays

@@ -16,7 +16,7 @@ from ..config.scan import Scan
 from ..config.structure_factors import StructureFactors
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit
-from ..unit_cell import Cell, cell_of
+from ..unit_cell import Cell, cell_from_vectors
 
 FINEST_STEP_DEG = 0.02
 
@@ -68,7 +68,7 @@ class Experiment:
     @property
     def cell(self) -> Cell:
         """a b c (Å) α β γ (degrees) of the first (or only) crystal matrix."""
-        return cell_of(np.linalg.inv(self._matrices()[0]))
+        return cell_from_vectors(np.linalg.inv(self._matrices()[0]))
 
     def a_matrix(self, image: int = 0) -> FloatArray:
         """a*, b*, c* as columns in the lab frame at φ = 0, for one image: S·F·U·B, shape (3, 3).

@@ -1,4 +1,7 @@
 """Metadata of NXmx files (NeXus for macromolecular crystallography): detector, beam, rotation and notes.
+from ..geometry import FloatArray
+
+
 
 Lengths and directions are in the McStas frame, as NeXus prescribes: z along the beam, y up, origin at the sample.
 Several panels are stacked along the slow axis into one two-dimensional image; each is an NXdetector_module.
@@ -15,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ..geometry import FloatArray
 
 DATA_PATH = "/entry/data/data"
 DETECTOR_PATH = "/entry/instrument/detector"

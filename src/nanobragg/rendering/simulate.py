@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import render
-from ..config.config import Config, Roi, check_roi
+from ..config.config import Config, check_roi
 from ..errors import ConfigError
+from ..geometry import Roi
 from ..scene.scene import Scene
-from .isa import select_instruction_set
+from .instruction_sets import select_instruction_set
 from .threads import rendering_threads
 
 Progress = Callable[[int, int], None]

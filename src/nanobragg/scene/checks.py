@@ -1,18 +1,14 @@
-"""What makes a valid but surely unwanted image."""
+"""Return a warning for each property of a scene that makes a valid but surely unwanted image."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
-from ..unit_cell import Cell, cell_of
-from .shadows import facing_away, overlapping
-
-if TYPE_CHECKING:
-    from .scene import Scene
+from ..unit_cell import Cell, cell_from_vectors
+from .panel_checks import overlapping_panels, panels_facing_away
+from .scene_data import SceneData
 
 CELL_LENGTH_TOLERANCE, CELL_ANGLE_TOLERANCE_DEG = 0.005, 0.5
 ENERGY_TOLERANCE_EV = 5.0  # as much as f' and f'' are known to
@@ -20,8 +16,8 @@ NOTABLE_SHARE = 0.01
 COARSE_POINTS = 24  # along each side of a panel
 
 
-def unwanted(scene: Scene) -> list[str]:
-    """What makes a valid but surely unwanted image."""
+def check_scene(scene: SceneData) -> list[str]:
+    """Return a warning for each property of a scene that makes a valid but surely unwanted image."""
     found = []
     if scene.oversample * 2 < scene.recommended_oversample:
         found.append(
@@ -40,11 +36,11 @@ def unwanted(scene: Scene) -> list[str]:
     return found + _about_amplitudes(scene)
 
 
-def _about_amplitudes(scene: Scene) -> list[str]:
+def _about_amplitudes(scene: SceneData) -> list[str]:
     """Where the table of structure factors fits the crystal, the beam or the detector badly."""
     factors = scene.config.structure_factors
     name, found = factors.path or "arrays", []
-    theirs, ours = factors.known_cell, cell_of(scene.lattice.direct)
+    theirs, ours = factors.known_cell, cell_from_vectors(scene.lattice.direct)
     if theirs is not None and not _alike(theirs, ours):
         found.append(
             f"the crystal's cell ({_listed(ours)}) is not that of the structure factors ({name}: {_listed(theirs)}); "
@@ -78,17 +74,17 @@ def _listed(cell: Cell) -> str:
     return " ".join(f"{x:.5g}" for x in cell)
 
 
-def _misplaced_panels(scene: Scene) -> list[str]:
+def _misplaced_panels(scene: SceneData) -> list[str]:
     """Panels that no detector has like that; only named, because a measured geometry may come close to it."""
     detector, found = scene.config.detector, []
-    away = facing_away(detector.panels)
+    away = panels_facing_away(detector.panels)
     if away:
         found.append(
             f"panel {_names(detector.panels, away)}: turned edge-on to or away from the sample and records nothing "
             "sensible: check origin, axes and normal_axis"
         )
     if len(detector.panels) > 1:
-        pairs = overlapping(detector.panels)
+        pairs = overlapping_panels(detector.panels)
         if pairs:
             first = " and ".join(_names(detector.panels, [i]) for i in pairs[0])
             more = f", and {len(pairs) - 1} more pairs" if len(pairs) > 1 else ""
@@ -101,7 +97,7 @@ def _names(panels: tuple[Panel, ...], numbers: list[int] | tuple[int, ...]) -> s
     return ", ".join(named) + (f" and {len(numbers) - 3} more" if len(numbers) > 3 else "")
 
 
-def _beam_hits(scene: Scene) -> bool:
+def _beam_hits(scene: SceneData) -> bool:
     """Whether the beam passes through the bounding rectangle of all panels, seen from the first."""
     first = scene.config.detector.panels[0]
     fast, slow, _ = first.axes()
@@ -112,7 +108,7 @@ def _beam_hits(scene: Scene) -> bool:
     return bool((where >= places.min(axis=0)).all() and (where <= places.max(axis=0)).all())
 
 
-def _nothing_in_table(scene: Scene) -> bool:
+def _nothing_in_table(scene: SceneData) -> bool:
     """Whether no reflection of the table is near any pixel of a coarse grid, in the first and last orientation."""
     assert scene.table is not None
     slow, fast = (np.linspace(0, count, COARSE_POINTS) for count in scene.geometry.size)

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.config import Roi
-from ..geometry import FloatArray
+from ..geometry import FloatArray, Roi
 from ..structure_factors.symmetry import IndexArray
 from .panel_geometry import PanelGeometry
 

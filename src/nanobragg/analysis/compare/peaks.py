@@ -74,7 +74,7 @@ class PeakMatch:
         }  # fmt: skip
 
 
-def assignment() -> Callable[[Any], tuple[Any, Any]]:
+def assignment_solver() -> Callable[[Any], tuple[Any, Any]]:
     """scipy's solver of the assignment problem.
 
     Raises
@@ -101,7 +101,7 @@ def match_peaks(a: Image, b: Image, count: int) -> PeakMatch:
     count
         How many of each image at most.
     """
-    solve = assignment()
+    solve = assignment_solver()
     tops = [find_peaks(image, count) for image in (a, b)]
     places = [np.array([place for place, _ in found]).reshape(-1, 3) for found in tops]
     apart = np.linalg.norm(places[0][:, None, 1:] - places[1][None, :, 1:], axis=2)

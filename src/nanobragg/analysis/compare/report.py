@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ...errors import FileError
 from ...io.atomic import CURES, StrPath, atomic_write
 from ...io.npy import write_npy
+from .difference_maps import write_maps, write_previews
 from .images import ImageComparison
-from .maps import write_maps, write_previews
 
 Image = npt.NDArray[Any]
 VECTOR = re.compile(r"\[[^\[\]{}\"]*\]")  # a list of numbers

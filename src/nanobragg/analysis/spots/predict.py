@@ -16,8 +16,8 @@ from ...errors import ConfigError
 from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
-from .passages import Passages, mean_beam, passages, reciprocal
-from .sensor import land
+from .absorption import mean_position
+from .ewald_crossings import Crossings, find_crossings, mean_beam, reciprocal_basis
 from .terms import Setting, Sums, setting_of, sum_terms
 
 TERMS = 60_000  # that are looked at in one go: they fit into the processor's cache
@@ -136,7 +136,7 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold = {threshold!r}: must be a fraction from 0 to 1")
     setting = setting_of(scene)
-    found = passages(scene, setting.shape, setting.lookup)
+    found = find_crossings(scene, setting.shape, setting.lookup)
     parts = [_spots(setting, block) for block in _blocks(scene, found)]
     spots = Spots(
         *(np.concatenate(column) for column in zip(*(part.columns().values() for part in parts), strict=True))
@@ -147,8 +147,8 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
     return spots[order[np.argsort(-spots.photons[order], kind="stable")]]
 
 
-def _blocks(scene: Scene, found: Passages) -> Iterator[Passages]:
-    """Whole passages, as many at a time as have about `TERMS` terms; one block at least."""
+def _blocks(scene: Scene, found: Crossings) -> Iterator[Crossings]:
+    """Whole find_crossings, as many at a time as have about `TERMS` terms; one block at least."""
     terms = (found.last - found.first + 1) * (scene.domains * len(scene.sources.weights))
     number = np.cumsum(terms) // TERMS
     edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(terms)]
@@ -156,11 +156,11 @@ def _blocks(scene: Scene, found: Passages) -> Iterator[Passages]:
         yield found.rows(slice(start, end))
 
 
-def _spots(setting: Setting, block: Passages) -> Spots:
+def _spots(setting: Setting, block: Crossings) -> Spots:
     sums = sum_terms(setting, block)
     block = block.rows(sums.passage)
-    q = block.hkl @ reciprocal(setting.scene.lattice.direct * 1e-10)
-    crossing = _crossings(setting, block, q, sums.panel)
+    q = block.hkl @ reciprocal_basis(setting.scene.lattice.direct * 1e-10)
+    crossing = _crossing_positions(setting, block, q, sums.panel)
     with np.errstate(divide="ignore"):
         lorentz = np.linalg.norm(mean_beam(setting.scene)) / block.speed
     return Spots(
@@ -170,7 +170,7 @@ def _spots(setting: Setting, block: Passages) -> Spots:
     )  # fmt: skip
 
 
-def _partiality(setting: Setting, block: Passages, sums: Sums) -> FloatArray:
+def _partiality(setting: Setting, block: Crossings, sums: Sums) -> FloatArray:
     """Of a still the mean section per the largest; of a rotation per the sum over a passage in endless steps.
 
     Where the lattice point moves along the sphere, that sum is the bend's: it lingers √(8 w/bend) radians within the
@@ -183,7 +183,7 @@ def _partiality(setting: Setting, block: Passages, sums: Sums) -> FloatArray:
     return sums.area * phi.count * phi.step * speed / whole
 
 
-def _crossings(setting: Setting, block: Passages, q: FloatArray, panel: PanelNumbers) -> FloatArray:
+def _crossing_positions(setting: Setting, block: Crossings, q: FloatArray, panel: PanelNumbers) -> FloatArray:
     """Slow and fast position (pixels) of the ray at which each lattice point crosses the mean beam's sphere."""
     if setting.scene.phi.count == 1:
         return np.full((len(panel), 2), np.nan)
@@ -191,7 +191,7 @@ def _crossings(setting: Setting, block: Passages, q: FloatArray, panel: PanelNum
     cosine, sine = np.cos(block.phi)[:, np.newaxis], np.sin(block.phi)[:, np.newaxis]
     along = np.outer(q @ u, u)
     ray = along + (q - along) * cosine + np.cross(u, q) * sine + mean_beam(setting.scene)
-    return land(setting.scene, ray / np.linalg.norm(ray, axis=1, keepdims=True), panel)
+    return mean_position(setting.scene, ray / np.linalg.norm(ray, axis=1, keepdims=True), panel)
 
 
 def _rendered(scene: Scene, spots: Spots) -> npt.NDArray[np.bool_]:

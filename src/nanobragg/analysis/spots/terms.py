@@ -12,10 +12,10 @@ from ...constants import R_E_SQR
 from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
-from .lookup import Lookup, lookup_of
-from .passages import Passages, reciprocal
-from .section import Shape, section, shape_of, widest
-from .sensor import captured, land, per_solid_angle
+from .absorption import absorbed_fraction, mean_position, solid_angle_ratio
+from .amplitude_lookup import AmplitudeLookup, amplitude_lookup
+from .ewald_crossings import Crossings, reciprocal_basis
+from .plane_sections import Shape, largest_reach, plane_section, shape_of
 
 IntArray = npt.NDArray[np.int64]
 
@@ -38,13 +38,13 @@ class Setting(NamedTuple):
     shape: Shape
     stars: FloatArray
     waves: FloatArray
-    lookup: Lookup
+    lookup: AmplitudeLookup
 
 
 def setting_of(scene: Scene) -> Setting:
     """What the sums need of a scene."""
     waves = scene.sources.directions / scene.sources.wavelengths[:, np.newaxis]
-    return Setting(scene, shape_of(scene), reciprocal(scene.cells), waves, lookup_of(scene))
+    return Setting(scene, shape_of(scene), reciprocal_basis(scene.cells), waves, amplitude_lookup(scene))
 
 
 class Sums(NamedTuple):
@@ -81,7 +81,7 @@ class _Terms(NamedTuple):
     largest: FloatArray
 
 
-def sum_terms(setting: Setting, block: Passages) -> Sums:
+def sum_terms(setting: Setting, block: Crossings) -> Sums:
     """What each passage puts on the detector; those that miss it are left out."""
     scene = setting.scene
     terms = _terms(setting, block)
@@ -96,8 +96,8 @@ def sum_terms(setting: Setting, block: Passages) -> Sums:
     seen = lit * squared
     panel = scene.geometry.first_panel(np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
     on = panel[terms.passage]
-    place = land(scene, terms.ray, on)
-    lit *= captured(scene, terms.ray, on) * per_solid_angle(scene, on, place)
+    place = mean_position(scene, terms.ray, on)
+    lit *= absorbed_fraction(scene, terms.ray, on) * solid_angle_ratio(scene, on, place)
     lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
     seen = lit * squared
     bright = total(seen)
@@ -111,7 +111,7 @@ def sum_terms(setting: Setting, block: Passages) -> Sums:
     return Sums(row, panel[row], centre, photons, amplitude, area * per_term, largest)
 
 
-def _terms(setting: Setting, block: Passages) -> _Terms:
+def _terms(setting: Setting, block: Crossings) -> _Terms:
     """Every orientation and source of the block's passages that comes within the shape's reach."""
     scene, shape = setting.scene, setting.shape
     steps = block.last - block.first + 1
@@ -123,16 +123,16 @@ def _terms(setting: Setting, block: Passages) -> _Terms:
     out = out[:, np.newaxis] + setting.waves
     length = np.linalg.norm(out, axis=2)
     distance = 1.0 / scene.sources.wavelengths - length
-    row, source = np.nonzero(np.abs(distance) <= widest(shape, setting.stars[0]))
+    row, source = np.nonzero(np.abs(distance) <= largest_reach(shape, setting.stars[0]))
     star, out = setting.stars[orientation[row]], out[row, source]
     slope = np.einsum("tij,tj->ti", star, out) / length[row, source, np.newaxis]
-    cut = section(shape, slope, distance[row, source])
+    cut = plane_section(shape, slope, distance[row, source])
     out += np.einsum("ti,tij->tj", cut.offset, star)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
     return _Terms(passage[row], source, out, cut.area, cut.largest)
 
 
-def _amplitudes(lookup: Lookup, block: Passages, terms: _Terms) -> FloatArray:
+def _amplitudes(lookup: AmplitudeLookup, block: Crossings, terms: _Terms) -> FloatArray:
     """F of every term."""
     if lookup.one:
         return lookup.amplitudes(block.hkl)[terms.passage]

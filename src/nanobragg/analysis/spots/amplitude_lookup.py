@@ -11,10 +11,10 @@ import numpy.typing as npt
 from ...geometry import FloatArray
 from ...scene.kernel_input import table_energies
 from ...scene.scene import Scene
-from ...structure_factors.grid import Table
+from ...structure_factors.tables import Table
 
 
-class Lookup(NamedTuple):
+class AmplitudeLookup(NamedTuple):
     """Tables of amplitudes.
 
     Attributes
@@ -52,11 +52,11 @@ class Lookup(NamedTuple):
         return np.asarray(np.argwhere(values.any(axis=0)) + (np.array(limits.first) - 1), np.int32)
 
 
-def lookup_of(scene: Scene, energies_eV: Sequence[float] | None = None) -> Lookup:
+def amplitude_lookup(scene: Scene, energies_eV: Sequence[float] | None = None) -> AmplitudeLookup:
     """Amplitudes of a scene within its reach, at the sources' energies or at those given."""
     factors = scene.config.structure_factors
     energies, numbers = table_energies(scene)
     tables = None
     if scene.table is not None:
         tables = factors.tables(energies_eV or energies, scene.table.within(scene.reach))
-    return Lookup(tables, np.array(numbers, np.int64), factors.default_F)
+    return AmplitudeLookup(tables, np.array(numbers, np.int64), factors.default_F)

@@ -12,7 +12,7 @@ from ..geometry import FloatArray
 EDGE_ON = 1e-9  # sine of the angle at which a plane passes through the sample
 
 
-def facing_away(panels: Sequence[Panel]) -> list[int]:
+def panels_facing_away(panels: Sequence[Panel]) -> list[int]:
     """Panels whose plane passes through the sample, or whose normal points to it: their solid angle is not positive."""
     away = []
     for i, panel in enumerate(panels):
@@ -22,7 +22,7 @@ def facing_away(panels: Sequence[Panel]) -> list[int]:
     return away
 
 
-def overlapping(panels: Sequence[Panel]) -> list[tuple[int, int]]:
+def overlapping_panels(panels: Sequence[Panel]) -> list[tuple[int, int]]:
     """Pairs of panels that cover each other by more than a pixel, seen from the sample.
 
     Each panel is the convex cone of the rays to its corners. Two such cones are apart if a plane through the sample

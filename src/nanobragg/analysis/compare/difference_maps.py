@@ -44,12 +44,12 @@ def write_maps(folder: Path, ours: Image, theirs: Image) -> dict[str, float]:
         ratio = np.log(a / b) / np.log(LARGEST_FACTOR)
     ratio[a == b] = 0.0
     scale = max(_largest(difference), ROUNDING * _largest(b))
-    write_colour_png(folder / "difference.png", two_sided(difference / scale if scale > 0 else difference))
-    write_colour_png(folder / "ratio.png", two_sided(ratio))
+    write_colour_png(folder / "difference.png", diverging_colours(difference / scale if scale > 0 else difference))
+    write_colour_png(folder / "ratio.png", diverging_colours(ratio))
     return {"difference_scale_photons": scale, "ratio_scale": LARGEST_FACTOR}
 
 
-def two_sided(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+def diverging_colours(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Colours of numbers: red at 1 and beyond, white at 0, blue at -1 and below, grey where there is no number."""
     size = np.clip(np.nan_to_num(np.abs(values), nan=0.0), 0.0, 1.0)
     faded = np.rint(255.0 * (1.0 - size)).astype(np.uint8)

@@ -9,15 +9,15 @@ from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
 
 
-def land(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+def mean_position(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
     """Slow and fast position (pixels, shape (n, 2)) at which the sensor absorbs unit vectors on average.
 
     NaN where a ray does not meet the plane of its panel.
     """
-    return scene.geometry.pixels(ray, panel, mean_depth(scene, _across(scene, ray, panel)))
+    return scene.geometry.pixels(ray, panel, mean_absorption_depth(scene, _across(scene, ray, panel)))
 
 
-def mean_depth(scene: Scene, across: FloatArray) -> FloatArray:
+def mean_absorption_depth(scene: Scene, across: FloatArray) -> FloatArray:
     """Mean depth (m) of the layers that absorb the photons, for cosines `across` to the normal.
 
     Layer t, at depth t·Δ, absorbs a fraction proportional to x^t, x = exp(-Δµ/across).
@@ -31,7 +31,7 @@ def mean_depth(scene: Scene, across: FloatArray) -> FloatArray:
     return np.asarray(scene.sensor.step * np.where(loss < 1e-6, (layers - 1) / 2.0, mean))
 
 
-def captured(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+def absorbed_fraction(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
     """Fraction of the photons along unit vectors that all sensor layers absorb."""
     if scene.sensor.range <= 0:
         return np.ones(len(ray))
@@ -40,7 +40,7 @@ def captured(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
         return np.asarray(-np.expm1(-depth))
 
 
-def per_solid_angle(scene: Scene, panel: PanelNumbers, place: FloatArray) -> FloatArray:
+def solid_angle_ratio(scene: Scene, panel: PanelNumbers, place: FloatArray) -> FloatArray:
     """Ratio of the solid angle that the image uses for pixels at positions `place` to the one that they span.
 
     It differs from 1 for point pixels, curved panels, and panels whose axes are not perpendicular.

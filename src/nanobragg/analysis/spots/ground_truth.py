@@ -18,8 +18,8 @@ from ...io.atomic import StrPath, atomic_write
 from ...io.npy import read_npz
 from ...rendering.simulate import simulate
 from ...scene.scene import Scene
-from ...unit_cell import Cell, cell_of, reciprocal_vectors
-from ..resolution import like_scene, mean_direction, mean_wavelength_A
+from ...unit_cell import Cell, cell_from_vectors, reciprocal_vectors
+from ..resolution import mean_direction, mean_wavelength_A, reshape_to_scene
 from .predict import Spots, predict_spots
 
 MASK_FRACTION = 1e-3
@@ -148,7 +148,7 @@ def bragg_mask(
         In place of `photons`: more than this fraction of the brightest pixel under a predicted spot (the direct beam
         0 0 0 is none). Default: 0.001.
     image
-        The crystal's photons, if they are already rendered (`nanobragg.analysis.spots.truth.bragg_image`).
+        The crystal's photons, if they are already rendered (`nanobragg.analysis.spots.ground_truth.bragg_image`).
     threads
         For rendering.
 
@@ -169,7 +169,7 @@ def bragg_mask(
             raise ConfigError(f"{name} = {value!r}: must be a number, and not negative")
     if photons is not None and fraction is not None:
         raise ConfigError(f"photons = {photons} and fraction = {fraction}: give one of them")
-    bragg = like_scene(bragg_image(scene, threads=threads) if image is None else image, scene)
+    bragg = reshape_to_scene(bragg_image(scene, threads=threads) if image is None else image, scene)
     if photons is None:
         photons = (MASK_FRACTION if fraction is None else fraction) * _brightest(bragg, predict_spots(scene))
     return np.asarray(bragg > photons)
@@ -203,10 +203,10 @@ def ground_truth(
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     star = scene.lattice.reciprocal.T
-    cell: Cell = cell_of(scene.lattice.direct)
+    cell: Cell = cell_from_vectors(scene.lattice.direct)
     b = reciprocal_vectors(cell)[0].T
     spots = predict_spots(scene)
-    bragg = like_scene(bragg_image(scene, threads=threads) if image is None else image, scene)
+    bragg = reshape_to_scene(bragg_image(scene, threads=threads) if image is None else image, scene)
     return GroundTruth(
         cell=np.array(cell), A=star, U=star @ np.linalg.inv(b), B=b,
         spindle_axis=scene.spindle_axis, beam_direction=mean_direction(scene),

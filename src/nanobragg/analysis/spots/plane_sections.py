@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._functions import SHAPES, shape_section
 from ...geometry import FloatArray
-from ...scene.kernel_input import metric_of
+from ...scene.kernel_input import radius_metric
 from ...scene.scene import Scene
 
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(6) + np.array([[1.0], [0.0]])) / 2.0  # between 0 and 1
@@ -59,13 +59,13 @@ class Shape(NamedTuple):
 
 def shape_of(scene: Scene) -> Shape:
     """Return the shape of a scene's crystal."""
-    hh, kk, ll, kl, hl, hk = metric_of(scene)
+    hh, kk, ll, kl, hl, hk = radius_metric(scene)
     metric = np.array([[hh, hk / 2, hl / 2], [hk / 2, kk, kl / 2], [hl / 2, kl / 2, ll]])
     volume = abs(float(np.linalg.det(scene.lattice.direct))) * 1e-30
     return Shape(scene.config.crystal.shape, np.array(scene.n_cells, float), np.linalg.inv(metric), volume)
 
 
-def widest(shape: Shape, star: FloatArray) -> float:
+def largest_reach(shape: Shape, star: FloatArray) -> float:
     """The shape's reach in the direction in which it reaches farthest, 1/m."""
     return shape.reach * math.sqrt(float(np.linalg.eigvalsh(star.T @ shape.metric_inverse @ star).max()))
 
@@ -88,7 +88,7 @@ class Section(NamedTuple):
     offset: FloatArray
 
 
-def section(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:
+def plane_section(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:
     """Sections by planes n·Δq = distance.
 
     Parameters

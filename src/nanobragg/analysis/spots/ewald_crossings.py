@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from ...geometry import FloatArray, rotate_about
 from ...scene.scene import Scene
-from .lookup import Lookup
-from .section import Shape, widest
+from .amplitude_lookup import AmplitudeLookup
+from .plane_sections import Shape, largest_reach
 
 HOMES = 200_000  # reflections that are looked at in one go
 
 
-class Passages(NamedTuple):
-    """Passages of reflections through the Ewald sphere, or by it; one a row.
+class Crossings(NamedTuple):
+    """Crossings of reflections through the Ewald sphere, or by it; one a row.
 
     Attributes
     ----------
@@ -41,18 +41,18 @@ class Passages(NamedTuple):
     speed: FloatArray
     bend: FloatArray
 
-    def rows(self, chosen: Any) -> Passages:
+    def rows(self, chosen: Any) -> Crossings:
         """Some of the passages: indices or a slice."""
-        return Passages._make(column[chosen] for column in self)
+        return Crossings._make(column[chosen] for column in self)
 
 
-def passages(scene: Scene, shape: Shape, lookup: Lookup) -> Passages:
+def find_crossings(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Crossings:
     """Every passage within the scene's φ steps, the direct beam 0 0 0 aside, in no order."""
-    found = [_passing(scene, shape, hkl) for hkl in reflections(scene, lookup)]
-    return Passages._make(np.concatenate(column) for column in zip(*found, strict=True))
+    found = [_crossings_of(scene, shape, hkl) for hkl in reflections(scene, lookup)]
+    return Crossings._make(np.concatenate(column) for column in zip(*found, strict=True))
 
 
-def reciprocal(cells: FloatArray) -> FloatArray:
+def reciprocal_basis(cells: FloatArray) -> FloatArray:
     """a*, b*, c* (rows) of cells a, b, c (rows); shape (..., 3, 3)."""
     return np.asarray(np.linalg.inv(cells).swapaxes(-1, -2), np.float64)
 
@@ -63,7 +63,7 @@ def mean_beam(scene: Scene) -> FloatArray:
     return np.asarray((sources.weights / sources.wavelengths) @ sources.directions)
 
 
-def reflections(scene: Scene, lookup: Lookup) -> Iterator[npt.NDArray[np.int32]]:
+def reflections(scene: Scene, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[np.int32]]:
     """h k l within the detector's and the Config's reach that have an amplitude, some at a time."""
     axes = np.linalg.norm(scene.lattice.direct, axis=1) * 1e-10  # |h| is at most |q| |a|
     reach = np.minimum(scene.reach, np.ceil(longest_q(scene) * axes).astype(int) + 1)
@@ -80,13 +80,13 @@ def reflections(scene: Scene, lookup: Lookup) -> Iterator[npt.NDArray[np.int32]]
         yield block + np.array([start - reach[0], -reach[1], -reach[2]], np.int32)
 
 
-def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages:
+def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Crossings:
     """g = |q|² + 2q·k, k the wave vector, is 0 on the sphere, and a + b cos φ + c sin φ while the crystal turns."""
-    star = reciprocal(scene.lattice.direct * 1e-10)
+    star = reciprocal_basis(scene.lattice.direct * 1e-10)
     q = hkl @ star
     length_sqr = (q**2).sum(axis=1)
     d_min = scene.config.sampling.d_min_A
-    longest = min(longest_q(scene) + widest(shape, star), 1e10 / d_min if d_min > 0 else np.inf)
+    longest = min(longest_q(scene) + largest_reach(shape, star), 1e10 / d_min if d_min > 0 else np.inf)
     kept = (length_sqr > 0) & (length_sqr <= longest**2)
     hkl, q, length_sqr = hkl[kept], q[kept], length_sqr[kept]
     k, u = mean_beam(scene), scene.spindle_axis
@@ -100,7 +100,7 @@ def _passing(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Passages
         near = np.flatnonzero(np.abs(a + b * math.cos(start) + c * math.sin(start)) <= margin)
         none = np.full(len(near), np.nan)
         step = np.zeros(len(near), np.int64)
-        return Passages(hkl[near], none, step, step, none, none)
+        return Crossings(hkl[near], none, step, step, none, none)
     return _turning(scene, hkl, a, np.hypot(b, c), np.arctan2(c, b), margin)
 
 
@@ -114,8 +114,8 @@ def longest_q(scene: Scene) -> float:
 def _margin(scene: Scene, shape: Shape, length: FloatArray) -> FloatArray:
     """How far g may be from 0 for a reflection |q| away to be seen: shape, mosaic spread, and sources."""
     sources = scene.sources
-    star = reciprocal(scene.lattice.direct * 1e-10)
-    reach = widest(shape, star)
+    star = reciprocal_basis(scene.lattice.direct * 1e-10)
+    reach = largest_reach(shape, star)
     waves = sources.directions / sources.wavelengths[:, np.newaxis]
     apart = float(np.linalg.norm(waves - mean_beam(scene), axis=1).max())
     longest = 1.0 / float(sources.wavelengths.min())
@@ -136,7 +136,7 @@ def _widest_domain(scene: Scene) -> float:
 
 def _turning(
     scene: Scene, hkl: npt.NDArray[np.int32], a: FloatArray, size: FloatArray, top: FloatArray, margin: FloatArray
-) -> Passages:
+) -> Crossings:
     """Where |a + size·cos(φ - top)| ≤ margin: on both sides of `top`, in one where the sphere is only approached."""
     with np.errstate(divide="ignore", invalid="ignore"):
         inner = np.arccos(np.clip((margin - a) / size, -1.0, 1.0))
@@ -164,4 +164,4 @@ def _turning(
     row, phi, first, last = (np.concatenate(column) for column in zip(*parts, strict=True))
     per_radian = 0.5 / float(np.linalg.norm(mean_beam(scene)))  # the distance from the sphere is g λ/2
     slope, bend = size[row] * np.sin(phi - top[row]) * per_radian, size[row] * per_radian
-    return Passages(hkl[row], phi, first, last, np.abs(slope), bend)
+    return Crossings(hkl[row], phi, first, last, np.abs(slope), bend)
