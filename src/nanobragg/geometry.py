@@ -20,6 +20,18 @@ def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
+def as_vector(values: FloatArray) -> Vector:
+    """Return the three numbers of an array as a tuple."""
+    x, y, z = values.tolist()
+    return x, y, z
+
+
+def cross_products(basis: FloatArray) -> FloatArray:
+    """Return b × c, c × a and a × b of the basis vectors a, b, c (rows)."""
+    a, b, c = basis
+    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
+
+
 def unit(vector: npt.ArrayLike, name: str = "vector") -> FloatArray:
     """Return `vector` scaled to length 1; raises `ConfigError`, with its `name`, if its length is zero or overflows."""
     array = np.asarray(vector, dtype=np.float64)

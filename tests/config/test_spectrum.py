@@ -170,7 +170,7 @@ def test_a_spectrum_cannot_be_written_as_c_flags(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"Beam\.spectrum: the C program has none"):
         config_to_flags(config(beam=nb.Beam(spectrum=nb.Spectrum(energies_eV=[9000], weights=[1]))), tmp_path)
     deep = config(beam=nb.Beam()).replace(detector=nb.Detector.flat(sensor_thickness_um=300, sensor_depth_um=10))
-    with pytest.raises(ConfigError, match=r"sensor_depth_um = 10: the C program counts at the surface only"):
+    with pytest.raises(ConfigError, match=r"sensor_depth_um = 10: the C program detects at the surface only"):
         config_to_flags(deep, tmp_path)
     with pytest.raises(ConfigError, match=r"sensor_depth_um = 10: only exists with compat=None"):
         deep.replace(compat="c")

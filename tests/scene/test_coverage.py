@@ -69,18 +69,28 @@ def test_a_table_that_ends_within_the_image_warns() -> None:
             nb.Scene(quiet)
 
 
-@pytest.mark.parametrize(("columns", "warns"), [(1, False), (3, True)])
-def test_one_percent_of_the_pixels_beyond_the_table_warns(columns: int, warns: bool) -> None:
-    """Only the first columns of a wide detector, which are beyond the table, and 160 in its middle are not masked."""
+def scene_with_pixels_beyond(number: int) -> nb.Scene:
+    """Return a scene with 3200 pixels within the resolution of the table, and some beyond it."""
     mask = np.zeros((20, 400), bool)
     mask[:, 120:280] = True
-    mask[:, :columns] = True
+    mask.T.flat[:number] = True  # down the first columns
     detector = nb.Detector.flat(distance_mm=60, pixels=mask.shape, pixel_mm=0.25, mask=mask)
+    return nb.Scene(config(detector=detector))
+
+
+@pytest.mark.parametrize(("number", "warns"), [(20, False), (60, True)])
+def test_one_percent_of_the_pixels_beyond_the_table_warns(number: int, warns: bool) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        scene = nb.Scene(config(detector=detector))
-    assert scene.coverage.share == pytest.approx(columns / (160 + columns))
+        scene = scene_with_pixels_beyond(number)
+    assert scene.coverage.share == pytest.approx(number / (3200 + number))
     assert ["the table of structure factors ends at" in str(each.message) for each in caught] == [True] * warns
+
+
+@pytest.mark.parametrize(("number", "listed"), [(2, False), (5, True)])
+def test_the_summary_mentions_one_in_a_thousand_pixels_beyond_the_table(number: int, listed: bool) -> None:
+    lines = summarize_scene(scene_with_pixels_beyond(number))
+    assert any(line.startswith("coverage ") for line in lines) == listed
 
 
 def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:

@@ -14,7 +14,7 @@ from .._noise import CRandom, random_misset_c, umat_to_misset
 from .._noise import mosaic_rotations as cap_rotations
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, dot, rotate, unit
+from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model
 
@@ -127,18 +127,13 @@ def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool) -> Lat
     misset = misset_angles(crystal, c_cap=c_cell)
     reciprocal = np.array([rotate(vector, misset) for vector in reciprocal])
     forced = crystal.cell if c_cell else None
-    crossed = _crossed(reciprocal)
+    crossed = cross_products(reciprocal)
     if forced is None:
         volume = 1.0 / dot(reciprocal[0], crossed[0])
     else:
         crossed = np.array([x / volume / math.sqrt(dot(v, v)) * v for x, v in zip(forced[:3], crossed, strict=True)])
     direct = crossed * volume
-    return Lattice(direct, _crossed(direct) * (1.0 / volume), volume)
-
-
-def _crossed(basis: FloatArray) -> FloatArray:
-    a, b, c = basis
-    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
+    return Lattice(direct, cross_products(direct) * (1.0 / volume), volume)
 
 
 def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tuple[FloatArray, float]:
@@ -157,7 +152,7 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
             "correct them"
         )
     if crystal.cell is not None and not c_cell:
-        found = cell_from_vectors(_crossed(vectors) / np.linalg.det(vectors))
+        found = cell_from_vectors(cross_products(vectors) / np.linalg.det(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):
             raise ConfigError(
                 f"Crystal.cell = {crystal.cell}: contradicts the matrix, whose cell is "

@@ -14,7 +14,7 @@ from ..detectors.catalogue import DESIGNS, Design, find_design, gap_mask
 from ..detectors.conventions import ConventionName, Pivot
 from ..detectors.sensor import sensor_fields
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector
+from ..geometry import Vector, as_vector
 from .base import MaskArray, Model
 from .flat_panel import FlatPanelParameters, NominalGeometry
 from .panel import Panel
@@ -250,19 +250,14 @@ def _module_panels(design: Design, plane: Panel) -> Iterator[Panel]:
     for number, module in enumerate(design.modules):
         corner = module.corner[0] * fast + module.corner[1] * slow
         yield Panel(
-            origin_mm=_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
-            fast_axis=_vector(module.fast[0] * fast + module.fast[1] * slow),
-            slow_axis=_vector(module.slow[0] * fast + module.slow[1] * slow),
-            normal_axis=_vector(normal),
+            origin_mm=as_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
+            fast_axis=as_vector(module.fast[0] * fast + module.fast[1] * slow),
+            slow_axis=as_vector(module.slow[0] * fast + module.slow[1] * slow),
+            normal_axis=as_vector(normal),
             pixel_mm=plane.pixel_mm,
             pixels=design.pixels,
             name=f"module {number}",
         )
-
-
-def _vector(values: FloatArray) -> Vector:
-    x, y, z = values.tolist()
-    return x, y, z
 
 
 def _wavelength(wavelength_A: float | None, energy_eV: float | None) -> float:

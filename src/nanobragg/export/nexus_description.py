@@ -204,7 +204,7 @@ def panel_position_px(panel: Panel, point_mm: FloatArray) -> tuple[float, float]
 
 def unrendered_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
     """Pixels of the stacked image that are not rendered: masked, or outside of the ROI; None: all are."""
-    from ..scene.scene import load_mask
+    from ..scene.scene_data import load_mask
 
     mask = load_mask(config)
     if mask is None and config.roi is None:

@@ -74,7 +74,7 @@ def write_error(error: OSError) -> str:
 
 
 def _is_stream(path: StrPath) -> bool:
-    """Whether to write to `path` directly: a device, a pipe, or standard output even when redirected to a file."""
+    """Return whether to write directly: to a device, a pipe, or standard output even if redirected to a file."""
     if os.path.abspath(path).startswith(STREAM_PREFIXES):
         return True
     try:

@@ -90,7 +90,7 @@ def write_hkl(path: StrPath, indices: npt.ArrayLike, amplitudes: npt.ArrayLike) 
 
 
 def _are_reflections(rows: npt.NDArray[np.float64]) -> bool:
-    """Whether every row (n, 4) is three whole numbers in range and a finite amplitude."""
+    """Return whether every row (n, 4) is three integers in range and a finite amplitude."""
     indices = rows[:, :3]
     in_range = np.isfinite(rows).all() and (np.abs(indices) <= INDEX_LIMIT).all()
     return bool(in_range and (indices == np.rint(indices)).all())

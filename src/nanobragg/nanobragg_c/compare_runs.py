@@ -76,16 +76,16 @@ def render_flags(flags: Sequence[str], progress: bool | Progress = False) -> Our
 
 def flags_for_original(flags: Sequence[str]) -> list[str]:
     """Return the flags without those of `OWN_FLAGS`."""
-    words, skip = [], 0
-    for word in flags:
-        name = SPELLINGS[word].name if word in SPELLINGS else ""
+    arguments, skip = [], 0
+    for argument in flags:
+        name = SPELLINGS[argument].name if argument in SPELLINGS else ""
         if skip:
             skip -= 1
         elif name in OWN_FLAGS:
             skip = OWN_FLAGS[name]
         else:
-            words.append(word)
-    return words
+            arguments.append(argument)
+    return arguments
 
 
 def compare_in_roi(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
@@ -155,7 +155,7 @@ def quirks_of_flags(flags: Sequence[str]) -> set[int]:
     """Return the rows of docs/quirks.md in which the original may differ from our image of these flags."""
     plain = flags_for_original(flags)
     rows = unreproduced_quirks(plain)
-    if not any(word in SPELLINGS and SPELLINGS[word].name == "-exact" for word in flags):
+    if not any(argument in SPELLINGS and SPELLINGS[argument].name == "-exact" for argument in flags):
         return rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # already given during the run

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PERCENTILES = (40.0, 99.8)
 MOST_PIXELS = 1200  # along an edge of the plot
 MOST_SPOTS = 500
-INSETS_MOST, INSET_PIXELS = 8, 12  # either side of a spot
+MOST_INSETS, INSET_PIXELS = 8, 12  # INSET_PIXELS on either side of a spot
 EDGE_INCH = 6.5
 
 Image = npt.NDArray[Any]
@@ -124,10 +124,10 @@ def _close_ups(spots: Spots, zoom: int | Sequence[int]) -> list[int]:
         rows = [int(row) for row in zoom]
         if not all(0 <= row < len(spots) for row in rows):
             raise ConfigError(f"zoom = {rows}: rows must be 0 to {len(spots) - 1}")
-        return rows[:INSETS_MOST]
+        return rows[:MOST_INSETS]
     if zoom < 0 or (zoom and not len(spots)):
         raise ConfigError(f"zoom = {zoom}: close-ups need predicted spots and a number of at least 0")
-    count = min(zoom, INSETS_MOST, len(spots))
+    count = min(zoom, MOST_INSETS, len(spots))
     if count == 0:
         return []
     edges = np.quantile(spots.d_A**-2, np.linspace(0.0, 1.0, count + 1))

@@ -1,8 +1,6 @@
-"""What makes a valid but surely check_scene image."""
+"""Return a warning for each property of a scene that makes a valid but surely unwanted image."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,9 +8,7 @@ from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
 from ..unit_cell import Cell, cell_from_vectors
 from .panel_checks import overlapping_panels, panels_facing_away
-
-if TYPE_CHECKING:
-    from .scene import Scene
+from .scene_data import SceneData
 
 CELL_LENGTH_TOLERANCE, CELL_ANGLE_TOLERANCE_DEG = 0.005, 0.5
 ENERGY_TOLERANCE_EV = 5.0  # as much as f' and f'' are known to
@@ -20,8 +16,8 @@ NOTABLE_SHARE = 0.01
 COARSE_POINTS = 24  # along each side of a panel
 
 
-def check_scene(scene: Scene) -> list[str]:
-    """What makes a valid but surely check_scene image."""
+def check_scene(scene: SceneData) -> list[str]:
+    """Return a warning for each property of a scene that makes a valid but surely unwanted image."""
     found = []
     if scene.oversample * 2 < scene.recommended_oversample:
         found.append(
@@ -40,7 +36,7 @@ def check_scene(scene: Scene) -> list[str]:
     return found + _about_amplitudes(scene)
 
 
-def _about_amplitudes(scene: Scene) -> list[str]:
+def _about_amplitudes(scene: SceneData) -> list[str]:
     """Where the table of structure factors fits the crystal, the beam or the detector badly."""
     factors = scene.config.structure_factors
     name, found = factors.path or "arrays", []
@@ -78,7 +74,7 @@ def _listed(cell: Cell) -> str:
     return " ".join(f"{x:.5g}" for x in cell)
 
 
-def _misplaced_panels(scene: Scene) -> list[str]:
+def _misplaced_panels(scene: SceneData) -> list[str]:
     """Panels that no detector has like that; only named, because a measured geometry may come close to it."""
     detector, found = scene.config.detector, []
     away = panels_facing_away(detector.panels)
@@ -101,7 +97,7 @@ def _names(panels: tuple[Panel, ...], numbers: list[int] | tuple[int, ...]) -> s
     return ", ".join(named) + (f" and {len(numbers) - 3} more" if len(numbers) > 3 else "")
 
 
-def _beam_hits(scene: Scene) -> bool:
+def _beam_hits(scene: SceneData) -> bool:
     """Whether the beam passes through the bounding rectangle of all panels, seen from the first."""
     first = scene.config.detector.panels[0]
     fast, slow, _ = first.axes()
@@ -112,7 +108,7 @@ def _beam_hits(scene: Scene) -> bool:
     return bool((where >= places.min(axis=0)).all() and (where <= places.max(axis=0)).all())
 
 
-def _nothing_in_table(scene: Scene) -> bool:
+def _nothing_in_table(scene: SceneData) -> bool:
     """Whether no reflection of the table is near any pixel of a coarse grid, in the first and last orientation."""
     assert scene.table is not None
     slow, fast = (np.linspace(0, count, COARSE_POINTS) for count in scene.geometry.size)

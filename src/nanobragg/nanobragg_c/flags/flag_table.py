@@ -16,7 +16,7 @@ Kind = Literal["number", "integer", "seed", "text", "cell", "misset", "depth", "
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag.
+    """A command-line flag.
 
     Attributes
     ----------

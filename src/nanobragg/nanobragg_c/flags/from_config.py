@@ -92,7 +92,7 @@ def _check_expressible(config: Config) -> None:
             "StructureFactors.energies_eV: several energies; the C program supports one amplitude per reflection"
         )
     if factors.path is None and factors.indices is None and factors.default_F == 0:
-        raise ConfigError("StructureFactors.default_F = 0 and no reflections: the C program refuses to run")
+        raise ConfigError("StructureFactors.default_F = 0 without reflections: the C program stops; give either")
 
 
 def _flag(name: str, *values: float | str | Path | None) -> list[str]:

@@ -57,12 +57,12 @@ def _by_convention(config: Config, scene: Scene) -> list[str] | None:
     if nominal is None or convention == "custom" or not all(np.array_equal(*pair) for pair in axes):
         return None
     x, y = nominal.beam_center_mm
-    words = [f"-{convention}", "-Xbeam", repr(x), "-Ybeam", repr(y)]
+    flags = [f"-{convention}", "-Xbeam", repr(x), "-Ybeam", repr(y)]
     if frame.pivot == "beam":
-        return [*words, "-distance", repr(nominal.distance_mm)]
+        return [*flags, "-distance", repr(nominal.distance_mm)]
     pixel = config.detector.panels[0].pixel_mm
     near = [repr(mm / pixel + 0.5) for mm in (nominal.near_fast_mm, nominal.near_slow_mm)]
-    return [*words, "-ORGX", near[0], "-ORGY", near[1], "-close_distance", repr(nominal.close_distance_mm)]
+    return [*flags, "-ORGX", near[0], "-ORGY", near[1], "-close_distance", repr(nominal.close_distance_mm)]
 
 
 def _by_vectors(panel: Panel, scene: Scene) -> list[str]:
@@ -81,8 +81,8 @@ def _by_vectors(panel: Panel, scene: Scene) -> list[str]:
         "-beam_vector": scene.beam_direction, "-polar_vector": scene.polarization_axis,
         "-spindle_axis": scene.spindle_axis, "-fdet_vector": fast, "-sdet_vector": slow, "-odet_vector": normal,
     }  # fmt: skip
-    words = [word for name, vector in vectors.items() for word in (name, *map(repr, vector.tolist()))]
-    return [*words, "-Xbeam", repr(x), "-Ybeam", repr(y), "-close_distance", repr(close), "-pivot", "sample"]
+    flags = [flag for name, vector in vectors.items() for flag in (name, *map(repr, vector.tolist()))]
+    return [*flags, "-Xbeam", repr(x), "-Ybeam", repr(y), "-close_distance", repr(close), "-pivot", "sample"]
 
 
 def _with_unit_length(normal: FloatArray) -> FloatArray:

@@ -82,7 +82,7 @@ def _agreement(name: str, note: str, theirs: Any, ours: Any) -> Agreement:
     return Agreement(name, theirs.size, float(np.abs(ours - theirs).max()), float(np.abs(theirs).max()), note)
 
 
-Pairs = Iterator[tuple[str, Any, Any]]  # note, the library's values, ours
+Pairs = Iterator[tuple[str, Any, Any]]  # note, values of the library, our values
 
 
 def _sincg(library: Library, draw: np.random.Generator) -> Pairs:

@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from ..._functions import SHAPES
 from ...constants import RADIAN_IN_DEGREES
-from ...geometry import FloatArray, Vector
+from ...geometry import Vector, as_vector, cross_products
 from ...scene.scene import Scene
 
 Origin = Literal["nearest", "interpolated", "default"]
@@ -164,13 +163,14 @@ class RecordReader:
         scene, cell = self._scene, record["cell"] * 1e10
         shape, (phi_step, domain) = scene.config.crystal.shape, divmod(int(record["orientation"]), scene.domains)
         factors = _lattice_factors(record, scene.n_cells) if SHAPES[shape].separable else None
-        a, b, c = (_vector(axis) for axis in cell)
-        a_star, b_star, c_star = (_vector(axis) for axis in _crossed(cell) / scene.lattice.volume)
+        a, b, c = (as_vector(axis) for axis in cell)
+        a_star, b_star, c_star = (as_vector(axis) for axis in cross_products(cell) / scene.lattice.volume)
         return Term(
             ordinal=int(record["ordinal"]), place=self.place(record), ray=self.ray(record),
             phi_step=phi_step, phi_deg=self._phi_deg(phi_step), domain=domain,
             a_A=a, b_A=b, c_A=c, a_star_per_A=a_star, b_star_per_A=b_star, c_star_per_A=c_star,
-            hkl=_vector(record["h"]), nearest=_index(record["nearest"]), delta=_vector(record["h"] - record["nearest"]),
+            hkl=as_vector(record["h"]), nearest=_index(record["nearest"]),
+            delta=as_vector(record["h"] - record["nearest"]),
             lattice_factors=factors, radius_sqr=None if factors else float(record["radius_sqr"]),
             F_latt=_signed_lattice(record, factors, shape), F_latt_sqr=float(record["lattice_sqr"]),
             F_cell=float(record["amplitude"]), F_cell_from=self._origin(record), weight=float(record["weight"]),
@@ -183,8 +183,8 @@ class RecordReader:
         key = (int(record["layer"]), sub_slow, sub_fast)
         if key not in self._places:
             self._places[key] = Place(
-                *key, float(record["at"][1]), float(record["at"][0]), _vector(record["position"]), float(record["r"]),
-                _vector(record["d"]), float(record["obliquity"]), float(record["omega"]), float(record["rho"]),
+                *key, float(record["at"][1]), float(record["at"][0]), as_vector(record["position"]), float(record["r"]),
+                as_vector(record["d"]), float(record["obliquity"]), float(record["omega"]), float(record["rho"]),
                 float(record["capture"]),
             )  # fmt: skip
         return self._places[key]
@@ -197,8 +197,8 @@ class RecordReader:
             directions, wavelengths, weights = self._scene.sources
             length = math.sqrt(float((record["q"] ** 2).sum()))
             self._rays[key] = Ray(
-                source, _vector(directions[source]), float(wavelengths[source]), float(weights[source]),
-                _vector(record["q"]), length, 1e10 / length if length > 0 else math.inf, not record["live"],
+                source, as_vector(directions[source]), float(wavelengths[source]), float(weights[source]),
+                as_vector(record["q"]), length, 1e10 / length if length > 0 else math.inf, not record["live"],
                 float(record["cos_2theta"]), float(record["along_e"]), float(record["along_b"]), float(record["polar"]),
             )  # fmt: skip
         return self._rays[key]
@@ -223,19 +223,9 @@ class RecordReader:
         return "nearest" if self._listed[index] else "default"
 
 
-def _vector(values: npt.NDArray[Any]) -> Vector:
-    x, y, z = values.tolist()
-    return x, y, z
-
-
 def _index(values: npt.NDArray[Any]) -> tuple[int, int, int]:
     h, k, l = (int(value) for value in values.tolist())
     return h, k, l
-
-
-def _crossed(basis: FloatArray) -> FloatArray:
-    a, b, c = basis
-    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
 
 
 def _lattice_factors(record: npt.NDArray[Any], n_cells: tuple[int, int, int]) -> Vector:

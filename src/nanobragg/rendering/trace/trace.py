@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import _core
+from ..._core import TRACE_RECORD, TraceTotals
+from ..._core import trace as trace_pixel
 from ...config.config import Config
 from ...constants import R_E_SQR
 from ...errors import ConfigError
@@ -130,8 +131,8 @@ def trace(
     if strongest is not None and strongest < 1:
         raise ConfigError(f"strongest = {strongest}: at least one term must be kept; None keeps all")
     everything = scene.terms * scene.sensor.count
-    records = np.empty(1 + min(everything, strongest or everything), _core.TRACE_RECORD)
-    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, records)
+    records = np.empty(1 + min(everything, strongest or everything), TRACE_RECORD)
+    totals = trace_pixel(scene.core(np.float64), scene.roi, panel, slow, fast, records)
     reader = RecordReader(scene, slow, fast)
     rows = np.sort(records[: totals.n_kept], order="ordinal")
     rays = dict.fromkeys((reader.place(row), reader.ray(row)) for row in rows)
@@ -170,7 +171,7 @@ def _triple(values: Any) -> Vector:
     return x, y, z
 
 
-def _final(scene: Scene, totals: _core.TraceTotals) -> Final:
+def _final(scene: Scene, totals: TraceTotals) -> Final:
     return Final(
         water=totals.water, sum=totals.total,
         steps=scene.terms if scene.config.compat == "c" else scene.oversample**2,
