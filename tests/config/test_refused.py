@@ -89,7 +89,7 @@ REFUSED = {
     "normal of length zero": (lambda: nb.Panel(**PANEL, normal_axis=(0, 0, 0)), "Panel.normal_axis .*length zero"),
     "polarization along the beam": (
         lambda: scene(beam=nb.Beam(polarization_axis=(-2, 0, 0))),
-        "polarization_axis .*parallel to the beam; give a direction across it",
+        "polarization_axis .*parallel to the beam; give a perpendicular direction",
     ),
     "source along the polarization axis": (
         lambda: scene(beam=nb.Beam(kahn_factor=0.5, sources=nb.Sources(positions=[[0, 0, 1.0]]))),
@@ -101,7 +101,7 @@ REFUSED = {
     ),
     "sample in the plane of the panel": (
         lambda: scene(detector=nb.Detector(panels=(nb.Panel(**{**PANEL, "origin_mm": (0, 8, -12)}),))),
-        "the sample lies in a panel's plane; move the panel",
+        "the plane of a panel contains the sample; move the panel",
     ),
     "infinite rotation": (lambda: nb.Detector.flat(rotation_deg=(0, INF, 0)), "rotation_deg.1 = inf: .*finite"),
     "infinite beam centre": (

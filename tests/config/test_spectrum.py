@@ -172,5 +172,5 @@ def test_a_spectrum_cannot_be_written_as_c_flags(tmp_path: Path) -> None:
     deep = config(beam=nb.Beam()).replace(detector=nb.Detector.flat(sensor_thickness_um=300, sensor_depth_um=10))
     with pytest.raises(ConfigError, match=r"sensor_depth_um = 10: the C program detects at the surface only"):
         config_to_flags(deep, tmp_path)
-    with pytest.raises(ConfigError, match=r"sensor_depth_um = 10: only exists with compat=None"):
+    with pytest.raises(ConfigError, match=r"sensor_depth_um = 10: compat='c' does not support it"):
         deep.replace(compat="c")
