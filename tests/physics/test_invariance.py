@@ -13,7 +13,7 @@ import nanobragg as nb
 from nanobragg.config.beam import DEFAULT_FLUENCE, EV_ANGSTROM
 from nanobragg.config.crystal import build_lattice, mosaic_rotations
 from nanobragg.geometry import rotate_about
-from nanobragg.scene import scene as scene_module
+from nanobragg.scene import scene_data
 
 from .experiment import photons
 
@@ -83,7 +83,7 @@ def render_laboratory(r: np.ndarray, *what) -> np.ndarray:
         return np.ascontiguousarray(r @ mosaic_rotations(crystal) @ r.T)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scene_module, "mosaic_rotations", domains)
+        patch.setattr(scene_data, "mosaic_rotations", domains)
         return nb.simulate(laboratory(r, *what), dtype="float64", threads=1)
 
 
