@@ -53,7 +53,7 @@ def test_explanation_has_ten_lines_and_names_every_factor() -> None:
         "peak",
         "F_cell",
         "Solid angle",
-        "Water",
+        "Background is ",
         "fluence",
     ):
         assert word in text
