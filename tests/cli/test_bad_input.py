@@ -135,8 +135,8 @@ def test_contradicting_fields_of_a_toml_file(refused, tmp_path):
     ("line", "told"),
     [
         ("simulate nowhere.toml -o out.img", "nowhere.toml"),
-        ("simulate broken.toml -o out.img", "is no TOML"),
-        ("simulate inputs/six.hkl -o out.img", "is no TOML"),
+        ("simulate broken.toml -o out.img", "is not valid TOML"),
+        ("simulate inputs/six.hkl -o out.img", "is not valid TOML"),
         ("simulate still.toml -o out.jpg", "'.jpg' is not a valid image suffix"),
         ("simulate still.toml -o out.nxs --images 0", "--images 0: must be at least 1"),
         ("simulate still.toml -o out.nxs --images 2", "Scan.range_deg: a series needs the width of an image"),

@@ -58,7 +58,7 @@ def test_a_table_that_ends_within_the_image_warns() -> None:
     with pytest.warns(NanobraggWarning) as caught:
         scene = nb.Scene(config(detector=wide))
     message = str(caught[0].message)
-    assert re.search(r"ends at 3\.0\d Å, the image reaches 1\.8\d Å: \d\d % of the pixels see default_F = 0", message)
+    assert re.search(r"ends at 3\.0\d Å, the image reaches 1\.8\d Å: \d\d % of the pixels get default_F = 0", message)
     assert f"{100 * scene.coverage.share:.2g} %" in message
     for quiet in (
         config(detector=wide, sampling=nb.Sampling(d_min_A=3.05)),
@@ -101,7 +101,7 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     detector = nb.Detector.flat(distance_mm=60, pixels=(300, 400), pixel_mm=0.06, mask=mask)
     scene = nb.Scene(config(structure_factors=factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector))
     whole = scene.coverage
-    monkeypatch.setattr("nanobragg.scene.coverage.PIXELS_ENOUGH", 10_000)
+    monkeypatch.setattr("nanobragg.scene.coverage.MAX_PIXELS", 10_000)
     sampled = nb.Scene(scene.config).coverage
     assert sampled.share == pytest.approx(whole.share, abs=0.01)
     assert sampled.share != whole.share

@@ -75,7 +75,7 @@ def test_the_scene_warns_and_names_the_panels() -> None:
     (message,) = warned(tile(-0.5, -1), tile(0.0, 0.0), tile(0.1, 0.0))
     assert re.match(r"panels 0 \(-0.5\) and 1 \(0\) overlap as seen from the sample, and 2 more pairs", message)
     (message,) = warned(tile(-0.5, -1), tile(4, 4, normal_axis=(0, 0, -1)))
-    assert re.match(r"panel 1 \(4\): turned edge-on to or away", message)
+    assert re.match(r"panel 1 \(4\): is edge-on to the sample or faces away", message)
     assert warned(tile(-0.5, -1), tile(4, 4)) == []
 
 

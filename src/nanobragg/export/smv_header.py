@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..config.panel import NominalGeometry, Panel, nominal_geometry, panel_distance
+from ..config.flat_panel import NominalGeometry, nominal_geometry
+from ..config.panel import Panel, panel_distance
 from ..constants import RADIAN_IN_DEGREES
 from ..detectors.placement import PlacedPanel
 from ..geometry import dot

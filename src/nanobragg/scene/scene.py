@@ -1,4 +1,4 @@
-"""The Scene of a Config: what is rendered, with its warnings and its form in the kernel."""
+"""The Scene: a resolved Config with its checks and its form for the kernel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Scene(SceneData):
-    """A Config resolved into plain arrays and numbers; made once, rendered often.
+    """A Config resolved into arrays and numbers, which can be rendered repeatedly.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Scene(SceneData):
     Attributes
     ----------
     config : Config
-        With the crystal's cell, where that comes from the file of structure factors.
+        The resolved Config (`Config.resolved`).
     lattice : Lattice
         Cell vectors at φ = 0 (Å).
     n_cells : tuple of int
@@ -37,13 +37,13 @@ class Scene(SceneData):
     sources : SourceList
         Direction of travel, wavelength (m) and weight of each source.
     phi : Sweep
-        The rotation, radians.
+        Rotation steps, radians.
     domains : int
         Number of mosaic domains.
     sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int
-        Sub-pixels along each side of a pixel: those rendered, and those that the crystal's largest dimension asks for.
+        Sub-pixels along each side of a pixel: the number in use, and that for the crystal's largest dimension.
     fluence : float
         Photons per square metre.
     distance : float
@@ -56,12 +56,12 @@ class Scene(SceneData):
     Raises
     ------
     ConfigError, FileError, FormatError
-        Anything in the Config, or in a file it names, that gives no image.
+        The Config, or a file that it names, is invalid.
 
     Warns
     -----
     NanobraggWarning
-        A valid but surely unwanted image.
+        The Config is valid but probably a mistake.
     """
 
     def __init__(self, config: Config) -> None:
@@ -79,10 +79,10 @@ class Scene(SceneData):
         return Scene, (self.config,)
 
     def core(self, dtype: npt.DTypeLike) -> CoreScene:
-        """The kernel's form of the scene for an image of float32 or float64, made when it is first needed.
+        """Return the scene in the kernel's form for an image of float32 or float64; it is cached.
 
-        float32 is had in single precision, or from amplitudes in single precision, where that loses nothing that
-        matters (see "Performance").
+        For float32 it is computed in single precision, or from single-precision amplitudes, where docs/performance.md
+        allows it.
         """
         precision = float32_precision(self) if dtype == np.float32 else "double"
         if precision not in self._cores:

@@ -1,4 +1,4 @@
-"""Every default of a Config resolved, top to bottom, into arrays and numbers in SI units."""
+"""The data of a Scene: a Config with every default resolved into arrays and numbers in SI units."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Lookup = Literal["constant", "nearest", "tricubic"]
 
 
 class SceneData:
-    """A Config resolved into plain arrays and numbers, which `Scene` describes."""
+    """A resolved Config; `Scene` documents the attributes."""
 
     def __init__(self, config: Config) -> None:
         config = self.config = config.resolved()
@@ -40,7 +40,7 @@ class SceneData:
         if np.linalg.norm(np.cross(self.beam_direction, self.polarization_axis)) < 1e-9:
             raise ConfigError(
                 f"Beam.polarization_axis = {tuple(self.polarization_axis.tolist())}: is parallel to the beam; "
-                "give a direction across it"
+                "give a perpendicular direction"
             )
         self.wavelength = config.beam.wavelength / 1e10
         self.fluence = config.beam.fluence
@@ -64,7 +64,7 @@ class SceneData:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the image: (slow, fast), with a panel axis in front when there are several panels."""
+        """Shape of the image: (slow, fast), or (panels, slow, fast) for several panels."""
         return self.config.detector.shape
 
     @property
@@ -75,17 +75,17 @@ class SceneData:
 
     @cached_property
     def rendered(self) -> npt.NDArray[np.bool_]:
-        """Which pixels of the image the mask lets through, like the image; the ROI aside."""
+        """Boolean array of the image's shape: True where the mask does not exclude a pixel, regardless of the ROI."""
         return np.ones(self.shape, bool) if self.mask is None else self.mask.reshape(self.shape).astype(bool)
 
     @property
     def mean_energy_eV(self) -> float:
-        """Of the sources, by the mean of their wavelengths."""
+        """Photon energy at the mean wavelength of the sources."""
         return EV_ANGSTROM / (float(self.sources.weights @ self.sources.wavelengths) * 1e10)
 
     @cached_property
     def coverage(self) -> Coverage | None:
-        """How much of the image lies beyond the table of structure factors; None without a table."""
+        """Coverage of the image by the table of structure factors; None without a table."""
         listing = self.config.structure_factors.listing
         if listing is None:
             return None
@@ -94,19 +94,19 @@ class SceneData:
 
     @property
     def terms(self) -> int:
-        """Terms that are summed for a pixel, sensor layers aside: sources · φ · domains · sub-pixels."""
+        """Terms per pixel and sensor layer: sources · φ steps · domains · sub-pixels."""
         return len(self.sources.weights) * self.phi.count * self.domains * self.oversample**2
 
     def _orientations(self) -> tuple[FloatArray, FloatArray | None]:
-        """Cell vectors (m) per φ and domain; and those of the very first term, where it differs.
+        """Return cell vectors (m) per φ and domain, and those of the very first term if they differ.
 
-        Under compat="c" a φ of exactly 0 keeps the orientation that was evaluated before it (row 1): in all
-        terms but the first that is the last step's.
+        Under compat="c" a φ of exactly 0 keeps the previous orientation (docs/quirks.md, row 1): that of the last step
+        in all terms but the first.
         """
         if self.phi.count * self.domains > MOST_STEPS:
             raise ConfigError(
                 f"Scan and Crystal: {self.phi.count} phi steps of {self.domains} mosaic domains are more than "
-                f"{MOST_STEPS} orientations; take fewer"
+                f"{MOST_STEPS} orientations; use fewer"
             )
         direct = self.lattice.direct * 1e-10
         first, last = self._rotated(direct, direct)
@@ -116,7 +116,7 @@ class SceneData:
         return self._with_domains(usual), self._with_domains(first)
 
     def _rotated(self, direct: FloatArray, before: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Cells at every φ, and the last one, when `before` was evaluated last."""
+        """Return the cells at every φ, and the last of them, if `before` was evaluated last."""
         start = self.config.scan.start_deg / RADIAN_IN_DEGREES
         turned = []
         for i in range(self.phi.count):
@@ -146,7 +146,7 @@ class SceneData:
         return 1.0 / self.sensor.range if depth is None else 1.0 / (depth * 1e-6)
 
     def _distance(self) -> float:
-        """Along the beam to the nearest panel's plane, metres; straight to it if all are behind the sample."""
+        """Return the distance (m) along the beam to the nearest panel's plane, along its normal if it is behind."""
         detector = self.config.detector
         if detector.nominal is not None:
             return detector.nominal.distance_mm / 1000.0
@@ -156,19 +156,18 @@ class SceneData:
             return min(ahead)
         if detector.curved:
             raise ConfigError(
-                "Detector.curved: bends a panel whose plane the beam hits, and it hits none; "
-                "the detector is behind the sample"
+                "Detector.curved: the detector is behind the sample; move it into the beam or set curved=False"
             )
         nearest = min(abs(dot(panel.origin_mm, panel.axes()[2])) for panel in detector.panels) / 1000.0
         if nearest == 0:
-            raise ConfigError("Detector.panels: the sample lies in a panel's plane; move the panel")
+            raise ConfigError("Detector.panels: the plane of a panel contains the sample; move the panel")
         return nearest
 
     def _largest_indices(self) -> tuple[int, int, int]:
-        """No pixel sees a larger |h|, |k|, |l| than these."""
+        """Return upper limits of |h|, |k|, |l| for all pixels."""
         rays, longest = self.geometry.corners.reshape(-1, 3), 0.0
         for direction, wavelength in zip(self.sources.directions, self.sources.wavelengths, strict=True):
-            # Up to a right angle a rectangle's largest scattering angle is at a corner.
+            # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
             forward = self.config.compat is None and not self.geometry.curved and (rays @ direction).min() > 0
             chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
             longest = max(longest, float(chord / wavelength))
@@ -194,7 +193,7 @@ class SceneData:
 
 
 def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:
-    """Unit cells along a, b, c, from their number or the crystal's size, which the beam clips across itself."""
+    """Return the unit cells along a, b, c; sizes along b and c that exceed the beam are clipped to it."""
     size = [mm / 1000.0 for mm in config.crystal.size_mm]
     beam = None if config.beam.size_mm is None else config.beam.size_mm / 1000.0
     counts = []
@@ -214,7 +213,7 @@ def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:
 
 
 def load_mask(config: Config) -> npt.NDArray[np.uint8] | None:
-    """The mask as bytes of shape (panels, slow, fast), 0: not rendered; None: every pixel is."""
+    """Return the mask as bytes of shape (panels, slow, fast), 0: not rendered; None without a mask."""
     mask, shape = config.detector.mask, config.detector.shape
     if mask is None:
         return None
@@ -223,7 +222,7 @@ def load_mask(config: Config) -> npt.NDArray[np.uint8] | None:
 
         pixels, _ = read_smv(mask)
         if pixels.shape != shape:
-            raise ConfigError(f"mask {mask}: its shape (slow, fast) {pixels.shape} is not the detector's {shape}")
+            raise ConfigError(f"mask {mask}: shape (slow, fast) {pixels.shape} is not the detector's {shape}")
         mask = pixels != 0
     panels = len(config.detector.panels)
     return np.ascontiguousarray(mask, dtype=np.uint8).reshape(panels, *config.detector.panels[0].pixels)

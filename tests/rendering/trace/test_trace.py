@@ -256,7 +256,7 @@ def test_a_pixel_without_any_term_still_has_a_trace(compat: Any) -> None:
         ({"slow": 0, "fast": 0, "panel": 1}, "panels 0 to 0"),
         ({"slow": 0, "fast": 0}, "outside roi"),
         ({"slow": 7, "fast": 7}, "masked"),
-        ({"slow": 8, "fast": 8, "strongest": 0}, "at least one"),
+        ({"slow": 8, "fast": 8, "strongest": 0}, "must be at least 1"),
     ],
 )
 def test_pixels_outside_the_image_are_refused(options: dict[str, int], message: str) -> None:

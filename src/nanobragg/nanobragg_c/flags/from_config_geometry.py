@@ -8,7 +8,8 @@ import math
 import numpy as np
 
 from ...config.config import Config
-from ...config.panel import NominalGeometry, Panel
+from ...config.flat_panel import NominalGeometry
+from ...config.panel import Panel
 from ...detectors.conventions import CONVENTIONS
 from ...errors import ConfigError
 from ...geometry import FloatArray, dot

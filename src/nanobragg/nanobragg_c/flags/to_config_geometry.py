@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from ...config.detector import Detector
-from ...config.panel import flat_panel, nominal_geometry
+from ...config.flat_panel import flat_panel, nominal_geometry
 from ...constants import RADIAN_IN_DEGREES
 from ...detectors.conventions import CONVENTIONS, Convention, beam_spot, default_beam_center
 from ...detectors.placement import PlacedPanel, place_flat_panel

@@ -1,4 +1,4 @@
-"""What a trace is made of: typed records, out of the kernel's records (include/nanobragg/trace_record.h)."""
+"""The typed records of a trace, converted from those of the kernel (include/nanobragg/trace_record.h)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Origin = Literal["nearest", "interpolated", "default"]
 
 @dataclass(frozen=True)
 class PanelFrame:
-    """The panel: corner of pixel (0, 0), axes, pixel edge, distance along the normal and (nominal) along the beam."""
+    """Frame of a panel: corner of pixel (0, 0), axes, pixel edge, distance along normal and (nominal) along beam."""
 
     pix0_m: Vector
     fast_axis: Vector
@@ -31,11 +31,11 @@ class PanelFrame:
 
 @dataclass(frozen=True)
 class Place:
-    """A sub-pixel in a sensor layer, and what does not depend on a source.
+    """A sub-pixel in a sensor layer, with the quantities that do not depend on the source.
 
     `position_m` = P, `R_m` = |P|, `direction` = d̂ = P/R, `obliquity` = close distance/R, `rho` = d̂·ô, the cosine
-    to the panel's normal. Under compat="c" `omega_sr` and `capture` are the values that the C program has at this
-    point: mostly those of an earlier sub-pixel.
+    of the angle to the panel's normal, `capture` the absorbed fraction. Under compat="c" `omega_sr` and `capture` are
+    the values in force in the C program, mostly those of an earlier sub-pixel.
     """
 
     layer: int
@@ -54,11 +54,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Ray:
-    """A source seen from a place.
+    """A source as seen from a place.
 
-    `incident` = î, `q_per_m` = (d̂ - î)/λ, `d_A` = 1/|q|, `cos_2theta` = î·d̂, `along_e` and `along_b` = d̂·E and
-    d̂·B of the incident wave, whose squares add up to sin²2θ; `polar` the factor in force. `skipped`: d_min leaves
-    it out.
+    `incident` = î, `q_per_m` = (d̂ - î)/λ the scattering vector, `d_A` = 1/|q|, `cos_2theta` = î·d̂, `along_e` and
+    `along_b` = d̂·E and d̂·B of the incident wave, whose squares add up to sin²2θ; `polar` is the polarization factor
+    in force. `skipped`: beyond d_min.
     """
 
     source: int
@@ -77,12 +77,11 @@ class Ray:
 
 @dataclass(frozen=True)
 class Term:
-    """One orientation of the crystal seen along one ray.
+    """The term of one orientation of the crystal and one ray.
 
-    `delta` = hkl - nearest; `lattice_factors` = sin(πNh)/sin(πh) of each axis (None for the radial shapes, which have
-    `radius_sqr`, the squared radius with the fudge in it); `F_latt` with its sign, and its square as it is used.
-    `weight` is what multiplies F_cell²·F_latt² in the sum, `contribution` the product, `running_sum` the sum
-    after it.
+    `delta` = hkl - nearest; `lattice_factors` = sin(πNh)/sin(πh) of each axis (None for radial shapes, which have
+    `radius_sqr`, the squared radius including the fudge factor); `F_latt` with its sign, and its square as used.
+    `weight` multiplies F_cell²·F_latt² in the sum, `contribution` is the product, `running_sum` the sum including it.
     """
 
     ordinal: int
@@ -113,10 +112,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Final:
-    """From the sum to photons: pixel = r_e²·fluence·sum/steps·capture·polar·omega.
+    """Scaling of the sum to photons: pixel = r_e²·fluence·sum/steps·capture·polar·omega.
 
-    Under compat=None the last three are in every term's weight, and 1 here. `water` is the part of the sum that
-    is no crystal's.
+    Under compat=None the last three are part of every term's weight, and 1 here. `water` is the part of the sum from
+    the background.
     """
 
     water: float
@@ -149,7 +148,7 @@ class TraceData:
 
 
 class RecordReader:
-    """Turns raw records into typed ones; equal places and rays become one object."""
+    """Converts records of the kernel; equal places and rays are shared objects."""
 
     def __init__(self, scene: Scene, slow: int, fast: int) -> None:
         self._scene = scene
@@ -159,7 +158,7 @@ class RecordReader:
         self._rays: dict[tuple[int, int, int, int], Ray] = {}
 
     def term(self, record: npt.NDArray[Any]) -> Term:
-        """One raw record in full."""
+        """Return the term of a record."""
         scene, cell = self._scene, record["cell"] * 1e10
         shape, (phi_step, domain) = scene.config.crystal.shape, divmod(int(record["orientation"]), scene.domains)
         factors = _lattice_factors(record, scene.n_cells) if SHAPES[shape].separable else None
@@ -178,7 +177,7 @@ class RecordReader:
         )  # fmt: skip
 
     def place(self, record: npt.NDArray[Any]) -> Place:
-        """The record's sub-pixel and layer."""
+        """Return the sub-pixel and layer of a record."""
         sub_fast, sub_slow = (self._sub_pixel(at, axis) for axis, at in enumerate(record["at"]))
         key = (int(record["layer"]), sub_slow, sub_fast)
         if key not in self._places:
@@ -190,7 +189,7 @@ class RecordReader:
         return self._places[key]
 
     def ray(self, record: npt.NDArray[Any]) -> Ray:
-        """The record's source."""
+        """Return the ray from the source of a record."""
         place, source = self.place(record), int(record["source"])
         key = (place.layer, place.sub_slow, place.sub_fast, source)
         if key not in self._rays:
@@ -204,7 +203,7 @@ class RecordReader:
         return self._rays[key]
 
     def _sub_pixel(self, at: float, axis: int) -> int:
-        """Which sub-pixel the distance `at` along the fast (0) or slow (1) axis falls into."""
+        """Return the sub-pixel at the distance `at` along the fast (0) or slow (1) axis."""
         step = self._scene.config.detector.panels[0].pixel_mm / 1000.0 / self._scene.oversample
         return round(at / step - 0.5) - self._pixel[1 - axis] * self._scene.oversample
 
@@ -229,19 +228,19 @@ def _index(values: npt.NDArray[Any]) -> tuple[int, int, int]:
 
 
 def _lattice_factors(record: npt.NDArray[Any], n_cells: tuple[int, int, int]) -> Vector:
-    """sin(πNh)/sin(πh) per axis: the kernel has its square, from δ; the sign turns with every zero and with h0(N-1)."""
+    """Return sin(πNh)/sin(πh) per axis from its square; the sign changes with every zero and with h0(N-1)."""
     factors = []
     for h, h0, numerator, denominator, n in zip(
         *(record[name].tolist() for name in ("h", "nearest", "numerator", "denominator")), n_cells, strict=True
     ):
         turns = math.floor(n * abs(h - h0)) + int(h0) * (n - 1)
-        size = math.sqrt(numerator / denominator) if denominator > 0 else 0.0  # 0: no term was evaluated
+        size = math.sqrt(numerator / denominator) if denominator > 0 else 0.0  # 0: the term was not evaluated
         factors.append(-size if turns % 2 else size)
     return factors[0], factors[1], factors[2]
 
 
 def _signed_lattice(record: npt.NDArray[Any], factors: Vector | None, shape: str) -> float:
-    """F_latt with the sign that squaring took."""
+    """Return F_latt with its sign, from its square."""
     if factors is not None:
         return factors[0] * factors[1] * factors[2]
     size = math.sqrt(record["lattice_sqr"])
