@@ -90,7 +90,7 @@ def test_files_without_ground_truth_are_refused(tmp_path):
     with pytest.raises(FormatError, match=r"text.npz: is not a readable .npz"):
         load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=1)
-    with pytest.raises(FormatError, match=r"other.npz: holds no ground truth of version 1"):
+    with pytest.raises(FormatError, match=r"other.npz: is not a ground truth of version 1"):
         load(tmp_path / "other.npz")
     nb.ground_truth(config()).save(tmp_path / "truth.npz")
     with np.load(tmp_path / "truth.npz") as stored:
