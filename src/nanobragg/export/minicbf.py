@@ -39,11 +39,7 @@ def cbf_header(path: StrPath, config: Config, *, saturation: float, noise_seed: 
         miniCBF cannot describe the geometry; NXmx can.
     """
     check_expressible(path, config)
-    lines = [
-        *_detector_lines(config, saturation),
-        *_beam_lines(config),
-        f"Config_SHA256 {config_digest(config)}",
-    ]
+    lines = [*_detector_lines(config, saturation), *_beam_lines(config), f"Config_SHA256 {config_digest(config)}"]
     if noise_seed is not None:
         lines += [f"Noise_seed {noise_seed}", f"NumPy_version {np.__version__}"]
     return "".join(f"# {line}\n" for line in lines)
