@@ -1,7 +1,5 @@
 """The radial average of an image: photons against scattering angle."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import numpy as np

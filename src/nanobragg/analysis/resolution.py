@@ -1,7 +1,5 @@
 """The scattering angle and resolution that every pixel sees."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

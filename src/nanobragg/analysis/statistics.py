@@ -1,7 +1,5 @@
 """What a person wants to know of a rendered image."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """What a miniCBF header says about a Config, and which Configs it can say it of."""
 
-from __future__ import annotations
-
 from datetime import datetime, timezone
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Images and Configs → NXmx HDF5: what an experiment is in the words of NeXus."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone

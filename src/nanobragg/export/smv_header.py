@@ -1,7 +1,5 @@
 """What an image's SMV header says about a scene."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Image + Config → a file that says what it shows, in any known format."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """DIALS' models (dxtbx) as ours: beam, goniometer, scan and crystal of an .expt."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Sequence

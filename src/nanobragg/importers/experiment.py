@@ -1,7 +1,5 @@
 """An experiment that was measured or refined elsewhere: detector, beam, rotation and crystal, image by image."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Any

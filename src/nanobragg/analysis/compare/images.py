@@ -1,7 +1,5 @@
 """Two images beside each other: how alike they are, pixel by pixel and peak by peak."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

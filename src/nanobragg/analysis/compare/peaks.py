@@ -1,7 +1,5 @@
 """Local maxima of two images, paired so that all shifts together are smallest (Hungarian assignment)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

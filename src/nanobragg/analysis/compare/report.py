@@ -1,7 +1,5 @@
 """The folder that a comparison leaves: numbers as JSON, both images, pictures, the traced pixel."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

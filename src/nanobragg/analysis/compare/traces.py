@@ -1,7 +1,5 @@
 """Two traces beside each other: the first quantity, in the order of computation, where they part."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

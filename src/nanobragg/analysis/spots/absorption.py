@@ -1,7 +1,5 @@
 """Absorption of diffracted rays in the sensor: position, fraction and solid angle."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...geometry import FloatArray

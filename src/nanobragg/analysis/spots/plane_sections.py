@@ -1,7 +1,5 @@
 """What the Ewald sphere cuts out of a spot: plane sections through the squared transform of a finite crystal."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
