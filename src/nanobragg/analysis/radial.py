@@ -1,7 +1,5 @@
 """Radial averages: photons against scattering angle."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scattering angle and resolution of pixels."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Summary statistics of an image."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Text summaries of a resolved scene and of an image's statistics."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The command line: C flags, or a command and its options. Argument → Config → the functions a script would call."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

@@ -1,7 +1,5 @@
 """`nanobragg -cell … -lambda …`: the C program's flags and files."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Sequence

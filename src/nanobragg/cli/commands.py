@@ -1,7 +1,5 @@
 """The commands, as sub-parsers of argparse; a command's module is imported when the command is used."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """`nanobragg compare -- -cell … -lambda …`: this program and the original side by side."""
 
-from __future__ import annotations
-
 import argparse
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """What `nanobragg compare` says: a table on the screen, and summary.json."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy.typing as npt

@@ -1,7 +1,5 @@
 """`nanobragg convert IN OUT`: from one image format to another."""
 
-from __future__ import annotations
-
 import argparse
 import warnings
 

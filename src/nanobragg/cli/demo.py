@@ -1,7 +1,5 @@
 """`nanobragg demo`: one X-ray laser shot of a lysozyme-like nanocrystal, in a thin film of water."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Callable

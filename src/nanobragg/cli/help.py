@@ -1,7 +1,5 @@
 """`nanobragg help [FLAG | COMMAND]`, `nanobragg --help`."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..errors import ConfigError

@@ -1,7 +1,5 @@
 """`nanobragg info`: what was built, and what it runs on."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform

@@ -1,7 +1,5 @@
 """-printout, -printout_pixel and -trace_pixel: pixels in words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ..nanobragg_c.flags.to_config import Outputs

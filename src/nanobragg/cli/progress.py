@@ -1,7 +1,5 @@
 """Progress on stderr: a bar on a terminal, plain lines of percent elsewhere."""
 
-from __future__ import annotations
-
 import sys
 
 from ..rendering.simulate import Progress

@@ -1,7 +1,5 @@
 """`nanobragg trace still.toml --pixel 512 600`: how one pixel comes about."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The ground truth of rendered images, as files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`--verbose`: what the library logs, on standard error."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from collections.abc import Iterator, Sequence

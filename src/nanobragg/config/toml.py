@@ -1,7 +1,5 @@
 """The TOML form of a Config: paths relative to the file, arrays in an .npz file of the same name."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

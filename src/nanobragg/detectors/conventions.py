@@ -1,7 +1,5 @@
 """Lab frames and beam centres of data-processing programs (docs/geometry.md)."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from ..geometry import Vector

@@ -1,7 +1,5 @@
 """The miniCBF header of a Config, and the check that miniCBF can describe it."""
 
-from __future__ import annotations
-
 from datetime import datetime, timezone
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Writing of images and their experiment as NXmx HDF5 files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone

@@ -1,7 +1,5 @@
 """The SMV header of a scene's image."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

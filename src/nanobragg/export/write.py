@@ -1,7 +1,5 @@
 """Writing of images with the metadata of their experiment, in all formats."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Import of DIALS experiment lists: beam, goniometer, scan and crystal of dxtbx models."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Sequence

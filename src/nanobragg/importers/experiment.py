@@ -1,7 +1,5 @@
 """An imported experiment: detector, beam, rotation and crystal, image by image."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Any

@@ -3,8 +3,6 @@
 Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -4,8 +4,6 @@ The bytes go to a temporary file in the target's folder, which replaces the targ
 other than regular files (/dev/null, a pipe) are written directly.
 """
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

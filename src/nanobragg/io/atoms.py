@@ -1,7 +1,5 @@
 """Atomic models from PDB, mmCIF and small-molecule CIF files, read by gemmi and checked."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Iterator

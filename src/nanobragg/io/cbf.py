@@ -4,8 +4,6 @@ Sources: https://www.dectris.com/en/support/manuals-docs (Pilatus CBF Header Spe
 Binary File format, International Tables for Crystallography G (2006), chapter 2.3.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

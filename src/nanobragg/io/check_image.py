@@ -1,7 +1,5 @@
 """The check of an image's shape and type that all formats share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

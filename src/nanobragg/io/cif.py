@@ -1,7 +1,5 @@
 """Reflections from CIF files, read by gemmi: structure-factor mmCIF and small-molecule CIF."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

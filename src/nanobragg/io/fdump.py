@@ -4,8 +4,6 @@ The file is a line of text with the index limits, a form feed, then native doubl
 one unused plane of zeros.
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Float images: little-endian 32-bit floats, fast axis first, without a header."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The table of image formats: suffixes, reader and writer of each. Format modules are imported on first use."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

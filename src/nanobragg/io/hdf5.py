@@ -1,7 +1,5 @@
 """Opening HDF5 files with clear errors, and the compression filters of detectors."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Text files of structure factor amplitudes: `h k l F` per line, P1."""
 
-from __future__ import annotations
-
 import io
 import math
 import os

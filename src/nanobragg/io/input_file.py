@@ -1,7 +1,5 @@
 """Opening and reading input files within the memory limit; errors name the file and the cure."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import math

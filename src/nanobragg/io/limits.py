@@ -1,7 +1,5 @@
 """Limits on memory: the largest file that is read and the largest array that is allocated."""
 
-from __future__ import annotations
-
 import os
 import re
 

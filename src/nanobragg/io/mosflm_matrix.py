@@ -1,7 +1,5 @@
 """MOSFLM orientation matrix files: rows x y z, columns a* b* c*, multiplied by the wavelength."""
 
-from __future__ import annotations
-
 import math
 import re
 

@@ -1,7 +1,5 @@
 """MTZ files of merged reflections (CCP4), read by gemmi."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

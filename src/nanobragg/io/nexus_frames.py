@@ -1,7 +1,5 @@
 """Appending images to an NXmx file: in the file itself, or in data files that it links to."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """Images from NXmx files."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -8,8 +8,6 @@ Several panels are stacked along the slow axis into one two-dimensional image; e
 Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """NumPy's .npy and .npz files, read without pickles and with sizes checked before allocating."""
 
-from __future__ import annotations
-
 import io
 import math
 import warnings

@@ -1,7 +1,5 @@
 """Import of the optional libraries of the extra `files`."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Binary PGM images (P5): one byte per pixel, with the scale in a comment."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

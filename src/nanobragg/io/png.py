@@ -1,7 +1,5 @@
 """PNG images: 8- or 16-bit grey, and 8-bit colour for writing."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from typing import Any

@@ -1,7 +1,5 @@
 """Lists of reflections from files: the choice of a column, and its conversion to amplitudes."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 The header is padded with blanks to HEADER_BYTES, 512 or a multiple of it.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Numbers in text columns: X-ray sources, spectra and scattering curves."""
 
-from __future__ import annotations
-
 import math
 import re
 

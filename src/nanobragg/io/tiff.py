@@ -1,7 +1,5 @@
 """Uncompressed TIFF images with one grey channel: uint8, uint16, int32 or float32."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

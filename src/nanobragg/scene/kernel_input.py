@@ -1,7 +1,5 @@
 """A Scene in the kernel's form (include/nanobragg/scene.h): structs of plain numbers in SI units."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Comparison of two images or two traces."""
 
-from __future__ import annotations
-
 from typing import overload
 
 import numpy.typing as npt

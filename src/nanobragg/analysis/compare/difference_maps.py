@@ -1,7 +1,5 @@
 """Pictures of two images on a common scale, and maps of their difference and ratio."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

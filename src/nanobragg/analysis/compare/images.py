@@ -1,7 +1,5 @@
 """Comparison of two images, pixel by pixel and peak by peak."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

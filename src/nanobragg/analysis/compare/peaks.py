@@ -1,7 +1,5 @@
 """Local maxima of two images, matched so that the sum of shifts is smallest (Hungarian assignment)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Output folder of a comparison: numbers as JSON, both images, pictures, the traced pixel."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

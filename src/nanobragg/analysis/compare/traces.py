@@ -1,7 +1,5 @@
 """Comparison of two traces: the first quantity, in the order of computation, that differs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

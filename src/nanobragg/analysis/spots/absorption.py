@@ -1,7 +1,5 @@
 """Absorption of diffracted rays in the sensor: mean position, absorbed fraction, and solid angle of the pixel."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...geometry import FloatArray

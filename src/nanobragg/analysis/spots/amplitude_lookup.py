@@ -1,7 +1,5 @@
 """Amplitudes of reflections, by source where they depend on the energy."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Plane sections through the squared shape transform of a crystal: the part of a spot on the Ewald sphere."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

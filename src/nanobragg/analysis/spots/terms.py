@@ -1,7 +1,5 @@
 """The sum over sources, φ steps and domains behind each predicted spot."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
