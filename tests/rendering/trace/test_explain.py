@@ -132,3 +132,11 @@ def test_an_explanation_says_where_the_amplitude_comes_from_and_which_panel_it_i
     absent = nb.trace(config(structure_factors=few, detector=detector), panel=1, slow=20, fast=11)
     assert f"F_cell = 3, default_F, as reflection {absent.last.nearest} is not in the table" in absent.explain()
     assert absent.explain().startswith("Pixel slow 20, fast 11 of panel 1 receives")
+
+
+def test_the_sum_is_divided_by_the_number_of_sub_pixels() -> None:
+    traced = nb.trace(config(sampling=nb.Sampling(oversample=3)), slow=20, fast=11)
+    assert traced.final.steps == 9
+    assert numbers(traced.explain().splitlines()[-1])[-2:] == pytest.approx([9, traced.final.pixel], rel=1e-5)
+    turned = nb.trace(config(scan=nb.Scan(start_deg=1, range_deg=1, steps=4)), slow=20, fast=11, strongest=4)
+    assert sorted(term.phi_deg for term in turned.terms) == pytest.approx([1, 1.25, 1.5, 1.75])
