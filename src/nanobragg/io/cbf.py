@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .check_image import check_image
-from .input_file import open_input, read_all
+from .check_image import check_image, check_pixels
+from .input_file import read_file
 from .optional_imports import import_optional
 
 CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of an unknown detector, without Pilatus gaps
@@ -37,13 +37,8 @@ def write_cbf(path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, 
     of key to text.
     """
     check_image(path, image.shape, image.dtype, allowed=[np.int32])
-    outside = (image < LOWEST) | (image > HIGHEST)
-    if outside.any():
-        slow, fast = np.argwhere(outside)[0]
-        raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into CBF, which stores "
-            f"integers from {LOWEST} to {HIGHEST}; scale or clip the image, or write NXmx"
-        )
+    why = f"does not fit into CBF, which stores integers from {LOWEST} to {HIGHEST}; scale or clip it, or write NXmx"
+    check_pixels(path, image, (image < LOWEST) | (image > HIGHEST), why)
     contents = header if isinstance(header, str) else "".join(map(_header_line, header.items()))
     _check_header(path, contents)
     fabio = import_optional("fabio.compression", f"{path}: CBF")
@@ -62,8 +57,7 @@ def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
     The file is a miniCBF, or an imgCBF with one image. Raises `FormatError` if the file is not a valid CBF, is
     truncated, or its data do not match their checksum.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     if not content.startswith(b"###CBF"):
         raise FormatError(f"{path} is not a valid CBF image: it does not start with '###CBF'; check the file")
     head, found, data = content.partition(START_OF_DATA)

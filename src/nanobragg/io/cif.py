@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import open_input, read_all
+from .input_file import read_file
 from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
 
 KINDS: dict[str, Kind] = {
@@ -24,8 +24,7 @@ def read_cif_document(path: StrPath) -> Any:
     """Return a CIF file as a gemmi Document; raise `FormatError` if it is not a valid CIF or has no data block."""
     import gemmi
 
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     try:
         text = content.decode("utf-8", errors="replace")
         document = gemmi.cif.read_string(text)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import open_input, read_all
+from .input_file import read_file
 
 MODELS = ("beam", "detector", "goniometer", "scan", "crystal", "imageset")
 
@@ -80,8 +80,7 @@ def read_expt_models(path: StrPath) -> list[dict[str, ModelFields]]:
 
 
 def _load(path: StrPath) -> dict[str, Any]:
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .input_file import open_input, read_all
+from .input_file import read_file
 
 INDEX_LIMIT = 2**31 - 1
 OTHER_SUFFIXES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")  # of files with readers of their own
@@ -27,8 +27,7 @@ def read_hkl(path: StrPath) -> tuple[Indices, Amplitudes]:
     A line holds four numbers separated by blanks; blank lines are ignored. Raises `FormatError`, which names the line,
     if it is not three integers and a finite number, or if the file is empty.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     rows = _parse_with_numpy(content)
     if rows is None:
         rows = _parse_lines(content, path)

@@ -52,13 +52,14 @@ def _open(path: StrPath) -> BinaryIO:
         raise FileError(f"{os.fspath(path)!r} is not a valid file name ({error}); correct it") from None
 
 
-def read_all(handle: BinaryIO, path: StrPath) -> bytes:
-    """Return the rest of an open file; raise `FormatError` if a pipe delivers more than `byte_limit`."""
+def read_file(path: StrPath) -> bytes:
+    """Return the content of a file; raise `FormatError` if a pipe delivers more than `byte_limit`."""
     chunks, length = [], 0
-    while chunk := handle.read(CHUNK_BYTES):  # a pipe has no size, so check the length as it grows
-        length += len(chunk)
-        check_bytes(path, length, "its content")
-        chunks.append(chunk)
+    with open_input(path) as handle:
+        while chunk := handle.read(CHUNK_BYTES):  # a pipe has no size, so check the length as it grows
+            length += len(chunk)
+            check_bytes(path, length, "its content")
+            chunks.append(chunk)
     return b"".join(chunks)
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import open_input, read_all
+from .input_file import read_file
 from .reflections import Column, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
 
 HEADER_RECORD = 80
@@ -23,8 +23,7 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     """
     import gemmi
 
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     _check_size(path, content)
     try:
         mtz = gemmi.read_mtz_file(str(path))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
-from .input_file import file_size, open_input, read_all
+from .input_file import file_size, open_input, read_file
 from .limits import check_bytes
 
 NUMBERS = "buif"  # kinds of dtype
@@ -43,8 +43,7 @@ def read_npz(path: StrPath, kinds: str = NUMBERS) -> dict[str, npt.NDArray[Any]]
     Raises `FormatError` if the file is not a valid .npz of the accepted `kinds` of dtype, or its arrays exceed
     `limits.byte_limit`.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)  # given a file, zipfile allocates whatever a member's header asks for
+    content = read_file(path)  # given a file, zipfile allocates whatever a member's header asks for
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as stored:
             check_bytes(path, sum(member.file_size for member in stored.infolist()), "its arrays")

@@ -11,7 +11,7 @@ from PIL import Image
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
-from .input_file import open_input, read_all
+from .input_file import read_file
 from .limits import check_bytes
 
 WHITE_AND_BLACK = (10.0, 99.9)  # percentiles of the pixels
@@ -34,8 +34,7 @@ def write_colour_png(path: StrPath, pixels: npt.NDArray[np.uint8]) -> None:
 
 def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """Return the (slow, fast) image of a PNG file with one channel of 8 or 16 bits, as uint8 or uint16."""
-    with open_input(path) as handle:
-        content = read_all(handle, path)  # given a file, Pillow allocates whatever a chunk's length field asks for
+    content = read_file(path)  # given a file, Pillow allocates whatever a chunk's length field asks for
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Pillow only warns about an image that is far too large

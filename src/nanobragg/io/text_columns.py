@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import NUMBER, open_input, read_all
+from .input_file import NUMBER, read_file
 
 DELIMITERS = re.compile(r"[ \t,;:!]+")
 
@@ -20,12 +20,12 @@ def read_sources(path: StrPath) -> npt.NDArray[np.float64]:
     Raises `FormatError`, which names the line, if a field is not a number, a line has too many fields, or the file is
     empty.
     """
-    return _read_columns(path, ("x", "y", "z", "weight", "wavelength_m"))
+    return _rows(path, _lines(path), ("x", "y", "z", "weight", "wavelength_m"))
 
 
 def read_two_columns(path: StrPath) -> npt.NDArray[np.float64]:
     """Return a curve of two numbers per line, (n, 2), NaN where the second is missing; otherwise as `read_sources`."""
-    return _read_columns(path, ("x", "y"))
+    return _rows(path, _lines(path), ("x", "y"))
 
 
 def read_spectrum(path: StrPath) -> tuple[str | None, npt.NDArray[np.float64]]:
@@ -41,13 +41,8 @@ def read_spectrum(path: StrPath) -> tuple[str | None, npt.NDArray[np.float64]]:
     return axis, _rows(path, lines, (axis or "x", "weight"))
 
 
-def _read_columns(path: StrPath, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
-    return _rows(path, _lines(path), names)
-
-
 def _lines(path: StrPath) -> list[str]:
-    with open_input(path) as handle:
-        return read_all(handle, path).decode("latin-1").replace("\r\n", "\n").split("\n")
+    return read_file(path).decode("latin-1").replace("\r\n", "\n").split("\n")
 
 
 def _rows(path: StrPath, lines: list[str], names: tuple[str, ...]) -> npt.NDArray[np.float64]:

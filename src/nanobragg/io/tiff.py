@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .check_image import check_image
-from .input_file import open_input, read_all
+from .check_image import cast_to_integers, check_image
+from .input_file import read_file
 from .limits import check_bytes
 
 STORED = (np.uint8, np.uint16, np.int32, np.float32)
@@ -40,8 +40,7 @@ def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
     """
     from PIL import Image
 
-    with open_input(path) as handle:
-        content = read_all(handle, path)  # given a file, Pillow allocates whatever a tag asks for
+    content = read_file(path)  # given a file, Pillow allocates whatever a tag asks for
     try:
         with Image.open(io.BytesIO(content), formats=["TIFF"]) as picture:
             check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
@@ -64,12 +63,4 @@ def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.ascontiguousarray(image, dtype=native)
     if image.dtype.kind == "f":
         return image.astype(np.float32)
-    stored = image.astype(np.int32)
-    different = stored != image
-    if different.any():
-        slow, fast = np.argwhere(different)[0]
-        raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into TIFF's int32; scale the "
-            "image, or write NXmx"
-        )
-    return stored
+    return cast_to_integers(path, image, np.int32, "TIFF's int32")
