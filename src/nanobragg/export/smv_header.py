@@ -1,4 +1,4 @@
-"""What an image's SMV header says about a scene."""
+"""The SMV header of a scene's image."""
 
 from collections.abc import Mapping
 
@@ -14,10 +14,10 @@ from ..scene.scene import Scene
 
 
 def smv_header_of(scene: Scene, extra: Mapping[str, object] | None = None) -> str:
-    """SMV header text of a scene's image, with the C program's keys, then those of `extra`.
+    """Return the SMV header of a scene's image, with the C program's keys, then those of `extra`.
 
-    Several panels, or one that the beam's line never meets, have no beam centre; their header tells the
-    wavelength, pixel, and rotation only. Panels are stacked along the slow axis.
+    Several panels, or one that the beam does not meet, have no beam centre; their header has wavelength, pixel size
+    and rotation only. Panels are stacked along the slow axis.
     """
     geometry = _flat_geometry(scene)
     panel = scene.config.detector.panels[0]
@@ -60,7 +60,7 @@ def _dials_origin_mm(panel: Panel) -> list[float]:
 
 
 def _flat_geometry(scene: Scene) -> NominalGeometry | None:
-    """Where the beam meets the only panel; None if there are several or it does not."""
+    """Return the nominal geometry of the only panel; None for several panels or if the beam does not meet it."""
     detector = scene.config.detector
     if detector.nominal is not None:
         return detector.nominal
@@ -86,7 +86,7 @@ def _flat_geometry(scene: Scene) -> NominalGeometry | None:
 
 
 def beam_center(convention: str, spot: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:
-    """Beam centre X, Y in the convention's coordinates of a beam spot (fast, slow): `beam_spot` inverted."""
+    """Return the beam centre X, Y in the convention's coordinates for a beam spot (fast, slow): inverts `beam_spot`."""
     fast, slow = spot
     if convention == "mosflm":
         return slow - 0.5 * pixel, fast - 0.5 * pixel

@@ -44,19 +44,9 @@ class AtomicModel(NamedTuple):
 
 
 def read_atoms(path: StrPath) -> AtomicModel:
-    """Read the first model of a PDB or CIF file.
+    """Return the first model of a PDB or CIF file; raise `FormatError` if it is neither or an atom is impossible.
 
-    Raises
-    ------
-    FormatError
-        The file is neither PDB nor CIF, no atom scatters, or an atom has impossible values.
-    FileError
-        The file cannot be read.
-
-    Warns
-    -----
-    NanobraggWarning
-        Atoms lack occupancies or valid displacement parameters, or further models are ignored.
+    Warns about missing occupancies, invalid displacement parameters and further models, which are ignored.
     """
     with open_input(path) as handle:
         content = read_all(handle, path)

@@ -30,25 +30,11 @@ BYTE_OFFSET = "x-CBF_BYTE_OFFSET"
 
 
 def write_cbf(path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, str] | str = "") -> None:
-    """Write one miniCBF image.
+    """Write a (slow, fast) int32 image as miniCBF.
 
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast) int32
-        Pixels from -2 to 2147483645; -1 flags gaps and -2 bad pixels.
-    header : str, or mapping of key to text
-        Lines `# Key value`, as written by `minicbf.cbf_header`.
-
-    Raises
-    ------
-    FormatError
-        The image is not a 2-D int32 array, a value is out of range, or the header is not ASCII.
-    FileError
-        The file cannot be written.
-    ConfigError
-        fabio is not installed.
+    Raises `FormatError` if a value is out of range or the header is not ASCII. Pixels are -2 to 2147483645; -1 flags
+    gaps and -2 bad pixels. The header is text of lines `# Key value`, as written by `minicbf.cbf_header`, or a mapping
+    of key to text.
     """
     check_image(path, image.shape, image.dtype, allowed=[np.int32])
     outside = (image < LOWEST) | (image > HIGHEST)
@@ -71,28 +57,10 @@ def write_cbf(path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, 
 
 
 def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
-    """Read one CBF image.
+    """Return the (slow, fast) int32 image of a CBF file, and its header lines `# Key value`.
 
-    Parameters
-    ----------
-    path : path
-        A miniCBF, or an imgCBF with one image.
-
-    Returns
-    -------
-    image : (slow, fast)
-        int32.
-    header : dict
-        Keys and values of the header lines `# Key value`.
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid CBF, is truncated, or its data do not match their checksum.
-    FileError
-        The file cannot be read.
-    ConfigError
-        fabio is not installed.
+    The file is a miniCBF, or an imgCBF with one image. Raises `FormatError` if the file is not a valid CBF, is
+    truncated, or its data do not match their checksum.
     """
     with open_input(path) as handle:
         content = read_all(handle, path)

@@ -18,18 +18,9 @@ def check_image(
     allowed: Sequence[npt.DTypeLike] | None = None,
     cure: str = "convert it first",
 ) -> None:
-    """Raise `FormatError` unless an array is a non-empty (slow, fast) image of an allowed type.
+    """Raise `FormatError`, ending in `cure`, unless an array is a non-empty (slow, fast) image of an allowed type.
 
-    Parameters
-    ----------
-    path : path
-        The file, named in the error.
-    shape, dtype
-        Shape and type of the array.
-    allowed : types, optional
-        Default: every type of real numbers.
-    cure : str
-        Advice that ends the error message.
+    By default every type of real numbers is allowed.
     """
     right_type = dtype in allowed if allowed else dtype.kind in "buif"
     if len(shape) != 2 or min(shape) < 1 or not right_type:

@@ -94,12 +94,8 @@ class FrameWriter:
     def append(self, frame: npt.ArrayLike) -> None:
         """Write one image.
 
-        Raises
-        ------
-        FormatError
-            The shape or type is wrong, a count is negative, or a value is not finite.
-        OSError
-            The write failed.
+        Raises `FormatError` if its shape or type is wrong, a count is negative, or a value is not finite, and `OSError`
+        if the write fails.
         """
         image = self._convert(np.asarray(frame))
         index = self.count if self._per_file is None else self.count % self._per_file

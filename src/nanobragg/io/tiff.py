@@ -17,23 +17,10 @@ IMAGE_DESCRIPTION, SOFTWARE = 270, 305  # tags
 
 
 def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "", software: str = "") -> None:
-    """Write one TIFF image.
+    """Write one (slow, fast) image, with ASCII text of the tags ImageDescription and Software.
 
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast)
-        Numbers. uint32 and 64-bit integers are stored as int32 if they fit, float64 as float32.
-    description, software : str
-        ASCII text of the tags ImageDescription and Software.
-
-    Raises
-    ------
-    FormatError
-        The image is not 2-D, or a value does not fit int32.
-    FileError
-        The file cannot be written.
+    uint32 and 64-bit integers are stored as int32, float64 as float32. Raises `FormatError` if the image is not 2-D, or
+    a value does not fit int32.
     """
     from PIL import Image
 
@@ -47,26 +34,9 @@ def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "",
 
 
 def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
-    """Read a TIFF image with one channel; of a multi-image file, the first.
+    """Return the first (slow, fast) image of a TIFF file, and its ImageDescription, or "".
 
-    Parameters
-    ----------
-    path : path
-        A TIFF file.
-
-    Returns
-    -------
-    image : (slow, fast)
-        uint8, uint16, int32 or float32.
-    description : str
-        The tag ImageDescription, or "".
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid TIFF, or has colours.
-    FileError
-        The file cannot be read.
+    The image is uint8, uint16, int32 or float32. Raises `FormatError` if the file is not a valid TIFF, or has colours.
     """
     from PIL import Image
 

@@ -99,14 +99,14 @@ def test_files_without_ground_truth_are_refused(tmp_path):
     with pytest.raises(FormatError, match=r"text.npz: is not a readable .npz"):
         load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=1)
-    with pytest.raises(FormatError, match=r"other.npz: holds no ground truth of version 1"):
+    with pytest.raises(FormatError, match=r"other.npz: is not a ground truth of version 1"):
         load(tmp_path / "other.npz")
     nb.ground_truth(config()).save(tmp_path / "truth.npz")
     with np.load(tmp_path / "truth.npz") as stored:
         arrays = dict(stored)
     for missing in ("A", "spots.hkl"):
         np.savez(tmp_path / "part.npz", **{name: value for name, value in arrays.items() if name != missing})
-        with pytest.raises(FormatError, match=r"part.npz: is no complete ground truth"):
+        with pytest.raises(FormatError, match=r"part.npz: is not a valid ground truth"):
             load(tmp_path / "part.npz")
     cut = (tmp_path / "truth.npz").read_bytes()[:-200]
     (tmp_path / "cut.npz").write_bytes(cut)
