@@ -12,8 +12,7 @@ from ..config.detector import Detector
 from ..config.digest import config_digest
 from ..errors import FormatError
 from ..io.atomic import StrPath, check_writable
-from ..io.check_image import check_image
-from ..io.formats import cast_to_integers
+from ..io.check_image import cast_to_integers, check_image
 from ..io.optional_imports import import_optional
 from ..response.quantize import to_pgm
 from ..scene.scene import Scene
