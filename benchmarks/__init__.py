@@ -1,1 +1,1 @@
-"""How fast nanobragg is, beside the C program: `python -m benchmarks` (docs/performance.md)."""
+"""Benchmarks of nanobragg against the C program: `python -m benchmarks` (docs/performance.md)."""

@@ -1,4 +1,4 @@
-"""python -m benchmarks [--workload NAME …] [--repeats N] [--isa NAME …] [--threads 1 2] [--out DIR] [--quick]"""
+"""Run the benchmarks: python -m benchmarks [--workload NAME …] [--repeats N] [--isa NAME …] [--threads N …]"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nanobragg import _core
-from nanobragg.rendering.isa import select_instruction_set
+from nanobragg.rendering.instruction_sets import select_instruction_set
 
 from .machine import busy, load_average, machine_facts, multiply_add_rate, processors
 from .measure import measure
@@ -23,16 +23,16 @@ MEMORY_PIXELS = 4096
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the suite: tables on stdout and in OUT/table.md, all times in OUT/results.json, a picture in OUT/plot.png."""
+    """Run the suite; write tables to stdout and OUT/table.md, times to OUT/results.json, a plot to OUT/plot.png."""
     chosen = _options().parse_args(argv)
-    select_instruction_set()  # NANOBRAGG_ISA is obeyed once in a process; from now on we choose
+    select_instruction_set()  # apply NANOBRAGG_ISA, which acts once per process, before choosing ourselves
     c_program = _c_program()
     facts = machine_facts(c_program)
     if busy(facts["load_average"]):
         print(f"benchmarks: warning: the machine is busy (load {facts['load_average']})", file=sys.stderr)
     try:
         workloads = load_workloads(chosen.workload, chosen.pixels)
-        isas = [isa for isa in _core.instruction_sets() if isa in _wanted_isas(chosen)]
+        isas = [isa for isa in _core.instruction_sets() if isa in _chosen_isas(chosen)]
     except ValueError as error:
         print(f"benchmarks: error: {error}", file=sys.stderr)
         return 2
@@ -58,8 +58,8 @@ def _options() -> argparse.ArgumentParser:
     add = parser.add_argument
     every = sorted({1, processors()})
     add("--workload", nargs="+", metavar="NAME", help="default: all")
-    add("--repeats", type=_positive, default=5, metavar="N", help="of every time; the median counts (default: 5)")
-    add("--isa", nargs="+", metavar="NAME", help="instruction sets; default: all that this machine has")
+    add("--repeats", type=_positive, default=5, metavar="N", help="repeats, of which the median is used (default: 5)")
+    add("--isa", nargs="+", metavar="NAME", help="instruction sets; default: all of this machine")
     add("--threads", nargs="+", type=_positive, default=every, metavar="N", help="default: 1 and all")
     add(
         "--out",
@@ -68,8 +68,8 @@ def _options() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for the results (default: benchmark-results)",
     )
-    add("--quick", action="store_true", help="one repeat, and only the best instruction set unless --isa says which")
-    add("--pixels", type=_positive, metavar="N", help="pixels along a side, to try the suite itself")
+    add("--quick", action="store_true", help="one repeat, and only the best instruction set unless --isa is given")
+    add("--pixels", type=_positive, metavar="N", help="pixels along a side, to test the suite itself")
     return parser
 
 
@@ -85,8 +85,8 @@ def _c_program() -> Path | None:
     return Path(named).resolve() if named else None
 
 
-def _wanted_isas(chosen: argparse.Namespace) -> Sequence[str]:
-    """Names of instruction sets; ValueError: this machine does not have one of them."""
+def _chosen_isas(chosen: argparse.Namespace) -> Sequence[str]:
+    """Return the names of instruction sets; raise ValueError if this machine lacks one."""
     available = _core.instruction_sets()
     for isa in chosen.isa or ():
         if isa not in available:

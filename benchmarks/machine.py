@@ -1,4 +1,4 @@
-"""The machine, and what it can do at best."""
+"""The machine's description, load and peak arithmetic rate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUSY = 0.5  # load average per processor
 
 
 def machine_facts(c_program: Path | None) -> dict[str, Any]:
-    """Who computed, with what; for the report."""
+    """Return the hardware, software and compilers, for the report."""
     built = Path(_core.__file__)
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -41,22 +41,22 @@ def machine_facts(c_program: Path | None) -> dict[str, Any]:
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Return the number of processors available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_average() -> float | None:
-    """Processes that wanted to run in the last minute, on average."""
+    """Return the load average of the last minute, or None where the system has none."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def busy(load: float | None) -> bool:
-    """Whether others use so much of the machine that times mean little."""
+    """Return whether the load is too high for meaningful times."""
     return load is not None and load > BUSY * processors()
 
 
 def multiply_add_rate(isa: str) -> float:
-    """Multiply-adds in double precision per second and core with an instruction set: the best of a few short runs."""
+    """Return the double-precision multiply-adds per second and core of an instruction set, the best of short runs."""
     _core.use_instruction_set(isa)
     n, seconds = 1_000_000, 0.0
     while seconds < RATE_SECONDS:
@@ -78,6 +78,6 @@ def _cpu_name() -> str:
 
 
 def _compiler(binary: Path) -> str | None:
-    """The compiler that left its name in a binary."""
+    """Return the compiler named in a binary, or None."""
     found = re.search(rb"GCC: \([^)]*\) [\d.]+|clang version [\d.]+", binary.read_bytes())
     return found[0].decode() if found else None

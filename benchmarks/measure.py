@@ -1,4 +1,4 @@
-"""Times: every contestant once, then every contestant again, so that a slow minute of the machine slows them all."""
+"""Timing of workloads. Contestants run in turns, so that a slow minute of the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ MODES: dict[Mode, tuple[str | None, Literal["float32", "float64"]]] = {
     "float64": (None, "float64"),
     "c": ("c", "float32"),
 }  # compat and dtype
-VISIT_SECONDS = 0.1  # short renderings are repeated for this long, and their median counts
-VISIT_CALLS = 20
+SHORT_SECONDS = 0.1  # short renderings are repeated for this long, and their median is used
+SHORT_CALLS = 20
 
 
 @dataclass
 class Timing:
-    """One contestant's times on one workload.
+    """The times of one contestant on one workload.
 
     Attributes
     ----------
     mode
-        "float32", "float64": compat=None; "c": compat="c"; or the C program.
+        "float32" and "float64" (compat=None), "c" (compat="c"), or "C program".
     kind
-        "kernel": `nanobragg.simulate` on an existing Scene, and for the C program a whole process less one that
-        renders one pixel; "process": from start to end; "one pixel": that of the C program.
+        "kernel": `nanobragg.simulate` of an existing Scene; for the C program, a whole process minus one that renders
+        one pixel. "process": a whole process. "one pixel": a process of the C program that renders one pixel.
     operations
-        That the workload asks for (workloads.py); None for the C program.
+        Operations of the workload (`workloads.operations`); None for the C program.
     seconds
-        One number a repeat.
+        One time per repeat.
     """
 
     workload: str
@@ -70,7 +70,7 @@ Contestant = tuple[Timing, Callable[[], float]]
 def measure(
     workload: Workload, *, isas: Sequence[str], threads: Sequence[int], repeats: int, c_program: Path | None
 ) -> list[Timing]:
-    """All times of one workload: A B C … A B C …"""
+    """Return all times of one workload, measured in the order A B C … A B C …"""
     with TemporaryDirectory(prefix="nanobragg-benchmark-") as name:
         contestants = list(_contestants(workload, isas, threads, c_program, Path(name)))
         for repeat in range(repeats):
@@ -101,12 +101,12 @@ def _contestants(
 
 
 def _kernel_seconds(scene: nb.Scene, mode: Mode, isa: str, threads: int) -> float:
-    """A new image of an existing scene; the median of a few where one takes little time."""
+    """Return the time to render an existing scene; the median of several renderings if they are short."""
     _core.use_instruction_set(isa)
     dtype = MODES[mode][1]
-    nb.simulate(scene, roi=(0, 0, 0, 0), threads=threads, dtype=dtype)  # makes what a scene makes once
+    nb.simulate(scene, roi=(0, 0, 0, 0), threads=threads, dtype=dtype)  # builds the scene's cached tables
     seconds: list[float] = []
-    while sum(seconds) < VISIT_SECONDS and len(seconds) < VISIT_CALLS:
+    while sum(seconds) < SHORT_SECONDS and len(seconds) < SHORT_CALLS:
         start = time.perf_counter()
         nb.simulate(scene, threads=threads, dtype=dtype)
         seconds.append(time.perf_counter() - start)
@@ -114,7 +114,7 @@ def _kernel_seconds(scene: nb.Scene, mode: Mode, isa: str, threads: int) -> floa
 
 
 def _c_kernel(timings: Sequence[Timing]) -> list[Timing]:
-    """The C program's time for its loop over pixels, from its two kinds of processes."""
+    """Return the C program's time for the loop over pixels: whole processes minus those of one pixel."""
     by_kind = {timing.kind: timing for timing in timings if timing.mode == "C program"}
     if not by_kind:
         return []

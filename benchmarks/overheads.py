@@ -1,4 +1,4 @@
-"""What is not rendering: importing, setting up a small ROI, memory."""
+"""Measurements besides rendering: import time, set-up time of a small ROI, memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import nanobragg
 print(time.perf_counter() - start)
 """
 
-# Not ru_maxrss, which a child inherits from its parent.
+# ru_maxrss cannot be used, because a child inherits it from its parent.
 MEMORY = """
 import re, sys, warnings
 import nanobragg as nb
@@ -41,16 +41,16 @@ print(memory("VmHWM") - before - image.nbytes)
 
 
 def measure_overheads(pixels: int, threads: Sequence[int], repeats: int) -> dict[str, Any]:
-    """Seconds and bytes.
+    """Return the import time, the times of a small ROI, and the memory beyond the image.
 
     Parameters
     ----------
     pixels
-        Along a side of the image whose memory is measured.
+        Pixels along a side of the image whose memory is measured.
     threads
-        Numbers of threads to render the small ROI with.
+        Numbers of threads that render the small ROI.
     repeats
-        Of the import.
+        Number of imports, of which the median is used.
     """
     return {
         "import_s": statistics.median(float(run_python(IMPORT)) for _ in range(repeats)),
@@ -61,7 +61,7 @@ def measure_overheads(pixels: int, threads: Sequence[int], repeats: int) -> dict
 
 
 def _small_roi_seconds(threads: int) -> float:
-    """Rendering 8 × 8 pixels of an existing scene: nearly all of it is set-up."""
+    """Return the time to render 8 × 8 pixels of an existing scene, which is mostly set-up."""
     scene = load_workloads(["mosaic"])[0].scene(None)
     seconds = []
     for _ in range(ROI_CALLS):
@@ -72,7 +72,7 @@ def _small_roi_seconds(threads: int) -> float:
 
 
 def _memory(pixels: int) -> int | None:
-    """By how much a process's peak grows beyond the image's own size, from Config to image; None: not on Linux."""
+    """Return the growth of peak memory from Config to image, minus the image's size; None if not on Linux."""
     if sys.platform != "linux":
         return None
     return int(run_python(MEMORY, *load_workloads(["single"], pixels)[0].flags))

@@ -1,4 +1,4 @@
-"""The picture: how many times as fast as the C program, and how close to the machine's rate."""
+"""The plot of speed relative to the C program and to the machine's peak rate."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .report import Results
 
 
 def draw(results: Results, path: Path) -> None:
-    """Write a picture of the kernels on one core, float32: bars by workload and instruction set.
+    """Plot the float32 kernels on one core, with bars by workload and instruction set.
 
     Raises
     ------
     ImportError
-        There is no matplotlib.
+        Matplotlib is not installed.
     """
     from matplotlib.figure import Figure
 
@@ -23,13 +23,13 @@ def draw(results: Results, path: Path) -> None:
     width = 0.8 / len(results.isas)
     for i, isa in enumerate(results.isas):
         timings = [results.find(name, "float32", isa=isa, threads=threads) for name in results.workloads]
-        places = [place - 0.4 + width * (i + 0.5) for place in range(len(timings))]
+        positions = [place - 0.4 + width * (i + 0.5) for place in range(len(timings))]
         steps = [float("nan") if t is None else t.ns_per_step for t in timings]
         ratios = [results.ratio(t) or float("nan") for t in timings]
         has_c = results.machine["c_program"] is not None
-        upper.bar(places, ratios if has_c else steps, width, label=isa)
+        upper.bar(positions, ratios if has_c else steps, width, label=isa)
         percent = [float("nan") if t is None else 100 * (results.fraction(t) or 0.0) for t in timings]
-        lower.bar(places, percent, width, label=isa)
+        lower.bar(positions, percent, width, label=isa)
     upper.set_ylabel("C program's time / ours" if has_c else "ns per inner step")
     lower.set_ylabel("% of the multiply-add rate")
     lower.set_xticks(range(len(results.workloads)), results.workloads)

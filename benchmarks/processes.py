@@ -1,4 +1,4 @@
-"""Whole processes: ours and the C program with the same flags."""
+"""Timing of whole processes: ours and the C program's with the same flags."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ ONE_PIXEL = ("-roi", "0", "0", "0", "0")  # everything but the loop over pixels
 
 
 def c_seconds(program: Path, workload: Workload, folder: Path, *, one_pixel: bool = False) -> float:
-    """Wall time of the C program on one thread, from start to end, with one float image as its output."""
-    words = [str(program), *workload.flags, *QUIET, *(ONE_PIXEL if one_pixel else ())]
-    return _seconds(words, folder, {"OMP_NUM_THREADS": "1"})
+    """Return the wall time of a process of the C program on one thread that writes one float image."""
+    command = [str(program), *workload.flags, *QUIET, *(ONE_PIXEL if one_pixel else ())]
+    return _seconds(command, folder, {"OMP_NUM_THREADS": "1"})
 
 
 def our_seconds(workload: Workload, folder: Path, isa: str, threads: int) -> float:
-    """The same of `nanobragg`."""
-    words = [sys.executable, "-m", "nanobragg", *workload.flags, *QUIET]
-    return _seconds(words, folder, {"OMP_NUM_THREADS": str(threads), "NANOBRAGG_ISA": isa})
+    """Return the wall time of a `nanobragg` process with the same output."""
+    command = [sys.executable, "-m", "nanobragg", *workload.flags, *QUIET]
+    return _seconds(command, folder, {"OMP_NUM_THREADS": str(threads), "NANOBRAGG_ISA": isa})
 
 
 def run_python(code: str, *words: str) -> str:
-    """What a fresh Python prints that runs `code`."""
+    """Return the standard output of `code` in a new Python process."""
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 

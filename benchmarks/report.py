@@ -1,4 +1,4 @@
-"""Times → results.json and tables in Markdown."""
+"""Reports of benchmark results: JSON, and tables in Markdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MISSING = "—"
 
 @dataclass(frozen=True)
 class Results:
-    """All that a run of the suite measured; `rates`: multiply-adds per second and core by instruction set."""
+    """The results of a run of the suite; `rates` are multiply-adds per second and core by instruction set."""
 
     machine: dict[str, Any]
     settings: dict[str, Any]
@@ -24,8 +24,8 @@ class Results:
     timings: list[Timing]
 
     def find(self, workload: str, mode: str, kind: str = "kernel", isa: str = "", threads: int = 1) -> Timing | None:
-        wanted = (workload, mode, kind, isa, threads)
-        return next((t for t in self.timings if (t.workload, t.mode, t.kind, t.isa, t.threads) == wanted), None)
+        key = (workload, mode, kind, isa, threads)
+        return next((t for t in self.timings if (t.workload, t.mode, t.kind, t.isa, t.threads) == key), None)
 
     @property
     def workloads(self) -> list[str]:
@@ -33,7 +33,7 @@ class Results:
 
     @property
     def isas(self) -> list[str]:
-        """Slowest first."""
+        """Instruction sets, slowest first."""
         return list(self.rates)
 
     @property
@@ -41,14 +41,14 @@ class Results:
         return list(self.settings["threads"])
 
     def ratio(self, timing: Timing | None) -> float | None:
-        """How many times as long the C program takes on one thread, for the same kind of time."""
+        """Return the C program's time on one thread divided by ours, for the same kind of time."""
         theirs = None if timing is None else self.find(timing.workload, "C program", timing.kind)
         if timing is None or theirs is None or theirs.median <= 0:
             return None
         return theirs.median / timing.median
 
     def fraction(self, timing: Timing) -> float | None:
-        """Operations per second over those that the threads' cores could do."""
+        """Return the operations per second as a fraction of the peak rate of the threads' cores."""
         if timing.kind != "kernel" or timing.operations is None:
             return None
         return timing.operations / timing.median / (self.rates[timing.isa] * timing.threads)
@@ -74,7 +74,7 @@ class Results:
 
 
 def as_markdown(results: Results) -> str:
-    """The whole report."""
+    """Return the report as Markdown."""
     parts = [_machine(results), _kernels(results)]
     if len(results.isas) > 1:
         parts += [_by_instruction_set(results, mode) for mode in ("float32", "c")]
@@ -92,16 +92,16 @@ def _machine(results: Results) -> str:
         f"10⁹ multiply-adds per second and core, double precision: {rates}. Medians of {results.settings['repeats']}.",
     ]
     if busy(facts["load_average"]):
-        lines.append("**The machine was busy when this began: the times mean little.**")
+        lines.append("**The machine was busy at the start: the times are not reliable.**")
     if facts["editable"]:
-        lines.append("**An editable installation, which is rebuilt at import: processes and imports take too long.**")
+        lines.append("**An editable installation is rebuilt at import: times of processes and imports are too long.**")
     if results.settings["pixels"] is not None:
-        lines.append(f"**Not the real size: {results.settings['pixels']} pixels along a side.**")
+        lines.append(f"**Reduced size: {results.settings['pixels']} pixels along a side.**")
     return "\n".join(f"* {line}" for line in lines)
 
 
 def _kernels(results: Results) -> str:
-    """One core against one core with the fastest instruction set, and what more threads add."""
+    """Return the table of kernels with the fastest instruction set, on one core and on all threads."""
     isa, most = results.isas[-1], max(results.threads)
     alone = min(results.threads)
     head = ["workload", "C, s", *(f"{mode}, ms" for mode in MODES), *(f"{mode}, ×" for mode in MODES)]
@@ -127,7 +127,7 @@ def _kernels(results: Results) -> str:
 
 
 def _by_instruction_set(results: Results, mode: str) -> str:
-    """Nanoseconds per inner step, and the ratio to the C program, on the fewest threads."""
+    """Return the table of nanoseconds per inner step and ratios to the C program by instruction set."""
     alone = min(results.threads)
     rows = []
     for name in results.workloads:
@@ -144,7 +144,7 @@ def _by_instruction_set(results: Results, mode: str) -> str:
 
 
 def _processes(results: Results) -> str:
-    """Whole processes with the C program's flags."""
+    """Return the table of whole processes with C flags."""
     isa = results.isas[-1]
     head = ["workload", "C, s", *(f"nanobragg, {_threads(n)}, s" for n in results.threads)]
     rows = []
@@ -170,7 +170,7 @@ def _overheads(results: Results) -> str:
 
 
 def _mean(results: Results, mode: str, isa: str, threads: int) -> float | None:
-    """Geometric mean of the ratios to the C program."""
+    """Return the geometric mean of the ratios to the C program, or None if any is unknown."""
     ratios = [results.ratio(results.find(name, mode, isa=isa, threads=threads)) for name in results.workloads]
     known = [ratio for ratio in ratios if ratio is not None]
     return math.exp(sum(map(math.log, known)) / len(known)) if known and len(known) == len(ratios) else None

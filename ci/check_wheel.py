@@ -1,7 +1,7 @@
-"""Whether wheels are fit to be handed out: python ci/check_wheel.py FILE.whl…
+"""Check wheels before they are published: python ci/check_wheel.py FILE.whl…
 
-A wheel is under 5 MB, holds the package and nothing else, carries every instruction set's kernel, brings its OpenMP,
-and names no path of the machine that built it.
+A wheel must be under 5 MB, hold only the package, with a kernel for every instruction set and its OpenMP library, and
+name no path of the build machine.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ BUILD_PATH = re.compile(rb"/(?:home|root|tmp|work|build|project|private|var|User
 
 
 def problems(wheel: Path) -> list[str]:
-    """What is wrong with a wheel."""
+    """Return the problems of a wheel."""
     with ZipFile(wheel) as archive:
         content = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
     binaries = {name: data for name, data in content.items() if PurePosixPath(name).suffix in {".so", ".pyd"}}
-    found = [f"not wanted: {name}" for name in content if not _wanted(name)]
+    found = [f"unexpected: {name}" for name in content if not _expected(name)]
     found += [f"missing: {name}" for name in EXTENSIONS if not any(f"nanobragg/{name}." in path for path in binaries)]
     if "nanobragg/py.typed" not in content:
         found.append("missing: nanobragg/py.typed")
@@ -34,14 +34,14 @@ def problems(wheel: Path) -> list[str]:
     kernels = next((names for cpu, names in KERNELS.items() if wheel.stem.endswith(cpu)), ("baseline",))
     found += [f"no kernel for {name}" for name in kernels if f"{len(name)}{name}6kernelE".encode() not in core]
     if not any(OPENMP.search(name) for name in content):
-        found.append("brings no OpenMP library")
+        found.append("missing: OpenMP library")
     for name, data in binaries.items():
         found += [f"{name} names {path.decode()}" for path in set(BUILD_PATH.findall(data))]
     return found
 
 
-def _wanted(name: str) -> bool:
-    """Whether a file is of the package, of its metadata, or a library that was brought along."""
+def _expected(name: str) -> bool:
+    """Return whether a file belongs to the package, its metadata, or a bundled library."""
     folder, _, rest = name.partition("/")
     if folder == "nanobragg":
         return PurePosixPath(rest).suffix in SUFFIXES or rest == "py.typed" or rest.startswith(".dylibs/")
@@ -49,13 +49,13 @@ def _wanted(name: str) -> bool:
 
 
 def main() -> int:
-    """Print every problem; 0: there is none."""
-    bad = False
+    """Print every problem; return 1 if there are any."""
+    failed = False
     for wheel in map(Path, sys.argv[1:]):
         found = problems(wheel)
-        bad = bad or bool(found)
-        print(f"{wheel.name}, {wheel.stat().st_size / 1e6:.2f} MB: {'; '.join(found) or 'fit'}")
-    return 1 if bad else 0
+        failed = failed or bool(found)
+        print(f"{wheel.name}, {wheel.stat().st_size / 1e6:.2f} MB: {'; '.join(found) or 'OK'}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-/* Does the sanitizer see a race between OpenMP's threads (any argument), and none where there is none? */
+/* Test of the thread sanitizer: with any argument, OpenMP threads race; without one, they do not. */
 #include <stdio.h>
 
-int main(int count, char **words)
+int main(int argc, char **argv)
 {
     static double each[1000];
-    const int racing = count > 1;
+    const int racing = argc > 1;
     long sum = 0;
-    (void)words;
+    (void)argv;
     for (int round = 0; round < 100; ++round) {
 #pragma omp parallel for schedule(dynamic, 1) num_threads(2)
         for (int i = 0; i < 1000; ++i) {

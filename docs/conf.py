@@ -45,7 +45,7 @@ numpydoc_xref_param_type = False
 
 
 def warnings_are_errors(gallery, script):
-    """Called before each script of the gallery, which shows a sound experiment."""
+    """Turn warnings of nanobragg into errors, before each script of the gallery."""
     warnings.simplefilter("error", NanobraggWarning)
 
 
@@ -65,7 +65,7 @@ sphinx_gallery_conf = {
     "thumbnail_size": (400, 300),
 }
 
-# The one file of MathJax that holds its letters too: formulas need nothing from elsewhere
+# This file of MathJax includes its fonts, so that formulas need no network
 MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax" / "tex-svg.js"
 mathjax_path = MATHJAX.name
 

@@ -1,1 +1,1 @@
-"""Foreign bytes for every reader: `python -m fuzzing READER` (docs/robustness.md)."""
+"""Fuzzing of the file readers: `python -m fuzzing READER` (docs/robustness.md)."""

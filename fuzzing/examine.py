@@ -1,4 +1,4 @@
-"""What every reader owes its caller, whatever bytes it is given."""
+"""The contract of every reader for arbitrary input: bounded time and memory, and one-line errors of our own classes."""
 
 from __future__ import annotations
 
@@ -13,68 +13,67 @@ from nanobragg.errors import ConfigError, NanobraggError, NanobraggWarning
 
 from .targets import Target
 
-BYTE_LIMIT = 2**20  # of files and arrays, while fuzzing
-MEMORY_LIMIT = 16 * 2**20  # of all that a reader holds at a time
+BYTE_LIMIT = 2**20  # of files and arrays while fuzzing
+MEMORY_LIMIT = 16 * 2**20  # of a reader's peak memory
 SECONDS_LIMIT = 1.0
 
 
-class BrokenPromise(AssertionError):
-    """A reader took too long, took too much memory, or complained in another way than it should."""
+class ContractViolation(AssertionError):
+    """A reader took too much time or memory, or its error message is not valid."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What reading one file cost, and how it ended."""
+    """The cost of reading a file, and its error message; None if the file was accepted."""
 
     seconds: float
     peak_bytes: int
-    complaint: str | None
+    message: str | None
 
 
 def warm_up(target: Target, path: Path, contents: Iterable[bytes]) -> None:
-    """Let a reader import what it needs, which is no memory that a file takes."""
+    """Make a reader import its libraries, so that later measurements exclude them."""
     for content in contents:
         path.write_bytes(target.repair(content))
-        _complaint(target, path)
+        _message(target, path)
 
 
 def examine(target: Target, path: Path, content: bytes) -> Observation:
-    """Let a reader read a file that holds `content`.
+    """Read a file with the given content and measure the cost.
 
-    The errors of reading must be one printable line each. Memory is what Python and NumPy take; time is the
-    processor's. NANOBRAGG_MAX_BYTES should be BYTE_LIMIT.
+    Memory is counted for Python and NumPy; time is processor time. Set NANOBRAGG_MAX_BYTES to BYTE_LIMIT before.
 
     Raises
     ------
-    BrokenPromise
-        More than SECONDS_LIMIT or MEMORY_LIMIT, or a message of another kind.
+    ContractViolation
+        SECONDS_LIMIT or MEMORY_LIMIT is exceeded, or the error message is not one printable line.
     Exception
-        Whatever the reader raises that is none of ours.
+        The reader raised an error outside our classes.
     """
     path.write_bytes(target.repair(content))
     tracemalloc.start()
     begun = time.process_time()
     try:
-        complaint = _complaint(target, path)
+        message = _message(target, path)
         seconds, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     if seconds > SECONDS_LIMIT or peak > MEMORY_LIMIT:
-        raise BrokenPromise(f"{seconds:.2f} s and {peak / 2**20:.1f} MiB for {len(content)} bytes; {complaint}")
-    return Observation(seconds, peak, complaint)
+        raise ContractViolation(f"{seconds:.2f} s and {peak / 2**20:.1f} MiB for {len(content)} bytes; {message}")
+    return Observation(seconds, peak, message)
 
 
-def _complaint(target: Target, path: Path) -> str | None:
-    """What the reader says against the file; None if nothing."""
+def _message(target: Target, path: Path) -> str | None:
+    """Return the reader's error message, or None if it accepts the file."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # what a library complains of is no message of ours
+        warnings.simplefilter("error")  # warnings of libraries must not reach the user
         warnings.simplefilter("ignore", NanobraggWarning)
         try:
             target.read(path)
         except NanobraggError as error:
-            message, lines = str(error), isinstance(error, ConfigError)
+            text, may_have_lines = str(error), isinstance(error, ConfigError)
         else:
             return None
-    if not message or not (message.replace("\n", "") if lines else message).isprintable():
-        raise BrokenPromise(f"a message that is not printable, or of several lines: {message!r}")
-    return message
+    if not text or not (text.replace("\n", "") if may_have_lines else text).isprintable():
+        raise ContractViolation(f"the message is not printable, or has several lines: {text!r}")
+    return text

@@ -1,4 +1,4 @@
-"""One reader under the coverage-guided fuzzer; the process ends after the last input or at a broken promise."""
+"""Coverage-guided fuzzing of one reader; the process ends after the last input or at a contract violation."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from typing import Any
 import atheris
 
 
-def _guiding() -> Any:
-    """What is imported inside is instrumented for the fuzzer."""
+def _instrumented() -> Any:
+    """Return a context in which imported modules are instrumented for the fuzzer."""
     return atheris.instrument_imports(include=["nanobragg", "tomllib"], enable_loader_override=False)
 
 
-with _guiding():
+with _instrumented():
     from nanobragg.io.limits import LIMIT_VARIABLE
 
     from .examine import BYTE_LIMIT, examine, warm_up
     from .targets import TARGETS
 
-ADDRESS_SPACE = 2**30  # beyond what the interpreter and its libraries have taken before the first input
+ADDRESS_SPACE = 2**30  # in addition to the interpreter and its libraries before the first input
 
 
 def fuzz(name: str, inputs: int, folder: Path) -> None:
-    """Read that many inputs, and write into `folder` what they cost.
+    """Fuzz a reader with a number of inputs and write their cost to folder/figures.json.
 
-    Sound files and what was found before are in folder/corpus; an input that breaks a promise is left in folder.
+    folder/corpus holds valid files and earlier findings. Inputs that violate the contract are kept in the folder.
     """
-    target, worst = TARGETS[name], {"inputs": 0, "accepted": 0, "seconds": 0.0, "peak_bytes": 0}
+    target, totals = TARGETS[name], {"inputs": 0, "accepted": 0, "seconds": 0.0, "peak_bytes": 0}
     scratch = Path(tempfile.mkdtemp(dir=folder)) / f"input{target.suffix}"
-    figures, sound = folder / "figures.json", list((folder / "corpus").iterdir())
-    with _guiding():  # readers import late
-        warm_up(target, scratch, [path.read_bytes() for path in sound])
+    figures, corpus = folder / "figures.json", list((folder / "corpus").iterdir())
+    with _instrumented():  # readers import libraries on first use
+        warm_up(target, scratch, [path.read_bytes() for path in corpus])
 
     def read(content: bytes) -> None:
-        seen = examine(target, scratch, content)
-        worst["inputs"] += 1
-        worst["accepted"] += seen.complaint is None
-        worst["seconds"] = max(worst["seconds"], seen.seconds)
-        worst["peak_bytes"] = max(worst["peak_bytes"], seen.peak_bytes)
-        if worst["inputs"] % 1000 == 0 or worst["inputs"] >= inputs:
-            figures.write_text(json.dumps(worst))
+        cost = examine(target, scratch, content)
+        totals["inputs"] += 1
+        totals["accepted"] += cost.message is None
+        totals["seconds"] = max(totals["seconds"], cost.seconds)
+        totals["peak_bytes"] = max(totals["peak_bytes"], cost.peak_bytes)
+        if totals["inputs"] % 1000 == 0 or totals["inputs"] >= inputs:
+            figures.write_text(json.dumps(totals))
 
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESS_SPACE,) * 2)
     os.environ[LIMIT_VARIABLE] = str(BYTE_LIMIT)
-    longest = max(512, 2 * max(path.stat().st_size for path in sound))
+    longest = max(512, 2 * max(path.stat().st_size for path in corpus))
     options = [f"-runs={inputs}", f"-max_len={longest}", "-timeout=20", f"-artifact_prefix={folder}/"]
-    if target.words:
-        (folder / "words").write_text("".join(f'"{word}"\n' for word in target.words))
-        options.append(f"-dict={folder / 'words'}")
+    if target.keywords:
+        (folder / "keywords").write_text("".join(f'"{word}"\n' for word in target.keywords))
+        options.append(f"-dict={folder / 'keywords'}")
     atheris.Setup([sys.argv[0], *options, str(folder / "corpus")], read)
     atheris.Fuzz()
 

@@ -1,4 +1,4 @@
-"""Well-formed HDF5 of hostile content: a sound NXmx file, changed as foreign bytes say."""
+"""Mutation of a valid NXmx file into well-formed HDF5 with hostile content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-EDIT = 3  # bytes: which item, which of its attributes (or itself), and what it becomes
+EDIT = 3  # bytes of an edit: the item, its attribute (or itself), and the new value
 MOST_EDITS = 20
 ENDLESS = 2**40
 VALUES: list[Any] = [
@@ -21,8 +21,8 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
-class _Growing(io.BytesIO):
-    """Grows when it is truncated to a larger size, as a file does; HDF5 counts on it."""
+class _GrowableBytesIO(io.BytesIO):
+    """Grows when truncated to a larger size, like a file; HDF5 relies on it."""
 
     def truncate(self, size: int | None = None) -> int:
         if size is not None and size > len(self.getbuffer()):
@@ -31,9 +31,9 @@ class _Growing(io.BytesIO):
         return super().truncate(size)
 
 
-def mutate(sound: bytes, edits: bytes) -> bytes:
-    """The file after every edit up to the twentieth, in order; those that HDF5 refuses are left out."""
-    stored, names = _Growing(sound), _names(sound)
+def mutate(valid: bytes, edits: bytes) -> bytes:
+    """Return a valid file after at most `MOST_EDITS` edits; edits that HDF5 rejects are skipped."""
+    stored, names = _GrowableBytesIO(valid), _names(valid)
     with h5py.File(stored, "r+") as root:
         for at in range(0, min(len(edits) - len(edits) % EDIT, EDIT * MOST_EDITS), EDIT):
             _edit(root, names, *edits[at : at + EDIT])
@@ -41,49 +41,49 @@ def mutate(sound: bytes, edits: bytes) -> bytes:
 
 
 @cache
-def _names(sound: bytes) -> tuple[str, ...]:
+def _names(valid: bytes) -> tuple[str, ...]:
     names: list[str] = []
-    with h5py.File(io.BytesIO(sound)) as root:
+    with h5py.File(io.BytesIO(valid)) as root:
         root.visit(names.append)
     return tuple(names)
 
 
-def _edit(root: Any, names: Sequence[str], which: int, attribute: int, what: int) -> None:
-    name = names[which % len(names)]
+def _edit(root: Any, names: Sequence[str], item_byte: int, attribute: int, value: int) -> None:
+    name = names[item_byte % len(names)]
     try:
         item = root[name]
         attributes = sorted(item.attrs)
         if attributes and attribute % 2:
-            _change_attribute(item, attributes[attribute // 2 % len(attributes)], what)
+            _change_attribute(item, attributes[attribute // 2 % len(attributes)], value)
         else:
-            _change_item(root, name, what, names)
+            _change_item(root, name, value, names)
     except (TypeError, ValueError, OSError, RuntimeError, KeyError):
         return
 
 
-def _change_attribute(item: Any, name: str, what: int) -> None:
+def _change_attribute(item: Any, name: str, value: int) -> None:
     del item.attrs[name]
-    if what:
-        item.attrs[name] = VALUES[what % len(VALUES)]
+    if value:
+        item.attrs[name] = VALUES[value % len(VALUES)]
 
 
-def _change_item(root: Any, name: str, what: int, names: Sequence[str]) -> None:
+def _change_item(root: Any, name: str, value: int, names: Sequence[str]) -> None:
     attributes = dict(root[name].attrs)
     del root[name]
-    kind = what % 8
+    kind = value % 8
     if kind == 0:
         return
     if kind == 1:
-        root[name] = h5py.SoftLink("/" + names[what // 8 % len(names)])
+        root[name] = h5py.SoftLink("/" + names[value // 8 % len(names)])
     elif kind == 2:
-        root[name] = h5py.ExternalLink("elsewhere.h5" if what > 128 else "\u00e9.h5", "/entry")
+        root[name] = h5py.ExternalLink("elsewhere.h5" if value > 128 else "\u00e9.h5", "/entry")
     elif kind == 3:
         root.create_group(name)
     elif kind == 4:
-        shape = [(ENDLESS,), (2**20, 2**20), (2**20, 4, 2**20)][what // 8 % 3]
+        shape = [(ENDLESS,), (2**20, 2**20), (2**20, 4, 2**20)][value // 8 % 3]
         root.create_dataset(name, shape, "f8", chunks=tuple(min(side, 64) for side in shape))
     elif kind == 5:
         root.create_dataset(name, (4,), "u2", maxshape=(None,), chunks=(2**28,), compression="gzip")
     else:
-        root[name] = VALUES[(what // 8 + 21 * (kind == 7)) % len(VALUES)]
+        root[name] = VALUES[(value // 8 + 21 * (kind == 7)) % len(VALUES)]
     root[name].attrs.update(attributes)

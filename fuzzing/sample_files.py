@@ -1,4 +1,4 @@
-"""Small files of crystallography's libraries, to start from."""
+"""Small PDB, CIF and MTZ files to start fuzzing from."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ _shelx_hkl_file
 
 
 def write_mtz(path: Path) -> None:
-    """Amplitudes, intensities of Bijvoet mates, and phases."""
+    """Write an MTZ file of amplitudes, intensities of Bijvoet mates, and phases."""
     mtz = gemmi.Mtz(with_base=True)
     mtz.spacegroup = gemmi.SpaceGroup("P 21 21 21")
     mtz.add_dataset("made")

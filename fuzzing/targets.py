@@ -1,4 +1,4 @@
-"""The readers of foreign bytes, and for each a few sound files to start from, made by our own writers."""
+"""The readers to fuzz, each with a few valid files to start from."""
 
 from __future__ import annotations
 
@@ -49,51 +49,51 @@ IMAGE = np.arange(12).reshape(3, 4)
 
 TESTS = Path(__file__).parents[1] / "tests"
 SMALL_MOLECULE = (TESTS / "inputs" / "small.cif").read_text()
-FOUND = TESTS / "fuzz_corpus"  # READER/…: inputs that once broke a promise
+FOUND = TESTS / "fuzz_corpus"  # READER/…: inputs that once violated the contract
 
 
 @dataclass(frozen=True)
 class Target:
-    """A reader of foreign bytes.
+    """A reader to fuzz.
 
     Attributes
     ----------
     read
-        Reads the file with the foreign bytes.
+        Reads a file of arbitrary bytes.
     seeds
-        Write sound files of different kinds.
+        Writers of valid files of different kinds.
     suffix
-        Of the file that holds the bytes; for some readers it says the format.
-    words
-        What the format's files are made of, to hint at.
+        Suffix of the file, from which some readers choose the format.
+    keywords
+        Keywords of the format, for the fuzzer's dictionary.
     repair
-        Makes a well-formed file of the bytes: checksums that no fuzzer guesses, structure that a library reads.
+        Turns bytes into a well-formed file, with checksums and structure that a fuzzer cannot guess.
     """
 
     read: Callable[[Path], Any]
     seeds: Sequence[Callable[[Path], object]]
     suffix: str = ".in"
-    words: Sequence[str] = ()
+    keywords: Sequence[str] = ()
     repair: Callable[[bytes], bytes] = bytes
 
 
 def text(*lines: str) -> Callable[[Path], object]:
-    """A writer of a text file."""
+    """Return a writer of a text file."""
     return lambda path: path.write_text("\n".join(lines))
 
 
 def read_table(path: Path) -> Any:
-    """Reflections, and the dense table that the kernel looks them up in."""
+    """Read reflections and build the kernel's dense table."""
     return StructureFactors.from_hkl(path).table().values
 
 
 def read_flags(path: Path) -> Any:
-    """A file of flags, as a shell would split it."""
+    """Parse a file of C flags, split as by a shell."""
     return parse_flags(path.read_bytes().decode("latin-1")).config
 
 
 def write_image_smv(path: Path) -> None:
-    """An image with all the keys that we write."""
+    """Write an image with all header keys."""
     header = smv_header(
         fast_pixels=4, slow_pixels=3, pixel_mm=0.1, distance_mm=100, wavelength_A=1, beam_center_x_mm=0.2,
         beam_center_y_mm=0.15, f_beam_mm=0.2, s_beam_mm=0.15, dials_origin_mm=(1, 2, -100), orgx_px=2, orgy_px=1.5,
@@ -103,7 +103,7 @@ def write_image_smv(path: Path) -> None:
 
 
 def config(factors: StructureFactors | None = None, **fields: Any) -> Config:
-    """A small experiment."""
+    """Return a small experiment."""
     crystal = Crystal(cell=(50, 60, 70, 80, 90, 100), n_cells=(5, 4, 3), mosaic_domains=2, mosaic_spread_deg=0.5)
     detector = Detector.flat(distance_mm=100, pixels=(3, 4), **fields)
     return Config(
@@ -115,14 +115,14 @@ def config(factors: StructureFactors | None = None, **fields: Any) -> Config:
 
 
 def write_arrays(path: Path) -> None:
-    """The .npz beside a TOML file."""
+    """Write the .npz file that belongs to a TOML file."""
     config(StructureFactors(indices=IMAGE.reshape(4, 3), amplitudes=IMAGE[0]), mask=IMAGE).to_toml(
         path.with_suffix(".toml")
     )
 
 
 def read_arrays(path: Path) -> Any:
-    """A TOML file with foreign bytes beside it."""
+    """Read a TOML file whose .npz file holds arbitrary bytes."""
     beside = path.with_name("beside.toml")
     if not beside.exists():
         write_arrays(beside)
@@ -131,12 +131,12 @@ def read_arrays(path: Path) -> Any:
 
 
 def read_mask(path: Path) -> Any:
-    """An image whose header says where the detector is, and which pixels are rendered."""
+    """Read an image whose header sets the geometry and whose pixels are a mask."""
     return parse_flags(["-cell", "50", "-default_F", "1", "-mask", str(path)]).config
 
 
-def sound_chunks(content: bytes) -> bytes:
-    """A PNG with the checksum of every chunk made right."""
+def repair_png(content: bytes) -> bytes:
+    """Return a PNG with the checksum of every chunk corrected."""
     parts, at = [content[:8]], 8
     while at + 12 <= len(content):
         end = at + 8 + int.from_bytes(content[at : at + 4], "big")
@@ -146,27 +146,27 @@ def sound_chunks(content: bytes) -> bytes:
 
 
 @cache
-def sound_nexus() -> bytes:
-    """Two images as we write them."""
+def valid_nexus() -> bytes:
+    """Return the bytes of a valid NXmx file of two images."""
     images = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
     with TemporaryDirectory() as folder:
-        write_nexus(path := Path(folder) / "sound.nxs", images, config(), compression=None)
+        write_nexus(path := Path(folder) / "valid.nxs", images, config(), compression=None)
         return path.read_bytes()
 
 
 def mutated_nexus(edits: bytes) -> bytes:
-    """A well-formed NXmx file, changed as the bytes say."""
-    return mutate(sound_nexus(), edits)
+    """Return a well-formed NXmx file, mutated by the edits."""
+    return mutate(valid_nexus(), edits)
 
 
 def write_expt(path: Path) -> None:
-    """What DIALS wrote, without its blanks."""
+    """Write a DIALS experiment list without blanks."""
     path.write_text(json.dumps(json.loads((TESTS / "expt" / "made.expt").read_text()), separators=(",", ":")))
 
 
 NO_EDITS = [lambda path: path.write_bytes(b"")]
-NOUNS = (Config, Crystal, StructureFactors, Beam, Detector, Panel, Scan, Sampling, Background)
-FIELDS = [name for noun in NOUNS for name in noun.model_fields]
+CONFIG_MODELS = (Config, Crystal, StructureFactors, Beam, Detector, Panel, Scan, Sampling, Background)
+FIELDS = [name for model in CONFIG_MODELS for name in model.model_fields]
 
 TARGETS: dict[str, Target] = {
     "hkl": Target(
@@ -176,12 +176,12 @@ TARGETS: dict[str, Target] = {
     "cif": Target(
         lambda path: StructureFactors.from_cif(path).table(),
         [text(sample_files.MERGED), text(sample_files.SQUARES), text(sample_files.SHELX)],
-        words=(*sample_files.MERGED.split(), *sample_files.SQUARES.split()),
+        keywords=(*sample_files.MERGED.split(), *sample_files.SQUARES.split()),
     ),
     "coordinates": Target(
         lambda path: StructureFactors.from_coordinates(path, d_min=10, k_sol=0),
         [text(sample_files.PDB), text(sample_files.COORDINATES), text(SMALL_MOLECULE)],
-        words=(*sample_files.COORDINATES.split(), *SMALL_MOLECULE.split()),
+        keywords=(*sample_files.COORDINATES.split(), *SMALL_MOLECULE.split()),
     ),
     "matrix": Target(
         read_matrix, [text("1 0 0", "0 1 0", "0 0 1"), text("-.1-.2 1.e-3", "0.1 0.2 0.3 4 5E2 6", "90.0 90. 90")]
@@ -195,8 +195,8 @@ TARGETS: dict[str, Target] = {
     "png": Target(
         read_png,
         [lambda path: write_png(path, IMAGE.astype(np.uint16)), lambda path: write_png(path, IMAGE.astype(np.uint8))],
-        words=("IHDR", "IDAT", "IEND", "PLTE", "tRNS", "zTXt", "iTXt", "iCCP"),
-        repair=sound_chunks,
+        keywords=("IHDR", "IDAT", "IEND", "PLTE", "tRNS", "zTXt", "iTXt", "iCCP"),
+        repair=repair_png,
     ),
     "npy": Target(
         read_npy,
@@ -215,7 +215,7 @@ TARGETS: dict[str, Target] = {
         Spectrum.from_file, [text("energy_eV weight", "9000 1", "9001 2.5"), text("# wavelength_A", "1.0,2", "1.1;0")]
     ),
     "npz": Target(read_arrays, [write_arrays], suffix=".npz"),
-    "toml": Target(Config.from_toml, [config().to_toml, config(mask=Path("a.img")).to_toml], words=FIELDS),
+    "toml": Target(Config.from_toml, [config().to_toml, config(mask=Path("a.img")).to_toml], keywords=FIELDS),
     "flags": Target(
         read_flags,
         [
@@ -223,13 +223,13 @@ TARGETS: dict[str, Target] = {
             text("-mat A.mat -hkl P1.hkl -energy 12000 -Na 3 -misset 10 20 30 -mosaic_spread 1 -xds -ORGX 5"),
             text("-default_F 1 -cell 50 -pivot sample -roi 1 2 3 4 -phi 1 -osc 2 -phisteps 3 -pix0_vector 1 2 3"),
         ],
-        words=tuple(SPELLINGS),
+        keywords=tuple(SPELLINGS),
     ),
 }  # fmt: skip
 
 
 def seed_files(name: str, folder: Path) -> list[Path]:
-    """Sound files for a reader, written into a folder."""
+    """Write valid files for a reader into a folder; return their paths."""
     target, paths = TARGETS[name], []
     for number, write in enumerate(target.seeds):
         write(path := folder / f"seed{number}{target.suffix}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,23 @@ def test_a_failing_command_is_reported_and_no_run_blocks_are_skipped(tmp_path: P
         examples.run_page(page, tmp_path)
     page.write_text("```console no-run\n$ nanobragg -nonsense\n```\n\n```python no-run\nraise SystemError\n```\n")
     examples.run_page(page, tmp_path)
+
+
+def test_pages_that_the_source_cites_exist():
+    """`docs/PAGE.md, Heading` and `docs/quirks.md, row N` in source and tests name a heading of that page."""
+    sources = [
+        path
+        for folder in ("src", "include", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".h", ".cpp", ".py", ".pyx", ".pyi"} and path != Path(__file__)
+    ]
+    for path in sources:
+        text = re.sub(r"\n[\s*#]*", " ", path.read_text(encoding="utf-8"))
+        assert "spec section" not in text, path
+        for page, cited in re.findall(r"docs/([\w/]+\.md)(?:, ((?:row )?[A-Z\d][^.;:)]*))?", text):
+            lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+            headings = [line.lstrip("# ").replace("Row", "row") for line in lines if line.startswith("#")]
+            assert not cited or any(cited.startswith(each.partition(":")[0]) for each in headings), (path, page, cited)
 
 
 def test_every_row_of_the_quirks_has_a_section_and_a_picture():

@@ -84,7 +84,7 @@ def test_at_step_given_layers_cover_the_sensor(layers):
 
 def test_at_step_a_phi_range_of_zero_with_a_step_is_an_error():
     """AT-STEP: C takes 0 steps there and divides by them (docs/quirks.md, row 23)."""
-    with pytest.raises(ConfigError, match="gives no phi step: leave out the step or the range"):
+    with pytest.raises(ConfigError, match="gives no phi step; leave out the range or the step"):
         resolve_sweep("phi", None, 0.0, 0.1)
 
 

@@ -75,7 +75,7 @@ def test_a_tag_that_is_not_a_version_is_reported(checkout):
     root, git = checkout
     git("commit", "--allow-empty", "-qm", "work")
     git("tag", "v1-final")
-    with pytest.raises(SystemExit, match=r"tag v1-final: is no version; name it like v1\.2\.3"):
+    with pytest.raises(SystemExit, match=r"tag v1-final is not a valid version; name it like v1\.2\.3"):
         version_script.version(root)
 
 

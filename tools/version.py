@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The version of this source tree, for meson.build: from the git tag, or from the file that an sdist carries.
+"""Print the version of this source tree for meson.build, from the git tag or an sdist's version.txt.
 
 In a checkout of the tag v1.2.3 it is 1.2.3, and N commits later 1.2.4.devN+gHASH (PEP 440). Before the first tag it is
-0.1.0.devN+gHASH, N counting all commits. `--record` writes it into the sdist that meson is making.
+0.1.0.devN+gHASH with N commits in total. `--record` writes it into the sdist that meson is making.
 """
 
 import os
@@ -18,7 +18,7 @@ UNKNOWN = "0+unknown"
 
 
 def version(root: Path) -> str:
-    """Of the tree at `root`; "0+unknown" if it is neither from an sdist nor a checkout with its history."""
+    """Return the version of the tree at `root`, or "0+unknown" if it is neither an sdist nor a full checkout."""
     recorded = root / RECORD
     if recorded.is_file():
         return recorded.read_text(encoding="ascii").strip()
@@ -32,21 +32,21 @@ def version(root: Path) -> str:
 
 
 def from_description(described: str) -> str:
-    """From what `git describe --long` prints: TAG-COMMITS-gHASH; between tags, the version on the way to the next."""
+    """Return the version for an output of `git describe --long`, TAG-COMMITS-gHASH; a .dev version between tags."""
     tag, count, commit = described.rsplit("-", 2)
     if not re.fullmatch(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?", tag):
-        raise SystemExit(f"tag {tag}: is no version; name it like v1.2.3 or v1.2.3rc1")
+        raise SystemExit(f"tag {tag} is not a valid version; name it like v1.2.3 or v1.2.3rc1")
     if count == "0":
         return tag[1:]
     following = re.sub(r"\d+$", lambda last: str(int(last[0]) + 1), tag[1:])
     return f"{following}.dev{count}+{commit}"
 
 
-def _git(root: Path, *words: str) -> str:
-    """What git says; nothing if it fails, is not there, or would speak of a repository around `root`."""
+def _git(root: Path, *args: str) -> str:
+    """Return git's output, or "" if git fails, is missing, or finds only a repository that encloses `root`."""
     environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
     try:
-        done = subprocess.run(["git", *words], cwd=root, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", *args], cwd=root, env=environment, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.strip()

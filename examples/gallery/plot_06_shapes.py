@@ -3,8 +3,8 @@ Shapes of a crystal
 ===================
 
 A spot is the squared transform of the crystal's shape: eight cells along an axis give six fringes between two spots, an
-ellipsoid gives rings. The Gaussian and the top-hat are spots without fringes, for experiments that do not resolve
-them.
+ellipsoid gives rings. The Gaussians and the top-hat are spots without fringes, for experiments that do not resolve
+them. In this cubic cell both Gaussians are isotropic.
 """
 
 import matplotlib.pyplot as plt
@@ -19,8 +19,8 @@ cfg = nb.Config(
     sampling=nb.Sampling(oversample=1),
 )
 
-figure, axes = plt.subplots(1, 4, figsize=(10, 2.9), layout="constrained")
-for axis, shape in zip(axes, ("square", "round", "gauss", "tophat"), strict=True):
+figure, axes = plt.subplots(1, 5, figsize=(12.5, 2.9), layout="constrained")
+for axis, shape in zip(axes, ("square", "round", "gauss", "gauss_star", "tophat"), strict=True):
     image = nb.simulate(cfg.replace(crystal=cfg.crystal.replace(shape=shape)))
     axis.imshow(image + 1e-9, cmap="magma", norm="log", vmin=1e-6 * image.max(), vmax=image.max())
     axis.set_title(shape)

@@ -10,11 +10,11 @@ namespace nb::NB_ISA {
 
 /* F_latt and F_cell of one orientation (a, b, c in m) along q (1/m). */
 template <class Shape, class Lookup, class Real>
-NB_INLINE void evaluate(const Scene &s, const Table<typename Lookup::Entry> &table, const double *cell, double qx,
-                        double qy, double qz, Term<Real> &term)
+NB_INLINE void evaluate(const Crystal &crystal, const Table<typename Lookup::Entry> &table, const double *cell,
+                        double qx, double qy, double qz, Term<Real> &term)
 {
     find_index(cell, qx, qy, qz, term);
-    Shape::evaluate(s.crystal, term);
+    Shape::evaluate(crystal, term);
     Lookup::find(table, term);
 }
 
@@ -30,8 +30,10 @@ static void accumulate(const Scene &s, int table_number, const double *cells, in
         /* Where steps are kept, there is one lane. */
         _Pragma("omp simd if(!Sink::needs_steps)") for (int i = 0; i < n; ++i)
         {
-            Term<Real> term = {};
-            evaluate<Shape, Lookup>(s, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
+            Term<Real> term;
+            if constexpr (Sink::needs_steps)
+                term = {};
+            evaluate<Shape, Lookup>(s.crystal, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
             sink.add(i, cells + 9 * c, term);
         }
     }
@@ -41,33 +43,19 @@ static void accumulate(const Scene &s, int table_number, const double *cells, in
 template <class Entry> struct Neighbourhoods {
     int inside[LANES], place[LANES];
     Entry h[4][LANES], k[4][LANES], l[4][LANES];
-
-    NB_INLINE void put_weights(Entry (*weights)[LANES], const Cubic<Entry> &c, int i)
-    {
-        weights[0][i] = c.w0;
-        weights[1][i] = c.w1;
-        weights[2][i] = c.w2;
-        weights[3][i] = c.w3;
-    }
-
-    NB_INLINE Cubic<Entry> weights(const Entry (*weights)[LANES], int i)
-    {
-        return {weights[0][i], weights[1][i], weights[2][i], weights[3][i]};
-    }
 };
 
-template <class Entry> NB_INLINE void keep(Neighbourhoods<Entry> &all, const Neighbours<Entry> &n, int i)
+template <class Entry> NB_INLINE void keep_weights(Entry (*weights)[LANES], const Cubic<Entry> c, int i)
 {
-    all.inside[i] = n.inside;
-    all.place[i] = n.place;
-    all.put_weights(all.h, n.h, i);
-    all.put_weights(all.k, n.k, i);
-    all.put_weights(all.l, n.l, i);
+    weights[0][i] = c.w0;
+    weights[1][i] = c.w1;
+    weights[2][i] = c.w2;
+    weights[3][i] = c.w3;
 }
 
-template <class Entry> NB_INLINE Neighbours<Entry> kept(const Neighbourhoods<Entry> &all, int i)
+template <class Entry> NB_INLINE Cubic<Entry> kept_weights(const Entry (*weights)[LANES], int i)
 {
-    return {all.inside[i], all.place[i], all.weights(all.h, i), all.weights(all.k, i), all.weights(all.l, i)};
+    return {weights[0][i], weights[1][i], weights[2][i], weights[3][i]};
 }
 
 /* The same with tricubic interpolation, in two passes: 64 look-ups a term keep the amplitude out of the lanes. */
@@ -83,18 +71,26 @@ static void accumulate_tricubic(const Scene &s, int table_number, const double *
         memcpy(cell, cells + 9 * c, sizeof cell);
         NB_SIMD for (int i = 0; i < n; ++i)
         {
-            Term<Real> term = {};
+            Term<Real> term;
             find_index(cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
             Shape::evaluate(s.crystal, term);
             lattice_sqr[i] = term.lattice_sqr;
-            keep(around, find_neighbours(table, term.h, term.nearest), i);
+            const Neighbours<Entry> near = find_neighbours(table, term);
+            around.inside[i] = near.inside;
+            around.place[i] = near.place;
+            keep_weights(around.h, near.h, i);
+            keep_weights(around.k, near.k, i);
+            keep_weights(around.l, near.l, i);
         }
         for (int i = 0; i < n; ++i) {
             Term<Real> term = {};
             if constexpr (Sink::needs_steps)
-                evaluate<Shape, Tricubic<Entry>>(s, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
+                evaluate<Shape, Tricubic<Entry>>(s.crystal, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i],
+                                                 term);
             term.lattice_sqr = lattice_sqr[i];
-            term.amplitude = sum_neighbours(table, kept(around, i));
+            const Neighbours<Entry> near = {around.inside[i], around.place[i], kept_weights(around.h, i),
+                                            kept_weights(around.k, i), kept_weights(around.l, i)};
+            term.amplitude = sum_neighbours(table, near);
             sink.add(i, cells + 9 * c, term);
         }
     }

@@ -46,11 +46,12 @@ template <class Entry> NB_INLINE bool can_interpolate(const Table<Entry> &t, dou
              | (l > t.high[2] - 3));
 }
 
-/* Weights of the points -1, 0, 1, 2 in the cubic through them, at t in [0, 1] (Lagrange). */
+/* Weights of the points -1, 0, 1, 2 in the cubic through them. */
 template <class Entry> struct Cubic {
     Entry w0, w1, w2, w3;
 };
 
+/* Those at t in [0, 1] (Lagrange). */
 template <class Entry> NB_INLINE Cubic<Entry> cubic_weights(Entry t)
 {
     const Entry down = t - 1, further = t - 2, up = t + 1;
@@ -58,7 +59,7 @@ template <class Entry> NB_INLINE Cubic<Entry> cubic_weights(Entry t)
             up * t * down * (Entry)(1.0 / 6.0)};
 }
 
-template <class Entry> NB_INLINE Entry cubic_sum(const Entry *row, const Cubic<Entry> &c)
+template <class Entry> NB_INLINE Entry cubic_sum(const Entry *row, const Cubic<Entry> c)
 {
     return row[0] * c.w0 + row[1] * c.w1 + row[2] * c.w2 + row[3] * c.w3;
 }
@@ -73,7 +74,7 @@ template <class Entry> NB_INLINE void add_row(Entry *sums, Entry w, const Entry 
 }
 
 template <class Entry>
-NB_INLINE void add_plane(Entry *sums, Entry w, const Entry *corner, int stride, const Cubic<Entry> &k)
+NB_INLINE void add_plane(Entry *sums, Entry w, const Entry *corner, int stride, const Cubic<Entry> k)
 {
     add_row(sums, w * k.w0, corner);
     add_row(sums, w * k.w1, corner + stride);
@@ -88,16 +89,16 @@ template <class Entry> struct Neighbours {
     Cubic<Entry> h, k, l;
 };
 
-/* Those of the index h, k, l, whose nearest reflection is `nearest`. */
-template <class Entry>
-NB_INLINE Neighbours<Entry> find_neighbours(const Table<Entry> &t, const double *h, const int *nearest)
+template <class Entry, class Real>
+NB_INLINE Neighbours<Entry> find_neighbours(const Table<Entry> &t, const Term<Real> &term)
 {
-    const double h0 = round_down(h[0]), k0 = round_down(h[1]), l0 = round_down(h[2]);
-    const int alone = closest_place(t, nearest[0], nearest[1], nearest[2]);
+    const double h = term.h[0], k = term.h[1], l = term.h[2];
+    const double h0 = round_down(h), k0 = round_down(k), l0 = round_down(l);
+    const int alone = closest_place(t, term.nearest[0], term.nearest[1], term.nearest[2]);
     const int corner = closest_place(t, (int)h0 - 1, (int)k0 - 1, (int)l0 - 1);
-    const int inside = can_interpolate(t, h[0], h[1], h[2]);
-    return {inside, inside ? corner : alone, cubic_weights((Entry)(h[0] - h0)), cubic_weights((Entry)(h[1] - k0)),
-            cubic_weights((Entry)(h[2] - l0))};
+    const int inside = can_interpolate(t, h, k, l);
+    return {inside, inside ? corner : alone, cubic_weights((Entry)(h - h0)), cubic_weights((Entry)(k - k0)),
+            cubic_weights((Entry)(l - l0))};
 }
 
 template <class Entry> NB_INLINE Entry sum_neighbours(const Table<Entry> &t, const Neighbours<Entry> &n)
@@ -140,7 +141,7 @@ template <class Table_entry> struct Tricubic {
 
     template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
     {
-        const Neighbours<Entry> around = find_neighbours(t, term.h, term.nearest);
+        const Neighbours<Entry> around = find_neighbours(t, term);
         term.interpolated = around.inside;
         term.amplitude = sum_neighbours(t, around);
     }

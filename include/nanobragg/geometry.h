@@ -1,4 +1,4 @@
-/* From a place on the detector to a direction, and what the place does to a photon (docs/theory.md, Detector). */
+/* Position on the detector to direction, solid angle and absorbed fraction (docs/geometry.md, Pixel positions). */
 #ifndef NANOBRAGG_GEOMETRY_H
 #define NANOBRAGG_GEOMETRY_H
 

@@ -4,11 +4,11 @@ from . import errors as errors
 from .analysis.compare.compare import compare as compare
 from .analysis.radial import radial_average as radial_average
 from .analysis.resolution import resolution as resolution
+from .analysis.spots.ground_truth import GroundTruth as GroundTruth
+from .analysis.spots.ground_truth import bragg_mask as bragg_mask
+from .analysis.spots.ground_truth import ground_truth as ground_truth
 from .analysis.spots.predict import Spots as Spots
 from .analysis.spots.predict import predict_spots as predict_spots
-from .analysis.spots.truth import GroundTruth as GroundTruth
-from .analysis.spots.truth import bragg_mask as bragg_mask
-from .analysis.spots.truth import ground_truth as ground_truth
 from .analysis.statistics import Statistics as Statistics
 from .analysis.statistics import statistics as statistics
 from .config.background import Background as Background

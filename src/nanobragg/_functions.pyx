@@ -55,9 +55,12 @@ cdef extern from "nanobragg/amplitude.h" namespace "nb::NB_ISA" nogil:
         pass
     cppclass Neighbours[Entry]:
         pass
+    cppclass Term[Real]:
+        double[3] h
+        int[3] nearest
     Cubic[double] cubic_weights(double t)
-    double cubic_sum(const double *row, const Cubic[double] &c)
-    Neighbours[double] find_neighbours(const Table[double] &t, const double *h, const int *nearest)
+    double cubic_sum(const double *row, Cubic[double] c)
+    Neighbours[double] find_neighbours(const Table[double] &t, const Term[double] &term)
     double sum_neighbours(const Table[double] &t, const Neighbours[double] &n)
 
 Shape = namedtuple("Shape", ["number", "separable", "single_precision", "reach", "integral"])
@@ -244,15 +247,18 @@ def tricubic(values, const double[:, ::1] at):
     out = np.empty(at.shape[0])
     cdef double[::1] found = out
     cdef Table[double] table
-    cdef int[3] nearest = [0, 0, 0]
+    cdef Term[double] term
     cdef Py_ssize_t i
     cdef int j
     with nogil:
         for j in range(3):
+            term.nearest[j] = 0
             table.low[j] = -3
             table.high[j] = 4
         table.stride_h, table.stride_k, table.constant = 64, 8, 0.0
         for i in range(at.shape[0]):
             table.values = &cubes[i, 0, 0, 0]
-            found[i] = sum_neighbours(table, find_neighbours(table, &at[i, 0], nearest))
+            for j in range(3):
+                term.h[j] = at[i, j]
+            found[i] = sum_neighbours(table, find_neighbours(table, term))
     return out

@@ -1,8 +1,7 @@
 /* Calls the functions and the main of the original C program in a shared library that the user built.
  *
  * Vectors of the C program are double[4] with the magnitude in element 0; ours are x y z. Arrays arrive as rows,
- * already broadcast by nanobragg_c/reference/__init__.py. The functions keep static state, so the GIL is never
- * released.
+ * already broadcast by nanobragg_c/reference/library.py. The functions keep static state, so the GIL is never released.
  */
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>

@@ -1,78 +1,78 @@
-"""The one family of errors that nanobragg raises for what a user can cure.
+"""Errors and warnings that nanobragg raises for problems that a user can fix.
 
-Every message is one line: what is wrong, where (field, flag or file, with the value), and what to do about it.
+Every message is one line that names the field, flag or file with its value, the problem, and the cure.
 
 ========================  ==================  =======================================================
 class                     also a              when
 ========================  ==================  =======================================================
-`NanobraggError`          `Exception`         the family: catch it to catch all of them
-`ConfigError`             `ValueError`        an impossible or contradicting field, flag or argument
-`ShapeError`              `ConfigError`       two images that are to be compared differ in shape
+`NanobraggError`          `Exception`         base class of all errors
+`ConfigError`             `ValueError`        an invalid or contradictory field, flag or argument
+`ShapeError`              `ConfigError`       images to be compared have different shapes
 `FileError`               `OSError`           a file cannot be opened, read or written
-`FormatError`             `ValueError`        a file is not what its format promises
-`ProgramError`                                the original program failed, was too slow, left no image
-`NanobraggWarning`        `UserWarning`       valid, but surely not what was wanted
+`FormatError`             `ValueError`        the content of a file does not conform to its format
+`ProgramError`                                the C program failed, timed out or left no image
+`NanobraggWarning`        `UserWarning`       valid input that is probably a mistake
 ========================  ==================  =======================================================
 
-The first six are raised before work starts, wherever that is possible, and leave no half-written file. The last comes
-through `warnings.warn`. Anything else that is raised is a bug of nanobragg.
+Errors are raised before rendering starts wherever possible, and no partly written file is left behind. Warnings are
+issued with `warnings.warn`. Any other exception is a bug in nanobragg.
 
-The command line prints an error's message to standard error, without a traceback, and ends with a status:
+The command line prints an error's message to standard error, without a traceback, and exits with a status:
 
 ======  =============================================================================================
 status  meaning
 ======  =============================================================================================
-0       done
+0       success
 1       a bug: Python's traceback is printed
-2       any error of this family: a mistake on the command line, in the experiment, or about a file
+2       a `NanobraggError`: an invalid command line or experiment, or a file that cannot be used
 130     interrupted with Ctrl-C
-141     the reader of its output has gone
+141     the reader of standard output closed the pipe
 ======  =============================================================================================
 
-`nanobragg compare` tells more (`nanobragg compare --help`): 1 a mistake on the command line, 2 a program failed, 3 the
-images are less alike than they should be, 4 they differ in shape, 5 a file cannot be read or written.
+`nanobragg compare` has its own: 1 invalid command line, 2 a program failed, 3 the correlation is below the threshold,
+4 the images have different shapes, 5 a file cannot be read or written.
 """
 
 
-def printable(text: str) -> str:
-    """`text`, but what no terminal should be sent is written as an escape: it may quote a file that holds anything."""
+def escape_unprintable(text: str) -> str:
+    """Return `text` with unprintable characters escaped, because messages quote the content of arbitrary files."""
     return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
 
 
 class NanobraggError(Exception):
-    """Anything that a user can cure: bad input, a missing file, a contradiction.
+    """Base class of errors that a user can fix: invalid input, a missing file, a contradiction.
 
     Attributes
     ----------
     exit_code : int
-        Status with which the command line ends.
+        Exit status of the command line.
     """
 
     exit_code = 2
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return escape_unprintable(super().__str__())
 
 
 class ConfigError(NanobraggError, ValueError):
-    """A field of a Config, a flag or an argument has an impossible or contradicting value."""
+    """A field of a Config, a flag or an argument is invalid, or contradicts another one."""
 
 
 class ShapeError(ConfigError):
-    """Images that are to be compared have different shapes."""
+    """Images to be compared have different shapes."""
 
 
 class FileError(NanobraggError, OSError):
-    """A file cannot be opened, read or written; the operating system's error is its cause."""
+    """A file cannot be opened, read or written; `__cause__` is the error of the operating system."""
 
 
 class FormatError(NanobraggError, ValueError):
-    """A file's content is not what its format promises."""
+    """The content of a file does not conform to its format."""
 
 
 class ProgramError(NanobraggError):
-    """The original program failed, took too long, or left no image."""
+    """The C program failed, timed out or left no image."""
 
 
 class NanobraggWarning(UserWarning):
-    """A valid input that surely is not what the user wanted."""
+    """Valid input that is probably a mistake."""

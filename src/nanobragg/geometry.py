@@ -1,6 +1,4 @@
-"""Rotations of vectors, in the order and arithmetic that the C program uses."""
-
-from __future__ import annotations
+"""Products, normalisation and rotations of vectors, in the order of operations of the C program."""
 
 import math
 
@@ -11,16 +9,29 @@ from .errors import ConfigError
 
 Vector = tuple[float, float, float]
 FloatArray = npt.NDArray[np.float64]
+Roi = tuple[int, int, int, int]  # first and last fast, first and last slow pixel, inclusive
 
 
 def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Scalar product of two 3-vectors, summed in order (a BLAS may fuse and round differently)."""
+    """Return the scalar product of two 3-vectors, summed in order (a BLAS may round differently)."""
     a, b = np.asarray(one).tolist(), np.asarray(other).tolist()
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
+def as_vector(values: FloatArray) -> Vector:
+    """Return the three numbers of an array as a tuple."""
+    x, y, z = values.tolist()
+    return x, y, z
+
+
+def cross_products(basis: FloatArray) -> FloatArray:
+    """Return b × c, c × a and a × b of the basis vectors a, b, c (rows)."""
+    a, b, c = basis
+    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
+
+
 def unit(vector: npt.ArrayLike, name: str = "vector") -> FloatArray:
-    """`vector` scaled to length 1; a zero vector (or one too long to square) is an error that names it."""
+    """Return `vector` scaled to length 1; raises `ConfigError`, with its `name`, if its length is zero or overflows."""
     array = np.asarray(vector, dtype=np.float64)
     length = math.sqrt(dot(array, array))
     if not 0 < length < math.inf:
@@ -36,7 +47,7 @@ def rotate(vector: npt.ArrayLike, angles_rad: Vector) -> FloatArray:
     ----------
     vector : array_like, shape (3,)
     angles_rad
-        The three angles, radians.
+        Angles about x, y and z, radians.
     """
     x, y, z = (float(component) for component in np.asarray(vector))
     about_x, about_y, about_z = angles_rad
@@ -53,13 +64,13 @@ def rotate(vector: npt.ArrayLike, angles_rad: Vector) -> FloatArray:
 
 
 def rotate_about(vector: npt.ArrayLike, axis: npt.ArrayLike, angle_rad: float) -> FloatArray:
-    """Rotate vectors about an axis by Rodrigues' formula.
+    """Rotate vectors about an axis with Rodrigues' formula.
 
     Parameters
     ----------
     vector : array_like, shape (..., 3)
     axis : array_like, shape (3,)
-        Not normalised here: the C program's two-theta axis is not.
+        Used as given: the C program does not normalise its two-theta axis.
     angle_rad
         Right-handed angle, radians.
     """

@@ -1,9 +1,7 @@
-"""Sweeps over rotation, divergence, dispersion and sensor depth: a count, a range and a step complete each other.
+"""Sweeps over rotation, divergence, dispersion and sensor depth, completed from count, range and step.
 
-The rules are those of docs/step_rules.md.
+docs/step_rules.md has the rules.
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ MOST_STEPS = 10_000_000
 
 @dataclass(frozen=True)
 class Sweep:
-    """A resolved sweep: `count` values, `step` apart, over `range` (SI units)."""
+    """A resolved sweep: `count` values, `step` apart, covering `range` (SI units)."""
 
     count: int
     range: float
@@ -32,7 +30,7 @@ def resolve_sweep(
     *,
     layers_overshoot: bool = False,
 ) -> Sweep:
-    """Complete a sweep from whichever of count, range and step are given (None: not given).
+    """Complete a sweep from those of count, range and step that are given (None: not given).
 
     Parameters
     ----------
@@ -41,24 +39,22 @@ def resolve_sweep(
     count, span, step
         Number of steps, total range, distance between steps.
     layers_overshoot
-        With `kind="sensor"`: let n layers cover n/(n-1) of the thickness, at least two, as the C program does
-        (C quirks, row 12), instead of exactly the thickness.
+        With `kind="sensor"`: n layers, at least two, cover n/(n-1) of the thickness (docs/quirks.md, row 12).
 
     Raises
     ------
     ConfigError
-        A phi range of 0 with a step gives no step at all; or there are more than ten million steps.
+        A phi range of 0 with a step, which gives no steps, or more than ten million steps.
     """
     resolved = _no_count(kind, span, step)
     if count is not None:
         resolved = _given_count(kind, count, span, step, layers_overshoot)
     if resolved.count > MOST_STEPS:
-        raise ConfigError(f"{kind} sweep: more than {MOST_STEPS} steps; take fewer steps, or a larger step")
+        raise ConfigError(f"{kind} sweep: more than {MOST_STEPS} steps; use fewer steps or a larger step")
     if kind == "phi":
         if resolved.count < 1:
             raise ConfigError(
-                f"a rotation range of {span} with a step of {step} rad gives no phi step: "
-                "leave out the step or the range"
+                f"rotation range {span} with step {step} rad: gives no phi step; leave out the range or the step"
             )
         return resolved
     if min(resolved.count, resolved.range, resolved.step) <= 0:

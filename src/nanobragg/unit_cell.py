@@ -1,6 +1,4 @@
-"""The unit cell: its check, and its lengths and angles as vectors and back."""
-
-from __future__ import annotations
+"""Unit cells: validation, and conversion between lengths and angles and basis vectors."""
 
 import math
 
@@ -14,23 +12,23 @@ Cell = tuple[float, float, float, float, float, float]
 
 
 def check_cell(cell: Cell) -> Cell:
-    """The cell; raises `ConfigError` if it encloses no volume."""
+    """Return the cell; raises `ConfigError` unless its lengths and angles enclose a volume."""
     lengths, (alpha, beta, gamma) = cell[:3], cell[3:]
     if min(lengths) <= 0:
         raise ConfigError(f"cell {cell}: lengths must be positive (Å)")
     total = alpha + beta + gamma
     if min(cell[3:]) <= 0 or total >= 360 or 2 * max(cell[3:]) >= total:
         raise ConfigError(
-            f"cell {cell}: no cell has angles {alpha:g}, {beta:g}, {gamma:g}; each must be positive and smaller "
-            "than the sum of the other two, and together below 360 degrees"
+            f"cell {cell}: {alpha:g}, {beta:g}, {gamma:g} are not valid angles; each must be positive and smaller "
+            "than the sum of the other two, and their sum below 360 degrees"
         )
     return cell
 
 
 def reciprocal_vectors(cell: Cell, *, c_cell: bool = False) -> tuple[FloatArray, float]:
-    """a*, b*, c* (rows, Å⁻¹) with a* along x and b* in the xy plane, and the cell's volume (Å³).
+    """Return a*, b*, c* (rows, Å⁻¹) with a* along x and b* in the xy plane, and the cell volume (Å³).
 
-    With `c_cell`, c*_z = c*·V/(abc·sin γ*) in place of 1/c (C quirks, row 9).
+    `c_cell` uses the C program's c*_z = c*·V/(abc·sin γ*) in place of 1/c (docs/quirks.md, row 9).
     """
     a, b, c = cell[:3]
     alpha, beta, gamma = (angle / RADIAN_IN_DEGREES for angle in cell[3:])
@@ -59,8 +57,8 @@ def _cosine(value: float) -> float:
     return 1.0 if value * value > 1.0 else value
 
 
-def cell_of(direct: FloatArray) -> Cell:
-    """a b c (Å) α β γ (degrees) of direct basis vectors (rows)."""
+def cell_from_vectors(direct: FloatArray) -> Cell:
+    """Return a b c (Å) α β γ (degrees) of direct basis vectors (rows)."""
     lengths = np.linalg.norm(direct, axis=1)
     cosines = [direct[i] @ direct[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]
     return (*lengths.tolist(), *np.degrees(np.arccos(np.clip(cosines, -1, 1))).tolist())

@@ -13,7 +13,7 @@ from PIL import Image
 
 import nanobragg as nb
 from nanobragg import cli
-from nanobragg.export.smv_header import image_header
+from nanobragg.export.smv_header import smv_header_of
 from nanobragg.io.fdump import read_fdump
 from nanobragg.io.pgm import read_pgm
 from nanobragg.io.smv import read_smv, write_smv
@@ -87,7 +87,7 @@ def test_at_io_and_at_noise_files_equal_the_c_programs_byte_for_byte(folder, nam
 def test_header_equals_the_c_programs(case):
     """AT-IO: every reference case's SMV header; one that the C program lets grow beyond 512 bytes is shortened."""
     expected = case.facts["smv_header"]
-    header = image_header(nb.Scene(nb.config_from_flags(list(case.argv))))
+    header = smv_header_of(nb.Scene(nb.config_from_flags(list(case.argv))))
     if len(expected) < 512:
         assert header == expected
     else:

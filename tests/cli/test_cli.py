@@ -23,7 +23,7 @@ from nanobragg.cli.commands import COMMANDS
 from nanobragg.cli.progress import progress_reporter
 from nanobragg.errors import ConfigError
 from nanobragg.nanobragg_c.flags.flag_table import GROUPS
-from nanobragg.rendering.isa import select_instruction_set
+from nanobragg.rendering.instruction_sets import select_instruction_set
 
 MINIMAL = shlex.split("-cell 100 100 100 90 90 90 -default_F 100 -lambda 1 -distance 100 -detpixels 16 -seed 1")
 
@@ -133,7 +133,7 @@ def test_at_cli_009_missing_essentials_are_named_with_the_flags_that_give_them(n
 
 
 def test_a_mistyped_command_suggests_the_nearest(nb):
-    assert nb("simulat") == (2, "", "nanobragg: error: simulat: unknown command; did you mean simulate?\n")
+    assert nb("simulat") == (2, "", "nanobragg: error: simulat: is not a command; did you mean simulate?\n")
 
 
 def test_an_unknown_command_lists_all_commands(nb):

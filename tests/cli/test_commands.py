@@ -114,12 +114,14 @@ def test_several_panels_are_stacked_along_the_slow_axis(run, tmp_path):
 
 
 def test_a_panel_without_nominal_geometry_gets_the_header_of_the_same_flat_one(config):
-    from nanobragg.export.smv_header import image_header
+    from nanobragg.export.smv_header import smv_header_of
 
     for convention in ("mosflm", "denzo", "adxv", "xds", "dials"):
         flat = nb.Detector.flat(pixels=(30, 40), pixel_mm=0.5, convention=convention, beam_center_mm=(7.0, 6.0))
         bare = flat.replace(nominal=None)
-        headers = [parse_header(image_header(nb.Scene(config.replace(detector=detector)))) for detector in (flat, bare)]
+        headers = [
+            parse_header(smv_header_of(nb.Scene(config.replace(detector=detector)))) for detector in (flat, bare)
+        ]
         assert headers[0] == headers[1]
 
 
@@ -136,7 +138,7 @@ def test_a_header_that_another_format_cannot_take_over_is_warned_about(config, t
     for words, warned in (("a.img a.cbf", True), ("a.img b.smv", False), ("a.img a.npy", False), ("a.npy a.cbf", False),
                           ("a.img a.cbf --config still.toml", False)):  # fmt: skip
         assert cli.main(["convert", *words.split()]) == 0
-        assert ("holds the pixels alone" in capsys.readouterr().err) == warned
+        assert ("holds only the pixels" in capsys.readouterr().err) == warned
     assert read_image("a.cbf")[1]["Detector_distance"] == "0.1 m"
 
 

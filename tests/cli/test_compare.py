@@ -13,9 +13,9 @@ import yaml
 from PIL import Image
 
 import nanobragg as nb
-from nanobragg.analysis.compare.maps import two_sided, write_maps
+from nanobragg.analysis.compare.difference_maps import diverging_colours, write_maps
 from nanobragg.cli import main
-from nanobragg.export.smv_header import image_header
+from nanobragg.export.smv_header import smv_header_of
 from nanobragg.io.smv import write_smv
 from nanobragg.nanobragg_c.compare_runs import flags_for_original, quirks_of_flags
 from nanobragg.nanobragg_c.quirks import QUIRKS, explaining_quirks, unreproduced_quirks
@@ -53,7 +53,7 @@ def stand_in(folder: Path, flags: str, pixel: tuple[int, int], *, scale: float =
     image = scale * nb.simulate(scene)
     folder.mkdir()
     (folder / "floatimage.bin").write_bytes(image.astype("<f4").tobytes())
-    write_smv(folder / "intimage.img", np.zeros(image.shape, np.uint16), image_header(scene))
+    write_smv(folder / "intimage.img", np.zeros(image.shape, np.uint16), smv_header_of(scene))
     lines = [
         PRINTED[name].format(" ".join(f"{x:g}" for x in values))
         for name, values in scene_values(scene).items()
@@ -115,7 +115,7 @@ def test_a_divergence_is_named_and_sets_the_exit_status(tmp_path, capsys, monkey
     out = capsys.readouterr().out
     assert f"pixel             slow {slow}, fast {fast}: " in out
     assert "first divergence  polar: " in out
-    assert "explained by      no row of docs/quirks.md that this line meets" in out
+    assert "explained by      no row of docs/quirks.md applies to these flags" in out
     summary = json.loads(Path("left/summary.json").read_text())
     assert summary["exit_code"] == 3
     assert summary["pixel"]["first_divergence"]["name"] == "polar"
@@ -151,7 +151,7 @@ def test_region_and_image_in_place_of_the_original(capsys):
 def test_region_without_rendered_pixels_has_none_to_trace(capsys):
     nb.write_image("other.npy", np.zeros((32, 32)))
     assert compare("--against", "other.npy", "--roi", 0, 5, 0, 5, flags=f"{LINE} -roi 10 20 10 20") == 0
-    assert "pixel             none is rendered there" in capsys.readouterr().out
+    assert "pixel             no rendered pixel" in capsys.readouterr().out
 
 
 class TestExitStatus:
@@ -280,14 +280,17 @@ class TestRows:
 
 class TestMaps:
     def test_colours_say_which_is_larger(self):
-        colours = two_sided(np.array([[1.0, 0.5, 0.0, -1.0, np.nan, np.inf, -np.inf]]))
+        colours = diverging_colours(np.array([[1.0, 0.5, 0.0, -1.0, np.nan, np.inf, -np.inf]]))
         expected = [(255, 0, 0), (255, 128, 128), (255,) * 3, (0, 0, 255), (128,) * 3, (255, 0, 0), (0, 0, 255)]
         np.testing.assert_array_equal(colours[0], expected)
 
     def test_rounding_is_white(self, tmp_path):
         theirs = np.full((4, 4), 100.0)
         ours = theirs * (1 + 1e-9)
-        assert write_maps(tmp_path, ours, theirs) == {"difference_scale_photons": pytest.approx(1e-3), "ratio_scale": 2}
+        assert write_maps(tmp_path, ours, theirs) == {
+            "difference_scale_photons": pytest.approx(1e-3),
+            "ratio_scale": 2,
+        }
         for name in ("difference", "ratio"):
             assert np.array(Image.open(tmp_path / f"{name}.png")).min() == 255
         ours[0, 0] = 200

@@ -13,7 +13,7 @@ import pytest
 import nanobragg as nb
 from nanobragg import _core, cli
 from nanobragg.cli.verbose import logged, take_switch
-from nanobragg.rendering.isa import select_instruction_set
+from nanobragg.rendering.instruction_sets import select_instruction_set
 
 MINIMAL = shlex.split("-cell 100 100 100 90 90 90 -default_F 100 -lambda 1 -distance 100 -detpixels 16 -seed 1")
 
@@ -35,7 +35,7 @@ def test_an_experiment_is_logged_from_scene_to_file(caplog):
     nb.write_image("image.npy", nb.simulate(config, threads=1))
     told = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
     assert [(name, level) for name, level, _ in told] == [
-        ("nanobragg.rendering.isa", "DEBUG"),
+        ("nanobragg.rendering.instruction_sets", "DEBUG"),
         ("nanobragg.scene.scene", "DEBUG"),
         ("nanobragg.config.structure_factors", "DEBUG"),
         ("nanobragg.rendering.simulate", "INFO"),

@@ -111,7 +111,7 @@ def test_contradictions_are_refused(fields: dict[str, object], message: str) -> 
 
 def test_an_unordered_table_a_beam_without_size_and_compat_c_are_refused() -> None:
     film = nb.Background(table=CURVE, thickness_um=1)
-    with pytest.raises(nb.errors.ConfigError, match="growing"):
+    with pytest.raises(nb.errors.ConfigError, match="increasing"):
         nb.Scene(config(background=nb.Background(table=CURVE[::-1], thickness_um=1)))
     with pytest.raises(nb.errors.ConfigError, match="size_mm"):
         nb.Scene(config(background=film, beam=nb.Beam(size_mm=None)))

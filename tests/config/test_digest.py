@@ -57,7 +57,7 @@ WRITERS = {
     "ground truth": lambda folder, what: nb.ground_truth(what).config_sha256,
     "command line": from_the_command_line,
 }
-FORMS = {"given": lambda config: config, "completed": lambda config: config.settled(), "scene": nb.Scene}
+FORMS = {"given": lambda config: config, "completed": lambda config: config.resolved(), "scene": nb.Scene}
 
 
 @pytest.mark.parametrize("form", FORMS)

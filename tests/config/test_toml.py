@@ -133,19 +133,19 @@ pixels = [1024, 1024]
 
 
 DAMAGED = {
-    "no TOML": ("crystal = [", FormatError, "is no TOML"),
-    "not text": (b"\xff\xfe\x00", FormatError, "is no TOML"),
+    "no TOML": ("crystal = [", FormatError, "is not valid TOML"),
+    "not text": (b"\xff\xfe\x00", FormatError, "is not valid TOML"),
     "empty": ("", FormatError, "schema = None: this version reads schema = 1"),
     "of the future": ("schema = 2\n", FormatError, "schema = 2: this version reads schema = 1"),
     "schema as text": ("schema = 'one'\n", FormatError, "schema = 'one'"),
     "without a crystal": ("schema = 1\n[structure_factors]\ndefault_F = 1\n", ConfigError, "Config.crystal"),
-    "unknown table": ("schema = 1\n[cristal]\ncell = [50]\n", ConfigError, "Config.cristal: unknown field"),
+    "unknown table": ("schema = 1\n[cristal]\ncell = [50]\n", ConfigError, "Config.cristal: is not a field of Config"),
     "text for a number": ("schema = 1\n[scan]\nstart_deg = 'x'\n", ConfigError, "Scan.start_deg = 'x'"),
     "a table that is a number": ("schema = 1\ncrystal = 5\n", ConfigError, "Config.crystal = 5"),
     "arrays that are not there": ("schema = 1\narrays = 'no.npz'\n", FileError, "no.npz"),
     "arrays that are no name": ("schema = 1\narrays = 5\n", FormatError, "arrays = 5: must be the name"),
     "an array that is not there": (
-        "schema = 1\n[structure_factors]\nindices = {npz = 'x'}\n", FormatError, "holds no array 'x'"
+        "schema = 1\n[structure_factors]\nindices = {npz = 'x'}\n", FormatError, "'x' is not an array of the .npz"
     ),
 }  # fmt: skip
 

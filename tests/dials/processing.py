@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.unit_cell import cell_of
+from nanobragg.unit_cell import cell_from_vectors
 
 NEEDS_DIALS = [
     pytest.mark.slow,
@@ -93,7 +93,7 @@ def lattice_differences(true: np.ndarray, found: np.ndarray) -> tuple[float, flo
     if abs(round(np.linalg.det(change))) != 1:
         return np.inf, np.inf, 180.0
     found = found @ change
-    cell, cell_found = (np.array(cell_of(np.linalg.inv(matrix))) for matrix in (true, found))
+    cell, cell_found = (np.array(cell_from_vectors(np.linalg.inv(matrix))) for matrix in (true, found))
     left, _, right = np.linalg.svd(found @ np.linalg.inv(true))
     turned = np.degrees(np.arccos(np.clip((np.trace(left @ right) - 1) / 2, -1, 1)))
     return np.abs(cell_found[:3] / cell[:3] - 1).max(), np.abs(cell_found[3:] - cell[3:]).max(), float(turned)

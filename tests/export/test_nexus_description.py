@@ -120,7 +120,7 @@ def test_pixels_that_are_not_rendered_are_masked(tmp_path):
         assert np.array_equal(file[DETECTOR]["pixel_mask"][()] != 0, expected)
 
 
-# what else is told
+# angles, beams and provenance
 
 
 def test_a_series_stores_its_angles(tmp_path):

@@ -58,7 +58,7 @@ def read_damaged(sound, name, seed, mutations):
 @every_reader
 def test_valid_files_are_accepted(name, sound):
     target, path, contents = sound(name)
-    assert [examine(target, path, content).complaint for content in contents] == [None] * len(contents)
+    assert [examine(target, path, content).message for content in contents] == [None] * len(contents)
 
 
 @every_reader

@@ -154,7 +154,7 @@ def test_toml_nested_too_deeply(tmp_path, text):
 
 def test_toml_number_of_more_digits_than_python_reads(tmp_path):
     (path := tmp_path / "long.toml").write_text("schema = " + "1" * 5000)
-    with pytest.raises(FormatError, match="is no TOML"):
+    with pytest.raises(FormatError, match="is not valid TOML"):
         Config.from_toml(path)
 
 

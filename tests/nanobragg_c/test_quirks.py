@@ -16,7 +16,7 @@ from nanobragg.analysis.statistics import statistics
 from nanobragg.config.crystal import build_lattice, misset_angles
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
-from nanobragg.unit_cell import cell_of
+from nanobragg.unit_cell import cell_from_vectors
 from tests.nanobragg_c.quirk_images import FLAT, MARKS, image, measured
 
 pytestmark = MARKS
@@ -174,7 +174,7 @@ def test_row_8_random_missets_come_from_a_cap_of_90_radians():
 
 def test_row_8_without_a_misset_seed_the_clock_is_the_seed():
     """Row 8. From flags the clock, with a warning that names the seed; a Config's seed is 1 unless given."""
-    with pytest.warns(NanobraggWarning, match="seeded by the clock; -misset_seed [0-9]+ gives this orientation again"):
+    with pytest.warns(NanobraggWarning, match="seeded from the clock; -misset_seed [0-9]+ reproduces this orientation"):
         parse_flags(SPOTS.replace("-misset 5 5 5", "-misset random -seed 5"))
     assert nb.Crystal(cell=(60,), misset_deg="random").misset_seed == 1
 
@@ -188,8 +188,8 @@ def test_row_9_triclinic_cells_come_out_distorted(cell, c_angles):
     becomes 57.85 57.85 58.53 (105 %: other spots)."""
     crystal = nb.Crystal(cell=cell)
     c, ours = (build_lattice(crystal, 1.0, c_cell=c_cell) for c_cell in (True, False))
-    assert cell_of(c.direct) == pytest.approx((*cell[:3], *c_angles), rel=1e-5)
-    assert cell_of(ours.direct) == pytest.approx(cell, rel=1e-13)
+    assert cell_from_vectors(c.direct) == pytest.approx((*cell[:3], *c_angles), rel=1e-5)
+    assert cell_from_vectors(ours.direct) == pytest.approx(cell, rel=1e-13)
 
 
 def test_row_9_effect_on_an_image():
@@ -207,12 +207,12 @@ def test_row_9_a_cell_beside_a_matrix_is_forced_upon_it():
     crystal = nb.Crystal(cell=(41, 51, 61, 90, 90, 90), matrix_path=Path("inputs/A.mat"))
     lattice = build_lattice(crystal, 1.0, c_cell=True)
     assert np.linalg.norm(lattice.direct, axis=1) == pytest.approx((41, 51, 61), rel=1e-13)
-    assert cell_of(lattice.direct)[3:] == pytest.approx((99.1602, 77.9332, 90.5312), abs=1e-4)
+    assert cell_from_vectors(lattice.direct)[3:] == pytest.approx((99.1602, 77.9332, 90.5312), abs=1e-4)
     assert lattice.volume == pytest.approx(41 * 51 * 61, rel=1e-12)
     assert np.diag(lattice.direct @ lattice.reciprocal.T).max() < 0.99
     with pytest.raises(ConfigError, match="contradicts the matrix, whose cell is"):
         build_lattice(crystal, 1.0, c_cell=False)
-    of_matrix = cell_of(build_lattice(crystal.replace(cell=None), 1.0, c_cell=False).direct)
+    of_matrix = cell_from_vectors(build_lattice(crystal.replace(cell=None), 1.0, c_cell=False).direct)
     ours = build_lattice(crystal.replace(cell=of_matrix), 1.0, c_cell=False)
     np.testing.assert_allclose(ours.direct @ ours.reciprocal.T, np.eye(3), atol=1e-13)
 

@@ -152,7 +152,7 @@ def test_row_22_detector_abs_inf_before_and_after():
     with pytest.warns(NanobraggWarning, match=r"-detector_thick has no effect.*row 22"):
         before = image(FLAT + " -detector_thick 450 -thicksteps 3 -detector_abs inf")
     assert np.array_equal(before, image(FLAT))
-    with pytest.warns(NanobraggWarning, match=r"captures no photon, so the image is zero.*row 22"):
+    with pytest.warns(NanobraggWarning, match=r"absorbs no photons, so the image is zero.*row 22"):
         after = image(FLAT + " -detector_abs inf -detector_thick 450 -thicksteps 3")
     assert after.max() == 0
 
@@ -178,11 +178,11 @@ def test_row_22_a_later_polar_cancels_nopolar():
 def test_row_23_no_step_and_no_source_are_errors():
     """Row 23. -osc 0 -phistep 0.1, or a round divergence that cuts all its sources off: every pixel of C's image is
     NaN; here they are errors, from a Config too."""
-    with pytest.raises(ConfigError, match=r"-osc 0 with -phistep 0.1: gives no step at all; .*row 23"):
+    with pytest.raises(ConfigError, match=r"-osc 0 with -phistep 0.1: gives no step; .*row 23"):
         nb.config_from_flags(FLAT + " -osc 0 -phistep 0.1")
-    with pytest.raises(ConfigError, match="gives no phi step: leave out the step or the range"):
+    with pytest.raises(ConfigError, match="gives no phi step; leave out the range or the step"):
         nb.Scene(nb.config_from_flags(FLAT).replace(scan=nb.Scan(range_deg=0, step_deg=0.1)))
-    with pytest.raises(ConfigError, match=r"the round cut leaves no source; .*round_divergence=False"):
+    with pytest.raises(ConfigError, match=r"round_divergence leaves no source; .*round_divergence=False"):
         nb.Scene(nb.config_from_flags(FLAT + " -hdivrange 1 -hdivstep 3 -vdivrange 1 -vdivstep 3"))
     square = nb.Scene(nb.config_from_flags(FLAT + " -hdivrange 1 -hdivstep 3 -vdivrange 1 -vdivstep 3 -square_div"))
     assert len(square.sources.weights) == 1

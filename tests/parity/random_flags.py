@@ -62,7 +62,7 @@ class Draw:
         return f"{self.rng.uniform(low, high):.{digits}g}"
 
     def power(self, low: float, high: float) -> str:
-        """Ten to a power between these."""
+        """Return ten to a random power between these."""
         return f"{10 ** self.rng.uniform(low, high):.5g}"
 
     def length(self, low: float, high: float) -> str:
@@ -76,14 +76,14 @@ class Draw:
         return self.rng.choice(choices)
 
     def flag(self, name: str, *values: str) -> Words:
-        """The flag in one of its spellings, with its values."""
+        """Return the flag in one of its spellings, with its values."""
         return [self.rng.choice(_SPELLINGS[name]), *values]
 
     def maybe(self, probability: float, name: str, *values: str) -> list[Words]:
         return [self.flag(name, *values)] if self.chance(probability) else []
 
     def count(self, most: int) -> int:
-        """A number of steps that the line can still afford; 1 more often than not."""
+        """Return a number of steps within the line's remaining terms; mostly 1."""
         n = self.rng.randint(1, max(1, min(most, self.terms_left)))
         return self.spend(n if self.chance(0.5) else 1)
 
@@ -96,7 +96,7 @@ class Draw:
 
 
 def random_line(seed: int) -> Words:
-    """The words of one command line, the program's name and the switches that all lines share aside."""
+    """Return the words of a command line without the program's name and the switches that all lines share."""
     draw = Draw(seed)
     pixel = draw.length(0.05, 0.15) if draw.automatic else draw.length(0.1, 1.2)
     distance = draw.length(60 if draw.automatic else 20, 150)
@@ -334,7 +334,7 @@ def _geometry(draw: Draw, pixel: float, distance: str) -> list[Words]:
 
 
 def _vectors(draw: Draw) -> list[Words]:
-    """Vectors that need not be of length 1 nor at right angles, about MOSFLM's."""
+    """Return vectors near MOSFLM's, of any length and not quite perpendicular."""
     uses = []
     for name, around in (
         ("-fdet_vector", (0, 0, 1)), ("-sdet_vector", (0, -1, 0)), ("-odet_vector", (1, 0, 0)),
@@ -358,7 +358,7 @@ def _output(draw: Draw) -> list[Words]:
 
 
 def write_inputs(folder: Path) -> None:
-    """Put the files that lines name into a folder: tests/inputs and a few made here."""
+    """Copy tests/inputs into a folder, and write the other files that lines name."""
     shutil.copytree(INPUTS, folder / "inputs", dirs_exist_ok=True)
     lines = (f"-9 {0.01 * i:.3f} {-0.02 * i + 0.03:.3f} {1 + i % 2} {1.1e-10 + i * 1e-12:.4e}\n" for i in range(5))
     (folder / "five.sources").write_text("".join(lines))
@@ -376,7 +376,7 @@ def write_inputs(folder: Path) -> None:
 
 
 def _write_header(path: Path, entries: str) -> None:
-    """An SMV file of zeros and ones; the zeros are a few rows, columns and a block."""
+    """Write an SMV file of ones with a few rows, columns and a block of zeros."""
     slow, fast = HEADER_SHAPE
     pixels = np.ones(HEADER_SHAPE, "<u2")
     pixels[5] = pixels[:, 9] = pixels[10:15, 20:30] = 0

@@ -26,7 +26,7 @@ LIVE = os.environ.get("NB_RUN_PARALLEL") == "1" and "NB_C_BIN" in os.environ
 
 
 def shortfalls(case, ours: np.ndarray, theirs: np.ndarray) -> list[str]:
-    """Thresholds of docs/acceptance.md that two images, or parts of images, do not reach."""
+    """Return the thresholds of docs/acceptance.md that two images, or parts of images, do not reach."""
     found, limits = compare_images(ours, theirs, peaks=0), case.thresholds
     low, high = limits["sum_ratio"]
     missed = {
@@ -38,7 +38,7 @@ def shortfalls(case, ours: np.ndarray, theirs: np.ndarray) -> list[str]:
 
 
 def fail(folder: Path, problems: list[str], ours: np.ndarray, theirs: np.ndarray) -> None:
-    """Leave metrics.json and pictures in the folder, and fail."""
+    """Write metrics.json and pictures into the folder, and fail."""
     write_comparison(folder, ours, theirs, compare_images(ours, theirs, peaks=0))
     pytest.fail(f"{'; '.join(problems)}; metrics.json and pictures are in {folder}")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.export.smv_header import image_header
+from nanobragg.export.smv_header import smv_header_of
 from nanobragg.io.smv import parse_header
 from nanobragg.nanobragg_c.flags.flag_table import GROUPS, SPELLINGS
 from nanobragg.nanobragg_c.flags.to_config import parse_flags
@@ -30,7 +30,7 @@ SWITCHES = ["-nonoise", "-nopgm", "-noprogress"]
 
 
 def run_c(words: list[str]) -> tuple[np.ndarray, bytes]:
-    """The C program's photons, one row, and its SMV file; it runs in the current folder on one thread."""
+    """Run the C program in the current folder on one thread; return its photons (one row) and its SMV file."""
     subprocess.run(
         [C_PROGRAM, *words], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=60,
         stdout=subprocess.DEVNULL,
@@ -61,7 +61,7 @@ def compare(words: list[str]) -> tuple[float, str]:
         # integers of the C program's photons, lest a last bit of a photon number decide on one
         integers = make_c_images(theirs.reshape(ours.shape), scene, parsed.outputs, rmsd=0.0).integers
         remark = "" if integers.astype("<u2").tobytes() == their_smv[-2 * ours.size :] else "integers differ"
-    our_header = f"{image_header(scene)}\f".ljust(512)
+    our_header = f"{smv_header_of(scene)}\f".ljust(512)
     return deviation(ours.ravel(), theirs), remark or header_difference(
         our_header, their_smv[: -2 * ours.size].decode()
     )

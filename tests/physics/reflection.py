@@ -1,4 +1,4 @@
-"""One reflection, alone in reciprocal space, that a rotation takes through the Ewald sphere; and what theory says."""
+"""A single reflection that is rotated through the Ewald sphere, and its photons from theory."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class Reflection:
 
     @cached_property
     def volume(self) -> float:
-        """Of the cell, Å³."""
+        """Return the volume of the cell, Å³."""
         return float(1 / abs(np.linalg.det(reciprocal_vectors(self.cell)[0])))
 
     @cached_property
     def q(self) -> FloatArray:
-        """Its scattering vector on the sphere, Å⁻¹."""
+        """Return the scattering vector on the sphere, Å⁻¹."""
         size = float(np.linalg.norm(np.array(self.hkl) @ reciprocal_vectors(self.cell)[0]))
         sine = self.wavelength_A * size / 2
         azimuth = math.radians(self.azimuth_deg)
@@ -73,17 +73,17 @@ class Reflection:
 
     @cached_property
     def ray(self) -> FloatArray:
-        """Direction of the scattered ray."""
+        """Return the direction of the scattered ray."""
         return np.asarray(BEAM + self.wavelength_A * self.q)
 
     @cached_property
     def speed(self) -> float:
-        """How fast the reflection crosses the sphere, Å⁻¹ per radian: 1/(λ · Lorentz' factor)."""
+        """Return the speed through the sphere, Å⁻¹ per radian: 1/(λ · Lorentz factor)."""
         return abs(float(np.cross(SPINDLE, self.q) @ self.ray))
 
     @cached_property
     def reach(self) -> float:
-        """From the reflection to the farthest point that scatters as it does, mosaic spread included, Å⁻¹."""
+        """Return the distance to the farthest point that belongs to the reflection, with mosaic spread, Å⁻¹."""
         edge = [min(0.5, RADIUS[self.shape] / n) for n in self.n_cells]
         corners = [(2 * np.array(signs) - 1) * edge @ self.basis for signs in np.ndindex(2, 2, 2)]
         spread = 1.05 * math.radians(self.spread_deg) * float(np.linalg.norm(self.q))
@@ -102,7 +102,7 @@ class Reflection:
         return 2.1 * self.reach / self.speed
 
     def config(self) -> nb.Config:
-        """The whole reflection, rotated through the sphere and caught on a panel across its ray."""
+        """Return an experiment that rotates the whole reflection through the sphere onto a panel across its ray."""
         edge = 2.1 * self.reach * self.wavelength_A * DISTANCE_MM
         n = self.samples
         fast = np.cross(self.ray, SPINDLE)
@@ -142,7 +142,7 @@ class Reflection:
         return FLUENCE * 1e-20 * per_fluence * polarization * lorentz / self.range_rad
 
     def ratio(self) -> float:
-        """Photons of the image over theory's."""
+        """Return the photons of the image divided by the theory's."""
         return float(nb.simulate(self.config(), dtype="float64").sum()) / self.theory()
 
 

@@ -69,7 +69,7 @@ def test_the_shapes_integrals_are_those_of_the_theory():
 
 
 def cube_of_panels(half_mm: float, pixels: int) -> nb.Detector:
-    """Six panels that leave no direction out."""
+    """Return six panels that cover all directions."""
     axes = np.eye(3)
     panels = []
     for k in range(3):

@@ -13,7 +13,7 @@ import nanobragg as nb
 from nanobragg.config.beam import DEFAULT_FLUENCE, EV_ANGSTROM
 from nanobragg.config.crystal import build_lattice, mosaic_rotations
 from nanobragg.geometry import rotate_about
-from nanobragg.scene import scene as scene_module
+from nanobragg.scene import scene_data
 
 from .experiment import photons
 
@@ -77,13 +77,13 @@ def laboratory(r: np.ndarray, shape: str, interpolate: bool, curved: bool) -> nb
 
 
 def render_laboratory(r: np.ndarray, *what) -> np.ndarray:
-    """Its photons; the domains, which are drawn in the laboratory's frame, are turned too."""
+    """Return the photons of `laboratory`, whose mosaic domains, drawn in the lab frame, are turned too."""
 
     def domains(crystal: nb.Crystal) -> np.ndarray:
         return np.ascontiguousarray(r @ mosaic_rotations(crystal) @ r.T)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scene_module, "mosaic_rotations", domains)
+        patch.setattr(scene_data, "mosaic_rotations", domains)
         return nb.simulate(laboratory(r, *what), dtype="float64", threads=1)
 
 
@@ -120,7 +120,7 @@ def test_turning_a_part_of_the_laboratory_changes_the_image(part):
 
 
 def inverse_beam(amplitudes: np.ndarray, phi_deg: float) -> np.ndarray:
-    """A detector whose rows run along the spindle (z) symmetrically about the beam."""
+    """Return a detector whose rows run along the spindle (z), symmetric about the beam."""
     panel = nb.Panel(origin_mm=(60, 20, -20), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0), pixel_mm=1, pixels=(40, 40))
     return photons(
         crystal=TRICLINIC.replace(spindle_axis=(0, 0, 1)),

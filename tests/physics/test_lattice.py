@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import nanobragg as nb
 from nanobragg.config.crystal import build_lattice
 from nanobragg.geometry import rotate
-from nanobragg.unit_cell import cell_of
+from nanobragg.unit_cell import cell_from_vectors
 
 from .experiment import length, photons, positions
 
@@ -41,7 +41,7 @@ def test_at_parallel_006_a_reflection_appears_at_its_bragg_angle(distance, wavel
 
 
 def reflection_peak(n_cells: int = 5, amplitude: float = 100, **options) -> float:
-    """Brightest of the pixels around 0 3 0, in the Ewald sphere at 1 Å."""
+    """Return the brightest pixel around 0 3 0, which is on the Ewald sphere at 1 Å."""
     theta = math.degrees(math.asin(0.015))
     image = photons(
         detector=nb.Detector.flat(distance_mm=100, pixels=(16, 16), pixel_mm=0.02, beam_center_mm=(3.15, 0.15)),
@@ -91,7 +91,7 @@ CELLS = st.tuples(*[st.floats(5, 500)] * 3, *[st.floats(35, 140)] * 3)
 
 
 def sine_of_volume(cell: tuple[float, ...]) -> float:
-    """V/(abc), or 0 for angles that close no cell."""
+    """Return V/(abc), or 0 for angles that do not make a cell."""
     x, y, z = np.cos(np.radians(cell[3:]))
     return math.sqrt(max(1 - x * x - y * y - z * z + 2 * x * y * z, 0.0))
 
@@ -103,7 +103,7 @@ def test_reciprocal_and_direct_vectors_belong_to_the_cell_asked_for(cell, misset
     assume(openness > 0.05 and sum(cell[3:]) < 359 and 2 * max(cell[3:]) < sum(cell[3:]) - 1)
     lattice = build_lattice(nb.Crystal(cell=cell, misset_deg=misset), 1.0, c_cell=False)
     np.testing.assert_allclose(lattice.direct @ lattice.reciprocal.T, np.eye(3), atol=1e-12 / openness**2)
-    np.testing.assert_allclose(cell_of(lattice.direct), cell, rtol=1e-11 / openness**2)
+    np.testing.assert_allclose(cell_from_vectors(lattice.direct), cell, rtol=1e-11 / openness**2)
     assert lattice.volume == pytest.approx(np.prod(cell[:3]) * openness, rel=1e-11 / openness**2)
 
 

@@ -1,4 +1,4 @@
-"""Random orientations and mosaic domains are distributed as they should be."""
+"""Distributions of random orientations and mosaic domains."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_at_parallel_024_a_seed_gives_one_orientation():
 
 
 def kolmogorov(values: np.ndarray, cdf) -> float:
-    """Largest distance between the values' empirical distribution and a cumulative distribution, times √n."""
+    """Return √n times the largest distance of the empirical distribution from a cumulative one."""
     values = np.sort(values)
     n = len(values)
     expected = cdf(values)
@@ -52,7 +52,7 @@ def test_random_missets_are_uniform_over_all_rotations():
 
 
 def rotation_vectors(rotations: np.ndarray) -> np.ndarray:
-    """Axis times angle (small ones), shape (n, 3)."""
+    """Return axis times angle of small rotations, shape (n, 3)."""
     r = rotations
     return np.stack([r[:, 2, 1] - r[:, 1, 2], r[:, 0, 2] - r[:, 2, 0], r[:, 1, 0] - r[:, 0, 1]], axis=1) / 2
 

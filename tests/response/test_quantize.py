@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nanobragg.errors import ConfigError
-from nanobragg.response.quantize import to_integers, to_pgm
+from nanobragg.response.quantize import roi_slices, to_integers, to_pgm
 from tests.paths import GOLDEN
 
 FACTS = json.loads((GOLDEN / "facts.json").read_text())
@@ -134,3 +134,17 @@ def test_mismatched_shapes_are_named():
         to_integers(np.ones((3, 2)), mask=np.ones((2, 3)))
     with pytest.raises(ConfigError, match=r"image: shape \(4,\)"):
         to_integers(np.ones(4))
+
+
+def test_an_roi_beyond_the_image_is_empty():
+    image = np.ones((3, 4))
+    for convert in (to_integers, to_pgm):
+        converted, scale = convert(image, roi=(10, 20, 0, 2))
+        assert not converted.any()
+        assert scale == 1.0
+
+
+def test_both_limits_of_an_roi_belong_to_it():
+    assert roi_slices((1, 3, 2, 5), (9, 9)) == (slice(2, 6), slice(1, 4))
+    assert roi_slices((0, 4, 0, 6), (9, 9)) == (slice(0, 7), slice(0, 5))
+    assert roi_slices((-3, -1, -4, 0), (9, 9)) == (slice(0, 1), slice(0, 0))

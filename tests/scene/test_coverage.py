@@ -13,6 +13,8 @@ import pytest
 import nanobragg as nb
 from nanobragg.analysis.summary import summarize_scene
 from nanobragg.errors import NanobraggWarning
+from nanobragg.scene.coverage import Coverage, pixel_resolutions
+from nanobragg.scene.panel_geometry import PanelGeometry
 from tests import builders
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
@@ -58,7 +60,7 @@ def test_a_table_that_ends_within_the_image_warns() -> None:
     with pytest.warns(NanobraggWarning) as caught:
         scene = nb.Scene(config(detector=wide))
     message = str(caught[0].message)
-    assert re.search(r"ends at 3\.0\d Å, the image reaches 1\.8\d Å: \d\d % of the pixels see default_F = 0", message)
+    assert re.search(r"ends at 3\.0\d Å, the image reaches 1\.8\d Å: \d\d % of the pixels get default_F = 0", message)
     assert f"{100 * scene.coverage.share:.2g} %" in message
     for quiet in (
         config(detector=wide, sampling=nb.Sampling(d_min_A=3.05)),
@@ -69,18 +71,28 @@ def test_a_table_that_ends_within_the_image_warns() -> None:
             nb.Scene(quiet)
 
 
-@pytest.mark.parametrize(("columns", "warns"), [(1, False), (3, True)])
-def test_one_percent_of_the_pixels_beyond_the_table_warns(columns: int, warns: bool) -> None:
-    """Only the first columns of a wide detector, which are beyond the table, and 160 in its middle are not masked."""
+def scene_with_pixels_beyond(number: int) -> nb.Scene:
+    """Return a scene with 3200 pixels within the resolution of the table, and some beyond it."""
     mask = np.zeros((20, 400), bool)
     mask[:, 120:280] = True
-    mask[:, :columns] = True
+    mask.T.flat[:number] = True  # down the first columns
     detector = nb.Detector.flat(distance_mm=60, pixels=mask.shape, pixel_mm=0.25, mask=mask)
+    return nb.Scene(config(detector=detector))
+
+
+@pytest.mark.parametrize(("number", "warns"), [(20, False), (60, True)])
+def test_one_percent_of_the_pixels_beyond_the_table_warns(number: int, warns: bool) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        scene = nb.Scene(config(detector=detector))
-    assert scene.coverage.share == pytest.approx(columns / (160 + columns))
+        scene = scene_with_pixels_beyond(number)
+    assert scene.coverage.share == pytest.approx(number / (3200 + number))
     assert ["the table of structure factors ends at" in str(each.message) for each in caught] == [True] * warns
+
+
+@pytest.mark.parametrize(("number", "listed"), [(2, False), (5, True)])
+def test_the_summary_mentions_one_in_a_thousand_pixels_beyond_the_table(number: int, listed: bool) -> None:
+    lines = summarize_scene(scene_with_pixels_beyond(number))
+    assert any(line.startswith("coverage ") for line in lines) == listed
 
 
 def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
@@ -91,7 +103,24 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     detector = nb.Detector.flat(distance_mm=60, pixels=(300, 400), pixel_mm=0.06, mask=mask)
     scene = nb.Scene(config(structure_factors=factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector))
     whole = scene.coverage
-    monkeypatch.setattr("nanobragg.scene.coverage.PIXELS_ENOUGH", 10_000)
+    monkeypatch.setattr("nanobragg.scene.coverage.MAX_PIXELS", 10_000)
     sampled = nb.Scene(scene.config).coverage
     assert sampled.share == pytest.approx(whole.share, abs=0.01)
     assert sampled.share != whole.share
+
+
+@pytest.mark.parametrize(
+    ("pixels", "panels", "step"), [((1024, 1024), 1, 1), ((1024, 1025), 1, 2), ((800, 1024), 2, 2)]
+)
+def test_about_a_million_pixels_are_looked_at(pixels: tuple[int, int], panels: int, step: int) -> None:
+    panel = nb.Panel(origin_mm=(100, 51, -51), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0), pixel_mm=0.1, pixels=pixels)
+    detector = nb.Detector(panels=[panel] * panels)
+    geometry = PanelGeometry(detector, np.array([1.0, 0, 0]), 0.1, like_c=False)
+    found = list(pixel_resolutions(geometry, (0, pixels[1] - 1, 0, pixels[0] - 1), None, 1.0))
+    assert sum(d.size for d in found) == panels * -(-pixels[0] // step) * -(-pixels[1] // step)
+    assert found[0][0, 1] == geometry.resolution(1.0, 0.5, step + 0.5)
+
+
+def test_percentages_just_below_a_hundred_are_not_rounded_up() -> None:
+    for share, text in ((0.004567, "0.46 %"), (0.5, "50 %"), (0.994, "99 %"), (0.9955, "99.55 %"), (1.0, "100 %")):
+        assert f": {text} of the pixels" in Coverage(3.0, 2.0, share).text(3)

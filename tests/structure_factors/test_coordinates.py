@@ -166,9 +166,9 @@ def atoms(tmp_path: Path, text: str) -> Path:
     [
         ("", FormatError, "no atoms"),
         (CRYST, FormatError, "no atoms"),
-        (ATOM, ConfigError, "holds no cell .*give StructureFactors.cell"),
-        (CRYST.replace("P 1", "Q 7") + ATOM, ConfigError, "space group: 'Q 7' is unknown; give space_group"),
-        (CRYST.replace("P 1", "") + ATOM, ConfigError, "space group: there is none; give space_group"),
+        (ATOM, ConfigError, "does not hold a cell .*give StructureFactors.cell"),
+        (CRYST.replace("P 1", "Q 7") + ATOM, ConfigError, "'Q 7' is not a valid space group; give space_group"),
+        (CRYST.replace("P 1", "") + ATOM, ConfigError, "the space group is missing; give space_group"),
         (CRYST + ATOM.replace(" C  ", " X  "), FormatError, "no scattering factors for element X"),
         (CRYST + ATOM.replace("1.00 10", "0.00 10"), FormatError, "every atom has occupancy 0"),
         (CRYST + ATOM.replace("1.00 10", "9.00 10"), FormatError, "occupancies from 9 to 9 are not valid"),
@@ -189,7 +189,7 @@ def test_models_that_are_refused(tmp_path: Path, text: str, error: type[Exceptio
 
 
 def test_energies_that_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="5 eV: anomalous scattering is known from 1000"):
+    with pytest.raises(ConfigError, match="5 eV is not a valid energy; anomalous scattering is known from 1000"):
         nb.StructureFactors.from_coordinates(atoms(tmp_path, CRYST + ATOM), d_min=2, energies_eV=5)
 
 

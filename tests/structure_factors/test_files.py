@@ -127,9 +127,9 @@ def test_mtz_files_that_are_refused(tmp_path: Path) -> None:
         read(write_mtz(tmp_path / "a.mtz", {"SIGF": ("Q", ONES)}))
     with pytest.raises(FormatError, match="1 of 4 amplitudes are negative"):
         read(write_mtz(tmp_path / "a.mtz", {"F": ("F", [1, -1, 1, 1])}))
-    with pytest.raises(FormatError, match="holds no value at all"):
+    with pytest.raises(FormatError, match="has no values"):
         read(write_mtz(tmp_path / "a.mtz", {"F": ("F", [np.nan] * 4)}))
-    with pytest.raises(ConfigError, match="space group: 'P 99' is unknown"):
+    with pytest.raises(ConfigError, match="'P 99' is not a valid space group"):
         read(write_mtz(tmp_path / "a.mtz", {"F": ("F", ONES)}), space_group="P 99")
     content = (tmp_path / "a.mtz").read_bytes()
     (tmp_path / "cut.mtz").write_bytes(content[: len(content) // 2])
@@ -233,7 +233,7 @@ def test_cif_files_that_are_refused(tmp_path: Path) -> None:
         read(cif(path, ".", "F_meas", "1 2 3 1"), column="FC")
     with pytest.raises(FormatError, match="is not an integer"):
         read(cif(path, ".", "F_meas", "1 2.5 3 1"))
-    with pytest.raises(ConfigError, match="space group: there is none; give space_group"):
+    with pytest.raises(ConfigError, match="the space group is missing; give space_group"):
         read(cif(path, ".", "F_meas", "1 2 3 1", head="data_r\n"))
     path.write_text("data_x\n_cell_length_a 5\n")
     with pytest.raises(FormatError, match=r"lists no reflections .*from_coordinates"):

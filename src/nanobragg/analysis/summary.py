@@ -1,6 +1,4 @@
-"""What a person sees of an experiment: its resolved form before rendering, statistics after."""
-
-from __future__ import annotations
+"""Text summaries of a resolved scene and of an image's statistics."""
 
 import math
 from collections.abc import Iterable
@@ -12,15 +10,15 @@ import numpy.typing as npt
 from ..config.crystal import misset_angles
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..scene.scene import Scene
-from ..unit_cell import cell_of
+from ..unit_cell import cell_from_vectors
 from .statistics import Statistics
 
 LABEL_WIDTH = 14
-WORTH_A_LINE = 0.001  # of the pixels
+COVERAGE_SHARE = 0.001  # fraction of pixels outside the table above which coverage is reported
 
 
 def summarize_scene(scene: Scene) -> list[str]:
-    """A summary of the resolved experiment, one line a subject."""
+    """Return a summary of the resolved scene, one line per subject."""
     subjects = {
         "crystal": _crystal(scene),
         "orientation": _orientation(scene),
@@ -40,12 +38,12 @@ def summarize_scene(scene: Scene) -> list[str]:
 
 
 def summarize_statistics(stats: Statistics) -> list[str]:
-    """Statistics of an image, one line a subject."""
+    """Return the statistics of an image, one line per subject."""
     names = ("panel ", "slow ", "fast ")[-len(stats.maximum_at) :]
-    place = ", ".join(f"{name}{index}" for name, index in zip(names, stats.maximum_at, strict=True))
+    position = ", ".join(f"{name}{index}" for name, index in zip(names, stats.maximum_at, strict=True))
     slow, fast = stats.maximum_at_mm
     return [
-        f"{'maximum':<{LABEL_WIDTH}}{stats.maximum:g} photons at {place} ({slow:g}, {fast:g} mm)",
+        f"{'maximum':<{LABEL_WIDTH}}{stats.maximum:g} photons at {position} ({slow:g}, {fast:g} mm)",
         f"{'mean':<{LABEL_WIDTH}}{stats.mean:g}, rms {stats.rms:g}, rmsd {stats.rmsd:g} photons, {stats.pixels} pixels",
         f"{'solid angle':<{LABEL_WIDTH}}{stats.solid_angle_sr:g} sr "
         f"({100 * stats.solid_angle_sr / (4 * math.pi):.3g} % of the sphere)",
@@ -53,15 +51,15 @@ def summarize_statistics(stats: Statistics) -> list[str]:
 
 
 def _numbers(values: Iterable[float], digits: int = 6) -> str:
-    return " ".join(f"{value + 0.0:.{digits}g}" for value in values)  # + 0.0: no minus zero
+    return " ".join(f"{value + 0.0:.{digits}g}" for value in values)  # + 0.0: never -0
 
 
 def _vector(values: npt.ArrayLike) -> str:
-    rounded = np.round(np.asarray(values, dtype=float), 6)  # what is left of a rotation by 90 degrees is 0
+    rounded = np.round(np.asarray(values, dtype=float), 6)  # rounding errors of a rotation by 90 degrees become 0
     return f"({_numbers(rounded.tolist())})"
 
 
-def _many(count: int, noun: str) -> str:
+def _count(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
@@ -76,7 +74,7 @@ def _crystal(scene: Scene) -> str:
             f"; {scene.domains} mosaic domains, {crystal.mosaic_spread_deg:g} degrees "
             f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
         )
-    cell = _numbers(np.round(cell_of(scene.lattice.direct), 9).tolist())
+    cell = _numbers(np.round(cell_from_vectors(scene.lattice.direct), 9).tolist())
     return f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells, {size} µm, {crystal.shape}{mosaic}"
 
 
@@ -102,7 +100,7 @@ def _amplitudes(scene: Scene) -> str:
         f" at {len(factors.energies)} energies" if factors.has_energy_axis and factors.energies is not None else ""
     )
     lookup = "interpolated (tricubic)" if scene.lookup == "tricubic" else "nearest reflection"
-    count = _many(len(factors.listing[0]), "reflection")
+    count = _count(len(factors.listing[0]), "reflection")
     return f"{source}{count}{energies}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
 
 
@@ -110,7 +108,7 @@ def _coverage(scene: Scene) -> str:
     coverage = scene.coverage
     return (
         ""
-        if coverage is None or coverage.share < WORTH_A_LINE
+        if coverage is None or coverage.share < COVERAGE_SHARE
         else coverage.text(scene.config.structure_factors.default_F)
     )
 
@@ -146,7 +144,7 @@ def _detector(scene: Scene) -> str:
     name = f" by {detector.mask}" if isinstance(detector.mask, Path) else ""
     return (
         f"{panels}{fast} x {slow} pixels (fast x slow) of {detector.panels[0].pixel_mm:g} mm, "
-        f"{detector.convention} convention{region}" + (f"; {_many(masked, 'pixel')} masked{name}" if masked else "")
+        f"{detector.convention} convention{region}" + (f"; {_count(masked, 'pixel')} masked{name}" if masked else "")
         + ("; curved" if detector.curved else "") + ("; point pixels" if detector.point_pixel else "")
     )  # fmt: skip
 
@@ -172,7 +170,7 @@ def _sensor(scene: Scene) -> str:
     depth = scene.config.detector.attenuation_um
     absorbed = scene.sensor.range * 1e6 if depth is None else depth
     return (
-        f"{scene.sensor.range * 1e6:g} µm thick in {_many(scene.sensor.count, 'layer')}, "
+        f"{scene.sensor.range * 1e6:g} µm thick in {_count(scene.sensor.count, 'layer')}, "
         f"attenuation depth {absorbed:g} µm"
     )
 
@@ -182,7 +180,7 @@ def _rotation(scene: Scene) -> str:
     if phi.count == 1 and phi.range == 0:
         return f"still at φ = {start:g} degrees"
     return (
-        f"φ from {start:g} over {phi.range * RADIAN_IN_DEGREES:g} degrees in {_many(phi.count, 'step')} "
+        f"φ from {start:g} over {phi.range * RADIAN_IN_DEGREES:g} degrees in {_count(phi.count, 'step')} "
         f"about {_vector(scene.spindle_axis)}"
     )
 
@@ -194,7 +192,6 @@ def _sampling(scene: Scene) -> str:
     switches = "".join(f" +{name}" for name in ("thick", "polar", "omega") if getattr(sampling, f"oversample_{name}"))
     pixels = len(scene.config.detector.panels) * (x1 - x0 + 1) * (y1 - y0 + 1)
     terms = scene.terms * scene.sensor.count
-    limit = f"; nothing beyond {sampling.d_min_A:g} Å" if sampling.d_min_A else ""
-    return (
-        f"{n} x {n} sub-pixels ({chosen}){switches}, {_many(terms, 'term')} a pixel, {terms * pixels:.3g} in all{limit}"
-    )
+    limit = f"; d_min {sampling.d_min_A:g} Å" if sampling.d_min_A else ""
+    counts = f"{_count(terms, 'term')} per pixel, {terms * pixels:.3g} total"
+    return f"{n} x {n} sub-pixels ({chosen}){switches}, {counts}{limit}"

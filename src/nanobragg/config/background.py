@@ -1,4 +1,4 @@
-"""Scattering from what surrounds the crystal: water in its simplest form, or any amorphous material's table."""
+"""Background scattering: water with a constant amplitude, or a table for any amorphous material."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .beam import Beam
 
 WATER_AMPLITUDE, WATER_MOLAR_MASS, WATER_DENSITY = 2.57, 18.0, 1.0e6  # electrons, g/mol, g/m^3
 
-STOL_OF = {"stol": 1.0, "4stol": 0.25, "Q": 0.25 / math.pi}  # sin(theta)/lambda of a table's first column
-GRID_POINTS = 16384  # of the even grid that the kernel looks the curve up in
+STOL_OF = {"stol": 1.0, "4stol": 0.25, "Q": 0.25 / math.pi}  # factor from the first column to sin(theta)/lambda
+GRID_POINTS = 16384  # points of the even grid that the kernel uses
 
 
 class Background(Model):
-    """Scattering from what surrounds the crystal. Photons are added to the crystal's, with the same factors.
+    """Scattering from the surroundings of the crystal, added with the same polarization, solid angle and absorption.
 
     Attributes
     ----------
@@ -30,13 +30,13 @@ class Background(Model):
         Edge of a cube of water in the beam; every molecule scatters with its forward amplitude, 2.57 electrons, in all
         directions.
     table_path, table
-        Two columns: scattering variable (Å⁻¹) and amplitude of one molecule (electrons) of an amorphous material; a
-        file or an array of shape (n, 2). Between points the cubic through the four nearest; beyond the ends their
-        values. A negative amplitude takes photons away, as in a difference of two materials.
+        File or array of shape (n, 2): scattering variable (Å⁻¹) and amplitude of one molecule (electrons) of an
+        amorphous material. Interpolated with a cubic through four points, constant beyond the ends. Negative
+        amplitudes subtract photons, for the difference of two materials.
     table_axis
-        What the first column is: "stol" (sin θ/λ), "4stol" (4 sin θ/λ) or "Q" (4π sin θ/λ).
+        Scattering variable: "stol" (sin θ/λ), "4stol" (4 sin θ/λ) or "Q" (4π sin θ/λ).
     thickness_um, density_g_cm3, molar_mass_g_mol
-        Of that material; as many of its molecules scatter as the beam (`Beam.size_mm`) meets in it.
+        Properties of the amorphous material; its illuminated area is the square of `Beam.size_mm`.
     """
 
     water_um: float = Field(default=0.0, ge=0)
@@ -55,41 +55,41 @@ class Background(Model):
             raise ConfigError(f"Background.table: shape {self.table.shape} is not (n, 2) with n of at least 2")
         if (self.thickness_um > 0) != self.amorphous:
             raise ConfigError(
-                f"Background.thickness_um = {self.thickness_um}: a table needs a thickness, and a thickness a table"
+                f"Background.thickness_um = {self.thickness_um}: give a positive thickness and a table together"
             )
         return self
 
     @property
     def amorphous(self) -> bool:
-        """Whether there is a table."""
+        """Whether a table is given."""
         return self.table is not None or self.table_path is not None
 
     @property
     def water(self) -> float:
-        """Squared forward amplitude times the molecules of the water cube."""
+        """Squared forward amplitude times the number of molecules in the water cube."""
         edge = self.water_um / 1e6
         return WATER_AMPLITUDE**2 * (edge**3 * WATER_DENSITY * AVOGADRO / WATER_MOLAR_MASS)
 
 
 class Curve(NamedTuple):
-    """Squared amplitude times molecules at sin θ/λ = 0, step, 2·step, … (1/m)."""
+    """Squared amplitude times number of molecules at sin θ/λ = 0, step, 2·step, … (1/m)."""
 
     values: FloatArray
     step: float
 
 
 def amorphous_curve(background: Background, beam: Beam, stol_max: float) -> Curve | None:
-    """The table on an even grid up to `stol_max` (1/m), times the molecules in the beam; None without a table.
+    """Return the background table on an even grid up to `stol_max` (1/m); None without a table.
 
     Raises
     ------
     ConfigError, FileError, FormatError
-        An endless beam, or a table that is no curve.
+        `Beam.size_mm` is None, or the table is invalid.
     """
     if not background.amorphous:
         return None
     if beam.size_mm is None:
-        raise ConfigError("Background.thickness_um needs Beam.size_mm: the area in which molecules scatter")
+        raise ConfigError("Background.thickness_um: needs Beam.size_mm, the illuminated area")
     volume = background.thickness_um * 1e-6 * (beam.size_mm / 1000.0) ** 2
     molecules = volume * background.density_g_cm3 * 1e6 * AVOGADRO / background.molar_mass_g_mol
     stol, amplitude = _table(background)
@@ -99,25 +99,25 @@ def amorphous_curve(background: Background, beam: Beam, stol_max: float) -> Curv
 
 
 def _table(background: Background) -> tuple[FloatArray, FloatArray]:
-    """sin θ/λ (1/m) and amplitudes, missing ones zero."""
+    """Return sin θ/λ (1/m) and amplitudes; missing amplitudes are zero."""
     where = background.table_path or "array"
     if background.table_path is not None:
         from ..io.text_columns import read_two_columns
 
         rows = read_two_columns(background.table_path)
     else:
-        assert background.table is not None  # amorphous
+        assert background.table is not None  # see amorphous
         rows = background.table
     stol = rows[:, 0] * STOL_OF[background.table_axis] * 1e10
     if len(stol) < 2 or not np.isfinite(stol).all() or not (np.diff(stol) > 0).all():
-        raise ConfigError(f"Background table {where}: needs at least two points, the first column growing")
+        raise ConfigError(f"Background table {where}: must have at least two rows, the first column increasing")
     return stol, np.nan_to_num(rows[:, 1], nan=0.0)
 
 
 def cubic_through(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
-    """The cubic through the four points around each of `at` (Lagrange); outside x the first or last y."""
+    """Return the Lagrange cubic through the four points around each of `at`; constant beyond the ends."""
     at = np.clip(at, x[0], x[-1])
-    reach = 1e6 * (x[-1] - x[0])  # two points far away at either end, as the C family's background program has them
+    reach = 1e6 * (x[-1] - x[0])  # two points far away at either end, as in nonBragg
     x = np.concatenate([[x[0] - 2 * reach, x[0] - reach], x, [x[-1] + reach, x[-1] + 2 * reach]])
     y = np.concatenate([[y[0]] * 2, y, [y[-1]] * 2])
     first = np.clip(np.searchsorted(x, at) - 2, 0, len(x) - 4)

@@ -1,6 +1,4 @@
-"""What every noun of a Config shares: validation with one-line errors, immutability, array fields, equality."""
-
-from __future__ import annotations
+"""Base class of Config and its parts: validation with one-line errors, immutability, array fields, equality."""
 
 import os
 from collections.abc import Callable
@@ -16,21 +14,21 @@ from ..errors import ConfigError
 def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.NDArray[Any]]:
     def validate(value: Any) -> npt.NDArray[Any]:
         if isinstance(value, (str, os.PathLike)):
-            raise ValueError("is a name, not an array")
+            raise ValueError("is not a valid array; give numbers, not a file name")
         try:
             given = np.asarray(value)
             with np.errstate(invalid="ignore"):
                 array: npt.NDArray[Any] = np.array(given.real, dtype=dtype, order="C")
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"is no array of {np.dtype(dtype).name} ({error})") from None
+            raise ValueError(f"is not a valid array of {np.dtype(dtype).name} ({error})") from None
         if array.dtype.kind == "i" and not np.array_equal(array, given):
-            raise ValueError(f"holds values that are no whole numbers of {8 * array.itemsize} bits")
+            raise ValueError(f"must hold integers of {8 * array.itemsize} bits")
         if given.dtype.kind == "c":
-            raise ValueError("holds complex numbers")
+            raise ValueError("must hold real numbers, not complex ones")
         if ndim is not None and array.ndim != ndim:
             raise ValueError(f"must have {ndim} dimensions, got shape {array.shape}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError("holds values that are not finite")
+            raise ValueError("must hold finite values")
         array.setflags(write=False)
         return array
 
@@ -45,7 +43,7 @@ MaskArray = Annotated[npt.NDArray[np.bool_], PlainValidator(_array_field(np.bool
 
 
 def _explain(error: ValidationError, owner: str) -> str:
-    """One line a field; what a nested noun or a validator of ours says is taken as it is."""
+    """Return a message of one line per invalid field; messages of a `ConfigError` are kept as they are."""
     lines: list[str] = []
     fields: dict[tuple[int | str, ...], list[Any]] = {}
     for item in error.errors(include_url=False):
@@ -62,15 +60,15 @@ def _message(item: Any) -> str:
 
 
 def _field_line(owner: str, items: list[Any]) -> str:
-    """What is wrong with one field; of a union's members, those that the value came closest to complain."""
+    """Return the message for one field; for a union, that of the members whose validation got furthest."""
     depth = max(len(item["loc"]) for item in items)
     closest = [item for item in items if len(item["loc"]) == depth]
     kind, place = closest[0]["type"], closest[0]["loc"]
     where = ".".join([owner, *map(str, place[:1])])
     if kind == "extra_forbidden":
-        return f"{where}: unknown field; {owner} has no such name"
+        return f"{where}: is not a field of {owner}; check the spelling"
     if kind == "missing" and depth == 1:
-        return f"{where}: is required; give it"
+        return f"{where}: is required; give a value"
     if not place:
         return f"{where}: {_message(closest[0])}"
     if kind == "missing":
@@ -85,7 +83,7 @@ def _short(value: Any) -> str:
 
 
 class Model(BaseModel):
-    """An immutable, validated noun. A bad field raises `ConfigError` with the field, the value and the cure."""
+    """Immutable, validated model. An invalid field raises `ConfigError` with the field, the value and the cure."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False, validate_default=False
@@ -98,7 +96,7 @@ class Model(BaseModel):
             raise ConfigError(_explain(error, self.model_config.get("title") or type(self).__name__)) from None
 
     def replace(self, **changes: Any) -> Any:
-        """A copy with some fields changed, validated anew; what was left out stays left out."""
+        """Return a re-validated copy with `changes`; unset fields stay unset."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self)(**{**given, **changes})
 
@@ -111,22 +109,22 @@ class Model(BaseModel):
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equality that looks into arrays."""
+    """Return whether two field values are equal; arrays are compared by content."""
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return one is not None and other is not None and np.array_equal(one, other)
     return bool(one == other)
 
 
-def as_fields(model: Model) -> dict[str, Any]:
-    """The fields of a model that differ from their defaults, nested, arrays and paths as they are."""
+def changed_fields(model: Model) -> dict[str, Any]:
+    """Return the fields that differ from their defaults as nested dictionaries; arrays and paths are kept."""
     fields: dict[str, Any] = {}
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         if not field.is_required() and same(value, field.default):
             continue
         if isinstance(value, Model):
-            value = as_fields(value)
+            value = changed_fields(value)
         elif isinstance(value, tuple) and value and isinstance(value[0], Model):
-            value = [as_fields(item) for item in value]
+            value = [changed_fields(item) for item in value]
         fields[name] = value
     return fields

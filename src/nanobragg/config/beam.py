@@ -26,10 +26,10 @@ class Sources(Model):
     Attributes
     ----------
     path
-        Text file, one source a line: x y z weight wavelength (metres); missing fields take the beam's
+        Text file with one source per line: x y z weight wavelength (metres). Missing fields default to the beam's
         direction, 1, and the beam's wavelength.
     positions
-        From the sample towards each source, any length, shape (n, 3).
+        Vectors from the sample towards each source, of any length, shape (n, 3).
     weights
         Relative intensities, shape (n,); default: equal.
     wavelengths_A
@@ -44,39 +44,39 @@ class Sources(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Sources:
         if (self.path is None) == (self.positions is None):
-            raise ConfigError("Sources: give either a path or an array of positions")
+            raise ConfigError("Sources: give either path or positions")
         count = 0 if self.positions is None else len(self.positions)
         if self.positions is not None and (self.positions.shape[1:] != (3,) or count == 0):
             raise ConfigError(f"Sources.positions: shape {self.positions.shape} is not (n, 3) with n of at least 1")
         for name in ("weights", "wavelengths_A"):
             values = getattr(self, name)
             if values is not None and len(values) != count:
-                raise ConfigError(f"Sources.{name}: {len(values)} values for {count} positions")
+                raise ConfigError(f"Sources.{name}: {len(values)} values for {count} positions; give one for each")
         return self
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Sources:
-        """The sources listed in a text file.
+        """Return the sources listed in a text file.
 
         Parameters
         ----------
         path
-            One source a line: x y z weight wavelength, in metres; what is left out at its end has its default.
+            One source per line: x y z weight wavelength, in metres; trailing fields may be omitted.
 
         Returns
         -------
         Sources
-            The file is read when a Scene needs it.
+            The file is read when a Scene is made.
         """
         return cls(path=Path(path))
 
     def rows(self) -> FloatArray:
-        """x y z weight wavelength (m) of each source, shape (n, 5); NaN: not given."""
+        """Return x y z weight wavelength (m) of each source, shape (n, 5); NaN where not given."""
         if self.path is not None:
             from ..io.text_columns import read_sources
 
             return read_sources(self.path)
-        assert self.positions is not None  # one of them is given
+        assert self.positions is not None  # see _consistent
         rows = np.full((len(self.positions), 5), np.nan)
         rows[:, :3] = self.positions
         if self.weights is not None:
@@ -92,27 +92,27 @@ class Beam(Model):
     Attributes
     ----------
     wavelength_A, energy_eV
-        One of them; default: the mean of the spectrum, or else 1 Å.
+        Wavelength or photon energy; default: the mean of the spectrum, otherwise 1 Å.
     fluence_ph_m2
-        Photons per square metre over the whole exposure; default 1/r_e², the classical electron radius r_e in metres.
+        Photons per square metre over the whole exposure; default 1/r_e², r_e the classical electron radius in metres.
     flux_ph_s, exposure_s
-        Photons per second and exposure time: flux · exposure over the square of `size_mm` replaces the fluence.
+        Photons per second and exposure time. If the flux is given, the fluence is flux · exposure/size².
     size_mm
-        Edge of the square beam; a sample that is larger across the beam is clipped to it. None: endless.
+        Edge of the square beam; crystal sizes across the beam are clipped to it. None: unlimited.
     kahn_factor, polarized
-        Kahn's polarization factor in [-1, 1] (0: unpolarized); `polarized=False` leaves the correction out.
+        Kahn's polarization factor in [-1, 1] (0: unpolarized); `polarized=False` omits the polarization correction.
     direction, polarization_axis
         Lab vectors; default: those of the detector's convention.
     divergence_mrad, divergence_steps, divergence_step_mrad
         (horizontal, vertical) angular range, number of steps and step.
     round_divergence
-        Cut the corners off the grid of directions.
+        Keep only the directions within an ellipse of the divergence grid.
     dispersion_percent, dispersion_steps
-        Range of wavelengths in percent of the wavelength, and their number.
+        Full range of wavelengths in percent of the wavelength, and number of wavelengths.
     spectrum
-        Photons at each wavelength in place of a dispersion; every direction of a divergence has all of them.
+        Photons at each wavelength in place of a dispersion; combined with every direction of a divergence.
     sources
-        An explicit list instead.
+        An explicit list of sources in place of divergence and dispersion.
     """
 
     wavelength_A: float = Field(default=1.0, gt=0)
@@ -147,22 +147,22 @@ class Beam(Model):
             if getattr(self, name) is not None:
                 unit(getattr(self, name), f"Beam.{name}")
         if self.flux_ph_s and self.size_mm is None:
-            raise ConfigError("Beam.flux_ph_s needs Beam.size_mm, the beam that the photons are spread over")
+            raise ConfigError("Beam.flux_ph_s: needs Beam.size_mm, the area that the photons are spread over")
         for name in ("divergence_mrad", "divergence_steps", "divergence_step_mrad"):
             if any(value is not None and value < 0 for value in getattr(self, name)):
-                raise ConfigError(f"Beam.{name} = {getattr(self, name)}: must not be negative; None means not given")
+                raise ConfigError(f"Beam.{name} = {getattr(self, name)}: must not be negative; None: not given")
         return self
 
     @property
     def wavelength(self) -> float:
-        """Wavelength in Å, whichever way it was given; the mean of a spectrum if it was not."""
+        """Wavelength in Å, from the wavelength or energy if given, otherwise the mean of the spectrum."""
         if self.energy_eV is None and self.spectrum is not None and "wavelength_A" not in self.model_fields_set:
             return self.spectrum.mean_wavelength_A
         return self.wavelength_A if self.energy_eV is None else EV_ANGSTROM / self.energy_eV
 
     @property
     def fluence(self) -> float:
-        """Photons per square metre, from the flux if there is one."""
+        """Photons per square metre, calculated from the flux if that is given."""
         if not self.flux_ph_s or self.size_mm is None:
             return self.fluence_ph_m2
         size = self.size_mm / 1000.0
@@ -170,7 +170,7 @@ class Beam(Model):
 
 
 class SourceList(NamedTuple):
-    """Resolved sources: unit vectors of travel (n, 3), wavelengths in metres (n,), weights of sum 1 (n,)."""
+    """Resolved sources: directions of travel (n, 3), wavelengths in metres (n,), weights with a sum of 1 (n,)."""
 
     directions: FloatArray
     wavelengths: FloatArray
@@ -180,9 +180,9 @@ class SourceList(NamedTuple):
 def build_sources(
     beam: Beam, direction: FloatArray, polarization_axis: FloatArray, *, equal_weights: bool
 ) -> SourceList:
-    """The sources of a beam that travels along `direction`, both vectors of length 1.
+    """Return the sources of a beam along `direction`; both vectors are unit vectors.
 
-    `equal_weights` ignores a list's weights, as the C program does (C quirks, row 5).
+    `equal_weights` ignores the weights of a list, as the C program does (docs/quirks.md, row 5).
     """
     if beam.sources is None:
         positions, wavelengths, weights = _source_grid(beam, direction, polarization_axis)
@@ -199,7 +199,7 @@ def build_sources(
     if beam.polarized and beam.kahn_factor != 0 and not np.cross(polarization_axis, directions).any(axis=1).all():
         raise ConfigError(
             f"Beam.polarization_axis = {tuple(polarization_axis.tolist())}: is parallel to a source's direction; "
-            "give a direction across it"
+            "give a perpendicular direction"
         )
     return SourceList(directions, wavelengths, weights / weights.sum())
 
@@ -207,17 +207,17 @@ def build_sources(
 def _check_sources(sources: Sources, positions: FloatArray, weights: FloatArray, wavelengths: FloatArray) -> None:
     where = f"sources {sources.path or ''}".strip()
     if not (np.isfinite(positions).all() and (positions != 0).any(axis=1).all()):
-        raise ConfigError(f"{where}: every position must be finite and not the sample itself")
+        raise ConfigError(f"{where}: positions must be finite and not zero")
     if not (np.isfinite(wavelengths).all() and (wavelengths > 0).all()):
-        raise ConfigError(f"{where}: every wavelength must be a positive number (metres in a file)")
+        raise ConfigError(f"{where}: wavelengths must be positive (metres in a file)")
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
-        raise ConfigError(f"{where}: weights must not be negative, and not all zero")
+        raise ConfigError(f"{where}: weights must not be negative or all zero")
 
 
 def _source_grid(
     beam: Beam, direction: FloatArray, polarization_axis: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Positions, wavelengths (m), weights over horizontal and vertical divergence and wavelength, in this order."""
+    """Return positions, wavelengths (m) and weights over horizontal and vertical divergence, then wavelength."""
     horizontal, vertical, dispersion = _sweeps(beam)
     angles_h = horizontal.step * np.arange(horizontal.count) - horizontal.range / 2.0
     angles_v = vertical.step * np.arange(vertical.count) - vertical.range / 2.0
@@ -237,7 +237,7 @@ def _source_grid(
     ]
     if not positions:
         raise ConfigError(
-            f"Beam.divergence_mrad = {beam.divergence_mrad}: the round cut leaves no source; "
+            f"Beam.divergence_mrad = {beam.divergence_mrad}: round_divergence leaves no source; "
             "use more steps or round_divergence=False (-square_div)"
         )
     count = len(positions)
@@ -249,7 +249,7 @@ def _source_grid(
 
 
 def _wavelengths(beam: Beam, dispersion: Sweep) -> tuple[FloatArray, FloatArray]:
-    """Wavelengths (m) and weights of a spectrum, or of the dispersion."""
+    """Return wavelengths (m) and weights of the spectrum, or of the dispersion."""
     if beam.spectrum is not None:
         lines = beam.spectrum.lines
         return lines.wavelengths_A / 1e10, lines.weights
@@ -257,13 +257,13 @@ def _wavelengths(beam: Beam, dispersion: Sweep) -> tuple[FloatArray, FloatArray]
     wavelengths = beam.wavelength / 1e10 * factors
     if wavelengths.min() <= 0:
         raise ConfigError(
-            f"Beam.dispersion_percent = {beam.dispersion_percent}: reaches down to no wavelength; reduce it"
+            f"Beam.dispersion_percent = {beam.dispersion_percent}: gives wavelengths that are not positive; reduce it"
         )
     return wavelengths, np.ones(len(wavelengths), np.float64)
 
 
 def _sweeps(beam: Beam) -> tuple[Sweep, Sweep, Sweep]:
-    """Horizontal and vertical divergence (radians) and dispersion (a fraction)."""
+    """Return the sweeps over horizontal and vertical divergence (radians) and dispersion (a fraction)."""
     sweeps = [
         resolve_sweep("beam", count or None, _part(span, 1000.0), _part(step, 1000.0))
         for count, span, step in zip(
@@ -274,7 +274,7 @@ def _sweeps(beam: Beam) -> tuple[Sweep, Sweep, Sweep]:
     horizontal, vertical, dispersion = sweeps
     colours = dispersion.count if beam.spectrum is None else len(beam.spectrum.lines.weights)
     if horizontal.count * vertical.count * colours > MOST_STEPS:
-        raise ConfigError(f"Beam: more than {MOST_STEPS} sources; take fewer steps of divergence or dispersion")
+        raise ConfigError(f"Beam: more than {MOST_STEPS} sources; use fewer steps of divergence or dispersion")
     return horizontal, vertical, dispersion
 
 

@@ -1,4 +1,4 @@
-"""What a person says about an experiment: the Config and its TOML form."""
+"""The Config: a complete description of an experiment, validated, with its TOML form."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pydantic import model_validator
 
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
+from ..geometry import Roi
 from .background import Background
-from .base import Model, as_fields
+from .base import Model, changed_fields
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
@@ -21,20 +22,18 @@ from .scan import Scan
 from .structure_factors import StructureFactors
 from .toml import read_toml, write_toml
 
-Roi = tuple[int, int, int, int]
-
 
 class Config(Model):
-    """A whole experiment. Immutable; `replace` makes a changed copy.
+    """A complete experiment. Immutable; `replace` returns a changed copy.
 
     Attributes
     ----------
     crystal, structure_factors, beam, detector, scan, sampling, background
-        What the experiment is made of, one class each.
+        Parts of the experiment, one class each.
     roi
-        First and last fast pixel, first and last slow pixel, inclusive; the rest stays zero.
+        First and last fast pixel, first and last slow pixel, inclusive; pixels outside stay zero.
     compat
-        None: the physics of the page "Theory". "c": exactly what nanoBragg.c computes, quirks included.
+        None: the physics of docs/theory.md. "c": exactly what nanoBragg.c computes, with the quirks of docs/quirks.md.
     """
 
     crystal: Crystal
@@ -55,31 +54,32 @@ class Config(Model):
             raise ConfigError("Crystal: give a cell (a, b, c, alpha, beta, gamma), a matrix or a matrix_path")
         if self.structure_factors.has_energy_axis and self.compat == "c":
             raise ConfigError(
-                "StructureFactors.energies_eV: the C program knows no energy axis; use compat=None (-exact)"
+                "StructureFactors.energies_eV: compat='c' does not support an energy axis; use compat=None (-exact)"
             )
         if self.background.amorphous and self.compat == "c":
-            raise ConfigError("Background.table: the C program renders none; use compat=None (-exact)")
+            raise ConfigError("Background.table: compat='c' does not support it; use compat=None (-exact)")
         if self.beam.spectrum is not None and self.compat == "c":
-            raise ConfigError("Beam.spectrum: the C program knows none; use compat=None (-exact)")
+            raise ConfigError("Beam.spectrum: compat='c' does not support it; use compat=None (-exact)")
         if self.detector.sensor_depth_um and self.compat == "c":
             raise ConfigError(
-                f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: only exists with compat=None (-exact)"
+                f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: compat='c' does not support it; "
+                "use compat=None (-exact)"
             )
         switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
         if switches and self.compat != "c":
             raise ConfigError(
-                f"Sampling.oversample_{switches[0]} = True: only exists with compat='c'; "
-                "without it every sub-pixel has its own solid angle, polarization and absorption"
+                f"Sampling.oversample_{switches[0]} = True: requires compat='c'; leave it out, because compat=None "
+                "always evaluates solid angle, polarization and absorption per sub-pixel"
             )
         return self
 
     def series(self, count: int) -> list[Config]:
-        """The Configs of a rotation series: each image starts at the angle where the one before it ended.
+        """Return the Configs of a rotation series: each image starts at the angle where the previous one ended.
 
         Parameters
         ----------
         count
-            Number of images. The first is this Config; `Scan` says the width of each.
+            Number of images. The first is this Config; `Scan.width_deg` is the width of each.
 
         Returns
         -------
@@ -89,35 +89,35 @@ class Config(Model):
         Raises
         ------
         ConfigError
-            No image, or a scan that does not turn.
+            `count` below 1, or a still scan.
         """
         width = self.scan.width_deg
         if count < 1:
-            raise ConfigError(f"series({count}): must have at least one image")
+            raise ConfigError(f"series({count}): count must be at least 1")
         if count > 1 and width == 0:
-            raise ConfigError("Scan.range_deg: a series needs the width of an image, in degrees")
+            raise ConfigError("Scan.range_deg: a series needs the width of an image in degrees")
         start = self.scan.start_deg
         return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
 
-    def settled(self) -> Config:
-        """This Config, completed: the crystal with the cell of its structure factors, these at the energy of the beam.
+    def resolved(self) -> Config:
+        """Return this Config with the cell taken from the structure factors, and these at the energy of the beam.
 
         Returns
         -------
         Config
-            Itself if there is nothing to complete.
+            `self` if nothing changes.
 
         Raises
         ------
         ConfigError
-            There is no cell anywhere.
+            Neither the crystal nor the structure factors have a cell.
         """
-        factors, changes = self.structure_factors.at_beam(EV_ANGSTROM / self.beam.wavelength), {}
+        factors, changes = self.structure_factors.at_energy(EV_ANGSTROM / self.beam.wavelength), {}
         if factors is not self.structure_factors:
             changes["structure_factors"] = factors
         if not self.crystal.has_cell:
             if factors.known_cell is None:
-                raise ConfigError(f"{factors.path}: holds no cell; give Crystal.cell or StructureFactors.cell")
+                raise ConfigError(f"{factors.path}: does not hold a cell; give Crystal.cell or StructureFactors.cell")
             changes["crystal"] = self.crystal.replace(cell=factors.known_cell)
         return self.replace(**changes) if changes else self
 
@@ -133,48 +133,48 @@ class Config(Model):
         Returns
         -------
         Config
-            What `to_toml` wrote, or a person did.
+            The experiment of the file.
 
         Raises
         ------
         FileError
-            It, or the .npz of its arrays, cannot be opened or read.
+            The file, or the .npz of its arrays, cannot be opened or read.
         FormatError
-            It is no TOML.
+            The file is not valid TOML.
         ConfigError
-            A field is unknown, missing or impossible; the message names it.
+            A field is unknown, missing or invalid; the message names it.
         """
         return cls(**read_toml(Path(path)))
 
     def to_toml(self, path: str | os.PathLike[str]) -> None:
-        """Write a TOML file, and its arrays to an .npz beside it.
+        """Write a TOML file, and arrays to an .npz file of the same name.
 
-        Only what was given is written; a file appears whole or not at all.
+        Fields with their default values are left out. Files are written atomically.
 
         Parameters
         ----------
         path
-            The file; the arrays have its name with .npz.
+            The TOML file.
 
         Raises
         ------
         FileError
-            It cannot be written.
+            A file cannot be written.
         """
-        write_toml(as_fields(self), Path(path))
+        write_toml(changed_fields(self), Path(path))
 
 
 def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:
-    """`roi` if it lies on a panel of `pixels` (slow, fast), else `ConfigError`."""
+    """Return `roi` as four integers; raises `ConfigError` unless it lies on a panel of `pixels` (slow, fast)."""
     slow, fast = pixels
     try:
         x0, x1, y0, y1 = map(operator.index, roi)
         inside = 0 <= x0 <= x1 < fast and 0 <= y0 <= y1 < slow
-    except (TypeError, ValueError):  # not four, or no whole numbers
+    except (TypeError, ValueError):  # not four integers
         inside = False
     if not inside:
         raise ConfigError(
-            f"roi = {roi!r}: must be first and last fast, first and last slow pixel, "
+            f"roi = {roi!r}: is not a valid region; give first and last fast, first and last slow pixel, "
             f"within 0…{fast - 1} and 0…{slow - 1}"
         )
     return x0, x1, y0, y1

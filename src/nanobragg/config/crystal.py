@@ -14,8 +14,8 @@ from .._noise import CRandom, random_misset_c, umat_to_misset
 from .._noise import mosaic_rotations as cap_rotations
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, dot, rotate, unit
-from ..unit_cell import Cell, cell_of, check_cell, reciprocal_vectors
+from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
+from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DEFAULT_MOSAIC_SEED = 12345678
 
 
 def _complete_cell(value: Any) -> Any:
-    """A cell with what is left out: b and c like a, right angles; what is no list of numbers as it is."""
+    """Complete a cell: b and c default to a, angles to 90 degrees; values that are not sequences are returned as is."""
     if isinstance(value, (list, tuple)):
         if not 1 <= len(value) <= 6:
             raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")
@@ -34,7 +34,7 @@ def _complete_cell(value: Any) -> Any:
     return value
 
 
-CellField = Annotated[Cell, BeforeValidator(_complete_cell), AfterValidator(check_cell)]  # of a noun
+CellField = Annotated[Cell, BeforeValidator(_complete_cell), AfterValidator(check_cell)]
 
 
 class Crystal(Model):
@@ -43,28 +43,28 @@ class Crystal(Model):
     Attributes
     ----------
     cell
-        a b c (Å) α β γ (degrees); fewer numbers are completed: b, c = a, angles 90. Default: that of the file of
-        structure factors, if it has one.
+        a b c (Å) α β γ (degrees); b and c default to a, angles to 90. Default: the cell of the file of structure
+        factors, if it has one.
     matrix, matrix_path
-        Reciprocal vectors a* b* c* as columns, rows x y z (Å⁻¹), in place of the cell; or a MOSFLM matrix file,
-        whose numbers carry the wavelength.
+        Reciprocal vectors a* b* c* as columns, rows x y z (Å⁻¹), in place of the cell; or a MOSFLM matrix file, whose
+        elements are multiplied by the wavelength.
     misset_deg
-        Rotations about lab x, then y, then z of the reciprocal vectors; or "random", all orientations alike.
+        Rotations of the reciprocal vectors about lab x, then y, then z; or "random", uniform over all orientations.
     misset_seed
         Seed of the random orientation.
     n_cells
-        Unit cells along a, b, c, or one number for all.
+        Number of unit cells along a, b, c, or one number for all.
     size_mm
-        Crystal size along a, b, c in place of n_cells; zero: n_cells counts.
+        Crystal size along a, b, c in place of n_cells; zero: use n_cells.
     shape, fudge
-        "square", "round", "gauss", "tophat" or "gauss_star": the crystal whose transform is the spot; and a factor on
-        the squared radius (not for "square").
+        Shape transform: "square", "round", "gauss", "tophat" or "gauss_star"; and a factor on the squared radius (not
+        for "square").
     mosaic_spread_deg, mosaic_domains, mosaic_seed
         Largest rotation of a domain, number of domains, seed.
     mosaic_model
-        "cap": the C program's spherical cap; "gaussian": the spread is σ of the angle about a random axis.
+        "cap": the C program's spherical cap; "gaussian": rotations about random axes, σ of the angle = spread.
     spindle_axis
-        Lab vector; default: the detector convention's.
+        Lab vector; default: that of the detector's convention.
     """
 
     cell: CellField | None = None
@@ -90,9 +90,9 @@ class Crystal(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Crystal:
         if min(self.n_cells) < 1:
-            raise ConfigError(f"Crystal.n_cells = {self.n_cells}: there must be at least one cell along each axis")
+            raise ConfigError(f"Crystal.n_cells = {self.n_cells}: must be at least 1 along each axis")
         if min(self.size_mm) < 0:
-            raise ConfigError(f"Crystal.size_mm = {self.size_mm}: must not be negative; zero means: use n_cells")
+            raise ConfigError(f"Crystal.size_mm = {self.size_mm}: must not be negative; zero: use n_cells")
         if self.matrix is not None and self.matrix_path is not None:
             raise ConfigError(f"Crystal.matrix and Crystal.matrix_path = {self.matrix_path}: give one of them")
         if self.spindle_axis is not None:
@@ -105,14 +105,12 @@ class Crystal(Model):
         return self.cell is not None or self.matrix is not None or self.matrix_path is not None
 
     def domains(self) -> int:
-        """Number of mosaic domains: 10 for a spread without a number, 1 without a spread."""
-        if not self.mosaic_spread_deg:
-            return 1
-        return self.mosaic_domains or 10
+        """Return the number of mosaic domains: by default 10 with a spread; always 1 without one."""
+        return (self.mosaic_domains or 10) if self.mosaic_spread_deg else 1
 
 
 class Lattice(NamedTuple):
-    """Basis vectors as rows a, b, c: direct (Å) and reciprocal (Å⁻¹), and the cell volume (Å³)."""
+    """Direct (Å) and reciprocal (Å⁻¹) basis vectors as rows, and the cell volume (Å³)."""
 
     direct: FloatArray
     reciprocal: FloatArray
@@ -120,48 +118,44 @@ class Lattice(NamedTuple):
 
 
 def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool) -> Lattice:
-    """Lattice vectors at φ = 0, mosaic rotation aside.
+    """Return the lattice at φ = 0, without mosaic rotation.
 
-    `c_cell` builds a given cell as the C program does: c*_z too long in triclinic cells, cross products forced
-    to the lengths asked for (C quirks, row 9).
+    `c_cell` builds a given cell as the C program does: c*_z is too long in triclinic cells, and cross products are
+    scaled to the requested lengths (docs/quirks.md, row 9).
     """
     reciprocal, volume = _starting_vectors(crystal, wavelength_A, c_cell)
     misset = misset_angles(crystal, c_cap=c_cell)
     reciprocal = np.array([rotate(vector, misset) for vector in reciprocal])
     forced = crystal.cell if c_cell else None
-    crossed = _crossed(reciprocal)
+    crossed = cross_products(reciprocal)
     if forced is None:
         volume = 1.0 / dot(reciprocal[0], crossed[0])
     else:
         crossed = np.array([x / volume / math.sqrt(dot(v, v)) * v for x, v in zip(forced[:3], crossed, strict=True)])
     direct = crossed * volume
-    return Lattice(direct, _crossed(direct) * (1.0 / volume), volume)
-
-
-def _crossed(basis: FloatArray) -> FloatArray:
-    a, b, c = basis
-    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
+    return Lattice(direct, cross_products(direct) * (1.0 / volume), volume)
 
 
 def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tuple[FloatArray, float]:
-    """Reciprocal vectors before the misset (rows), and the cell's volume (0: not known yet)."""
+    """Return reciprocal vectors (rows) before the misset rotations, and the cell volume (0: not known)."""
     volume, vectors = 0.0, None
     if crystal.cell is not None:
         vectors, volume = reciprocal_vectors(crystal.cell, c_cell=c_cell)
     columns = _matrix_columns(crystal, wavelength_A)
     if columns is None:
-        assert vectors is not None  # Config insists on a cell or a matrix
+        assert vectors is not None  # Config requires a cell or a matrix
         return vectors, volume
     vectors = columns.T
     if abs(np.linalg.det(vectors)) <= 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
         raise ConfigError(
-            f"Crystal matrix {crystal.matrix_path or crystal.matrix}: its columns a*, b*, c* span no cell"
+            f"Crystal matrix {crystal.matrix_path or crystal.matrix}: columns a*, b*, c* are linearly dependent; "
+            "correct them"
         )
     if crystal.cell is not None and not c_cell:
-        found = cell_of(_crossed(vectors) / np.linalg.det(vectors))
+        found = cell_from_vectors(cross_products(vectors) / np.linalg.det(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):
             raise ConfigError(
-                f"Crystal.cell = {crystal.cell} contradicts the matrix, whose cell is "
+                f"Crystal.cell = {crystal.cell}: contradicts the matrix, whose cell is "
                 f"({', '.join(f'{x:.6g}' for x in found)}); leave one of them out"
             )
     return vectors, volume
@@ -178,10 +172,9 @@ def _matrix_columns(crystal: Crystal, wavelength_A: float) -> FloatArray | None:
 
 
 def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
-    """Rotations about x, y, z in radians; a random orientation is drawn from the seed.
+    """Return the misset rotations about x, y, z in radians; random ones are drawn from the seed.
 
-    `c_cap` draws from the C program's cap of 90 radians (C quirks, row 8); otherwise all orientations
-    are equally likely.
+    `c_cap` draws from the C program's cap of 90 radians (docs/quirks.md, row 8) in place of all rotations.
     """
     if crystal.misset_deg != "random":
         x, y, z = crystal.misset_deg
@@ -192,9 +185,9 @@ def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
 
 
 def uniform_rotation(seed: int) -> FloatArray:
-    """A rotation matrix, uniform over all rotations, from three deviates of the seed.
+    """Return a random rotation matrix, uniform over all rotations.
 
-    The generator's first deviate is left out: its shuffle makes small ones too likely (below 1/32, twice).
+    The first deviate of the seed is discarded because the generator's shuffle makes small ones twice as likely.
     Source: K. Shoemake, Uniform random rotations, Graphics Gems III (1992), 124-132.
     """
     u, v, w = np.asarray(CRandom(seed).ran1(4)[1:], dtype=np.float64).tolist()
@@ -209,7 +202,7 @@ def uniform_rotation(seed: int) -> FloatArray:
 
 
 def mosaic_rotations(crystal: Crystal) -> FloatArray:
-    """Rotation matrices of the mosaic domains, shape (domains, 3, 3); the first is the identity."""
+    """Return rotation matrices of the mosaic domains, shape (domains, 3, 3); the first is the identity."""
     count = crystal.domains()
     if count == 1:
         return np.eye(3)[np.newaxis]
@@ -220,7 +213,7 @@ def mosaic_rotations(crystal: Crystal) -> FloatArray:
 
 
 def _gaussian_rotations(sigma: float, count: int, seed: int) -> FloatArray:
-    """Rotations about random axes by normally distributed angles of standard deviation `sigma` (radians)."""
+    """Return rotations about random axes by normally distributed angles of standard deviation `sigma` (radians)."""
     draw = CRandom(seed)
     axes = np.asarray(draw.gauss(3 * count), dtype=np.float64).reshape(count, 3)
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The detector: a list of panels in the lab frame, and their sensor (docs/geometry.md)."""
+"""The detector: panels in the lab frame and their sensor (docs/geometry.md)."""
 
 from __future__ import annotations
 
@@ -14,37 +14,36 @@ from ..detectors.catalogue import DESIGNS, Design, find_design, gap_mask
 from ..detectors.conventions import ConventionName, Pivot
 from ..detectors.sensor import sensor_fields
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector
+from ..geometry import Vector, as_vector
 from .base import MaskArray, Model
-from .flat_panel import FlatRequest
-from .panel import FlatGeometry, Panel
+from .flat_panel import FlatPanelParameters, NominalGeometry
+from .panel import Panel
 
 
 class Detector(Model):
-    """A detector: panels in the lab frame, the sensor they share, and which pixels count.
+    """A detector: panels in the lab frame, the sensor that they share, and a mask.
 
     Attributes
     ----------
     panels
-        One or more panels. An image has a panel axis in front when there are several.
+        One or more panels. Images of several panels have a panel axis in front.
     convention
-        Whose lab frame it is; supplies beam, polarization and spindle directions that are not given.
+        Convention of the lab frame; supplies beam, polarization and spindle directions that are not given.
     sensor_thickness_um, sensor_layers, attenuation_um
-        Sensor slab, the number of layers it is cut into, and the depth in which photons fall to 1/e
-        (not given: the thickness; infinity: nothing is captured). No thickness: every photon counts.
+        Thickness of the sensor, number of layers that it is divided into, and attenuation depth 1/µ (not given: the
+        thickness; infinity: nothing is absorbed). Without a thickness every photon is counted.
     sensor_depth_um
-        Depth at which the first layer's photons are counted, below the surface that the panels describe.
+        Depth of the first layer below the surface that the panels describe.
     curved
-        Every pixel at the same distance from the sample.
+        Bend panels onto a sphere, so that every pixel has the same distance from the sample.
     point_pixel
-        Leave out the solid angle's pixel area and obliquity: ω = 1/R² (m⁻²).
+        Omit pixel area and obliquity from the solid angle: ω = 1/R² (m⁻²).
     mask
-        Array like the image, or path of an SMV mask; zero: not rendered.
+        Array of the image's shape, or path of an SMV mask; zero: not rendered.
     nominal
-        What image headers say about the only panel; filled in by `Detector.flat` and by C flags.
+        Geometry of the only panel as image headers state it; set by `Detector.flat` and by C flags.
     name, sensor_material, saturation_adu
-        What files say about the detector, and where its pixels saturate (`add_noise` takes it); no image depends on
-        them.
+        Metadata for files, and the level at which pixels saturate (for `add_noise`); rendering ignores them.
     """
 
     panels: tuple[Panel, ...] = Field(min_length=1)
@@ -56,7 +55,7 @@ class Detector(Model):
     curved: bool = False
     point_pixel: bool = False
     mask: MaskArray | Path | None = None
-    nominal: FlatGeometry | None = None
+    nominal: NominalGeometry | None = None
     name: str = ""
     sensor_material: str = ""
     saturation_adu: float | None = Field(default=None, gt=0)
@@ -65,20 +64,20 @@ class Detector(Model):
     def _same_shapes(self) -> Detector:
         shapes = {panel.pixels for panel in self.panels}
         if len(shapes) > 1:
-            raise ConfigError(f"Detector.panels: all panels must have the same number of pixels, got {sorted(shapes)}")
+            raise ConfigError(f"Detector.panels: must all have the same number of pixels, got {sorted(shapes)}")
         if isinstance(self.mask, np.ndarray) and self.mask.shape != self.shape:
             raise ConfigError(f"Detector.mask: shape {self.mask.shape} is not the image's {self.shape}")
         return self
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of an image: (slow, fast), with a panel axis in front when there are several panels."""
+        """Shape of an image: (slow, fast), or (panels, slow, fast) for several panels."""
         pixels = self.panels[0].pixels
         return pixels if len(self.panels) == 1 else (len(self.panels), *pixels)
 
     @property
     def stacked_shape(self) -> tuple[int, int]:
-        """Shape (slow, fast) of an image whose panels are stacked along the slow axis, as files hold it."""
+        """Shape (slow, fast) of an image whose panels are stacked along the slow axis, as in files."""
         slow, fast = self.panels[0].pixels
         return len(self.panels) * slow, fast
 
@@ -103,12 +102,12 @@ class Detector(Model):
         beam_direction: Vector | None = None,
         **sensor: object,
     ) -> Detector:
-        """One flat panel, placed as a data-processing program describes it.
+        """Return a detector of one flat panel, placed by the convention of a data-processing program.
 
         Parameters
         ----------
         distance_mm, close_distance_mm
-            Sample to detector along the beam (default 100 mm), or along the panel's normal; not both.
+            Distance from sample to detector along the beam (default 100 mm), or along the panel's normal; not both.
         pixels
             Number of pixels (slow, fast), or one number for both.
         pixel_mm
@@ -118,27 +117,27 @@ class Detector(Model):
         beam_center_mm
             X, Y in the convention's coordinates; default: the middle of the panel.
         org_px
-            XDS' ORGX, ORGY: the point of the panel nearest to the sample, in pixels; default: the beam spot.
+            ORGX, ORGY of XDS: the point of the panel nearest to the sample, in pixels; default: the beam spot.
         pivot
-            What rotations keep in place: the "beam" spot or the "sample"; default: the convention's.
+            Point that rotations keep in place: the "beam" spot or the "sample"; default: that of the convention.
         rotation_deg, twotheta_deg
             Rotations about lab x, y, z, then about `twotheta_axis`.
         fast_axis, slow_axis, normal_axis, twotheta_axis, beam_direction
-            Lab vectors in place of the convention's.
+            Lab vectors in place of those of the convention.
         **sensor
-            The remaining fields of `Detector`: sensor_thickness_um, mask, curved, …
+            Other fields of `Detector`: sensor_thickness_um, mask, curved, …
 
         Returns
         -------
         Detector
-            Of one panel; `nominal` has what image headers state.
+            The detector; `nominal` holds the geometry for image headers.
 
         Raises
         ------
         ConfigError
-            A size, distance or vector that makes no detector.
+            An invalid size, distance or vector.
         """
-        asked = FlatRequest(
+        parameters = FlatPanelParameters(
             distance_mm=distance_mm, close_distance_mm=close_distance_mm, pixels=pixels, pixel_mm=pixel_mm,
             convention=convention, beam_center_mm=beam_center_mm, org_px=org_px, pivot=pivot,
             rotation_deg=rotation_deg, twotheta_deg=twotheta_deg, twotheta_axis=twotheta_axis,
@@ -146,53 +145,53 @@ class Detector(Model):
         )  # fmt: skip
         for name in ("panels", "nominal"):
             if name in sensor:
-                raise ConfigError(f"Detector.{name}: is made by Detector.flat; leave it out")
-        panel, nominal = asked.placed()
+                raise ConfigError(f"Detector.{name}: is set by Detector.flat; leave it out")
+        panel, nominal = parameters.place()
         return cls(panels=(panel,), convention=convention, nominal=nominal, **sensor)
 
     @classmethod
     def named(
         cls, name: str, *, wavelength_A: float | None = None, energy_eV: float | None = None, **placement: Any
     ) -> Detector:
-        """A detector that is sold or stands somewhere, placed as `Detector.flat` places one of its size.
+        """Return a detector of the catalogue, placed as `Detector.flat` places a panel of its size.
 
         ============== ============================ ========================== ====================== ==========
         name           pixels (slow, fast)          modules, gaps (slow, fast) sensor                 saturation
         ============== ============================ ========================== ====================== ==========
         EIGER2 16M     4362 x 4148 of 75 µm         8 x 4; 38, 12              Si 450 µm              65535 [1]_
         PILATUS3 6M    2527 x 2463 of 172 µm        12 x 5; 17, 7              Si 450 µm (or 1000)    1048575 [2]_
-        PILATUS3 2M    1679 x 1475 of 172 µm        8 x 3; 17, 7               the same               the same
-        PILATUS3 300K  619 x 487 of 172 µm          3 x 1; 17                  the same               the same
+        PILATUS3 2M    1679 x 1475 of 172 µm        8 x 3; 17, 7               as above               as above
+        PILATUS3 300K  619 x 487 of 172 µm          3 x 1; 17                  as above               as above
         JUNGFRAU 4M    8 panels 514 x 1030 of 75 µm 4 x 2, shifted by 68, 67   Si 320 µm              10⁴ [3]_
-        JUNGFRAU 16M   32 panels 514 x 1030         8 x 4 around a hole        the same               the same
+        JUNGFRAU 16M   32 panels 514 x 1030         8 x 4 around a hole        as above               as above
         Rayonix MX340  3840 x 3840 of 88.5417 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [4]_
         ADSC Q315r     3072 x 3072 of 102.592 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [5]_
         AGIPD 1M       128 panels 64 x 128, 200 µm  16 modules of 8 chips      Si 500 µm              10⁴ [6]_
         ============== ============================ ========================== ====================== ==========
 
-        Saturation is in photons, for the CCDs in ADU; the gaps between modules of one image are masked. The sensor
-        counts in one layer at the mean depth where its photons stop (`nanobragg.detectors.sensor.sensor_fields`).
+        Saturation is in photons, for CCDs in ADU. Gaps between modules that share an image are masked. The sensor has
+        one layer at the mean depth of absorption (`nanobragg.detectors.sensor.sensor_fields`).
 
         Parameters
         ----------
         name
-            One of `Detector.names()`; case, blanks and hyphens do not count.
+            One of `Detector.names()`; case, blanks, hyphens and underscores are ignored.
         wavelength_A, energy_eV
-            Of the beam, which decides how deep photons go; default 1 Å.
+            Wavelength or energy of the beam, for the absorption in the sensor; default 1 Å.
         **placement
-            Parameters of `Detector.flat` but the pixels: distance_mm, beam_center_mm, convention, …; by default the
-            beam hits the middle, for JUNGFRAU 16M and AGIPD 1M the hole. Fields of `Detector`, such as
-            sensor_thickness_um, replace those of the table.
+            Parameters of `Detector.flat` other than the pixels: distance_mm, beam_center_mm, convention, …; by default
+            the beam hits the middle (JUNGFRAU 16M and AGIPD 1M: the hole). Fields of `Detector`, such as
+            sensor_thickness_um, override the table.
 
         Returns
         -------
         Detector
-            With its gaps masked, and with its sensor and saturation.
+            The detector with its mask of gaps, sensor and saturation.
 
         Raises
         ------
         ConfigError
-            There is no such detector (lists what there is), or the placement makes none.
+            An unknown name (the message lists the known ones), or an invalid placement.
 
         References
         ----------
@@ -200,26 +199,26 @@ class Detector(Model):
                The counter has 16 bits (DECTRIS, EIGER2 user manual, 3.2.5; T. Donath et al., J. Synchrotron Rad.
                2023, doi 10.1107/S160057752300454X); images of several read-outs hold more, up to a cutoff that
                depends on the count rate and is in each file.
-        .. [2] Pixels, modules, gaps, sensors (320, 450, 1000 µm are made): as for [1]_. 20-bit counter (DECTRIS,
+        .. [2] Pixels, modules, gaps, sensors (320, 450 and 1000 µm exist): as for [1]_. 20-bit counter (DECTRIS,
                PILATUS3 features; Count_cutoff of image headers; XDS' table of detectors: 1048500).
-        .. [3] Pixels and places: jungfrau_utils (Paul Scherrer Institut), geometry.py, JF06T08V01 and JF07T32V01; other
-               4M stand as a plain grid with gaps of 36 and 8 pixels (pyFAI, detectors/_psi.py). 320 µm is usual, 450
-               are made: JUNGFRAU documentation of the European XFEL. 10⁴ photons of 12 keV: A. Mozzanica et al., J.
+        .. [3] Pixels and positions: jungfrau_utils (Paul Scherrer Institut), geometry.py, JF06T08V01 and JF07T32V01;
+               other 4M are a plain grid with gaps of 36 and 8 pixels (pyFAI, detectors/_psi.py). 320 µm is usual, 450
+               µm exist: JUNGFRAU documentation of the European XFEL. 10⁴ photons of 12 keV: A. Mozzanica et al., J.
                Instrum. 11 (2016) C02047, quoted from memory.
-        .. [4] 7680 x 7680 pixels on 340 mm: 44.271 ± 0.026 µm (the maker to SLAC, Confluence page 214947144; pyFAI,
-               detectors/_rayonix.py), 16 bit. Phosphor: pyFAI has 40 µm Gd2O2S. Assumed, since no maker tells: that
-               half of it is grains, 15 mg/cm².
+        .. [4] 7680 x 7680 pixels on 340 mm: 44.271 ± 0.026 µm (manufacturer to SLAC, Confluence page 214947144; pyFAI,
+               detectors/_rayonix.py), 16 bit. Phosphor: 40 µm Gd2O2S in pyFAI; a packing fraction of one half,
+               15 mg/cm², is an assumption.
         .. [5] Header of an image of detector 926 at the Advanced Light Source's beamline 8.3.1 (J. Holton, X-ray image
-               formats, bl831.als.lbl.gov): also 1.8 ADU a photon, on 40. 16 bit; dxtbx, format/FormatSMVADSC.py, trusts
-               1 to 65534. Assumed: the phosphor of [4]_.
+               formats, bl831.als.lbl.gov): also 1.8 ADU per photon, offset 40. 16 bit; dxtbx, format/FormatSMVADSC.py,
+               trusts 1 to 65534. The phosphor is assumed to be that of [4]_.
         .. [6] A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82: more than 10⁴ photons of 12 keV; 500 µm is
-               quoted from memory. Chips have 64 x 64 pixels (AGIPD ASIC manual, DESY), two are a panel. Places:
+               quoted from memory. Chips have 64 x 64 pixels (AGIPD ASIC manual, DESY); a panel is two chips. Positions:
                EXtra-geom (European XFEL), AGIPD_1MGeometry.from_quad_positions with the quadrants of its example.
-               Every AGIPD is adjusted; the geometry file of a run has its own.
+               Quadrants move between runs; each run has its own geometry file.
         """
         for field in ("pixels", "pixel_mm"):
             if field in placement:
-                raise ConfigError(f"Detector.{field}: is known for a named detector; leave it out")
+                raise ConfigError(f"Detector.{field}: is fixed by Detector.named; leave it out")
         name, design = find_design(name)
         thickness = placement.get("sensor_thickness_um") or design.thickness_um
         sensor = {
@@ -234,36 +233,31 @@ class Detector(Model):
         if not any(design.gap):
             return flat
         if flat.mask is not None and not isinstance(flat.mask, np.ndarray):
-            raise ConfigError(f"Detector.mask = {flat.mask}: give an array, to which the gaps of {name} are added")
+            raise ConfigError(f"Detector.mask = {flat.mask}: must be an array, to combine with the gaps of {name}")
         gaps = gap_mask(design)
         masked: Detector = flat.replace(mask=gaps if flat.mask is None else gaps & flat.mask)
         return masked
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """What `Detector.named` knows."""
+        """Return the names that `Detector.named` accepts."""
         return tuple(DESIGNS)
 
 
 def _module_panels(design: Design, plane: Panel) -> Iterator[Panel]:
-    """The modules on a flat panel's plane."""
+    """Yield the modules of a design as panels in the plane of a flat panel."""
     fast, slow, normal = plane.axes()
     for number, module in enumerate(design.modules):
         corner = module.corner[0] * fast + module.corner[1] * slow
         yield Panel(
-            origin_mm=_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
-            fast_axis=_vector(module.fast[0] * fast + module.fast[1] * slow),
-            slow_axis=_vector(module.slow[0] * fast + module.slow[1] * slow),
-            normal_axis=_vector(normal),
+            origin_mm=as_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
+            fast_axis=as_vector(module.fast[0] * fast + module.fast[1] * slow),
+            slow_axis=as_vector(module.slow[0] * fast + module.slow[1] * slow),
+            normal_axis=as_vector(normal),
             pixel_mm=plane.pixel_mm,
             pixels=design.pixels,
             name=f"module {number}",
         )
-
-
-def _vector(values: FloatArray) -> Vector:
-    x, y, z = values.tolist()
-    return x, y, z
 
 
 def _wavelength(wavelength_A: float | None, energy_eV: float | None) -> float:

@@ -1,6 +1,4 @@
-"""A Config as canonical text, and the digest by which files name the experiment they belong to."""
-
-from __future__ import annotations
+"""The digest that identifies an experiment in files, and the canonical text that it is computed from."""
 
 import hashlib
 from pathlib import Path
@@ -8,16 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError
-from .base import as_fields
+from .base import changed_fields
 from .config import Config
 from .toml import SCHEMA, Arrays, plain
 
 
 def config_digest(config: Config) -> str:
-    """Return the SHA-256 of an experiment, in hexadecimal: that of its `canonical_text`.
+    """Return the SHA-256 of the `canonical_text` of an experiment, in hexadecimal.
 
-    It covers the completed Config (`Config.settled`): every field that differs from its default, arrays by content and
-    files by absolute path; neither the format of a file, nor options of the output, nor the number of threads.
+    It covers every field of `Config.resolved` that differs from its default, arrays by content and files by absolute
+    path. It does not depend on file formats, output options or the number of threads.
     """
     return text_digest(canonical_text(config))
 
@@ -28,11 +26,11 @@ def text_digest(text: str) -> str:
 
 
 def canonical_text(config: Config) -> str:
-    """Return the completed Config as TOML, the same for equal experiments: absolute paths, arrays by their SHA-256."""
+    """Return the resolved Config as TOML with absolute paths and SHA-256 of arrays, identical for equal experiments."""
     import tomli_w
 
     arrays: Arrays = {}
-    body = plain(as_fields(config.settled()), Path("/"), (), arrays)
+    body = plain(changed_fields(config.resolved()), Path("/"), (), arrays)
     digests = {
         name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for name, array in arrays.items()
     }

@@ -1,4 +1,4 @@
-"""What `Detector.flat` is asked for: checked, and placed as one panel (docs/geometry.md)."""
+"""The parameters of `Detector.flat`, and the flat panel that they describe (docs/geometry.md)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ..constants import RADIAN_IN_DEGREES
-from ..detectors.conventions import (
-    CONVENTIONS,
-    Convention,
-    ConventionName,
-    Pivot,
-    beam_spot,
-    default_beam_center,
-)
+from ..detectors.conventions import CONVENTIONS, Convention, ConventionName, Pivot, beam_spot, default_beam_center
 from ..detectors.placement import PlacedPanel, place_flat_panel
 from ..errors import ConfigError
 from ..geometry import Vector, unit
 from .base import Model
-from .panel import FlatGeometry, Panel, Pixels, flat_geometry, flat_panel
+from .panel import Panel, Pixels
 
 Pair = tuple[float, float]
 
@@ -42,8 +35,78 @@ Place = Annotated[float, Field(ge=-1e12, le=1e12)]
 Direction = Annotated[Vector | None, AfterValidator(_direction)]
 
 
-class FlatRequest(Model):
-    """The parameters of `Detector.flat`, which describes them; errors speak of the Detector."""
+class NominalGeometry(Model):
+    """Geometry of a flat panel as image headers state it, lengths in mm.
+
+    Attributes
+    ----------
+    distance_mm, close_distance_mm
+        Distance from the sample to the panel's plane, along the beam and along the normal.
+    beam_center_mm
+        X, Y in the convention's coordinates.
+    beam_fast_mm, beam_slow_mm
+        Beam spot along fast and slow from the panel's origin.
+    near_fast_mm, near_slow_mm
+        Point of the plane nearest to the sample, likewise.
+    near_point_mm
+        Xclose, Yclose as given.
+    twotheta_deg
+        Two-theta swing of the detector.
+    slow_size_mm
+        Size along slow as given, if it is not an integer number of pixels.
+    """
+
+    convention: ConventionName = "mosflm"
+    distance_mm: float
+    close_distance_mm: float
+    beam_center_mm: tuple[float, float]
+    beam_fast_mm: float
+    beam_slow_mm: float
+    near_fast_mm: float
+    near_slow_mm: float
+    near_point_mm: tuple[float, float]
+    twotheta_deg: float = 0.0
+    slow_size_mm: float | None = None
+
+
+def flat_panel(placed: PlacedPanel, pixel_mm: float, pixels: tuple[int, int]) -> Panel:
+    """Return the `Panel` of a placed flat panel."""
+    return Panel(
+        origin_mm=tuple((placed.pix0 * 1000.0).tolist()),
+        fast_axis=tuple(placed.fast.tolist()),
+        slow_axis=tuple(placed.slow.tolist()),
+        normal_axis=tuple(placed.normal.tolist()),
+        pixel_mm=pixel_mm,
+        pixels=pixels,
+    )
+
+
+def nominal_geometry(
+    placed: PlacedPanel,
+    convention: str,
+    beam_center_mm: tuple[float, float],
+    near_point_mm: tuple[float, float],
+    twotheta_deg: float,
+    slow_size_mm: float | None = None,
+) -> NominalGeometry:
+    """Return the geometry of a placed flat panel for image headers."""
+    return NominalGeometry(
+        convention=convention,
+        distance_mm=placed.distance * 1000.0,
+        close_distance_mm=placed.close_distance * 1000.0,
+        beam_center_mm=beam_center_mm,
+        beam_fast_mm=placed.beam_fast * 1000.0,
+        beam_slow_mm=placed.beam_slow * 1000.0,
+        near_fast_mm=placed.near_fast * 1000.0,
+        near_slow_mm=placed.near_slow * 1000.0,
+        near_point_mm=near_point_mm,
+        twotheta_deg=twotheta_deg,
+        slow_size_mm=slow_size_mm,
+    )
+
+
+class FlatPanelParameters(Model):
+    """The validated parameters of `Detector.flat`; error messages name the fields of `Detector`."""
 
     model_config = ConfigDict(title="Detector")
 
@@ -65,24 +128,24 @@ class FlatRequest(Model):
 
     @field_validator("pixels", mode="before")
     @classmethod
-    def _same_along_both(cls, value: Any) -> Any:
+    def _square(cls, value: Any) -> Any:
         return (value, value) if isinstance(value, int | np.integer) else value
 
     @model_validator(mode="after")
-    def _one_distance(self) -> FlatRequest:
+    def _one_distance(self) -> FlatPanelParameters:
         if self.distance_mm is not None and self.close_distance_mm is not None:
-            raise ConfigError("Detector.distance_mm and close_distance_mm contradict each other: give one of them")
+            raise ConfigError("Detector.distance_mm and Detector.close_distance_mm contradict each other; give one")
         return self
 
-    def placed(self) -> tuple[Panel, FlatGeometry]:
-        """The panel, and what image headers say about it."""
-        center, spot, near = self._landmarks()
+    def place(self) -> tuple[Panel, NominalGeometry]:
+        """Return the panel, and its geometry as image headers state it."""
+        center, spot, near = self._reference_points()
         placed = self._place(spot, near)
         panel = flat_panel(placed, self.pixel_mm, self.pixels)
-        return panel, flat_geometry(placed, self.convention, center, near, self.twotheta_deg)
+        return panel, nominal_geometry(placed, self.convention, center, near, self.twotheta_deg)
 
-    def _landmarks(self) -> tuple[Pair, Pair, Pair]:
-        """Beam centre X, Y; beam spot and near point (fast, slow); mm."""
+    def _reference_points(self) -> tuple[Pair, Pair, Pair]:
+        """Return beam centre X, Y, and beam spot and near point (fast, slow), mm."""
         pixel, size = self.pixel_mm, (self.pixels[0] * self.pixel_mm, self.pixels[1] * self.pixel_mm)
         center = self.beam_center_mm or default_beam_center(self.convention, size, pixel)
         spot = beam_spot(self.convention, center, size[0], pixel)
@@ -105,10 +168,10 @@ class FlatRequest(Model):
         )
 
     def _frame(self) -> Convention:
-        """The convention's vectors, replaced by those that were given."""
+        """Return the convention with the given vectors in place of its own."""
         normal = self.normal_axis
         if normal is None and (self.fast_axis is not None or self.slow_axis is not None):
-            normal = (0.0, 0.0, 0.0)  # to be made from fast × slow
+            normal = (0.0, 0.0, 0.0)  # place_flat_panel then uses fast × slow
         frame = CONVENTIONS[self.convention]
         return frame._replace(
             beam=self.beam_direction or frame.beam,

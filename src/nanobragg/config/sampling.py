@@ -1,6 +1,4 @@
-"""The sampling of a pixel, and the resolution limit."""
-
-from __future__ import annotations
+"""Sub-pixel sampling and the resolution limit."""
 
 from pydantic import Field
 
@@ -8,17 +6,17 @@ from .base import Model
 
 
 class Sampling(Model):
-    """How finely a pixel is sampled, and what is left out.
+    """Sub-pixel sampling and resolution limit.
 
     Attributes
     ----------
     oversample
-        Sub-pixels along each side of a pixel; None: enough for the crystal's largest dimension.
+        Sub-pixels along each side of a pixel; None: from the crystal's largest dimension (docs/theory.md).
     d_min_A
-        Scattering of higher resolution than this is left out.
+        Resolution limit: scattering at smaller d is left out.
     oversample_omega, oversample_polar, oversample_thick
-        The C program's switches (C quirks, row 4); only with `compat="c"`. Otherwise solid angle,
-        polarization and absorption are always those of the sub-pixel.
+        Switches of the C program (docs/quirks.md, row 4), for `compat="c"` only. `compat=None` always evaluates solid
+        angle, polarization and absorption per sub-pixel.
     """
 
     oversample: int | None = Field(default=None, ge=1, le=1000)

@@ -1,7 +1,5 @@
 """The rotation about the spindle during an exposure."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from ..constants import RADIAN_IN_DEGREES
@@ -12,7 +10,7 @@ from .base import Model
 class Scan(Model):
     """Rotation about the spindle during the exposure: φ = start + i·step, i = 0 … steps-1 (degrees).
 
-    What is left out follows from the rest by the rules of the user guide ("Step rules").
+    Fields that are not given follow from the others (docs/step_rules.md).
 
     Attributes
     ----------
@@ -21,7 +19,7 @@ class Scan(Model):
     range_deg
         Rotation during the exposure: the width of an image.
     step_deg
-        From one step to the next.
+        Angle between steps.
     steps
         Number of steps.
     """
@@ -32,11 +30,11 @@ class Scan(Model):
     steps: int | None = Field(default=None, ge=0)
 
     def resolved(self) -> Sweep:
-        """The steps of φ, in radians."""
+        """Return the sweep over φ in radians."""
         span, step = (None if x is None else x / RADIAN_IN_DEGREES for x in (self.range_deg, self.step_deg))
         return resolve_sweep("phi", self.steps, span, step)
 
     @property
     def width_deg(self) -> float:
-        """Rotation during the exposure: `range_deg`, or what the step rules make of the rest; 0: a still."""
+        """Rotation during the exposure: `range_deg`, or the range that the step rules give; 0 for a still."""
         return self.resolved().range * RADIAN_IN_DEGREES if self.range_deg is None else self.range_deg

@@ -1,4 +1,4 @@
-"""The beam's spectrum: photons at each wavelength."""
+"""The spectrum of the beam: photons at each wavelength."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SpectrumAxis = Literal["wavelength_A", "energy_eV"]
 
 
 class Lines(NamedTuple):
-    """A resolved spectrum: wavelengths (Å) in the order given, and weights of sum 1; no weight is zero."""
+    """A resolved spectrum: wavelengths (Å) in the order given, and positive weights with a sum of 1."""
 
     wavelengths_A: FloatArray
     weights: FloatArray
@@ -31,17 +31,17 @@ class Spectrum(Model):
     Attributes
     ----------
     path
-        Text file, wavelength or energy and weight in each line. A first line "wavelength_A weight" or
-        "energy_eV weight" (after a # or not) says which; other lines that start with # are skipped.
+        Text file with wavelength or energy and weight in each line. A first line "wavelength_A weight" or
+        "energy_eV weight", with or without #, names the columns; other lines that start with # are comments.
     axis
-        What the first column is, "wavelength_A" or "energy_eV", if the file does not say.
+        Quantity in the first column, "wavelength_A" or "energy_eV", if the file does not name it.
     wavelengths_A, energies_eV
-        One of them in place of a file, shape (n,).
+        Wavelengths or energies in place of a file, shape (n,).
     weights
-        Photons at each, in any unit, shape (n,); zero leaves it out. They are taken as they are: a density over an
-        uneven axis must be multiplied by its steps.
+        Photons at each wavelength, in any unit, shape (n,); entries of weight zero are dropped. Weights are not
+        densities: a density on an uneven axis must be multiplied by the width of each step.
     bins
-        Join them into so many parts of equal width along the axis, each at its mean wavelength.
+        Number of bins of equal width along the axis to merge into, each at its mean wavelength.
     """
 
     path: Path | None = None
@@ -61,10 +61,10 @@ class Spectrum(Model):
         values = self.energies_eV if self.wavelengths_A is None else self.wavelengths_A
         if values is None:
             if self.weights is not None:
-                raise ConfigError(f"Spectrum.weights: contradict the file {self.path}; give one of them")
+                raise ConfigError(f"Spectrum.weights: contradicts the file {self.path}; give one of them")
             return self
         if self.axis is not None:
-            raise ConfigError(f"Spectrum.axis = {self.axis!r}: is for a file; {given[0]} tells it already")
+            raise ConfigError(f"Spectrum.axis = {self.axis!r}: is for a file; leave it out with {given[0]}")
         if self.weights is None or len(self.weights) != len(values):
             count = "no" if self.weights is None else str(len(self.weights))
             raise ConfigError(f"Spectrum.weights: {count} weights for {len(values)} {given[0]}; give one for each")
@@ -82,47 +82,47 @@ class Spectrum(Model):
         path
             The file.
         axis
-            What the first column is, "wavelength_A" or "energy_eV", if the file does not say.
+            Quantity in the first column, "wavelength_A" or "energy_eV", if the file does not name it.
         bins
-            Join the lines into so many parts of equal width.
+            Number of bins of equal width to merge into.
 
         Returns
         -------
         Spectrum
-            Already read.
+            The spectrum, already read.
 
         Raises
         ------
         FileError
-            It cannot be opened or read.
+            The file cannot be opened or read.
         FormatError
-            A line is not two numbers, or nothing says what the first column is.
+            A line is not two numbers, or the quantity in the first column is unknown.
         ConfigError
-            A wavelength, energy or weight is impossible.
+            A wavelength, energy or weight is invalid.
         """
         spectrum = cls(path=Path(path), axis=axis, bins=bins)
-        spectrum.lines  # noqa: B018  read now, so that a bad file is found here
+        spectrum.lines  # noqa: B018  read the file now, so that errors are raised here
         return spectrum
 
     @cached_property
     def lines(self) -> Lines:
-        """Wavelengths and weights that the beam is made of."""
+        """Wavelengths and weights, merged into bins if `bins` is given."""
         axis, values, weights = self._given()
         kept = weights > 0
         values, weights = values[kept], weights[kept]
         wavelengths = values if axis == "wavelength_A" else EV_ANGSTROM / values
         if self.bins is not None:
-            wavelengths, weights = _joined(values, wavelengths, weights, self.bins)
+            wavelengths, weights = _merged(values, wavelengths, weights, self.bins)
         return Lines(wavelengths, weights / weights.sum())
 
     @property
     def mean_wavelength_A(self) -> float:
-        """Mean of the wavelengths, each with its weight."""
+        """Weighted mean wavelength."""
         return float(self.lines.wavelengths_A @ self.lines.weights)
 
     def _given(self) -> tuple[SpectrumAxis, FloatArray, FloatArray]:
         if self.path is None:
-            assert self.weights is not None  # arrays come together
+            assert self.weights is not None  # see _consistent
             if self.wavelengths_A is not None:
                 return "wavelength_A", self.wavelengths_A, self.weights
             assert self.energies_eV is not None
@@ -131,11 +131,11 @@ class Spectrum(Model):
 
         axis, rows = read_spectrum(self.path)
         if axis and self.axis and axis != self.axis:
-            raise ConfigError(f"Spectrum.axis = {self.axis!r}: {self.path} says that it lists {axis}; leave it out")
+            raise ConfigError(f"Spectrum.axis = {self.axis!r}: {self.path} lists {axis}; leave the axis out")
         axis = axis or self.axis
         if axis is None:
             raise FormatError(
-                f"{self.path}: does not say what its first column is; give axis='wavelength_A' or 'energy_eV', "
+                f"{self.path}: does not name its first column; give axis='wavelength_A' or 'energy_eV', "
                 "or put 'energy_eV weight' on the first line"
             )
         _check(f"{self.path}", rows[:, 0], rows[:, 1])
@@ -144,15 +144,15 @@ class Spectrum(Model):
 
 def _check(where: str, values: FloatArray, weights: FloatArray) -> None:
     if not (len(values) and (values > 0).all()):
-        raise ConfigError(f"{where}: every wavelength or energy must be a positive number")
+        raise ConfigError(f"{where}: wavelengths and energies must be positive")
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
-        raise ConfigError(f"{where}: weights must be given, not be negative, and not all be zero")
+        raise ConfigError(f"{where}: weights must be finite, not negative, and not all zero")
 
 
-def _joined(
+def _merged(
     values: FloatArray, wavelengths: FloatArray, weights: FloatArray, bins: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Mean wavelengths and summed weights of the parts that hold any photons."""
+    """Return mean wavelengths and summed weights of the bins that hold photons."""
     low, high = float(values.min()), float(values.max())
     width = (high - low) / bins or 1.0
     part = np.minimum(((values - low) / width).astype(np.int64), bins - 1)

@@ -1,4 +1,4 @@
-"""Constructors of `StructureFactors` that read a file."""
+"""The constructors of `StructureFactors` that read a file."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 class StructureFactorFiles(Model):
-    """Base class of `StructureFactors`: its constructors that read a file."""
+    """Base class of `StructureFactors` with the constructors that read a file."""
 
     @property
     @abstractmethod
-    def contents(self) -> P1Reflections | None:
-        """All that is listed, expanded to P1; None if nothing is."""
+    def p1_reflections(self) -> P1Reflections | None:
+        """Listed reflections expanded to P1; None without a list."""
 
     @property
     @abstractmethod
-    def follows_beam(self) -> bool:
-        """Whether anomalous scattering is to be taken at an energy that only the beam knows."""
+    def needs_beam_energy(self) -> bool:
+        """Whether anomalous scattering is calculated at the energy of the beam."""
 
     @classmethod
     def _from_file(cls, path: str | os.PathLike[str], file_format: str, **fields: Any) -> Self:
-        """Return the structure factors of a file, which is read now, so that a bad one is found here."""
+        """Return the structure factors of a file, which is read now so that its errors are raised here."""
         factors = cls(**{"path": Path(path), "file_format": file_format, **fields})
-        if not factors.follows_beam:
-            factors.contents  # noqa: B018
+        if not factors.needs_beam_energy:
+            factors.p1_reflections  # noqa: B018
         return factors
 
     @classmethod
@@ -50,20 +50,20 @@ class StructureFactorFiles(Model):
         Returns
         -------
         StructureFactors
-            Already read.
+            The structure factors, already read.
 
         Raises
         ------
         FileError
-            It cannot be opened or read.
+            The file cannot be opened or read.
         FormatError
-            It is not what it should be; the message has the line.
+            A line is not valid; the message names it.
         """
         return cls._from_file(path, "hkl", **options)
 
     @classmethod
     def from_dump(cls, path: str | os.PathLike[str], **options: Any) -> Self:
-        """Read the C program's Fdump.bin.
+        """Read an Fdump.bin of the C program.
 
         Parameters
         ----------
@@ -75,14 +75,14 @@ class StructureFactorFiles(Model):
         Returns
         -------
         StructureFactors
-            Already read.
+            The structure factors, already read.
 
         Raises
         ------
         FileError
-            It cannot be opened or read.
+            The file cannot be opened or read.
         FormatError
-            It is no dump.
+            The file is not a valid Fdump.bin.
         """
         return cls._from_file(path, "dump", **options)
 
@@ -95,30 +95,29 @@ class StructureFactorFiles(Model):
         Parameters
         ----------
         path
-            The file; its cell becomes the crystal's, unless that has one.
+            The file; the crystal uses its cell unless it has its own.
         column
-            Label of amplitudes or intensities; "F(+)" or "I(+)" brings its mate along. None: measured before
-            calculated, then F(+) and F(-) before F before I(+) and I(-) before I; `note` and the printed summary
-            name it.
+            Label of amplitudes or intensities; "F(+)" and "I(+)" include the (-) column. None: observed before
+            calculated, then F(+) and F(-), F, I(+) and I(-), I; `note` and the printed summary name the choice.
         space_group
-            In place of the file's.
+            Replaces that of the file.
         **options
             The fields cell, default_F and interpolate.
 
         Returns
         -------
         StructureFactors
-            Already read.
+            The structure factors, already read.
 
         Raises
         ------
         ConfigError, FormatError, FileError
-            No such column (the message lists those there are), an unknown space group, unmerged or damaged data.
+            A missing column (the message lists the existing ones), an unknown space group, unmerged or corrupt data.
 
         Warns
         -----
         NanobraggWarning
-            Negative intensities, which count as 0.
+            Negative intensities are set to 0.
         """
         return cls._from_file(path, "mtz", column=column, space_group=space_group, **options)
 
@@ -126,29 +125,29 @@ class StructureFactorFiles(Model):
     def from_cif(
         cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
     ) -> Self:
-        """Read reflections from structure-factor mmCIF or a small molecule's CIF.
+        """Read reflections from a structure-factor mmCIF or a small-molecule CIF.
 
         Parameters
         ----------
         path
-            The file; its cell becomes the crystal's, unless that has one.
+            The file; the crystal uses its cell unless it has its own.
         column
             An item without its category: "F_meas_au", "pdbx_F_plus", "F_squared_calc", "_shelx_hkl_file". None: chosen
-            as by `from_mtz`.
+            as in `from_mtz`.
         space_group
-            In place of the file's.
+            Replaces that of the file.
         **options
             The fields cell, default_F and interpolate.
 
         Returns
         -------
         StructureFactors
-            Already read.
+            The structure factors, already read.
 
         Raises
         ------
         ConfigError, FormatError, FileError
-            No such column (the message lists those there are), an unknown space group, unmerged or damaged data.
+            A missing column (the message lists the existing ones), an unknown space group, unmerged or corrupt data.
         """
         return cls._from_file(path, "cif", column=column, space_group=space_group, **options)
 
@@ -168,25 +167,25 @@ class StructureFactorFiles(Model):
         Parameters
         ----------
         path
-            The file; its cell becomes the crystal's, unless that has one.
+            The file; the crystal uses its cell unless it has its own.
         d_min
             Resolution limit (Å).
         k_sol, b_sol
             Bulk solvent, electrons/Å³ and Å²; k_sol 0: none. Default: 0.35, and 0 for a small molecule.
         energies_eV
-            Energies at which f' and f'' are added, a number, several, or "beam"; None: without them.
+            Energy or energies at which f' and f'' are added, or "beam"; None: no anomalous scattering.
         **options
             The fields space_group, cell, default_F and interpolate.
 
         Returns
         -------
         StructureFactors
-            Already calculated, unless it waits for the energy of the beam.
+            The structure factors, already calculated unless they need the energy of the beam.
 
         Raises
         ------
         ConfigError, FormatError, FileError
-            No atoms, cell or space group, an impossible limit or energy, a damaged file.
+            No atoms, cell or space group, an invalid limit or energy, a corrupt file.
         """
         return cls._from_file(
             path, "coordinates", d_min_A=d_min, k_sol=k_sol, b_sol_A2=b_sol, energies_eV=energies_eV, **options

@@ -1,4 +1,4 @@
-"""Structure factors: where they come from."""
+"""Structure factors from a file, arrays, coordinates or Wilson statistics."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pydantic import Field, field_validator, model_validator
 
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..structure_factors.grid import Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..structure_factors.p1 import P1Reflections, calculate_reflections, expand_arrays, read_reflections
 from ..structure_factors.symmetry import IndexArray
+from ..structure_factors.tables import Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..unit_cell import Cell
 from .base import Amplitudes, Indices, Numbers
 from .crystal import CellField
@@ -33,36 +33,36 @@ SUFFIXES: dict[str, FileFormat] = {
 class StructureFactors(StructureFactorFiles):
     """Amplitudes of the P1 cell, in electrons, from a file, arrays, or one number.
 
-    Text tables, dumps and plain arrays are taken as they are: no symmetry is applied, not even Friedel's. Files that
-    know their space group, and arrays with a `space_group`, are expanded to P1: equivalents get the same amplitude,
-    Bijvoet mates stay apart where both are listed.
+    No symmetry is applied to text tables, dumps and arrays without a `space_group`, not even Friedel's law. Files with
+    a space group, and arrays with `space_group`, are expanded to P1: equivalents get the same amplitude, and Bijvoet
+    mates are kept separate where both are listed.
 
     Attributes
     ----------
     path
-        File that is read when the amplitudes are first needed.
+        File, read when the amplitudes are first needed.
     file_format
-        "hkl" text, the C program's "dump", "mtz", "cif" (reflections), "coordinates" (PDB, mmCIF, CIF of a small
-        molecule); None: by the suffix, and for .cif by the content.
+        "hkl" text, the C program's "dump", "mtz", "cif" (reflections), "coordinates" (PDB, mmCIF, small-molecule CIF);
+        None: by the suffix, and for .cif by the content.
     column
-        Label in an MTZ or CIF file, of amplitudes or intensities; None: chosen as `from_mtz` says.
+        Label of amplitudes or intensities in an MTZ or CIF file; None: see `from_mtz`.
     indices, amplitudes
-        In place of a file: integers h k l of shape (n, 3), and n amplitudes, or (energies, n); later duplicates win.
-        Of complex amplitudes the phases are dropped.
+        Arrays in place of a file: integers h k l of shape (n, 3), and amplitudes of shape (n,) or (energies, n). Later
+        duplicates replace earlier ones. Phases of complex amplitudes are dropped.
     space_group
-        Symbol or number; in place of the file's, or of arrays that list the asymmetric unit.
+        Symbol or number; replaces that of the file, or expands arrays that list the asymmetric unit.
     cell
-        In place of the file's; the crystal takes it if it has none of its own.
+        Replaces the cell of the file; the crystal uses it unless it has its own.
     d_min_A, k_sol, b_sol_A2
-        For coordinates: resolution limit; bulk solvent (electrons/Å³, None: 0.35, or 0 for a small molecule; and B).
+        For coordinates: resolution limit; bulk solvent density (electrons/Å³; None: 0.35, 0 for small molecules) and B.
     energies_eV
-        For coordinates: energies at which anomalous scattering is added, or "beam" for that of the beam; None: without
-        it. Of several, as of `amplitudes` of shape (energies, n), each source takes its own: linear between energies
-        that are listed, the nearest outside.
+        For coordinates: energies at which anomalous scattering is added, or "beam" for the energy of the beam; None: no
+        anomalous scattering. With several energies, or `amplitudes` of shape (energies, n), each source uses the
+        amplitudes at its own energy, interpolated linearly and constant outside the range.
     default_F
         Amplitude of reflections that are not listed.
     interpolate
-        Tricubic interpolation between reflections; None: when there is a table and any number of cells is ≤ 2.
+        Tricubic interpolation between reflections; None: with a list and at most 2 cells along any axis.
     """
 
     path: Path | None = None
@@ -92,9 +92,9 @@ class StructureFactors(StructureFactorFiles):
     @model_validator(mode="after")
     def _consistent(self) -> StructureFactors:
         if (self.indices is None) != (self.amplitudes is None):
-            raise ConfigError("StructureFactors: indices and amplitudes belong together; one of them is missing")
+            raise ConfigError("StructureFactors: indices and amplitudes must be given together")
         if self.path is not None and self.indices is not None:
-            raise ConfigError(f"StructureFactors.path = {self.path}: contradicts the arrays; give one of them")
+            raise ConfigError(f"StructureFactors.path = {self.path}: contradicts StructureFactors.indices; give one")
         if self.indices is not None and self.amplitudes is not None:
             _check_arrays(self.indices, self.amplitudes)
         self._check_options()
@@ -111,59 +111,59 @@ class StructureFactors(StructureFactorFiles):
         }
         for name, kinds in allowed.items():
             if getattr(self, name) is not None and kind not in kinds:
-                raise ConfigError(f"StructureFactors.{name}: means nothing for {kind}; it is for {', '.join(kinds)}")
+                raise ConfigError(f"StructureFactors.{name}: is not valid for {kind}, only for {', '.join(kinds)}")
         energies = self.energies
         if energies is not None and not (len(energies) and (energies > 0).all() and (np.diff(energies) > 0).all()):
             raise ConfigError("StructureFactors.energies_eV: must be positive and increasing")
         if self.amplitudes is not None:
             axis = None if self.amplitudes.ndim == 1 else len(self.amplitudes)
-            if axis != (None if energies is None else len(energies)) or self.follows_beam:
+            if axis != (None if energies is None else len(energies)) or self.needs_beam_energy:
                 raise ConfigError(
-                    f"StructureFactors.amplitudes of shape {self.amplitudes.shape}: an axis of energies in front "
-                    "and energies_eV, one for each of its rows, belong together"
+                    f"StructureFactors.amplitudes: shape {self.amplitudes.shape} does not match energies_eV; "
+                    "amplitudes of shape (energies, n) need energies_eV with one energy per row"
                 )
 
     @property
     def kind(self) -> Kind:
-        """Where the amplitudes come from; a file without a format is known by its suffix ("cif": either of two)."""
+        """Source of the amplitudes; the suffix decides if no format is given ("cif": reflections or coordinates)."""
         if self.path is None:
             return "constant" if self.indices is None else "arrays"
         return self.file_format or SUFFIXES.get(self.path.suffix.lower(), "hkl")
 
     @property
     def energies(self) -> FloatArray | None:
-        """The energies (eV) as an array; None if there are none."""
+        """The energies (eV) as an array; None if not given as numbers."""
         return self.energies_eV if isinstance(self.energies_eV, np.ndarray) else None
 
     @property
-    def follows_beam(self) -> bool:
-        """Whether anomalous scattering is to be taken at an energy that only the beam knows."""
+    def needs_beam_energy(self) -> bool:
+        """Whether anomalous scattering is calculated at the energy of the beam."""
         return isinstance(self.energies_eV, str)
 
     @property
     def has_energy_axis(self) -> bool:
-        """Whether amplitudes depend on the source's energy."""
+        """Whether amplitudes depend on the energy of the source."""
         return self.energies is not None and len(self.energies) > 1
 
     @property
     def may_know_cell(self) -> bool:
-        """Whether there is a cell in here for the crystal, as far as can be told without reading."""
+        """Whether the structure factors can supply a cell, as far as is known without reading the file."""
         return self.cell is not None or self.kind in ("mtz", "cif", "coordinates")
 
-    def at_beam(self, energy_eV: float) -> StructureFactors:
-        """With `energies_eV="beam"` the same at this energy, made once; else itself.
+    def at_energy(self, energy_eV: float) -> StructureFactors:
+        """Return the structure factors with `energies_eV="beam"` replaced by an energy; results are cached.
 
         Parameters
         ----------
         energy_eV
-            Of the beam.
+            Energy of the beam.
 
         Returns
         -------
         StructureFactors
-            Amplitudes that no longer depend on the beam.
+            `self` unless `energies_eV` is "beam".
         """
-        if not self.follows_beam:
+        if not self.needs_beam_energy:
             return self
         if energy_eV not in self._at_energies:
             self._at_energies[energy_eV] = self.replace(energies_eV=[energy_eV])
@@ -177,40 +177,40 @@ class StructureFactors(StructureFactorFiles):
     def from_asu(
         cls, indices: Any, amplitudes: Any, space_group: str, *, cell: Cell | None = None, **options: Any
     ) -> StructureFactors:
-        """From arrays that list the asymmetric unit: symmetry and Friedel mates are added.
+        """Return structure factors from arrays that list an asymmetric unit, with symmetry and Friedel mates added.
 
-        Any choice of asymmetric unit will do. Where both h k l and -h -k -l are listed they stay apart.
+        Any choice of asymmetric unit is valid. Bijvoet mates are kept separate where both are listed.
 
         Parameters
         ----------
         indices
             Integers h k l, shape (n, 3).
         amplitudes
-            Electrons, shape (n,); or (energies, n) with the option energies_eV. Of complex ones the phases are dropped.
+            Electrons, shape (n,), or (energies, n) with the option energies_eV. Phases of complex ones are dropped.
         space_group
             Symbol or number.
         cell
-            a b c (Å) α β γ (degrees); the crystal takes it if it has none of its own.
+            a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
         **options
             The fields energies_eV, default_F and interpolate.
 
         Returns
         -------
         StructureFactors
-            Expanded to P1.
+            The structure factors, expanded to P1.
 
         Raises
         ------
         ConfigError, FormatError
-            Shapes that do not fit or an unknown space group; equivalents with different amplitudes.
+            Shapes that do not match, an unknown space group, or equivalents with different amplitudes.
         """
         factors = cls(indices=indices, amplitudes=amplitudes, space_group=space_group, cell=cell, **options)
-        factors.contents  # noqa: B018  now, so that a bad list is found here
+        factors.p1_reflections  # noqa: B018  expand now, so that errors are raised here
         return factors
 
     @classmethod
     def constant(cls, amplitude: float) -> StructureFactors:
-        """The same amplitude for every reflection.
+        """Return structure factors with the same amplitude for every reflection.
 
         Parameters
         ----------
@@ -220,40 +220,33 @@ class StructureFactors(StructureFactorFiles):
         Returns
         -------
         StructureFactors
-            Without a list.
+            Structure factors without a list of reflections.
 
         Raises
         ------
         ConfigError
-            It is not finite.
+            The amplitude is not finite.
         """
         return cls(default_F=amplitude)
 
     @classmethod
     def wilson(
-        cls,
-        cell: Sequence[float],
-        space_group: str,
-        *,
-        b_factor: float,
-        d_min: float,
-        seed: int,
-        **options: Any,
+        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min: float, seed: int, **options: Any
     ) -> StructureFactors:
-        """Made-up amplitudes with the statistics and the symmetry of a protein crystal.
+        """Return random amplitudes with the statistics and symmetry of a protein crystal (docs/theory.md).
 
         Parameters
         ----------
         cell
             a b c (Å) α β γ (degrees).
         space_group
-            Symbol; it and Friedel's law are obeyed.
+            Symbol or number; amplitudes obey its symmetry and Friedel's law.
         b_factor
             Wilson B, Å².
         d_min
             Resolution limit, Å.
         seed
-            Of the random numbers.
+            Seed of the random numbers.
         **options
             The fields default_F and interpolate.
 
@@ -265,7 +258,7 @@ class StructureFactors(StructureFactorFiles):
         Raises
         ------
         ConfigError
-            An unknown space group, or an impossible cell or limit.
+            An unknown space group, or an invalid cell or limit.
         """
         from ..structure_factors.wilson import wilson_amplitudes
 
@@ -275,10 +268,10 @@ class StructureFactors(StructureFactorFiles):
         return cls(indices=indices, amplitudes=amplitudes, **options)
 
     @cached_property
-    def contents(self) -> P1Reflections | None:
-        """All that is listed, expanded to P1; None if nothing is."""
-        if self.follows_beam:
-            raise ConfigError('StructureFactors.energies_eV = "beam": only a Config knows the beam; use Scene(config)')
+    def p1_reflections(self) -> P1Reflections | None:
+        """Listed reflections expanded to P1; None without a list."""
+        if self.needs_beam_energy:
+            raise ConfigError('StructureFactors.energies_eV = "beam": needs the energy of a beam; use Scene(config)')
         if self.indices is not None and self.amplitudes is not None:
             amplitudes = self.amplitudes if self.has_energy_axis else self.amplitudes.reshape(-1)
             return expand_arrays(self.indices, amplitudes, self.space_group, self.cell)
@@ -293,7 +286,7 @@ class StructureFactors(StructureFactorFiles):
         return read_reflections(self.path, self.kind, column=self.column, **given)
 
     def _holds_coordinates(self, path: Path) -> bool:
-        """Whether the file is one of atoms; a CIF whose format is not given is looked into."""
+        """Return whether the file holds coordinates; without a format, a CIF is inspected."""
         if self.kind != "cif" or self.file_format is not None:
             return self.kind == "coordinates"
         from ..io.cif import holds_reflections, read_cif_document
@@ -302,24 +295,24 @@ class StructureFactors(StructureFactorFiles):
 
     @property
     def listing(self) -> tuple[IndexArray, FloatArray] | None:
-        """Indices (n, 3) and amplitudes, (n,) or (energies, n), of what is listed; None if nothing is."""
-        return None if self.contents is None else (self.contents.indices, self.contents.amplitudes)
+        """Indices (n, 3) and amplitudes, (n,) or (energies, n), in P1; None without a list."""
+        return None if self.p1_reflections is None else (self.p1_reflections.indices, self.p1_reflections.amplitudes)
 
     @property
     def note(self) -> str:
-        """Which column was taken, what was calculated; "" if there is nothing to say."""
-        return "" if self.contents is None else self.contents.note
+        """Column that was read or calculation that was done, for the summary; may be empty."""
+        return "" if self.p1_reflections is None else self.p1_reflections.note
 
     @property
     def known_cell(self) -> Cell | None:
-        """The cell that the amplitudes belong to, the file's if it is read from one; None: not known."""
-        if not self.may_know_cell or self.contents is None:
+        """Cell of the amplitudes; None: not known."""
+        if not self.may_know_cell or self.p1_reflections is None:
             return self.cell
-        return self.contents.cell
+        return self.p1_reflections.cell
 
     @cached_property
     def limits(self) -> Limits | None:
-        """The span of the listed indices; None if nothing is listed."""
+        """Range of the listed indices; None without a list."""
         if self.listing is None:
             return None
         indices, _ = self.listing
@@ -328,12 +321,12 @@ class StructureFactors(StructureFactorFiles):
 
     @cached_property
     def largest(self) -> float:
-        """Largest amplitude there is, `default_F` included, without its sign."""
+        """Largest magnitude of an amplitude, `default_F` included."""
         listed = 0.0 if self.listing is None else float(np.abs(self.listing[1]).max())
         return max(listed, abs(self.default_F))
 
     def table(self) -> Table:
-        """Return the dense table of all that is listed, gaps and border filled with `default_F`.
+        """Return the dense table of all listed reflections, with gaps and border filled with `default_F`.
 
         Returns
         -------
@@ -343,28 +336,27 @@ class StructureFactors(StructureFactorFiles):
         Raises
         ------
         ConfigError
-            Nothing is listed, the amplitudes depend on the energy, or the indices span a table that does not fit
-            into memory.
+            There is no list, the amplitudes depend on the energy, or the table does not fit into memory.
         """
         if self.has_energy_axis:
-            raise ConfigError("StructureFactors.table: amplitudes depend on the energy; give energies_eV to tables")
+            raise ConfigError("StructureFactors.table: amplitudes depend on the energy; use tables(energies_eV)")
         tables = self.tables([0.0])
         return Table(tables.values[0], tables.limits)
 
     def tables(self, energies_eV: Sequence[float], limits: Limits | None = None, dtype: type = np.float64) -> Table:
-        """Return dense tables at several energies: like `table`, with an axis of energies in front of `values`.
+        """Return dense tables at several energies: as `table`, with an axis of energies in front of `values`.
 
         Parameters
         ----------
         energies_eV
-            Amplitudes with an axis of energies are interpolated linearly, and constant outside it.
+            Energies, interpolated linearly between the listed ones and clamped to their range.
         limits
-            Limits of the tables; default: all that is listed.
+            Limits of the tables; default: all listed reflections.
         dtype
             np.float64 or np.float32.
         """
         if self.listing is None or self.limits is None:
-            raise ConfigError("StructureFactors: there is no list of reflections to make a table of")
+            raise ConfigError("StructureFactors.table: needs a list of reflections; give a path or indices")
         indices, amplitudes = self.listing
         where = f"StructureFactors {self.path or 'arrays'}"
         check_table_size(limits or self.limits, len(energies_eV), dtype, where)
@@ -382,4 +374,4 @@ def _check_arrays(indices: IndexArray, amplitudes: FloatArray) -> None:
         count = amplitudes.shape[-1] if amplitudes.ndim else 0
         raise ConfigError(f"StructureFactors.indices: shape {indices.shape} does not fit {count} amplitudes")
     if len(indices) == 0:
-        raise ConfigError("StructureFactors.indices: is empty; leave it out to use default_F everywhere")
+        raise ConfigError("StructureFactors.indices: must not be empty; leave it out to use default_F everywhere")

@@ -1,6 +1,4 @@
-"""The TOML form of a Config: readable, relative to its own folder, large arrays in an .npz beside it."""
-
-from __future__ import annotations
+"""The TOML form of a Config: paths relative to the file, arrays in an .npz file of the same name."""
 
 import os
 import sys
@@ -13,9 +11,9 @@ import numpy.typing as npt
 
 from ..errors import FormatError, NanobraggError
 from ..io.atomic import atomic_write
-from ..io.input_file import open_input, read_all
+from ..io.input_file import read_file
 from ..io.npy import read_npz
-from .base import Model, as_fields
+from .base import Model, changed_fields
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,7 +25,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def write_toml(fields: dict[str, Any], path: Path) -> None:
-    """Write the fields of a Config to `path`; arrays go to `path` with the suffix .npz."""
+    """Write the fields of a Config to `path`, and arrays to `path` with the suffix .npz."""
     import tomli_w
 
     arrays: Arrays = {}
@@ -43,7 +41,7 @@ def write_toml(fields: dict[str, Any], path: Path) -> None:
 
 
 def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> Any:
-    """`value` as TOML knows it: paths relative to `folder`, arrays put aside into `arrays` under their name."""
+    """Return `value` in types of TOML: paths relative to `folder`, arrays moved into `arrays` under dotted names."""
     if isinstance(value, dict):
         return {name: plain(item, folder, (*where, name), arrays) for name, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -58,30 +56,29 @@ def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> A
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The fields of the Config that `path` describes.
+    """Return the fields of the Config in `path`.
 
     Raises
     ------
     FileError
         The file or its .npz cannot be opened.
     FormatError
-        It is no TOML, or of another schema.
+        The file is not valid TOML, or has another schema.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     try:
         return _fields(path, tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))
     except RecursionError:
-        raise FormatError(f"{path}: tables or arrays are nested too deeply; take some levels out") from None
+        raise FormatError(f"{path}: tables or arrays are nested too deeply; remove some levels") from None
     except NanobraggError:
         raise
-    except ValueError as error:  # no TOML, no UTF-8, or a number of more digits than Python reads
-        raise FormatError(f"{path}: is no TOML: {error}") from None
+    except ValueError as error:  # not TOML, not UTF-8, or a number with more digits than Python reads
+        raise FormatError(f"{path}: is not valid TOML: {error}") from None
 
 
 def input_files(path: Path, config: Model) -> list[Path]:
-    """The files that `config`, read from `path`, is made of: the TOML, its .npz and what they name."""
-    files = [path, *_paths_in(as_fields(config))]
+    """Return all input files of a `config` read from `path`: the TOML file, its .npz and the files that it names."""
+    files = [path, *_paths_in(changed_fields(config))]
     if path.is_file():
         companion = tomllib.loads(path.read_text("utf-8")).get("arrays")
         files += [] if companion is None else [path.parent / companion]
@@ -100,7 +97,7 @@ def _fields(path: Path, document: dict[str, Any]) -> dict[str, Any]:
     schema = document.pop("schema", None)
     if schema != SCHEMA:
         raise FormatError(
-            f"{path}: schema = {schema!r}: this version reads schema = {SCHEMA}; set it, or convert the file"
+            f"{path}: schema = {schema!r}: this version reads schema = {SCHEMA}; set it or convert the file"
         )
     arrays = _read_arrays(path, document.pop("arrays", None))
     fields: dict[str, Any] = _resolved(document, path, arrays)
@@ -119,7 +116,7 @@ def _resolved(value: Any, path: Path, arrays: Arrays, name: str = "") -> Any:
     if isinstance(value, dict):
         if set(value) == {"npz"}:
             if value["npz"] not in arrays:
-                raise FormatError(f"{path}: {name}: the .npz holds no array {value['npz']!r}")
+                raise FormatError(f"{path}: {name}: {value['npz']!r} is not an array of the .npz")
             return arrays[value["npz"]]
         return {key: _resolved(item, path, arrays, key) for key, item in value.items()}
     if isinstance(value, list):

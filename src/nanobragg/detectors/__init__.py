@@ -1,1 +1,1 @@
-"""Detectors: panels in the laboratory, by hand, by convention or by name."""
+"""Detector conventions, placement of panels, a catalogue of detectors, and sensor materials."""

@@ -1,6 +1,4 @@
-"""Detectors by name: their modules, gaps and sensors."""
-
-from __future__ import annotations
+"""Catalogue of commercial and facility detectors: modules, gaps and sensors."""
 
 import difflib
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from ..errors import ConfigError
 
 @dataclass(frozen=True)
 class Module:
-    """A module on the detector's plane, in pixels: corner of its pixel (0, 0), and steps of fast and slow index."""
+    """A module in the plane of its detector, in pixels: corner of pixel (0, 0), and fast and slow directions."""
 
     corner: tuple[float, float]
     fast: tuple[int, int] = (1, 0)
@@ -23,18 +21,18 @@ class Module:
 
 @dataclass(frozen=True)
 class Design:
-    """What is known of a detector.
+    """Design of a detector.
 
     Attributes
     ----------
     pixel_mm, pixels
         Edge of a pixel, and pixels (slow, fast) of a module.
     size
-        Of the whole plane, pixels (slow, fast).
+        Pixels (slow, fast) of the whole detector.
     gap
-        Between a grid of modules that are one image, pixels (slow, fast).
+        Gap (slow, fast) between modules that share an image, pixels.
     modules
-        In place of a grid: panels.
+        Modules that are panels of their own, in place of a grid.
     saturation
         Photons for counting and integrating pixels, ADU for CCDs.
     """
@@ -49,34 +47,30 @@ class Design:
     modules: tuple[Module, ...] = ()
 
 
-def tiled(
+def module_grid(
     pixel_mm: float, pixels: tuple[int, int], count: tuple[int, int], gap: tuple[int, int], **sensor: Any
 ) -> Design:
-    """A grid of modules that is read out as one image."""
+    """Return the design of a grid of modules that is read out as one image."""
     slow, fast = ((n + g) * c - g for n, c, g in zip(pixels, count, gap, strict=True))
     return Design(pixel_mm, pixels, (slow, fast), gap=gap, **sensor)
 
 
 def jungfrau(rows: tuple[int, ...], columns: tuple[int, ...]) -> Design:
-    """Modules of 514 x 1030 pixels (the wider ones between chips counted as two), corners in pixels."""
+    """Return a JUNGFRAU with modules of 514 x 1030 pixels (wide pixels between chips split in two) at these corners."""
     modules = tuple(Module((column, row)) for row, column in zip(rows, columns, strict=True))
     size = (max(rows) + 514, max(columns) + 1030)
     return Design(0.075, (514, 1030), size, "Si", 320, 10_000, modules=modules)
 
 
 def agipd() -> Design:
-    """Sixteen modules of eight chips of 64 x 128 pixels: 2 pixels between chips, 29 between modules.
+    """Return an AGIPD: sixteen modules of eight panels of 64 x 128 pixels, 2 pixels between panels, 29 between modules.
 
-    Quadrants are placed as in the example of EXtra-geom, x to the left and y up along the beam, from the beam.
+    The quadrants are those of the example of EXtra-geom, relative to the beam: seen along it, x is left and y is up.
     """
     quadrants = (((-525, 625), 1, -1), ((-550, -10), 1, -1), ((520, -160), -1, 1), ((542.5, 475), -1, 1))
-    middle = (551, 626)  # fast, slow: fits all
+    middle = (551, 626)  # fast, slow position of the beam, such that no coordinate is negative
     modules = tuple(
-        Module(
-            (middle[0] - (x + along * 66 * chip), middle[1] - (y - 157 * number)),
-            fast=(0, -up),
-            slow=(-along, 0),
-        )
+        Module((middle[0] - (x + along * 66 * chip), middle[1] - (y - 157 * number)), (0, -up), (-along, 0))
         for (x, y), along, up in quadrants
         for number in range(4)
         for chip in range(8)
@@ -86,22 +80,21 @@ def agipd() -> Design:
 
 PILATUS3: dict[str, Any] = {"material": "Si", "thickness_um": 450, "saturation": 2**20 - 1}
 DESIGNS = {
-    "EIGER2 16M": tiled(0.075, (512, 1028), (8, 4), (38, 12), material="Si", thickness_um=450, saturation=2**16 - 1),
-    "PILATUS3 6M": tiled(0.172, (195, 487), (12, 5), (17, 7), **PILATUS3),
-    "PILATUS3 2M": tiled(0.172, (195, 487), (8, 3), (17, 7), **PILATUS3),
-    "PILATUS3 300K": tiled(0.172, (195, 487), (3, 1), (17, 7), **PILATUS3),
-    "JUNGFRAU 4M": jungfrau(
-        (68, 0, 618, 550, 1168, 1100, 1718, 1650),
-        (0, 1039, 0, 1039, 67, 1106, 67, 1106),
+    "EIGER2 16M": module_grid(
+        0.075, (512, 1028), (8, 4), (38, 12), material="Si", thickness_um=450, saturation=2**16 - 1
     ),
+    "PILATUS3 6M": module_grid(0.172, (195, 487), (12, 5), (17, 7), **PILATUS3),
+    "PILATUS3 2M": module_grid(0.172, (195, 487), (8, 3), (17, 7), **PILATUS3),
+    "PILATUS3 300K": module_grid(0.172, (195, 487), (3, 1), (17, 7), **PILATUS3),
+    "JUNGFRAU 4M": jungfrau((68, 0, 618, 550, 1168, 1100, 1718, 1650), (0, 1039, 0, 1039, 67, 1106, 67, 1106)),
     "JUNGFRAU 16M": jungfrau(
         tuple(550 * row + shift for row in range(8) for shift in (0, 0, 68, 68)),
         tuple(1039 * column + shift for shift in (68, 68, 68, 68, 0, 0, 0, 0) for column in range(4)),
     ),
-    "Rayonix MX340": tiled(
+    "Rayonix MX340": module_grid(
         0.0885417, (960, 960), (4, 4), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
     ),
-    "ADSC Q315r": tiled(
+    "ADSC Q315r": module_grid(
         0.102592, (1024, 1024), (3, 3), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
     ),
     "AGIPD 1M": agipd(),
@@ -109,19 +102,19 @@ DESIGNS = {
 
 
 def find_design(name: str) -> tuple[str, Design]:
-    """The detector of that name; case, blanks, hyphens and underscores do not count.
+    """Return the catalogue's name and design of a detector; case, blanks, hyphens and underscores are ignored.
 
     Raises
     ------
     ConfigError
-        There is none; lists what there is.
+        The name is unknown; the message lists the known ones.
     """
     known = {_plain(each): each for each in DESIGNS}
     found = known.get(_plain(str(name)))
     if found is None:
         close = difflib.get_close_matches(_plain(str(name)), known, 1)
         guess = f"; did you mean {known[close[0]]!r}?" if close else ""
-        raise ConfigError(f"Detector.named: {name!r} is none of {', '.join(DESIGNS)}{guess}")
+        raise ConfigError(f"Detector.named: {name!r} is not one of {', '.join(DESIGNS)}{guess}")
     return found, DESIGNS[found]
 
 
@@ -130,7 +123,7 @@ def _plain(name: str) -> str:
 
 
 def gap_mask(design: Design) -> npt.NDArray[np.bool_]:
-    """Mask of the plane: False between the modules."""
+    """Return the mask of a grid of modules: False in the gaps."""
     slow, fast = (
         np.arange(size) % (pixels + space) < pixels
         for size, pixels, space in zip(design.size, design.pixels, design.gap, strict=True)

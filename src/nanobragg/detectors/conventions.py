@@ -1,6 +1,4 @@
-"""The conventions of data-processing programs, and how they place one flat panel (docs/geometry.md)."""
-
-from __future__ import annotations
+"""Lab frames and beam centres of data-processing programs (docs/geometry.md)."""
 
 from typing import Literal, NamedTuple
 
@@ -11,7 +9,7 @@ Pivot = Literal["beam", "sample"]
 
 
 class Convention(NamedTuple):
-    """A data-processing program's lab frame: unit vectors, and how its beam centre is to be read."""
+    """The lab frame of a data-processing program: unit vectors, and the pivot of detector rotations."""
 
     beam: Vector
     fast: Vector
@@ -35,7 +33,7 @@ CONVENTIONS: dict[str, Convention] = {
 
 
 def default_beam_center(convention: str, size: tuple[float, float], pixel: float) -> tuple[float, float]:
-    """Beam centre X, Y, in the convention's coordinates, at the middle of a panel of `size` (slow, fast)."""
+    """Return the beam centre X, Y, in the convention's coordinates, at the middle of a panel of `size` (slow, fast)."""
     slow, fast = size
     if convention in ("mosflm", "denzo"):
         return (slow + pixel) / 2.0, (fast + pixel) / 2.0
@@ -45,7 +43,7 @@ def default_beam_center(convention: str, size: tuple[float, float], pixel: float
 
 
 def beam_spot(convention: str, center: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:
-    """Beam spot (fast, slow) from the panel's origin, for a beam centre X, Y in the convention's coordinates."""
+    """Return the beam spot (fast, slow) from the panel's origin for a beam centre X, Y of the convention."""
     x, y = center
     if convention == "mosflm":
         return y + 0.5 * pixel, x + 0.5 * pixel

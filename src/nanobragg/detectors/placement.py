@@ -1,6 +1,4 @@
-"""The place of one flat panel in the lab, by a convention's rules (docs/geometry.md)."""
-
-from __future__ import annotations
+"""Placement of a flat panel in the lab frame by the rules of a convention (docs/geometry.md)."""
 
 import math
 from typing import NamedTuple
@@ -12,7 +10,7 @@ from .conventions import Convention, Pivot
 
 
 class PlacedPanel(NamedTuple):
-    """Result of `place_flat_panel`: lengths in metres, unit vectors."""
+    """A flat panel in the lab frame: unit vectors, and lengths in metres."""
 
     pix0: FloatArray
     fast: FloatArray
@@ -38,18 +36,18 @@ def place_flat_panel(
     twotheta_rad: float = 0.0,
     ratio_ignores_twotheta: bool = False,
 ) -> PlacedPanel:
-    """Put a flat panel into the lab: docs/geometry.md, Placing a flat panel, in metres and radians.
+    """Place a flat panel in the lab frame (docs/geometry.md, "Placing a flat panel"); metres and radians.
 
     Parameters
     ----------
     frame
-        Vectors before any rotation (`frame.pivot` is not read).
+        Vectors before any rotation; `frame.pivot` is ignored.
     near, beam_spot
-        Near point and beam spot (fast, slow) from the panel's origin; the pivot says which one is kept.
+        Near point and beam spot (fast, slow) from the panel's origin; `pivot` selects which one is kept.
     distance, close_distance
-        Along the beam, and along the normal before the two-theta swing; None: derived from `distance`.
+        Distances along the beam, and along the normal before the two-theta swing; None: derived from `distance`.
     ratio_ignores_twotheta
-        The C program's distance and beam spot after a two-theta swing (C quirks, row 15).
+        Use the C program's distance and beam spot after a two-theta swing (docs/quirks.md, row 15).
     """
     beam, fast, slow = unit(frame.beam, "beam direction"), unit(frame.fast, "fast axis"), unit(frame.slow, "slow axis")
     normal = _panel_normal(frame, fast, slow)

@@ -1,6 +1,4 @@
-"""Sensors: how deep photons go into what detectors are made of."""
-
-from __future__ import annotations
+"""Sensor materials: attenuation of X-rays, and the mean depth of absorption."""
 
 import math
 from typing import Any, NamedTuple
@@ -12,14 +10,14 @@ from ..errors import ConfigError
 
 
 class Material(NamedTuple):
-    """Density (g/cm³), and "energy:µ/ρ" (keV, cm²/g) with an edge's energy twice."""
+    """Density (g/cm³), and a table of "energy:µ/ρ" (keV, cm²/g) with two entries at each absorption edge."""
 
     density: float
     table: str
 
 
-# Mass attenuation coefficients: J. H. Hubbell and S. M. Seltzer, NISTIR 5632 (1995), tables 3 and 4;
-# Gd2O2S is their elements' mean by weight. Its density is half the crystal's 7.32: a screen of packed grains.
+# Mass attenuation coefficients: J. H. Hubbell and S. M. Seltzer, NISTIR 5632 (1995), tables 3 and 4; for Gd2O2S the
+# mean of the elements by weight. Its density is half that of the crystal, 7.32: a screen of packed grains.
 MATERIALS = {
     "Si": Material(
         2.33,
@@ -48,7 +46,7 @@ MATERIALS = {
 
 
 def attenuation_per_mm(material: str, wavelength_A: float) -> float:
-    """µ of a sensor material, 1/mm, interpolated in the logarithms between 3 and 100 keV.
+    """Return µ of a sensor material (1/mm), interpolated log-log between 3 and 100 keV.
 
     Raises
     ------
@@ -57,7 +55,8 @@ def attenuation_per_mm(material: str, wavelength_A: float) -> float:
     """
     if material not in MATERIALS:
         raise ConfigError(
-            f"sensor material {material!r}: is none of {', '.join(MATERIALS)}; give attenuation_um, and another name"
+            f"sensor material {material!r}: is not one of {', '.join(MATERIALS)}; use one of them, or give "
+            "attenuation_um"
         )
     density, table = MATERIALS[material]
     points = np.array([[float(number) for number in pair.split(":")] for pair in table.split()])
@@ -67,15 +66,15 @@ def attenuation_per_mm(material: str, wavelength_A: float) -> float:
             f"sensor material {material!r}: is tabulated from {points[0, 0]:g} to {points[-1, 0]:g} keV, not at "
             f"{energy:g} keV; give attenuation_um"
         )
-    points[1:, 0] += 1e-9 * (np.diff(points[:, 0]) == 0)  # an edge rises over no distance
+    points[1:, 0] += 1e-9 * (np.diff(points[:, 0]) == 0)  # np.interp needs increasing energies at edges
     return float(density / 10 * np.exp(np.interp(np.log(energy), *np.log(points).T)))
 
 
 def sensor_fields(material: str, thickness_um: float, wavelength_A: float) -> dict[str, Any]:
-    """Fields of a `Detector` with such a sensor: one layer, counted at the mean depth where photons stop.
+    """Return the fields of a `Detector` with a sensor of one layer at the mean depth of absorption.
 
-    So spots lie where a thick sensor's do, at the cost of a thin one; their tails along the ray are left out.
-    `sensor_layers=n, sensor_depth_um=0` has them.
+    This gives the spot positions of a thick sensor at the cost of a single layer, but not the elongation of spots by
+    parallax; `sensor_layers=n, sensor_depth_um=0` gives both.
     """
     mu = attenuation_per_mm(material, wavelength_A)
     return {
@@ -88,5 +87,5 @@ def sensor_fields(material: str, thickness_um: float, wavelength_A: float) -> di
 
 
 def stopping_depth_mm(mu_per_mm: float, thickness_mm: float) -> float:
-    """Mean depth of the photons that a slab stops, at normal incidence: 1/µ - t/(exp(µt) - 1)."""
+    """Return the mean depth of the photons that a slab absorbs at normal incidence: 1/µ - t/(exp(µt) - 1)."""
     return 1 / mu_per_mm - thickness_mm / math.expm1(mu_per_mm * thickness_mm)

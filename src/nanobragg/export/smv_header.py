@@ -1,12 +1,11 @@
-"""What an image's SMV header says about a scene."""
-
-from __future__ import annotations
+"""The SMV header of a scene's image."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from ..config.panel import FlatGeometry, Panel, flat_geometry, panel_distance
+from ..config.flat_panel import NominalGeometry, nominal_geometry
+from ..config.panel import Panel, panel_distance
 from ..constants import RADIAN_IN_DEGREES
 from ..detectors.placement import PlacedPanel
 from ..geometry import dot
@@ -14,11 +13,11 @@ from ..io.smv import format_header, smv_header
 from ..scene.scene import Scene
 
 
-def image_header(scene: Scene, extra: Mapping[str, object] | None = None) -> str:
-    """SMV header text of a scene's image, with the C program's keys, then those of `extra`.
+def smv_header_of(scene: Scene, extra: Mapping[str, object] | None = None) -> str:
+    """Return the SMV header of a scene's image, with the C program's keys, then those of `extra`.
 
-    Several panels, or one that the beam's line never meets, have no beam centre; their header tells the
-    wavelength, pixel, and rotation only. Panels are stacked along the slow axis.
+    Several panels, or one that the beam does not meet, have no beam centre; their header has wavelength, pixel size
+    and rotation only. Panels are stacked along the slow axis.
     """
     geometry = _flat_geometry(scene)
     panel = scene.config.detector.panels[0]
@@ -60,8 +59,8 @@ def _dials_origin_mm(panel: Panel) -> list[float]:
     return [1000.0 * dot(pix0, axis) for axis in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0))]
 
 
-def _flat_geometry(scene: Scene) -> FlatGeometry | None:
-    """Where the beam meets the only panel; None if there are several or it does not."""
+def _flat_geometry(scene: Scene) -> NominalGeometry | None:
+    """Return the nominal geometry of the only panel; None for several panels or if the beam does not meet it."""
     detector = scene.config.detector
     if detector.nominal is not None:
         return detector.nominal
@@ -83,11 +82,11 @@ def _flat_geometry(scene: Scene) -> FlatGeometry | None:
         panel.pixel_mm,
     )
     near = placed.near_fast * 1000.0, placed.near_slow * 1000.0
-    return flat_geometry(placed, detector.convention, center, near, 0.0)
+    return nominal_geometry(placed, detector.convention, center, near, 0.0)
 
 
 def beam_center(convention: str, spot: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:
-    """Beam centre X, Y in the convention's coordinates of a beam spot (fast, slow): `beam_spot` inverted."""
+    """Return the beam centre X, Y in the convention's coordinates for a beam spot (fast, slow): inverts `beam_spot`."""
     fast, slow = spot
     if convention == "mosflm":
         return slow - 0.5 * pixel, fast - 0.5 * pixel

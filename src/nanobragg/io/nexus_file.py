@@ -3,19 +3,15 @@
 Source: https://manual.nexusformat.org/classes/base_classes/NXtransformations.html
 """
 
-from __future__ import annotations
-
 import posixpath
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import FormatError
+from ..geometry import FloatArray
 from .atomic import StrPath
 from .hdf5 import read_values
-
-FloatArray = npt.NDArray[np.float64]
 
 LENGTHS = {  # mm
     "m": 1e3, "meter": 1e3, "metre": 1e3, "meters": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0, "millimetre": 1.0,

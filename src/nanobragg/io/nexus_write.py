@@ -5,8 +5,6 @@ Several panels are stacked along the slow axis into one two-dimensional image; e
 Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ..geometry import FloatArray
 
 DATA_PATH = "/entry/data/data"
 DETECTOR_PATH = "/entry/instrument/detector"
@@ -122,17 +120,7 @@ class ExperimentRecord:
 
 
 def write_entry(root: Any, record: ExperimentRecord, frames: int, dtype: np.dtype[Any]) -> None:
-    """Write everything except the images into an open HDF5 file.
-
-    Parameters
-    ----------
-    root
-        An h5py File in which /entry/data exists.
-    record
-        The metadata to write.
-    frames, dtype
-        Number and data type of the images.
-    """
+    """Write all metadata of `frames` images of one data type into an open h5py File in which /entry/data exists."""
     root.attrs["NX_class"] = "NXroot"
     root.attrs["default"] = "entry"
     root.attrs["creator"] = str(record.process.get("program", "nanobragg"))

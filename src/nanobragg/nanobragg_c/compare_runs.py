@@ -1,7 +1,5 @@
 """Runs of both programs with the same C flags: images, times, and a trace of the pixel that differs most."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Sequence
@@ -13,8 +11,9 @@ import numpy.typing as npt
 
 from ..analysis.compare.images import DEFAULT_PEAKS, ImageComparison, compare_images
 from ..analysis.compare.traces import TraceComparison
-from ..config.config import Roi, check_roi
+from ..config.config import check_roi
 from ..errors import NanobraggWarning, ShapeError
+from ..geometry import Roi
 from ..rendering.simulate import Progress, simulate
 from ..rendering.trace.trace import Trace, trace
 from ..scene.scene import Scene
@@ -75,16 +74,16 @@ def render_flags(flags: Sequence[str], progress: bool | Progress = False) -> Our
 
 def flags_for_original(flags: Sequence[str]) -> list[str]:
     """Return the flags without those of `OWN_FLAGS`."""
-    words, skip = [], 0
-    for word in flags:
-        name = SPELLINGS[word].name if word in SPELLINGS else ""
+    arguments, skip = [], 0
+    for argument in flags:
+        name = SPELLINGS[argument].name if argument in SPELLINGS else ""
         if skip:
             skip -= 1
         elif name in OWN_FLAGS:
             skip = OWN_FLAGS[name]
         else:
-            words.append(word)
-    return words
+            arguments.append(argument)
+    return arguments
 
 
 def compare_in_roi(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
@@ -154,7 +153,7 @@ def quirks_of_flags(flags: Sequence[str]) -> set[int]:
     """Return the rows of docs/quirks.md in which the original may differ from our image of these flags."""
     plain = flags_for_original(flags)
     rows = unreproduced_quirks(plain)
-    if not any(word in SPELLINGS and SPELLINGS[word].name == "-exact" for word in flags):
+    if not any(argument in SPELLINGS and SPELLINGS[argument].name == "-exact" for argument in flags):
         return rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # already given during the run

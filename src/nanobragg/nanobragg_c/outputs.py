@@ -1,14 +1,12 @@
 """The C program's output files: float image, SMV images and PGM."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError
-from ..export.smv_header import image_header
+from ..export.smv_header import smv_header_of
 from ..io.atomic import StrPath
 from ..scene.scene import Scene
 from .flags.flag_values import Outputs
@@ -54,18 +52,18 @@ def make_c_images(image: npt.NDArray[np.float32], scene: Scene, outputs: Outputs
     from ..response.quantize import to_integers, to_pgm
 
     integers, scale = to_integers(image, outputs.int_scale, outputs.adc_offset, scene.roi)
-    made = CImages(integers, scale)
+    images = CImages(integers, scale)
     if outputs.write_pgm:
         greys, pgm_scale = to_pgm(image, outputs.pgm_scale, rmsd, scale, scene.roi)
-        made = made._replace(greys=greys, pgm_scale=pgm_scale)
+        images = images._replace(greys=greys, pgm_scale=pgm_scale)
     if outputs.write_noise:
         from ..response.noise import c_noise
 
         if outputs.seed is None:
             raise ConfigError("Outputs.seed = None is not valid for a noise image; give a seed")
         noisy, photons, overloads = c_noise(image, outputs.seed, outputs.adc_offset, scene.roi)
-        made = made._replace(noisy=noisy, photons=photons, overloads=overloads)
-    return made
+        images = images._replace(noisy=noisy, photons=photons, overloads=overloads)
+    return images
 
 
 def output_paths(outputs: Outputs) -> dict[str, str]:
@@ -78,19 +76,19 @@ def output_paths(outputs: Outputs) -> dict[str, str]:
     return paths
 
 
-def write_c_files(image: npt.NDArray[np.float32], made: CImages, scene: Scene, outputs: Outputs) -> None:
+def write_c_files(image: npt.NDArray[np.float32], images: CImages, scene: Scene, outputs: Outputs) -> None:
     """Write the C program's output files, identical byte for byte."""
     from ..io.float_image import write_float_image
     from ..io.pgm import write_pgm
     from ..io.smv import write_smv
 
-    header = image_header(scene)
+    header = smv_header_of(scene)
     write_float_image(outputs.float_path, image)
-    write_smv(outputs.int_path, made.integers, header)
-    if made.greys is not None:
-        write_pgm(outputs.pgm_path, made.greys, made.pgm_scale)
-    if made.noisy is not None:
-        write_smv(outputs.noise_path, made.noisy, header)
+    write_smv(outputs.int_path, images.integers, header)
+    if images.greys is not None:
+        write_pgm(outputs.pgm_path, images.greys, images.pgm_scale)
+    if images.noisy is not None:
+        write_smv(outputs.noise_path, images.noisy, header)
 
 
 def write_dump(path: StrPath, scene: Scene) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.resolution import like_scene, mean_direction
+from ..analysis.resolution import mean_direction, reshape_to_scene
+from ..analysis.spots.absorption import mean_position
 from ..analysis.spots.predict import Spots, predict_spots
-from ..analysis.spots.sensor import land
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PERCENTILES = (40.0, 99.8)
 MOST_PIXELS = 1200  # along an edge of the plot
 MOST_SPOTS = 500
-INSETS_MOST, INSET_PIXELS = 8, 12  # either side of a spot
+MOST_INSETS, INSET_PIXELS = 8, 12  # INSET_PIXELS on either side of a spot
 EDGE_INCH = 6.5
 
 Image = npt.NDArray[Any]
@@ -100,7 +100,7 @@ def plot(
 
 def _panels(image: npt.ArrayLike, scene: Scene | None) -> Image:
     """Return the image as (panels, slow, fast), with NaN in masked pixels."""
-    array = np.asarray(image) if scene is None else like_scene(image, scene)
+    array = np.asarray(image) if scene is None else reshape_to_scene(image, scene)
     if array.ndim not in (2, 3) or array.size == 0:
         raise ConfigError(f"image of shape {array.shape}: must be (slow, fast) or (panels, slow, fast)")
     if scene is None:
@@ -124,10 +124,10 @@ def _close_ups(spots: Spots, zoom: int | Sequence[int]) -> list[int]:
         rows = [int(row) for row in zoom]
         if not all(0 <= row < len(spots) for row in rows):
             raise ConfigError(f"zoom = {rows}: rows must be 0 to {len(spots) - 1}")
-        return rows[:INSETS_MOST]
+        return rows[:MOST_INSETS]
     if zoom < 0 or (zoom and not len(spots)):
         raise ConfigError(f"zoom = {zoom}: close-ups need predicted spots and a number of at least 0")
-    count = min(zoom, INSETS_MOST, len(spots))
+    count = min(zoom, MOST_INSETS, len(spots))
     if count == 0:
         return []
     edges = np.quantile(spots.d_A**-2, np.linspace(0.0, 1.0, count + 1))
@@ -175,7 +175,7 @@ def _draw_beam(ax: Axes, scene: Scene, layout: PanelLayout) -> None:
     if len(scene.geometry) > 1:
         place = np.zeros((1, 2))
     else:
-        at = land(scene, mean_direction(scene)[np.newaxis], np.zeros(1, np.int32))
+        at = mean_position(scene, mean_direction(scene)[np.newaxis], np.zeros(1, np.int32))
         place = layout.at(0, at[:, 1], at[:, 0])
     ax.plot(*place.T, "+", color=BEAM, markersize=9, markeredgewidth=1.1, zorder=6)
 

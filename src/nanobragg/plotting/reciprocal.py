@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.spots.lookup import lookup_of
-from ..analysis.spots.passages import longest_q, reflections
+from ..analysis.spots.amplitude_lookup import amplitude_lookup
+from ..analysis.spots.ewald_crossings import longest_q, reflections
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -130,7 +130,7 @@ def _reflections(scene: Scene, cut: Plane, d_min: float | None) -> tuple[npt.NDA
     """Return h k l and |F| of the reflections on the plane, without 0 0 0."""
     normal = np.cross(*cut.steps)
     level = normal @ cut.start
-    lookup = lookup_of(scene, [scene.mean_energy_eV])
+    lookup = amplitude_lookup(scene, [scene.mean_energy_eV])
     found = [hkl[(hkl @ normal == level) & hkl.any(axis=1)] for hkl in reflections(scene, lookup)]
     hkl = np.concatenate(found).astype(np.int64)
     longest = 1.0 / d_min if d_min else longest_q(scene) * 1e-10

@@ -1,6 +1,4 @@
-"""Scene → image."""
-
-from __future__ import annotations
+"""Rendering of a Scene into an image."""
 
 import logging
 import math
@@ -16,16 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import render
-from ..config.config import Config, Roi, check_roi
+from ..config.config import Config, check_roi
 from ..errors import ConfigError
+from ..geometry import Roi
 from ..scene.scene import Scene
-from .isa import select_instruction_set
+from .instruction_sets import select_instruction_set
 from .threads import rendering_threads
 
 Progress = Callable[[int, int], None]
 POLL_SECONDS = 0.1
-MOST_CALLS = 1024  # of `simulate` that render at the same time; threads are made as they are needed
-NO_COLUMNS = 79
+MOST_CALLS = 1024  # concurrent calls of `simulate`; threads are created as needed
+DEFAULT_COLUMNS = 79
 log = logging.getLogger(__name__)
 
 
@@ -39,35 +38,36 @@ def simulate(
     dtype: Literal["float32", "float64"] = "float32",
     progress: bool | Progress = False,
 ) -> npt.NDArray[Any]:
-    """Expected photons in every pixel.
+    """Return the expected photons in every pixel.
 
     Parameters
     ----------
     experiment
-        A `Config`, or a `Scene` made from it once and rendered often.
+        A `Config`, or a `Scene` made from it (to render it repeatedly).
     roi
-        First and last fast, first and last slow pixel, inclusive; the rest is left as it is in `out`, or zero.
-        Default: the Config's.
+        First and last fast, first and last slow pixel, inclusive; pixels outside keep their value in `out`, or are 0.
+        Default: that of the Config.
     out
         C-contiguous array of the image's shape and dtype float32 or float64 to render into.
     add
-        Add to `out`: several lattices in one image.
+        Add to `out`, for several lattices in one image.
     threads
-        Default: OMP_NUM_THREADS, else the processors that this process may use. The image does not depend on it.
+        Number of threads; default: OMP_NUM_THREADS, otherwise the available processors. The image does not depend on
+        it.
     dtype
-        Of a new image.
+        Data type of a new image.
     progress
-        True for a bar on stderr, or a function that is called with pixels done and pixels in all.
+        True for a progress bar on stderr, or a function that is called with the numbers of finished and of all pixels.
 
     Returns
     -------
-    ndarray, shape (slow, fast), or (panels, slow, fast) if there are several panels
-        Photons; `out` if it was given.
+    ndarray, shape (slow, fast), or (panels, slow, fast) for several panels
+        Photons; `out` if given.
 
     Raises
     ------
     ConfigError
-        A Config, ROI or array that gives no image.
+        An invalid Config, ROI or array.
     KeyboardInterrupt
         Within half a second of Ctrl-C; `out` is then partly rendered.
     """
@@ -88,7 +88,7 @@ def simulate(
 def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -> npt.NDArray[Any]:
     if out is None:
         if add:
-            raise ConfigError("add = True: needs `out`, the image to add to")
+            raise ConfigError("add = True: needs out, the image to add to")
         if dtype not in ("float32", "float64"):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
         return _new_image(scene.shape, dtype)
@@ -100,7 +100,7 @@ def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -
             f"must be C-contiguous float32 or float64 of shape {scene.shape}"
         )
     if not out.flags.writeable:
-        raise ConfigError("out: is read-only")
+        raise ConfigError("out: is read-only; give a writable array")
     return out
 
 
@@ -110,19 +110,19 @@ def _new_image(shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
     except (MemoryError, ValueError):
         size = math.prod(shape) * np.dtype(dtype).itemsize / 2**30
         pixels = " x ".join(map(str, shape))
-        raise ConfigError(f"an image of {pixels} pixels needs {size:.1f} GiB, more than fits; take fewer") from None
+        raise ConfigError(f"an image of {pixels} pixels needs {size:.1f} GiB, more than fits; use fewer") from None
 
 
 def _columns() -> int | None:
-    """Width of a bar on a terminal that does not know its own, where tqdm would draw nothing; None: as the terminal."""
+    """Return the width of a progress bar if the terminal does not report its own (as tqdm needs one), else None."""
     try:
-        return None if os.get_terminal_size(sys.stderr.fileno()).columns else NO_COLUMNS
-    except (OSError, ValueError, AttributeError):  # no terminal
+        return None if os.get_terminal_size(sys.stderr.fileno()).columns else DEFAULT_COLUMNS
+    except (OSError, ValueError, AttributeError):  # not a terminal
         return None
 
 
 class _Reporter:
-    """Turns the kernel's count of pixels into what the caller asked to see."""
+    """Reports the progress of the kernel as a bar, or to the caller's function."""
 
     def __init__(self, progress: bool | Progress, total: int) -> None:
         self.total = total
@@ -146,16 +146,16 @@ class _Reporter:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """The threads that render, one for each call of `simulate` at a time; each keeps its OpenMP team."""
+    """Return the pool of rendering threads: one per concurrent call of `simulate`, each with its OpenMP team."""
     return ThreadPoolExecutor(MOST_CALLS, "nanobragg")
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
 def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int, reporter: _Reporter) -> None:
-    """Render in another thread, so that this one can report progress and take Ctrl-C."""
+    """Render in another thread, so that this one can report progress and handle Ctrl-C."""
     core = scene.core(out.dtype)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
     rendering = _pool().submit(render, core, out, roi, add, threads, stop, done)

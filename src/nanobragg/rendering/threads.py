@@ -1,6 +1,4 @@
-"""How many threads to use."""
-
-from __future__ import annotations
+"""The number of rendering threads."""
 
 import os
 import warnings
@@ -10,11 +8,11 @@ from ..errors import ConfigError, NanobraggWarning
 
 
 class _Team:
-    """OpenMP's threads, none of which a forked child has, while its memory says it had."""
+    """State of OpenMP's threads: they do not survive a fork, but OpenMP in the child does not know that."""
 
     started = False
     lost = False
-    missed = False  # somebody has been told
+    warned = False
 
     @classmethod
     def forked(cls) -> None:
@@ -26,33 +24,31 @@ if hasattr(os, "register_at_fork"):
 
 
 def rendering_threads(threads: int | None) -> int:
-    """`thread_count`, but 1 where OpenMP is missing, or was lost: in a child forked off a process that used it."""
+    """Return `thread_count`, or 1 without OpenMP and in a child forked from a process that used it; both warn."""
     count = thread_count(threads)
     if threads is not None and threads > 1 and not HAS_OPENMP:
-        warnings.warn(
-            "this nanobragg was built without OpenMP and renders on one thread", NanobraggWarning, stacklevel=3
-        )
+        warnings.warn("nanobragg was built without OpenMP and renders on one thread", NanobraggWarning, stacklevel=3)
     if count > 1 and _Team.lost:
-        if not _Team.missed:
+        if not _Team.warned:
             warnings.warn(
-                "this process was forked off one that had rendered on several threads, and renders on one; "
-                "start processes with multiprocessing's 'spawn' or 'forkserver' for more",
+                "this process was forked from one that had rendered on several threads, and renders on one; "
+                "use the 'spawn' or 'forkserver' start method of multiprocessing for more",
                 NanobraggWarning,
                 stacklevel=3,
             )
-        _Team.missed = True
+        _Team.warned = True
         return 1
     _Team.started = _Team.started or count > 1
     return count
 
 
 def thread_count(threads: int | None) -> int:
-    """`threads` if given, else OMP_NUM_THREADS, else the processors that this process may use.
+    """Return `threads` if given, otherwise OMP_NUM_THREADS, otherwise the number of available processors.
 
     Raises
     ------
     ConfigError
-        Fewer than one thread.
+        `threads` is less than 1.
     """
     if threads is None:
         wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()

@@ -1,1 +1,1 @@
-"""What a detector makes of photons: point spread, noise, integer counts."""
+"""Detector response: point spread, noise, conversion to integers."""

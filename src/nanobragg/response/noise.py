@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._noise import CRandom, ordered_sum, poisson_quantiles
 from ..errors import ConfigError
+from ..geometry import FloatArray, Roi
 from ..rendering.threads import thread_count
-from .psf import FloatArray, Psf, blur
-from .quantize import Roi, checked_image, roi_slices
+from .psf import Psf, blur
+from .quantize import checked_image, roi_slices
 
 MAX_C_SEED = 2**31 - 1
 BLOCK_PIXELS = 1 << 15  # pixels per random stream; changing it changes every noisy image
@@ -138,14 +139,27 @@ def add_noise(
         streams, gain_adu_per_photon, adc_offset, readout_noise_adu, saturation_adu, np.dtype(dtype)
     )
     adu = np.empty(means.shape, dtype)
-    if psf == "none":
-        _record(exposure, electronics, _rows(adu), threads)
+    recorded = _rows(adu)
+
+    def record(block: int, rows: slice, scratch: FloatArray) -> None:
+        electronics.digitise(exposure.photons(block, rows, scratch), block, recorded[rows])
+
+    if psf == "none":  # without an array of photons as large as the image
+        _each_block(record, recorded.shape, threads)
         return adu
     photons = np.empty(means.shape)
-    _expose(exposure, _rows(photons), threads)
+    registered = _rows(photons)
+
+    def expose(block: int, rows: slice, scratch: FloatArray) -> None:
+        registered[rows] = exposure.photons(block, rows, scratch)
+
+    def read_out(block: int, rows: slice, _: FloatArray) -> None:
+        electronics.digitise(registered[rows], block, recorded[rows])
+
+    _each_block(expose, registered.shape, threads)
     for panel in photons if photons.ndim == 3 else [photons]:
         panel[...] = blur(panel, psf, psf_fwhm_px, threads)
-    _read_out(electronics, _rows(photons), _rows(adu), threads)
+    _each_block(read_out, recorded.shape, threads)
     return adu
 
 
@@ -232,29 +246,6 @@ def _largest(limits: np.iinfo[Any] | np.finfo[Any]) -> float:
     """Return the largest float64 within a type's range; the maximum of 64-bit integers is not representable."""
     nearest = float(limits.max)
     return float(np.nextafter(nearest, 0.0)) if nearest > limits.max else nearest
-
-
-def _record(exposure: _Exposure, electronics: _Electronics, adu: NDArray[Any], threads: int) -> None:
-    """Expose and read out block by block, without an array of photons as large as the image."""
-
-    def work(block: int, rows: slice, scratch: FloatArray) -> None:
-        electronics.digitise(exposure.photons(block, rows, scratch), block, adu[rows])
-
-    _each_block(work, adu.shape, threads)
-
-
-def _expose(exposure: _Exposure, photons: FloatArray, threads: int) -> None:
-    def work(block: int, rows: slice, scratch: FloatArray) -> None:
-        photons[rows] = exposure.photons(block, rows, scratch)
-
-    _each_block(work, photons.shape, threads)
-
-
-def _read_out(electronics: _Electronics, photons: FloatArray, adu: NDArray[Any], threads: int) -> None:
-    def work(block: int, rows: slice, _: FloatArray) -> None:
-        electronics.digitise(photons[rows], block, adu[rows])
-
-    _each_block(work, adu.shape, threads)
 
 
 def _poisson(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:

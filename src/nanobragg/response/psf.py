@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ..geometry import FloatArray
+
 Psf = Literal["none", "gaussian", "fiber"]
 
 COLUMNS_PER_CHUNK = 64

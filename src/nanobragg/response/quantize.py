@@ -5,8 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._noise import scale_to_greys, scale_to_integers
 from ..errors import ConfigError
-
-Roi = tuple[int, int, int, int]
+from ..geometry import Roi
 
 
 def to_integers(

@@ -1,1 +1,1 @@
-"""A Config with every default settled, in SI units, and its form for the kernel."""
+"""A Config with every default resolved, in SI units, and its form for the kernel."""

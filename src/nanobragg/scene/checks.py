@@ -1,27 +1,21 @@
-"""What makes a valid but surely unwanted image."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Checks of a valid scene for probable mistakes."""
 
 import numpy as np
 
 from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
-from ..unit_cell import Cell, cell_of
-from .shadows import facing_away, overlapping
-
-if TYPE_CHECKING:
-    from .scene import Scene
+from ..unit_cell import Cell, cell_from_vectors
+from .panel_checks import overlapping_panels, panels_facing_away
+from .scene_data import SceneData
 
 CELL_LENGTH_TOLERANCE, CELL_ANGLE_TOLERANCE_DEG = 0.005, 0.5
-ENERGY_TOLERANCE_EV = 5.0  # as much as f' and f'' are known to
-NOTABLE_SHARE = 0.01
+ENERGY_TOLERANCE_EV = 5.0  # uncertainty of edge energies in f' and f''
+NOTABLE_SHARE = 0.01  # fraction of the pixels
 COARSE_POINTS = 24  # along each side of a panel
 
 
-def unwanted(scene: Scene) -> list[str]:
-    """What makes a valid but surely unwanted image."""
+def check_scene(scene: SceneData) -> list[str]:
+    """Return warnings about probable mistakes in a valid scene."""
     found = []
     if scene.oversample * 2 < scene.recommended_oversample:
         found.append(
@@ -30,25 +24,25 @@ def unwanted(scene: Scene) -> list[str]:
         )
     if not _beam_hits(scene):
         found.append("the direct beam does not hit the detector: check distance, beam centre and two-theta")
-    found += _misplaced_panels(scene)
+    found += _check_panels(scene)
     if scene.table is not None and _nothing_in_table(scene):
         found.append(
             "every pixel lies outside the table of structure factors "
             f"({scene.config.structure_factors.path or 'arrays'}) "
             f"and gets default_F = {scene.config.structure_factors.default_F:g}: check cell, wavelength and distance"
         )
-    return found + _about_amplitudes(scene)
+    return found + _check_structure_factors(scene)
 
 
-def _about_amplitudes(scene: Scene) -> list[str]:
-    """Where the table of structure factors fits the crystal, the beam or the detector badly."""
+def _check_structure_factors(scene: SceneData) -> list[str]:
+    """Return warnings if the structure factors do not match the cell, the energies or the resolution of the scene."""
     factors = scene.config.structure_factors
     name, found = factors.path or "arrays", []
-    theirs, ours = factors.known_cell, cell_of(scene.lattice.direct)
-    if theirs is not None and not _alike(theirs, ours):
+    theirs, ours = factors.known_cell, cell_from_vectors(scene.lattice.direct)
+    if theirs is not None and not _same_cell(theirs, ours):
         found.append(
-            f"the crystal's cell ({_listed(ours)}) is not that of the structure factors ({name}: {_listed(theirs)}); "
-            "leave Crystal.cell out to take theirs"
+            f"the crystal's cell ({_format_cell(ours)}) is not that of the structure factors "
+            f"({name}: {_format_cell(theirs)}); leave Crystal.cell out to use theirs"
         )
     energies = EV_ANGSTROM / (scene.sources.wavelengths * 1e10)
     if factors.energies is not None:
@@ -57,38 +51,38 @@ def _about_amplitudes(scene: Scene) -> list[str]:
         if beyond.any():
             found.append(
                 f"{beyond.sum()} of {len(energies)} sources ({energies.min():.6g} to {energies.max():.6g} eV) are "
-                f"outside the energies of the structure factors ({low:.6g} to {high:.6g} eV) and take the nearest one's"
+                f"outside the energies of the structure factors ({low:.6g} to {high:.6g} eV) and use the nearest ones"
             )
-    # A list without a cell is a table made by hand, as often as not meant to be small.
+    # A list without a cell is made by hand and may be short on purpose.
     coverage = scene.coverage if scene.config.compat is None and theirs is not None else None
     if coverage is not None and coverage.share >= NOTABLE_SHARE:
         found.append(
-            f"{coverage.text(factors.default_F)}; have amplitudes to a higher resolution, "
+            f"{coverage.text(factors.default_F)}; provide amplitudes to a higher resolution, "
             f"or set Sampling.d_min_A = {coverage.table_d_min_A:.2f}"
         )
     return found
 
 
-def _alike(one: Cell, other: Cell) -> bool:
+def _same_cell(one: Cell, other: Cell) -> bool:
     lengths = all(abs(a - b) <= CELL_LENGTH_TOLERANCE * a for a, b in zip(one[:3], other[:3], strict=True))
     return lengths and all(abs(a - b) <= CELL_ANGLE_TOLERANCE_DEG for a, b in zip(one[3:], other[3:], strict=True))
 
 
-def _listed(cell: Cell) -> str:
+def _format_cell(cell: Cell) -> str:
     return " ".join(f"{x:.5g}" for x in cell)
 
 
-def _misplaced_panels(scene: Scene) -> list[str]:
-    """Panels that no detector has like that; only named, because a measured geometry may come close to it."""
+def _check_panels(scene: SceneData) -> list[str]:
+    """Return warnings about implausible panels; not errors, because a refined geometry may come close to them."""
     detector, found = scene.config.detector, []
-    away = facing_away(detector.panels)
+    away = panels_facing_away(detector.panels)
     if away:
         found.append(
-            f"panel {_names(detector.panels, away)}: turned edge-on to or away from the sample and records nothing "
-            "sensible: check origin, axes and normal_axis"
+            f"panel {_names(detector.panels, away)}: is edge-on to the sample or faces away from it, so that its "
+            "solid angles are not positive: check origin, axes and normal_axis"
         )
     if len(detector.panels) > 1:
-        pairs = overlapping(detector.panels)
+        pairs = overlapping_panels(detector.panels)
         if pairs:
             first = " and ".join(_names(detector.panels, [i]) for i in pairs[0])
             more = f", and {len(pairs) - 1} more pairs" if len(pairs) > 1 else ""
@@ -101,8 +95,8 @@ def _names(panels: tuple[Panel, ...], numbers: list[int] | tuple[int, ...]) -> s
     return ", ".join(named) + (f" and {len(numbers) - 3} more" if len(numbers) > 3 else "")
 
 
-def _beam_hits(scene: Scene) -> bool:
-    """Whether the beam passes through the bounding rectangle of all panels, seen from the first."""
+def _beam_hits(scene: SceneData) -> bool:
+    """Return whether the beam passes through the bounding rectangle of all panels in the plane of the first."""
     first = scene.config.detector.panels[0]
     fast, slow, _ = first.axes()
     spot = panel_distance(first, scene.beam_direction) * scene.beam_direction * 1000.0
@@ -112,8 +106,8 @@ def _beam_hits(scene: Scene) -> bool:
     return bool((where >= places.min(axis=0)).all() and (where <= places.max(axis=0)).all())
 
 
-def _nothing_in_table(scene: Scene) -> bool:
-    """Whether no reflection of the table is near any pixel of a coarse grid, in the first and last orientation."""
+def _nothing_in_table(scene: SceneData) -> bool:
+    """Return whether the table has no reflection near a coarse grid of pixels, in the first and last orientation."""
     assert scene.table is not None
     slow, fast = (np.linspace(0, count, COARSE_POINTS) for count in scene.geometry.size)
     every = np.arange(len(scene.geometry))[:, np.newaxis, np.newaxis]

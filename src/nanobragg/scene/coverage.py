@@ -1,6 +1,4 @@
-"""How far the table of structure factors covers the image."""
-
-from __future__ import annotations
+"""Coverage of the image by the table of structure factors."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -10,13 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.config import Roi
-from ..geometry import FloatArray
+from ..geometry import FloatArray, Roi
 from ..structure_factors.symmetry import IndexArray
 from .panel_geometry import PanelGeometry
 
 ROWS_AT_ONCE = 64
-PIXELS_ENOUGH = 2**20  # of a larger image, as many in even steps: 0.1 % of them is a thousand
+MAX_PIXELS = 2**20  # larger images are subsampled; 0.1 % is still a thousand pixels
 
 
 class Coverage(NamedTuple):
@@ -25,11 +22,11 @@ class Coverage(NamedTuple):
     Attributes
     ----------
     table_d_min_A
-        Of the reflection furthest out.
+        Highest resolution of a reflection.
     image_d_min_A
-        Of the pixel furthest out, at the mean wavelength.
+        Highest resolution of a rendered pixel, at the mean wavelength.
     share
-        Of the pixels: those beyond the table, which see default_F alone.
+        Fraction of the pixels beyond the table, which have only default_F.
     """
 
     table_d_min_A: float
@@ -37,29 +34,29 @@ class Coverage(NamedTuple):
     share: float
 
     def text(self, default_F: float) -> str:
-        """A sentence about it."""
+        """Return the coverage as a sentence."""
         percent = f"{100 * self.share:.2g}" if self.share < 0.995 else f"{100 * self.share:.4g}"
         return (
             f"the table of structure factors ends at {self.table_d_min_A:.2f} Å, the image reaches "
-            f"{self.image_d_min_A:.2f} Å: {percent} % of the pixels see default_F = {default_F:g}"
+            f"{self.image_d_min_A:.2f} Å: {percent} % of the pixels get default_F = {default_F:g}"
         )
 
 
 def table_coverage(
     indices: IndexArray, reciprocal: FloatArray, resolutions: Iterable[FloatArray], d_min_A: float
 ) -> Coverage | None:
-    """Return how far a table of structure factors covers an image; None if nothing of either is left.
+    """Return the coverage of an image by a table of structure factors; None if the table or the image is empty.
 
     Parameters
     ----------
     indices : ndarray, shape (n, 3)
-        What the table lists.
+        Reflections of the table.
     reciprocal : ndarray, shape (3, 3)
         a*, b*, c* as rows, Å⁻¹.
     resolutions
-        Of the image's pixels, Å, in arrays of any shape (`pixel_resolutions`).
+        Resolutions of the pixels (Å) in arrays of any shape, from `pixel_resolutions`.
     d_min_A
-        Pixels beyond it do not count.
+        Resolution limit; pixels beyond it are ignored.
     """
     longest = np.linalg.norm(indices @ reciprocal, axis=1).max()
     if longest == 0:
@@ -77,12 +74,12 @@ def table_coverage(
 def pixel_resolutions(
     geometry: PanelGeometry, roi: Roi, mask: npt.NDArray[np.uint8] | None, wavelength_A: float
 ) -> Iterator[FloatArray]:
-    """Yield the resolution (Å) at the middle of pixels of the ROI that are not masked, some rows of a panel at a time.
+    """Yield the resolution (Å) at the centre of unmasked pixels of the ROI, a block of rows of a panel at a time.
 
-    Of more than a million pixels that many are taken, in even steps of rows and columns.
+    Images of more than `MAX_PIXELS` are subsampled in even steps of rows and columns.
     """
     x0, x1, y0, y1 = roi
-    step = math.ceil(math.sqrt((x1 - x0 + 1) * (y1 - y0 + 1) * len(geometry) / PIXELS_ENOUGH))
+    step = math.ceil(math.sqrt((x1 - x0 + 1) * (y1 - y0 + 1) * len(geometry) / MAX_PIXELS))
     slow, fast = np.arange(y0, y1 + 1, step), np.arange(x0, x1 + 1, step)
     for panel, start in product(range(len(geometry)), range(0, len(slow), ROWS_AT_ONCE)):
         rows = slow[start : start + ROWS_AT_ONCE]

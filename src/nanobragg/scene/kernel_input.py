@@ -1,8 +1,6 @@
 """A Scene in the kernel's form (include/nanobragg/scene.h): structs of plain numbers in SI units."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +9,9 @@ from .._core import C_RULES, LOOKUPS, PANEL, PARAMETERS, SOURCE, CoreScene
 from .._functions import SHAPES, shape_metric
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..geometry import FloatArray, dot, unit
-from ..structure_factors.grid import Table
+from ..structure_factors.tables import Table
 from .panel_geometry import PanelGeometry
-
-if TYPE_CHECKING:
-    from .scene import Scene
+from .scene_data import SceneData
 
 SINGLE_CELLS = 1024  # largest N whose turns an offset of 2^-33 leaves good to 1e-7
 SINGLE_INDEX = 2.0**18  # the kernel's fixed-point index overflows at 2^19
@@ -23,7 +19,7 @@ SINGLE_INTENSITY = 1e-20, 1e30  # F² and F² N^6 far from the smallest and the 
 FLOAT_AMPLITUDE = 1e-30, 1e30
 
 
-def float32_precision(scene: Scene) -> str:
+def float32_precision(scene: SceneData) -> str:
     """How terms of a float32 image are computed, one of PRECISIONS (docs/performance.md: the error of each)."""
     if scene.config.compat is not None:
         return "double"
@@ -33,7 +29,7 @@ def float32_precision(scene: Scene) -> str:
     return "single" if _single_serves(scene, largest) else "double from floats"
 
 
-def _single_serves(scene: Scene, largest: float) -> bool:
+def _single_serves(scene: SceneData, largest: float) -> bool:
     """Whether the single-precision kernel is faster here and keeps the bound of docs/performance.md."""
     cells = float(np.prod(scene.n_cells))
     smallest_intensity, largest_intensity = SINGLE_INTENSITY
@@ -46,7 +42,7 @@ def _single_serves(scene: Scene, largest: float) -> bool:
     )
 
 
-def build_core(scene: Scene, precision: str) -> CoreScene:
+def build_core(scene: SceneData, precision: str) -> CoreScene:
     """Return the kernel's scene in one of PRECISIONS, with a table no larger than the detector reaches."""
     energies, numbers = table_energies(scene)
     table = None
@@ -72,7 +68,7 @@ def _filled(dtype: np.dtype[np.void], count: int, **fields: Any) -> npt.NDArray[
     return array
 
 
-def table_energies(scene: Scene) -> tuple[list[float], list[int]]:
+def table_energies(scene: SceneData) -> tuple[list[float], list[int]]:
     """Energies (eV) that tables are needed at, and which of them each source takes."""
     factors, sources = scene.config.structure_factors, scene.sources.wavelengths
     if not factors.has_energy_axis or factors.energies is None:
@@ -91,7 +87,7 @@ def _panels(geometry: PanelGeometry) -> npt.NDArray[np.void]:
     )  # fmt: skip
 
 
-def _sources(scene: Scene, tables: list[int]) -> npt.NDArray[np.void]:
+def _sources(scene: SceneData, tables: list[int]) -> npt.NDArray[np.void]:
     directions, wavelengths, weights = scene.sources
     axes = np.array([_wave_axes(scene, direction) for direction in directions])
     return _filled(
@@ -100,7 +96,7 @@ def _sources(scene: Scene, tables: list[int]) -> npt.NDArray[np.void]:
     )  # fmt: skip
 
 
-def _wave_axes(scene: Scene, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _wave_axes(scene: SceneData, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
     """E and B of a source's wave; an unpolarized one has neither, and may run along the polarization axis."""
     across = np.cross(scene.polarization_axis, direction)
     if scene.config.beam.kahn_factor == 0 and not across.any():
@@ -109,7 +105,7 @@ def _wave_axes(scene: Scene, direction: FloatArray) -> tuple[FloatArray, FloatAr
     return unit(np.cross(direction, b)), b
 
 
-def _parameters(scene: Scene, table: Table | None) -> npt.NDArray[np.void]:
+def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     """Return the kernel's Parameters (include/nanobragg/scene.h)."""
     config, detector = scene.config, scene.config.detector
     water, scale = _water_and_scale(scene)
@@ -127,11 +123,11 @@ def _parameters(scene: Scene, table: Table | None) -> npt.NDArray[np.void]:
         polarized=config.beam.polarized, kahn=config.beam.kahn_factor, d_min=config.sampling.d_min_A * 1e-10,
         water=water, amorphous_step=1.0 if scene.amorphous is None else scene.amorphous.step, scale=scale,
     )  # fmt: skip
-    parameters["crystal"] = _filled(parameters.dtype["crystal"], 1, n=scene.n_cells, metric=metric_of(scene))
+    parameters["crystal"] = _filled(parameters.dtype["crystal"], 1, n=scene.n_cells, metric=radius_metric(scene))
     return parameters
 
 
-def _c_rules(scene: Scene) -> npt.NDArray[np.void]:
+def _c_rules(scene: SceneData) -> npt.NDArray[np.void]:
     sampling = scene.config.sampling
     return _filled(
         C_RULES, 1,
@@ -140,7 +136,7 @@ def _c_rules(scene: Scene) -> npt.NDArray[np.void]:
     )  # fmt: skip
 
 
-def metric_of(scene: Scene) -> FloatArray:
+def radius_metric(scene: SceneData) -> FloatArray:
     """Return a shape's squared radius as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
     n, reciprocal = np.array(scene.n_cells, float), scene.lattice.reciprocal
@@ -151,7 +147,7 @@ def metric_of(scene: Scene) -> FloatArray:
     return shape_metric(shape, n, fudge, np.ascontiguousarray(reciprocal))
 
 
-def _water_and_scale(scene: Scene) -> tuple[float, float]:
+def _water_and_scale(scene: SceneData) -> tuple[float, float]:
     water = scene.config.background.water
     photons = R_E_SQR * scene.fluence
     if scene.config.compat == "c":  # row 11: fluence twice, and shared out among the terms

@@ -1,7 +1,5 @@
 """Geometry of panels: positions, directions, angles and solid angles of pixels, and the pixel that a ray meets."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 

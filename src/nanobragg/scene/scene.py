@@ -1,39 +1,24 @@
-"""Config → Scene: every default settled, top to bottom, in SI units; what the kernel needs and nothing else."""
-
-from __future__ import annotations
+"""The Scene: a resolved Config with its checks and its form for the kernel."""
 
 import logging
-import math
 import warnings
-from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .._core import CoreScene
-from ..config.background import amorphous_curve
-from ..config.beam import build_sources
-from ..config.config import Config, Roi
-from ..config.crystal import Lattice, build_lattice, mosaic_rotations
-from ..config.panel import panel_distance
-from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
-from ..detectors.conventions import CONVENTIONS
-from ..errors import ConfigError, NanobraggWarning
-from ..geometry import FloatArray, dot, rotate_about, unit
-from ..sweep import MOST_STEPS, Sweep, resolve_sweep
-from .checks import unwanted
-from .coverage import Coverage, pixel_resolutions, table_coverage
+from ..config.config import Config
+from ..errors import NanobraggWarning
+from .checks import check_scene
 from .kernel_input import build_core, float32_precision
-from .panel_geometry import PanelGeometry
+from .scene_data import SceneData
 
 log = logging.getLogger(__name__)
-Lookup = Literal["constant", "nearest", "tricubic"]
 
 
-class Scene:
-    """A Config resolved into plain arrays and numbers; made once, rendered often.
+class Scene(SceneData):
+    """A Config resolved into arrays and numbers, which can be rendered repeatedly.
 
     Parameters
     ----------
@@ -42,7 +27,7 @@ class Scene:
     Attributes
     ----------
     config : Config
-        With the crystal's cell, where that comes from the file of structure factors.
+        The resolved Config (`Config.resolved`).
     lattice : Lattice
         Cell vectors at φ = 0 (Å).
     n_cells : tuple of int
@@ -50,13 +35,13 @@ class Scene:
     sources : SourceList
         Direction of travel, wavelength (m) and weight of each source.
     phi : Sweep
-        The rotation, radians.
+        Rotation steps, radians.
     domains : int
         Number of mosaic domains.
     sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int
-        Sub-pixels along each side of a pixel: those rendered, and those that the crystal's largest dimension asks for.
+        Sub-pixels along each side of a pixel: the number in use, and that for the crystal's largest dimension.
     fluence : float
         Photons per square metre.
     distance : float
@@ -69,230 +54,35 @@ class Scene:
     Raises
     ------
     ConfigError, FileError, FormatError
-        Anything in the Config, or in a file it names, that gives no image.
+        The Config, or a file that it names, is invalid.
 
     Warns
     -----
     NanobraggWarning
-        A valid but surely unwanted image.
+        The Config is valid but probably a mistake.
     """
 
     def __init__(self, config: Config) -> None:
-        config = self.config = config.settled()
-        self._c = config.compat == "c"
-        frame = CONVENTIONS[config.detector.convention]
-        self.beam_direction = unit(config.beam.direction or frame.beam)
-        self.polarization_axis = unit(config.beam.polarization_axis or frame.polarization)
-        self.spindle_axis = unit(config.crystal.spindle_axis or frame.spindle)
-        if np.linalg.norm(np.cross(self.beam_direction, self.polarization_axis)) < 1e-9:
-            raise ConfigError(
-                f"Beam.polarization_axis = {tuple(self.polarization_axis.tolist())}: is parallel to the beam; "
-                "give a direction across it"
-            )
-        self.wavelength = config.beam.wavelength / 1e10
-        self.fluence = config.beam.fluence
-        self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, equal_weights=self._c)
-        self.lattice = build_lattice(config.crystal, config.beam.wavelength, c_cell=self._c)
-        self.n_cells = _cell_counts(config, self.lattice)
-        self.phi = config.scan.resolved()
-        self.domains = config.crystal.domains()
-        self.cells, self.first_cells = self._orientations()
-        self.sensor = self._sensor_layers()
-        self.distance = self._distance()
-        self.geometry = PanelGeometry(config.detector, self.beam_direction, self.distance, like_c=self._c)
-        self.recommended_oversample = self._recommended_oversample()
-        self.oversample = config.sampling.oversample or self.recommended_oversample
-        self.table = config.structure_factors.limits
-        self.lookup = self._choose_lookup()
-        shortest = float(self.sources.wavelengths.min())
-        self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
-        self.mask = load_mask(config)
-        self.reach = self._largest_indices()
+        super().__init__(config)
         self._cores: dict[str, CoreScene] = {}
         log.debug(
             "scene of %s pixels: %d sources, %d phi steps, %d mosaic domains, %d sub-pixels, %d sensor layers",
             " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
             self.oversample**2, self.sensor.count,
         )  # fmt: skip
-        for message in unwanted(self):
+        for message in check_scene(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Scene, (self.config,)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the image: (slow, fast), with a panel axis in front when there are several panels."""
-        return self.config.detector.shape
-
-    @property
-    def roi(self) -> Roi:
-        """First and last fast, first and last slow pixel that are rendered, inclusive."""
-        slow, fast = self.config.detector.panels[0].pixels
-        return self.config.roi or (0, fast - 1, 0, slow - 1)
-
-    @cached_property
-    def rendered(self) -> npt.NDArray[np.bool_]:
-        """Which pixels of the image the mask lets through, like the image; the ROI aside."""
-        return np.ones(self.shape, bool) if self.mask is None else self.mask.reshape(self.shape).astype(bool)
-
-    @property
-    def mean_energy_eV(self) -> float:
-        """Of the sources, by the mean of their wavelengths."""
-        return EV_ANGSTROM / (float(self.sources.weights @ self.sources.wavelengths) * 1e10)
-
-    @cached_property
-    def coverage(self) -> Coverage | None:
-        """How much of the image lies beyond the table of structure factors; None without a table."""
-        listing = self.config.structure_factors.listing
-        if listing is None:
-            return None
-        resolutions = pixel_resolutions(self.geometry, self.roi, self.mask, EV_ANGSTROM / self.mean_energy_eV)
-        return table_coverage(listing[0], self.lattice.reciprocal, resolutions, self.config.sampling.d_min_A)
-
-    @property
-    def terms(self) -> int:
-        """Terms that are summed for a pixel, sensor layers aside: sources · φ · domains · sub-pixels."""
-        return len(self.sources.weights) * self.phi.count * self.domains * self.oversample**2
-
-    def _orientations(self) -> tuple[FloatArray, FloatArray | None]:
-        """Cell vectors (m) per φ and domain; and those of the very first term, where it differs.
-
-        Under compat="c" a φ of exactly 0 keeps the orientation that was evaluated before it (row 1): in all
-        terms but the first that is the last step's.
-        """
-        if self.phi.count * self.domains > MOST_STEPS:
-            raise ConfigError(
-                f"Scan and Crystal: {self.phi.count} phi steps of {self.domains} mosaic domains are more than "
-                f"{MOST_STEPS} orientations; take fewer"
-            )
-        direct = self.lattice.direct * 1e-10
-        first, last = self._rotated(direct, direct)
-        usual, _ = self._rotated(direct, last) if self._c else (first, last)
-        if np.array_equal(first, usual):
-            return self._with_domains(usual), None
-        return self._with_domains(usual), self._with_domains(first)
-
-    def _rotated(self, direct: FloatArray, before: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Cells at every φ, and the last one, when `before` was evaluated last."""
-        start = self.config.scan.start_deg / RADIAN_IN_DEGREES
-        turned = []
-        for i in range(self.phi.count):
-            phi = start + self.phi.step * i
-            before = rotate_about(direct, self.spindle_axis, phi) if phi != 0.0 else (before if self._c else direct)
-            turned.append(before)
-        return np.array(turned), before
-
-    def _with_domains(self, rotated: FloatArray) -> FloatArray:
-        if self.domains == 1:
-            return np.ascontiguousarray(rotated)
-        u, v = mosaic_rotations(self.config.crystal)[np.newaxis, :, np.newaxis], rotated[:, np.newaxis, :, np.newaxis]
-        turned = u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1] + u[..., 2] * v[..., 2]
-        return np.ascontiguousarray(turned.reshape(-1, 3, 3))
-
-    def _sensor_layers(self) -> Sweep:
-        detector = self.config.detector
-        thickness = None if detector.sensor_thickness_um is None else detector.sensor_thickness_um * 1e-6
-        return resolve_sweep("sensor", detector.sensor_layers, thickness, None, layers_overshoot=self._c)
-
-    @property
-    def attenuation(self) -> float:
-        """µ of the sensor, 1/m."""
-        depth = self.config.detector.attenuation_um
-        if self.sensor.range == 0:
-            return 0.0
-        return 1.0 / self.sensor.range if depth is None else 1.0 / (depth * 1e-6)
-
-    def _distance(self) -> float:
-        """Along the beam to the nearest panel's plane, metres; straight to it if all are behind the sample."""
-        detector = self.config.detector
-        if detector.nominal is not None:
-            return detector.nominal.distance_mm / 1000.0
-        distances = [panel_distance(panel, self.beam_direction) for panel in detector.panels]
-        ahead = [distance for distance in distances if distance > 0]
-        if ahead:
-            return min(ahead)
-        if detector.curved:
-            raise ConfigError(
-                "Detector.curved: bends a panel whose plane the beam hits, and it hits none; "
-                "the detector is behind the sample"
-            )
-        nearest = min(abs(dot(panel.origin_mm, panel.axes()[2])) for panel in detector.panels) / 1000.0
-        if nearest == 0:
-            raise ConfigError("Detector.panels: the sample lies in a panel's plane; move the panel")
-        return nearest
-
-    def _largest_indices(self) -> tuple[int, int, int]:
-        """No pixel sees a larger |h|, |k|, |l| than these."""
-        rays, longest = self.geometry.corners.reshape(-1, 3), 0.0
-        for direction, wavelength in zip(self.sources.directions, self.sources.wavelengths, strict=True):
-            # Up to a right angle a rectangle's largest scattering angle is at a corner.
-            forward = self.config.compat is None and not self.geometry.curved and (rays @ direction).min() > 0
-            chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
-            longest = max(longest, float(chord / wavelength))
-        h, k, l = (math.ceil(1.01 * length * longest) + 4 for length in self._axis_lengths())
-        return h, k, l
-
     def core(self, dtype: npt.DTypeLike) -> CoreScene:
-        """The kernel's form of the scene for an image of float32 or float64, made when it is first needed.
+        """Return the scene in the kernel's form for an image of float32 or float64; it is cached.
 
-        float32 is had in single precision, or from amplitudes in single precision, where that loses nothing that
-        matters (see "Performance").
+        For float32 it is computed in single precision, or from single-precision amplitudes, where docs/performance.md
+        allows it.
         """
         precision = float32_precision(self) if dtype == np.float32 else "double"
         if precision not in self._cores:
             self._cores[precision] = build_core(self, precision)
         return self._cores[precision]
-
-    def _recommended_oversample(self) -> int:
-        size = max(n * length for n, length in zip(self.n_cells, self._axis_lengths(), strict=True))
-        pixel = self.config.detector.panels[0].pixel_mm / 1000.0
-        return max(1, math.ceil(3.0 * size / (self.wavelength * self.distance / pixel)))
-
-    def _axis_lengths(self) -> list[float]:
-        return [math.sqrt(dot(v, v)) for v in self.lattice.direct * 1e-10]
-
-    def _choose_lookup(self) -> Lookup:
-        if self.table is None:
-            return "constant"
-        wanted = self.config.structure_factors.interpolate
-        if wanted is None:
-            wanted = min(self.n_cells) <= 2
-        wide_enough = all(last - first >= 4 for first, last in zip(self.table.first, self.table.last, strict=True))
-        return "tricubic" if wanted and wide_enough else "nearest"
-
-
-def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:
-    """Unit cells along a, b, c, from their number or the crystal's size, which the beam clips across itself."""
-    size = [mm / 1000.0 for mm in config.crystal.size_mm]
-    beam = None if config.beam.size_mm is None else config.beam.size_mm / 1000.0
-    counts = []
-    for axis, (edge, count, vector) in enumerate(
-        zip(size, config.crystal.n_cells, lattice.direct * 1e-10, strict=True)
-    ):
-        if axis > 0 and beam is not None and edge > beam:
-            warnings.warn(
-                f"Crystal.size_mm[{axis}] = {edge * 1000:g} is larger than the beam "
-                f"and clipped to its {beam * 1000:g} mm",
-                NanobraggWarning,
-                stacklevel=3,
-            )
-            edge = beam
-        counts.append(max(1, math.ceil(edge / math.sqrt(dot(vector, vector)))) if edge > 0 else count)
-    return counts[0], counts[1], counts[2]
-
-
-def load_mask(config: Config) -> npt.NDArray[np.uint8] | None:
-    """The mask as bytes of shape (panels, slow, fast), 0: not rendered; None: every pixel is."""
-    mask, shape = config.detector.mask, config.detector.shape
-    if mask is None:
-        return None
-    if isinstance(mask, Path):
-        from ..io.smv import read_smv
-
-        pixels, _ = read_smv(mask)
-        if pixels.shape != shape:
-            raise ConfigError(f"mask {mask}: its shape (slow, fast) {pixels.shape} is not the detector's {shape}")
-        mask = pixels != 0
-    panels = len(config.detector.panels)
-    return np.ascontiguousarray(mask, dtype=np.uint8).reshape(panels, *config.detector.panels[0].pixels)

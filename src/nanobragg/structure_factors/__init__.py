@@ -1,1 +1,1 @@
-"""Structure factors: symmetry, expansion to P1, grids and models."""
+"""Structure factors: symmetry, expansion to P1, dense tables, calculation from coordinates, Wilson statistics."""

@@ -1,4 +1,4 @@
-"""Structure factors of an atomic model: density on a grid, Fourier transform, bulk solvent, anomalous scattering."""
+"""Structure factors from atomic coordinates: density on a grid, FFT, bulk solvent, anomalous scattering."""
 
 from __future__ import annotations
 
@@ -19,23 +19,21 @@ if TYPE_CHECKING:
 
 # Electrons/Å³; with B = 46 Å², the mean over the Protein Data Bank:
 K_SOL = 0.35  # A. Fokine and A. Urzhumtsev, Acta Cryst. D58 (2002) 1387-1392
-LOWEST_EV, HIGHEST_EV = 1000.0, 200_000.0  # where Cromer and Liberman's numbers are of use
-NO_CELL_A = 1.0  # Å; gemmi takes a cell with such an edge a for none
-BYTES_A_POINT = 24  # density, its transform, the mask
+LOWEST_EV, HIGHEST_EV = 1000.0, 200_000.0  # validity of Cromer and Liberman's calculation
+NO_CELL_A = 1.0  # Å; for gemmi a cell with this edge a means "no cell"
+BYTES_PER_POINT = 24  # density, transform and mask
 ComplexArray = npt.NDArray[np.complex128]
 
 
 class ModelAmplitudes(NamedTuple):
-    """Amplitudes (electrons) of the P1 cell, F(000) among them.
+    """Amplitudes (electrons) of the P1 cell, F(000) included.
 
     Attributes
     ----------
-    indices
-        (n, 3).
-    amplitudes
-        (n,), or (energies, n) where there are several energies.
+    indices : ndarray of int32, shape (n, 3)
+    amplitudes : ndarray, shape (n,) or (energies, n)
     note
-        What was calculated, for a person.
+        Description of the calculation, for the summary.
     """
 
     indices: IndexArray
@@ -54,27 +52,27 @@ def model_amplitudes(
     b_sol_A2: float,
     energies_eV: FloatArray | None,
 ) -> ModelAmplitudes:
-    """Structure factor amplitudes of an atomic model.
+    """Calculate the amplitudes of an atomic model.
 
-    The density of the atoms (scattering factors of the International Tables, 1992, vol. C) is laid on a grid of a third
-    of `d_min_A` or finer, blurred so that the grid serves, and transformed (L. F. Ten Eyck, Acta Cryst. A33 (1977)
-    486-492; done by gemmi). Bulk solvent adds k_sol·exp(-B_sol·s²/4) times the transform of the mask around the
-    molecules. f' and f'' by D. T. Cromer and D. A. Liberman, Acta Cryst. A37 (1981) 267-268, keep Bijvoet mates apart.
+    The electron density (scattering factors of the International Tables, 1992, vol. C) is sampled on a grid of at most
+    a third of `d_min_A`, blurred accordingly, and transformed with gemmi (L. F. Ten Eyck, Acta Cryst. A33 (1977)
+    486-492). Bulk solvent adds k_sol·exp(-B_sol·s²/4) times the transform of the solvent mask. f' and f'' are those of
+    D. T. Cromer and D. A. Liberman, Acta Cryst. A37 (1981) 267-268; with them Bijvoet mates are kept separate.
 
     Parameters
     ----------
     where
-        The file, for errors.
+        Name of the file, for errors.
     model
-        Of `io.atoms.read_atoms`.
+        Model from `io.atoms.read_atoms`.
     cell, group
-        Of the crystal; gemmi's space group.
+        Unit cell, and space group as a gemmi object.
     d_min_A
         Resolution limit.
     k_sol, b_sol_A2
-        Electrons/Å³ and Å²; k_sol None: 0.35, and for a small molecule 0.
+        Electrons/Å³ and Å²; k_sol None: 0.35, and 0 for small molecules.
     energies_eV
-        Where anomalous scattering is taken; None: without.
+        Energies for anomalous scattering; None: no anomalous scattering.
 
     Raises
     ------
@@ -110,19 +108,19 @@ def model_amplitudes(
 
 def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
     if cell[0] == NO_CELL_A:
-        raise ConfigError(f"{where}: edge a of the cell is {NO_CELL_A:g} Å, which stands for no cell; correct it")
+        raise ConfigError(f"{where}: a = {NO_CELL_A:g} Å means that there is no cell; give StructureFactors.cell")
     points = 1.0
     for edge in cell[:3]:
         points *= max(4.0, 3.3 * edge / d_min_A)
-    if points * BYTES_A_POINT > allowed_memory() or points >= 2**31:
+    if points * BYTES_PER_POINT > allowed_memory() or points >= 2**31:
         raise ConfigError(
             f"{where}: a cell of {cell[0]:g} x {cell[1]:g} x {cell[2]:g} Å to {d_min_A:g} Å needs a grid of "
-            f"{points * BYTES_A_POINT / 2**30:.1f} GiB, more than fits; raise d_min"
+            f"{points * BYTES_PER_POINT / 2**30:.1f} GiB, more than fits into memory; raise d_min"
         )
 
 
 def _placed(model: AtomicModel, cell: Cell, group: Any) -> Any:
-    """The structure in its cell, with its symmetry copies."""
+    """Return the structure in its cell, with symmetry copies set up."""
     import gemmi
 
     structure = model.structure.clone()
@@ -133,7 +131,7 @@ def _placed(model: AtomicModel, cell: Cell, group: Any) -> Any:
 
 
 class _Calculator:
-    """Transforms of a structure's density, all on the same grid and list of reflections."""
+    """Fourier transforms of a structure's density and solvent mask, on the same grid and list of reflections."""
 
     def __init__(self, structure: Any, d_min_A: float) -> None:
         import gemmi
@@ -150,7 +148,7 @@ class _Calculator:
         return np.array(found.miller_array, dtype=np.int32), np.array(found.value_array, dtype=np.complex128)
 
     def solvent(self, where: str) -> ComplexArray:
-        """Transform of the mask that is 1 where no molecule is."""
+        """Return the transform of the solvent mask, which is 1 outside molecules."""
         import gemmi
 
         mask = gemmi.FloatGrid(*self.density.grid.shape)
@@ -162,7 +160,7 @@ class _Calculator:
         return np.array(self._listed(mask, 0.0).value_array, dtype=np.complex128)
 
     def by_element(self, atoms: ComplexArray) -> dict[int, ComplexArray]:
-        """What one more electron at every atom of an element, by its number, adds to the transform `atoms`."""
+        """Return, by atomic number, what one more electron per atom of the element adds to the transform `atoms`."""
         import gemmi
 
         numbers = {each.atom.element.atomic_number for each in self.structure[0].all()}
@@ -183,13 +181,13 @@ class _Calculator:
 def _bijvoet_pair(
     normal: ComplexArray, coefficients: dict[int, ComplexArray], energy_eV: float
 ) -> tuple[FloatArray, FloatArray]:
-    """|F(h)| and |F(-h)| at one energy: with real densities A and B, F(±h) = A ± iB of h, or its conjugate."""
+    """Return |F(h)| and |F(-h)| at one energy: F(h) = A + iB, F(-h)* = A - iB, A and B transforms of real densities."""
     import gemmi
 
     if not LOWEST_EV <= energy_eV <= HIGHEST_EV:
         raise ConfigError(
-            f"StructureFactors.energies_eV: {energy_eV:g} eV: anomalous scattering is known from {LOWEST_EV:g} "
-            f"to {HIGHEST_EV:g} eV"
+            f"StructureFactors.energies_eV: {energy_eV:g} eV is not a valid energy; anomalous scattering is known "
+            f"from {LOWEST_EV:g} to {HIGHEST_EV:g} eV"
         )
     real, imaginary = normal.copy(), np.zeros_like(normal)
     for number, coefficient in coefficients.items():

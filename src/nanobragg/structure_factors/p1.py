@@ -22,14 +22,13 @@ class P1Reflections(NamedTuple):
 
     Attributes
     ----------
-    indices
-        (n, 3).
-    amplitudes
-        Electrons, (n,), or (energies, n).
+    indices : ndarray of int32, shape (n, 3)
+    amplitudes : ndarray, shape (n,) or (energies, n)
+        Electrons.
     cell
-        That they belong to; None: not known.
+        Unit cell; None: not known.
     note
-        Where they come from, for a person; "" where there is nothing to say.
+        Description of their source, for the summary; may be empty.
     """
 
     indices: IndexArray
@@ -41,14 +40,14 @@ class P1Reflections(NamedTuple):
 def expand_arrays(
     indices: IndexArray, amplitudes: FloatArray, space_group: str | None, cell: Cell | None
 ) -> P1Reflections:
-    """Expand the asymmetric unit's reflections to P1; without a space group they are taken as they are.
+    """Expand reflections of an asymmetric unit to P1; without a space group they are returned unchanged.
 
     Parameters
     ----------
     indices : ndarray, shape (n, 3)
     amplitudes : ndarray, shape (n,) or (energies, n)
     space_group
-        Symbol or number; None: P1 without Friedel mates.
+        Symbol or number; None: add nothing, not even Friedel mates.
     cell
         a b c (Å) α β γ (degrees), if known.
     """
@@ -60,14 +59,9 @@ def expand_arrays(
 
 
 def read_reflections(
-    path: Path,
-    kind: str,
-    *,
-    column: str | None = None,
-    space_group: str | None = None,
-    cell: Cell | None = None,
+    path: Path, kind: str, *, column: str | None = None, space_group: str | None = None, cell: Cell | None = None
 ) -> P1Reflections:
-    """Read a file of reflections; text and dumps list the P1 cell, MTZ and CIF are expanded to it.
+    """Read a file of reflections; MTZ and CIF are expanded to P1, text and dumps already list it.
 
     Parameters
     ----------
@@ -76,7 +70,7 @@ def read_reflections(
     column
         Label of amplitudes or intensities in an MTZ or CIF file.
     space_group, cell
-        In place of the file's.
+        Replace those of the file.
     """
     if kind == "hkl":
         from ..io.hkl import read_hkl
@@ -109,7 +103,7 @@ def _expanded(where: str, found: Reflections, space_group: str | None, cell: Cel
     mates = np.full(len(found.amplitudes), np.nan) if found.mates is None else found.mates
     indices, amplitudes = separate_mates(found.indices, found.amplitudes, mates, rotations)
     if len(indices) == 0:
-        raise FormatError(f"{where}: {found.note}: holds no value at all; choose another column")
+        raise FormatError(f"{where}: {found.note}: has no values; choose another column")
     expanded = expand_to_p1(indices, amplitudes, rotations, where)
     return P1Reflections(*expanded, cell, f"{found.note}; expanded from {group.xhm()}")
 
@@ -129,22 +123,22 @@ def calculate_reflections(
     Parameters
     ----------
     path
-        PDB, mmCIF, or CIF of a small molecule.
+        PDB, mmCIF, or small-molecule CIF.
     d_min_A, k_sol, b_sol_A2, energies_eV
-        As for `model_amplitudes`; the resolution limit must be given.
+        See `model_amplitudes`; the resolution limit is required.
     space_group, cell
-        In place of the file's.
+        Replace those of the file.
     """
     from ..io.atoms import read_atoms
     from .coordinates import model_amplitudes
 
     where = str(path)
     if d_min_A is None:
-        raise ConfigError(f"{where}: amplitudes are calculated from coordinates to a resolution; give d_min_A (Å)")
+        raise ConfigError(f"{where}: coordinates need a resolution limit; give StructureFactors.d_min_A (Å)")
     model = read_atoms(path)
     cell = cell or model.cell
     if cell is None:
-        raise ConfigError(f"{where}: holds no cell (CRYST1, _cell); give StructureFactors.cell")
+        raise ConfigError(f"{where}: does not hold a cell (CRYST1, _cell); give StructureFactors.cell")
     _check_file_cell(where, cell)
     found = model_amplitudes(
         where, model, cell, _space_group(where, space_group or model.space_group, cell),
@@ -162,5 +156,5 @@ def _check_file_cell(where: str, cell: Cell | None) -> None:
 
 
 def _space_group(where: str, symbol: str, cell: Cell | None) -> Any:
-    """The space group of that symbol; a rhombohedral one's axes follow the cell."""
+    """Return the space group of a symbol, with the axes of a rhombohedral group taken from the cell."""
     return find_space_group(symbol, where) if cell is None else space_group_of_cell(symbol, cell, where)

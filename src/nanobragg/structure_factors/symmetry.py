@@ -1,7 +1,5 @@
 """Space groups, and reflections of the asymmetric unit expanded to P1."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 
@@ -14,36 +12,36 @@ from ..unit_cell import Cell
 
 IndexArray = npt.NDArray[np.int32]
 
-MERGED = 0.01  # of the mean amplitude, and of their own: equivalents that differ by more were never merged
-HALF = 2**20  # larger than any |h|
+MERGED = 0.01  # equivalents that differ by more, relative to the mean and their own amplitude, are unmerged
+INDEX_OFFSET = 2**20  # larger than any |h|
 
 
 def find_space_group(name: str, where: str) -> Any:
-    """gemmi's space group of a Hermann-Mauguin or Hall symbol or number.
+    """Return gemmi's space group for a Hermann-Mauguin or Hall symbol or number.
 
     Parameters
     ----------
     name
-        "P 43 21 2", "P212121", "96", "R 3 :H".
+        Such as "P 43 21 2", "P212121", "96" or "R 3 :H".
     where
         The field or file, for the error.
 
     Raises
     ------
     ConfigError
-        No space group is called that.
+        The space group is unknown.
     """
     import gemmi
 
     group = gemmi.find_spacegroup_by_name(str(name))
     if group is None:
-        told = f"{name!r} is unknown" if str(name).strip() else "there is none"
-        raise ConfigError(f"{where}: space group: {told}; give space_group, a symbol like 'P 43 21 2' or a number")
+        found = f"{name!r} is not a valid space group" if str(name).strip() else "the space group is missing"
+        raise ConfigError(f"{where}: {found}; give space_group, a symbol like 'P 43 21 2' or a number")
     return group
 
 
 def space_group_of_cell(name: str, cell: Cell, where: str) -> Any:
-    """The same; a rhombohedral group's axes follow the cell, and a cell that lacks the group's symmetry warns."""
+    """As `find_space_group`, with the axes of a rhombohedral group taken from the cell; warns if the two disagree."""
     import gemmi
 
     group = find_space_group(name, where)
@@ -57,7 +55,7 @@ def space_group_of_cell(name: str, cell: Cell, where: str) -> Any:
 
 
 def rotations_of(operations: Any) -> npt.NDArray[np.int64]:
-    """Distinct rotation matrices R of a group's operations, shape (n, 3, 3); h·R is equivalent to h."""
+    """Return the distinct rotation matrices R of a group, shape (n, 3, 3); h·R is equivalent to h."""
     matrices = {tuple(map(tuple, op.rot)) for op in operations.sym_ops}
     rotations = np.array(sorted(matrices, reverse=True), dtype=np.int64)
     rotations //= next(iter(operations.sym_ops)).DEN
@@ -65,7 +63,7 @@ def rotations_of(operations: Any) -> npt.NDArray[np.int64]:
 
 
 def centric_reflections(indices: IndexArray, rotations: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which reflections h are equivalent to -h by symmetry, Friedel's law aside."""
+    """Return a mask of the centric reflections: those equivalent to -h by symmetry."""
     found = np.zeros(len(indices), dtype=bool)
     for rotation in rotations:
         found |= (indices @ rotation == -indices).all(axis=1)
@@ -75,7 +73,7 @@ def centric_reflections(indices: IndexArray, rotations: npt.NDArray[np.int64]) -
 def separate_mates(
     indices: IndexArray, plus: FloatArray, minus: FloatArray, rotations: npt.NDArray[np.int64]
 ) -> tuple[IndexArray, FloatArray]:
-    """One list of h and -h from two columns, without what is not there (NaN); centric pairs are averaged."""
+    """Merge two columns into one list of h and -h without missing values (NaN); centric pairs are averaged."""
     centric = centric_reflections(indices, rotations)
     both = centric & np.isfinite(plus) & np.isfinite(minus)
     plus, minus = np.where(both, 0.5 * (plus + minus), plus), np.where(centric & np.isfinite(plus), np.nan, minus)
@@ -86,30 +84,30 @@ def separate_mates(
 def expand_to_p1(
     indices: IndexArray, amplitudes: FloatArray, rotations: npt.NDArray[np.int64], where: str = "StructureFactors"
 ) -> tuple[IndexArray, FloatArray]:
-    """All symmetry equivalents, and Friedel mates of those whose mate is not listed.
+    """Expand reflections to P1: add symmetry equivalents, and Friedel mates where the mate is not listed.
 
-    Equivalents by symmetry have the same amplitude, |F(hR)| = |F(h)|. Where both a reflection and its Friedel
-    mate are listed, as with anomalous scattering, they stay apart; where one is, it stands for both.
+    Symmetry equivalents have the same amplitude, |F(hR)| = |F(h)|. Friedel mates are kept separate where both are
+    listed, as with anomalous scattering.
 
     Parameters
     ----------
     indices : ndarray, shape (n, 3)
     amplitudes : ndarray, shape (n,) or (energies, n)
     rotations : ndarray, shape (m, 3, 3)
-        Of `rotations_of`.
+        From `rotations_of`.
     where
         The field or file, for the error.
 
     Returns
     -------
     indices : ndarray of int32, shape (N, 3)
-        In order of h, k, l.
+        Sorted by h, k, l.
     amplitudes : ndarray, shape (N,) or (energies, N)
 
     Raises
     ------
     FormatError
-        Equivalents are listed with different amplitudes: the data are unmerged.
+        Equivalents have different amplitudes: the data are unmerged.
     """
     turned = np.concatenate([indices @ rotation.astype(np.int32) for rotation in rotations])
     keys, first, group = np.unique(_keys(turned), return_index=True, return_inverse=True)
@@ -122,8 +120,8 @@ def expand_to_p1(
 
 
 def _keys(indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """One number a reflection, in the order of h, k, l."""
-    h, k, l = indices.astype(np.int64).T + HALF
+    """Return an integer per reflection that sorts by h, k, l."""
+    h, k, l = indices.astype(np.int64).T + INDEX_OFFSET
     keys: npt.NDArray[np.int64] = (h << 42) | (k << 21) | l
     return keys
 
@@ -138,7 +136,7 @@ def _check_merged(
     if apart.any():
         row = int(np.argmax(apart))
         raise FormatError(
-            f"{where}: reflection {' '.join(map(str, indices[row].tolist()))} and its equivalents are listed with "
-            f"different values ({apart.sum()} of {count} reflections are): the data are unmerged, or the space group "
-            "is wrong; merge them first"
+            f"{where}: reflection {' '.join(map(str, indices[row].tolist()))} and its equivalents have different "
+            f"values (as do {apart.sum()} of {count} reflections): the data are unmerged, or the space group is wrong; "
+            "merge them first"
         )

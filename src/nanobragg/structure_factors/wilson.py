@@ -1,6 +1,4 @@
-"""Made-up structure factors with a protein's statistics, on absolute scale (Wilson's distribution)."""
-
-from __future__ import annotations
+"""Random structure factors with Wilson statistics on the absolute scale of a protein crystal."""
 
 import gemmi
 import numpy as np
@@ -11,20 +9,19 @@ from ..geometry import FloatArray
 from ..unit_cell import Cell
 from .symmetry import expand_to_p1, rotations_of, space_group_of_cell
 
-# Atoms of an average protein other than hydrogen, by number.
-PROTEIN_ATOMS = {"C": 0.63, "N": 0.17, "O": 0.19, "S": 0.01}
-DALTON_PER_ATOM = 14.5  # protein mass, hydrogens included, per other atom
+PROTEIN_ATOMS = {"C": 0.63, "N": 0.17, "O": 0.19, "S": 0.01}  # fractions of the non-hydrogen atoms of a protein
+DALTON_PER_ATOM = 14.5  # protein mass, hydrogens included, per non-hydrogen atom
 MATTHEWS_A3_PER_DALTON = 2.4  # B. W. Matthews, J. Mol. Biol. 33 (1968) 491-497
 
 
 def wilson_amplitudes(
     cell: Cell, space_group: str, *, b_factor: float, d_min: float, seed: int
 ) -> tuple[npt.NDArray[np.int32], FloatArray]:
-    """Amplitudes of a protein-like crystal that obey the space group, expanded to P1 with Friedel mates.
+    """Return random amplitudes of a protein-like crystal, expanded to P1 with Friedel mates.
 
-    The mean intensity is ε·Σf²·exp(-B s²/2), over the atoms of a cell filled with protein at 2.4 Å³ per dalton;
-    acentric intensities are exponentially distributed about it, centric ones as a squared normal deviate
-    (A. J. C. Wilson, Acta Cryst. 2 (1949) 318-321). F(000) is left out.
+    The mean intensity is ε·Σf²·exp(-B s²/2) over the atoms of a cell filled with protein at 2.4 Å³ per dalton.
+    Acentric intensities are exponentially distributed, centric ones as the square of a normal deviate
+    (A. J. C. Wilson, Acta Cryst. 2 (1949) 318-321). F(000) is omitted.
 
     Parameters
     ----------
@@ -37,7 +34,7 @@ def wilson_amplitudes(
     d_min
         Resolution limit (Å).
     seed
-        The same seed gives the same amplitudes.
+        Seed of the random numbers.
 
     Returns
     -------
@@ -47,7 +44,7 @@ def wilson_amplitudes(
     """
     group = space_group_of_cell(space_group, cell, "StructureFactors.wilson")
     if not (d_min > 0 and b_factor >= 0):
-        raise ConfigError(f"d_min = {d_min} Å and b_factor = {b_factor} Å²: must be positive, and not negative")
+        raise ConfigError(f"d_min = {d_min} Å, b_factor = {b_factor} Å²: d_min must be positive, b_factor at least 0")
     unit_cell, operations = gemmi.UnitCell(*cell), group.operations()
     unique = gemmi.make_miller_array(unit_cell, group, d_min)
     inverse_d_sqr = unit_cell.calculate_1_d2_array(unique)
@@ -59,7 +56,7 @@ def wilson_amplitudes(
 
 
 def _scattering_power(volume_A3: float, inverse_d_sqr: FloatArray) -> FloatArray:
-    """Σf² (electrons²) over the atoms of a cell, at each 1/d²."""
+    """Return Σf² (electrons²) over the atoms of a cell at each 1/d²."""
     atoms: float = volume_A3 / MATTHEWS_A3_PER_DALTON / DALTON_PER_ATOM
     total: FloatArray = np.zeros(len(inverse_d_sqr), dtype=np.float64)
     for symbol, share in PROTEIN_ATOMS.items():
@@ -71,7 +68,7 @@ def _scattering_power(volume_A3: float, inverse_d_sqr: FloatArray) -> FloatArray
 
 
 def _normalised_intensities(centric: npt.NDArray[np.bool_], seed: int) -> FloatArray:
-    """|E|² of mean 1: exponential, or the square of a normal deviate where centric."""
+    """Return random |E|² with a mean of 1: exponential, or the square of a normal deviate where centric."""
     uniform = np.random.Generator(np.random.PCG64(seed)).random((2, len(centric)))
     acentric: FloatArray = -np.log1p(-uniform[0])
     normal_squared: FloatArray = 2.0 * acentric * np.cos(2.0 * np.pi * uniform[1]) ** 2

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.analysis.spots.lookup import lookup_of
-from nanobragg.analysis.spots.passages import passages
-from nanobragg.analysis.spots.section import section, shape_of, widest
+from nanobragg.analysis.spots.amplitude_lookup import amplitude_lookup
+from nanobragg.analysis.spots.ewald_crossings import find_crossings
+from nanobragg.analysis.spots.plane_sections import largest_reach, plane_section, shape_of
 from nanobragg.constants import R_E_SQR
 from nanobragg.errors import ConfigError
 from nanobragg.geometry import rotate_about
@@ -308,7 +308,7 @@ def test_sections_are_those_of_the_kernels_transform(shape):
     normal = np.array([0.36, 0.48, -0.8])
     slope = np.linalg.inv(made.lattice.direct * 1e-10).T @ normal
     distance = np.linspace(-8e8, 8e8, 40001)
-    cut = section(form, np.tile(slope, (len(distance), 1)), distance)
+    cut = plane_section(form, np.tile(slope, (len(distance), 1)), distance)
     assert cut.area.sum() * (distance[1] - distance[0]) == pytest.approx(form.whole, rel=0.01)
     assert cut.area.max() == pytest.approx(cut.largest[0], rel=1e-9)
     near = np.abs(distance) < 1e7
@@ -326,8 +326,8 @@ def test_nearly_all_photons_of_a_spot_lie_within_the_reach_of_its_shape(shape):
     form, star = shape_of(made), np.linalg.inv(made.lattice.direct * 1e-10).T
     for hkl in ((1, 0, 0), (1, 1, 0), (1, 1, 1)):
         normal = hkl @ star / np.linalg.norm(hkl @ star)
-        distance = np.linspace(-1, 1, 20001) * widest(form, star)
-        cut = section(form, np.tile(star @ normal, (len(distance), 1)), distance)
+        distance = np.linspace(-1, 1, 20001) * largest_reach(form, star)
+        cut = plane_section(form, np.tile(star @ normal, (len(distance), 1)), distance)
         assert np.trapezoid(cut.area, distance) >= WITHIN_REACH[shape] * form.whole
 
 
@@ -339,7 +339,7 @@ def test_closed_forms_of_the_parallelepiped_agree_with_quadrature():
     g = np.abs(slope[0]) / form.n_cells
     u = (np.arange(200000) + 0.5) / 200000 / g.max()
     distance = np.array([0.01, 0.5, 0.99, 1.01, 3.0, 12.0, -2.0]) * g.max() / (2 * np.pi)
-    cut = section(form, slope, distance)
+    cut = plane_section(form, slope, distance)
     for i, at in enumerate(distance):
         factors = 1 - u[:, None] * g
         area = 2 * (factors.prod(axis=1) * np.cos(2 * np.pi * at * u)).mean() / g.max() * form.cells / form.volume
@@ -361,6 +361,6 @@ def test_only_orientations_near_the_sphere_are_looked_at():
     )  # fmt: skip
     reflections = len(factors.listing[1])
     assert reflections > 100_000
-    found = passages(made, shape_of(made), lookup_of(made))
+    found = find_crossings(made, shape_of(made), amplitude_lookup(made))
     assert 300 < len(nb.predict_spots(made)) <= len(found.hkl)
     assert (found.last - found.first + 1).sum() < 0.01 * 50 * reflections

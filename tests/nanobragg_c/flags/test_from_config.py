@@ -11,7 +11,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError
 from nanobragg.nanobragg_c.flags.from_config import config_to_flags
-from nanobragg.nanobragg_c.flags.from_config_geometry import _of_exact_length
+from nanobragg.nanobragg_c.flags.from_config_geometry import _with_unit_length
 from tests import builders
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
@@ -112,7 +112,7 @@ def test_any_panel_is_given_by_vectors(tmp_path):
 def test_normal_gets_a_length_of_exactly_one():
     for normal in np.random.default_rng(5).normal(size=(300, 3)):
         unit = normal / np.linalg.norm(normal)
-        x, y, z = exact = _of_exact_length(unit)
+        x, y, z = exact = _with_unit_length(unit)
         assert np.sqrt(x * x + y * y + z * z) == 1.0
         np.testing.assert_allclose(exact, unit, rtol=0, atol=1e-15)
 

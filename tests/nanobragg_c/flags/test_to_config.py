@@ -113,26 +113,26 @@ def test_plain_line_leaves_the_c_programs_defaults():
         ("-misset 1 2", "-misset: needs X Y Z in degrees; got 1 2"),
         ("-fdet_vector 1 -sdet_vector 0 1 0", "-fdet_vector: needs X Y Z; got 1"),
         ("-hkl -N 5", "-hkl: needs FILE; got nothing"),
-        ("-distance far", "-distance far: is no finite number"),
-        ("-distance nan", "-distance nan: is no finite number"),
-        ("-fluence 1_000", "-fluence 1_000: is no finite number"),
-        ("-oversample 2.5", "-oversample 2.5: is no whole number"),
-        ("-detpixels 1e3", "-detpixels 1e3: is no whole number"),  # the C program reads 1
-        ("-seed -5", "-seed -5: a seed is a whole number"),
-        ("-pivot detector", "-pivot detector: must be beam or sample"),
+        ("-distance far", "-distance far is not a finite number"),
+        ("-distance nan", "-distance nan is not a finite number"),
+        ("-fluence 1_000", "-fluence 1_000 is not a finite number"),
+        ("-oversample 2.5", "-oversample 2.5 is not a valid integer"),
+        ("-detpixels 1e3", "-detpixels 1e3 is not a valid integer"),  # the C program reads 1
+        ("-seed -5", "-seed -5 is not a valid seed"),
+        ("-pivot detector", "-pivot detector is not a valid pivot; give beam or sample"),
         ("-N 5 6", "'6' after -N: belongs to no flag"),
         ("-N 5 -6", "'-6' after -N: belongs to no flag"),
         ("-cell 10 20 x", "'x' after -cell: belongs to no flag"),
         ("-nopgm yes", "'yes' after -nopgm: belongs to no flag"),
-        ("-distance 0", "-distance 0: must be a positive"),
-        ("-close_distance -3", "-close_distance -3: must be a positive"),
-        ("-pixel 0", "-pixel 0: must be a positive"),
-        ("-detpixels -4", "-detpixels_f -4: must be at least 1"),
-        ("-detpixels 0 -detsize 0.04", "-detsize_f 0.04: is no pixel of 0.1 mm"),
-        ("-twotheta_axis 0 0 0", "-twotheta_axis 0 0 0: an axis cannot have length zero"),
+        ("-distance 0", "-distance 0 is not valid; give a positive"),
+        ("-close_distance -3", "-close_distance -3 is not valid; give a positive"),
+        ("-pixel 0", "-pixel 0 is not valid; give a positive"),
+        ("-detpixels -4", "-detpixels_f -4 is not valid; give at least 1"),
+        ("-detpixels 0 -detsize 0.04", "-detsize_f 0.04 is smaller than a pixel of 0.1 mm"),
+        ("-twotheta_axis 0 0 0", "-twotheta_axis 0 0 0 is not a valid axis"),
         ("-fdet_vector 0 0 0", "cannot have length zero"),
         ("-osc 0 -phistep 1", "-osc 0 with -phistep 1: gives no step"),
-        ("-threads 0", "-threads 0: must be at least 1"),
+        ("-threads 0", "-threads 0 is not valid; give at least 1"),
         ("-roi 5 3 0 9", "roi = "),
         ("-cell 0", "lengths must be positive"),
         ("-polar 1.5", "Beam.kahn_factor = 1.5"),
@@ -230,7 +230,7 @@ def test_roi_is_kept_within_the_detector(line, roi):
 
 def test_random_misset_without_a_seed_takes_and_records_one_from_the_clock(monkeypatch):
     monkeypatch.setattr("time.time", lambda: 1234.5)
-    with pytest.warns(NanobraggWarning, match="-misset_seed 1234 gives this orientation again"):
+    with pytest.warns(NanobraggWarning, match="-misset_seed 1234 reproduces this orientation"):
         crystal = parse("-misset random").config.crystal
     assert (crystal.misset_deg, crystal.misset_seed) == ("random", 1234)
     crystal = parse("-misset rand -misset_seed 7").config.crystal
@@ -291,7 +291,7 @@ def test_infinite_depth_clears_a_thickness_before_it():
 
 
 def test_infinite_depth_before_a_thickness_captures_nothing():
-    with pytest.warns(NanobraggWarning, match="captures no photon"):
+    with pytest.warns(NanobraggWarning, match="absorbs no photons"):
         detector = parse("-detector_abs 0 -detector_thick 300").config.detector
     assert (detector.sensor_thickness_um, detector.attenuation_um) == (300, math.inf)
 

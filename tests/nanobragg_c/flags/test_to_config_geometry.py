@@ -157,7 +157,7 @@ def test_a_later_convention_resets_the_vectors():
 )
 def test_flag_that_does_not_move_the_detector_is_reported_with_its_row(flag, without, row):
     name = flag.split()[0]
-    with pytest.warns(NanobraggWarning, match=rf"{name} has no effect: .*\(documentation, C quirks, row {row}\)"):
+    with pytest.warns(NanobraggWarning, match=rf"{name} has no effect: .*\(docs/quirks\.md row {row}\)"):
         parsed = parse(f"{without} {flag} -detector_rotx 5")
     assert parsed.unused == [name]
     assert parsed.config.detector.panels == parse(without + " -detector_rotx 5").config.detector.panels
@@ -240,5 +240,5 @@ def test_missing_or_spoilt_header_is_an_error(tmp_path):
         parse("-img none.img")
     with pytest.raises(FileError, match=r"none\.img"):
         parse("-mask none.img")
-    with pytest.raises(FormatError, match="DISTANCE=far is no finite number"):
+    with pytest.raises(FormatError, match="DISTANCE=far is not a finite number"):
         parse("-img " + write_image(tmp_path / "a.img", DISTANCE="far"))

@@ -1,1 +1,1 @@
-"""The C program's command line: read into a Config, and written from one."""
+"""The C program's command-line flags: conversion to and from a Config."""

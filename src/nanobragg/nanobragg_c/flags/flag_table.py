@@ -1,6 +1,4 @@
-"""The C program's command-line flags: one table of spellings, values, units, defaults and help."""
-
-from __future__ import annotations
+"""The table of the C program's command-line flags: spellings, values, units, defaults and help."""
 
 import difflib
 import shlex
@@ -16,25 +14,25 @@ Kind = Literal["number", "integer", "seed", "text", "cell", "misset", "depth", "
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag.
+    """A command-line flag.
 
     Attributes
     ----------
     name, aliases
-        The spelling that messages use, and the other ones.
+        The spelling used in messages, and alternative spellings.
     arguments
-        Names of the values that follow, separated by blanks; a flag without any is a switch.
+        Names of the values that follow, separated by blanks; empty for a switch.
     unit, default, help
-        For the help text.
+        Unit, default and description for the help text.
     sets
-        Fields of `FlagValues` or `Outputs` that the values go to: one value into each of several fields,
-        or several values as a tuple into one.
+        Fields of `FlagValues` or `Outputs` that the values set: a single value sets each of several fields, several
+        values set one field to a tuple.
     kind
-        What a value must be.
+        Type of the values.
     also
-        Further fields and what the flag sets them to.
+        Further fields that the flag sets, and their values.
     unused
-        Why the flag does nothing; empty if it does something.
+        Reason why the flag has no effect; empty if it has one.
     """
 
     name: str
@@ -120,10 +118,10 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("-stol", "FILE", help="background amplitudes over sin(theta)/lambda; recorded, not used",
              sets=("stol_path",), kind="text", also={"stol_multiplier": 1.0},
              unused=_NOT_USED),
-        Flag("-4stol", "FILE", help="the same over 4 sin(theta)/lambda; recorded, not used",
+        Flag("-4stol", "FILE", help="as -stol, over 4 sin(theta)/lambda; recorded, not used",
              sets=("stol_path",), kind="text", also={"stol_multiplier": 0.25},
              unused=_NOT_USED),
-        Flag("-Q", "FILE", help="the same over 4 pi sin(theta)/lambda; recorded, not used",
+        Flag("-Q", "FILE", help="as -stol, over 4 pi sin(theta)/lambda; recorded, not used",
              sets=("stol_path",), kind="text", also={"stol_multiplier": 0.07957747154594767},
              unused=_NOT_USED),
         Flag("-stolout", "FILE", help="ignored", kind="text", unused="the C program never writes the file"),
@@ -145,7 +143,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("-nopolar", help="no polarization correction", also={"polarized": False}),
         Flag("-divergence", "RANGE", "mrad", "0", "horizontal and vertical divergence", ("hdiv_range_mrad",
              "vdiv_range_mrad")),
-        Flag("-divsteps", "N", "", "1", "steps of both", ("hdiv_steps", "vdiv_steps"), "integer"),
+        Flag("-divsteps", "N", "", "1", "horizontal and vertical steps", ("hdiv_steps", "vdiv_steps"), "integer"),
         Flag("-hdivrange", "RANGE", "mrad", "0", "horizontal divergence", ("hdiv_range_mrad",)),
         Flag("-hdivstep", "STEP", "mrad", "", "horizontal step", ("hdiv_step_mrad",)),
         Flag("-hdivsteps", "N", "", "1", "horizontal steps", ("hdiv_steps",), "integer"),
@@ -154,10 +152,10 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("-vdivsteps", "N", "", "1", "vertical steps", ("vdiv_steps",), "integer"),
         Flag("-round_div", help="cut the corners off the grid of directions (default)",
              also={"round_divergence": True}),
-        Flag("-square_div", help="keep them", also={"round_divergence": False}),
+        Flag("-square_div", help="keep the corners of the grid of directions", also={"round_divergence": False}),
         Flag("-dispersion", "RANGE", "percent", "0", "range of wavelengths", ("dispersion_percent",)),
-        Flag("-dispsteps", "N", "", "1", "wavelengths in it", ("dispersion_steps",), "integer"),
-        Flag("-sourcefile", "FILE", help="sources, one a line: x y z weight wavelength (m)",
+        Flag("-dispsteps", "N", "", "1", "wavelengths in the range", ("dispersion_steps",), "integer"),
+        Flag("-sourcefile", "FILE", help="sources, one per line: x y z weight wavelength (m)",
              sets=("sources_path",), kind="text"),
         Flag("-coherent", help="ignored", unused="the C program never adds amplitudes"),
         _ignored("-hdiv", "RANGE", "-hdivrange"),
@@ -180,7 +178,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("-detector_thick", "T", "µm", "0", "thickness of the sensor", ("thickness_um",)),
         Flag("-detector_abs", "DEPTH", "µm", "the thickness", "attenuation depth; inf or 0: no sensor",
              ("attenuation_um",), "depth", aliases=("-detector_absorb", "-detector_absorption")),
-        Flag("-detector_thicksteps", "N", "", "1", "layers that the sensor is cut into", ("layers",),
+        Flag("-detector_thicksteps", "N", "", "1", "number of sensor layers", ("layers",),
              "integer", aliases=("-thicksteps",)),
         Flag("-curved_det", help="every pixel at the same distance from the sample", also={"curved": True}),
         Flag("-point_pixel", help="no solid-angle correction for area and obliquity",
@@ -190,7 +188,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
              sets=("mask_path",), kind="text", aliases=("-maskfile",)),
         Flag("-img", "FILE", help="SMV image whose header sets the geometry", sets=("img_path",), kind="text",
              aliases=("-imgfile",)),
-        Flag("-roi", "XMIN XMAX YMIN YMAX", "pixels", "all", "render this part only, limits included",
+        Flag("-roi", "XMIN XMAX YMIN YMAX", "pixels", "all", "render only this region, limits included",
              ("roi",), "integer"),
         _ignored("-detsize_x", "SIZE", "-detsize_f"),
         _ignored("-detsize_y", "SIZE", "-detsize_s"),
@@ -201,10 +199,10 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("-close_distance", "D", "mm", "from -distance", "sample to nearest point of the detector plane",
              ("close_distance_mm",), also=_SAMPLE),
         _convention("mosflm", "beam", "MOSFLM's frame and beam centre (default)"),
-        _convention("denzo", "beam", "DENZO's: MOSFLM's without its half pixel"),
-        _convention("adxv", "beam", "ADXV's"),
-        _convention("xds", "sample", "XDS's; the detector turns about the sample"),
-        _convention("dials", "beam", "DIALS's; likewise"),
+        _convention("denzo", "beam", "DENZO's: MOSFLM's without the half-pixel shift"),
+        _convention("adxv", "beam", "ADXV's frame and beam centre"),
+        _convention("xds", "sample", "XDS's frame; the detector rotates about the sample"),
+        _convention("dials", "beam", "DIALS's frame; the detector rotates about the sample"),
         Flag("-Xbeam", "X", "mm", "centre", "beam centre", ("xbeam_mm",), also=_BEAM),
         Flag("-Ybeam", "Y", "mm", "centre", "beam centre", ("ybeam_mm",), also=_BEAM),
         Flag("-Xclose", "X", "mm", "centre", "nearest point (custom vectors only)", ("xclose_mm",),
@@ -216,12 +214,12 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("-ORGY", "Y", "pixels", "centre", "nearest point, slow (XDS, DIALS, custom)", ("orgy_px",),
              also=_SAMPLE),
         Flag("-detector_rotx", "ANGLE", "degrees", "0", "rotate the detector about lab x", ("rotx_deg",)),
-        Flag("-detector_roty", "ANGLE", "degrees", "0", "then about lab y", ("roty_deg",)),
-        Flag("-detector_rotz", "ANGLE", "degrees", "0", "then about lab z", ("rotz_deg",)),
-        Flag("-twotheta", "ANGLE", "degrees", "0", "then about the two-theta axis", ("twotheta_deg",),
+        Flag("-detector_roty", "ANGLE", "degrees", "0", "then rotate it about lab y", ("roty_deg",)),
+        Flag("-detector_rotz", "ANGLE", "degrees", "0", "then rotate it about lab z", ("rotz_deg",)),
+        Flag("-twotheta", "ANGLE", "degrees", "0", "then rotate it about the two-theta axis", ("twotheta_deg",),
              also=_SAMPLE),
         Flag("-pivot", "beam|sample", "", "beam",
-             "what detector rotations keep in place (custom vectors only)", ("pivot",), "pivot"),
+             "fixed point of detector rotations (custom vectors only)", ("pivot",), "pivot"),
         _vector("-fdet_vector", "fast", "0 0 1",
              "direction of the fast axis; any vector selects the custom convention"),
         _vector("-sdet_vector", "slow", "0 -1 0", "direction of the slow axis"),
@@ -236,18 +234,18 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         _ignored("-zdet_vector", "X Y Z", "-odet_vector"),
     ),
     "Rotation": (
-        Flag("-phi", "PHI", "degrees", "0", "start", ("phi_deg",)),
-        Flag("-osc", "RANGE", "degrees", "0", "range", ("osc_deg",)),
-        Flag("-phistep", "STEP", "degrees", "", "step", ("phistep_deg",)),
-        Flag("-phisteps", "N", "", "1; 2 with -osc", "number of steps", ("phisteps",), "integer"),
+        Flag("-phi", "PHI", "degrees", "0", "start of the rotation", ("phi_deg",)),
+        Flag("-osc", "RANGE", "degrees", "0", "range of the rotation", ("osc_deg",)),
+        Flag("-phistep", "STEP", "degrees", "", "rotation step", ("phistep_deg",)),
+        Flag("-phisteps", "N", "", "1; 2 with -osc", "number of rotation steps", ("phisteps",), "integer"),
     ),
     "Sampling": (
         Flag("-oversample", "N", "", "automatic", "sub-pixels along each side of a pixel", ("oversample",),
              "integer"),
-        Flag("-oversample_thick", help="absorption of every sub-pixel", also={"oversample_thick": True}),
-        Flag("-oversample_polar", help="polarization of every sub-pixel", also={"oversample_polar": True}),
-        Flag("-oversample_omega", help="solid angle of every sub-pixel", also={"oversample_omega": True}),
-        Flag("-dmin", "D", "Å", "0", "leave out scattering of higher resolution", ("d_min_A",)),
+        Flag("-oversample_thick", help="compute absorption per sub-pixel", also={"oversample_thick": True}),
+        Flag("-oversample_polar", help="compute polarization per sub-pixel", also={"oversample_polar": True}),
+        Flag("-oversample_omega", help="compute the solid angle per sub-pixel", also={"oversample_omega": True}),
+        Flag("-dmin", "D", "Å", "0", "resolution limit: no scattering beyond it", ("d_min_A",)),
         Flag("-exact", help="correct the C program's physics (not a flag of the C program)",
              also={"exact": True}),
     ),
@@ -259,11 +257,11 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("-scale", "S", "", "automatic", "scale of -intfile", ("int_scale",)),
         Flag("-adc", "OFFSET", "", "40", "offset of the SMV images", ("adc_offset",), aliases=("-adcoffset",
              "-adc_offset")),
-        Flag("-pgmfile", "FILE", "", "image.pgm", "picture", ("pgm_path",), "text",
+        Flag("-pgmfile", "FILE", "", "image.pgm", "PGM image", ("pgm_path",), "text",
              {"write_pgm": True}, ("-pgmimage",)),
-        Flag("-pgmscale", "S", "", "automatic", "scale of -pgmfile", ("pgm_scale",),
+        Flag("-pgmscale", "S", "", "automatic", "scale of the PGM image", ("pgm_scale",),
              also={"write_pgm": True}),
-        Flag("-nopgm", help="no picture", also={"write_pgm": False}),
+        Flag("-nopgm", help="no PGM image", also={"write_pgm": False}),
         Flag("-noisefile", "FILE", "", "noiseimage.img", "SMV image with photon noise", ("noise_path",),
              "text", {"write_noise": True}, ("-noiseimage",)),
         Flag("-nonoise", help="no noise image", also={"write_noise": False}),
@@ -272,9 +270,9 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("-printout_pixel", "FAST SLOW", "pixels", "all", "print this pixel", ("printout_pixel",),
              "integer", {"printout": True}),
         Flag("-trace_pixel", "SLOW FAST", "pixels", "",
-             "show how this pixel comes about (not a flag of the C program)", ("trace_pixel",), "integer"),
+             "trace the computation of this pixel (not a flag of the C program)", ("trace_pixel",), "integer"),
         Flag("-progress", help="show progress (default)", also={"progress": True}),
-        Flag("-noprogress", help="do not", also={"progress": False}),
+        Flag("-noprogress", help="do not show progress", also={"progress": False}),
         Flag("-threads", "N", "", "all", "threads to use (not a flag of the C program)", ("threads",),
              "integer"),
     ),
@@ -286,12 +284,12 @@ SPELLINGS: dict[str, Flag] = {
 
 
 def split_flags(flags: str | Sequence[str]) -> list[str]:
-    """The words of a command line, given whole as a shell would take it, or as its words.
+    """Return the arguments of a command line; a string is split as a shell does.
 
     Raises
     ------
     ConfigError
-        A quotation that is not closed.
+        A quotation is not closed.
     """
     if not isinstance(flags, str):
         return list(flags)
@@ -302,7 +300,7 @@ def split_flags(flags: str | Sequence[str]) -> list[str]:
 
 
 def find_flag(spelling: str) -> Flag:
-    """The flag of this exact spelling; `ConfigError` with the nearest ones if there is none."""
+    """Return the flag of an exact spelling; raise `ConfigError` suggesting the nearest ones if there is none."""
     if spelling in SPELLINGS:
         return SPELLINGS[spelling]
     nearest = difflib.get_close_matches(spelling, SPELLINGS, n=3)
@@ -311,12 +309,12 @@ def find_flag(spelling: str) -> Flag:
 
 
 def help_flag(name: str) -> str:
-    """Help on one flag, by any of its spellings, with or without the dash.
+    """Return the help on a flag, by any of its spellings, with or without the dash.
 
     Raises
     ------
     ConfigError
-        There is no such flag; the message names the nearest ones.
+        The flag is unknown; the message suggests the nearest ones.
     """
     flag = find_flag(name if name.startswith("-") else f"-{name}")
     also = f"\n    also spelled {', '.join(flag.aliases)}" if flag.aliases else ""
@@ -324,7 +322,7 @@ def help_flag(name: str) -> str:
 
 
 def help_text() -> str:
-    """All flags by group, with units and defaults."""
+    """Return the help on all flags by group, with units and defaults."""
     return "\n\n".join(f"{title}:\n" + "\n".join(map(_entry, flags)) for title, flags in GROUPS.items())
 
 

@@ -1,6 +1,4 @@
-"""Reading C flags: words become the values of the C program's variables, in the order given."""
-
-from __future__ import annotations
+"""Parsing of C flags into the values of the C program's variables, in the order given."""
 
 import math
 import re
@@ -21,26 +19,26 @@ _CUSTOM = CONVENTIONS["custom"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a run writes and prints, and with which settings.
+    """Output files and printed output of a run, and their settings.
 
     Attributes
     ----------
     float_path, int_path, pgm_path, noise_path, dump_path
         File names.
     write_pgm, write_noise
-        Whether these two are wanted.
+        Whether to write the PGM and the noise image.
     int_scale, pgm_scale
-        None: chosen from the image.
+        Scales of the SMV and PGM images; None to choose them from the image.
     adc_offset
-        Added to every pixel of the SMV images.
+        Offset added to every pixel of the SMV images.
     seed
-        Seed of the noise image; None: from the clock.
+        Seed of the noise image; None to seed from the clock.
     printout, printout_pixel
-        Print pixels: one (fast, slow), or all of them.
+        Whether to print pixels, and the pixel (fast, slow) to print; None for all.
     trace_pixel
-        Trace this pixel (slow, fast).
+        Pixel (slow, fast) to trace.
     progress, threads
-        Progress bar; number of threads (None: all).
+        Whether to show progress; number of threads, or None for all.
     """
 
     float_path: str = "floatimage.bin"
@@ -66,7 +64,7 @@ _OUTPUT_NAMES = {item.name for item in fields(Outputs)}
 
 @dataclass
 class FlagValues:
-    """The C program's variables, in the flags' units; the defaults are its own (negative: not given)."""
+    """The C program's variables in the flags' units, with its defaults; a negative value means not given."""
 
     cell: Sequence[float] | None = None
     matrix_path: str | None = None
@@ -157,24 +155,24 @@ class FlagValues:
     header_twotheta: tuple[str, float] | None = None  # file and degrees
 
     def assign(self, name: str, value: object) -> None:
-        """Set a variable of this object or of the outputs."""
+        """Set a variable of this object or of its outputs."""
         if name in _OUTPUT_NAMES:
             self.outputs[name] = value
         else:
             setattr(self, name, value)
 
 
-def read_flags(words: Sequence[str]) -> FlagValues:
-    """The C program's variables after its defaults, the headers of -mask and -img, and all flags.
+def read_flags(arguments: Sequence[str]) -> FlagValues:
+    """Return the C program's variables from its defaults, then headers of -mask and -img, then flags.
 
     Raises
     ------
     ConfigError
-        An unknown flag, a missing or impossible value, a word that belongs to no flag.
+        A flag is unknown, a value is missing or not valid, or an argument follows no flag.
     FileError, FormatError
         A file of -mask or -img cannot be read.
     """
-    uses = _split(words)
+    uses = _pair(arguments)
     values = FlagValues()
     files = {flag.name: found[0] for flag, found in uses if flag.name in ("-mask", "-img")}
     for name in ("-mask", "-img"):
@@ -185,68 +183,67 @@ def read_flags(words: Sequence[str]) -> FlagValues:
     return values
 
 
-def _split(words: Sequence[str]) -> list[tuple[Flag, tuple[Any, ...]]]:
-    """Flags with their values, in order."""
+def _pair(arguments: Sequence[str]) -> list[tuple[Flag, tuple[Any, ...]]]:
+    """Return the flags with their values, in order."""
     uses: list[tuple[Flag, tuple[Any, ...]]] = []
     at = 0
-    while at < len(words):
-        word = words[at]
-        if not word.startswith("-") or _is_number(word):
+    while at < len(arguments):
+        spelling = arguments[at]
+        if not spelling.startswith("-") or _is_number(spelling):
             after = f" after {uses[-1][0].name}" if uses else ""
-            raise ConfigError(f"{word!r}{after}: belongs to no flag; remove it or put its flag before it")
-        flag = find_flag(word)
-        taken = _values_of(flag, word, words[at + 1 :])
-        uses.append((flag, taken))
-        at += 1 + len(taken)
+            raise ConfigError(f"{spelling!r}{after}: belongs to no flag; remove it or put its flag before it")
+        flag = find_flag(spelling)
+        values = _take_values(flag, spelling, arguments[at + 1 :])
+        uses.append((flag, values))
+        at += 1 + len(values)
     return uses
 
 
-def _values_of(flag: Flag, spelling: str, following: Sequence[str]) -> tuple[Any, ...]:
-    names = flag.arguments.split()
-    wanted = len(names)
-    available = following[:wanted]
-    for count, word in enumerate(available):
-        ends_cell = flag.kind == "cell" and count > 0 and (word.startswith("-") or not _is_number(word))
-        if word in SPELLINGS or ends_cell:
+def _take_values(flag: Flag, spelling: str, following: Sequence[str]) -> tuple[Any, ...]:
+    needed = len(flag.arguments.split())
+    available = following[:needed]
+    for count, text in enumerate(available):
+        ends_cell = flag.kind == "cell" and count > 0 and (text.startswith("-") or not _is_number(text))
+        if text in SPELLINGS or ends_cell:
             available = available[:count]
             break
     if flag.kind == "misset" and available and "rand" in available[0]:
         return ("random",)
-    if len(available) < (1 if flag.kind == "cell" else wanted):
+    if len(available) < (1 if flag.kind == "cell" else needed):
         raise ConfigError(f"{spelling}: needs {flag.arguments}{_in_unit(flag)}; got {' '.join(available) or 'nothing'}")
-    return tuple(_convert(flag, spelling, word) for word in available)
+    return tuple(_convert(flag, spelling, text) for text in available)
 
 
-def _is_number(word: str) -> bool:
+def _is_number(text: str) -> bool:
     try:
-        return math.isfinite(float(word))
+        return math.isfinite(float(text))
     except ValueError:
         return False
 
 
-def _convert(flag: Flag, spelling: str, word: str) -> Any:
+def _convert(flag: Flag, spelling: str, text: str) -> Any:
     if flag.kind == "text":
-        return word
+        return text
     if flag.kind == "pivot":
-        if word not in ("beam", "sample"):
-            raise ConfigError(f"{spelling} {word}: must be beam or sample")
-        return word
-    if flag.kind == "depth" and word.lower() in ("inf", "infinity"):
+        if text not in ("beam", "sample"):
+            raise ConfigError(f"{spelling} {text} is not a valid pivot; give beam or sample")
+        return text
+    if flag.kind == "depth" and text.lower() in ("inf", "infinity"):
         return math.inf
     if flag.kind in ("integer", "seed"):
-        return _whole(flag, spelling, word)
-    if not _is_number(word) or "_" in word:
-        raise ConfigError(f"{spelling} {word}: is no finite number; give {flag.arguments}{_in_unit(flag)}")
-    number = float(word)
+        return _integer(flag, spelling, text)
+    if not _is_number(text) or "_" in text:
+        raise ConfigError(f"{spelling} {text} is not a finite number; give {flag.arguments}{_in_unit(flag)}")
+    number = float(text)
     return math.inf if flag.kind == "depth" and number == 0 else number
 
 
-def _whole(flag: Flag, spelling: str, word: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,10}(\.0*)?", word) or abs(int(float(word))) > MAX_SEED:
-        raise ConfigError(f"{spelling} {word}: is no whole number; give {flag.arguments}{_in_unit(flag)}")
-    number = int(float(word))
+def _integer(flag: Flag, spelling: str, text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,10}(\.0*)?", text) or abs(int(float(text))) > MAX_SEED:
+        raise ConfigError(f"{spelling} {text} is not a valid integer; give {flag.arguments}{_in_unit(flag)}")
+    number = int(float(text))
     if flag.kind == "seed" and number < 0:
-        raise ConfigError(f"{spelling} {word}: a seed is a whole number from 0 to {MAX_SEED}")
+        raise ConfigError(f"{spelling} {text} is not a valid seed; give 0 to {MAX_SEED}")
     return number
 
 
@@ -263,9 +260,9 @@ def _apply(values: FlagValues, flag: Flag, found: tuple[Any, ...]) -> None:
     elif flag.kind == "depth" and found[0] == math.inf:
         values.attenuation_um, values.thickness_um = math.inf, 0.0
     elif found:
-        whole = found if len(found) > 1 else found[0]
+        value = found if len(found) > 1 else found[0]
         for name in flag.sets:
-            values.assign(name, whole)
+            values.assign(name, value)
     values.given[flag.name] = found
 
 
@@ -278,7 +275,7 @@ _HEADER_KEYS = {
 
 
 def _read_header(values: FlagValues, path: str, *, is_mask: bool) -> None:
-    """Initialise the geometry from an SMV header; a mask's BEAM_CENTER_Y counts from the far edge."""
+    """Set the geometry from an SMV header; BEAM_CENTER_Y of a mask is measured from the far edge."""
     from ...io.smv import read_smv
 
     image, header = read_smv(path)
@@ -296,5 +293,5 @@ def _read_header(values: FlagValues, path: str, *, is_mask: bool) -> None:
 
 def _header_number(path: str, key: str, text: str) -> float:
     if not _is_number(text):
-        raise FormatError(f"{path}: {key}={text} is no finite number; correct the header")
+        raise FormatError(f"{path}: {key}={text} is not a finite number; correct the header")
     return float(text)

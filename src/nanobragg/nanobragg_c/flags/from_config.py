@@ -1,6 +1,4 @@
-"""A `Config` as flags of the original program, and the files they name."""
-
-from __future__ import annotations
+"""Conversion of a `Config` to flags of the original program, and the files that they name."""
 
 import os
 import warnings
@@ -15,7 +13,7 @@ from ...config.detector import Detector
 from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, NanobraggWarning
 from ...geometry import FloatArray
-from ...io.atomic import atomic_write
+from ...io.atomic import StrPath, atomic_write
 from ...io.hkl import write_hkl
 from ...io.input_file import open_input
 from ...io.smv import write_smv
@@ -23,40 +21,39 @@ from ...scene.scene import Scene
 from .flag_values import MAX_SEED
 from .from_config_geometry import geometry_flags
 
-StrPath = str | os.PathLike[str]
 SHAPE_FLAGS = {"square": "-square_xtal", "round": "-round_xtal", "gauss": "-gauss_xtal", "tophat": "-tophat_spots"}
 
 
 def config_to_flags(config: Config, folder: StrPath) -> list[str]:
-    """Flags with which the original program simulates this experiment, with its own physics whatever `compat` says.
+    """Return the flags with which the original program simulates an experiment, with its own physics for any `compat`.
 
     Parameters
     ----------
     config : Config
-        With one panel.
+        An experiment with one panel.
     folder
-        An existing folder for the files that flags need (reflections, matrix, sources, mask).
+        An existing folder for the files that flags name (reflections, matrix, sources, mask).
 
     Returns
     -------
     list of str
-        Without the program's name and without outputs. Cells and sub-pixels are given as resolved here; a
-        random orientation as its angles, because the program's own is another one (C quirks, rows 8, 19).
+        Flags without the program's name and outputs. Numbers of cells and sub-pixels are those resolved here. A random
+        orientation is given by its angles, because the program would draw another one (docs/quirks.md rows 8 and 19).
 
     Raises
     ------
     ConfigError
-        A field that the flags cannot express; the message names it.
+        The flags cannot express a field; the message names it.
     FileError
-        A file that the Config names is missing.
+        A file named by the Config is missing.
     """
     folder = Path(os.path.abspath(folder))
-    _refuse(config)
+    _check_expressible(config)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)
         scene = Scene(config)
     config = scene.config
-    words = [
+    flags = [
         *_crystal(config, scene, folder),
         *_structure_factors(config, scene, folder),
         *_beam(config.beam),
@@ -68,43 +65,43 @@ def config_to_flags(config: Config, folder: StrPath) -> list[str]:
         *_flag("-water", config.background.water_um or None),
         *_flag("-roi", *(config.roi or [None])),
     ]
-    return words + geometry_flags(config, scene)
+    return flags + geometry_flags(config, scene)
 
 
-def _refuse(config: Config) -> None:
-    """Raise `ConfigError` for what no flags express."""
+def _check_expressible(config: Config) -> None:
+    """Raise `ConfigError` for fields that flags cannot express."""
     crystal, factors = config.crystal, config.structure_factors
     if len(config.detector.panels) > 1:
-        raise ConfigError(f"Detector.panels: {len(config.detector.panels)} panels; the C program has only one")
+        raise ConfigError(f"Detector.panels: {len(config.detector.panels)} panels; the C program supports only one")
     if config.beam.spectrum is not None:
-        raise ConfigError("Beam.spectrum: the C program knows none; give dispersion_percent or equally bright sources")
+        raise ConfigError("Beam.spectrum: the C program has none; give dispersion_percent or sources of equal weight")
     if config.detector.sensor_depth_um:
         raise ConfigError(
-            f"Detector.sensor_depth_um = {config.detector.sensor_depth_um:g}: the C program counts at the surface only"
+            f"Detector.sensor_depth_um = {config.detector.sensor_depth_um:g}: the C program detects at the surface only"
         )
     if crystal.shape not in SHAPE_FLAGS:
         raise ConfigError(f"Crystal.shape = {crystal.shape!r}: the C program has only {', '.join(SHAPE_FLAGS)}")
     if crystal.mosaic_model != "cap" and crystal.domains() > 1:
-        raise ConfigError(f"Crystal.mosaic_model = {crystal.mosaic_model!r}: the C program has only 'cap'")
+        raise ConfigError(f"Crystal.mosaic_model = {crystal.mosaic_model!r}: the C program supports only 'cap'")
     if not 0 <= crystal.mosaic_seed <= MAX_SEED:
-        raise ConfigError(f"Crystal.mosaic_seed = {crystal.mosaic_seed}: the C program takes 0 to {MAX_SEED}")
+        raise ConfigError(f"Crystal.mosaic_seed = {crystal.mosaic_seed}: the C program accepts 0 to {MAX_SEED}")
     if factors.has_energy_axis:
         raise ConfigError(
-            "StructureFactors.energies_eV: several energies; the C program knows one amplitude a reflection"
+            "StructureFactors.energies_eV: several energies; the C program supports one amplitude per reflection"
         )
     if factors.path is None and factors.indices is None and factors.default_F == 0:
-        raise ConfigError("StructureFactors.default_F = 0 and no reflections: the C program refuses to run")
+        raise ConfigError("StructureFactors.default_F = 0 without reflections: the C program stops; give either")
 
 
 def _flag(name: str, *values: float | str | Path | None) -> list[str]:
-    """A flag with its values, or nothing if any of them is not given."""
+    """Return a flag with its values, or nothing if a value is None."""
     if any(value is None for value in values):
         return []
     return [name, *(repr(float(value)) if isinstance(value, float) else str(value) for value in values)]
 
 
-def _existing(path: Path) -> str:
-    """The absolute path of a file that can be read: the C program ignores one that it cannot open."""
+def _readable(path: Path) -> str:
+    """Return the absolute path of a file after checking that it can be read; the C program ignores missing files."""
     with open_input(path):
         return os.path.abspath(path)
 
@@ -112,15 +109,15 @@ def _existing(path: Path) -> str:
 def _crystal(config: Config, scene: Scene, folder: Path) -> list[str]:
     crystal = config.crystal
     angles = [angle * RADIAN_IN_DEGREES for angle in misset_angles(crystal, c_cap=config.compat == "c")]
-    words = _flag("-cell", *(crystal.cell or [None]))
+    flags = _flag("-cell", *(crystal.cell or [None]))
     if crystal.matrix_path is not None:
-        words += ["-mat", _existing(crystal.matrix_path)]
+        flags += ["-mat", _readable(crystal.matrix_path)]
     if crystal.matrix is not None:
-        words += ["-mat", _write_matrix(folder, np.array(crystal.matrix), config.beam.wavelength)]
+        flags += ["-mat", _write_matrix(folder, np.array(crystal.matrix), config.beam.wavelength)]
     for axis, count in zip("abc", scene.n_cells, strict=True):
-        words += [f"-N{axis}", str(count)]
+        flags += [f"-N{axis}", str(count)]
     return [
-        *words,
+        *flags,
         *(_flag("-misset", *angles) if any(angles) else []),
         SHAPE_FLAGS[crystal.shape],
         *_flag("-fudge", crystal.fudge),
@@ -131,7 +128,7 @@ def _crystal(config: Config, scene: Scene, folder: Path) -> list[str]:
 
 
 def _write_matrix(folder: Path, matrix: FloatArray, wavelength_A: float) -> str:
-    """A MOSFLM matrix file of the reciprocal vectors (Å⁻¹), whose numbers carry the wavelength."""
+    """Write reciprocal vectors (Å⁻¹) as a MOSFLM matrix file, multiplied by the wavelength; return its path."""
     return _write_rows(folder / "matrix.mat", matrix / (1e-10 / (wavelength_A / 1e10)))
 
 
@@ -144,23 +141,23 @@ def _write_rows(path: Path, rows: FloatArray) -> str:
 
 def _structure_factors(config: Config, scene: Scene, folder: Path) -> list[str]:
     factors = config.structure_factors
-    words = _flag("-default_F", factors.default_F)
+    flags = _flag("-default_F", factors.default_F)
     if factors.path is not None and factors.kind in ("hkl", "dump"):
-        words += ["-dump" if factors.kind == "dump" else "-hkl", _existing(factors.path)]
+        flags += ["-dump" if factors.kind == "dump" else "-hkl", _readable(factors.path)]
     elif factors.listing is not None:
         path = folder / "structure_factors.hkl"
         write_hkl(path, *factors.listing)
-        words += ["-hkl", str(path)]
+        flags += ["-hkl", str(path)]
     wanted = min(scene.n_cells) <= 2 if factors.interpolate is None else factors.interpolate
-    return [*words, "-interpolate" if wanted else "-nointerpolate"]
+    return [*flags, "-interpolate" if wanted else "-nointerpolate"]
 
 
 def _beam(beam: Beam) -> list[str]:
     energy = beam.energy_eV
-    words = _flag("-lambda", beam.wavelength_A) if energy is None else _flag("-energy", energy)
-    words += _flag("-fluence", beam.fluence)
-    words += _flag("-polar", beam.kahn_factor)
-    return words if beam.polarized else [*words, "-nopolar"]  # with -oversample_polar the factor counts all the same
+    flags = _flag("-lambda", beam.wavelength_A) if energy is None else _flag("-energy", energy)
+    flags += _flag("-fluence", beam.fluence)
+    flags += _flag("-polar", beam.kahn_factor)
+    return flags if beam.polarized else [*flags, "-nopolar"]  # -oversample_polar applies the factor even then
 
 
 def _sources(config: Config, folder: Path) -> list[str]:
@@ -171,24 +168,24 @@ def _sources(config: Config, folder: Path) -> list[str]:
     weights = np.where(np.isnan(rows[:, 3]), 1.0, rows[:, 3])
     if config.compat != "c" and (weights != weights[0]).any():
         raise ConfigError(
-            "Sources.weights: the C program ignores them; use equal ones, or compat='c' to ignore them too "
-            "(documentation, C quirks, row 5)"
+            "Sources.weights: the C program ignores them; give equal weights, or compat='c' to ignore them too "
+            "(docs/quirks.md row 5)"
         )
     if beam.sources.path is not None:
-        return ["-sourcefile", _existing(beam.sources.path)]
+        return ["-sourcefile", _readable(beam.sources.path)]
     rows[:, 3] = weights
     rows[:, 4] = np.where(np.isnan(rows[:, 4]), beam.wavelength / 1e10, rows[:, 4])
     return ["-sourcefile", _write_rows(folder / "sources.txt", rows)]
 
 
 def _divergence(beam: Beam) -> list[str]:
-    words = ["-round_div" if beam.round_divergence else "-square_div"]
+    flags = ["-round_div" if beam.round_divergence else "-square_div"]
     for axis, span, steps, step in zip(
         "hv", beam.divergence_mrad, beam.divergence_steps, beam.divergence_step_mrad, strict=True
     ):
-        words += _flag(f"-{axis}divrange", span) + _flag(f"-{axis}divstep", step) + _flag(f"-{axis}divsteps", steps)
+        flags += _flag(f"-{axis}divrange", span) + _flag(f"-{axis}divstep", step) + _flag(f"-{axis}divsteps", steps)
     width = -1.0 if beam.dispersion_percent is None else beam.dispersion_percent  # negative: not given
-    return words + _flag("-dispersion", width) + _flag("-dispsteps", beam.dispersion_steps)
+    return flags + _flag("-dispersion", width) + _flag("-dispsteps", beam.dispersion_steps)
 
 
 def _sensor(detector: Detector) -> list[str]:
@@ -203,7 +200,7 @@ def _sensor(detector: Detector) -> list[str]:
 
 
 def _mask(config: Config, scene: Scene, folder: Path) -> list[str]:
-    """The mask with a header of its own: that of a file would set the geometry."""
+    """Write the mask with a minimal header, because a file's own header would set the geometry; return its flags."""
     if config.detector.mask is None:
         return []
     path = folder / "mask.img"

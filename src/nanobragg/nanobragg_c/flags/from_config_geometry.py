@@ -1,6 +1,4 @@
-"""The one flat panel of a `Config` as detector flags of the original program."""
-
-from __future__ import annotations
+"""Conversion of the flat panel of a `Config` to detector flags of the original program."""
 
 import itertools
 import math
@@ -8,7 +6,8 @@ import math
 import numpy as np
 
 from ...config.config import Config
-from ...config.panel import FlatGeometry, Panel
+from ...config.flat_panel import NominalGeometry
+from ...config.panel import Panel
 from ...detectors.conventions import CONVENTIONS
 from ...errors import ConfigError
 from ...geometry import FloatArray, dot
@@ -21,12 +20,12 @@ NUDGES = sorted(itertools.product(range(-4, 5), repeat=3), key=lambda nudge: sum
 
 
 def geometry_flags(config: Config, scene: Scene) -> list[str]:
-    """Flags that put the panel where the Config has it, in its convention if that does, or by vectors.
+    """Return flags that place the panel as in the Config, by its convention if possible, else by vectors.
 
     Raises
     ------
     ConfigError
-        No flags do; the message names the field.
+        No flags place the panel; the message names the field.
     """
     panel = config.detector.panels[0]
     slow, fast = panel.pixels
@@ -35,16 +34,17 @@ def geometry_flags(config: Config, scene: Scene) -> list[str]:
     for placed in ([by_name] if by_name else []) + [_by_vectors(panel, scene)]:
         detector = build_detector(read_flags(size + placed), exact=False)
         if _same_panel(detector.panels[0], panel):
-            assert detector.nominal is not None  # flags always have one
+            assert detector.nominal is not None  # always set by flags
             _check_bend(config, scene, detector.nominal)
             return size + placed
     raise ConfigError(
-        f"Detector.panels[0]: the C program cannot place this panel; its normal_axis = {panel.normal_axis} may be why"
+        f"Detector.panels[0]: the C program cannot place this panel, perhaps because of its normal_axis = "
+        f"{panel.normal_axis}"
     )
 
 
 def _by_convention(config: Config, scene: Scene) -> list[str] | None:
-    """Flags of the convention, which then also writes its beam centre into headers; None where vectors are needed."""
+    """Return flags of the convention, which keep its beam centre in headers, or None if vectors are needed."""
     convention, nominal = config.detector.convention, config.detector.nominal
     frame = CONVENTIONS[convention]
     axes = (
@@ -55,18 +55,18 @@ def _by_convention(config: Config, scene: Scene) -> list[str] | None:
     if nominal is None or convention == "custom" or not all(np.array_equal(*pair) for pair in axes):
         return None
     x, y = nominal.beam_center_mm
-    words = [f"-{convention}", "-Xbeam", repr(x), "-Ybeam", repr(y)]
+    flags = [f"-{convention}", "-Xbeam", repr(x), "-Ybeam", repr(y)]
     if frame.pivot == "beam":
-        return [*words, "-distance", repr(nominal.distance_mm)]
+        return [*flags, "-distance", repr(nominal.distance_mm)]
     pixel = config.detector.panels[0].pixel_mm
     near = [repr(mm / pixel + 0.5) for mm in (nominal.near_fast_mm, nominal.near_slow_mm)]
-    return [*words, "-ORGX", near[0], "-ORGY", near[1], "-close_distance", repr(nominal.close_distance_mm)]
+    return [*flags, "-ORGX", near[0], "-ORGY", near[1], "-close_distance", repr(nominal.close_distance_mm)]
 
 
 def _by_vectors(panel: Panel, scene: Scene) -> list[str]:
-    """Flags of the custom convention: pivot and beam centre at the point of the plane nearest to the sample."""
+    """Return flags of the custom convention, with the near point as beam centre and pivot."""
     fast, slow, normal = panel.axes()
-    normal = _of_exact_length(normal)
+    normal = _with_unit_length(normal)
     origin = np.asarray(panel.origin_mm, dtype=np.float64)
     # the axes need not be perpendicular to each other, nor the normal to them
     x, y, close = np.linalg.solve(np.array([-fast, -slow, normal]).T, origin).tolist()
@@ -79,12 +79,15 @@ def _by_vectors(panel: Panel, scene: Scene) -> list[str]:
         "-beam_vector": scene.beam_direction, "-polar_vector": scene.polarization_axis,
         "-spindle_axis": scene.spindle_axis, "-fdet_vector": fast, "-sdet_vector": slow, "-odet_vector": normal,
     }  # fmt: skip
-    words = [word for name, vector in vectors.items() for word in (name, *map(repr, vector.tolist()))]
-    return [*words, "-Xbeam", repr(x), "-Ybeam", repr(y), "-close_distance", repr(close), "-pivot", "sample"]
+    flags = [flag for name, vector in vectors.items() for flag in (name, *map(repr, vector.tolist()))]
+    return [*flags, "-Xbeam", repr(x), "-Ybeam", repr(y), "-close_distance", repr(close), "-pivot", "sample"]
 
 
-def _of_exact_length(normal: FloatArray) -> FloatArray:
-    """`normal` with its last digits chosen so that its length rounds to 1: any other is replaced by fast × slow."""
+def _with_unit_length(normal: FloatArray) -> FloatArray:
+    """Return `normal` with its last digits changed so that its length rounds to 1.
+
+    The C program replaces a normal of any other length by fast × slow.
+    """
     for nudge in NUDGES:
         nudged: FloatArray = normal + np.array(nudge) * np.spacing(normal)
         if math.sqrt(dot(nudged, nudged)) == 1.0:
@@ -93,7 +96,7 @@ def _of_exact_length(normal: FloatArray) -> FloatArray:
 
 
 def _same_panel(one: Panel, other: Panel) -> bool:
-    """Whether two panels coincide to rounding."""
+    """Return whether two panels coincide to rounding."""
     axes = zip(one.axes(), other.axes(), strict=True)
     return bool(
         np.allclose(one.origin_mm, other.origin_mm, rtol=0, atol=SAME_MM)
@@ -101,10 +104,10 @@ def _same_panel(one: Panel, other: Panel) -> bool:
     )
 
 
-def _check_bend(config: Config, scene: Scene, placed: FlatGeometry) -> None:
-    """A curved detector bends about the distance, which the C program has wrong after a two-theta swing."""
+def _check_bend(config: Config, scene: Scene, placed: NominalGeometry) -> None:
+    """Raise `ConfigError` if a curved detector's radius differs from the C program's distance (row 15)."""
     if config.detector.curved and not math.isclose(placed.distance_mm, scene.distance * 1000.0, rel_tol=1e-12):
         raise ConfigError(
             f"Detector.curved: its radius {scene.distance * 1000.0:g} mm is not the panel's distance "
-            f"{placed.distance_mm:g} mm; the C program bends about the latter (documentation, C quirks, row 15)"
+            f"{placed.distance_mm:g} mm, which the C program uses as the radius (docs/quirks.md row 15)"
         )

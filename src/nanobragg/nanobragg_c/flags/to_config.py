@@ -1,6 +1,4 @@
-"""C flags to a `Config`: as nanoBragg.c resolves them, with `compat="c"` (docs/geometry.md, docs/quirks.md)."""
-
-from __future__ import annotations
+"""Conversion of C flags to a `Config`, resolved as nanoBragg.c does (docs/geometry.md, docs/quirks.md)."""
 
 import math
 import time
@@ -12,13 +10,14 @@ from typing import Any
 
 from ...config.background import Background
 from ...config.beam import Beam, Sources
-from ...config.config import Config, Roi
+from ...config.config import Config
 from ...config.crystal import Crystal
 from ...config.detector import Detector
 from ...config.sampling import Sampling
 from ...config.scan import Scan
 from ...config.structure_factors import StructureFactors
 from ...errors import ConfigError, NanobraggWarning
+from ...geometry import Roi
 from ...unit_cell import Cell
 from .flag_table import find_flag, help_flag, help_text, split_flags
 from .flag_values import FlagValues, Outputs, read_flags
@@ -29,19 +28,19 @@ __all__ = ["Outputs", "ParsedFlags", "config_from_flags", "help_flag", "help_tex
 
 @dataclass(frozen=True)
 class ParsedFlags:
-    """What a line of C flags says.
+    """The content of a command line of C flags.
 
     Attributes
     ----------
     config
         The experiment.
     outputs
-        Files to write and how.
+        Output files and their settings.
     unused
-        Names of flags that had no effect.
+        Names of flags without an effect.
     stol_path, stol_multiplier
-        Background amplitudes (-stol, -4stol, -Q): the file, and the factor that makes
-        sin(theta)/lambda of its first column. Recorded only.
+        Background amplitudes (-stol, -4stol, -Q): the file, and the factor from its first column to
+        sin(theta)/lambda. Recorded, not used.
     """
 
     config: Config
@@ -52,51 +51,46 @@ class ParsedFlags:
 
 
 def config_from_flags(flags: str | list[str], *, exact: bool = False) -> Config:
-    """The Config that the C program's command-line flags describe, with `compat="c"`.
-
-    Parameters
-    ----------
-    flags
-        A command line (a string is split like a shell does) without the program's name.
-    exact
-        Correct the C program's physics: `compat=None`, like the flag `-exact`.
-
-    Returns
-    -------
-    Config
-        `to_toml` keeps it.
-
-    Raises
-    ------
-    ConfigError
-        An unknown flag, a missing or impossible value.
-    FileError, FormatError
-        A header that -img or -mask names cannot be read, or is none; other files are read when they are needed.
-    """
-    return parse_flags(flags, exact=exact).config
-
-
-def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFlags:
-    """Resolve the C program's command-line flags.
+    """Return the Config that the C program's command-line flags describe, with `compat="c"`.
 
     Parameters
     ----------
     flags
         A command line without the program's name; a string is split as a shell does.
     exact
-        Correct the C program's physics and geometry, as the flag -exact does: `compat=None`.
+        Whether to correct the C program's physics (`compat=None`), as -exact does.
 
     Raises
     ------
     ConfigError
-        An unknown flag, a missing or impossible value, or too little to make an image.
+        A flag is unknown, or a value is missing or not valid.
+    FileError, FormatError
+        The header of an -img or -mask file cannot be read or is not valid; other files are read on first use.
+    """
+    return parse_flags(flags, exact=exact).config
+
+
+def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFlags:
+    """Parse and resolve the C program's command-line flags.
+
+    Parameters
+    ----------
+    flags
+        A command line without the program's name; a string is split as a shell does.
+    exact
+        Whether to correct the C program's physics and geometry (`compat=None`), as -exact does.
+
+    Raises
+    ------
+    ConfigError
+        A flag is unknown, a value is missing or not valid, or the cell or structure factors are missing.
     FileError, FormatError
         A header (-img, -mask) cannot be read.
 
     Warns
     -----
     NanobraggWarning
-        For every flag without an effect, for an Fdump.bin that is read unasked, for a random seed.
+        A flag has no effect, Fdump.bin is read by default, or a random seed is chosen.
     """
     values = read_flags(split_flags(flags))
     exact = exact or values.exact
@@ -113,7 +107,7 @@ def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFla
         compat=None if exact else "c",
     )
     outputs = _outputs(values)
-    unused = _report_useless(values)
+    unused = _warn_unused(values)
     return ParsedFlags(config, outputs, unused, values.stol_path, values.stol_multiplier)
 
 
@@ -128,7 +122,7 @@ def _crystal(values: FlagValues) -> Crystal:
     seed = values.misset_seed
     if misset == "random" and seed is None:
         seed = int(time.time())
-        _warn(f"-misset random is seeded by the clock; -misset_seed {seed} gives this orientation again")
+        _warn(f"-misset random is seeded from the clock; -misset_seed {seed} reproduces this orientation")
     fields: dict[str, Any] = {} if seed is None else {"misset_seed": seed}
     if values.convention == "custom":
         fields["spindle_axis"] = convention_of(values).spindle
@@ -148,14 +142,14 @@ def _crystal(values: FlagValues) -> Crystal:
 
 
 def _complete_cell(numbers: Sequence[float]) -> Cell:
-    """Lengths b and c that are not positive become a, such angles 90 degrees."""
+    """Replace lengths b and c that are not positive by a, and such angles by 90 degrees."""
     a, b, c = numbers[0], *(x if x > 0 else numbers[0] for x in numbers[1:3])
     alpha, beta, gamma = (x if x > 0 else 90.0 for x in numbers[3:])
     return a, b, c, alpha, beta, gamma
 
 
 def _not_negative(value: float) -> float | None:
-    """A range or step as the step rules take it: negative means not given."""
+    """Return a range or step, or None if it is negative, which means not given."""
     return value if value >= 0 else None
 
 
@@ -166,7 +160,7 @@ def _structure_factors(values: FlagValues) -> StructureFactors:
         path, from_dump = dump, True
         _warn(f"no -hkl: reading {dump}, an earlier run's structure factors; remove it or give -hkl")
     if path is None and values.default_F == 0:
-        raise ConfigError("no structure factors: give -hkl FILE, or -default_F F for all reflections alike")
+        raise ConfigError("no structure factors: give -hkl FILE, or -default_F F for all reflections")
     return StructureFactors(
         path=None if path is None else Path(path),
         file_format="dump" if from_dump else "hkl",
@@ -176,14 +170,14 @@ def _structure_factors(values: FlagValues) -> StructureFactors:
 
 
 def _wants_interpolation(values: FlagValues) -> bool:
-    """The C program's choice, which looks at -N before a size in mm replaces it (C quirks, row 21)."""
+    """Return the C program's choice, which depends on -N even if a size in mm replaces it (docs/quirks.md row 21)."""
     if values.interpolate is not None:
         return values.interpolate
     few = min(values.n_a, values.n_b, values.n_c) <= 2
     if few and max(values.size_a_mm, values.size_b_mm, values.size_c_mm) > 0:
         _warn(
             "-samplesize without -N interpolates between reflections; add -nointerpolate for a crystal "
-            "(documentation, C quirks, row 21)"
+            "(docs/quirks.md row 21)"
         )
     return few
 
@@ -218,8 +212,7 @@ def _beam(values: FlagValues) -> Beam:
 def _scan(values: FlagValues) -> Scan:
     if values.osc_deg == 0 and values.phistep_deg > 0 and values.phisteps < 0:
         raise ConfigError(
-            f"-osc 0 with -phistep {values.phistep_deg:g}: gives no step at all; leave one of them out "
-            "(documentation, C quirks, row 23)"
+            f"-osc 0 with -phistep {values.phistep_deg:g}: gives no step; omit one of them (docs/quirks.md row 23)"
         )
     return Scan(
         start_deg=values.phi_deg,
@@ -230,7 +223,7 @@ def _scan(values: FlagValues) -> Scan:
 
 
 def _sampling(values: FlagValues, exact: bool) -> Sampling:
-    """Sub-pixels and the C program's switches, which have no meaning with `exact`."""
+    """Return the sampling; the C program's switches have no effect with `exact`."""
     return Sampling(
         oversample=max(values.oversample, 0) or None,
         d_min_A=max(values.d_min_A, 0.0),
@@ -241,7 +234,7 @@ def _sampling(values: FlagValues, exact: bool) -> Sampling:
 
 
 def _roi(values: FlagValues, detector: Detector) -> Roi | None:
-    """Limits within the detector; negative ones are not given."""
+    """Return the region of interest, clipped to the detector; negative limits mean not given."""
     if max(values.roi) < 0:
         return None
     slow, fast = detector.panels[0].pixels
@@ -262,28 +255,28 @@ def _outputs(values: FlagValues) -> Outputs:
     if min(given.get("printout_pixel", (0,))[0:1]) < 0:
         del given["printout_pixel"]
     if given.get("threads", 1) < 1:
-        raise ConfigError(f"-threads {given['threads']}: must be at least 1")
+        raise ConfigError(f"-threads {given['threads']} is not valid; give at least 1")
     return Outputs(**given)
 
 
-def _report_useless(values: FlagValues) -> list[str]:
-    """Warn of every flag without an effect, and name them."""
-    useless = [
+def _warn_unused(values: FlagValues) -> list[str]:
+    """Warn about flags without an effect and return their names."""
+    unused = [
         (name, find_flag(name).unused, None) for name in values.given if find_flag(name).unused
     ] + geometry_flags_without_effect(values)
     if "-nopolar" in values.given and values.polarized:
-        useless.append(("-nopolar", "a later -polar cancels it", 22))
+        unused.append(("-nopolar", "a later -polar cancels it", 22))
     thick = values.given.get("-detector_thick", (0,))[0]
     if thick != 0 and values.thickness_um == 0:
-        useless.append(("-detector_thick", "a later -detector_abs inf clears it", 22))
-    for name, reason, row in useless:
-        _warn(f"{name} has no effect: {reason}" + (f" (documentation, C quirks, row {row})" if row else ""))
+        unused.append(("-detector_thick", "a later -detector_abs inf clears it", 22))
+    for name, reason, row in unused:
+        _warn(f"{name} has no effect: {reason}" + (f" (docs/quirks.md row {row})" if row else ""))
     if values.thickness_um > 0 and math.isinf(values.attenuation_um):
-        _warn("-detector_abs inf captures no photon, so the image is zero (documentation, C quirks, row 22)")
+        _warn("-detector_abs inf absorbs no photons, so the image is zero (docs/quirks.md row 22)")
     length = math.hypot(*convention_of(values).twotheta_axis)
     if values.twotheta_deg != 0 and abs(length - 1) > 1e-6:
-        _warn(f"-twotheta_axis has length {length:.6g}, not 1: the C program then distorts the detector")
+        _warn(f"-twotheta_axis has length {length:.6g}, not 1: the C program distorts the detector")
     if values.header_twotheta is not None:
         path, swing = values.header_twotheta
-        _warn(f"{path}: TWOTHETA={swing:g} is not applied; give -twotheta (documentation, C quirks, row 20)")
-    return [name for name, _, _ in useless]
+        _warn(f"{path}: TWOTHETA={swing:g} is not applied; give -twotheta (docs/quirks.md row 20)")
+    return [name for name, _, _ in unused]

@@ -1,12 +1,10 @@
-"""The detector that C flags describe, resolved as the C program does (docs/geometry.md, docs/quirks.md)."""
-
-from __future__ import annotations
+"""Conversion of C flags to a `Detector`, resolved as the C program does (docs/geometry.md, docs/quirks.md)."""
 
 import math
 from pathlib import Path
 
 from ...config.detector import Detector
-from ...config.panel import flat_geometry, flat_panel
+from ...config.flat_panel import flat_panel, nominal_geometry
 from ...constants import RADIAN_IN_DEGREES
 from ...detectors.conventions import CONVENTIONS, Convention, beam_spot, default_beam_center
 from ...detectors.placement import PlacedPanel, place_flat_panel
@@ -23,27 +21,28 @@ VECTOR_FLAGS = (
 
 
 def convention_of(values: FlagValues) -> Convention:
-    """The convention's vectors and pivot; with the custom convention, those that the flags left behind."""
-    frame = CONVENTIONS[values.convention]
+    """Return the convention's vectors and pivot, with those of the flags for the custom convention."""
+    convention = CONVENTIONS[values.convention]
     if values.convention != "custom":
-        return frame
-    return frame._replace(**{name: getattr(values, name) for name in VECTOR_FIELDS}, pivot=values.pivot)
+        return convention
+    return convention._replace(**{name: getattr(values, name) for name in VECTOR_FIELDS}, pivot=values.pivot)
 
 
 def build_detector(values: FlagValues, *, exact: bool) -> Detector:
-    """The detector of these flags.
+    """Return the detector that flags describe.
 
     Parameters
     ----------
     values
         The C program's variables.
     exact
-        True distance and beam spot after a two-theta swing (not the C program's, row 15).
+        Whether to compute distance and beam spot correctly after a two-theta swing, unlike the C program
+        (docs/quirks.md row 15).
 
     Raises
     ------
     ConfigError
-        A size, distance or vector that makes no detector.
+        A size, distance or vector is not valid.
     """
     _check(values)
     pixel = values.pixel_mm / 1000.0
@@ -52,7 +51,7 @@ def build_detector(values: FlagValues, *, exact: bool) -> Detector:
         pixel * values.fpixels if values.fpixels else values.detsize_f_mm / 1000.0,
     )
     pixels = (math.ceil(size[0] / pixel - 0.5), math.ceil(size[1] / pixel - 0.5))
-    near, near_point, center = _landmarks(values, size, pixel)
+    near, near_point, center = _reference_points(values, size, pixel)
     spot = beam_spot(values.convention, center, size[0], pixel)
     placed = _place(values, spot if values.convention == "custom" else near, spot, exact)
     thickness = values.thickness_um if values.thickness_um >= 0 else None
@@ -65,7 +64,7 @@ def build_detector(values: FlagValues, *, exact: bool) -> Detector:
         curved=values.curved,
         point_pixel=values.point_pixel,
         mask=None if values.mask_path is None else Path(values.mask_path),
-        nominal=flat_geometry(
+        nominal=nominal_geometry(
             placed,
             values.convention,
             _in_mm(center),
@@ -76,14 +75,14 @@ def build_detector(values: FlagValues, *, exact: bool) -> Detector:
     )
 
 
-def _landmarks(values: FlagValues, size: Pair, pixel: float) -> tuple[Pair, Pair, Pair]:
-    """Near point (fast, slow); near point as asked for (Xclose, Yclose); beam centre X, Y. Metres."""
+def _reference_points(values: FlagValues, size: Pair, pixel: float) -> tuple[Pair, Pair, Pair]:
+    """Return the near point (fast, slow), the near point given by -Xclose and -Yclose, and the beam centre, in m."""
     near = (
         size[1] / 2.0 if values.orgx_px is None else (values.orgx_px - 0.5) * pixel,
         size[0] / 2.0 if values.orgy_px is None else (values.orgy_px - 0.5) * pixel,
     )
     near_point = _given_or((values.xclose_mm, values.yclose_mm), near)
-    # in these conventions the beam centre falls back on the near point, which need not be the middle
+    # in these conventions, the default beam centre is the near point, which need not be the panel's centre
     on_near_point = values.convention in ("xds", "dials", "custom")
     default = near_point if on_near_point else default_beam_center(values.convention, size, pixel)
     return near, near_point, _given_or((values.xbeam_mm, values.ybeam_mm), default)
@@ -120,39 +119,39 @@ def _place(values: FlagValues, near: Pair, spot: Pair, exact: bool) -> PlacedPan
 
 
 def _check(values: FlagValues) -> None:
-    """Refuse what makes no detector, in the flags' words."""
+    """Raise `ConfigError` for values that do not describe a detector."""
     close = values.close_distance_mm
     flag, distance = ("-distance", values.distance_mm) if close is None else ("-close_distance", close)
     for name, length in ((flag, distance), ("-pixel", values.pixel_mm)):
         if not length > 0:
-            raise ConfigError(f"{name} {length:g}: must be a positive number of mm")
+            raise ConfigError(f"{name} {length:g} is not valid; give a positive number of mm")
     axes = (("f", values.fpixels, values.detsize_f_mm), ("s", values.spixels, values.detsize_s_mm))
     for axis, count, size in axes:
         if count < 0:
-            raise ConfigError(f"-detpixels_{axis} {count}: must be at least 1, or 0 to go by the size in mm")
+            raise ConfigError(f"-detpixels_{axis} {count} is not valid; give at least 1, or 0 to use the size in mm")
         if not count and not size / values.pixel_mm > 0.5:
-            raise ConfigError(f"-detsize_{axis} {size:g}: is no pixel of {values.pixel_mm:g} mm; enlarge it")
+            raise ConfigError(f"-detsize_{axis} {size:g} is smaller than a pixel of {values.pixel_mm:g} mm; enlarge it")
     if not any(convention_of(values).twotheta_axis):
-        raise ConfigError("-twotheta_axis 0 0 0: an axis cannot have length zero")
+        raise ConfigError("-twotheta_axis 0 0 0 is not a valid axis; give a vector with a length")
 
 
 def geometry_flags_without_effect(values: FlagValues) -> list[tuple[str, str, int | None]]:
-    """Flags that did not move the detector: name, the reason, and the row of "C quirks" in the documentation."""
+    """Return the flags that did not move the detector: name, reason, and row of docs/quirks.md."""
     convention = values.convention
-    useless: list[tuple[str, str, int | None]] = []
+    unused: list[tuple[str, str, int | None]] = []
     if "-pix0_vector" in values.given:
-        useless.append(("-pix0_vector", "the pivot rule places the panel", 16))
+        unused.append(("-pix0_vector", "the pivot rule places the panel", 16))
     if convention == "custom":
-        return useless
+        return unused
     if convention in ("xds", "dials"):
         reason = f"{convention} places the detector by -ORGX and -ORGY; only the headers' beam centre changes"
         fixed: tuple[str, ...] = ("-Xclose", "-Yclose", "-Xbeam", "-Ybeam")
     else:
         reason = f"{convention} places the detector by -Xbeam and -Ybeam"
         fixed = ("-Xclose", "-Yclose", "-ORGX", "-ORGY")
-    useless += [(name, reason, 17) for name in fixed if name in values.given]
+    unused += [(name, reason, 17) for name in fixed if name in values.given]
     forced = CONVENTIONS[convention].pivot
     if values.given.get("-pivot", (forced,)) != (forced,):
-        useless.append(("-pivot", f"{convention} always pivots about the {forced}", 18))
+        unused.append(("-pivot", f"{convention} always pivots about the {forced}", 18))
     reason = f"the later -{convention} wins"
-    return useless + [(name, reason, None) for name in VECTOR_FLAGS if name in values.given]
+    return unused + [(name, reason, None) for name in VECTOR_FLAGS if name in values.given]

@@ -1,7 +1,5 @@
 """Comparison of the functions of a loaded library with ours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,16 +80,13 @@ def _agreement(name: str, note: str, theirs: Any, ours: Any) -> Agreement:
     return Agreement(name, theirs.size, float(np.abs(ours - theirs).max()), float(np.abs(theirs).max()), note)
 
 
-Pairs = Iterator[tuple[str, Any, Any]]  # note, the library's values, ours
+Pairs = Iterator[tuple[str, Any, Any]]  # note, values of the library, our values
 
 
 def _sincg(library: Library, draw: np.random.Generator) -> Pairs:
     index = draw.integers(-30, 31, 300) + draw.choice([-1, 1], 300) * draw.uniform(1e-3, 0.5, 300)
     whole = np.array([-5.0, -3.0, -2.0, 2.0, 3.0, 5.0])
-    places = (
-        (index, "1e-3 or more from whole indices"),
-        (whole, "whole indices: row 13, the library's is noise"),
-    )
+    places = ((index, "1e-3 or more from whole indices"), (whole, "whole indices: row 13, the library's is noise"))
     for n in CELLS:
         for h, where in places:
             ours = np.sqrt(grating_sqr(h, np.full(h.shape, float(n))))

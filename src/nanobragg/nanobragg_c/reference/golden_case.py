@@ -4,8 +4,6 @@ A folder of cases holds cases.yaml (command lines and thresholds), golden/ID.npz
 headers, printed numbers) and inputs/ (input files of the command lines).
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex
@@ -54,19 +52,19 @@ def record_case(folder: StrPath, name: str, flags: Sequence[str], run: Run, *, t
     check_case_name(name)
     root = make_folder(folder)
     golden = make_folder(root / "golden")
-    family, single = name.split("/")
+    test_id, run_name = name.split("/")
     facts = _read_facts(golden / "facts.json")
     if name in facts:
         raise ConfigError(f"{name}: {root} already has this case; choose another name")
-    words = _with_copied_inputs(flags, root)
-    packed = _read_arrays(golden / f"{family}.npz")
-    packed |= {f"{single}/{key}": array for key, array in _arrays(run).items()}
-    with atomic_write(golden / f"{family}.npz") as handle:
+    arguments = _copy_inputs(flags, root)
+    packed = _read_arrays(golden / f"{test_id}.npz")
+    packed |= {f"{run_name}/{key}": array for key, array in _arrays(run).items()}
+    with atomic_write(golden / f"{test_id}.npz") as handle:
         np.savez_compressed(handle, **packed)
     facts[name] = _facts(run)
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in facts.items())
     write_text(golden / "facts.json", "{\n" + lines + "\n}\n")
-    _append(root / "cases.yaml", family, single, words, title, corr_min)
+    _append(root / "cases.yaml", test_id, run_name, arguments, title, corr_min)
 
 
 def check_case_name(name: str) -> None:
@@ -115,16 +113,16 @@ def _facts(run: Run) -> dict[str, Any]:
     }
 
 
-def _with_copied_inputs(flags: Sequence[str], root: Path) -> list[str]:
-    words = list(flags)
-    names = [SPELLINGS[word].name if word in SPELLINGS else "" for word in words]
+def _copy_inputs(flags: Sequence[str], root: Path) -> list[str]:
+    arguments = list(flags)
+    names = [SPELLINGS[argument].name if argument in SPELLINGS else "" for argument in arguments]
     for at, name in enumerate(names[:-1], start=1):
         if name in (*INPUT_FLAGS, "-dump"):
-            words[at] = _copied(Path(words[at]), make_folder(root / "inputs"), root)
-    return words
+            arguments[at] = _copy_input(Path(arguments[at]), make_folder(root / "inputs"), root)
+    return arguments
 
 
-def _copied(source: Path, inputs: Path, root: Path) -> str:
+def _copy_input(source: Path, inputs: Path, root: Path) -> str:
     target = inputs / source.name
     try:
         content = source.read_bytes()
@@ -137,15 +135,15 @@ def _copied(source: Path, inputs: Path, root: Path) -> str:
     return target.relative_to(root).as_posix()
 
 
-def _append(path: Path, family: str, single: str, words: list[str], title: str, corr_min: float) -> None:
-    """Add an entry to the end of cases.yaml; strings as in JSON, which YAML reads."""
+def _append(path: Path, test_id: str, run_name: str, arguments: list[str], title: str, corr_min: float) -> None:
+    """Append an entry to cases.yaml, with JSON strings, which are valid YAML."""
     before = path.read_text() if path.exists() else "# Recorded by nanobragg compare --record.\ncases:\n"
     entry = (
-        f"  - id: {family}\n"
+        f"  - id: {test_id}\n"
         f"    title: {json.dumps(title)}\n"
-        f"    base: {json.dumps(shlex.join(words))}\n"
+        f"    base: {json.dumps(shlex.join(arguments))}\n"
         f"    corr_min: {corr_min!r}\n"
         "    sum_ratio: [0.98, 1.02]\n"
-        f'    runs: {{{json.dumps(single)}: ""}}\n'
+        f'    runs: {{{json.dumps(run_name)}: ""}}\n'
     )
     write_text(path, before.rstrip("\n") + "\n" + entry)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 import platform
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from ...errors import ConfigError, FormatError
 from ...geometry import FloatArray
+from ...io.atomic import StrPath
 from ..flags.flag_values import MAX_SEED
 from .original_program import OriginalProgram, existing_file
 
@@ -26,7 +26,6 @@ FUNCTIONS = (
     "sincg", "sinc3", "polarization_factor", "rotate", "rotate_axis", "unitize", "mosaic_rotation_umat", "umat2misset",
     "ran1", "poidev", "gammln", "polint", "polin3",
 )  # fmt: skip
-StrPath = str | os.PathLike[str]
 FloatImage = npt.NDArray[np.float32]
 
 

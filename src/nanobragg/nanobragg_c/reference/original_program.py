@@ -1,7 +1,5 @@
 """Runs of the original program, each in its own process and temporary folder."""
 
-from __future__ import annotations
-
 import logging
 import os
 import shlex
@@ -102,24 +100,24 @@ class OriginalProgram:
             if isinstance(experiment, Config):
                 inputs = folder / "inputs"
                 inputs.mkdir()
-                words = config_to_flags(experiment, inputs)
+                arguments = config_to_flags(experiment, inputs)
             else:
-                words = relocatable_flags(experiment)
-            words += _extra_flags(words, pixel)
-            stdout, seconds = self._execute(words, folder, timeout_s, threads)
-            run = collect_run(self.path, folder, stdout, seconds, words, pixel)
+                arguments = relocatable_flags(experiment)
+            arguments += _extra_flags(arguments, pixel)
+            stdout, seconds = self._execute(arguments, folder, timeout_s, threads)
+            run = collect_run(self.path, folder, stdout, seconds, arguments, pixel)
         if isinstance(experiment, Config):
             check_placement(self.path, experiment, run.printed)
         return run
 
-    def _execute(self, words: list[str], folder: Path, timeout_s: float, threads: int) -> tuple[str, float]:
+    def _execute(self, arguments: list[str], folder: Path, timeout_s: float, threads: int) -> tuple[str, float]:
         """Run the program; return its standard output and the seconds it took, or raise `ProgramError`."""
         logs = folder / "stdout", folder / "stderr"
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         late = threading.Event()
         with open(logs[0], "wb") as out, open(logs[1], "wb") as err:
             start = time.perf_counter()
-            child = self._start([*self.command(), *words], folder, environment, out, err)
+            child = self._start([*self.command(), *arguments], folder, environment, out, err)
             timer = threading.Timer(timeout_s, _stop, (child, late))
             timer.start()
             try:
@@ -167,19 +165,19 @@ def relocatable_flags(flags: Flags) -> list[str]:
     FileError
         An input file is missing, which the program would ignore.
     """
-    words = split_flags(flags)
-    names = [SPELLINGS[word].name if word in SPELLINGS else "" for word in words]
+    arguments = split_flags(flags)
+    names = [SPELLINGS[argument].name if argument in SPELLINGS else "" for argument in arguments]
     dump = Outputs.dump_path
-    for at, (name, value) in enumerate(zip(names, words[1:], strict=False), start=1):
+    for at, (name, value) in enumerate(zip(names, arguments[1:], strict=False), start=1):
         if name in INPUT_FLAGS:
-            words[at] = _existing(name, value)
+            arguments[at] = _existing(name, value)
         elif name == "-dump":
-            dump, words[at] = value, Outputs.dump_path
+            dump, arguments[at] = value, Outputs.dump_path
         elif name in OUTPUT_FLAGS:
-            words[at] = OUTPUT_FLAGS[name]
+            arguments[at] = OUTPUT_FLAGS[name]
     if "-hkl" not in names and Path(dump).is_file():
-        words += ["-dump", os.path.abspath(dump)]
-    return words
+        arguments += ["-dump", os.path.abspath(dump)]
+    return arguments
 
 
 def _existing(name: str, value: str) -> str:
@@ -188,9 +186,9 @@ def _existing(name: str, value: str) -> str:
     return os.path.abspath(value)
 
 
-def _extra_flags(words: list[str], pixel: Pixel | None) -> list[str]:
+def _extra_flags(arguments: list[str], pixel: Pixel | None) -> list[str]:
     extra = ["-noprogress"]
-    if "-seed" not in words:
+    if "-seed" not in arguments:
         extra += ["-seed", "1"]
     if pixel is not None:
         slow, fast = map(str, pixel)

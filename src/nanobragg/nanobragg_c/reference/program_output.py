@@ -1,7 +1,5 @@
 """The output of a run of the original program: its files and its printed values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +62,9 @@ class Run:
     flags: tuple[str, ...]
 
 
-def collect_run(path: Path, folder: Path, stdout: str, seconds: float, words: list[str], pixel: Pixel | None) -> Run:
+def collect_run(
+    path: Path, folder: Path, stdout: str, seconds: float, arguments: list[str], pixel: Pixel | None
+) -> Run:
     """Read the output of a run of the program `path` in `folder`.
 
     Raises
@@ -88,7 +88,7 @@ def collect_run(path: Path, folder: Path, stdout: str, seconds: float, words: li
         pgm_image=read_pgm(pgm)[0] if pgm.exists() else None,
         stdout=stdout,
         seconds=seconds,
-        flags=tuple(words),
+        flags=tuple(arguments),
     )
 
 

@@ -1,6 +1,4 @@
-"""A trace in plain words."""
-
-from __future__ import annotations
+"""Explanation of a trace in plain words."""
 
 import math
 
@@ -8,7 +6,7 @@ from .records import Term, TraceData
 
 
 def explain(trace: TraceData) -> list[str]:
-    """Ten lines (fewer without a term): why the pixel has its value."""
+    """Return ten sentences (fewer without terms) that explain the value of the pixel."""
     if not trace.terms:
         return [_where(trace), _count(trace), _scaling(trace)]
     term = max(trace.terms, key=lambda one: one.contribution)
@@ -43,7 +41,7 @@ def _strongest(trace: TraceData, term: Term) -> str:
     sampling = trace.scene.config.sampling
     in_order = sampling.oversample_omega or sampling.oversample_polar or sampling.oversample_thick
     crystal = trace.final.sum - trace.final.water
-    share = "" if in_order or crystal <= 0 else f", {_percent(term.contribution / crystal)} of what the crystal gives"
+    share = "" if in_order or crystal <= 0 else f", {_percent(term.contribution / crystal)} of the crystal's sum"
     return (
         f"The strongest is layer {term.place.layer}, sub-pixel ({term.place.sub_slow}, {term.place.sub_fast}), "
         f"source {term.ray.source}, phi step {term.phi_step} ({term.phi_deg:g} deg), domain {term.domain}{share}."
@@ -53,7 +51,7 @@ def _strongest(trace: TraceData, term: Term) -> str:
 def _direction(term: Term) -> str:
     angle = math.degrees(math.acos(max(-1.0, min(1.0, term.ray.cos_2theta))))
     return (
-        f"There the ray leaves at 2theta = {angle:.5g} deg with wavelength {term.ray.wavelength_m * 1e10:.6g} A: "
+        f"Its scattering angle is 2theta = {angle:.5g} deg, its wavelength {term.ray.wavelength_m * 1e10:.6g} A: "
         f"resolution {term.ray.d_A:.5g} A."
     )
 
@@ -61,7 +59,7 @@ def _direction(term: Term) -> str:
 def _index(term: Term) -> str:
     h, k, l = term.hkl
     return (
-        f"In the crystal's frame that is h k l = ({h:.4f}, {k:.4f}, {l:.4f}), "
+        f"The scattering vector has h k l = ({h:.4f}, {k:.4f}, {l:.4f}), "
         f"{math.hypot(*term.delta):.3g} from reflection {term.nearest}."
     )
 
@@ -74,8 +72,8 @@ def _lattice(trace: TraceData, term: Term) -> str:
     if term.lattice_factors is not None:
         parts = ", from {:.4g} x {:.4g} x {:.4g} along a, b, c".format(*term.lattice_factors)
     return (
-        f"The {trace.scene.config.crystal.shape} crystal of {n[0]} x {n[1]} x {n[2]} cells scatters there with "
-        f"F_latt^2 = {term.F_latt_sqr:.5g}{parts}: {_percent(share)} of a peak's top, {where}."
+        f"The {trace.scene.config.crystal.shape} crystal of {n[0]} x {n[1]} x {n[2]} cells has "
+        f"F_latt^2 = {term.F_latt_sqr:.5g}{parts} there: {_percent(share)} of the peak maximum, {where}."
     )
 
 
@@ -86,7 +84,7 @@ def _amplitude(trace: TraceData, term: Term) -> str:
         "default": "default_F, as "
         + ("there is no table" if trace.scene.table is None else f"reflection {term.nearest} is not in the table"),
     }
-    return f"The cell scatters with F_cell = {term.F_cell:.6g}, {how[term.F_cell_from]}."
+    return f"The structure factor is F_cell = {term.F_cell:.6g}, {how[term.F_cell_from]}."
 
 
 def _factors(trace: TraceData, term: Term) -> str:
@@ -94,14 +92,16 @@ def _factors(trace: TraceData, term: Term) -> str:
     sensor = f"the layer absorbs {_percent(place.capture)}" if trace.scene.sensor.range > 0 else "no sensor thickness"
     text = f"Solid angle {place.omega_sr:.5g} sr, polarization factor {term.ray.polar:.5g}, {sensor}"
     if trace.scene.config.compat == "c":
-        return f"{text}; as in the C program these are mostly an earlier sub-pixel's, applied once."
-    return f"{text}; each term has its own."
+        return f"{text}; as in the C program they are mostly those of an earlier sub-pixel, applied once."
+    return f"{text}, evaluated for each term."
 
 
 def _water(trace: TraceData) -> str:
     if trace.final.water == 0:
-        return "There is no water background."
-    return f"Water gives {_percent(trace.final.water / trace.final.sum)} of the sum." if trace.final.sum else "No sum."
+        return "There is no background."
+    return (
+        f"Background is {_percent(trace.final.water / trace.final.sum)} of the sum." if trace.final.sum else "No sum."
+    )
 
 
 def _scaling(trace: TraceData) -> str:

@@ -1,17 +1,14 @@
-"""What a trace is made of: typed records, out of the kernel's records (include/nanobragg/trace_record.h)."""
-
-from __future__ import annotations
+"""The typed records of a trace, converted from those of the kernel (include/nanobragg/trace_record.h)."""
 
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from ..._functions import SHAPES
 from ...constants import RADIAN_IN_DEGREES
-from ...geometry import FloatArray, Vector
+from ...geometry import Vector, as_vector, cross_products
 from ...scene.scene import Scene
 
 Origin = Literal["nearest", "interpolated", "default"]
@@ -19,7 +16,7 @@ Origin = Literal["nearest", "interpolated", "default"]
 
 @dataclass(frozen=True)
 class PanelFrame:
-    """The panel: corner of pixel (0, 0), axes, pixel edge, distance along the normal and (nominal) along the beam."""
+    """Frame of a panel: corner of pixel (0, 0), axes, pixel edge, distance along normal and (nominal) along beam."""
 
     pix0_m: Vector
     fast_axis: Vector
@@ -32,11 +29,11 @@ class PanelFrame:
 
 @dataclass(frozen=True)
 class Place:
-    """A sub-pixel in a sensor layer, and what does not depend on a source.
+    """A sub-pixel in a sensor layer, with the quantities that do not depend on the source.
 
     `position_m` = P, `R_m` = |P|, `direction` = d̂ = P/R, `obliquity` = close distance/R, `rho` = d̂·ô, the cosine
-    to the panel's normal. Under compat="c" `omega_sr` and `capture` are the values that the C program has at this
-    point: mostly those of an earlier sub-pixel.
+    of the angle to the panel's normal, `capture` the absorbed fraction. Under compat="c" `omega_sr` and `capture` are
+    the values in force in the C program, mostly those of an earlier sub-pixel.
     """
 
     layer: int
@@ -55,11 +52,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Ray:
-    """A source seen from a place.
+    """A source as seen from a place.
 
-    `incident` = î, `q_per_m` = (d̂ - î)/λ, `d_A` = 1/|q|, `cos_2theta` = î·d̂, `along_e` and `along_b` = d̂·E and
-    d̂·B of the incident wave, whose squares add up to sin²2θ; `polar` the factor in force. `skipped`: d_min leaves
-    it out.
+    `incident` = î, `q_per_m` = (d̂ - î)/λ the scattering vector, `d_A` = 1/|q|, `cos_2theta` = î·d̂, `along_e` and
+    `along_b` = d̂·E and d̂·B of the incident wave, whose squares add up to sin²2θ; `polar` is the polarization factor
+    in force. `skipped`: beyond d_min.
     """
 
     source: int
@@ -78,12 +75,11 @@ class Ray:
 
 @dataclass(frozen=True)
 class Term:
-    """One orientation of the crystal seen along one ray.
+    """The term of one orientation of the crystal and one ray.
 
-    `delta` = hkl - nearest; `lattice_factors` = sin(πNh)/sin(πh) of each axis (None for the radial shapes, which have
-    `radius_sqr`, the squared radius with the fudge in it); `F_latt` with its sign, and its square as it is used.
-    `weight` is what multiplies F_cell²·F_latt² in the sum, `contribution` the product, `running_sum` the sum
-    after it.
+    `delta` = hkl - nearest; `lattice_factors` = sin(πNh)/sin(πh) of each axis (None for radial shapes, which have
+    `radius_sqr`, the squared radius including the fudge factor); `F_latt` with its sign, and its square as used.
+    `weight` multiplies F_cell²·F_latt² in the sum, `contribution` is the product, `running_sum` the sum including it.
     """
 
     ordinal: int
@@ -114,10 +110,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Final:
-    """From the sum to photons: pixel = r_e²·fluence·sum/steps·capture·polar·omega.
+    """Scaling of the sum to photons: pixel = r_e²·fluence·sum/steps·capture·polar·omega.
 
-    Under compat=None the last three are in every term's weight, and 1 here. `water` is the part of the sum that
-    is no crystal's.
+    Under compat=None the last three are part of every term's weight, and 1 here. `water` is the part of the sum from
+    the background.
     """
 
     water: float
@@ -150,7 +146,7 @@ class TraceData:
 
 
 class RecordReader:
-    """Turns raw records into typed ones; equal places and rays become one object."""
+    """Converts records of the kernel; equal places and rays are shared objects."""
 
     def __init__(self, scene: Scene, slow: int, fast: int) -> None:
         self._scene = scene
@@ -160,17 +156,18 @@ class RecordReader:
         self._rays: dict[tuple[int, int, int, int], Ray] = {}
 
     def term(self, record: npt.NDArray[Any]) -> Term:
-        """One raw record in full."""
+        """Return the term of a record."""
         scene, cell = self._scene, record["cell"] * 1e10
         shape, (phi_step, domain) = scene.config.crystal.shape, divmod(int(record["orientation"]), scene.domains)
         factors = _lattice_factors(record, scene.n_cells) if SHAPES[shape].separable else None
-        a, b, c = (_vector(axis) for axis in cell)
-        a_star, b_star, c_star = (_vector(axis) for axis in _crossed(cell) / scene.lattice.volume)
+        a, b, c = (as_vector(axis) for axis in cell)
+        a_star, b_star, c_star = (as_vector(axis) for axis in cross_products(cell) / scene.lattice.volume)
         return Term(
             ordinal=int(record["ordinal"]), place=self.place(record), ray=self.ray(record),
             phi_step=phi_step, phi_deg=self._phi_deg(phi_step), domain=domain,
             a_A=a, b_A=b, c_A=c, a_star_per_A=a_star, b_star_per_A=b_star, c_star_per_A=c_star,
-            hkl=_vector(record["h"]), nearest=_index(record["nearest"]), delta=_vector(record["h"] - record["nearest"]),
+            hkl=as_vector(record["h"]), nearest=_index(record["nearest"]),
+            delta=as_vector(record["h"] - record["nearest"]),
             lattice_factors=factors, radius_sqr=None if factors else float(record["radius_sqr"]),
             F_latt=_signed_lattice(record, factors, shape), F_latt_sqr=float(record["lattice_sqr"]),
             F_cell=float(record["amplitude"]), F_cell_from=self._origin(record), weight=float(record["weight"]),
@@ -178,33 +175,33 @@ class RecordReader:
         )  # fmt: skip
 
     def place(self, record: npt.NDArray[Any]) -> Place:
-        """The record's sub-pixel and layer."""
+        """Return the sub-pixel and layer of a record."""
         sub_fast, sub_slow = (self._sub_pixel(at, axis) for axis, at in enumerate(record["at"]))
         key = (int(record["layer"]), sub_slow, sub_fast)
         if key not in self._places:
             self._places[key] = Place(
-                *key, float(record["at"][1]), float(record["at"][0]), _vector(record["position"]), float(record["r"]),
-                _vector(record["d"]), float(record["obliquity"]), float(record["omega"]), float(record["rho"]),
+                *key, float(record["at"][1]), float(record["at"][0]), as_vector(record["position"]), float(record["r"]),
+                as_vector(record["d"]), float(record["obliquity"]), float(record["omega"]), float(record["rho"]),
                 float(record["capture"]),
             )  # fmt: skip
         return self._places[key]
 
     def ray(self, record: npt.NDArray[Any]) -> Ray:
-        """The record's source."""
+        """Return the ray from the source of a record."""
         place, source = self.place(record), int(record["source"])
         key = (place.layer, place.sub_slow, place.sub_fast, source)
         if key not in self._rays:
             directions, wavelengths, weights = self._scene.sources
             length = math.sqrt(float((record["q"] ** 2).sum()))
             self._rays[key] = Ray(
-                source, _vector(directions[source]), float(wavelengths[source]), float(weights[source]),
-                _vector(record["q"]), length, 1e10 / length if length > 0 else math.inf, not record["live"],
+                source, as_vector(directions[source]), float(wavelengths[source]), float(weights[source]),
+                as_vector(record["q"]), length, 1e10 / length if length > 0 else math.inf, not record["live"],
                 float(record["cos_2theta"]), float(record["along_e"]), float(record["along_b"]), float(record["polar"]),
             )  # fmt: skip
         return self._rays[key]
 
     def _sub_pixel(self, at: float, axis: int) -> int:
-        """Which sub-pixel the distance `at` along the fast (0) or slow (1) axis falls into."""
+        """Return the sub-pixel at the distance `at` along the fast (0) or slow (1) axis."""
         step = self._scene.config.detector.panels[0].pixel_mm / 1000.0 / self._scene.oversample
         return round(at / step - 0.5) - self._pixel[1 - axis] * self._scene.oversample
 
@@ -223,35 +220,25 @@ class RecordReader:
         return "nearest" if self._listed[index] else "default"
 
 
-def _vector(values: npt.NDArray[Any]) -> Vector:
-    x, y, z = values.tolist()
-    return x, y, z
-
-
 def _index(values: npt.NDArray[Any]) -> tuple[int, int, int]:
     h, k, l = (int(value) for value in values.tolist())
     return h, k, l
 
 
-def _crossed(basis: FloatArray) -> FloatArray:
-    a, b, c = basis
-    return np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
-
-
 def _lattice_factors(record: npt.NDArray[Any], n_cells: tuple[int, int, int]) -> Vector:
-    """sin(πNh)/sin(πh) per axis: the kernel has its square, from δ; the sign turns with every zero and with h0(N-1)."""
+    """Return sin(πNh)/sin(πh) per axis from its square; the sign changes with every zero and with h0(N-1)."""
     factors = []
     for h, h0, numerator, denominator, n in zip(
         *(record[name].tolist() for name in ("h", "nearest", "numerator", "denominator")), n_cells, strict=True
     ):
         turns = math.floor(n * abs(h - h0)) + int(h0) * (n - 1)
-        size = math.sqrt(numerator / denominator) if denominator > 0 else 0.0  # 0: no term was evaluated
+        size = math.sqrt(numerator / denominator) if denominator > 0 else 0.0  # 0: the term was not evaluated
         factors.append(-size if turns % 2 else size)
     return factors[0], factors[1], factors[2]
 
 
 def _signed_lattice(record: npt.NDArray[Any], factors: Vector | None, shape: str) -> float:
-    """F_latt with the sign that squaring took."""
+    """Return F_latt with its sign, from its square."""
     if factors is not None:
         return factors[0] * factors[1] * factors[2]
     size = math.sqrt(record["lattice_sqr"])

@@ -1,6 +1,4 @@
-"""Everything between a Config and the value of one pixel, as the kernel computed it."""
-
-from __future__ import annotations
+"""The trace of a pixel: every intermediate result of the kernel."""
 
 import dataclasses
 import json
@@ -12,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import _core
+from ..._core import TRACE_RECORD, TraceTotals
+from ..._core import trace as trace_pixel
 from ...config.config import Config
 from ...constants import R_E_SQR
 from ...errors import ConfigError
@@ -29,7 +28,7 @@ Value = float | int | bool | str | tuple[float, ...] | None
 
 @dataclass(frozen=True)
 class Trace(TraceData):
-    """One pixel, step by step.
+    """Every intermediate result of one pixel.
 
     Attributes
     ----------
@@ -38,36 +37,36 @@ class Trace(TraceData):
     frame : PanelFrame
         Origin and axes of its panel.
     places : tuple of Place
-        Sub-pixels in sensor layers, as far as they belong to the terms kept.
+        Sub-pixels in sensor layers to which the terms belong.
     rays : tuple of (Place, Ray)
-        Sources seen from them; also those that d_min leaves out.
+        Sources as seen from the places, including those beyond d_min.
     terms : tuple of Term
-        In the order of computation: all of them, or the strongest.
+        All terms, or the strongest, in the order of computation.
     last : Term
-        The one that was evaluated last, with the pixel's last place and ray (whether or not d_min leaves that out).
+        The term evaluated last, with the last place and ray of the pixel (even if beyond d_min).
     n_terms, n_skipped
-        Terms in all, and rays that d_min left out.
+        Number of all terms, and of rays beyond d_min.
     final : Final
-        From the sum to the pixel's photons, `final.pixel`.
+        Scaling of the sum to photons; `final.pixel` is the value of the pixel.
     scene : Scene
-        What was traced.
+        The traced scene.
     """
 
     def values(self) -> dict[str, Value]:
-        """Every quantity by name, in the order of computation: `place[0,1,1].source[0].phi[0].domain[2].hkl`, …"""
+        """Return quantities by name, in the order of computation: `place[0,1,1].source[0].phi[0].domain[2].hkl`, …"""
         return dict(self._named())
 
     def to_text(self) -> str:
-        """One `name = value` a line, vectors as numbers side by side, floats with all their digits."""
+        """Return one `name = value` per line, vectors as numbers separated by blanks, floats with all digits."""
         return "".join(f"{name} = {_text(value)}\n" for name, value in self._named())
 
     def to_json(self) -> str:
-        """The same names and values as a JSON object; what is not finite becomes null."""
+        """Return names and values as a JSON object; values that are not finite become null."""
         lines = (f"{json.dumps(name)}: {json.dumps(_finite(value))}" for name, value in self._named())
         return "{\n" + ",\n".join(lines) + "\n}"
 
     def explain(self) -> str:
-        """Ten lines of plain words: why this pixel has its value."""
+        """Return an explanation of the pixel's value in ten sentences, one per line."""
         return "\n".join(explain(self)) + "\n"
 
     def _named(self) -> Iterator[tuple[str, Value]]:
@@ -87,7 +86,7 @@ class Trace(TraceData):
         yield from _fields("final.", self.final)
 
     def _steps(self) -> Iterator[tuple[Place, Ray, Term | None]]:
-        """Terms with their places and rays; rays without a term in between."""
+        """Yield terms with their places and rays, and rays without terms, in the order of computation."""
         by_ray: dict[tuple[int, int], list[Term]] = {}
         for term in self.terms:
             by_ray.setdefault((id(term.place), id(term.ray)), []).append(term)
@@ -98,7 +97,7 @@ class Trace(TraceData):
 def trace(
     experiment: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
 ) -> Trace:
-    """Every intermediate of one pixel: the production kernel with a recorder.
+    """Trace one pixel: record every intermediate result of the kernel that renders it.
 
     Parameters
     ----------
@@ -107,31 +106,31 @@ def trace(
     slow, fast, panel
         The pixel.
     strongest
-        How many terms are kept, the strongest; None: all (half a kilobyte each, and more as records).
+        Number of strongest terms to keep; None: all (at least half a kilobyte each).
 
     Returns
     -------
     Trace
-        Its `final.pixel` is the pixel of a float64 image.
+        The trace; `final.pixel` equals the pixel of a float64 image.
 
     Raises
     ------
     ConfigError
-        A pixel that is not rendered: off the detector, outside the ROI, or masked.
+        The pixel is not rendered: off the detector, outside the ROI, or masked.
 
     Notes
     -----
-    With `compat="c"` some pixels depend on those before them (φ = 0 in the very first term; interpolation until it
-    ends): these are then rendered too.
+    With `compat="c"` some pixels depend on earlier ones (φ = 0 in the very first term; interpolation until it ends),
+    which are then rendered as well.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     panel, slow, fast = (operator.index(number) for number in (panel, slow, fast))
     _check_pixel(scene, panel, slow, fast)
     if strongest is not None and strongest < 1:
-        raise ConfigError(f"strongest = {strongest}: at least one term must be kept; None keeps all")
+        raise ConfigError(f"strongest = {strongest}: must be at least 1; None keeps all terms")
     everything = scene.terms * scene.sensor.count
-    records = np.empty(1 + min(everything, strongest or everything), _core.TRACE_RECORD)
-    totals = _core.trace(scene.core(np.float64), scene.roi, panel, slow, fast, records)
+    records = np.empty(1 + min(everything, strongest or everything), TRACE_RECORD)
+    totals = trace_pixel(scene.core(np.float64), scene.roi, panel, slow, fast, records)
     reader = RecordReader(scene, slow, fast)
     rows = np.sort(records[: totals.n_kept], order="ordinal")
     rays = dict.fromkeys((reader.place(row), reader.ray(row)) for row in rows)
@@ -170,7 +169,7 @@ def _triple(values: Any) -> Vector:
     return x, y, z
 
 
-def _final(scene: Scene, totals: _core.TraceTotals) -> Final:
+def _final(scene: Scene, totals: TraceTotals) -> Final:
     return Final(
         water=totals.water, sum=totals.total,
         steps=scene.terms if scene.config.compat == "c" else scene.oversample**2,
@@ -180,7 +179,7 @@ def _final(scene: Scene, totals: _core.TraceTotals) -> Final:
 
 
 def _fields(prefix: str, record: Any, names: tuple[str, ...] | None = None) -> Iterator[tuple[str, Value]]:
-    """A record's plain fields under its prefix; records in it are named by themselves."""
+    """Yield the fields of a record under a prefix, without nested records."""
     for name in names or tuple(field.name for field in dataclasses.fields(record)):
         value = getattr(record, name)
         if not dataclasses.is_dataclass(value):

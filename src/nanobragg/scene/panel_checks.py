@@ -1,6 +1,4 @@
-"""Panels as the sample sees them: which face away from it, and which hide each other."""
-
-from __future__ import annotations
+"""Checks of panels: which ones face away from the sample, and which ones overlap as seen from it."""
 
 from collections.abc import Sequence
 
@@ -12,8 +10,8 @@ from ..geometry import FloatArray
 EDGE_ON = 1e-9  # sine of the angle at which a plane passes through the sample
 
 
-def facing_away(panels: Sequence[Panel]) -> list[int]:
-    """Panels whose plane passes through the sample, or whose normal points to it: their solid angle is not positive."""
+def panels_facing_away(panels: Sequence[Panel]) -> list[int]:
+    """Return the numbers of panels whose plane contains the sample or whose normal points towards it."""
     away = []
     for i, panel in enumerate(panels):
         normal, origin = panel.axes()[2], np.asarray(panel.origin_mm)
@@ -22,17 +20,17 @@ def facing_away(panels: Sequence[Panel]) -> list[int]:
     return away
 
 
-def overlapping(panels: Sequence[Panel]) -> list[tuple[int, int]]:
-    """Pairs of panels that cover each other by more than a pixel, seen from the sample.
+def overlapping_panels(panels: Sequence[Panel]) -> list[tuple[int, int]]:
+    """Return pairs of panels that overlap by more than a pixel as seen from the sample.
 
-    Each panel is the convex cone of the rays to its corners. Two such cones are apart if a plane through the sample
-    and an edge of one of them separates them: the separating axis theorem, on the sphere.
+    Each panel spans a convex cone of rays. Two cones are disjoint if a plane through the sample and an edge of one of
+    them separates them: the separating axis theorem on the sphere.
     """
     corners, planes, slack = _cones(panels)
     apart = np.zeros((len(panels), len(panels)), bool)
     flat = corners.reshape(-1, 3).T
     for i, edges in enumerate(planes):
-        # how far beyond each of the four edges the nearest corner of every panel lies
+        # largest signed distance of the corners of every panel from each of the four planes
         inside = (edges @ flat).reshape(4, len(panels), 4).max(axis=2)
         apart[i] = (inside < slack[i]).any(axis=0)
     first, second = np.nonzero(np.triu(~(apart | apart.T), 1))
@@ -40,7 +38,7 @@ def overlapping(panels: Sequence[Panel]) -> list[tuple[int, int]]:
 
 
 def _cones(panels: Sequence[Panel]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Unit rays to the corners in turn, inward normals of the planes through neighbouring ones, and a pixel's angle."""
+    """Return unit rays to the corners, inward normals of the planes through adjacent ones, and the angle of a pixel."""
     corners = np.array([panel.corners_mm()[[0, 1, 3, 2]] for panel in panels])
     middle = corners.mean(axis=1)
     pixel = np.array([panel.pixel_mm for panel in panels]) / np.linalg.norm(middle, axis=1)

@@ -1,6 +1,4 @@
-"""Which compiled kernel renders: the fastest that the processor runs, or the one that an environment variable names."""
-
-from __future__ import annotations
+"""Choice of the compiled kernel: the fastest that the processor supports, or that of an environment variable."""
 
 import logging
 import os
@@ -15,12 +13,12 @@ log = logging.getLogger(__name__)
 
 @cache
 def select_instruction_set() -> str:
-    """Obey the environment variable NANOBRAGG_ISA, once in a process; returns the name of the kernel in use.
+    """Select the kernel of the environment variable NANOBRAGG_ISA, once per process, and return its name.
 
     Raises
     ------
     ConfigError
-        There is no such kernel, or this processor does not run it.
+        The kernel does not exist, or the processor does not support it.
     """
     wanted = os.environ.get(VARIABLE, "").strip()
     available = instruction_sets()

@@ -1,4 +1,4 @@
-"""The dense table that the kernel looks amplitudes up in."""
+"""Dense tables of amplitudes for the kernel."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .symmetry import IndexArray
 
 
 class Limits(NamedTuple):
-    """First and last h, k, l of what a table lists, inclusive."""
+    """First and last h, k, l of a table, inclusive."""
 
     first: tuple[int, int, int]
     last: tuple[int, int, int]
 
     def within(self, reach: tuple[int, int, int]) -> Limits:
-        """The part with |h|, |k|, |l| up to `reach`; one reflection at least."""
+        """Return the part with |h|, |k|, |l| up to `reach`, at least one reflection."""
         first = [min(max(low, -r), high) for low, high, r in zip(self.first, self.last, reach, strict=True)]
         last = [max(min(high, r), low) for high, low, r in zip(self.last, first, reach, strict=True)]
         return Limits((first[0], first[1], first[2]), (last[0], last[1], last[2]))
@@ -38,21 +38,21 @@ class Table(NamedTuple):
 
 
 def check_table_size(limits: Limits, count: int, dtype: type, where: str) -> None:
-    """Raise `ConfigError` where `count` tables of these limits do not fit into memory."""
+    """Raise `ConfigError` if `count` tables of these limits do not fit into memory."""
     nh, nk, nl = _shape(limits)
     size = count * nh * nk * nl * np.dtype(dtype).itemsize
     if nh * nk * nl >= 2**31 or size > allowed_memory():
-        times, cure = ("", "remove the outlying reflections")
+        times, cure = "", "remove the outlying reflections"
         if count > 1:
-            times, cure = f"{count} energies of ", "take fewer sources of different energy"
+            times, cure = f"{count} energies of ", "use fewer sources of different energy"
         raise ConfigError(
             f"{where}: indices span a table of {times}{nh} x {nk} x {nl} = {size / 2**30:.1f} GiB, "
-            f"more than fits; {cure}"
+            f"more than fits into memory; {cure}"
         )
 
 
 def amplitudes_at(energy_eV: float, amplitudes: FloatArray, energies_eV: FloatArray | None) -> FloatArray:
-    """Amplitudes (n,) at an energy: linear between rows of (energies, n), the nearest row outside."""
+    """Return amplitudes (n,) at an energy, interpolated linearly between rows of (energies, n), constant outside."""
     if amplitudes.ndim == 1 or energies_eV is None:
         return amplitudes
     row = float(np.interp(energy_eV, energies_eV, np.arange(len(energies_eV))))
@@ -65,7 +65,7 @@ def amplitudes_at(energy_eV: float, amplitudes: FloatArray, energies_eV: FloatAr
 def dense_tables(
     indices: IndexArray, rows: Iterable[FloatArray], count: int, limits: Limits, default_F: float, dtype: type
 ) -> Table:
-    """Tables of `count` rows of amplitudes of the same reflections: `values` has an axis for them in front."""
+    """Return the tables of `count` rows of amplitudes, stacked along a first axis of `values`."""
     values: npt.NDArray[Any] = np.full((count, *_shape(limits)), default_F, dtype)
     inside = ((indices >= limits.first) & (indices <= limits.last)).all(axis=1)
     h, k, l = (indices[inside] - (np.array(limits.first, np.int32) - 1)).T

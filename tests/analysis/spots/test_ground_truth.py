@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 import numpy as np
@@ -82,6 +83,14 @@ def test_a_file_is_read_back_unchanged(tmp_path):
         assert str(plain["config_sha256"]) == truth.config_sha256
 
 
+def test_the_file_states_its_version_and_a_ground_truth_is_a_value_of_its_own():
+    truth, other = nb.ground_truth(config()), nb.ground_truth(config())
+    assert truth.arrays()["version"] == 1
+    assert len({truth, truth, other}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        truth.cell = other.cell
+
+
 def test_files_without_ground_truth_are_refused(tmp_path):
     load = nb.GroundTruth.load
     with pytest.raises(FileError, match="cannot be read"):
@@ -90,14 +99,14 @@ def test_files_without_ground_truth_are_refused(tmp_path):
     with pytest.raises(FormatError, match=r"text.npz: is not a readable .npz"):
         load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=1)
-    with pytest.raises(FormatError, match=r"other.npz: holds no ground truth of version 1"):
+    with pytest.raises(FormatError, match=r"other.npz: is not a ground truth of version 1"):
         load(tmp_path / "other.npz")
     nb.ground_truth(config()).save(tmp_path / "truth.npz")
     with np.load(tmp_path / "truth.npz") as stored:
         arrays = dict(stored)
     for missing in ("A", "spots.hkl"):
         np.savez(tmp_path / "part.npz", **{name: value for name, value in arrays.items() if name != missing})
-        with pytest.raises(FormatError, match=r"part.npz: is no complete ground truth"):
+        with pytest.raises(FormatError, match=r"part.npz: is not a valid ground truth"):
             load(tmp_path / "part.npz")
     cut = (tmp_path / "truth.npz").read_bytes()[:-200]
     (tmp_path / "cut.npz").write_bytes(cut)

@@ -1,0 +1,141 @@
+"""Where prediction begins and ends: the ROI, masks, d_min, the table's border, single steps, and no spots at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nanobragg as nb
+from nanobragg.analysis.spots.amplitude_lookup import amplitude_lookup
+from nanobragg.analysis.spots.plane_sections import shape_of
+from nanobragg.scene.kernel_input import radius_metric
+from tests.builders import TRICLINIC, scene
+
+DETECTOR = nb.Detector.flat(distance_mm=100, pixels=(300, 320), pixel_mm=0.1, beam_center_mm=(5, 8))
+TURN = nb.Scan(start_deg=10, range_deg=0.5, steps=10)
+
+
+def predicted(**fields: object) -> nb.Spots:
+    """Return all predicted spots, however weak."""
+    return nb.predict_spots(scene(**{"crystal": TRICLINIC, "detector": DETECTOR, "scan": TURN, **fields}), threshold=0)
+
+
+def same(one: nb.Spots, other: nb.Spots) -> None:
+    assert len(one) == len(other) > 5
+    for name, column in one.columns().items():
+        np.testing.assert_allclose(column, other.columns()[name], rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+def test_a_roi_keeps_the_spots_whose_centre_lies_in_it() -> None:
+    """Limits through the pixels of spots, which belong to the ROI."""
+    every = predicted()
+    slow, fast = np.floor(every.slow_px).astype(int), np.floor(every.fast_px).astype(int)
+    low, high = len(every) // 3, 2 * len(every) // 3
+    x0, x1 = np.sort(fast)[[low // 2, high]].tolist()
+    y0, y1 = np.sort(slow)[[low // 2, high]].tolist()
+    same(predicted(roi=(x0, x1, y0, y1)), every[(fast >= x0) & (fast <= x1) & (slow >= y0) & (slow <= y1)])
+
+
+def test_a_mask_keeps_the_spots_whose_centre_it_lets_through() -> None:
+    every = predicted()
+    mask = np.ones((300, 320), bool)
+    mask[np.floor(every.slow_px[::2]).astype(int), np.floor(every.fast_px[::2]).astype(int)] = False
+    lit = mask[np.floor(every.slow_px).astype(int), np.floor(every.fast_px).astype(int)]
+    same(predicted(detector=DETECTOR.replace(mask=mask)), every[lit])
+
+
+def test_d_min_leaves_out_spots_of_a_higher_resolution() -> None:
+    every = predicted()
+    limit = float(np.median(every.d_A))
+    same(predicted(sampling=nb.Sampling(d_min_A=limit)), every[every.d_A >= limit])
+
+
+@pytest.mark.filterwarnings("ignore:the direct beam does not hit")
+def test_a_spot_on_the_second_panel_is_that_of_the_panel_alone() -> None:
+    fields = {"fast_axis": (0, 0, 1), "slow_axis": (0, -1, 0), "pixel_mm": 0.1, "pixels": (150, 300)}
+    upper, lower = (nb.Panel(origin_mm=(100, y, -10), **fields) for y in (16, 0.5))
+    both = predicted(detector=nb.Detector(panels=[upper, lower]))
+    assert set(both.panel) == {0, 1}
+    first = predicted(detector=nb.Detector(panels=[upper]))
+    same(both[both.panel == 0], first)
+
+
+def test_two_phi_steps_have_crossings_and_one_has_none() -> None:
+    crossings = ("phi_deg", "crossing_fast_px", "crossing_slow_px", "lorentz")
+    for steps in (1, 2):
+        spots = predicted(scan=nb.Scan(start_deg=10, range_deg=0.2, steps=steps))
+        assert len(spots) > 5
+        for name in crossings:
+            assert np.isnan(spots.columns()[name]).all() == (steps == 1)
+
+
+def test_no_spots_have_the_columns_of_spots() -> None:
+    none, some = nb.Spots.none(), predicted()
+    assert len(none) == 0
+    for name, column in none.columns().items():
+        assert column.shape == (0, *some.columns()[name].shape[1:])
+        assert column.dtype == some.columns()[name].dtype
+    assert none.table().dtype == some.table().dtype
+    with pytest.raises(ValueError, match="read-only"):
+        some.photons[0] = 1
+
+
+@pytest.mark.filterwarnings("ignore:every pixel lies outside the table")
+def test_indices_beyond_the_table_have_default_F_on_every_side() -> None:
+    box = np.indices((3, 4, 5)).reshape(3, -1).T + 1  # from 1 1 1 to 3 4 5
+    factors = nb.StructureFactors(indices=box, amplitudes=np.arange(60.0) + 10, default_F=3)
+    table = amplitude_lookup(scene(structure_factors=factors))
+    np.testing.assert_array_equal(table.amplitudes(box.astype(np.int32)), np.arange(60.0) + 10)
+    edges = np.array(
+        [(0, 1, 1), (4, 1, 1), (9, 1, 1), (1, 0, 1), (1, 5, 1), (1, 9, 1), (1, 1, 0), (1, 1, 6), (1, 1, 9)]
+    )
+    np.testing.assert_array_equal(table.amplitudes(edges.astype(np.int32)), 3.0)
+    np.testing.assert_array_equal(table.amplitudes(-box.astype(np.int32)), 3.0)
+
+
+@pytest.mark.filterwarnings("ignore:oversample")
+@pytest.mark.parametrize(
+    ("shape", "compat"), [("round", None), ("gauss", None), ("tophat", None), ("gauss_star", None), ("gauss", "c")]
+)
+def test_the_shape_of_a_spot_has_the_kernels_metric(shape: str, compat: str | None) -> None:
+    made = scene(crystal=TRICLINIC.replace(shape=shape, n_cells=(5, 7, 11)), compat=compat)
+    metric = np.linalg.inv(shape_of(made).metric_inverse)
+    np.testing.assert_allclose(metric, metric.T, rtol=1e-9, atol=1e-12 * metric.max())
+    h, k, l = delta = np.array([0.3, -0.7, 0.4])
+    expected = radius_metric(made) @ (h * h, k * k, l * l, k * l, h * l, h * k)
+    assert delta @ metric @ delta == pytest.approx(expected, rel=1e-9)
+    cell = made.lattice.direct
+    assert shape_of(made).volume == pytest.approx(1e-30 * abs(cell[0] @ np.cross(cell[1], cell[2])), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "scan",
+    [
+        nb.Scan(start_deg=10, range_deg=0.4, steps=4),
+        nb.Scan(start_deg=-170, range_deg=360, steps=5),
+        nb.Scan(start_deg=200, range_deg=800, steps=5),
+    ],
+)
+@pytest.mark.parametrize("domains", [1, 3])
+def test_the_photons_of_a_rotation_are_the_mean_of_its_steps(scan: nb.Scan, domains: int) -> None:
+    """Each step as a still of the same crystal; a reflection's spots within 20 pixels of each other count as one."""
+    fields = {
+        "crystal": TRICLINIC.replace(mosaic_spread_deg=0.3 * (domains > 1), mosaic_domains=domains, n_cells=10),
+        "beam": nb.Beam(dispersion_percent=0.5, dispersion_steps=2),
+    }
+    rotation = predicted(scan=scan, **fields)
+
+    def near(spots: nb.Spots) -> np.ndarray:
+        """Return the photons of the spots close to each of the rotation's."""
+        same = (rotation.hkl[:, np.newaxis] == spots.hkl).all(axis=2)
+        apart = np.hypot(*(at[:, np.newaxis] - to for at, to in (
+            (rotation.slow_px, spots.slow_px), (rotation.fast_px, spots.fast_px))))  # fmt: skip
+        return (same & (apart < 20)) @ spots.photons
+
+    step = scan.range_deg / scan.steps
+    starts = [scan.start_deg + i * step for i in range(scan.steps)]
+    found = sum(near(predicted(scan=nb.Scan(start_deg=start, steps=1), **fields)) for start in starts) / scan.steps
+    inner = (rotation.fast_px > 20) & (rotation.fast_px < 300) & (rotation.slow_px > 20) & (rotation.slow_px < 280)
+    chosen = inner & (rotation.photons > 1e-3 * rotation.photons[0])
+    assert chosen.sum() > 100
+    np.testing.assert_allclose(found[chosen], near(rotation)[chosen], rtol=1e-6)

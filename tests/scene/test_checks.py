@@ -1,0 +1,89 @@
+"""Where the warnings about valid but probably unintended scenes begin."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import nanobragg as nb
+from nanobragg.errors import NanobraggWarning
+from tests.builders import CRYSTAL, scene
+
+
+def warned(**fields: object) -> list[str]:
+    """Return the warnings about a scene."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scene(**fields)
+    assert all(each.category is NanobraggWarning for each in caught)
+    return [str(each.message) for each in caught]
+
+
+@pytest.mark.parametrize(("n", "recommended"), [(3, 4), (4, 5)])
+def test_oversampling_below_half_of_the_recommended_warns(n: int, recommended: int) -> None:
+    """The longest edge is c = 80 Å; a pixel spans 200 Å at 1 Å, 100 mm and 0.5 mm: 3 · n · 80 / 200."""
+    fields = {"crystal": CRYSTAL.replace(n_cells=(1, 1, n)), "sampling": nb.Sampling(oversample=2)}
+    found = warned(**fields)
+    assert len(found) == (recommended > 4)
+    assert all(m.startswith("oversample = 2: ") and m.endswith(f"; {recommended} is recommended") for m in found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert scene(**fields).recommended_oversample == recommended
+
+
+@pytest.mark.parametrize(
+    ("beam_center_mm", "hits"),
+    [
+        ((0.1, 0.1), True),
+        ((0.1, 23.9), True),
+        ((15.9, 0.1), True),
+        ((15.9, 23.9), True),
+        ((-0.1, 12), False),
+        ((16.1, 12), False),
+        ((8, -0.1), False),
+        ((8, 24.1), False),
+    ],
+)
+@pytest.mark.parametrize("twotheta_deg", [0, 20])
+def test_a_beam_that_misses_the_detector_on_any_side_warns(
+    beam_center_mm: tuple[float, float], hits: bool, twotheta_deg: float
+) -> None:
+    detector = nb.Detector.flat(
+        distance_mm=100, pixels=(48, 32), pixel_mm=0.5, convention="adxv", beam_center_mm=beam_center_mm,
+        twotheta_deg=twotheta_deg, pivot="beam",
+    )  # fmt: skip
+    assert [m for m in warned(detector=detector) if "direct beam" in m] == (
+        [] if hits else ["the direct beam does not hit the detector: check distance, beam centre and two-theta"]
+    )
+
+
+def test_the_beam_may_pass_between_panels() -> None:
+    panels = [
+        nb.Panel(origin_mm=(x, -5, 100), fast_axis=(1, 0, 0), slow_axis=(0, 1, 0), pixel_mm=0.5, pixels=(20, 20))
+        for x in (-15, 5)
+    ]
+    assert warned(detector=nb.Detector(panels=panels, convention="dials")) == []
+    assert len(warned(detector=nb.Detector(panels=panels[1:], convention="dials"))) == 1
+
+
+def test_at_most_three_panels_are_named() -> None:
+    ahead = nb.Panel(origin_mm=(-5, -5, 100), fast_axis=(1, 0, 0), slow_axis=(0, 1, 0), pixel_mm=0.5, pixels=(20, 20))
+    away = [ahead.replace(origin_mm=(30 * i, -5, -100), normal_axis=(0, 0, 1)) for i in range(5)]
+
+    def named(count: int) -> str:
+        (message,) = warned(detector=nb.Detector(panels=[ahead, *away[:count]], convention="dials"))
+        return message.split(":")[0]
+
+    assert named(3) == "panel 1, 2, 3"
+    assert named(4) == "panel 1, 2, 3 and 1 more"
+    assert named(5) == "panel 1, 2, 3 and 2 more"
+
+
+@pytest.mark.parametrize(("first", "beyond"), [((1, 0, 0), True), ((0, 0, 0), False)])
+def test_a_table_that_no_pixel_sees_warns(first: tuple[int, int, int], beyond: bool) -> None:
+    """A table of 0 0 0 alone reaches to one index around it, which pixels near the beam see."""
+    indices = np.array([first]) * 500
+    factors = nb.StructureFactors(indices=indices, amplitudes=[1.0], default_F=7)
+    assert any(m.startswith("every pixel lies outside the table") for m in warned(structure_factors=factors)) == beyond

@@ -1,0 +1,133 @@
+"""What a scene derives from its experiment."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nanobragg as nb
+from nanobragg.analysis.spots.ewald_crossings import longest_q
+from nanobragg.constants import R_E_SQR
+from nanobragg.scene.kernel_input import float32_precision, radius_metric
+from tests.builders import CRYSTAL, FACTORS, scene
+
+SPECTRUM = nb.Beam(wavelength_A=1.0, dispersion_percent=10, dispersion_steps=3)
+PANELS = {
+    "forward": {"twotheta_deg": 30},
+    "beyond a right angle": {"twotheta_deg": 100},
+    "curved": {"curved": True},
+}
+
+
+@pytest.mark.filterwarnings("ignore:the direct beam does not hit")
+@pytest.mark.parametrize("place", PANELS)
+def test_the_reach_is_that_of_the_farthest_pixel(place):
+    """Within 1 % and a few indices; twice the wave number beyond a right angle and on curved panels."""
+    detector = nb.Detector.flat(distance_mm=100, pixels=(200, 300), pixel_mm=0.5, pivot="sample", **PANELS[place])
+    made = scene(beam=SPECTRUM, detector=detector)
+    shortest = made.sources.wavelengths.min()
+    corners = np.linalg.norm(made.geometry.corners - made.beam_direction, axis=-1).max() / shortest
+    assert corners < 1.9 / shortest
+    expected = corners if place == "forward" else 2 / shortest
+    if place != "curved":
+        assert longest_q(made) == pytest.approx(expected, rel=1e-12)
+    for edge, reach in zip((60e-10, 70e-10, 80e-10), made.reach, strict=True):
+        assert edge * expected + 4 <= reach <= 1.01 * edge * expected + 5
+
+
+def test_under_the_c_programs_rules_gauss_and_tophat_depend_on_the_number_of_cells_alone():
+    """Row 7 of docs/quirks.md: one width in 1/Å for all directions."""
+    star = np.linalg.inv(np.diag([60.0, 70.0, 80.0]))
+    for shape in ("gauss", "tophat"):
+        made = scene(crystal=CRYSTAL.replace(shape=shape, n_cells=(2, 3, 5), fudge=1.5), compat="c")
+        expected = 1.5 * 30**2 * np.array([*np.diag(star) ** 2, 0, 0, 0])
+        np.testing.assert_allclose(radius_metric(made), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("last", "n_cells", "interpolate", "lookup"),
+    [
+        (2, (3, 3, 3), None, "nearest"),
+        (2, (3, 2, 3), None, "tricubic"),
+        (2, (3, 3, 3), True, "tricubic"),
+        (2, (2, 2, 2), False, "nearest"),
+        (1, (2, 2, 2), True, "nearest"),
+    ],
+)
+def test_small_crystals_interpolate_in_tables_of_five_indices_along_each_axis(last, n_cells, interpolate, lookup):
+    span = np.indices((last + 3, 5, 5)).reshape(3, -1).T - 2
+    factors = nb.StructureFactors(indices=span, amplitudes=np.ones(len(span)), interpolate=interpolate)
+    made = scene(crystal=CRYSTAL.replace(n_cells=n_cells), structure_factors=factors, sampling=nb.Sampling(d_min_A=20))
+    assert made.lookup == lookup
+    assert scene(structure_factors=FACTORS.replace(interpolate=interpolate)).lookup == "constant"
+
+
+def test_the_number_of_cells_follows_from_the_size_and_the_beam_clips_it_across_itself():
+    small = CRYSTAL.replace(size_mm=(59e-6, 71e-6, 0))
+    assert scene(crystal=small).n_cells == (10, 11, 5)
+    assert scene(crystal=small, beam=nb.Beam(size_mm=1e-4)).n_cells == (10, 11, 5)
+    with pytest.warns(nb.errors.NanobraggWarning, match=r"size_mm\[1\] = 7.1e-05 is larger .* to its 3.5e-05 mm"):
+        assert scene(crystal=small, beam=nb.Beam(size_mm=35e-6)).n_cells == (10, 5, 5)
+    assert scene(crystal=CRYSTAL.replace(size_mm=(1e-9, 1e-9, 1e-9))).n_cells == (1, 1, 1)
+
+
+def test_photons_are_per_sub_pixel_step_and_domain():
+    """One term of a crystal of one cell: r_e² · fluence · weight · F² · ω, with the polarization off."""
+
+    made = scene(
+        crystal=CRYSTAL.replace(n_cells=1), beam=nb.Beam(polarized=False, fluence_ph_m2=1e20),
+        sampling=nb.Sampling(oversample=2), scan=nb.Scan(range_deg=1, steps=3),
+    )  # fmt: skip
+    image = nb.simulate(made, dtype="float64")
+    omega = made.geometry.solid_angles(np.array([[10.25], [10.75]]), np.array([20.25, 20.75])).mean()
+    assert image[10, 20] == pytest.approx(R_E_SQR * 1e20 * 100**2 * omega, rel=1e-9)
+
+
+TABLE = np.indices((5, 5, 5)).reshape(3, -1).T - 2
+
+
+@pytest.mark.filterwarnings("ignore:the table of structure factors ends", "ignore:oversample")
+@pytest.mark.parametrize(
+    ("amplitude", "n_cells", "fields", "precision"),
+    [
+        (100, (5, 5, 5), {}, "single"),
+        (0, (5, 5, 5), {}, "single"),
+        (1.1e-10, (5, 5, 5), {}, "single"),
+        (0.9e-10, (5, 5, 5), {}, "double from floats"),
+        (0.9e15 / 2**9, (8, 8, 8), {}, "single"),
+        (1.1e15 / 2**9, (8, 8, 8), {}, "double from floats"),
+        (1e-29, (5, 5, 5), {}, "double from floats"),
+        (1e-31, (5, 5, 5), {}, "double"),
+        (1e31, (5, 5, 5), {}, "double"),
+        (100, (1024, 1, 1), {}, "single"),
+        (100, (1, 1025, 1), {}, "double from floats"),
+        (100, (5, 5, 5), {"compat": "c"}, "double"),
+    ],
+)
+def test_float32_images_are_computed_as_precisely_as_their_range_needs(amplitude, n_cells, fields, precision):
+    factors = nb.StructureFactors(indices=TABLE, amplitudes=np.full(len(TABLE), float(amplitude)))
+    sampling = nb.Sampling(oversample=1)
+    made = scene(crystal=CRYSTAL.replace(n_cells=n_cells), structure_factors=factors, sampling=sampling, **fields)
+    assert float32_precision(made) == precision
+
+
+@pytest.mark.parametrize("kahn_factor", [0.0, 0.9])
+@pytest.mark.parametrize("axis", [(0, 0, 1), (0.3, 0.5, 1)])
+def test_the_wave_of_a_source_is_perpendicular_to_its_direction(kahn_factor, axis):
+    """B along polarization axis × direction, E across both."""
+    beam = nb.Beam(kahn_factor=kahn_factor, polarization_axis=axis, divergence_mrad=(20, 20), divergence_steps=(2, 2))
+    traced = nb.trace(scene(beam=beam), slow=20, fast=5)
+    for place, ray in traced.rays:
+        b = np.cross(axis, ray.incident)
+        b /= np.linalg.norm(b)
+        assert ray.along_b == pytest.approx(place.direction @ b, rel=1e-9)
+        assert ray.along_e == pytest.approx(place.direction @ np.cross(ray.incident, b), rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:oversample")
+def test_pixels_beyond_d_min_are_dark_and_the_others_unchanged():
+    every, some = (nb.simulate(scene(sampling=nb.Sampling(oversample=1, d_min_A=d))) for d in (0, 12.0))
+    made = scene()
+    d = made.geometry.resolution(1.0, np.arange(32)[:, np.newaxis] + 0.5, np.arange(48) + 0.5)
+    assert 0.1 < (d < 12).mean() < 0.9
+    np.testing.assert_array_equal(some, np.where(d < 12, 0, every))
