@@ -138,7 +138,7 @@ def test_a_header_that_another_format_cannot_take_over_is_warned_about(config, t
     for words, warned in (("a.img a.cbf", True), ("a.img b.smv", False), ("a.img a.npy", False), ("a.npy a.cbf", False),
                           ("a.img a.cbf --config still.toml", False)):  # fmt: skip
         assert cli.main(["convert", *words.split()]) == 0
-        assert ("holds the pixels alone" in capsys.readouterr().err) == warned
+        assert ("holds only the pixels" in capsys.readouterr().err) == warned
     assert read_image("a.cbf")[1]["Detector_distance"] == "0.1 m"
 
 

@@ -35,7 +35,7 @@ def run(words: Sequence[str]) -> int:
     _print_pixels(scene, outputs)
     stats = statistics(image, scene)
     made = make_c_images(image, scene, outputs, stats.rmsd)
-    _print([*summarize_statistics(stats), *_made_lines(made)])
+    _print([*summarize_statistics(stats), *_summarize_outputs(made)])
     if dump is not None:
         write_dump(dump, scene)
     write_c_files(image, made, scene, outputs)
@@ -49,7 +49,7 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def _print_pixels(scene: Scene, outputs: Outputs) -> None:
-    """Print what the flags ask of one pixel, or of all that are rendered."""
+    """Print the traces that the flags request, of one pixel or of all rendered ones."""
     if outputs.printout:
         slow, fast = scene.shape
         for x, y in _rendered(scene) if outputs.printout_pixel is None else [outputs.printout_pixel]:
@@ -61,13 +61,13 @@ def _print_pixels(scene: Scene, outputs: Outputs) -> None:
 
 
 def _rendered(scene: Scene) -> Iterator[tuple[int, int]]:
-    """Pixels (fast, slow) of the region of interest, in the order of rendering."""
+    """Return the pixels (fast, slow) of the region of interest, in the order of rendering."""
     x0, x1, y0, y1 = scene.roi
     return ((x, y) for y in range(y0, y1 + 1) for x in range(x0, x1 + 1))
 
 
 def _dump_path(scene: Scene, outputs: Outputs) -> str | None:
-    """Where to leave the structure factors that were read from text; the C program does without if it cannot."""
+    """Return the path of Fdump.bin for structure factors read from text; warn and return None if not writable."""
     factors = scene.config.structure_factors
     if factors.path is None or factors.kind == "dump":
         return None
@@ -79,7 +79,7 @@ def _dump_path(scene: Scene, outputs: Outputs) -> str | None:
     return outputs.dump_path
 
 
-def _made_lines(made: CImages) -> list[str]:
+def _summarize_outputs(made: CImages) -> list[str]:
     scales = f"{made.int_scale:g} (integers)"
     if made.greys is not None:
         scales += f", {made.pgm_scale:g} (picture)"

@@ -1,4 +1,4 @@
-"""`nanobragg simulate still.toml -o still.img`: a TOML experiment becomes image files."""
+"""`nanobragg simulate still.toml -o still.img`: render a TOML experiment into image files."""
 
 import argparse
 import math
@@ -27,36 +27,36 @@ from .commands import CommandParser
 from .image_series import ImageFiles, numbered
 from .progress import progress_reporter
 
-FILES = """\
-Files by their suffix:
-  .img .smv   SMV, whole numbers 0 to 65535: expected photons, rounded, no offset; or with --noise
+EPILOG = """\
+Formats by suffix:
+  .img .smv   SMV, integers 0 to 65535: expected photons, rounded, without offset; or noise
   .bin        4-byte floats without a header
   .npy        NumPy array
   .png        picture, dark spots on white
   .pgm        picture, 8 bit
-  .cbf        miniCBF, whole numbers as above
+  .cbf        miniCBF, integers as above
   .tif .tiff  TIFF
   .nxs .h5    NXmx HDF5, the whole series in one file
-With --images N the scan's width is that of one image, and each starts where the one before it ended; # in the name
-of a file that holds one image stands for a digit of its number: img_####.cbf. Image i has the noise of seed + i - 1.
-With --noise every file holds what a detector records: a Poisson deviate of the photons plus an offset of
-40 units. Without it every file holds the photons expected. Several panels are stacked along the slow axis."""
+With --images N the scan's width is that of one image, and each image starts where the previous one ended. In names of
+files with one image, each # is a digit of its number: img_####.cbf. Image i has the noise of seed + i - 1.
+With --noise files hold detector counts: Poisson deviates of the photons plus an offset of 40 units; without it,
+expected photons. Several panels are stacked along the slow axis."""
 MAX_SEED = 2**31
 
 
 def add_options(parser: CommandParser) -> None:
     """Describe the command and add its options."""
-    parser.description, parser.epilog = "Render a TOML experiment into image files.", FILES
+    parser.description, parser.epilog = "Render a TOML experiment into image files.", EPILOG
     add = parser.add_argument
-    add("config", metavar="CONFIG.toml", help="the experiment, as Config.to_toml writes it")
-    add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be given again")
-    add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, else the processors at hand")
+    add("config", metavar="CONFIG.toml", help="the experiment, as written by Config.to_toml")
+    add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be repeated")
+    add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, otherwise the available processors")
     add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
     add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
-        help="render this part only: first and last fast, first and last slow pixel")  # fmt: skip
-    add("--images", type=int, metavar="N", help="render a series of N images, turning by the scan's width each")
+        help="render this region only: first and last fast, first and last slow pixel")  # fmt: skip
+    add("--images", type=int, metavar="N", help="render a rotation series of N images")
     add("--noise", action="store_true", help="add photon noise")
-    add("--seed", type=int, metavar="N", help="of the noise (default: a new one, which is printed)")
+    add("--seed", type=int, metavar="N", help="seed of the noise (default: a random one, which is printed)")
     add("--truth", metavar="FILE.npz", help="write the ground truth: orientation, cell, spots, mask of Bragg pixels")
     add("--quiet", action="store_true", help="print nothing but warnings and errors")
 
@@ -103,7 +103,7 @@ def run(chosen: argparse.Namespace) -> int:
 def _image(
     scene: Scene, number: int, chosen: argparse.Namespace, say: Callable[[Sequence[str]], None]
 ) -> npt.NDArray[Any]:
-    """Render one image; of a series, one line tells of it."""
+    """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
         say(summarize_scene(scene))
@@ -118,16 +118,16 @@ def _image(
 
 
 def _check_truth_paths(paths: Sequence[str]) -> Sequence[str]:
-    """`paths` if each is an .npz file that can be written."""
+    """Return `paths`; raises `ConfigError` or `FileError` unless each is an .npz file that can be written."""
     for path in paths:
         if not path.lower().endswith(".npz"):
-            raise ConfigError(f"--truth {path}: is written as .npz; choose such a name")
+            raise ConfigError(f"--truth {path}: must have the suffix .npz")
         check_writable(path)
     return paths
 
 
 def _write_truth(path: str, scene: Scene, image: npt.NDArray[Any], threads: int | None) -> str:
-    """Write the ground truth and say what is in it; the image is the crystal's alone if there is no background."""
+    """Write the ground truth and return a summary of it; `image` is used if the scene has no background."""
     alone = scene.config.background == Background()
     truth = ground_truth(scene, image=image if alone else None, threads=threads)
     truth.save(path)
@@ -135,8 +135,8 @@ def _write_truth(path: str, scene: Scene, image: npt.NDArray[Any], threads: int 
 
 
 def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -> None:
-    """Raise `ConfigError` if an output would take the place of a file that the experiment is read from."""
+    """Raise `ConfigError` if an output would overwrite an input file of the experiment."""
     inputs = {os.path.realpath(path) for path in input_files(toml, config)}
     for path in outputs:
         if os.path.isfile(path) and os.path.realpath(path) in inputs:
-            raise ConfigError(f"{path}: the experiment is read from it; choose another name for the output")
+            raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")
