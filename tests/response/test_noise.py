@@ -232,3 +232,19 @@ def test_a_bad_option_is_named(options, message):
 def test_an_image_without_pixels_is_refused():
     with pytest.raises(ConfigError, match=r"shape \(0, 4\)"):
         add_noise(np.ones((0, 4)))
+
+
+@pytest.mark.parametrize("effect", ["flicker", "calibration_error"])
+def test_a_factor_below_zero_gives_no_photons(effect):
+    """A relative standard deviation of 2 gives factors below 0 for three deviates in ten."""
+    options = {"adc_offset": 0.0, "saturation_adu": np.inf, "dtype": np.float64, effect: 2.0}
+    images = np.array([add_noise(np.full((8, 8), 1e4), seed, **options) for seed in range(100)])
+    assert images.min() == 0
+    dark = np.mean(images == 0)
+    if effect == "flicker":
+        assert dark == np.mean((images == 0).all(axis=(1, 2)))
+    assert dark == pytest.approx(norm.cdf(-0.5), abs=0.15)
+
+
+def test_a_saturation_below_one_unit_limits_floating_types():
+    assert add_noise(np.full((2, 2), 10.0), 1, saturation_adu=0.5, dtype=np.float32).tolist() == [[0.5, 0.5]] * 2

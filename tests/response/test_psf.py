@@ -90,3 +90,14 @@ def test_blurred_noise_is_correlated_between_neighbours_and_panels_do_not_mix():
     # two pixels share exp(-d²/4σ²) of the variance, σ = 2 / 2.355, before the pixels' own width is added
     assert 0.6 < np.corrcoef(inside[:, 1:].ravel(), inside[:, :-1].ravel())[0, 1] < 0.8
     assert not adu[1].any()
+
+
+@pytest.mark.parametrize("shape", [(4, 60), (60, 4)])
+def test_nothing_wraps_around_in_long_and_narrow_images(shape):
+    """The same image in the corner of a square one, of which the rest is dark."""
+    narrow = np.zeros(shape)
+    narrow[0, 0] = narrow[-1, -1] = 1.0
+    square = np.zeros((60, 60))
+    square[: shape[0], : shape[1]] = narrow
+    expected = blur(square, "fiber", 3.0, threads=1)[: shape[0], : shape[1]]
+    np.testing.assert_allclose(blur(narrow, "fiber", 3.0, threads=1), expected, rtol=1e-9)

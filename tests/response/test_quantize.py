@@ -134,3 +134,11 @@ def test_mismatched_shapes_are_named():
         to_integers(np.ones((3, 2)), mask=np.ones((2, 3)))
     with pytest.raises(ConfigError, match=r"image: shape \(4,\)"):
         to_integers(np.ones(4))
+
+
+def test_an_roi_beyond_the_image_is_empty():
+    image = np.ones((3, 4))
+    for convert in (to_integers, to_pgm):
+        converted, scale = convert(image, roi=(10, 20, 0, 2))
+        assert not converted.any()
+        assert scale == 1.0

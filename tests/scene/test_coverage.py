@@ -13,6 +13,8 @@ import pytest
 import nanobragg as nb
 from nanobragg.analysis.summary import summarize_scene
 from nanobragg.errors import NanobraggWarning
+from nanobragg.scene.coverage import Coverage, pixel_resolutions
+from nanobragg.scene.panel_geometry import PanelGeometry
 from tests import builders
 
 CELL = (30.0, 40.0, 50.0, 90.0, 90.0, 90.0)
@@ -105,3 +107,20 @@ def test_coverage_of_a_large_image_is_sampled_evenly(monkeypatch) -> None:
     sampled = nb.Scene(scene.config).coverage
     assert sampled.share == pytest.approx(whole.share, abs=0.01)
     assert sampled.share != whole.share
+
+
+@pytest.mark.parametrize(
+    ("pixels", "panels", "step"), [((1024, 1024), 1, 1), ((1024, 1025), 1, 2), ((800, 1024), 2, 2)]
+)
+def test_about_a_million_pixels_are_looked_at(pixels: tuple[int, int], panels: int, step: int) -> None:
+    panel = nb.Panel(origin_mm=(100, 51, -51), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0), pixel_mm=0.1, pixels=pixels)
+    detector = nb.Detector(panels=[panel] * panels)
+    geometry = PanelGeometry(detector, np.array([1.0, 0, 0]), 0.1, like_c=False)
+    found = list(pixel_resolutions(geometry, (0, pixels[1] - 1, 0, pixels[0] - 1), None, 1.0))
+    assert sum(d.size for d in found) == panels * -(-pixels[0] // step) * -(-pixels[1] // step)
+    assert found[0][0, 1] == geometry.resolution(1.0, 0.5, step + 0.5)
+
+
+def test_percentages_just_below_a_hundred_are_not_rounded_up() -> None:
+    for share, text in ((0.004567, "0.46 %"), (0.5, "50 %"), (0.994, "99 %"), (0.9955, "99.55 %"), (1.0, "100 %")):
+        assert f": {text} of the pixels" in Coverage(3.0, 2.0, share).text(3)

@@ -89,3 +89,15 @@ def test_overlapping_panels_can_still_be_simulated() -> None:
         image = nb.simulate(scene(detector=nb.Detector(panels=(tile(-0.5, -1), tile(-0.5, -1)), convention="dials")))
     assert image.shape == (2, 20, 10)
     np.testing.assert_array_equal(image[0], image[1])
+
+
+@pytest.mark.parametrize(("count", "more"), [(2, ""), (3, ", and 2 more pairs")])
+def test_the_number_of_further_overlapping_pairs_is_given(count: int, more: str) -> None:
+    """Panels in one place overlap pairwise: one pair of two, three of three."""
+    (message,) = warned(*(tile(-0.5, -0.5, name=name) for name in "abc"[:count]))
+    assert message.startswith(f"panels 0 (a) and 1 (b) overlap as seen from the sample{more}: photons there")
+
+
+def test_two_overlapping_pairs_are_one_more() -> None:
+    (message,) = warned(tile(-0.5, -0.5), tile(0.1, -0.5), tile(0.7, -0.5))
+    assert "overlap as seen from the sample, and 1 more pairs: " in message

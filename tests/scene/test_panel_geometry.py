@@ -240,3 +240,24 @@ def test_the_way_back_from_curved_panels_goes_beyond_a_right_angle(compat, swing
     assert (ray @ geometry.beam).min() < 0
     np.testing.assert_allclose(geometry.pixels(ray), place, atol=1e-9)
     assert (geometry.first_panel(3 * ray) == 0).all()
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_methods_take_the_first_panel_by_default_and_the_plane_of_the_first_layer(curved):
+    axes = {"fast_axis": (0.1, 0, 1), "slow_axis": (0, -1, 0), "pixel_mm": 0.1, "pixels": SIZE}
+    panels = [nb.Panel(origin_mm=origin, **axes) for origin in ((100, 10, -10), (104, 5, -20))]
+    geometry = PanelGeometry(nb.Detector(panels=panels, curved=curved), BEAM, 0.1, like_c=False)
+    calls = {
+        name: getattr(geometry, name)
+        for name in ("positions", "directions", "cos_two_theta", "two_theta", "solid_angles", "spanned_solid_angles")
+    }
+    calls["resolution"] = lambda slow, fast, *panel: geometry.resolution(1.0, slow, fast, *panel)
+    calls["pixels"] = lambda slow, fast, *panel: geometry.pixels(np.array([1.0, slow / 1e3, fast / 1e3]), *panel)
+    for name, call in calls.items():
+        usual = call(30.0, 40.0)
+        assert np.array_equal(usual, call(30.0, 40.0, 0)), name
+        assert not np.array_equal(usual, call(30.0, 40.0, 1)), name
+    for name in ("positions", "directions", "solid_angles"):
+        assert np.array_equal(calls[name](30.0, 40.0), calls[name](30.0, 40.0, 0, 0.0)), name
+        if not curved:  # where the layers of a curved panel have one place
+            assert not np.array_equal(calls[name](30.0, 40.0), calls[name](30.0, 40.0, 0, 1e-3)), name

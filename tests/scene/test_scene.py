@@ -8,7 +8,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.analysis.spots.ewald_crossings import longest_q
 from nanobragg.constants import R_E_SQR
-from nanobragg.scene.kernel_input import radius_metric
+from nanobragg.scene.kernel_input import float32_precision, radius_metric
 from tests.builders import CRYSTAL, FACTORS, scene
 
 SPECTRUM = nb.Beam(wavelength_A=1.0, dispersion_percent=10, dispersion_steps=3)
@@ -81,3 +81,53 @@ def test_photons_are_per_sub_pixel_step_and_domain():
     image = nb.simulate(made, dtype="float64")
     omega = made.geometry.solid_angles(np.array([[10.25], [10.75]]), np.array([20.25, 20.75])).mean()
     assert image[10, 20] == pytest.approx(R_E_SQR * 1e20 * 100**2 * omega, rel=1e-9)
+
+
+TABLE = np.indices((5, 5, 5)).reshape(3, -1).T - 2
+
+
+@pytest.mark.filterwarnings("ignore:the table of structure factors ends", "ignore:oversample")
+@pytest.mark.parametrize(
+    ("amplitude", "n_cells", "fields", "precision"),
+    [
+        (100, (5, 5, 5), {}, "single"),
+        (0, (5, 5, 5), {}, "single"),
+        (1.1e-10, (5, 5, 5), {}, "single"),
+        (0.9e-10, (5, 5, 5), {}, "double from floats"),
+        (0.9e15 / 2**9, (8, 8, 8), {}, "single"),
+        (1.1e15 / 2**9, (8, 8, 8), {}, "double from floats"),
+        (1e-29, (5, 5, 5), {}, "double from floats"),
+        (1e-31, (5, 5, 5), {}, "double"),
+        (1e31, (5, 5, 5), {}, "double"),
+        (100, (1024, 1, 1), {}, "single"),
+        (100, (1, 1025, 1), {}, "double from floats"),
+        (100, (5, 5, 5), {"compat": "c"}, "double"),
+    ],
+)
+def test_float32_images_are_computed_as_precisely_as_their_range_needs(amplitude, n_cells, fields, precision):
+    factors = nb.StructureFactors(indices=TABLE, amplitudes=np.full(len(TABLE), float(amplitude)))
+    sampling = nb.Sampling(oversample=1)
+    made = scene(crystal=CRYSTAL.replace(n_cells=n_cells), structure_factors=factors, sampling=sampling, **fields)
+    assert float32_precision(made) == precision
+
+
+@pytest.mark.parametrize("kahn_factor", [0.0, 0.9])
+@pytest.mark.parametrize("axis", [(0, 0, 1), (0.3, 0.5, 1)])
+def test_the_wave_of_a_source_is_perpendicular_to_its_direction(kahn_factor, axis):
+    """B along polarization axis × direction, E across both."""
+    beam = nb.Beam(kahn_factor=kahn_factor, polarization_axis=axis, divergence_mrad=(20, 20), divergence_steps=(2, 2))
+    traced = nb.trace(scene(beam=beam), slow=20, fast=5)
+    for place, ray in traced.rays:
+        b = np.cross(axis, ray.incident)
+        b /= np.linalg.norm(b)
+        assert ray.along_b == pytest.approx(place.direction @ b, rel=1e-9)
+        assert ray.along_e == pytest.approx(place.direction @ np.cross(ray.incident, b), rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:oversample")
+def test_pixels_beyond_d_min_are_dark_and_the_others_unchanged():
+    every, some = (nb.simulate(scene(sampling=nb.Sampling(oversample=1, d_min_A=d))) for d in (0, 12.0))
+    made = scene()
+    d = made.geometry.resolution(1.0, np.arange(32)[:, np.newaxis] + 0.5, np.arange(48) + 0.5)
+    assert 0.1 < (d < 12).mean() < 0.9
+    np.testing.assert_array_equal(some, np.where(d < 12, 0, every))

@@ -231,14 +231,7 @@ class StructureFactors(StructureFactorFiles):
 
     @classmethod
     def wilson(
-        cls,
-        cell: Sequence[float],
-        space_group: str,
-        *,
-        b_factor: float,
-        d_min: float,
-        seed: int,
-        **options: Any,
+        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min: float, seed: int, **options: Any
     ) -> StructureFactors:
         """Return random amplitudes with the statistics and symmetry of a protein crystal (docs/theory.md).
 

@@ -16,13 +16,7 @@ ALIGNED = 1e-6  # radians that directions may differ and still count as the same
 SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}  # that the header knows; everything else is called a CCD
 
 
-def cbf_header(
-    path: StrPath,
-    config: Config,
-    *,
-    saturation: float,
-    noise_seed: int | None = None,
-) -> str:
+def cbf_header(path: StrPath, config: Config, *, saturation: float, noise_seed: int | None = None) -> str:
     """Header lines of a miniCBF image, as DECTRIS detectors write them.
 
     Readers take from it a detector across the beam, its fast axis along the spindle, and the slow axis such that
@@ -45,11 +39,7 @@ def cbf_header(
         The geometry is another one; NXmx can hold it.
     """
     check_expressible(path, config)
-    lines = [
-        *_detector_lines(config, saturation),
-        *_beam_lines(config),
-        f"Config_SHA256 {config_digest(config)}",
-    ]
+    lines = [*_detector_lines(config, saturation), *_beam_lines(config), f"Config_SHA256 {config_digest(config)}"]
     if noise_seed is not None:
         lines += [f"Noise_seed {noise_seed}", f"NumPy_version {np.__version__}"]
     return "".join(f"# {line}\n" for line in lines)

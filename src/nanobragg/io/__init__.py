@@ -68,11 +68,7 @@ def read_image(
 
 
 def write_image(
-    path: StrPath,
-    image: npt.ArrayLike,
-    metadata: Mapping[str, object] | None = None,
-    *,
-    format: str | None = None,
+    path: StrPath, image: npt.ArrayLike, metadata: Mapping[str, object] | None = None, *, format: str | None = None
 ) -> None:
     """Write an image in any supported format except NXmx; the file appears whole or not at all.
 

@@ -19,10 +19,7 @@ from .limits import check_bytes
 
 NUMBERS = "buif"  # kinds of dtype
 HEADER_LIMIT = 65536
-READERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def write_npy(path: StrPath, image: npt.NDArray[Any]) -> None:

@@ -59,12 +59,7 @@ def expand_arrays(
 
 
 def read_reflections(
-    path: Path,
-    kind: str,
-    *,
-    column: str | None = None,
-    space_group: str | None = None,
-    cell: Cell | None = None,
+    path: Path, kind: str, *, column: str | None = None, space_group: str | None = None, cell: Cell | None = None
 ) -> P1Reflections:
     """Read a file of reflections; MTZ and CIF are expanded to P1, text and dumps already list it.
 

@@ -102,3 +102,36 @@ def test_the_shape_of_a_spot_has_the_kernels_metric(shape: str) -> None:
     assert delta @ metric @ delta == pytest.approx(expected, rel=1e-9)
     cell = made.lattice.direct
     assert shape_of(made).volume == pytest.approx(1e-30 * abs(cell[0] @ np.cross(cell[1], cell[2])), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "scan",
+    [
+        nb.Scan(start_deg=10, range_deg=0.4, steps=4),
+        nb.Scan(start_deg=-170, range_deg=360, steps=5),
+        nb.Scan(start_deg=200, range_deg=800, steps=5),
+    ],
+)
+@pytest.mark.parametrize("domains", [1, 3])
+def test_the_photons_of_a_rotation_are_the_mean_of_its_steps(scan: nb.Scan, domains: int) -> None:
+    """Each step as a still of the same crystal; a reflection's spots within 20 pixels of each other count as one."""
+    fields = {
+        "crystal": TRICLINIC.replace(mosaic_spread_deg=0.3 * (domains > 1), mosaic_domains=domains, n_cells=10),
+        "beam": nb.Beam(dispersion_percent=0.5, dispersion_steps=2),
+    }
+    rotation = predicted(scan=scan, **fields)
+
+    def near(spots: nb.Spots) -> np.ndarray:
+        """Return the photons of the spots close to each of the rotation's."""
+        same = (rotation.hkl[:, np.newaxis] == spots.hkl).all(axis=2)
+        apart = np.hypot(*(at[:, np.newaxis] - to for at, to in (
+            (rotation.slow_px, spots.slow_px), (rotation.fast_px, spots.fast_px))))  # fmt: skip
+        return (same & (apart < 20)) @ spots.photons
+
+    step = scan.range_deg / scan.steps
+    starts = [scan.start_deg + i * step for i in range(scan.steps)]
+    found = sum(near(predicted(scan=nb.Scan(start_deg=start, steps=1), **fields)) for start in starts) / scan.steps
+    inner = (rotation.fast_px > 20) & (rotation.fast_px < 300) & (rotation.slow_px > 20) & (rotation.slow_px < 280)
+    chosen = inner & (rotation.photons > 1e-3 * rotation.photons[0])
+    assert chosen.sum() > 100
+    np.testing.assert_allclose(found[chosen], near(rotation)[chosen], rtol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 import numpy as np
@@ -80,6 +81,14 @@ def test_a_file_is_read_back_unchanged(tmp_path):
     with np.load(tmp_path / "truth.npz") as plain:
         assert plain["spots.hkl"].shape == (len(truth.spots), 3)
         assert str(plain["config_sha256"]) == truth.config_sha256
+
+
+def test_the_file_states_its_version_and_a_ground_truth_is_a_value_of_its_own():
+    truth, other = nb.ground_truth(config()), nb.ground_truth(config())
+    assert truth.arrays()["version"] == 1
+    assert len({truth, truth, other}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        truth.cell = other.cell
 
 
 def test_files_without_ground_truth_are_refused(tmp_path):

@@ -88,10 +88,7 @@ Pairs = Iterator[tuple[str, Any, Any]]  # note, values of the library, our value
 def _sincg(library: Library, draw: np.random.Generator) -> Pairs:
     index = draw.integers(-30, 31, 300) + draw.choice([-1, 1], 300) * draw.uniform(1e-3, 0.5, 300)
     whole = np.array([-5.0, -3.0, -2.0, 2.0, 3.0, 5.0])
-    places = (
-        (index, "1e-3 or more from whole indices"),
-        (whole, "whole indices: row 13, the library's is noise"),
-    )
+    places = ((index, "1e-3 or more from whole indices"), (whole, "whole indices: row 13, the library's is noise"))
     for n in CELLS:
         for h, where in places:
             ours = np.sqrt(grating_sqr(h, np.full(h.shape, float(n))))
