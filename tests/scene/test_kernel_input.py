@@ -33,7 +33,7 @@ def test_a_field_that_the_kernel_does_not_have_is_named():
     ],
 )
 def test_a_struct_of_another_type_does_not_cross(panels, sources, parameters):
-    with pytest.raises(ValueError, match="Buffer dtype mismatch|dimension"):
+    with pytest.raises(ValueError, match=r"Buffer dtype mismatch|dimension"):
         CoreScene(np.zeros(1, panels), np.zeros(1, sources), np.zeros(1, parameters), CELLS, None, None, None, "double")
 
 
