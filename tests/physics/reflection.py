@@ -15,8 +15,9 @@ from nanobragg.unit_cell import reciprocal_vectors
 R_E_SQR = 7.94079248018965e-30  # m²
 BEAM, SPINDLE, POLARIZATION = np.array([1.0, 0, 0]), np.array([0, 0, 1.0]), np.array([0, 0, 1.0])
 DISTANCE_MM, FLUENCE, AMPLITUDE = 100.0, 1e28, 30.0
-RADIUS = {"square": np.inf, "round": np.inf, "gauss": 4.0, "gauss_star": 4.0, "tophat": 0.65}  # where a shape has ended, in units of 1/N
-FINENESS = {"square": 1.5, "round": 1.5, "gauss": 2.5, "gauss_star": 2.5, "tophat": 25.0}  # samples in 1/N
+# Where a shape has ended, and how finely it is sampled, in units of 1/N
+RADIUS = {"square": np.inf, "round": np.inf, "gauss": 4.0, "gauss_star": 4.0, "tophat": 0.65}
+FINENESS = {"square": 1.5, "round": 1.5, "gauss": 2.5, "gauss_star": 2.5, "tophat": 25.0}
 
 
 @dataclass(frozen=True)
