@@ -124,7 +124,7 @@ def test_at_cli_002_summary_and_statistics_tell_the_resolved_experiment(folder):
     assert told["maximum"].endswith("mm)")
     assert "rmsd" in told["mean"]
     assert " sr " in told["solid"]
-    assert "-seed 5 gives this noise again" in folder.out
+    assert "-seed 5 reproduces this noise" in folder.out
     assert told["noise"].endswith("overloads")
     assert told["written"] == "floatimage.bin, intimage.img, image.pgm, noiseimage.img"
 

@@ -97,7 +97,7 @@ def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detect
     group = file.first_of_class(file.first_of_class(entry, "NXinstrument"), "NXdetector")
     modules = file.groups_of_class(group, "NXdetector_module")
     if not modules:
-        raise file.error(group, "holds no NXdetector_module, which tells where the pixels are")
+        raise file.error(group, "has no NXdetector_module, which describes the pixels")
     panels = tuple(_panel(file, module) for module in modules)
     return Detector(
         panels=panels, convention="dials", mask=_mask(file, group, modules, panels),
