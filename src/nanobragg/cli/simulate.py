@@ -21,6 +21,7 @@ from ..errors import ConfigError
 from ..export.write import HIGHEST
 from ..io import format_of
 from ..rendering.simulate import simulate
+from ..response.noise import add_noise
 from ..scene.scene import Scene
 from .commands import CommandParser
 from .image_series import ImageFiles, numbered
@@ -84,7 +85,7 @@ def run(chosen: argparse.Namespace) -> int:
                 summary = write_truth(truths[number], scene, image, chosen.threads)
                 show([f"{'ground truth':<{LABEL_WIDTH}}{summary}"])
             if seeds is not None:
-                image = _noisy(image, seeds[number], chosen.threads)
+                image = np.asarray(add_noise(image, seeds[number], threads=chosen.threads), np.uint16)
             clipped.append(files.write(number, image, scene))
     if seeds is not None:
         show([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} reproduces this noise)"])
@@ -123,12 +124,6 @@ def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -
     for path in outputs:
         if os.path.isfile(path) and os.path.realpath(path) in inputs:
             raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")
-
-
-def _noisy(image: npt.NDArray[Any], seed: int, threads: int | None) -> npt.NDArray[np.uint16]:
-    from ..response.noise import add_noise
-
-    return np.asarray(add_noise(image, seed, threads=threads), dtype=np.uint16)
 
 
 class _Printer:
