@@ -7,6 +7,7 @@ import numpy as np
 from ..config.flat_panel import NominalGeometry, nominal_geometry
 from ..config.panel import panel_distance
 from ..constants import RADIAN_IN_DEGREES
+from ..detectors.conventions import beam_center
 from ..detectors.placement import PlacedPanel
 from ..geometry import dot
 from ..io.smv import format_header, smv_header
@@ -80,15 +81,3 @@ def _flat_geometry(scene: Scene) -> NominalGeometry | None:
     )
     near = placed.near_fast * 1000.0, placed.near_slow * 1000.0
     return nominal_geometry(placed, detector.convention, center, near, 0.0)
-
-
-def beam_center(convention: str, spot: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:
-    """Return the beam centre X, Y in the convention's coordinates for a beam spot (fast, slow): inverts `beam_spot`."""
-    fast, slow = spot
-    if convention == "mosflm":
-        return slow - 0.5 * pixel, fast - 0.5 * pixel
-    if convention == "denzo":
-        return slow, fast
-    if convention == "adxv":
-        return fast, size_slow - slow
-    return fast, slow

@@ -247,7 +247,7 @@ def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
     moving = [i for i, (item, axis) in enumerate(axes) if _width(file, item, axis)]
     if len(moving) > 1:
         names = ", ".join(axes[i][1].name for i in moving)
-        raise file.error(samples[0], f"turns about several axes at once ({names}); only one is simulated")
+        raise file.error(samples[0], f"rotates about several axes at once ({names}); only one is supported")
     if not moving:
         return {"images": max((len(axis.values) for _, axis in axes), default=1)}
     scan, (item, axis) = moving[0], axes[moving[0]]
