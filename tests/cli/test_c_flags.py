@@ -234,7 +234,7 @@ def test_at_cli_007_without_a_seed_the_clock_gives_one_that_is_printed(folder, m
     """AT-CLI-007: seeds."""
     monkeypatch.setattr("nanobragg.cli.c_flags.time.time", lambda: 1234567.9)
     folder.run(SMALL)
-    assert "seed 1234567 (-seed 1234567 gives" in folder.out
+    assert "seed 1234567 (-seed 1234567 reproduces" in folder.out
     by_clock = folder.bytes("noiseimage.img")
     folder.run(f"{SMALL} -seed 1234567")
     assert folder.bytes("noiseimage.img") == by_clock
