@@ -57,6 +57,17 @@ def test_the_mask_is_where_the_crystal_scatters():
     assert 0 < truth.bragg_mask.mean() < 0.2
 
 
+def test_the_threshold_is_of_the_brightest_spot_on_any_panel():
+    panel = nb.Panel(
+        origin_mm=(100, 10, -10), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0), pixel_mm=0.1, pixels=(90, 200)
+    )
+    cfg = config(detector=nb.Detector(panels=[panel, panel.replace(origin_mm=(100, 0.5, -10))]))
+    spots, bragg = nb.predict_spots(cfg), nb.simulate(cfg)
+    peaks = bragg[spots.panel, spots.slow_px.astype(int), spots.fast_px.astype(int)]
+    assert [(peaks[spots.panel == i]).max() for i in (0, 1)] != [peaks.max()] * 2
+    np.testing.assert_array_equal(nb.bragg_mask(cfg, image=bragg, fraction=0.3), bragg > 0.3 * peaks.max())
+
+
 def test_every_bright_spot_is_in_the_mask():
     truth = nb.ground_truth(config())
     bright = truth.spots[truth.spots.photons > 0.1 * truth.spots.photons[0]]
