@@ -21,6 +21,7 @@ from ..errors import ConfigError
 from ..export.write import HIGHEST
 from ..io import format_of
 from ..rendering.simulate import simulate
+from ..response.noise import add_noise
 from ..scene.scene import Scene
 from .commands import CommandParser
 from .image_series import ImageFiles, numbered
@@ -74,38 +75,38 @@ def run(chosen: argparse.Namespace) -> int:
     truths = None if chosen.truth is None else check_truth_paths(numbered(chosen.truth, chosen.images))
     images = ImageFiles(chosen.output, config, chosen.images, seeds)
     _check_inputs_are_kept(Path(chosen.config), config, [*images.names, *(truths or [])])
-    say = _Speaker(chosen.quiet)
+    show = _Printer(chosen.quiet)
     clipped = []
     with images as files:
         for number, each in enumerate(config.series(count)):
             scene = Scene(each)
-            image = _image(scene, number, chosen, say)
+            image = _image(scene, number, chosen, show)
             if truths is not None:
-                told = write_truth(truths[number], scene, image, chosen.threads)
-                say([f"{'ground truth':<{LABEL_WIDTH}}{told}"])
+                summary = write_truth(truths[number], scene, image, chosen.threads)
+                show([f"{'ground truth':<{LABEL_WIDTH}}{summary}"])
             if seeds is not None:
-                image = _noisy(image, seeds[number], chosen.threads)
+                image = np.asarray(add_noise(image, seeds[number], threads=chosen.threads), np.uint16)
             clipped.append(files.write(number, image, scene))
     if seeds is not None:
-        say([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} gives this noise again)"])
+        show([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} reproduces this noise)"])
     highest = min((HIGHEST.get(format_of(path).name, math.inf) for path in chosen.output), default=math.inf)
     overloads = f" ({max(clipped)} pixels above {highest} are clipped)" if any(clipped) else ""
-    say([f"{'written':<{LABEL_WIDTH}}{', '.join(chosen.output)}{overloads}"])
+    show([f"{'written':<{LABEL_WIDTH}}{', '.join(chosen.output)}{overloads}"])
     return 0
 
 
-def _image(scene: Scene, number: int, chosen: argparse.Namespace, say: _Speaker) -> npt.NDArray[Any]:
+def _image(scene: Scene, number: int, chosen: argparse.Namespace, show: _Printer) -> npt.NDArray[Any]:
     """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
-        say(summarize_scene(scene))
+        show(summarize_scene(scene))
     progress = progress_reporter(not chosen.quiet and not series)
     image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
     stats = statistics(image, scene)
     start = scene.config.scan.start_deg
     label = f"image {number + 1}"
     line = f"φ from {start:g} degrees; maximum {stats.maximum:g}, mean {stats.mean:g} photons"
-    say([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
+    show([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
     return image
 
 
@@ -125,13 +126,7 @@ def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -
             raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")
 
 
-def _noisy(image: npt.NDArray[Any], seed: int, threads: int | None) -> npt.NDArray[np.uint16]:
-    from ..response.noise import add_noise
-
-    return np.asarray(add_noise(image, seed, threads=threads), dtype=np.uint16)
-
-
-class _Speaker:
+class _Printer:
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
 
