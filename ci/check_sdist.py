@@ -10,7 +10,7 @@ FILES = {
     "pyproject.toml", "version.txt",
 }  # fmt: skip
 FOLDERS = {"benchmarks", "docs", "examples", "fuzzing", "include", "src", "tests", "tools"}
-REQUIRED = {"tools/version.py", "src/nanobragg/kernel.c", "include/nanobragg/span.h", "tests/conftest.py"}
+REQUIRED = {"tools/version.py", "src/nanobragg/kernel.cpp", "include/nanobragg/shapes/shapes.h", "tests/conftest.py"}
 BUILT = (".so", ".o", ".pyc", ".pyd", ".dll", ".egg-info")
 
 

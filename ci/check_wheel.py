@@ -32,7 +32,7 @@ def problems(wheel: Path) -> list[str]:
         found.append(f"{wheel.stat().st_size} bytes; at most {MOST_BYTES}")
     core = b"".join(data for name, data in binaries.items() if "/_core." in name)
     kernels = next((names for cpu, names in KERNELS.items() if wheel.stem.endswith(cpu)), ("baseline",))
-    found += [f"no kernel for {name}" for name in kernels if f"nb_kernel_{name}".encode() not in core]
+    found += [f"no kernel for {name}" for name in kernels if f"{len(name)}{name}6kernelE".encode() not in core]
     if not any(OPENMP.search(name) for name in content):
         found.append("missing: OpenMP library")
     for name, data in binaries.items():

@@ -39,6 +39,6 @@ def test_errors_can_be_caught_as_pythons_own(cls, builtin):
 def test_help_and_documentation_name_the_same_statuses(capsys):
     assert cli.main(["--help"]) == 0
     text = capsys.readouterr().out
-    for status in (0, errors.NanobraggError.exit_code, cli.INTERRUPTED, cli.READER_GONE):
+    for status in (0, errors.NanobraggError.exit_code, cli.INTERRUPTED, cli.BROKEN_PIPE):
         assert f"\n{status:<8}" in errors.__doc__
         assert str(status) in text[text.index("Exit status:") :]

@@ -27,7 +27,8 @@ static void accumulate(const Scene &s, int table_number, const double *cells, in
     for (int c = 0; c < n_cells; ++c) {
         double cell[9];
         memcpy(cell, cells + 9 * c, sizeof cell);
-        NB_SIMD for (int i = 0; i < n; ++i)
+        /* Where steps are kept, there is one lane. */
+        _Pragma("omp simd if(!Sink::needs_steps)") for (int i = 0; i < n; ++i)
         {
             Term<Real> term;
             if constexpr (Sink::needs_steps)

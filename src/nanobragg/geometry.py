@@ -1,7 +1,5 @@
 """Products, normalisation and rotations of vectors, in the order of operations of the C program."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -3,8 +3,6 @@
 docs/step_rules.md has the rules.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal

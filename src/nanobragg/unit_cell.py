@@ -1,7 +1,5 @@
 """Unit cells: validation, and conversion between lengths and angles and basis vectors."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

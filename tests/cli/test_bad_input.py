@@ -140,10 +140,10 @@ def test_contradicting_fields_of_a_toml_file(refused, tmp_path):
         ("simulate still.toml -o out.jpg", "'.jpg' is not a valid image suffix"),
         ("simulate still.toml -o out.nxs --images 0", "--images 0: must be at least 1"),
         ("simulate still.toml -o out.nxs --images 2", "Scan.range_deg: a series needs the width of an image"),
-        ("simulate still.toml -o out.img --images 1", "out.img: one file an image needs a place for its number"),
+        ("simulate still.toml -o out.img --images 1", "out.img: a series needs a placeholder for the number of"),
         ("simulate still.toml -o missing/out.nxs", "make the folder first"),
         ("convert inputs/mask_64.img out.nxs", "an NXmx file describes the whole experiment; give its Config"),
-        ("convert inputs/mask_64.img out.npy --image 0", "--image 0: counts from 1"),
+        ("convert inputs/mask_64.img out.npy --image 0", "--image 0: must be at least 1"),
         ("convert inputs/mask_64.img out.npy --image 2", "holds one image; only NXmx files hold several"),
         ("convert inputs/mask_64.img out.nxs --config still.toml", "has shape (64, 64), the Config's detector"),
         ("simulate still.toml -o nowhere/out.img", "make the folder first"),
@@ -184,7 +184,8 @@ def test_an_output_that_would_overwrite_an_input(refused, tmp_path, output):
     )
     config.to_toml(tmp_path / "still.toml")
     kept = (tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()
-    assert "the experiment is read from it; choose another name" in refused(f"simulate still.toml -o out.img {output}")
+    message = refused(f"simulate still.toml -o out.img {output}")
+    assert "is an input file of the experiment; choose another name" in message
     assert ((tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()) == kept
 
 

@@ -133,7 +133,7 @@ def test_at_cli_009_missing_essentials_are_named_with_the_flags_that_give_them(n
 
 
 def test_a_mistyped_command_suggests_the_nearest(nb):
-    assert nb("simulat") == (2, "", "nanobragg: error: simulat: unknown command; did you mean simulate?\n")
+    assert nb("simulat") == (2, "", "nanobragg: error: simulat: is not a command; did you mean simulate?\n")
 
 
 def test_an_unknown_command_lists_all_commands(nb):

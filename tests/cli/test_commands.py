@@ -73,7 +73,7 @@ def test_noise_is_that_of_the_seed_in_every_file(run, config, photons):
     assert (integers == expected).all()
     assert (read_image("n.npy")[0] == expected).all()
     assert (header["NOISE_SEED"], header["NUMPY_VERSION"]) == ("5", np.__version__)
-    assert "seed 5 (--seed 5 gives this noise again)" in out
+    assert "seed 5 (--seed 5 reproduces this noise)" in out
 
 
 def test_noise_without_a_seed_prints_the_seed_that_reproduces_it(run, config):
@@ -138,7 +138,7 @@ def test_a_header_that_another_format_cannot_take_over_is_warned_about(config, t
     for words, warned in (("a.img a.cbf", True), ("a.img b.smv", False), ("a.img a.npy", False), ("a.npy a.cbf", False),
                           ("a.img a.cbf --config still.toml", False)):  # fmt: skip
         assert cli.main(["convert", *words.split()]) == 0
-        assert ("holds the pixels alone" in capsys.readouterr().err) == warned
+        assert ("holds only the pixels" in capsys.readouterr().err) == warned
     assert read_image("a.cbf")[1]["Detector_distance"] == "0.1 m"
 
 

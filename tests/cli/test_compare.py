@@ -115,7 +115,7 @@ def test_a_divergence_is_named_and_sets_the_exit_status(tmp_path, capsys, monkey
     out = capsys.readouterr().out
     assert f"pixel             slow {slow}, fast {fast}: " in out
     assert "first divergence  polar: " in out
-    assert "explained by      no row of docs/quirks.md that this line meets" in out
+    assert "explained by      no row of docs/quirks.md applies to these flags" in out
     summary = json.loads(Path("left/summary.json").read_text())
     assert summary["exit_code"] == 3
     assert summary["pixel"]["first_divergence"]["name"] == "polar"
@@ -151,7 +151,7 @@ def test_region_and_image_in_place_of_the_original(capsys):
 def test_region_without_rendered_pixels_has_none_to_trace(capsys):
     nb.write_image("other.npy", np.zeros((32, 32)))
     assert compare("--against", "other.npy", "--roi", 0, 5, 0, 5, flags=f"{LINE} -roi 10 20 10 20") == 0
-    assert "pixel             none is rendered there" in capsys.readouterr().out
+    assert "pixel             no rendered pixel" in capsys.readouterr().out
 
 
 class TestExitStatus:

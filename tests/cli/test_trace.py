@@ -43,7 +43,7 @@ def test_command_refuses_a_line_without_an_experiment(capsys: pytest.CaptureFixt
 
 def test_command_keeps_one_term_at_least(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", "--pixel", "1", "2", "--strongest", "0", *FLAGS]) == 2
-    assert "--strongest 0: at least one term" in capsys.readouterr().err
+    assert "--strongest 0: must be at least 1" in capsys.readouterr().err
 
 
 def test_flags_for_tracing_print_the_last_term() -> None:

@@ -130,12 +130,12 @@ def test_bad_images_are_refused_and_nothing_is_left(tmp_path, frames, told, per_
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"frames": []}, "there are no frames"),
+        ({"frames": []}, "no frames; give at least one image"),
         ({"config": []}, "an empty list"),
         ({"config": [TURNING] * 2}, "3 frames for 2 Configs"),
-        ({"config": [TURNING, TURNING, made("xds")]}, r"config\[2\]\.detector: is not that of the first"),
+        ({"config": [TURNING, TURNING, made("xds")]}, r"config\[2\]\.detector: must equal that of config"),
         ({"config": [TURNING, TURNING, TURNING.replace(beam=nb.Beam(direction=(1, 1, 0)))]}, "direction of the beam"),
-        ({"config": [TURNING, TURNING, made()]}, "some frames turn and some do not"),
+        ({"config": [TURNING, TURNING, made()]}, "some scans have a rotation and some do not"),
         ({"compression": "zip"}, "'zip' is not valid; choose one of bslz4, lz4, gzip or None"),
         ({"images_per_file": 0}, "images_per_file = 0: must be at least 1"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chisquare, norm, poisson
 
 from nanobragg.errors import ConfigError
-from nanobragg.response.noise import _poisson_many, add_noise
+from nanobragg.response.noise import _poisson_many, add_noise, c_noise
 
 SHAPE = (300, 1000)
 DECADES = [10.0**k for k in range(-2, 9)]
@@ -248,3 +248,38 @@ def test_a_factor_below_zero_gives_no_photons(effect):
 
 def test_a_saturation_below_one_unit_limits_floating_types():
     assert add_noise(np.full((2, 2), 10.0), 1, saturation_adu=0.5, dtype=np.float32).tolist() == [[0.5, 0.5]] * 2
+
+
+def deviates(seed: int, purpose: int, block: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(purpose, block))))
+
+
+def test_the_random_numbers_of_a_seed_never_change():
+    """Streams 0 to 3 are for flicker, photons, read-out and calibration; a block of rows has 32768 pixels."""
+    shape, plain = (70, 1000), {"adc_offset": 0, "saturation_adu": np.inf, "dtype": np.float64}
+    blocks = [(0, 0, 32), (1, 32, 64), (2, 64, 70)]
+    noisy = add_noise(np.full(shape, 3.0), 7, **plain)
+    readout = add_noise(np.zeros(shape), 7, readout_noise_adu=2.0, **plain)
+    calibrated = add_noise(np.full(shape, 3.0), 7, calibration_error=0.1, calibration_seed=5, **plain)
+    for block, start, stop in blocks:
+        size = (stop - start, 1000)
+        np.testing.assert_array_equal(noisy[start:stop], poisson.ppf(deviates(7, 1, block).random(size), 3.0))
+        np.testing.assert_allclose(readout[start:stop], 2.0 * deviates(7, 2, block).standard_normal(size), rtol=1e-12)
+        factor = np.maximum(0, 1 + 0.1 * deviates(5, 3, block).standard_normal(size))
+        np.testing.assert_allclose(calibrated[start:stop], noisy[start:stop] * factor, rtol=1e-12)
+    flickering = add_noise(np.full((2, 2), 1e12), 7, flicker=0.1, **plain)
+    np.testing.assert_allclose(flickering, 1e12 * (1 + 0.1 * deviates(7, 0, 0).standard_normal()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["flicker", "calibration_error", "readout_noise_adu", "gain_adu_per_photon"])
+def test_small_negative_options_are_refused_and_zero_is_not(name):
+    with pytest.raises(ConfigError, match=f"{name} = -0.01"):
+        add_noise(np.ones((2, 2)), 1, **{name: -0.01})
+    assert add_noise(np.zeros((2, 2)), 1, **{name: 0.0}).tolist() == [[40, 40], [40, 40]]
+
+
+def test_seeds_of_the_c_program_end_at_31_bits():
+    assert c_noise(np.zeros((1, 1)), 2**31 - 1)[2] == 0
+    for seed in (-1, 2**31):
+        with pytest.raises(ConfigError, match=f"seed = {seed} is not"):
+            c_noise(np.zeros((1, 1)), seed)

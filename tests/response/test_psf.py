@@ -101,3 +101,8 @@ def test_nothing_wraps_around_in_long_and_narrow_images(shape):
     square[: shape[0], : shape[1]] = narrow
     expected = blur(square, "fiber", 3.0, threads=1)[: shape[0], : shape[1]]
     np.testing.assert_allclose(blur(narrow, "fiber", 3.0, threads=1), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("psf", SHAPES)
+def test_no_pixel_of_a_blurred_image_is_negative(psf):
+    assert blur(np.eye(50) * 1e6, psf, 1.0, threads=1).min() >= 0

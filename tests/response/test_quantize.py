@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nanobragg.errors import ConfigError
-from nanobragg.response.quantize import to_integers, to_pgm
+from nanobragg.response.quantize import roi_slices, to_integers, to_pgm
 from tests.paths import GOLDEN
 
 FACTS = json.loads((GOLDEN / "facts.json").read_text())
@@ -142,3 +142,9 @@ def test_an_roi_beyond_the_image_is_empty():
         converted, scale = convert(image, roi=(10, 20, 0, 2))
         assert not converted.any()
         assert scale == 1.0
+
+
+def test_both_limits_of_an_roi_belong_to_it():
+    assert roi_slices((1, 3, 2, 5), (9, 9)) == (slice(2, 6), slice(1, 4))
+    assert roi_slices((0, 4, 0, 6), (9, 9)) == (slice(0, 7), slice(0, 5))
+    assert roi_slices((-3, -1, -4, 0), (9, 9)) == (slice(0, 1), slice(0, 0))

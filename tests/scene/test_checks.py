@@ -36,14 +36,14 @@ def test_oversampling_below_half_of_the_recommended_warns(n: int, recommended: i
 @pytest.mark.parametrize(
     ("beam_center_mm", "hits"),
     [
-        ((0.1, 0.1), True),
-        ((0.1, 23.9), True),
-        ((15.9, 0.1), True),
-        ((15.9, 23.9), True),
-        ((-0.1, 12), False),
-        ((16.1, 12), False),
-        ((8, -0.1), False),
-        ((8, 24.1), False),
+        ((0.01, 0.01), True),
+        ((0.01, 23.99), True),
+        ((15.99, 0.01), True),
+        ((15.99, 23.99), True),
+        ((-0.01, 12), False),
+        ((16.01, 12), False),
+        ((8, -0.01), False),
+        ((8, 24.01), False),
     ],
 )
 @pytest.mark.parametrize("twotheta_deg", [0, 20])
@@ -87,3 +87,21 @@ def test_a_table_that_no_pixel_sees_warns(first: tuple[int, int, int], beyond: b
     indices = np.array([first]) * 500
     factors = nb.StructureFactors(indices=indices, amplitudes=[1.0], default_F=7)
     assert any(m.startswith("every pixel lies outside the table") for m in warned(structure_factors=factors)) == beyond
+
+
+def test_a_cell_that_differs_from_that_of_the_amplitudes_is_named_with_their_source() -> None:
+    cell = (60, 70, 80, 90, 90, 90)
+    factors = nb.StructureFactors.from_asu(np.indices((9, 9, 9)).reshape(3, -1).T, np.ones(729), "P 1", cell=cell)
+    for crystal, differs in (
+        ((60, 70.34, 80, 90, 90, 90), False),
+        ((60, 70.36, 80, 90, 90, 90), True),
+        ((60, 70, 80, 90, 90.49, 90), False),
+        ((60, 70, 80, 90, 90.51, 90), True),
+        ((60, 70.36, 80, 90, 90.51, 90), True),
+    ):
+        found = warned(
+            structure_factors=factors, crystal=CRYSTAL.replace(cell=crystal), sampling=nb.Sampling(d_min_A=20)
+        )
+        cells = [m for m in found if "the crystal's cell" in m]
+        assert len(cells) == differs
+        assert all("(arrays: 60 70 80 90 90 90)" in m for m in cells)

@@ -8,6 +8,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.analysis.spots.ewald_crossings import longest_q
 from nanobragg.constants import R_E_SQR
+from nanobragg.errors import ConfigError
 from nanobragg.scene.kernel_input import float32_precision, radius_metric
 from tests.builders import CRYSTAL, FACTORS, scene
 
@@ -131,3 +132,13 @@ def test_pixels_beyond_d_min_are_dark_and_the_others_unchanged():
     d = made.geometry.resolution(1.0, np.arange(32)[:, np.newaxis] + 0.5, np.arange(48) + 0.5)
     assert 0.1 < (d < 12).mean() < 0.9
     np.testing.assert_array_equal(some, np.where(d < 12, 0, every))
+
+
+def test_only_unpolarized_sources_may_shine_along_the_polarization_axis():
+    with pytest.raises(ConfigError, match=r"polarization_axis = \(-1.0, 0.0, 0.0\).* parallel to the beam"):
+        scene(beam=nb.Beam(polarization_axis=(-2, 0, 0)))
+    sources = nb.Sources(positions=[[-10, 0, 0], [0, 0, -10]])
+    assert scene(beam=nb.Beam(sources=sources, kahn_factor=0)).core("float64")
+    for kahn_factor in (1, 0.5):
+        with pytest.raises(ConfigError, match="source's direction"):
+            scene(beam=nb.Beam(sources=sources, kahn_factor=kahn_factor)).core("float64")

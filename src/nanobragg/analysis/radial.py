@@ -1,6 +1,4 @@
-"""The radial average of an image: photons against scattering angle."""
-
-from __future__ import annotations
+"""Radial averages: photons against scattering angle."""
 
 from typing import Literal, NamedTuple
 
@@ -17,18 +15,18 @@ MOST_BINS = 100_000
 
 
 class RadialAverage(NamedTuple):
-    """An image in rings about the beam; arrays of shape (bins,).
+    """The radial average of an image; arrays of shape (bins,).
 
     Attributes
     ----------
     two_theta_deg, d_A, q_per_A : ndarray
-        Of the middle of each bin: 2θ (degrees), λ/(2 sin θ) (Å), 4π sin θ/λ (Å⁻¹).
+        2θ (degrees), λ/(2 sin θ) (Å) and 4π sin θ/λ (Å⁻¹) at the centre of each bin.
     value : ndarray
-        Mean or median of the ring's pixels; NaN in an empty one.
+        Mean or median of the pixels in the bin; NaN in an empty one.
     deviation : ndarray
-        Standard deviation of the ring's pixels about their mean.
+        Standard deviation of the pixels about their mean.
     pixels : ndarray of int
-        How many there are.
+        Number of pixels.
     """
 
     two_theta_deg: FloatArray
@@ -47,14 +45,14 @@ def radial_average(
     Parameters
     ----------
     image : array_like
-        Like the scene's image, or with its panels stacked along the slow axis. What is no finite number, masked, or
-        outside the ROI does not count.
+        Image of the scene's shape, or with panels stacked along the slow axis. Pixels that are not finite, masked, or
+        outside the ROI are ignored.
     experiment
         A `Config`, or a `Scene` made from it.
     bins
-        Number of rings, from the smallest 2θ of a pixel to the largest.
+        Number of rings between the smallest and the largest 2θ of a pixel.
     statistic
-        "mean"; or "median", which spots do not disturb: the background.
+        "mean", or "median", which is robust against spots and follows the background.
 
     Returns
     -------
@@ -64,11 +62,11 @@ def radial_average(
     Raises
     ------
     ConfigError, ShapeError
-        Another number of bins or statistic, or an image of another shape.
+        An invalid number of bins or statistic, or an image of another shape.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if not 1 <= bins <= MOST_BINS:
-        raise ConfigError(f"bins = {bins!r}: must be a number from 1 to {MOST_BINS}")
+        raise ConfigError(f"bins = {bins!r}: must be between 1 and {MOST_BINS}")
     if statistic not in ("mean", "median"):
         raise ConfigError(f"statistic = {statistic!r}: must be 'mean' or 'median'")
     values, angle = _counted(reshape_to_scene(image, scene), scene)
@@ -86,7 +84,7 @@ def radial_average(
 
 
 def _counted(image: npt.NDArray[np.generic], scene: Scene) -> tuple[FloatArray, FloatArray]:
-    """Values and scattering angles of the pixels that count."""
+    """Return values and scattering angles of the valid pixels."""
     x0, x1, y0, y1 = scene.roi
     window = (..., slice(y0, y1 + 1), slice(x0, x1 + 1))
     values = image[window].astype(np.float64)
@@ -95,7 +93,7 @@ def _counted(image: npt.NDArray[np.generic], scene: Scene) -> tuple[FloatArray, 
 
 
 def _medians(ring: npt.NDArray[np.int64], values: FloatArray, pixels: npt.NDArray[np.int64]) -> FloatArray:
-    """Median of each ring: the mean of the two middle ones of its sorted values."""
+    """Return the median of each ring; NaN in an empty one."""
     ranked = values[np.lexsort((values, ring))]
     end = np.cumsum(pixels)
     start, some = end - pixels, pixels > 0

@@ -1,6 +1,4 @@
-"""The scattering angle and resolution that every pixel sees."""
-
-from __future__ import annotations
+"""Scattering angle and resolution of pixels."""
 
 from typing import Any, NamedTuple
 
@@ -14,14 +12,14 @@ from ..scene.scene import Scene
 
 
 class Resolution(NamedTuple):
-    """What each pixel's centre sees, from the mean beam; arrays like the image.
+    """Scattering angle and resolution at pixel centres for the mean beam; arrays of the image's shape.
 
     Attributes
     ----------
     two_theta_deg : ndarray
         Scattering angle, degrees.
     d_A : ndarray
-        Resolution λ/(2 sin θ), Å; infinite in the beam.
+        Resolution λ/(2 sin θ), Å; infinite in the direct beam.
     q_per_A : ndarray
         4π sin θ/λ, Å⁻¹.
     """
@@ -32,19 +30,19 @@ class Resolution(NamedTuple):
 
 
 def resolution(experiment: Config | Scene) -> Resolution:
-    """Scattering angle, resolution and momentum transfer at the centre of every pixel.
+    """Return scattering angle, resolution and momentum transfer at the centre of every pixel.
 
     Parameters
     ----------
     experiment
-        A `Config`, or a `Scene` made from it. Of several sources the weighted means of direction and wavelength
-        count.
+        A `Config`, or a `Scene` made from it. For several sources the weighted means of direction and wavelength are
+        used.
 
     Returns
     -------
     Resolution
-        `two_theta_deg`, `d_A` and `q_per_A` (4π sin θ/λ): arrays of shape (slow, fast), or (panels, slow, fast) if
-        there are several panels.
+        `two_theta_deg`, `d_A` and `q_per_A` (4π sin θ/λ): arrays of shape (slow, fast), or (panels, slow, fast) for
+        several panels.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     angle = scattering_angle(scene)
@@ -52,25 +50,25 @@ def resolution(experiment: Config | Scene) -> Resolution:
 
 
 def resolution_from_angle(angle: FloatArray, wavelength_A: float) -> tuple[FloatArray, FloatArray]:
-    """d (Å) and 4π sin θ/λ (Å⁻¹) at scattering angles 2θ (radians)."""
+    """Return d (Å) and 4π sin θ/λ (Å⁻¹) at scattering angles 2θ (radians)."""
     sine = np.sin(angle / 2.0)
     with np.errstate(divide="ignore"):
         return np.asarray(wavelength_A / 2.0 / sine), np.asarray(4.0 * np.pi / wavelength_A * sine)
 
 
 def mean_wavelength_A(scene: Scene) -> float:
-    """Mean wavelength of the sources, each with its weight, Å."""
+    """Return the weighted mean wavelength of the sources, Å."""
     return float(scene.sources.weights @ scene.sources.wavelengths) * 1e10
 
 
 def mean_direction(scene: Scene) -> FloatArray:
-    """Mean direction of the sources, each with its weight; of length 1."""
+    """Return the weighted mean direction of the sources, a unit vector."""
     mean = scene.sources.weights @ scene.sources.directions
     return np.asarray(mean / np.linalg.norm(mean))
 
 
 def scattering_angle(scene: Scene) -> FloatArray:
-    """2θ of every pixel's centre, radians, like the image."""
+    """Return 2θ (radians) at the centre of every pixel, an array of the image's shape."""
     beam, geometry = mean_direction(scene), scene.geometry
     slow, fast = (np.arange(count) + 0.5 for count in geometry.size)
     angles = [geometry.two_theta(slow[:, np.newaxis], fast, panel, beam=beam) for panel in range(len(geometry))]
@@ -78,12 +76,12 @@ def scattering_angle(scene: Scene) -> FloatArray:
 
 
 def reshape_to_scene(image: npt.ArrayLike, scene: Scene) -> npt.NDArray[Any]:
-    """An image with the scene's shape, panels unstacked.
+    """Return an image with the scene's shape, its panels unstacked.
 
     Raises
     ------
     ShapeError
-        It has neither the scene's shape nor that of its panels stacked along the slow axis.
+        The image has neither the scene's shape nor that of panels stacked along the slow axis.
     """
     array = np.asarray(image)
     stacked = scene.config.detector.stacked_shape

@@ -1,6 +1,4 @@
-"""What a person wants to know of a rendered image."""
-
-from __future__ import annotations
+"""Summary statistics of an image."""
 
 import math
 from typing import Any, NamedTuple
@@ -14,7 +12,7 @@ from ..scene.scene import Scene
 
 
 class Statistics(NamedTuple):
-    """Over the rendered, unmasked pixels.
+    """Statistics of the rendered, unmasked pixels.
 
     Attributes
     ----------
@@ -23,14 +21,14 @@ class Statistics(NamedTuple):
     maximum_at : tuple of int
         Its (slow, fast), or (panel, slow, fast).
     maximum_at_mm : tuple of float
-        Its place along the slow and fast axes from the panel's origin: the pixel's centre, or under `compat="c"`
-        the centre of its last sub-pixel (C quirks, row 14).
+        Its position along the slow and fast axes from the panel's origin: the centre of the pixel, or under
+        `compat="c"` of its last sub-pixel (docs/quirks.md, row 14).
     mean, rms, rmsd : float
         Σx/n, √(Σx²/(n-1)), √(Σ(x-mean)²/(n-1)).
     solid_angle_sr : float
-        Of all these pixels together.
+        Total solid angle of the pixels.
     pixels : int
-        How many there are.
+        Number of pixels.
     """
 
     maximum: float
@@ -44,24 +42,24 @@ class Statistics(NamedTuple):
 
 
 def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) -> Statistics:
-    """Statistics of an image that `scene` was rendered to.
+    """Return summary statistics of a rendered image.
 
-    Under `compat="c"` they are the C program's: squares in float32, masked pixels counted as zeros in the RMSD,
-    and the solid angle multiplied by layers and divided by sources, φ steps and domains (C quirks, row 14).
+    Under `compat="c"` they are those of the C program: squares in float32, masked pixels counted as zeros in the RMSD,
+    and the solid angle multiplied by layers and divided by sources, φ steps and domains (docs/quirks.md, row 14).
 
     Parameters
     ----------
     image : ndarray, shape (slow, fast) or (panels, slow, fast)
-        Photons of every pixel.
+        Photons in every pixel.
     scene
-        What it was rendered from.
+        The rendered scene.
     roi
-        What was rendered; default: the Scene's.
+        The rendered region; default: that of the scene.
 
     Returns
     -------
     Statistics
-        Of rendered, unmasked pixels only.
+        Statistics of the rendered, unmasked pixels.
     """
     roi = roi or scene.roi
     like_c = scene.config.compat == "c"

@@ -1,7 +1,5 @@
 """Text summaries of a resolved scene and of an image's statistics."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -53,7 +51,7 @@ def summarize_statistics(stats: Statistics) -> list[str]:
 
 
 def _numbers(values: Iterable[float], digits: int = 6) -> str:
-    return " ".join(f"{value + 0.0:.{digits}g}" for value in values)  # + 0.0: no minus zero
+    return " ".join(f"{value + 0.0:.{digits}g}" for value in values)  # + 0.0: never -0
 
 
 def _vector(values: npt.ArrayLike) -> str:

@@ -1,6 +1,4 @@
-"""The command line: C flags, or a command and its options. Argument → Config → the functions a script would call."""
-
-from __future__ import annotations
+"""The command line: C flags, or a command with options, mapped to the public API."""
 
 import errno
 import os
@@ -17,20 +15,20 @@ from .verbose import logged, take_switch
 HELP = {"-h", "-help", "--help"}
 VERSION = {"-version", "--version"}
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-INTERRUPTED, READER_GONE = 128 + 2, 128 + 13  # as a shell counts the signals SIGINT and SIGPIPE
+INTERRUPTED, BROKEN_PIPE = 128 + 2, 128 + 13  # a shell's exit status for SIGINT and SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code (`nanobragg.errors` lists them).
+    """Run one command line and return its exit code (listed in `nanobragg.errors`).
 
     Parameters
     ----------
     argv
-        Words after the program's name; default: the process's.
+        Arguments after the program's name; default: `sys.argv[1:]`.
     """
     verbose, words = take_switch(list(sys.argv[1:] if argv is None else argv))
     with warnings.catch_warnings(), logged(verbose):
-        _one_voice_for_warnings()
+        _format_warnings()
         try:
             with _printable(sys.stdout), _printable(sys.stderr):
                 code = _run(words)
@@ -45,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         except BrokenPipeError:
             _silence_stdout()
-            return READER_GONE
+            return BROKEN_PIPE
         except OSError as error:
             if error.errno not in DISK_FULL or error.filename is not None:
-                raise  # only a stream has no name
+                raise  # only errors of streams have no file name
             _silence_stdout()
             return _fail(f"standard output: {write_error(error)}", NanobraggError.exit_code)
 
@@ -57,7 +55,7 @@ def _run(words: list[str]) -> int:
     if not words:
         from .help import USAGE
 
-        raise ConfigError(f"nothing to do; {USAGE}; nanobragg --help tells more")
+        raise ConfigError(f"nothing to do; {USAGE}; see nanobragg --help")
     first = words[0]
     if first in VERSION:
         from ..version import __version__
@@ -73,8 +71,8 @@ def _run(words: list[str]) -> int:
     return run_command(["help"] if first in HELP else words)
 
 
-def _one_voice_for_warnings() -> None:
-    """Print our warnings as one line each; every time, not once per place."""
+def _format_warnings() -> None:
+    """Print every `NanobraggWarning` as one line, also repeated ones."""
     usual = warnings.showwarning
 
     def show(
@@ -92,7 +90,7 @@ def _one_voice_for_warnings() -> None:
 
 def _fail(text: str, code: int) -> int:
     try:
-        sys.stdout.flush()  # what was said before comes before
+        sys.stdout.flush()  # keep the order of output and error
     except BrokenPipeError:
         _silence_stdout()
     _say(f"error: {text}")
@@ -105,7 +103,7 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _printable(stream: TextIO) -> Iterator[None]:
-    """Let a terminal that has no Å show a question mark in its place."""
+    """Replace characters that the encoding of a stream lacks, such as Å, with question marks."""
     errors = getattr(stream, "errors", None)
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is None or errors != "strict":
@@ -120,5 +118,5 @@ def _printable(stream: TextIO) -> Iterator[None]:
 
 
 def _silence_stdout() -> None:
-    """Nobody reads any more: keep the interpreter from failing when it flushes at its end."""
+    """Redirect stdout, whose reader closed the pipe, so that the final flush succeeds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,5 @@
 """`nanobragg -cell … -lambda …`: the C program's flags and files."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Sequence
@@ -31,12 +29,12 @@ def run(words: Sequence[str]) -> int:
     dump = _dump_path(scene, outputs)
     _print(summarize_scene(scene))
     if outputs.write_noise:
-        _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} gives this noise again)"])
+        _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} reproduces this noise)"])
     image = simulate(scene, threads=outputs.threads, progress=progress_reporter(outputs.progress))
     print_pixels(scene, outputs)
     stats = statistics(image, scene)
     made = make_c_images(image, scene, outputs, stats.rmsd)
-    _print([*summarize_statistics(stats), *_made_lines(made)])
+    _print([*summarize_statistics(stats), *_summarize_outputs(made)])
     if dump is not None:
         write_dump(dump, scene)
     write_c_files(image, made, scene, outputs)
@@ -50,7 +48,7 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def _dump_path(scene: Scene, outputs: Outputs) -> str | None:
-    """Where to leave the structure factors that were read from text; the C program does without if it cannot."""
+    """Return the path of Fdump.bin for structure factors read from text; warn and return None if not writable."""
     factors = scene.config.structure_factors
     if factors.path is None or factors.kind == "dump":
         return None
@@ -62,7 +60,7 @@ def _dump_path(scene: Scene, outputs: Outputs) -> str | None:
     return outputs.dump_path
 
 
-def _made_lines(made: CImages) -> list[str]:
+def _summarize_outputs(made: CImages) -> list[str]:
     scales = f"{made.int_scale:g} (integers)"
     if made.greys is not None:
         scales += f", {made.pgm_scale:g} (picture)"

@@ -1,6 +1,4 @@
-"""The commands, as sub-parsers of argparse; a command's module is imported when the command is used."""
-
-from __future__ import annotations
+"""The commands as sub-parsers of argparse; the module of a command is imported when it is used."""
 
 import argparse
 import difflib
@@ -13,24 +11,24 @@ from ..errors import ConfigError
 COMMANDS = {
     "simulate": "render a TOML experiment into image files",
     "demo": "render a built-in example: a lysozyme-like crystal",
-    "convert": "convert an image between the formats that we read and write",
+    "convert": "convert an image to another format",
     "plot": "draw an image, its radial average, or a slice of reciprocal space",
-    "trace": "show how one pixel comes about",
-    "compare": "run this program and the original side by side",
+    "trace": "trace the computation of one pixel",
+    "compare": "run nanobragg and the C program and compare their images",
     "info": "version, instruction sets, threads",
     "help": "help on a flag or a command",
-}  # each is a module of this package with the functions add_options(parser) and run(chosen) -> exit code
+}  # each is a module of this package with functions add_options(parser) and run(chosen) -> exit code
 
 
 class CommandParser(argparse.ArgumentParser):
-    """The parser of one command, with the options that the command's module adds to it.
+    """The parser of one command, with the options that the module of the command adds.
 
     Attributes
     ----------
     split
-        Divides the words after the command into its options, and C flags, which become `flags` of what is chosen.
+        Splits the arguments after the command into options and C flags; the latter become `flags` of the namespace.
     usage_status
-        Exit status of a mistake in the options, which raises `ConfigError`; nothing is printed.
+        Exit status of invalid options, which raise `ConfigError`; nothing is printed.
     """
 
     split: Callable[[Sequence[str]], tuple[Sequence[str], list[str]]]
@@ -38,12 +36,12 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
-        # taken off the command line by main, wherever it stands; here for the help
-        self.add_argument("--verbose", action="store_true", help="tell on standard error what is done")
+        # for the help only: main removes it from the command line
+        self.add_argument("--verbose", action="store_true", help="log progress to standard error")
         self.split = lambda words: (words, [])
 
     def parse_known_args(self, words: Sequence[str], namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parse the words after the command's name, all of which must be known."""
+        """Parse the arguments after the name of the command; unknown ones are errors."""
         module = import_module(f".{self.prog.split()[-1]}", __package__)
         module.add_options(self)
         own, flags = self.split(words)
@@ -55,17 +53,17 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `ConfigError`."""
-        problem = ConfigError(f"{message}; {self.prog} --help tells more")
+        problem = ConfigError(f"{message}; see {self.prog} --help")
         problem.exit_code = self.usage_status
         raise problem
 
 
 def run_command(words: Sequence[str]) -> int:
-    """Run a command line that starts with the name of a command, and return its exit code."""
+    """Run a command line that starts with a command, and return its exit code."""
     if words[0] not in COMMANDS:
         near = difflib.get_close_matches(words[0], COMMANDS, n=1)
-        known = f"there are {', '.join(COMMANDS)}, and C flags, which start with -"
-        raise ConfigError(f"{words[0]}: unknown command; {f'did you mean {near[0]}?' if near else known}")
+        known = f"commands are {', '.join(COMMANDS)}; C flags start with -"
+        raise ConfigError(f"{words[0]}: is not a command; {f'did you mean {near[0]}?' if near else known}")
     parser = argparse.ArgumentParser(prog="nanobragg")
     commands = parser.add_subparsers(parser_class=CommandParser)
     for name, text in COMMANDS.items():

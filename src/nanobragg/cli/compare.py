@@ -1,6 +1,4 @@
-"""`nanobragg compare -- -cell … -lambda …`: this program and the original side by side."""
-
-from __future__ import annotations
+"""`nanobragg compare -- -cell … -lambda …`: run nanobragg and the C program, and compare their images."""
 
 import argparse
 import importlib.util
@@ -14,7 +12,6 @@ from typing import Any
 from ..analysis.compare.images import DEFAULT_PEAKS
 from ..analysis.compare.report import make_folder, write_comparison, write_json, write_text
 from ..errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning, ProgramError, ShapeError
-from ..geometry import Roi
 from ..io import read_image
 from ..nanobragg_c.compare_runs import (
     OurRun,
@@ -32,12 +29,12 @@ from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
 from .progress import progress_reporter
 
 USAGE = "nanobragg compare [OPTIONS] -- C FLAGS"
-WHAT = """\
-Both programs run the same flags; -exact among them sets our corrected physics beside the original's. The pixel
-where they differ most is traced here and printed there, and the first quantity that differs is named, with the row
-of docs/quirks.md that explains it. Environment: NB_C_BIN, NB_C_LIB name the original.
+EPILOG = """\
+Both programs run the same flags; with -exact nanobragg uses its corrected physics. The pixel that differs most is
+traced in both, and the first quantity that differs is reported with the row of docs/quirks.md that explains it.
+The environment variables NB_C_BIN and NB_C_LIB name the C program.
 
-Exit status: 0 alike, 1 a mistake on the command line, 2 a program failed, 3 the correlation is below the threshold,
+Exit status: 0 success, 1 invalid command line, 2 a program failed, 3 the correlation is below the threshold,
 4 the images have different shapes, 5 a file cannot be read or written."""
 USAGE_ERROR, PROGRAM_FAILED, BELOW, SHAPES_DIFFER, IO_ERROR = 1, 2, 3, 4, 5
 DEFAULT_THRESHOLD = 0.9999
@@ -46,30 +43,26 @@ LIBRARIES = (".so", ".dylib", ".dll")
 
 def add_options(parser: CommandParser) -> None:
     """Describe the command and add its options."""
-    parser.description, parser.epilog = "Run this program and the original side by side.", WHAT
+    parser.description, parser.epilog = "Run nanobragg and the C program, and compare their images.", EPILOG
     parser.usage, parser.split, parser.usage_status = USAGE, _split, USAGE_ERROR
     add = parser.add_argument
-    add(
-        "--reference",
-        metavar="PATH",
-        help="the original: an executable, or a shared library (default: NB_C_BIN, NB_C_LIB)",
-    )
-    add("--against", metavar="IMAGE", help="an image in place of the original")
+    add("--reference", metavar="PATH", help="the C program: executable or shared library (default: NB_C_BIN, NB_C_LIB)")
+    add("--against", metavar="IMAGE", help="compare with an image in place of the C program")
     add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
-        help="compare these pixels only; fast, then slow, limits included")  # fmt: skip
+        help="compare these pixels only: first and last fast, first and last slow pixel")  # fmt: skip
     add("--threshold", type=float, default=DEFAULT_THRESHOLD, metavar="T",
-        help=f"correlation that the images must reach (default: {DEFAULT_THRESHOLD})")  # fmt: skip
+        help=f"minimum correlation of the images (default: {DEFAULT_THRESHOLD})")  # fmt: skip
     add("--pixel", nargs="+", default=["auto"], metavar="P",
-        help="pixel to look into, SLOW FAST (default: auto, where the images differ most)")  # fmt: skip
-    add("--out", type=Path, metavar="DIR", help="leave numbers, images and pictures here")
-    add("--record", metavar="ID/RUN", help="keep the original's image as a new reference case")
+        help="pixel to trace, SLOW FAST (default: auto, the pixel that differs most)")  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="folder for numbers, images and pictures")
+    add("--record", metavar="ID/RUN", help="store the image of the C program as a new reference case")
     add("--into", type=Path, default=Path("recorded"), metavar="DIR", help="folder of cases (default: recorded)")
-    add("--timeout", type=float, default=600.0, metavar="S", help="seconds for a run of the original (default: 600)")
+    add("--timeout", type=float, default=600.0, metavar="S", help="time limit of the C program (default: 600 seconds)")
     add("--quiet", action="store_true", help="no progress bar")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run both programs and say how alike their images are."""
+    """Run both programs and print the comparison of their images."""
     try:
         return _compare(chosen)
     except NanobraggError as error:
@@ -103,7 +96,7 @@ def _compare(chosen: argparse.Namespace) -> int:
     result = Result(ours, theirs, compared, traced, chosen.threshold)
     print("\n".join(report_lines(result)))
     if chosen.out is not None:
-        _leave(chosen.out, result, {"flags": shlex.join(flags), "roi": chosen.roi, "exit_code": code})
+        _write_folder(chosen.out, result, {"flags": shlex.join(flags), "roi": chosen.roi, "exit_code": code})
         print(f"{'written':<{LABEL_WIDTH}}{chosen.out}")
     if chosen.record is not None and theirs.run is not None:
         record_case(
@@ -115,27 +108,22 @@ def _compare(chosen: argparse.Namespace) -> int:
 
 
 def _split(words: Sequence[str]) -> tuple[Sequence[str], list[str]]:
-    """This command's options, and the C flags after --."""
+    """Return the options, and the C flags after --."""
     at = list(words).index("--") if "--" in words else len(words)
     return words[:at], list(words[at + 1 :])
 
 
 def _check(chosen: argparse.Namespace) -> None:
-    chosen.roi = None if chosen.roi is None else _roi(chosen.roi)
+    chosen.roi = None if chosen.roi is None else tuple(chosen.roi)
     chosen.pixel = _pixel(chosen.pixel)
     if not chosen.flags:
         raise ConfigError(f"nothing to compare: give C flags after --, as in {USAGE}")
     if chosen.against and (chosen.reference or chosen.record):
-        raise ConfigError("--against: takes an image in place of the original; leave --reference and --record out")
+        raise ConfigError("--against: replaces the C program; leave --reference and --record out")
     if chosen.record is not None:
         check_case_name(chosen.record)
     if not -1.0 <= chosen.threshold <= 1.0:
-        raise ConfigError(f"--threshold {chosen.threshold}: is a correlation, -1 to 1")
-
-
-def _roi(numbers: list[int]) -> Roi:
-    x0, x1, y0, y1 = numbers
-    return x0, x1, y0, y1
+        raise ConfigError(f"--threshold {chosen.threshold}: must be a correlation between -1 and 1")
 
 
 def _pixel(words: list[str]) -> tuple[int, int] | None:
@@ -144,12 +132,12 @@ def _pixel(words: list[str]) -> tuple[int, int] | None:
     try:
         slow, fast = map(int, words)
     except ValueError:
-        raise ConfigError(f"--pixel {' '.join(words)}: give SLOW FAST, two whole numbers, or auto") from None
+        raise ConfigError(f"--pixel {' '.join(words)}: give SLOW FAST, two integers, or auto") from None
     return slow, fast
 
 
 def _peaks() -> int:
-    """How many peaks to match: none without scipy, which is told."""
+    """Return the number of peaks to match: 0, with a warning, without scipy."""
     if importlib.util.find_spec("scipy") is not None:
         return DEFAULT_PEAKS
     warnings.warn(
@@ -161,12 +149,8 @@ def _peaks() -> int:
 def _original(path: str | None) -> Program | Library:
     if path is None and "NB_C_BIN" not in os.environ and "NB_C_LIB" in os.environ:
         return load()
-    if path is not None and (Path(path).suffix in LIBRARIES or ".so." in Path(path).name):
-        return _checked_load(path)
-    return program(path)
-
-
-def _checked_load(path: str) -> Library:
+    if path is None or not (Path(path).suffix in LIBRARIES or ".so." in Path(path).name):
+        return program(path)
     try:
         return load(path)
     except FormatError as error:
@@ -178,7 +162,7 @@ def _theirs(chosen: argparse.Namespace, original: Program | Library | None, flag
         done = _run_original(original, chosen, flags)
         return Theirs(str(original.path), done, done.image)
     shape = ours.image.shape[0], ours.image.shape[1]
-    raw = Path(chosen.against).suffix.lower() == ".bin"  # has no shape of its own
+    raw = Path(chosen.against).suffix.lower() == ".bin"  # the format does not store a shape
     return Theirs(chosen.against, None, read_image(chosen.against, shape=shape if raw else None)[0])
 
 
@@ -187,12 +171,12 @@ def _run_original(
 ) -> Run:
     try:
         return original.run(flags_for_original(flags), timeout_s=chosen.timeout, pixel=pixel)
-    except (FileError, FormatError) as error:  # cannot be started, or left something else
+    except (FileError, FormatError) as error:  # the program cannot be started, or its output is invalid
         raise ProgramError(str(error)) from error
 
 
-def _leave(folder: Path, result: Result, about: dict[str, Any]) -> None:
-    """Files of a comparison; summary.json comes last."""
+def _write_folder(folder: Path, result: Result, about: dict[str, Any]) -> None:
+    """Write the files of a comparison, summary.json last."""
     scales = write_comparison(folder, result.ours.image, result.theirs.image, result.compared)
     if result.traced is not None:
         write_text(folder / "trace.txt", result.traced.trace.to_text())

@@ -1,6 +1,4 @@
-"""What `nanobragg compare` says: a table on the screen, and summary.json."""
-
-from __future__ import annotations
+"""The output of `nanobragg compare`: the printed table and summary.json."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +14,7 @@ COLUMN = 16
 
 
 class Theirs(NamedTuple):
-    """The other image: from the original, or from a file, without a run; `name` is the path of either."""
+    """The other image, from the C program or from a file (without a run); `name` is the path of either."""
 
     name: str
     run: Run | None
@@ -24,7 +22,7 @@ class Theirs(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Both runs, how alike their images are, and the pixel that was looked into, if any."""
+    """Both runs, the comparison of their images, and the traced pixel, if any."""
 
     ours: OurRun
     theirs: Theirs
@@ -34,7 +32,7 @@ class Result(NamedTuple):
 
 
 def report_lines(result: Result) -> list[str]:
-    """The table that is printed, a line a subject."""
+    """Return the printed table, one line per subject."""
     compared = result.compared
     rows = {
         "": f"{'nanobragg':<{COLUMN}}{result.theirs.name}",
@@ -54,7 +52,7 @@ def report_lines(result: Result) -> list[str]:
 
 
 def summary(result: Result) -> dict[str, Any]:
-    """The same for machines, with every value of the pixel that both programs tell."""
+    """Return the content of summary.json, with all values of the pixel that both programs print."""
     ours, theirs, compared = result.ours, result.theirs, result.compared
     return {
         "other": theirs.name,
@@ -73,12 +71,12 @@ def _seconds(result: Result) -> str:
     ours, run = result.ours.seconds, result.theirs.run
     if run is None:
         return f"{ours:.4g}"
-    return _both(ours, run.seconds, 4) + f"ratio {run.seconds / ours:.3g} (the original's: its whole process, 1 thread)"
+    return _both(ours, run.seconds, 4) + f"ratio {run.seconds / ours:.3g} (C program: whole process, 1 thread)"
 
 
 def _largest(compared: ImageComparison) -> str:
     if compared.max_at is None:
-        return "no pixel is finite in both"
+        return "no pixel is finite in both images"
     slow, fast = compared.max_at[-2:]
     return f"{compared.max_abs:.6g} photons at slow {slow}, fast {fast}"
 
@@ -88,32 +86,32 @@ def _peaks(compared: ImageComparison) -> str:
     if peaks is None:
         return ""
     return (
-        f"{len(peaks.pairs)} matched, {peaks.only_a} only here, {peaks.only_b} only there; largest shift "
-        f"{peaks.largest_shift_px:.3g} px"
+        f"{len(peaks.pairs)} matched, {peaks.only_a} only in nanobragg, {peaks.only_b} only in the reference; "
+        f"largest shift {peaks.largest_shift_px:.3g} px"
     )
 
 
 def _pixel(result: Result) -> str:
     if result.traced is None:
-        return "none is rendered there"
+        return "no rendered pixel"
     slow, fast = place = result.traced.slow, result.traced.fast
     ours, theirs = result.ours.image[place], result.theirs.image[place]
-    return f"slow {slow}, fast {fast}: {ours:.9g} here, {theirs:.9g} there"
+    return f"slow {slow}, fast {fast}: {ours:.9g} in nanobragg, {theirs:.9g} in the reference"
 
 
 def _divergence(traced: TracedPixel | None) -> str:
     if traced is None or traced.compared is None:
         return ""
     if traced.compared.divergence is None:
-        return f"none: {traced.compared.agreed} quantities agree to the digits printed"
-    return f"{traced.compared.divergence} (after {traced.compared.agreed} that agree)"
+        return f"none: {traced.compared.agreed} quantities agree to the printed digits"
+    return f"{traced.compared.divergence} (after {traced.compared.agreed} quantities that agree)"
 
 
 def _rows(traced: TracedPixel | None) -> str:
     if traced is None or traced.compared is None or traced.compared.divergence is None:
         return ""
     if not traced.rows:
-        return "no row of docs/quirks.md that this line meets"
+        return "no row of docs/quirks.md applies to these flags"
     return "; ".join(f"row {row} of docs/quirks.md: {QUIRKS[row]}" for row in traced.rows)
 
 

@@ -1,6 +1,4 @@
-"""`nanobragg convert IN OUT`: from one image format to another."""
-
-from __future__ import annotations
+"""`nanobragg convert IN OUT`: convert an image to another format."""
 
 import argparse
 import warnings
@@ -10,24 +8,23 @@ from .commands import CommandParser
 FORMATS = """\
 Formats by their suffix: .img .smv (SMV), .bin (4-byte floats without a header), .npy, .png, .pgm, .cbf (miniCBF),
 .tif .tiff, .nxs .h5 .hdf5 (NXmx).
-SMV and CBF keep their header when they stay what they are. SMV holds whole numbers 0 to 65535, CBF whole numbers;
---scale makes them of other images. --config says what the image shows: NXmx needs it, SMV and CBF take their header
-from it."""
+The header of SMV and CBF is kept if the format stays the same. SMV holds integers 0 to 65535, CBF integers; --scale
+converts other images to integers. --config supplies the header of SMV and CBF, and is required for NXmx."""
 
-TELLING = ("smv", "cbf", "nexus")  # whose files say what they show
+WITH_METADATA = ("smv", "cbf", "nexus")  # formats that describe the experiment
 
 
 def add_options(parser: CommandParser) -> None:
     """Describe the command and add its options."""
-    parser.description, parser.epilog = "Convert an image between the formats that we read and write.", FORMATS
+    parser.description, parser.epilog = "Convert an image to another format.", FORMATS
     parser.add_argument("input", metavar="IN")
     parser.add_argument("output", metavar="OUT")
     parser.add_argument("--shape", type=int, nargs=2, metavar=("SLOW", "FAST"),
-                         help="pixels along the slow and fast axis; .bin needs it")  # fmt: skip
+                         help="pixels along the slow and fast axis; required for .bin")  # fmt: skip
     parser.add_argument("--scale", type=float, metavar="S", help="multiply by S, round, and clip to 0 to 65535")
     parser.add_argument("--adc", type=float, metavar="OFFSET", help="with --scale: add OFFSET (default: 0)")
-    parser.add_argument("--config", metavar="CONFIG.toml", help="the experiment that the image shows")
-    parser.add_argument("--image", type=int, default=1, metavar="N", help="which image of an NXmx file (default: 1)")
+    parser.add_argument("--config", metavar="CONFIG.toml", help="the experiment of the image")
+    parser.add_argument("--image", type=int, default=1, metavar="N", help="number of the NXmx image (default: 1)")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -38,10 +35,10 @@ def run(chosen: argparse.Namespace) -> int:
     from ..io import format_of, read_image
 
     if chosen.adc is not None and chosen.scale is None:
-        raise ConfigError(f"--adc {chosen.adc:g}: is for --scale, which is not given")
+        raise ConfigError(f"--adc {chosen.adc:g}: needs --scale")
     config = None if chosen.config is None else Config.from_toml(chosen.config)
     if chosen.image < 1:
-        raise ConfigError(f"--image {chosen.image}: counts from 1")
+        raise ConfigError(f"--image {chosen.image}: must be at least 1")
     check_image_paths([chosen.output], config)
     shape = None if chosen.shape is None else tuple(chosen.shape)
     try:
@@ -62,9 +59,9 @@ def run(chosen: argparse.Namespace) -> int:
         if "does not fit into" not in str(error):
             raise
         raise FormatError(f"{error}; --scale 1 rounds and clips") from None
-    if config is None and not same_format and before.name in TELLING and after.name in TELLING:
+    if config is None and not same_format and before.name in WITH_METADATA and after.name in WITH_METADATA:
         warnings.warn(
-            f"{chosen.output}: holds the pixels alone, what {chosen.input} says of distance, wavelength and the like "
-            "is left behind; give --config CONFIG.toml", NanobraggWarning, stacklevel=2,
+            f"{chosen.output}: holds only the pixels; distance, wavelength and other metadata of {chosen.input} are "
+            "lost; give --config CONFIG.toml", NanobraggWarning, stacklevel=2,
         )  # fmt: skip
     return 0

@@ -1,7 +1,5 @@
 """`nanobragg demo`: one X-ray laser shot of a lysozyme-like nanocrystal, in a thin film of water."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Callable
@@ -49,7 +47,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def demo_config() -> Config:
-    """The experiment that `nanobragg demo` renders."""
+    """Return the experiment of `nanobragg demo`."""
     return Config(
         crystal=Crystal(
             cell=LYSOZYME_CELL, misset_deg=MISSET_DEG, n_cells=(15, 15, 30),
@@ -71,11 +69,11 @@ def run_demo(folder: Path, report: Callable[[str], None], *, progress: bool | Pr
     Parameters
     ----------
     folder
-        Must exist.
+        An existing folder.
     report
-        Gets each of ten lines on what was done.
+        Function that is called with each line of a summary.
     progress
-        As for `simulate`.
+        As in `simulate`.
     """
     config = demo_config()
     scene = Scene(config)
@@ -108,7 +106,7 @@ def _lines(scene: Scene, image: np.ndarray, seconds: float) -> list[str]:
         f"detector   {image.shape[1]} x {image.shape[0]} pixels of {config.detector.panels[0].pixel_mm:g} mm at "
         f"{scene.distance * 1000:g} mm: {config.beam.wavelength / 2 / np.sin(theta):.2f} A at the edge",
         f"water      {config.background.water_um:g} um cube",
-        f"sampling   {scene.oversample} x {scene.oversample} sub-pixels, {scene.terms} terms a pixel",
-        f"rendered   in {seconds:.2f} s: {scene.terms * image.size / seconds / 1e6:.0f} million terms a second",
+        f"sampling   {scene.oversample} x {scene.oversample} sub-pixels, {scene.terms} terms per pixel",
+        f"rendered   in {seconds:.2f} s: {scene.terms * image.size / seconds / 1e6:.0f} million terms per second",
         f"photons    brightest pixel {stats.maximum:.0f} at (slow, fast) = {stats.maximum_at}, mean {stats.mean:.2f}",
     ]

@@ -1,7 +1,5 @@
 """`nanobragg help [FLAG | COMMAND]`, `nanobragg --help`."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..errors import ConfigError
@@ -11,12 +9,12 @@ USAGE = "usage: nanobragg -cell A B C ALPHA BETA GAMMA -hkl FILE [FLAGS], or nan
 
 
 def add_options(parser: CommandParser) -> None:
-    """Take every word as it is: flags start with - too."""
+    """Accept every argument, because C flags start with - as options do."""
     parser.split = lambda words: ([], list(words))
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print the help on everything, or on each of the words."""
+    """Print the general help, or that of the given flags or command."""
     if not chosen.flags:
         print(_everything())
     for word in chosen.flags:
@@ -35,19 +33,19 @@ def _everything() -> str:
         "Flags are those of nanoBragg.c and give the same files: floatimage.bin (photons, 4-byte floats), "
         "intimage.img\n(scaled SMV), image.pgm (picture), noiseimage.img (SMV with photon noise), and Fdump.bin "
         "after -hkl. -exact corrects\nthe C program's physics.\n\n"
-        f"Commands (nanobragg help COMMAND tells more):\n{commands}\n\n"
+        f"Commands (see also nanobragg help COMMAND):\n{commands}\n\n"
         f"{help_text()}\n\n"
-        "Beside any command or flags:\n"
-        "  --verbose                 tell on standard error what is done: what is read, resolved, rendered, written\n\n"
+        "With any command or flags:\n"
+        "  --verbose                 log what is read, resolved, rendered and written to standard error\n\n"
         "Exit status:\n"
-        "  0                         done\n"
-        "  2                         a mistake on the command line, in the experiment or about a file; one line on\n"
-        "                            standard error says which, where, and the cure\n"
-        "  130, 141                  interrupted with Ctrl-C; the reader of the output has gone\n"
-        "  1 to 5 of compare         nanobragg help compare\n\n"
+        "  0                         success\n"
+        "  2                         an invalid command line or experiment, or a file that cannot be used; standard\n"
+        "                            error has one line with the place, the problem and the cure\n"
+        "  130, 141                  interrupted with Ctrl-C; the reader of the output closed the pipe\n"
+        "  1 to 5 of compare         see nanobragg help compare\n\n"
         "Environment:\n"
-        "  OMP_NUM_THREADS           number of threads (default: the processors that the process may use)\n"
-        "  NANOBRAGG_ISA             instruction set to render with (nanobragg info lists them)"
+        "  OMP_NUM_THREADS           number of threads (default: the available processors)\n"
+        "  NANOBRAGG_ISA             instruction set for rendering (nanobragg info lists them)"
     )
 
 

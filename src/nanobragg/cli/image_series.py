@@ -1,4 +1,4 @@
-"""The files of a rendered image or series: one a number, or all images in one."""
+"""The files of a rendered image or series: one file per image, or all images in one file."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ PLACE = re.compile("#+")
 
 
 def numbered(path: str, count: int | None) -> list[str]:
-    """The names of a series' files, # standing for a digit of the number; `path` alone if `count` is None."""
+    """Return the file names of a series, with # in `path` replaced by digits; `path` alone if `count` is None."""
     if count is None:
         return [path]
     places = list(PLACE.finditer(path))
     if len(places) != 1:
-        raise ConfigError(f"{path}: one file an image needs a place for its number, like img_####.cbf")
+        raise ConfigError(f"{path}: a series needs a placeholder for the number of the image, like img_####.cbf")
     start, end = places[0].span()
     return [f"{path[:start]}{number:0{end - start}d}{path[end:]}" for number in range(1, count + 1)]
 
 
 class ImageFiles:
-    """Where images go: to NXmx files that hold all of them, and to files of one image each.
+    """The output files: NXmx files with all images, and files with one image each.
 
     Parameters
     ----------
     paths
-        Names; # in a name stands for a digit of the image's number.
+        File names; each # in a name is a digit of the image's number.
     config
-        Of the first image.
+        Config of the first image.
     count
-        Number of images; None: one, and # is nothing special.
+        Number of images; None: one, and # has no special meaning.
     seeds
-        Of each image's noise; None: there is none.
+        Seed of the noise of each image; None: no noise.
 
     Raises
     ------
     ConfigError
-        A name without a place for the number, or a format that cannot hold the Config.
+        A name without a placeholder for the number, or a format that cannot hold the Config.
     FileError
         A file cannot be written.
     """
@@ -63,14 +63,14 @@ class ImageFiles:
 
     @property
     def names(self) -> list[str]:
-        """All files, the numbered ones by their names."""
+        """All file names, with numbers filled in."""
         return [*self.many, *(name for names in self.single for name in names)]
 
     def __enter__(self) -> ImageFiles:
         from ..export.nexus import nexus_writer
 
         seeds = None if self._seeds is None else list(self._seeds) if self._count else self._seeds[0]
-        with ExitStack() as opened:  # closes what is open if the next one cannot be opened
+        with ExitStack() as opened:  # closes the open files if a later one cannot be opened
             writers = [nexus_writer(path, self._config, noise_seed=seeds) for path in self.many]
             self._stores = [opened.enter_context(writer) for writer in writers]
             self._files = opened.pop_all()
@@ -80,7 +80,7 @@ class ImageFiles:
         return self._files.__exit__(*failure)
 
     def write(self, number: int, image: npt.NDArray[Any], scene: Scene) -> int:
-        """Write image `number`, from 0; returns how many pixels were clipped to what a format holds."""
+        """Write image `number`, counted from 0, and return the largest number of clipped pixels in a file."""
         for store in self._stores:
             store.append(image)
         seed = None if self._seeds is None else self._seeds[number]

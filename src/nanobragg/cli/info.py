@@ -1,6 +1,4 @@
-"""`nanobragg info`: what was built, and what it runs on."""
-
-from __future__ import annotations
+"""`nanobragg info`: properties of the build and of the machine."""
 
 import argparse
 import os
@@ -16,7 +14,7 @@ def add_options(parser: CommandParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print version, instruction sets, threads and the like."""
+    """Print version, instruction sets, threads, and versions of Python and NumPy."""
     for name, text in _facts().items():
         print(f"{name:<{LABEL_WIDTH}}{text}")
     return 0
@@ -34,7 +32,7 @@ def _facts() -> dict[str, str]:
     wanted = f" ({VARIABLE})" if os.environ.get(VARIABLE) else ""
     return {
         "nanobragg": __version__,
-        "instructions": f"{select_instruction_set()} in use{wanted}; this machine runs {', '.join(available)}",
+        "instructions": f"{select_instruction_set()} in use{wanted}; this machine supports {', '.join(available)}",
         "OpenMP": "yes" if HAS_OPENMP else "no: rendering on one thread",
         "threads": str(thread_count(None) if HAS_OPENMP else 1),
         "Python": f"{platform.python_version()} ({platform.machine()}, {platform.system()})",

@@ -1,4 +1,4 @@
-"""`nanobragg plot still.img --config still.toml -o still.png`: pictures of images and of reciprocal space."""
+"""`nanobragg plot still.img --config still.toml -o still.png`: plots of images and of reciprocal space."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from .commands import CommandParser
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WHAT = """\
-Without --config there are neither resolution rings nor spots, and neither --radial nor --slice.
-Several panels are drawn at their places, as the beam sees them.
-The kind of picture goes by the suffix: .png .pdf .svg. This needs matplotlib: pip install 'nanobragg[plot]'"""
+EPILOG = """\
+Resolution rings, spots, --radial and --slice need --config.
+Several panels are drawn at their positions, seen along the beam.
+The suffix selects the format: .png .pdf .svg. Plots need matplotlib: pip install 'nanobragg[plot]'"""
 IMAGE_ONLY = ("no_spots", "no_rings", "rings", "zoom")
 
 
 def add_options(parser: CommandParser) -> None:
     """Describe the command and add its options."""
-    parser.description, parser.epilog = "Draw an image, its radial average, or a slice of reciprocal space.", WHAT
+    parser.description, parser.epilog = "Draw an image, its radial average, or a slice of reciprocal space.", EPILOG
     add = parser.add_argument
-    add("image", nargs="?", metavar="IMAGE", help="any format that we read; not with --slice")
-    add("-o", "--output", required=True, metavar="FILE", help="the picture")
-    add("--config", metavar="CONFIG.toml", help="the experiment that the image is of")
+    add("image", nargs="?", metavar="IMAGE", help="image in any supported format; not with --slice")
+    add("-o", "--output", required=True, metavar="FILE", help="file of the plot")
+    add("--config", metavar="CONFIG.toml", help="the experiment of the image")
     add("--no-spots", action="store_true", help="do not circle the predicted spots")
     rings = parser.add_mutually_exclusive_group()
     rings.add_argument("--no-rings", action="store_true", help="draw no resolution rings")
     rings.add_argument("--rings", type=float, nargs="+", metavar="D", help="resolutions in Å (default: round ones)")
     add("--zoom", type=int, default=0, metavar="N", help="N close-ups of spots, up to 8")
     kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--radial", choices=("mean", "median"), help="the radial average instead")
+    kinds.add_argument("--radial", choices=("mean", "median"), help="plot the radial average")
     add("--log", action="store_true", help="with --radial: a logarithmic axis of photons")
-    kinds.add_argument("--slice", metavar="PLANE", help="reflections of a plane instead, like hk0, h0l, hk-1, hhl")
-    add("--title", metavar="TEXT", help="above the picture")
+    kinds.add_argument("--slice", metavar="PLANE", help="plot the reflections of a plane, like hk0, h0l, hk-1, hhl")
+    add("--title", metavar="TEXT", help="title of the plot")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Draw one picture."""
+    """Draw one plot."""
     from ..plotting.figures import check_figure_path, save_figure
 
     _check(chosen)
@@ -54,10 +54,10 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _check(chosen: argparse.Namespace) -> None:
     if (chosen.image is None) != (chosen.slice is not None):
-        raise ConfigError("plot: name an IMAGE, or a plane with --slice, and not both")
+        raise ConfigError("plot: give either an IMAGE or --slice PLANE")
     for name in ("radial", "slice", "rings"):
         if getattr(chosen, name) is not None and chosen.config is None:
-            raise ConfigError(f"--{name}: needs --config CONFIG.toml, the geometry")
+            raise ConfigError(f"--{name}: needs the geometry; give --config CONFIG.toml")
     if chosen.log and chosen.radial is None:
         raise ConfigError("--log: is for --radial; leave it out")
     if chosen.radial or chosen.slice:
@@ -81,7 +81,7 @@ def _figure(chosen: argparse.Namespace, scene: Scene | None) -> Figure:
 
 
 def _image(path: str, scene: Scene | None) -> npt.NDArray[Any]:
-    """The image; what has no header has the shape of the experiment."""
+    """Read the image; a .bin file gets the shape of the experiment."""
     from ..io import read_image
 
     if scene is None or not path.lower().endswith(".bin"):

@@ -1,6 +1,4 @@
-"""-printout, -printout_pixel and -trace_pixel: pixels in words."""
-
-from __future__ import annotations
+"""The output of -printout, -printout_pixel and -trace_pixel."""
 
 from collections.abc import Iterator
 
@@ -11,7 +9,7 @@ from ..scene.scene import Scene
 
 
 def print_pixels(scene: Scene, outputs: Outputs) -> None:
-    """Print what the flags ask of one pixel, or of all that are rendered."""
+    """Print the traces that the flags request, of one pixel or of all rendered ones."""
     if outputs.printout:
         slow, fast = scene.shape
         for x, y in _rendered(scene) if outputs.printout_pixel is None else [outputs.printout_pixel]:
@@ -23,6 +21,6 @@ def print_pixels(scene: Scene, outputs: Outputs) -> None:
 
 
 def _rendered(scene: Scene) -> Iterator[tuple[int, int]]:
-    """Pixels (fast, slow) of the region of interest, in the order of rendering."""
+    """Return the pixels (fast, slow) of the region of interest, in the order of rendering."""
     x0, x1, y0, y1 = scene.roi
     return ((x, y) for y in range(y0, y1 + 1) for x in range(x0, x1 + 1))

@@ -1,6 +1,4 @@
-"""Progress on stderr: a bar on a terminal, plain lines of percent elsewhere."""
-
-from __future__ import annotations
+"""Progress on stderr: a bar on a terminal, otherwise lines of percentages."""
 
 import sys
 
@@ -10,7 +8,7 @@ PERCENT_STEP = 5
 
 
 def progress_reporter(wanted: bool) -> bool | Progress:
-    """What `simulate` takes as `progress`."""
+    """Return the argument `progress` for `simulate`."""
     if not wanted:
         return False
     return True if sys.stderr.isatty() else _PercentLines()

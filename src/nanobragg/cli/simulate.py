@@ -1,4 +1,4 @@
-"""`nanobragg simulate still.toml -o still.img`: a TOML experiment becomes image files."""
+"""`nanobragg simulate still.toml -o still.img`: render a TOML experiment into image files."""
 
 from __future__ import annotations
 
@@ -21,42 +21,43 @@ from ..errors import ConfigError
 from ..export.write import HIGHEST
 from ..io import format_of
 from ..rendering.simulate import simulate
+from ..response.noise import add_noise
 from ..scene.scene import Scene
 from .commands import CommandParser
 from .image_series import ImageFiles, numbered
 from .progress import progress_reporter
 from .truth_files import check_truth_paths, write_truth
 
-FILES = """\
-Files by their suffix:
-  .img .smv   SMV, whole numbers 0 to 65535: expected photons, rounded, no offset; or with --noise
+EPILOG = """\
+Formats by suffix:
+  .img .smv   SMV, integers 0 to 65535: expected photons, rounded, without offset; or noise
   .bin        4-byte floats without a header
   .npy        NumPy array
   .png        picture, dark spots on white
   .pgm        picture, 8 bit
-  .cbf        miniCBF, whole numbers as above
+  .cbf        miniCBF, integers as above
   .tif .tiff  TIFF
   .nxs .h5    NXmx HDF5, the whole series in one file
-With --images N the scan's width is that of one image, and each starts where the one before it ended; # in the name
-of a file that holds one image stands for a digit of its number: img_####.cbf. Image i has the noise of seed + i - 1.
-With --noise every file holds what a detector records: a Poisson deviate of the photons plus an offset of
-40 units. Without it every file holds the photons expected. Several panels are stacked along the slow axis."""
+With --images N the scan's width is that of one image, and each image starts where the previous one ended. In names of
+files with one image, each # is a digit of its number: img_####.cbf. Image i has the noise of seed + i - 1.
+With --noise files hold detector counts: Poisson deviates of the photons plus an offset of 40 units; without it,
+expected photons. Several panels are stacked along the slow axis."""
 MAX_SEED = 2**31
 
 
 def add_options(parser: CommandParser) -> None:
     """Describe the command and add its options."""
-    parser.description, parser.epilog = "Render a TOML experiment into image files.", FILES
+    parser.description, parser.epilog = "Render a TOML experiment into image files.", EPILOG
     add = parser.add_argument
-    add("config", metavar="CONFIG.toml", help="the experiment, as Config.to_toml writes it")
-    add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be given again")
-    add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, else the processors at hand")
+    add("config", metavar="CONFIG.toml", help="the experiment, as written by Config.to_toml")
+    add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be repeated")
+    add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, otherwise the available processors")
     add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
     add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
-        help="render this part only: first and last fast, first and last slow pixel")  # fmt: skip
-    add("--images", type=int, metavar="N", help="render a series of N images, turning by the scan's width each")
+        help="render this region only: first and last fast, first and last slow pixel")  # fmt: skip
+    add("--images", type=int, metavar="N", help="render a rotation series of N images")
     add("--noise", action="store_true", help="add photon noise")
-    add("--seed", type=int, metavar="N", help="of the noise (default: a new one, which is printed)")
+    add("--seed", type=int, metavar="N", help="seed of the noise (default: a random one, which is printed)")
     add("--truth", metavar="FILE.npz", help="write the ground truth: orientation, cell, spots, mask of Bragg pixels")
     add("--quiet", action="store_true", help="print nothing but warnings and errors")
 
@@ -74,38 +75,38 @@ def run(chosen: argparse.Namespace) -> int:
     truths = None if chosen.truth is None else check_truth_paths(numbered(chosen.truth, chosen.images))
     images = ImageFiles(chosen.output, config, chosen.images, seeds)
     _check_inputs_are_kept(Path(chosen.config), config, [*images.names, *(truths or [])])
-    say = _Speaker(chosen.quiet)
+    show = _Printer(chosen.quiet)
     clipped = []
     with images as files:
         for number, each in enumerate(config.series(count)):
             scene = Scene(each)
-            image = _image(scene, number, chosen, say)
+            image = _image(scene, number, chosen, show)
             if truths is not None:
-                told = write_truth(truths[number], scene, image, chosen.threads)
-                say([f"{'ground truth':<{LABEL_WIDTH}}{told}"])
+                summary = write_truth(truths[number], scene, image, chosen.threads)
+                show([f"{'ground truth':<{LABEL_WIDTH}}{summary}"])
             if seeds is not None:
-                image = _noisy(image, seeds[number], chosen.threads)
+                image = np.asarray(add_noise(image, seeds[number], threads=chosen.threads), np.uint16)
             clipped.append(files.write(number, image, scene))
     if seeds is not None:
-        say([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} gives this noise again)"])
+        show([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} reproduces this noise)"])
     highest = min((HIGHEST.get(format_of(path).name, math.inf) for path in chosen.output), default=math.inf)
     overloads = f" ({max(clipped)} pixels above {highest} are clipped)" if any(clipped) else ""
-    say([f"{'written':<{LABEL_WIDTH}}{', '.join(chosen.output)}{overloads}"])
+    show([f"{'written':<{LABEL_WIDTH}}{', '.join(chosen.output)}{overloads}"])
     return 0
 
 
-def _image(scene: Scene, number: int, chosen: argparse.Namespace, say: _Speaker) -> npt.NDArray[Any]:
-    """Render one image; of a series, one line tells of it."""
+def _image(scene: Scene, number: int, chosen: argparse.Namespace, show: _Printer) -> npt.NDArray[Any]:
+    """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
-        say(summarize_scene(scene))
+        show(summarize_scene(scene))
     progress = progress_reporter(not chosen.quiet and not series)
     image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
     stats = statistics(image, scene)
     start = scene.config.scan.start_deg
     label = f"image {number + 1}"
     line = f"φ from {start:g} degrees; maximum {stats.maximum:g}, mean {stats.mean:g} photons"
-    say([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
+    show([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
     return image
 
 
@@ -118,20 +119,14 @@ def _config(chosen: argparse.Namespace) -> Config:
 
 
 def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -> None:
-    """Raise `ConfigError` if an output would take the place of a file that the experiment is read from."""
+    """Raise `ConfigError` if an output would overwrite an input file of the experiment."""
     inputs = {os.path.realpath(path) for path in input_files(toml, config)}
     for path in outputs:
         if os.path.isfile(path) and os.path.realpath(path) in inputs:
-            raise ConfigError(f"{path}: the experiment is read from it; choose another name for the output")
+            raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")
 
 
-def _noisy(image: npt.NDArray[Any], seed: int, threads: int | None) -> npt.NDArray[np.uint16]:
-    from ..response.noise import add_noise
-
-    return np.asarray(add_noise(image, seed, threads=threads), dtype=np.uint16)
-
-
-class _Speaker:
+class _Printer:
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
 

@@ -1,6 +1,4 @@
-"""`nanobragg trace still.toml --pixel 512 600`: how one pixel comes about."""
-
-from __future__ import annotations
+"""`nanobragg trace still.toml --pixel 512 600`: trace the computation of one pixel."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,29 +10,29 @@ from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
 from .commands import CommandParser
 
-ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # words that belong to an option
+ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # number of arguments of an option
 USAGE = """\
 nanobragg trace (CONFIG.toml | C flags) --pixel SLOW FAST
                        [--panel N] [--strongest N] [--json | --explain | --c]"""
-WHAT = """\
+EPILOG = """\
 The experiment is CONFIG.toml, or C flags: nanobragg trace -cell 100 100 100 90 90 90 -default_F 1 … --pixel 0 0
-Every quantity is printed as `name = value`, in the order in which it is computed."""
+Quantities are printed as `name = value`, in the order of computation."""
 
 
 def add_options(parser: CommandParser) -> None:
     """Describe the command and add its options."""
-    parser.description, parser.epilog = "Show how one pixel comes about.", WHAT
+    parser.description, parser.epilog = "Trace the computation of one pixel.", EPILOG
     parser.usage, parser.split = USAGE, _split
     add = parser.add_argument
     add("--pixel", type=int, nargs=2, required=True, metavar=("SLOW", "FAST"), help="counted from 0")
-    add("--panel", type=int, default=0, metavar="N", help="of a detector with several (default: 0)")
+    add("--panel", type=int, default=0, metavar="N", help="number of the panel (default: 0)")
     add("--strongest", type=int, default=DEFAULT_STRONGEST, metavar="N",
-        help=f"print this many terms, the strongest (default: {DEFAULT_STRONGEST})")  # fmt: skip
+        help=f"print the N strongest terms (default: {DEFAULT_STRONGEST})")  # fmt: skip
     forms = parser.add_mutually_exclusive_group()
     for form, text in {
         "json": "as JSON",
-        "explain": "in ten lines of plain words",
-        "c": "the C program's -printout_pixel and its debugging traces",
+        "explain": "as an explanation in ten sentences",
+        "c": "as -printout_pixel and debugging traces of the C program",
     }.items():
         forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=text)
 
@@ -42,7 +40,7 @@ def add_options(parser: CommandParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the trace of one pixel."""
     if chosen.strongest < 1:
-        raise ConfigError(f"--strongest {chosen.strongest}: at least one term must be kept")
+        raise ConfigError(f"--strongest {chosen.strongest}: must be at least 1")
     slow, fast = chosen.pixel
     traced = trace(_config(chosen.flags), slow=slow, fast=fast, panel=chosen.panel, strongest=chosen.strongest)
     print(_form(traced, chosen.form), end="")
@@ -50,7 +48,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """This command's options, and the words that describe the experiment."""
+    """Return the options, and the arguments that describe the experiment."""
     own: list[str] = []
     experiment: list[str] = []
     left = 0
@@ -68,11 +66,11 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _config(words: list[str]) -> Config:
     if not words:
-        raise ConfigError("nothing to trace: name a CONFIG.toml, or give C flags")
+        raise ConfigError("nothing to trace: give a CONFIG.toml or C flags")
     if words[0].startswith("-"):
         return config_from_flags(words)
     if len(words) > 1:
-        raise ConfigError(f"{' '.join(words[1:])}: unexpected after {words[0]}; give one CONFIG.toml, or C flags alone")
+        raise ConfigError(f"{' '.join(words[1:])}: unexpected after {words[0]}; give one CONFIG.toml or C flags")
     return Config.from_toml(words[0])
 
 

@@ -1,6 +1,4 @@
-"""The ground truth of rendered images, as files."""
-
-from __future__ import annotations
+"""Ground-truth files of rendered images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,16 +12,16 @@ from ..scene.scene import Scene
 
 
 def check_truth_paths(paths: Sequence[str]) -> Sequence[str]:
-    """`paths` if each is an .npz file that can be written."""
+    """Return `paths`; raises `ConfigError` or `FileError` unless each is an .npz file that can be written."""
     for path in paths:
         if not path.lower().endswith(".npz"):
-            raise ConfigError(f"--truth {path}: is written as .npz; choose such a name")
+            raise ConfigError(f"--truth {path}: must have the suffix .npz")
         check_writable(path)
     return paths
 
 
 def write_truth(path: str, scene: Scene, image: npt.NDArray[Any], threads: int | None) -> str:
-    """Write the ground truth and say what is in it; the image is the crystal's alone if there is no background."""
+    """Write the ground truth and return a summary of it; `image` is used if the scene has no background."""
     from ..analysis.spots.ground_truth import ground_truth
 
     alone = scene.config.background == Background()

@@ -1,6 +1,4 @@
-"""`--verbose`: what the library logs, on standard error."""
-
-from __future__ import annotations
+"""The option `--verbose`: log messages of the library on standard error."""
 
 import logging
 import sys
@@ -11,14 +9,14 @@ SWITCH = "--verbose"
 
 
 def take_switch(words: Sequence[str]) -> tuple[bool, list[str]]:
-    """Whether the switch is among the words (before a --, after which C flags follow), and the words without it."""
+    """Return whether the option is among the arguments before any --, and the arguments without it."""
     own = words[: words.index("--")] if "--" in words else words
     return SWITCH in own, [word for i, word in enumerate(words) if word != SWITCH or i >= len(own)]
 
 
 @contextmanager
 def logged(wanted: bool) -> Iterator[None]:
-    """Print every log record of the library, one line each."""
+    """Print the log records of the library, one line each."""
     if not wanted:
         yield
         return

@@ -1,7 +1,5 @@
 """Base class of Config and its parts: validation with one-line errors, immutability, array fields, equality."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """The digest that identifies an experiment in files, and the canonical text that it is computed from."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Sub-pixel sampling and the resolution limit."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from .base import Model

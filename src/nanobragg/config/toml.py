@@ -1,7 +1,5 @@
 """The TOML form of a Config: paths relative to the file, arrays in an .npz file of the same name."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError, NanobraggError
 from ..io.atomic import atomic_write
-from ..io.input_file import open_input, read_all
+from ..io.input_file import read_file
 from ..io.npy import read_npz
 from .base import Model, changed_fields
 
@@ -67,8 +65,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     FormatError
         The file is not valid TOML, or has another schema.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     try:
         return _fields(path, tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))
     except RecursionError:

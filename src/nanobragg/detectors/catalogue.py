@@ -1,7 +1,5 @@
 """Catalogue of commercial and facility detectors: modules, gaps and sensors."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass
 from typing import Any

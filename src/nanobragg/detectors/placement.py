@@ -1,7 +1,5 @@
 """Placement of a flat panel in the lab frame by the rules of a convention (docs/geometry.md)."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

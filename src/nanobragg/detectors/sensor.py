@@ -1,7 +1,5 @@
 """Sensor materials: attenuation of X-rays, and the mean depth of absorption."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

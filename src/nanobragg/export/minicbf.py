@@ -1,6 +1,4 @@
-"""What a miniCBF header says about a Config, and which Configs it can say it of."""
-
-from __future__ import annotations
+"""The miniCBF header of a Config, and the check that miniCBF can describe it."""
 
 from datetime import datetime, timezone
 
@@ -12,31 +10,31 @@ from ..errors import ConfigError
 from ..io.atomic import StrPath
 from .nexus_description import FILM_MM, Description, beam_on_stacked_image, material_of, spectrum_of
 
-ALIGNED = 1e-6  # radians that directions may differ and still count as the same
-SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}  # that the header knows; everything else is called a CCD
+ALIGNED = 1e-6  # radians; tolerance of directions
+SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}  # names in the header; other materials are called "CCD"
 
 
 def cbf_header(path: StrPath, config: Config, *, saturation: float, noise_seed: int | None = None) -> str:
-    """Header lines of a miniCBF image, as DECTRIS detectors write them.
+    """Return the header lines of a miniCBF image, as DECTRIS detectors write them.
 
-    Readers take from it a detector across the beam, its fast axis along the spindle, and the slow axis such that
-    fast × slow points along the beam; nothing in it could say otherwise.
+    The format implies a detector perpendicular to the beam, its fast axis along the spindle, and fast × slow along the
+    beam.
 
     Parameters
     ----------
     path
-        For errors.
+        Name of the file, for errors.
     config
         The experiment.
     saturation
-        Largest count.
+        Largest valid count.
     noise_seed
-        Of the noise, if there is any.
+        Seed of the noise, if any.
 
     Raises
     ------
     ConfigError
-        The geometry is another one; NXmx can hold it.
+        miniCBF cannot describe the geometry; NXmx can.
     """
     check_expressible(path, config)
     lines = [*_detector_lines(config, saturation), *_beam_lines(config), f"Config_SHA256 {config_digest(config)}"]
@@ -50,9 +48,9 @@ def _detector_lines(config: Config, saturation: float) -> list[str]:
 
     detector = config.detector
     distance, center = beam_on_stacked_image(detector.panels, Description([config]).beam_direction)
-    assert center is not None  # there is one panel, and it is ahead
+    assert center is not None  # a single panel in front of the sample
     pixel = f"{detector.panels[0].pixel_mm * 1000.0:.9g}e-6 m"
-    thickness = (detector.sensor_thickness_um or 1000.0 * FILM_MM) * 1e-6  # without any, readers see no pixel detector
+    thickness = (detector.sensor_thickness_um or 1000.0 * FILM_MM) * 1e-6  # readers require a thickness
     return [
         f"Detector: nanobragg {__version__} (simulated), S/N 00-0000",
         datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000"),
@@ -68,7 +66,7 @@ def _detector_lines(config: Config, saturation: float) -> list[str]:
 
 
 def _beam_lines(config: Config) -> list[str]:
-    """Of the beam, the exposure and the spindle."""
+    """Return the header lines for beam, exposure and spindle."""
     beam, scan, frame = config.beam, config.scan, Description([config])
     wavelengths, weights = spectrum_of(beam, frame.beam_direction, frame.polarization, config.compat == "c")
     return [
@@ -85,7 +83,7 @@ def _beam_lines(config: Config) -> list[str]:
 
 
 def check_expressible(path: StrPath, config: Config) -> None:
-    """Raise `ConfigError` unless the geometry is the one that readers of miniCBF assume."""
+    """Raise `ConfigError` unless miniCBF can describe the geometry."""
     description = Description([config])
     detector, beam = config.detector, description.beam_direction
     fast, slow, _ = detector.panels[0].axes()

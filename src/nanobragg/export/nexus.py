@@ -1,6 +1,4 @@
-"""Images and Configs → NXmx HDF5: what an experiment is in the words of NeXus."""
-
-from __future__ import annotations
+"""Writing of images and their experiment as NXmx HDF5 files."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,32 +29,32 @@ def write_nexus(
 ) -> int:
     """Write images as one NXmx HDF5 file, or as data files with a master.
 
-    Images are written as they come: `frames` may be a generator, and a series need not fit into memory. Nothing
-    appears under `path` before everything is written.
+    Frames are written one at a time: `frames` may be a generator, and a series need not fit into memory. `path` is
+    replaced when all files are complete.
 
     Parameters
     ----------
     path : path
-        The file; with `images_per_file` the master, beside which a_000001.h5, a_000002.h5, … appear (of a.nxs or
-        a_master.h5), joined to one virtual dataset.
+        The file; with `images_per_file` the master, a.nxs or a_master.h5, with data files a_000001.h5, a_000002.h5, …
+        in the same folder, which it joins to a virtual dataset.
     frames : iterable of (slow, fast), or (panels, slow, fast)
         Integer counts, stored as uint16, uint32 or int32, or photons, stored as float32; all of one type. Several
         panels are stacked along the slow axis.
-    config : Config, or one a frame
-        One Config whose scan turns is the first image of a rotation series (`Config.series`); one that does not
-        turn describes every image. Of several, each frame has its own wavelength, spectrum, flux and crystal; the
-        detector, the direction of the beam and the spindle must be the same.
+    config : Config, or one per frame
+        A single Config with a rotation describes the first image of a series (`Config.series`), without a rotation
+        every image. With one per frame, wavelength, spectrum, flux and crystal may differ; the detector, the direction
+        of the beam and the spindle must be the same.
     compression : {"bslz4", "lz4", "gzip", None}
-        Bitshuffle and LZ4 is what detectors write. A chunk is one frame.
+        Detectors use bitshuffle and LZ4, "bslz4". A chunk is one frame.
     images_per_file : int, optional
-        Images of a data file.
+        Images per data file.
     saturation : float, optional
-        Largest value that counts; default: the detector's `saturation_adu`, else the stored type's largest but two
-        (DECTRIS and DIALS mark pixels with those), and nothing for float32.
+        Largest valid value; default: `Detector.saturation_adu`, otherwise the largest value of the stored integer type
+        minus two (DECTRIS and DIALS mark pixels with those above), and none for float32.
     sensor_material : str, optional
-        Default: the detector's, else Si. DIALS 3.12 reads files with Si, CdTe and GaAs only.
-    noise_seed : int or one a frame, optional
-        Of the noise, to be recorded.
+        Default: that of the detector, otherwise Si. DIALS 3.12 reads files with Si, CdTe and GaAs only.
+    noise_seed : int or one per frame, optional
+        Seed of the noise, to be recorded.
     start_time : datetime, optional
         Default: now.
 
@@ -68,10 +66,10 @@ def write_nexus(
     Raises
     ------
     ConfigError
-        No frames, more or fewer than Configs, Configs that do not belong together, an unknown compression, or a
-        library of the extra `files` that is missing.
+        No frames, a different number of Configs, Configs that cannot share a file, an unknown compression, or a missing
+        library of the extra `files`.
     FormatError
-        A frame of another shape or type, a negative count, a value that is not finite.
+        A frame of another shape or type, a negative count, or a value that is not finite.
     FileError
         The file cannot be written.
     """
@@ -96,13 +94,13 @@ def nexus_writer(
     noise_seed: int | Sequence[int] | None = None,
     start_time: datetime | None = None,
 ) -> Iterator[FrameWriter]:
-    """Like `write_nexus`, for images that are appended: ``with nexus_writer(…) as store: store.append(image)``."""
+    """As `write_nexus`, for images that are appended: ``with nexus_writer(…) as store: store.append(image)``."""
     options = compression_options(compression)
     if images_per_file is not None and images_per_file < 1:
         raise ConfigError(f"images_per_file = {images_per_file}: must be at least 1")
     configs = [config] if isinstance(config, Config) else list(config)
     if not configs:
-        raise ConfigError("config: an empty list; give one Config, or one a frame")
+        raise ConfigError("config: must not be an empty list; give one Config, or one per frame")
     start_time = start_time or datetime.now(timezone.utc)
     record = Description(configs)
     shapes = [record.first.detector.shape, record.first.detector.stacked_shape]
@@ -110,7 +108,7 @@ def nexus_writer(
         store = FrameWriter(path, master, shapes, options, images_per_file, files)
         yield store
         if store.dtype is None:
-            raise ConfigError(f"{path}: there are no frames; give at least one image")
+            raise ConfigError(f"{path}: no frames; give at least one image")
         store.finish()
         described = record.of_frames(path, store.count, isinstance(config, Config))
         entry = described.experiment(store.dtype, saturation, sensor_material, noise_seed, start_time)

@@ -1,4 +1,4 @@
-"""What Configs say about an experiment, in the words and the frame of NeXus."""
+"""Description of an experiment for NXmx files, in the McStas frame."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from ..geometry import FloatArray, unit
 from ..io.atomic import StrPath
 from ..io.nexus_write import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
 
-UNUSABLE = 2  # highest values of an integer that DECTRIS and DIALS keep for marked pixels
-FILM_MM = 1e-6  # thickness of a sensor that has none: DIALS insists on some
-LARGEST = 2**31 - 1  # DIALS reads unsigned 32 bit as signed
+MARKER_VALUES = 2  # number of highest integers with which DECTRIS and DIALS mark pixels
+FILM_MM = 1e-6  # thickness written without a sensor, because DIALS requires one
+LARGEST = 2**31 - 1  # DIALS reads unsigned 32-bit integers as signed
 
 
 class Description:
-    """What Configs, one a frame, say about an experiment, in the frame of McStas.
+    """Description of Configs, one per frame, in the McStas frame.
 
     Parameters
     ----------
     configs
-        One or more.
+        One or more Configs.
 
     Raises
     ------
     ConfigError
-        They do not belong together.
+        The Configs cannot share a file.
     """
 
     def __init__(self, configs: Sequence[Config]) -> None:
@@ -47,20 +47,20 @@ class Description:
         self.to_mcstas = mcstas_frame(self.beam_direction, self.polarization)
         for number, config in enumerate(configs):
             if config.detector is not first.detector and config.detector != first.detector:
-                raise ConfigError(f"config[{number}].detector: is not that of the first; a file has one detector")
+                raise ConfigError(f"config[{number}].detector: must equal that of config[0]; a file has one detector")
             if not all(map(np.array_equal, _directions(config), _directions(first))):
                 raise ConfigError(
-                    f"config[{number}]: direction of the beam, polarization axis or spindle is not that of the first; "
-                    "a file has one"
+                    f"config[{number}]: direction of the beam, polarization axis and spindle must equal those of "
+                    "config[0]; a file has one of each"
                 )
 
     def of_frames(self, path: StrPath, count: int, one_for_all: bool) -> Description:
-        """The same with a Config for each of `count` frames."""
+        """Return a description with one Config per frame."""
         if one_for_all:
             turns = self.first.scan.width_deg > 0
             return Description(self.first.series(count) if turns else [self.first] * count)
         if count != len(self.configs):
-            raise ConfigError(f"{path}: {count} frames for {len(self.configs)} Configs; give one a frame")
+            raise ConfigError(f"{path}: {count} frames for {len(self.configs)} Configs; give one per frame")
         return self
 
     def experiment(
@@ -71,7 +71,7 @@ class Description:
         noise_seed: int | Sequence[int] | None,
         start_time: datetime,
     ) -> ExperimentRecord:
-        """Everything that the file says besides the images."""
+        """Return the record of everything in the file but the images."""
         from ..version import __version__
 
         detector = self.first.detector
@@ -91,7 +91,7 @@ class Description:
         )
 
     def _differ(self) -> bool:
-        """Whether the Configs differ in more than the angle of a series."""
+        """Return whether the Configs differ in more than the scan."""
         names = [name for name in Config.model_fields if name != "scan"]
         pairs = ((getattr(config, name), getattr(self.first, name)) for config in self.configs for name in names)
         return any(one is not other and not same(one, other) for one, other in pairs)
@@ -131,7 +131,7 @@ class Description:
         )
 
     def _spectra(self) -> list[tuple[FloatArray, FloatArray]]:
-        """Wavelengths (Å) and weights of each frame's beam; a beam that comes again is looked at once."""
+        """Return wavelengths (Å) and weights of the beam of each frame; repeated beams are evaluated once."""
         known: dict[int, tuple[FloatArray, FloatArray]] = {}
         for config in self.configs:
             if id(config.beam) not in known:
@@ -145,13 +145,13 @@ class Description:
         if not widths.any():
             return None
         if not widths.all():
-            raise ConfigError("config: some frames turn and some do not; write them to a file each")
+            raise ConfigError("config: some scans have a rotation and some do not; write them to separate files")
         start = np.array([config.scan.start_deg for config in self.configs])
         return Rotation(self.to_mcstas @ self.spindle, start, start + widths)
 
 
 def _directions(config: Config) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Unit vectors of the beam, the polarization axis and the spindle, lab frame."""
+    """Return unit vectors of the beam, the polarization axis and the spindle in the lab frame."""
     frame = CONVENTIONS[config.detector.convention]
     return (
         unit(config.beam.direction or frame.beam, "Beam.direction"),
@@ -161,10 +161,10 @@ def _directions(config: Config) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def mcstas_frame(beam_direction: FloatArray, polarization_axis: FloatArray) -> FloatArray:
-    """Rotation from the lab to the frame of McStas: z along the beam, x against the polarization axis.
+    """Return the rotation from the lab to the McStas frame: z along the beam, x against the polarization axis.
 
-    With the usual horizontal polarization y is then up, and in the frame of DIALS, which is turned by half a turn
-    about y, x is along the polarization axis.
+    With horizontal polarization y is up, and in the frame of DIALS, rotated by 180 degrees about y, x is along the
+    polarization axis.
 
     Returns
     -------
@@ -177,9 +177,9 @@ def mcstas_frame(beam_direction: FloatArray, polarization_axis: FloatArray) -> F
 
 
 def beam_on_stacked_image(panels: Sequence[Panel], beam: FloatArray) -> tuple[float, tuple[float, float] | None]:
-    """Distance (mm) along the beam, and where it meets the stacked image, (fast, slow) pixels from its corner.
+    """Return the distance (mm) along the beam, and its position (fast, slow) on the stacked image, pixels.
 
-    If it meets none of several panels: the smallest distance to their planes, and None.
+    If the beam misses all of several panels: the smallest distance to their planes, and None.
     """
     distances = []
     for index, panel in enumerate(panels):
@@ -195,7 +195,7 @@ def beam_on_stacked_image(panels: Sequence[Panel], beam: FloatArray) -> tuple[fl
 
 
 def panel_position_px(panel: Panel, point_mm: FloatArray) -> tuple[float, float]:
-    """Place (fast, slow) of a point of a panel's plane, pixels from its corner; axes need not be perpendicular."""
+    """Return the position (fast, slow), pixels, of a point in a panel's plane; axes need not be perpendicular."""
     fast, slow, _ = panel.axes()
     basis = np.stack([fast, slow], axis=1)
     place = np.linalg.lstsq(basis, point_mm - np.array(panel.origin_mm), rcond=None)[0] / panel.pixel_mm
@@ -203,7 +203,7 @@ def panel_position_px(panel: Panel, point_mm: FloatArray) -> tuple[float, float]
 
 
 def unrendered_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
-    """Pixels of the stacked image that are not rendered: masked, or outside of the ROI; None: all are."""
+    """Return a mask of the pixels of the stacked image that are masked or outside the ROI; None if there are none."""
     from ..scene.scene_data import load_mask
 
     mask = load_mask(config)
@@ -220,20 +220,20 @@ def unrendered_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
 
 
 def saturation_of(detector: Detector, dtype: np.dtype[Any], given: float | None = None) -> float | None:
-    """Largest value that counts: what is given, the detector's, or else a stored type's largest that is no mark."""
-    told = detector.saturation_adu if given is None else given
-    if told is not None or dtype.kind == "f":
-        return told
-    return min(int(np.iinfo(dtype).max), LARGEST) - UNUSABLE
+    """Return the largest valid value: `given`, that of the detector, or the largest integer that marks no pixels."""
+    saturation = detector.saturation_adu if given is None else given
+    if saturation is not None or dtype.kind == "f":
+        return saturation
+    return min(int(np.iinfo(dtype).max), LARGEST) - MARKER_VALUES
 
 
 def material_of(detector: Detector, given: str | None = None) -> str:
-    """The sensor's material: what is given, the detector's, or else silicon."""
+    """Return the material of the sensor: `given`, that of the detector, or silicon."""
     return given or detector.sensor_material or "Si"
 
 
 def _shared(values: Sequence[Any]) -> FloatArray:
-    """One entry if all frames have the same, else one a frame."""
+    """Return one entry if it is the same for all frames, otherwise one per frame."""
     array = np.array(values, dtype=np.float64)
     return array[0] if (array == array[0]).all() else array
 
@@ -241,14 +241,14 @@ def _shared(values: Sequence[Any]) -> FloatArray:
 def spectrum_of(
     beam: Beam, direction: FloatArray, polarization: FloatArray, equal_weights: bool
 ) -> tuple[FloatArray, FloatArray]:
-    """Distinct wavelengths (Å, ascending) of a beam's sources, and the sum of their weights."""
+    """Return the distinct wavelengths (Å, ascending) of a beam's sources, and the sum of their weights."""
     sources = build_sources(beam, direction, polarization, equal_weights=equal_weights)
     wavelengths, where = np.unique(sources.wavelengths * 1e10, return_inverse=True)
     return wavelengths, np.bincount(where.ravel(), weights=sources.weights).astype(np.float64)
 
 
 def _spectrum_arrays(spectra: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray] | None:
-    """Spectra of all frames with as many channels as the longest, or the one that all share; None: lines."""
+    """Return the spectra of all frames, padded to the same length, or the shared one; None if monochromatic."""
     channels = max(len(wavelengths) for wavelengths, _ in spectra)
     if channels == 1:
         return None

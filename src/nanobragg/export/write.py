@@ -1,6 +1,4 @@
-"""Image + Config → a file that says what it shows, in any known format."""
-
-from __future__ import annotations
+"""Writing of images with the metadata of their experiment, in all formats."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,15 +12,14 @@ from ..config.detector import Detector
 from ..config.digest import config_digest
 from ..errors import FormatError
 from ..io.atomic import StrPath, check_writable
-from ..io.check_image import check_image
-from ..io.formats import cast_to_integers
+from ..io.check_image import cast_to_integers, check_image
 from ..io.optional_imports import import_optional
 from ..response.quantize import to_pgm
 from ..scene.scene import Scene
 from .smv_header import smv_header_of
 
 EXTRAS = {"cbf": ("fabio.compression",), "nexus": ("h5py", "hdf5plugin")}
-HIGHEST = {"smv": 65535, "cbf": 2**31 - 3}  # of formats that hold whole numbers only
+HIGHEST = {"smv": 65535, "cbf": 2**31 - 3}  # largest value in integer formats
 
 
 def write_image(
@@ -34,7 +31,7 @@ def write_image(
     noise_seed: int | None = None,
     format: str | None = None,
 ) -> None:
-    """Write an image in the format that the suffix names; the file appears whole or not at all.
+    """Write an image atomically, in the format of the suffix.
 
     Parameters
     ----------
@@ -42,28 +39,26 @@ def write_image(
         .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png, .pgm, .cbf (miniCBF), .tif or .tiff, .nxs, .h5
         or .hdf5 (NXmx; see `write_nexus` for series).
     image : (slow, fast), or with `config` also (panels, slow, fast)
-        SMV holds whole numbers 0 to 65535, CBF 0 to 2147483645 (without `config` also -1 and -2, which mark
-        pixels), and they refuse others. PNG keeps
-        uint8 and uint16 and draws everything else as dark spots on white. PGM keeps uint8 and scales everything
-        else. TIFF holds uint8, uint16, int32 and float32, NXmx uint16, uint32, int32 and float32. Several panels
-        are stacked along the slow axis.
+        SMV holds integers 0 to 65535, CBF 0 to 2147483645 (without `config` also -1 and -2, which mark pixels); other
+        values are errors. PNG stores uint8 and uint16 unchanged and draws other types as dark spots on white. PGM
+        stores uint8 unchanged and scales other types. TIFF holds uint8, uint16, int32 and float32, NXmx uint16, uint32,
+        int32 and float32. Several panels are stacked along the slow axis.
     metadata : mapping, optional
-        Entries of SMV's and CBF's header, besides those of `config`. PGM: `scale`. TIFF: `description` and
-        `software`.
+        Additional entries of SMV and CBF headers. PGM: `scale`. TIFF: `description` and `software`.
     config : Config, optional
-        What the image shows; NXmx needs it, and the headers of SMV, CBF and TIFF are made of it.
+        The experiment, for the headers of SMV, CBF and TIFF; required for NXmx.
     noise_seed : int, optional
-        Of the noise, to be recorded.
+        Seed of the noise, to be recorded.
     format : str, optional
-        smv, bin, npy, png, pgm, cbf, tiff or nexus, if the suffix does not tell.
+        smv, bin, npy, png, pgm, cbf, tiff or nexus; default: by the suffix.
 
     Raises
     ------
     ConfigError
-        An unknown suffix or format, a format that needs a Config or cannot hold this one, or a library of the
-        extra `files` that is not installed.
+        An unknown suffix or format, a format that needs a Config or cannot hold this one, or a missing library of the
+        extra `files`.
     FormatError
-        The format cannot hold the image, or it is not the Config's.
+        The format cannot hold the image, or the shape is not that of the Config.
     FileError
         The file cannot be written.
     """
@@ -87,14 +82,14 @@ def write_image(
 
         write_nexus(path, [pixels], whole, noise_seed=noise_seed)
     elif kind == "tiff":
-        told = ", ".join(f"{key} {value}" for key, value in _origin(whole, noise_seed).items())
-        io.write_image(path, pixels, {"description": told, "software": "nanobragg", **extra}, format=kind)
+        description = ", ".join(f"{key} {value}" for key, value in _origin(whole, noise_seed).items())
+        io.write_image(path, pixels, {"description": description, "software": "nanobragg", **extra}, format=kind)
     else:
         _write_pixels(path, pixels, extra, kind)
 
 
 def _write_pixels(path: StrPath, image: npt.NDArray[Any], metadata: Mapping[str, object], kind: str) -> None:
-    """Write an image without a Config; greys of a PGM are made of the pixels first."""
+    """Write an image without a Config; PGM images are scaled to grey levels first."""
     if kind == "pgm" and image.dtype != np.uint8:
         check_image(path, image.shape, image.dtype)
         scale = metadata.get("scale")
@@ -104,7 +99,7 @@ def _write_pixels(path: StrPath, image: npt.NDArray[Any], metadata: Mapping[str,
 
 
 def _stacked(path: StrPath, image: npt.NDArray[Any], detector: Detector) -> npt.NDArray[Any]:
-    """Return the image with its panels stacked along the slow axis, as files hold it."""
+    """Return the image with its panels stacked along the slow axis, as in files."""
     if image.shape not in (detector.shape, detector.stacked_shape):
         raise FormatError(
             f"{path}: the image has shape {image.shape}, the Config's detector {detector.shape}; make them agree"
@@ -113,7 +108,7 @@ def _stacked(path: StrPath, image: npt.NDArray[Any], detector: Detector) -> npt.
 
 
 def _origin(config: Config, noise_seed: int | None) -> dict[str, object]:
-    """Where an image comes from; the stream of a noise seed depends on NumPy's version, which goes with it."""
+    """Return header entries on the origin of an image; noise depends on its seed and on NumPy's version."""
     from ..version import __version__
 
     origin: dict[str, object] = {"NANOBRAGG_VERSION": __version__, "CONFIG_SHA256": config_digest(config)}
@@ -138,9 +133,9 @@ def _write_cbf(
 
 
 def check_image_paths(paths: Sequence[StrPath], config: Config | None = None) -> None:
-    """Raise `ConfigError` or `FileError` unless each of `paths` names an image format and can be written.
+    """Raise `ConfigError` or `FileError` before rendering if one of `paths` cannot be written.
 
-    With `config` also unless the format can hold it, and the libraries that it needs are there.
+    This covers unknown formats, missing libraries, and a `config` that the format cannot hold.
     """
     for path in paths:
         kind = io.format_of(path).name
@@ -154,23 +149,23 @@ def check_image_paths(paths: Sequence[StrPath], config: Config | None = None) ->
 
 
 def write_image_file(path: StrPath, image: npt.NDArray[Any], scene: Scene, *, seed: int | None = None) -> int:
-    """Write a rendered or noisy image in the format that the suffix names, whatever that takes.
+    """Write a rendered or noisy image in the format of the suffix, converting its values as needed.
 
     Parameters
     ----------
     path
-        Formats of whole numbers (SMV, CBF): fractions are rounded to nearest, values above the highest clipped.
-        .png is drawn as dark spots on white. The others hold what they can of the image as it is.
+        The file. For integer formats (SMV, CBF), values are rounded to nearest and clipped to the largest valid one;
+        .png is drawn as dark spots on white.
     image : ndarray, shape (slow, fast) or (panels, slow, fast)
     scene
-        What was rendered.
+        The rendered scene.
     seed
-        Of the noise, if there is any.
+        Seed of the noise, if any.
 
     Returns
     -------
     int
-        Number of pixels that were clipped.
+        Number of clipped pixels.
     """
     kind = io.format_of(path).name
     clipped = 0

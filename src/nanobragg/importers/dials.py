@@ -1,6 +1,4 @@
-"""DIALS' models (dxtbx) as ours: beam, goniometer, scan and crystal of an .expt."""
-
-from __future__ import annotations
+"""Import of DIALS experiment lists: beam, goniometer, scan and crystal of dxtbx models."""
 
 import math
 import warnings
@@ -19,40 +17,39 @@ from .dials_detector import detector_from_dials
 from .experiment import Experiment
 
 Models = dict[str, ModelFields]
-SPECTRUM_STEPS = 21  # wavelengths that stand for the range of a polychromatic beam
+SPECTRUM_STEPS = 21  # wavelengths that sample a polychromatic beam
 
 
 def read_expt(path: StrPath) -> list[Experiment]:
-    """Read a DIALS experiment list: what was refined, ready to be simulated.
+    """Read a DIALS experiment list.
 
-    The detector's panels with their hierarchy, beam, goniometer, scan and crystal are those of dxtbx, in its lab
-    frame. Where DIALS corrects for parallax, the sensor's photons are counted at the mean depth that it assumes
-    (`Detector.sensor_depth_um`), so that spots fall where it predicts them; `sensor_layers` and a depth of 0 in its
-    place spread them over the sensor.
+    The lab frame is that of dxtbx. Where DIALS corrects for parallax, photons are detected at the mean depth that it
+    assumes (`Detector.sensor_depth_um`), so that spots are at the positions that DIALS predicts; with `sensor_layers`
+    and a depth of 0 they are spread over the sensor instead.
 
     Parameters
     ----------
     path : path
-        An .expt file of any DIALS since 2019 (`__id__` "ExperimentList").
+        An .expt file of DIALS since 2019 (`__id__` "ExperimentList").
 
     Returns
     -------
     list of Experiment
-        In the file's order; the crystal may be missing (imported images).
+        Experiments in the order of the file; those of imported images have no crystal.
 
     Raises
     ------
     FileError
         The file cannot be read.
     FormatError
-        It is no experiment list, an experiment lacks beam or detector, or a model is not what DIALS writes.
+        The file is not a valid experiment list, an experiment lacks beam or detector, or a model is invalid.
     ConfigError
-        A detector that cannot be one image: panels of different shapes, pixels that are not square.
+        Panels of different shapes, or pixels that are not square.
 
     Warns
     -----
     NanobraggWarning
-        Something in the file is left out: distortion maps.
+        The file has distortion maps, which are ignored.
     """
     listed = read_expt_models(path)
     detectors: dict[int, Detector] = {}
@@ -75,8 +72,8 @@ def _warn_of_distortion(listed: Sequence[Models]) -> None:
         imageset = models.get("imageset")
         if imageset is not None and (imageset.text("dx") or imageset.text("dy")):
             warnings.warn(
-                f"{imageset.path}: {imageset.name} has distortion maps (dx, dy), which are not applied: spots will "
-                "be off by as much",
+                f"{imageset.path}: {imageset.name} has distortion maps (dx, dy), which are not applied; spots are "
+                "displaced accordingly",
                 NanobraggWarning,
                 stacklevel=3,
             )
@@ -96,7 +93,7 @@ def _experiment(models: Models, detector: Detector) -> Experiment:
 
 
 def _check_scan_points(models: Models, experiment: Experiment) -> None:
-    """What varies over the scan must be given at the boundaries of its images."""
+    """Raise `FormatError` unless scan-varying models have a value at each boundary of an image."""
     for kind, key, values in (
         ("crystal", "A_at_scan_points", experiment.reciprocal),
         ("goniometer", "setting_rotation_at_scan_points", experiment.setting_rotations),
@@ -111,7 +108,7 @@ def _check_points(model: ModelFields, key: str, count: int, images: int) -> None
 
 
 def _beams(models: Models, varies: bool) -> tuple[Beam, ...]:
-    """The beam, or that in the middle of each image."""
+    """Return the beam, or the beam in the middle of each image if it varies over the scan."""
     model = models["beam"]
     beam = _beam(model)
     if not (varies and model.fields.get("s0_at_scan_points")):
@@ -127,9 +124,10 @@ def _beams(models: Models, varies: bool) -> tuple[Beam, ...]:
 
 
 def _beam(model: ModelFields) -> Beam:
-    """The beam. dxtbx keeps the direction from the sample to the source (model/beam.h). DIALS' polarization factor
-    (algorithms/integration/corrections.h), with n the normal, f the fraction and b = n·ŝ₁, is
-    P = (1-2f)(1-b²) + f(1+cos²2θ). With K = 2f-1 and e² + b² = sin²2θ, e along n × ŝ₀, this is Kahn's
+    """Return the beam; dxtbx stores the direction from the sample to the source (model/beam.h).
+
+    The polarization factor of DIALS (algorithms/integration/corrections.h), with n the normal, f the fraction and
+    b = n·ŝ₁, is P = (1-2f)(1-b²) + f(1+cos²2θ). With K = 2f-1 and e² + b² = sin²2θ, e along n × ŝ₀, this is Kahn's
     ½(1+cos²2θ - K(e²-b²)).
     """
     if model.text("probe") not in ("", "x-ray"):
@@ -151,11 +149,11 @@ def _beam(model: ModelFields) -> Beam:
 
 
 def _wavelength(model: ModelFields) -> dict[str, Any]:
-    """The wavelength; of a polychromatic beam, evenly spaced ones over its range, all alike."""
+    """Return the fields of `Beam` for the wavelength; a polychromatic beam has a uniform spectrum over its range."""
     if model.text("__id__") == "polychromatic":
         low, high = model.numbers("wavelength_range", (2,)).tolist()
         if not 0 < low < high:
-            raise model.error("wavelength_range", f"{low}, {high} is no range of wavelengths (Å)")
+            raise model.error("wavelength_range", f"{low}, {high} is not a valid range of wavelengths (Å)")
         middle = (low + high) / 2
         return {
             "wavelength_A": middle,
@@ -164,18 +162,18 @@ def _wavelength(model: ModelFields) -> dict[str, Any]:
         }
     wavelength = model.number("wavelength")
     if wavelength <= 0:
-        raise model.error("wavelength", f"{wavelength} is no wavelength (Å)")
+        raise model.error("wavelength", f"{wavelength} is not a valid wavelength (Å)")
     return {"wavelength_A": wavelength}
 
 
 def _rotation(goniometer: ModelFields | None, scan: ModelFields | None) -> dict[str, Any]:
-    """The rotation's fields of `Experiment`; without a goniometer, or a rotation, DIALS takes the crystal as it is."""
+    """Return the fields of `Experiment` for the rotation; empty goniometer fields without a goniometer or rotation."""
     if scan is None:
         return {}
     first, last = scan.numbers("image_range", (2,)).tolist()
     images = int(last - first) + 1
     if images < 1:
-        raise scan.error("image_range", f"{first:g} to {last:g} holds no image")
+        raise scan.error("image_range", f"{first:g} to {last:g} is not a valid range of images")
     start, width = _oscillation(scan)
     if goniometer is None or width == 0:
         return {"images": images}
@@ -188,7 +186,7 @@ def _rotation(goniometer: ModelFields | None, scan: ModelFields | None) -> dict[
 
 
 def _oscillation(scan: ModelFields) -> tuple[float, float]:
-    """φ at the start of the first image and the width of an image; as DIALS 3.17 and later write them, or earlier."""
+    """Return φ at the start of the first image and the width of an image, from files of any DIALS version."""
     if "properties" not in scan.fields:
         start, width = scan.numbers("oscillation", (2,), (0.0, 0.0)).tolist()
         return start, width
@@ -200,15 +198,17 @@ def _oscillation(scan: ModelFields) -> tuple[float, float]:
 
 
 def _goniometer(model: ModelFields) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Rotation axis, fixed rotation and setting rotations; several axes as dxtbx's multi_axis_goniometer.h has them:
-    those before the scan axis make the fixed rotation, those after it the setting, the first one turning first.
+    """Return rotation axis, fixed rotation and setting rotations.
+
+    Of several axes (dxtbx, model/multi_axis_goniometer.h) those before the scan axis give the fixed rotation and those
+    after it the setting rotation; the first axis rotates first.
     """
     if "axes" in model.fields:
         axes = model.numbers("axes", (-1, 3))
         angles = model.numbers("angles", (len(axes),))
         scan_axis = int(model.number("scan_axis"))
         if not 0 <= scan_axis < len(axes):
-            raise model.error("scan_axis", f"{scan_axis} is none of the {len(axes)} axes")
+            raise model.error("scan_axis", f"{scan_axis} is not one of the {len(axes)} axes")
         axis, fixed = axes[scan_axis], _turned(axes[:scan_axis], angles[:scan_axis])
         setting = _turned(axes[scan_axis + 1 :], angles[scan_axis + 1 :])
     else:
@@ -231,7 +231,7 @@ def _crystal(model: ModelFields | None, varies: bool) -> dict[str, Any]:
         return {}
     real = np.array([model.numbers(f"real_space_{axis}", (3,)) for axis in "abc"])
     if abs(np.linalg.det(real)) <= 1e-12 * np.prod(np.linalg.norm(real, axis=1)):
-        raise model.error("real_space_a", "b and c span no cell")
+        raise model.error("real_space_a", "is linearly dependent on real_space_b and real_space_c")
     matrices = np.linalg.inv(real)[np.newaxis]
     if varies:
         matrices = model.numbers("A_at_scan_points", (-1, 3, 3), matrices)
@@ -245,13 +245,15 @@ def _space_group(model: ModelFields) -> str:
     try:
         group = gemmi.find_spacegroup_by_ops(gemmi.symops_from_hall(hall)) if hall else None
     except (RuntimeError, ValueError):
-        raise model.error("space_group_hall_symbol", f"{hall!r} is no Hall symbol") from None
+        raise model.error("space_group_hall_symbol", f"{hall!r} is not a valid Hall symbol") from None
     return "" if group is None else str(group.xhm())
 
 
 def _mosaic(model: ModelFields) -> dict[str, Any]:
-    """Kabsch's mosaicity is σ about the spindle, a third of the variance of our angle about random axes;
-    Nave and Sauter's half mosaicity is the largest angle of a cap, with domains of a size.
+    """Return the fields of `Crystal` for the mosaicity.
+
+    Kabsch's mosaicity is σ about the spindle, whose variance is a third of that of the angle about random axes. The
+    half mosaicity of Nave and Sauter is the largest angle of a cap; their model also has a domain size.
     """
     fields: dict[str, Any] = {}
     half = model.fields.get("ML_half_mosaicity_deg")

@@ -1,4 +1,4 @@
-"""DIALS' detector (dxtbx) as ours: panels in their hierarchy of frames, and the sensor they share."""
+"""Import of dxtbx detectors: panels in their hierarchy of frames, and the shared sensor."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Frame(NamedTuple):
     axes: FloatArray
 
     def within(self, model: ModelFields) -> Frame:
-        """The frame that a panel or group describes within this one. Source: dxtbx, model/virtual_panel.h."""
+        """Return the frame of a panel or group within this one (source: dxtbx, model/virtual_panel.h)."""
         fast = unit(model.numbers("fast_axis", (3,)), f"{model.path}: {model.name}.fast_axis")
         slow = unit(model.numbers("slow_axis", (3,)), f"{model.path}: {model.name}.slow_axis")
         if abs(fast @ slow) > 1e-6:
@@ -37,14 +37,14 @@ LAB = Frame(np.zeros(3), np.eye(3))
 
 
 def detector_from_dials(model: ModelFields) -> Detector:
-    """A dxtbx detector as a `Detector`, panels in their order.
+    """Convert a dxtbx detector to a `Detector`, with panels in the same order.
 
     Raises
     ------
     FormatError
-        A field that DIALS would not write.
+        A field is invalid.
     ConfigError
-        Pixels that are not square, panels or sensors that differ from each other.
+        Pixels are not square, or panels differ in shape or sensor.
     """
     listed = model.fields.get("panels")
     if not isinstance(listed, list) or not listed:
@@ -56,7 +56,7 @@ def detector_from_dials(model: ModelFields) -> Detector:
 
 
 def _parents(model: ModelFields, count: int) -> list[Frame]:
-    """The frame that each panel lies in: that of its group in the hierarchy, or the lab's."""
+    """Return the parent frame of each panel: that of its group in the hierarchy, or the lab frame."""
     parents = [LAB] * count
     root = model.fields.get("hierarchy")
     if root is None:
@@ -67,13 +67,13 @@ def _parents(model: ModelFields, count: int) -> list[Frame]:
         if "panel" in node.fields:
             index = node.fields["panel"]
             if not isinstance(index, int) or not 0 <= index < count:
-                raise node.error("panel", f"{index!r} is none of the detector's {count} panels")
+                raise node.error("panel", f"{index!r} is not one of the detector's {count} panels")
             parents[index] = frame
             continue
         inner = frame.within(node) if "origin" in node.fields else frame
         children = node.fields.get("children") or []
         if not isinstance(children, list):
-            raise node.error("children", "is no list; write the file again with DIALS")
+            raise node.error("children", "is not a list; write the file again with DIALS")
         to_do += [(node.nested(f"children[{i}]", child), inner) for i, child in enumerate(children)]
     return parents
 
@@ -97,7 +97,7 @@ def _panel(model: ModelFields, parent: Frame) -> Panel:
 
 
 def _mask(fields: list[ModelFields], panels: tuple[Panel, ...]) -> npt.NDArray[np.bool_] | None:
-    """False in the untrusted rectangles (first fast, first slow, end fast, end slow); None: there are none."""
+    """Return a mask that is False in untrusted rectangles (first fast, first slow, end fast, end slow), or None."""
     if not any(panel.fields.get("mask") for panel in fields):
         return None
     mask = np.ones((len(panels), *panels[0].pixels), bool)
@@ -108,7 +108,7 @@ def _mask(fields: list[ModelFields], panels: tuple[Panel, ...]) -> npt.NDArray[n
 
 
 def _sensor(fields: list[ModelFields]) -> dict[str, Any]:
-    """What the panels share: thickness, absorption, parallax, saturation."""
+    """Return the fields of `Detector` for the shared sensor: thickness, absorption, depth, saturation."""
     sensors = [_panel_sensor(panel) for panel in fields]
     for i, sensor in enumerate(sensors):
         for name, value in sensor.items():
@@ -142,10 +142,10 @@ def _panel_sensor(model: ModelFields) -> dict[str, Any]:
 
 
 def parallax_depth_mm(mu_per_mm: float, thickness_mm: float) -> float:
-    """The depth that DIALS' parallax correction assumes at normal incidence: 1/µ - (t + 1/µ)·exp(-µt).
+    """Return the depth in DIALS' parallax correction at normal incidence: 1/µ - (t + 1/µ)·exp(-µt).
 
-    Photons that pass through the sensor count as stopped at its surface. At an angle 2θ its path times cos 2θ stays
-    within 5 % of this up to 45° for sensors that stop half the photons or more. Source: dxtbx,
+    Photons that pass through the sensor count as absorbed at its surface. For sensors that absorb at least half of the
+    photons, the path times cos 2θ is within 5 % of this depth for 2θ up to 45°. Source: dxtbx,
     model/parallax_correction.h, attenuation_length.
     """
     return 1 / mu_per_mm - (thickness_mm + 1 / mu_per_mm) * math.exp(-mu_per_mm * thickness_mm)

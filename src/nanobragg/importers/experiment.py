@@ -1,6 +1,4 @@
-"""An experiment that was measured or refined elsewhere: detector, beam, rotation and crystal, image by image."""
-
-from __future__ import annotations
+"""An imported experiment: detector, beam, rotation and crystal, image by image."""
 
 import math
 from dataclasses import dataclass, field
@@ -21,34 +19,30 @@ from ..unit_cell import Cell, cell_from_vectors
 FINEST_STEP_DEG = 0.02
 
 
-def _identity() -> FloatArray:
-    return np.eye(3)[np.newaxis]
-
-
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What `read_expt` and `read_nxmx` find: everything of a `Config` but the crystal's size and amplitudes.
+    """An experiment from `read_expt` or `read_nxmx`: everything in a `Config` but the crystal's size and amplitudes.
 
-    A crystal vector v of the goniometer's datum is seen in the lab as S·R(φ)·F·v: fixed rotation F, rotation R about
-    `rotation_axis`, setting rotation S. Source: dxtbx, model/goniometer.h.
+    A crystal vector v at the goniometer's datum is S·R(φ)·F·v in the lab frame, with the fixed rotation F, the rotation
+    R about `rotation_axis` and the setting rotation S. Source: dxtbx, model/goniometer.h.
 
     Attributes
     ----------
     detector
         Panels and sensor.
     beams
-        One, or one for each image.
+        One beam, or one per image.
     images
         Number of images of the scan; 1 for a still.
     start_deg, width_deg
         φ at the start of image 0, and the rotation during each image (0: a still).
     reciprocal
         a*, b*, c* as columns (Å⁻¹), shape (n, 3, 3): n is 1, or images + 1 for the boundaries of the images
-        of a scan-varying crystal. None: there is no crystal.
+        of a scan-varying crystal. None: no crystal.
     rotation_axis, fixed_rotation, setting_rotations
-        The goniometer; settings of shape (n, 3, 3). Default: it turns about x, and nothing is fixed or set.
+        The goniometer; settings of shape (n, 3, 3). Default: rotation about x without fixed and setting rotation.
     space_group
-        Hermann-Mauguin symbol, or empty.
+        Hermann-Mauguin symbol; empty if unknown.
     mosaic
         Fields of `Crystal` that describe its mosaicity.
     """
@@ -61,7 +55,7 @@ class Experiment:
     reciprocal: FloatArray | None = None
     rotation_axis: FloatArray = field(default_factory=lambda: np.array([1.0, 0.0, 0.0]))
     fixed_rotation: FloatArray = field(default_factory=lambda: np.eye(3))
-    setting_rotations: FloatArray = field(default_factory=_identity)
+    setting_rotations: FloatArray = field(default_factory=lambda: np.eye(3)[np.newaxis])
     space_group: str = ""
     mosaic: dict[str, Any] = field(default_factory=dict)
 
@@ -71,10 +65,9 @@ class Experiment:
         return cell_from_vectors(np.linalg.inv(self._matrices()[0]))
 
     def a_matrix(self, image: int = 0) -> FloatArray:
-        """a*, b*, c* as columns in the lab frame at φ = 0, for one image: S·F·U·B, shape (3, 3).
+        """Return a*, b*, c* as columns in the lab frame at φ = 0 for an image: S·F·U·B.
 
-        Where the crystal or the goniometer varies, the value in the middle of the image: the mean over its
-        two boundaries.
+        For scan-varying models this is the mean over the two boundaries of the image.
 
         Parameters
         ----------
@@ -89,14 +82,14 @@ class Experiment:
         Raises
         ------
         ConfigError
-            There is no such image, or no crystal.
+            An invalid image number, or no crystal.
         """
         setting = self._setting(image)
         product: FloatArray = setting @ self.fixed_rotation @ _in_the_middle(self._matrices(), image)
         return product
 
     def spindle_axis(self, image: int = 0) -> FloatArray:
-        """Axis that the crystal turns about during an image.
+        """Return the rotation axis of an image.
 
         Parameters
         ----------
@@ -111,12 +104,12 @@ class Experiment:
         Raises
         ------
         ConfigError
-            There is no such image.
+            An invalid image number.
         """
         return unit(self._setting(image) @ self.rotation_axis)
 
     def beam(self, image: int = 0) -> Beam:
-        """The beam of an image.
+        """Return the beam of an image.
 
         Parameters
         ----------
@@ -131,30 +124,30 @@ class Experiment:
         Raises
         ------
         ConfigError
-            There is no such image.
+            An invalid image number.
         """
         number = self._checked(image)
         return self.beams[0 if len(self.beams) == 1 else number]
 
     def scan(self, image: int = 0, phi_steps: int | None = None) -> Scan:
-        """The rotation during an image.
+        """Return the rotation during an image.
 
         Parameters
         ----------
         image
             Counted from 0 within the scan.
         phi_steps
-            φ is sampled in the middles of so many equal parts; default: 0.02° or less each.
+            Number of equal parts in whose centres φ is sampled; default: parts of at most 0.02°.
 
         Returns
         -------
         Scan
-            Of one image; a still has no range.
+            Scan of one image; a still has no range.
 
         Raises
         ------
         ConfigError
-            There is no such image.
+            An invalid image number.
         """
         start = self.start_deg + self._checked(image) * self.width_deg
         if self.width_deg == 0:
@@ -163,24 +156,24 @@ class Experiment:
         return Scan(start_deg=start + self.width_deg / steps / 2, range_deg=self.width_deg, steps=steps)
 
     def crystal(self, image: int = 0, **fields: Any) -> Crystal:
-        """The crystal in the orientation that it has at φ = 0 of an image.
+        """Return the crystal in its orientation at φ = 0 for an image.
 
         Parameters
         ----------
         image
             Counted from 0 within the scan.
         **fields
-            Fields of `Crystal` that the file does not tell, or tells otherwise.
+            Other fields of `Crystal`; they override those of the file.
 
         Returns
         -------
         Crystal
-            With matrix, spindle and mosaicity of the file.
+            Crystal with matrix, spindle and mosaicity of the file.
 
         Raises
         ------
         ConfigError
-            There is no such image, or no crystal.
+            An invalid image number, or no crystal.
         """
         rows = tuple(tuple(row) for row in self.a_matrix(image).tolist())
         spindle = tuple(self.spindle_axis(image).tolist())
@@ -195,30 +188,30 @@ class Experiment:
         crystal: Crystal | None = None,
         **fields: Any,
     ) -> Config:
-        """The `Config` of one image.
+        """Return the `Config` of one image.
 
         Parameters
         ----------
         structure_factors
-            Amplitudes of the crystal.
+            Structure factors of the crystal.
         image
             Counted from 0 within the scan.
         phi_steps
-            Orientations per image; default: one every 0.02° at most.
+            Orientations per image; default: one per 0.02° or less.
         crystal
-            In place of the experiment's own.
+            Replaces the crystal of the experiment.
         **fields
-            Fields of `Crystal` that the file does not tell: n_cells or size_mm, shape, mosaic_domains, …
+            Other fields of `Crystal`: n_cells or size_mm, shape, mosaic_domains, …
 
         Returns
         -------
         Config
-            `replace` changes the rest: fluence, sampling, background.
+            The Config; use `replace` for fluence, sampling and background.
 
         Raises
         ------
         ConfigError
-            There is no such image, or no crystal.
+            An invalid image number, or no crystal.
         """
         if crystal is not None and crystal.spindle_axis is None:
             fields = {"spindle_axis": tuple(self.spindle_axis(image).tolist()), **fields}
@@ -237,17 +230,17 @@ class Experiment:
 
     def _matrices(self) -> FloatArray:
         if self.reciprocal is None:
-            raise ConfigError("Experiment: has no crystal; give crystal=Crystal(…), or index first")
+            raise ConfigError("Experiment: has no crystal; give crystal=Crystal(…), or index the images first")
         return self.reciprocal
 
     def _setting(self, image: int) -> FloatArray:
         middle = _in_the_middle(self.setting_rotations, self._checked(image))
-        left, _, right = np.linalg.svd(middle)  # the mean of two rotations is nearly one
+        left, _, right = np.linalg.svd(middle)  # nearest rotation to the mean of two
         rotation: FloatArray = left @ right
         return rotation
 
 
 def _in_the_middle(values: FloatArray, image: int) -> FloatArray:
-    """The only value there is, or the mean over the boundaries of an image."""
+    """Return the only value, or the mean over the two boundaries of an image."""
     middle: FloatArray = values[0] if len(values) == 1 else (values[image] + values[image + 1]) / 2
     return middle

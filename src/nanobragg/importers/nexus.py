@@ -1,9 +1,7 @@
-"""NXmx' detector, beam and sample as ours, in the frame of McStas.
+"""Import of NXmx files: detector, beam and sample, in the McStas frame.
 
 Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
-
-from __future__ import annotations
 
 import math
 from typing import Any
@@ -28,11 +26,11 @@ SENSORS = {"silicon": "Si", "si": "Si", "cdte": "CdTe", "gaas": "GaAs"}
 
 
 def read_nxmx(path: StrPath) -> Experiment:
-    """Read the geometry of an NXmx file (NeXus HDF5), as detectors and DIALS know it: no crystal is in it.
+    """Read detector, beam and rotation from an NXmx file (NeXus HDF5), which holds no crystal.
 
-    Modules are panels, in the frame of McStas: z along the beam, y up. Chains of transformations, in any units,
-    place them and turn the sample. The sensor counts in one layer at the mean depth where its photons stop.
-    A beam whose file tells no polarization is unpolarized, with its axis along x.
+    Modules become panels in the McStas frame: z along the beam, y up. Chains of transformations, in any units, place
+    the modules and rotate the sample. The sensor has one layer at the mean depth of absorption. Without polarization
+    in the file the beam is unpolarized, with its polarization axis along x.
 
     Parameters
     ----------
@@ -42,17 +40,17 @@ def read_nxmx(path: StrPath) -> Experiment:
     Returns
     -------
     Experiment
-        `config(…, crystal=Crystal(…))` simulates one of its images.
+        Its method `config(…, crystal=Crystal(…))` returns the Config of an image.
 
     Raises
     ------
     FileError
         The file cannot be read.
     FormatError
-        It is no HDF5, no NXmx, or lacks detector modules, wavelength or a part of a chain.
+        The file is not valid HDF5 or NXmx, or lacks detector modules, wavelength or part of a chain.
     ConfigError
-        A detector that cannot be one image (panels of different shapes, pixels that are not square); or h5py is not
-        installed: `pip install 'nanobragg[files]'`.
+        Panels of different shapes, pixels that are not square, or h5py is not installed
+        (`pip install 'nanobragg[files]'`).
     """
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
@@ -71,7 +69,7 @@ def read_nxmx(path: StrPath) -> Experiment:
 
 
 def read_nxmx_detector(path: StrPath) -> Detector:
-    """Read the detector of an NXmx file, in the frame of McStas: z along the beam.
+    """Read the detector of an NXmx file, in the McStas frame: z along the beam, y up.
 
     Parameters
     ----------
@@ -81,12 +79,12 @@ def read_nxmx_detector(path: StrPath) -> Detector:
     Returns
     -------
     Detector
-        Its panels, sensor, mask and saturation.
+        Panels, sensor, mask and saturation.
 
     Raises
     ------
     FileError, FormatError, ConfigError
-        As `read_nxmx`, but the file needs no wavelength; without it every photon counts.
+        As for `read_nxmx`; but without a wavelength the detector absorbs every photon.
     """
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
@@ -99,7 +97,7 @@ def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detect
     group = file.first_of_class(file.first_of_class(entry, "NXinstrument"), "NXdetector")
     modules = file.groups_of_class(group, "NXdetector_module")
     if not modules:
-        raise file.error(group, "holds no NXdetector_module, which tells where the pixels are")
+        raise file.error(group, "has no NXdetector_module, which describes the pixels")
     panels = tuple(_panel(file, module) for module in modules)
     return Detector(
         panels=panels, convention="dials", mask=_mask(file, group, modules, panels),
@@ -130,7 +128,7 @@ def _panel(file: NexusFile, module: Any) -> Panel:
 
 
 def _placed(file: NexusFile, direction: Any) -> tuple[FloatArray, FloatArray]:
-    """Where a chain puts a pixel direction's origin (mm), and how it turns it; moving axes stand at their start."""
+    """Return origin (mm) and rotation that a chain gives to a pixel direction; moving axes are at their start."""
     place, turned = file.axis(direction).offset, np.eye(3)
     for item in file.chain(direction, text(direction.attrs.get("depends_on", "."))):
         axis = file.axis(item)
@@ -147,10 +145,10 @@ def _rotation_matrix(axis: Axis, angle_deg: float) -> FloatArray:
 
 
 def _mask(file: NexusFile, group: Any, modules: list[Any], panels: tuple[Panel, ...]) -> npt.NDArray[np.bool_] | None:
-    """Where the file's pixel_mask is 0, module by module; None: there is no mask in the file."""
+    """Return where the pixel_mask of the file is 0, module by module; None without masked pixels."""
     whole = group.get("pixel_mask")
     if whole is None or getattr(whole, "ndim", 0) != 2 or len({panel.pixels for panel in panels}) > 1:
-        return None  # panels of different shapes are refused by Detector
+        return None  # Detector rejects panels of different shapes
     stored, parts = np.asarray(read_values(whole)), []
     for module, panel in zip(modules, panels, strict=True):
         start = file.numbers(module["data_origin"]).astype(int)[-2:] if "data_origin" in module else np.zeros(2, int)
@@ -172,20 +170,20 @@ def _saturation(file: NexusFile, group: Any) -> float | None:
 
 
 def _sensor(file: NexusFile, group: Any, wavelength_A: float | None) -> dict[str, Any]:
-    """The sensor, as far as its material is known; without one, every photon counts."""
+    """Return the fields of `Detector` for the sensor; without thickness if its material is unknown."""
     named = text(read_values(group["sensor_material"])) if "sensor_material" in group else ""
     material = SENSORS.get(named.casefold(), named)
     thickness = group.get("sensor_thickness")
     if thickness is None or material not in MATERIALS or wavelength_A is None:
         return {"sensor_material": material}
     thickness_um = 1000.0 * float(file.numbers(thickness, LENGTHS)[0])
-    if thickness_um < 0.1:  # what simulations write for no sensor
+    if thickness_um < 0.1:  # simulations without a sensor write such values
         return {"sensor_material": material}
     return sensor_fields(material, thickness_um, wavelength_A)
 
 
 def _beams(file: NexusFile, entry: Any) -> list[Beam]:
-    """One beam, or one for each image; none if there is no wavelength."""
+    """Return one beam, or one per image; an empty list without a wavelength."""
     instrument = file.first_of_class(entry, "NXinstrument")
     samples = file.groups_of_class(entry, "NXsample")
     groups = [group for place in (instrument, *samples) for group in file.groups_of_class(place, "NXbeam")]
@@ -220,7 +218,7 @@ def _beams(file: NexusFile, entry: Any) -> list[Beam]:
 
 
 def _polarization(file: NexusFile, group: Any) -> dict[str, Any]:
-    """Kahn's factor and the axis from the Stokes vector I, Q, U, V: Q > 0 along x, U > 0 halfway to y."""
+    """Return Kahn's factor and the axis from the Stokes vector I, Q, U, V: Q > 0 along x, U > 0 halfway to y."""
     stokes = group.get("incident_polarization_stokes")
     if stokes is None:
         return {"polarization_axis": (1.0, 0.0, 0.0)}
@@ -228,7 +226,7 @@ def _polarization(file: NexusFile, group: Any) -> dict[str, Any]:
     if len(values) < 4 or not values[0] > 0:
         raise file.error(stokes, "must be I, Q, U, V with a positive I")
     linear, angle = math.hypot(values[1], values[2]), 0.5 * math.atan2(values[2], values[1])
-    if values[2] == 0 and values[1] < 0:  # keep the axis, as programs that know only Q write it
+    if values[2] == 0 and values[1] < 0:  # keep the axis along x, for programs that use Q only
         linear, angle = values[1], 0.0
     return {
         "kahn_factor": max(-1.0, min(1.0, linear / float(values[0]))),
@@ -237,8 +235,9 @@ def _polarization(file: NexusFile, group: Any) -> dict[str, Any]:
 
 
 def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
-    """The rotation's fields of `Experiment` from the sample's chain: axes before the one that moves make the fixed
-    rotation, those after it the setting.
+    """Return the fields of `Experiment` for the rotation from the sample's chain.
+
+    Axes before the moving one give the fixed rotation, those after it the setting rotation.
     """
     samples = file.groups_of_class(entry, "NXsample")
     if not samples or samples[0].get("depends_on") is None:
@@ -248,7 +247,7 @@ def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
     moving = [i for i, (item, axis) in enumerate(axes) if _width(file, item, axis)]
     if len(moving) > 1:
         names = ", ".join(axes[i][1].name for i in moving)
-        raise file.error(samples[0], f"turns about several axes at once ({names}); only one is simulated")
+        raise file.error(samples[0], f"rotates about several axes at once ({names}); only one is supported")
     if not moving:
         return {"images": max((len(axis.values) for _, axis in axes), default=1)}
     scan, (item, axis) = moving[0], axes[moving[0]]
@@ -269,7 +268,7 @@ def _product(axes: list[tuple[Any, Axis]]) -> FloatArray:
 
 
 def _width(file: NexusFile, item: Any, axis: Axis) -> float:
-    """Degrees an image; 0: the axis stands still."""
+    """Return the rotation per image, degrees; 0 if the axis does not move."""
     for suffix, start in (("_increment_set", 0.0), ("_end", axis.values)):
         beside = item.parent.get(axis.name + suffix)
         if beside is not None:

@@ -4,8 +4,6 @@ The bytes go to a temporary file in the target's folder, which replaces the targ
 other than regular files (/dev/null, a pipe) are written directly.
 """
 
-from __future__ import annotations
-
 import errno
 import logging
 import os
@@ -40,22 +38,9 @@ CURES = {
 def atomic_write(path: StrPath) -> Iterator[BinaryIO]:
     """Open `path` for binary writing; the target changes only if the block ends without an error.
 
-    Parameters
-    ----------
-    path : path
-        The target. Symbolic links are followed. A new file gets the permissions that `open` would give; an existing
-        file keeps its own.
-
-    Yields
-    ------
-    binary file
-        A temporary file in the same folder, open for reading too, as HDF5 requires. It is removed on any failure,
-        including an interrupt.
-
-    Raises
-    ------
-    FileError
-        The target cannot be written: its folder is missing or read-only, the disk is full, …
+    An `OSError` becomes a `FileError`. The file yielded is a temporary one in the same folder, open for reading too, as
+    HDF5 requires. It is removed on any failure, including an interrupt. Symbolic links are followed. A new file gets
+    the permissions that `open` would give; an existing file keeps its own.
     """
     try:
         with _open_stream(path) if _is_stream(path) else _replace(path) as handle:

@@ -1,7 +1,5 @@
 """Atomic models from PDB, mmCIF and small-molecule CIF files, read by gemmi and checked."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from ..errors import FormatError, NanobraggWarning
 from ..unit_cell import Cell
 from .atomic import StrPath
 from .cif import read_cif_document
-from .input_file import open_input, read_all
+from .input_file import read_file
 from .limits import check_bytes
 from .reflections import cell_or_none
 
@@ -46,22 +44,11 @@ class AtomicModel(NamedTuple):
 
 
 def read_atoms(path: StrPath) -> AtomicModel:
-    """Read the first model of a PDB or CIF file.
+    """Return the first model of a PDB or CIF file; raise `FormatError` if it is neither or an atom is impossible.
 
-    Raises
-    ------
-    FormatError
-        The file is neither PDB nor CIF, no atom scatters, or an atom has impossible values.
-    FileError
-        The file cannot be read.
-
-    Warns
-    -----
-    NanobraggWarning
-        Atoms lack occupancies or valid displacement parameters, or further models are ignored.
+    Warns about missing occupancies, invalid displacement parameters and further models, which are ignored.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     try:
         model = _read_cif_atoms(path) if _looks_like_cif(content) else _read_pdb(path, content)
     except (RuntimeError, ValueError, IndexError, UnicodeError, OverflowError, MemoryError) as error:

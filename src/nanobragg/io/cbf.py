@@ -4,8 +4,6 @@ Sources: https://www.dectris.com/en/support/manuals-docs (Pilatus CBF Header Spe
 Binary File format, International Tables for Crystallography G (2006), chapter 2.3.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re
@@ -18,8 +16,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .check_image import check_image
-from .input_file import open_input, read_all
+from .check_image import check_image, check_pixels
+from .input_file import read_file
 from .optional_imports import import_optional
 
 CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of an unknown detector, without Pilatus gaps
@@ -32,34 +30,15 @@ BYTE_OFFSET = "x-CBF_BYTE_OFFSET"
 
 
 def write_cbf(path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, str] | str = "") -> None:
-    """Write one miniCBF image.
+    """Write a (slow, fast) int32 image as miniCBF.
 
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast) int32
-        Pixels from -2 to 2147483645; -1 flags gaps and -2 bad pixels.
-    header : str, or mapping of key to text
-        Lines `# Key value`, as written by `minicbf.cbf_header`.
-
-    Raises
-    ------
-    FormatError
-        The image is not a 2-D int32 array, a value is out of range, or the header is not ASCII.
-    FileError
-        The file cannot be written.
-    ConfigError
-        fabio is not installed.
+    Raises `FormatError` if a value is out of range or the header is not ASCII. Pixels are -2 to 2147483645; -1 flags
+    gaps and -2 bad pixels. The header is text of lines `# Key value`, as written by `minicbf.cbf_header`, or a mapping
+    of key to text.
     """
     check_image(path, image.shape, image.dtype, allowed=[np.int32])
-    outside = (image < LOWEST) | (image > HIGHEST)
-    if outside.any():
-        slow, fast = np.argwhere(outside)[0]
-        raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into CBF, which stores "
-            f"integers from {LOWEST} to {HIGHEST}; scale or clip the image, or write NXmx"
-        )
+    why = f"does not fit into CBF, which stores integers from {LOWEST} to {HIGHEST}; scale or clip it, or write NXmx"
+    check_pixels(path, image, (image < LOWEST) | (image > HIGHEST), why)
     contents = header if isinstance(header, str) else "".join(map(_header_line, header.items()))
     _check_header(path, contents)
     fabio = import_optional("fabio.compression", f"{path}: CBF")
@@ -73,31 +52,12 @@ def write_cbf(path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, 
 
 
 def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
-    """Read one CBF image.
+    """Return the (slow, fast) int32 image of a CBF file, and its header lines `# Key value`.
 
-    Parameters
-    ----------
-    path : path
-        A miniCBF, or an imgCBF with one image.
-
-    Returns
-    -------
-    image : (slow, fast)
-        int32.
-    header : dict
-        Keys and values of the header lines `# Key value`.
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid CBF, is truncated, or its data do not match their checksum.
-    FileError
-        The file cannot be read.
-    ConfigError
-        fabio is not installed.
+    The file is a miniCBF, or an imgCBF with one image. Raises `FormatError` if the file is not a valid CBF, is
+    truncated, or its data do not match their checksum.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     if not content.startswith(b"###CBF"):
         raise FormatError(f"{path} is not a valid CBF image: it does not start with '###CBF'; check the file")
     head, found, data = content.partition(START_OF_DATA)

@@ -1,6 +1,4 @@
-"""The check of an image's shape and type that all formats share."""
-
-from __future__ import annotations
+"""The checks of an image's shape, type and values that formats share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,20 +18,37 @@ def check_image(
     allowed: Sequence[npt.DTypeLike] | None = None,
     cure: str = "convert it first",
 ) -> None:
-    """Raise `FormatError` unless an array is a non-empty (slow, fast) image of an allowed type.
+    """Raise `FormatError`, ending in `cure`, unless an array is a non-empty (slow, fast) image of an allowed type.
 
-    Parameters
-    ----------
-    path : path
-        The file, named in the error.
-    shape, dtype
-        Shape and type of the array.
-    allowed : types, optional
-        Default: every type of real numbers.
-    cure : str
-        Advice that ends the error message.
+    By default every type of real numbers is allowed.
     """
     right_type = dtype in allowed if allowed else dtype.kind in "buif"
     if len(shape) != 2 or min(shape) < 1 or not right_type:
         types = " or ".join(np.dtype(each).name for each in allowed) if allowed else "numbers"
         raise FormatError(f"{path}: holds a (slow, fast) image of {types}, not {dtype} {tuple(shape)}; {cure}")
+
+
+def check_pixels(where: StrPath, image: npt.NDArray[Any], bad: npt.NDArray[np.bool_], why: str) -> None:
+    """Raise `FormatError` naming the first bad pixel (slow, fast), if there is one."""
+    if bad.any():
+        slow, fast = np.argwhere(bad)[0]
+        raise FormatError(f"{where}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} {why}")
+
+
+def cast_to_integers(
+    path: StrPath, image: npt.NDArray[Any], dtype: type[np.integer[Any]], name: str, *, lowest: int | None = None
+) -> npt.NDArray[Any]:
+    """Return the image cast to an integer type; raise `FormatError` unless every value is kept and not below `lowest`.
+
+    `name` is the format, for the error.
+    """
+    with np.errstate(invalid="ignore"):  # the comparison finds values that cannot be cast
+        whole = image.astype(dtype)
+    limits = np.iinfo(dtype)
+    least = limits.min if lowest is None else lowest
+    why = (
+        f"does not fit into {name}, which stores integers from {least} to {limits.max}; scale it with "
+        "response.quantize.to_integers, or choose .bin or .npy"
+    )
+    check_pixels(path, image, (whole != image) | (whole < least), why)
+    return whole

@@ -1,7 +1,5 @@
 """Reflections from CIF files, read by gemmi: structure-factor mmCIF and small-molecule CIF."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -9,7 +7,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import open_input, read_all
+from .input_file import read_file
 from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
 
 KINDS: dict[str, Kind] = {
@@ -23,19 +21,10 @@ SHELX_COLUMN = Column("_shelx_hkl_file", "J")
 
 
 def read_cif_document(path: StrPath) -> Any:
-    """Return a CIF file as a gemmi Document.
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid CIF, or has no data block.
-    FileError
-        The file cannot be read.
-    """
+    """Return a CIF file as a gemmi Document; raise `FormatError` if it is not a valid CIF or has no data block."""
     import gemmi
 
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     try:
         text = content.decode("utf-8", errors="replace")
         document = gemmi.cif.read_string(text)
@@ -54,23 +43,13 @@ def holds_reflections(document: Any) -> bool:
 def read_cif(path: StrPath, column: str | None = None) -> Reflections:
     """Read amplitudes, or the square roots of intensities, from a CIF file.
 
-    Parameters
-    ----------
-    path : path
-        Structure-factor mmCIF (`_refln.`), or a small-molecule CIF with a `_refln_` loop or an embedded SHELXL list
-        (`_shelx_hkl_file`, HKLF 4). The first block with reflections is read.
-    column : str, optional
-        Name of an item without its category, such as F_meas_au or pdbx_F_plus (pdbx_F_minus is then read too).
-        Default: see `choose_column`.
+    The file is a structure-factor mmCIF (`_refln.`), or a small-molecule CIF with a `_refln_` loop or an embedded
+    SHELXL list (`_shelx_hkl_file`, HKLF 4). The first block with reflections is read. `column` is the name of an item
+    without its category, such as F_meas_au or pdbx_F_plus (pdbx_F_minus is then read too); default: see
+    `choose_column`.
 
-    Raises
-    ------
-    FormatError
-        The file is not a valid CIF, lists no merged reflections, or has none of the known items.
-    ConfigError
-        There is no item of that name.
-    FileError
-        The file cannot be read.
+    Raises `FormatError` if the file is not a valid CIF, lists no merged reflections, or has none of the known items,
+    and `ConfigError` if there is no item of that name.
     """
     document = read_cif_document(path)
     block = _reflection_block(document)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import open_input, read_all
+from .input_file import read_file
 
 MODELS = ("beam", "detector", "goniometer", "scan", "crystal", "imageset")
 
@@ -31,10 +31,7 @@ class ModelFields:
     def numbers(self, key: str, shape: tuple[int, ...], default: Any = None) -> npt.NDArray[np.float64]:
         """Return a field as finite numbers of `shape`; a first dimension of -1 stands for any number of rows.
 
-        Raises
-        ------
-        FormatError
-            The field is missing without a default, or is not such an array.
+        Raises `FormatError` if the field is missing without a default, or is not such an array.
         """
         value = self.fields.get(key, default)
         if value is None:
@@ -64,25 +61,10 @@ class ModelFields:
 
 
 def read_expt_models(path: StrPath) -> list[dict[str, ModelFields]]:
-    """Read the models of each experiment in a DIALS experiment list.
+    """Return the models of each experiment in a DIALS experiment list, by their names in `MODELS`.
 
-    Parameters
-    ----------
-    path : path
-        An .expt file with `__id__` "ExperimentList".
-
-    Returns
-    -------
-    list of dict
-        For every experiment, its models among beam, detector, goniometer, scan, crystal, imageset. Experiments that
-        share a model share the object.
-
-    Raises
-    ------
-    FileError
-        The file cannot be read.
-    FormatError
-        The file is not valid JSON, not an experiment list, has no experiments, or refers to missing models.
+    Experiments that share a model share the object. Raises `FormatError` if the file is not valid JSON, not an
+    experiment list, has no experiments, or refers to missing models.
     """
     document = _load(path)
     models = {kind: _list_models(path, document, kind) for kind in MODELS}
@@ -98,8 +80,7 @@ def read_expt_models(path: StrPath) -> list[dict[str, ModelFields]]:
 
 
 def _load(path: StrPath) -> dict[str, Any]:
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError

@@ -4,8 +4,6 @@ The file is a line of text with the index limits, a form feed, then native doubl
 one unused plane of zeros.
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np
@@ -22,26 +20,10 @@ CURE = "delete the dump and give the HKL file again"
 
 
 def read_fdump(path: StrPath) -> tuple[int, int, int, npt.NDArray[np.float64]]:
-    """Read a dense table of amplitudes.
+    """Return the indices h, k, l of the first element and the amplitudes (h, k, l) of a table, without its padding.
 
-    Parameters
-    ----------
-    path : path
-        A file written by nanoBragg.c or `write_fdump` on a machine of the same byte order.
-
-    Returns
-    -------
-    h_min, k_min, l_min : int
-        Indices of the first element.
-    amplitudes : (h, k, l) float64
-        The table without the padding.
-
-    Raises
-    ------
-    FormatError
-        The header is damaged or does not match the file's size, or an amplitude is not finite.
-    FileError
-        The file cannot be read.
+    The file is written by nanoBragg.c or `write_fdump` on a machine of the same byte order. Raises `FormatError` if the
+    header is damaged or does not match the file's size, or an amplitude is not finite.
     """
     with open_input(path) as handle:
         start = handle.read(HEADER_LIMIT)
@@ -62,24 +44,10 @@ def read_fdump(path: StrPath) -> tuple[int, int, int, npt.NDArray[np.float64]]:
 
 
 def write_fdump(path: StrPath, h_min: int, k_min: int, l_min: int, amplitudes: npt.NDArray[np.float64]) -> None:
-    """Write a dense table of amplitudes that nanoBragg.c reads.
+    """Write a dense table of amplitudes (h, k, l), whose first element has the given indices, for nanoBragg.c.
 
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    h_min, k_min, l_min : int
-        Indices of the first element.
-    amplitudes : (h, k, l) float64
-        The table without the padding.
-
-    Raises
-    ------
-    FormatError
-        The table is not three-dimensional, is empty, has an amplitude that is not finite, or its indices exceed 32
-        bits.
-    FileError
-        The file cannot be written.
+    Raises `FormatError` if the table is not three-dimensional, is empty, has an amplitude that is not finite, or its
+    indices exceed 32 bits.
     """
     mins = (h_min, k_min, l_min)
     is_table = amplitudes.ndim == 3 and amplitudes.size > 0 and bool(np.isfinite(amplitudes).all())

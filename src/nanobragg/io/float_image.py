@@ -1,7 +1,5 @@
 """Float images: little-endian 32-bit floats, fast axis first, without a header."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -17,21 +15,9 @@ FLOAT = np.dtype("<f4")
 
 
 def write_float_image(path: StrPath, image: npt.NDArray[Any]) -> None:
-    """Write photons as raw 32-bit floats.
+    """Write an image (slow, fast) of any real type as raw 32-bit floats.
 
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast)
-        Photons, any real type.
-
-    Raises
-    ------
-    FormatError
-        The image is not 2-D, or a finite value exceeds the range of 32-bit floats.
-    FileError
-        The file cannot be written.
+    Raises `FormatError` if the image is not 2-D, or a finite value exceeds the range of 32-bit floats.
     """
     check_image(path, image.shape, image.dtype)
     try:
@@ -46,27 +32,10 @@ def write_float_image(path: StrPath, image: npt.NDArray[Any]) -> None:
 
 
 def read_float_image(path: StrPath, shape: tuple[int, int] | None) -> npt.NDArray[np.float32]:
-    """Read raw 32-bit floats.
+    """Return the raw 32-bit floats of a file as an image of `shape` (slow, fast), which the file does not record.
 
-    Parameters
-    ----------
-    path : path
-        A float image.
-    shape : (slow, fast)
-        Pixels along the slow and fast axis, which the file does not record.
-
-    Returns
-    -------
-    (slow, fast) float32
-
-    Raises
-    ------
-    ConfigError
-        `shape` is missing or not a pair of positive numbers.
-    FormatError
-        The file does not hold exactly that many floats.
-    FileError
-        The file cannot be read.
+    Raises `ConfigError` if `shape` is missing or not a pair of positive numbers, and `FormatError` if the file does not
+    hold exactly that many floats.
     """
     with open_input(path) as handle:
         if shape is None or len(shape) != 2 or min(shape) < 1:

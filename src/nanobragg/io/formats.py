@@ -1,15 +1,14 @@
 """The table of image formats: suffixes, reader and writer of each. Format modules are imported on first use."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError
+from ..errors import ConfigError
 from .atomic import StrPath
+from .check_image import cast_to_integers
 
 Image = npt.NDArray[Any]
 Metadata = dict[str, object]
@@ -31,30 +30,6 @@ class ImageFormat(NamedTuple):
     read: Callable[[Request], tuple[Image, Metadata]]
     write: Callable[[StrPath, Image, Mapping[str, object]], None]
     many: bool = False
-
-
-def cast_to_integers(
-    path: StrPath, image: Image, dtype: type[np.integer[Any]], name: str, *, lowest: int | None = None
-) -> npt.NDArray[Any]:
-    """Return the image cast to an integer type; raise `FormatError` unless every value is kept and not below `lowest`.
-
-    `name` is the format, for the error.
-    """
-    with np.errstate(invalid="ignore"):  # the comparison finds values that cannot be cast
-        whole = image.astype(dtype)
-    different = whole != image
-    if lowest is not None:
-        different |= whole < lowest
-    if different.any():
-        limits = np.iinfo(dtype)
-        least = limits.min if lowest is None else lowest
-        slow, fast = np.argwhere(different)[0]
-        raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into {name}, which stores "
-            f"integers from {least} to {limits.max}; scale it with response.quantize.to_integers, or choose .bin "
-            "or .npy"
-        )
-    return whole
 
 
 def _read_smv(request: Request) -> tuple[Image, Metadata]:

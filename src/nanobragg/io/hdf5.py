@@ -1,7 +1,5 @@
 """Opening HDF5 files with clear errors, and the compression filters of detectors."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,17 +16,9 @@ GZIP_LEVEL = 4
 
 
 def compression_options(compression: Compression | None) -> dict[str, Any]:
-    """Return the compression keywords for h5py's `create_dataset`.
+    """Return the compression keywords for h5py's `create_dataset`; raise `ConfigError` if the name is unknown.
 
-    Parameters
-    ----------
-    compression
-        "bslz4" (bitshuffle and LZ4, as DECTRIS detectors use), "lz4", "gzip", or None.
-
-    Raises
-    ------
-    ConfigError
-        The name is unknown, or hdf5plugin is not installed.
+    "bslz4" is bitshuffle and LZ4, as DECTRIS detectors use; it and "lz4" need hdf5plugin.
     """
     if compression is None:
         return {}
@@ -107,15 +97,7 @@ class NewFile:
 
 @contextmanager
 def create_hdf5(path: StrPath) -> Iterator[NewFile]:
-    """Open `path` for writing HDF5; it appears only if the block ends without an error.
-
-    Raises
-    ------
-    ConfigError
-        h5py is not installed.
-    FileError
-        The file cannot be written: its folder is missing or read-only, the disk is full, …
-    """
+    """Open `path` for writing HDF5; it appears only if the block ends without an error."""
     h5py = import_optional("h5py", f"{path}: HDF5")
     with atomic_write(path) as handle:
         sink = _Sink(handle)
@@ -130,17 +112,7 @@ def create_hdf5(path: StrPath) -> Iterator[NewFile]:
 
 @contextmanager
 def open_hdf5(path: StrPath) -> Iterator[Any]:
-    """Open an existing file as an h5py File; every HDF5 error inside the block becomes a `FormatError`.
-
-    Raises
-    ------
-    ConfigError
-        h5py or hdf5plugin is not installed.
-    FileError
-        The file is missing or unreadable.
-    FormatError
-        The file is not valid HDF5.
-    """
+    """Open an existing file as an h5py File; every HDF5 error inside the block becomes a `FormatError`."""
     h5py = import_optional("h5py", f"{path}: HDF5")
     import_optional("hdf5plugin", f"{path}: HDF5 of detectors")
     with open_input(path):

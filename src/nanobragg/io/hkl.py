@@ -1,7 +1,5 @@
 """Text files of structure factor amplitudes: `h k l F` per line, P1."""
 
-from __future__ import annotations
-
 import io
 import math
 import os
@@ -13,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .input_file import open_input, read_all
+from .input_file import read_file
 
 INDEX_LIMIT = 2**31 - 1
 OTHER_SUFFIXES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")  # of files with readers of their own
@@ -24,29 +22,12 @@ Amplitudes = npt.NDArray[np.float64]
 
 
 def read_hkl(path: StrPath) -> tuple[Indices, Amplitudes]:
-    """Read a list of amplitudes in the file's order, with duplicates; the last one of an index is used.
+    """Return the indices (n, 3) and amplitudes (n,) (electrons) of a list, in the file's order and with duplicates.
 
-    Parameters
-    ----------
-    path : path
-        Four numbers per line, separated by blanks; blank lines are ignored.
-
-    Returns
-    -------
-    indices : (n, 3) int32
-        h, k, l.
-    amplitudes : (n,) float64
-        F, electrons.
-
-    Raises
-    ------
-    FormatError
-        A line is not three integers and a finite number, or the file is empty; the message names the line.
-    FileError
-        The file cannot be read.
+    A line holds four numbers separated by blanks; blank lines are ignored. Raises `FormatError`, which names the line,
+    if it is not three integers and a finite number, or if the file is empty.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     rows = _parse_with_numpy(content)
     if rows is None:
         rows = _parse_lines(content, path)
@@ -56,23 +37,9 @@ def read_hkl(path: StrPath) -> tuple[Indices, Amplitudes]:
 
 
 def write_hkl(path: StrPath, indices: npt.ArrayLike, amplitudes: npt.ArrayLike) -> None:
-    """Write a list of amplitudes that reads back to the same numbers.
+    """Write indices (n, 3) and amplitudes (n,) (electrons) as a list that reads back to the same numbers.
 
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    indices : (n, 3) int
-        h, k, l.
-    amplitudes : (n,) float
-        F, electrons.
-
-    Raises
-    ------
-    FormatError
-        The arrays differ in length, are empty, or hold values that `read_hkl` rejects.
-    FileError
-        The file cannot be written.
+    Raises `FormatError` if the arrays differ in length, are empty, or hold values that `read_hkl` rejects.
     """
     hkl = np.asarray(indices, dtype=np.float64)
     F = np.asarray(amplitudes, dtype=np.float64)

@@ -1,7 +1,5 @@
 """Opening and reading input files within the memory limit; errors name the file and the cure."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import math
@@ -32,16 +30,7 @@ CHUNK_BYTES = 2**18
 def open_input(path: StrPath) -> Iterator[BinaryIO]:
     """Open an existing file for binary reading; every `OSError` inside the block becomes a `FileError`.
 
-    Yields
-    ------
-    binary file
-
-    Raises
-    ------
-    FileError
-        The file is missing, a folder or unreadable, or a read fails.
-    FormatError
-        The file is larger than `byte_limit`.
+    Raises `FormatError` if the file is larger than `byte_limit`.
     """
     try:
         with _open(path) as handle:
@@ -63,13 +52,14 @@ def _open(path: StrPath) -> BinaryIO:
         raise FileError(f"{os.fspath(path)!r} is not a valid file name ({error}); correct it") from None
 
 
-def read_all(handle: BinaryIO, path: StrPath) -> bytes:
-    """Return the rest of an open file; raise `FormatError` if a pipe delivers more than `byte_limit`."""
+def read_file(path: StrPath) -> bytes:
+    """Return the content of a file; raise `FormatError` if a pipe delivers more than `byte_limit`."""
     chunks, length = [], 0
-    while chunk := handle.read(CHUNK_BYTES):  # a pipe has no size, so check the length as it grows
-        length += len(chunk)
-        check_bytes(path, length, "its content")
-        chunks.append(chunk)
+    with open_input(path) as handle:
+        while chunk := handle.read(CHUNK_BYTES):  # a pipe has no size, so check the length as it grows
+            length += len(chunk)
+            check_bytes(path, length, "its content")
+            chunks.append(chunk)
     return b"".join(chunks)
 
 
@@ -81,28 +71,10 @@ def file_size(handle: BinaryIO) -> int:
 def read_array(
     handle: BinaryIO, path: StrPath, dtype: npt.DTypeLike, shape: Sequence[int], what: str
 ) -> npt.NDArray[Any]:
-    """Read the rest of an open file as one array, whose size must match exactly.
+    """Return the rest of an open file as one writable array in native byte order.
 
-    Parameters
-    ----------
-    handle : binary file
-        Positioned at the first byte of the data.
-    path : path
-        The file, named in the error.
-    dtype, shape
-        Type and shape of the array. Nothing is allocated unless the file holds that many bytes.
-    what : str
-        The header fields that give the shape, named in the error ("SIZE1, SIZE2").
-
-    Returns
-    -------
-    ndarray
-        Native byte order, writable.
-
-    Raises
-    ------
-    FormatError
-        The file is shorter or longer than `shape` requires.
+    Raises `FormatError` if the file is shorter or longer than `shape` requires; nothing is allocated then. `what` names
+    the header fields that give the shape, for the error ("SIZE1, SIZE2").
     """
     dtype = np.dtype(dtype)
     count = math.prod(map(int, shape))  # Python integers do not overflow

@@ -1,7 +1,5 @@
 """Limits on memory: the largest file that is read and the largest array that is allocated."""
 
-from __future__ import annotations
-
 import os
 import re
 
@@ -15,10 +13,7 @@ DEFAULT_LIMIT = 8 * 2**30
 def byte_limit() -> int:
     """Return the limit in bytes on a file's size and on an array read from it: NANOBRAGG_MAX_BYTES, or 8 GiB.
 
-    Raises
-    ------
-    ConfigError
-        The environment variable is not a positive integer.
+    Raises `ConfigError` if the environment variable is not a positive integer.
     """
     text = os.environ.get(LIMIT_VARIABLE, str(DEFAULT_LIMIT))
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
@@ -29,16 +24,9 @@ def byte_limit() -> int:
 
 
 def check_bytes(path: StrPath, needed: int, what: str) -> None:
-    """Raise `FormatError` if a file asks for more memory than `byte_limit`; call it before allocating.
+    """Raise `FormatError` if a file asks for more bytes than `byte_limit`; call it before allocating.
 
-    Parameters
-    ----------
-    path : path
-        The file, named in the error.
-    needed : int
-        Bytes that would be allocated.
-    what : str
-        The field or object that needs them, named in the error ("SIZE1 x SIZE2").
+    `what` is the field or object that needs them, for the error ("SIZE1 x SIZE2").
     """
     limit = byte_limit()
     if needed > limit:

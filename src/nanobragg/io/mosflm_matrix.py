@@ -1,7 +1,5 @@
 """MOSFLM orientation matrix files: rows x y z, columns a* b* c*, multiplied by the wavelength."""
 
-from __future__ import annotations
-
 import math
 import re
 
@@ -18,24 +16,10 @@ NEXT_NUMBER = re.compile(rf"\s*({NUMBER})", re.ASCII)
 
 
 def read_matrix(path: StrPath) -> npt.NDArray[np.float64]:
-    """Read an orientation matrix as stored, without dividing by the wavelength.
+    """Return an orientation matrix as stored: rows x y z, columns a* b* c*, in units of 1/wavelength.
 
-    Parameters
-    ----------
-    path : path
-        Nine numbers; anything after them (cell, missetting angles) is ignored.
-
-    Returns
-    -------
-    (3, 3) float64
-        Rows x y z, columns a* b* c*, in units of 1/wavelength.
-
-    Raises
-    ------
-    FormatError
-        The file does not start with nine finite numbers; the message names the line.
-    FileError
-        The file cannot be read.
+    Anything after them (cell, missetting angles) is ignored. Raises `FormatError`, which names the line, if the file
+    does not start with nine finite numbers.
     """
     with open_input(path) as handle:
         text = handle.read(READ_LIMIT).decode("latin-1")

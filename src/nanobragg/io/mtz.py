@@ -1,7 +1,5 @@
 """MTZ files of merged reflections (CCP4), read by gemmi."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np
@@ -9,7 +7,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import open_input, read_all
+from .input_file import read_file
 from .reflections import Column, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
 
 HEADER_RECORD = 80
@@ -17,29 +15,15 @@ KINDS = {"F": "F", "G": "G", "J": "J", "K": "K"}
 
 
 def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
-    """Read amplitudes, or the square roots of intensities, from an MTZ file.
+    """Read amplitudes, or the square roots of intensities, from a merged MTZ file.
 
-    Parameters
-    ----------
-    path : path
-        A merged MTZ file.
-    column : str, optional
-        Label of a column of type F, J, G or K; with F(+) or I(+), F(-) or I(-) is read too. Default: see
-        `choose_column`.
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid MTZ file, is unmerged, or has no columns of these types.
-    ConfigError
-        There is no column of that label.
-    FileError
-        The file cannot be read.
+    `column` is the label of a column of type F, J, G or K; with F(+) or I(+), F(-) or I(-) is read too. Default: see
+    `choose_column`. Raises `FormatError` if the file is not a valid MTZ file, is unmerged, or has no columns of these
+    types, and `ConfigError` if there is no column of that label.
     """
     import gemmi
 
-    with open_input(path) as handle:
-        content = read_all(handle, path)
+    content = read_file(path)
     _check_size(path, content)
     try:
         mtz = gemmi.read_mtz_file(str(path))

@@ -3,8 +3,6 @@
 Source: https://manual.nexusformat.org/classes/base_classes/NXtransformations.html
 """
 
-from __future__ import annotations
-
 import posixpath
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Appending images to an NXmx file: in the file itself, or in data files that it links to."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,6 +11,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
+from .check_image import check_pixels
 from .hdf5 import NewFile, create_hdf5
 from .nexus_write import DATA_PATH, create_data_group
 from .optional_imports import import_optional
@@ -32,20 +31,14 @@ def _as_stored(where: str, pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> np
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             stored = np.ascontiguousarray(pixels, dtype=dtype)
-        _reject(where, pixels, ~np.isfinite(stored), "is not finite as float32; correct it")
+        check_pixels(where, pixels, ~np.isfinite(stored), "is not finite as float32; correct it")
         return stored
     if pixels.dtype.kind == "i":
         cure = "is negative, and readers treat negative counts as masked; add an offset, or write float32"
-        _reject(where, pixels, pixels < 0, cure)
+        check_pixels(where, pixels, pixels < 0, cure)
     if pixels.dtype.itemsize > dtype.itemsize:
-        _reject(where, pixels, pixels > np.iinfo(dtype).max, f"does not fit into {dtype}; scale the image")
+        check_pixels(where, pixels, pixels > np.iinfo(dtype).max, f"does not fit into {dtype}; scale the image")
     return np.ascontiguousarray(pixels, dtype=dtype)
-
-
-def _reject(where: str, pixels: npt.NDArray[Any], bad: npt.NDArray[np.bool_], why: str) -> None:
-    if bad.any():
-        slow, fast = np.argwhere(bad)[0]
-        raise FormatError(f"{where}: pixel (slow {slow}, fast {fast}) = {pixels[slow, fast]} {why}")
 
 
 class FrameWriter:
@@ -96,12 +89,8 @@ class FrameWriter:
     def append(self, frame: npt.ArrayLike) -> None:
         """Write one image.
 
-        Raises
-        ------
-        FormatError
-            The shape or type is wrong, a count is negative, or a value is not finite.
-        OSError
-            The write failed.
+        Raises `FormatError` if its shape or type is wrong, a count is negative, or a value is not finite, and `OSError`
+        if the write fails.
         """
         image = self._convert(np.asarray(frame))
         index = self.count if self._per_file is None else self.count % self._per_file

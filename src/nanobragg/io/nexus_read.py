@@ -1,7 +1,5 @@
 """Images from NXmx files."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -14,31 +12,12 @@ from .nexus_file import NexusFile, text
 
 
 def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[str, object]]:
-    """Read one image of an NXmx file.
+    """Return image `index` (from 0) of an NXmx file, with panels stacked along the slow axis, and its metadata.
 
-    Parameters
-    ----------
-    path : path
-        A file, or the master file of several; linked files must be in the same folder.
-    index : int
-        Index of the image, from 0.
-
-    Returns
-    -------
-    image : (slow, fast)
-        In the file's data type; panels are stacked along the slow axis.
-    metadata : dict
-        `frames`, the number of images, and, where the file has them, `wavelength_A`, `distance_mm`, `omega_deg` and
-        `saturation_value` of this image.
-
-    Raises
-    ------
-    ConfigError
-        The index is out of range, or h5py or hdf5plugin is not installed.
-    FormatError
-        The file is not valid HDF5 or NXmx.
-    FileError
-        The file cannot be read.
+    The file may be the master file of several; linked files must be in the same folder. The metadata are `frames`, the
+    number of images, and, where the file has them, `wavelength_A`, `distance_mm`, `omega_deg` and `saturation_value` of
+    this image. Raises `ConfigError` if the index is out of range, and `FormatError` if the file is not valid HDF5 or
+    NXmx.
     """
     with open_hdf5(path) as root:
         file = NexusFile(path, root)

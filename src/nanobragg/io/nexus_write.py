@@ -1,14 +1,9 @@
 """Metadata of NXmx files (NeXus for macromolecular crystallography): detector, beam, rotation and notes.
-from ..geometry import FloatArray
-
-
 
 Lengths and directions are in the McStas frame, as NeXus prescribes: z along the beam, y up, origin at the sample.
 Several panels are stacked along the slow axis into one two-dimensional image; each is an NXdetector_module.
 Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,17 +120,7 @@ class ExperimentRecord:
 
 
 def write_entry(root: Any, record: ExperimentRecord, frames: int, dtype: np.dtype[Any]) -> None:
-    """Write everything except the images into an open HDF5 file.
-
-    Parameters
-    ----------
-    root
-        An h5py File in which /entry/data exists.
-    record
-        The metadata to write.
-    frames, dtype
-        Number and data type of the images.
-    """
+    """Write all metadata of `frames` images of one data type into an open h5py File in which /entry/data exists."""
     root.attrs["NX_class"] = "NXroot"
     root.attrs["default"] = "entry"
     root.attrs["creator"] = str(record.process.get("program", "nanobragg"))

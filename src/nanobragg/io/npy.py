@@ -1,7 +1,5 @@
 """NumPy's .npy and .npz files, read without pickles and with sizes checked before allocating."""
 
-from __future__ import annotations
-
 import io
 import math
 import warnings
@@ -14,7 +12,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
-from .input_file import file_size, open_input, read_all
+from .input_file import file_size, open_input, read_file
 from .limits import check_bytes
 
 NUMBERS = "buif"  # kinds of dtype
@@ -23,22 +21,7 @@ READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 
 
 def write_npy(path: StrPath, image: npt.NDArray[Any]) -> None:
-    """Write an image as .npy, in its own data type.
-
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast)
-        Numbers.
-
-    Raises
-    ------
-    FormatError
-        The image is not a 2-D array of real numbers.
-    FileError
-        The file cannot be written.
-    """
+    """Write an image (slow, fast) of real numbers as .npy, in its own data type."""
     check_image(path, image.shape, image.dtype)
     pixels = np.ascontiguousarray(image)
     with atomic_write(path) as handle:  # numpy.save hides the reason why a write fails
@@ -47,25 +30,7 @@ def write_npy(path: StrPath, image: npt.NDArray[Any]) -> None:
 
 
 def read_npy(path: StrPath) -> npt.NDArray[Any]:
-    """Read a 2-D .npy image.
-
-    Parameters
-    ----------
-    path : path
-        A .npy file.
-
-    Returns
-    -------
-    (slow, fast)
-        In the file's data type, native byte order.
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid .npy file with a 2-D array of real numbers.
-    FileError
-        The file cannot be read.
-    """
+    """Return the image (slow, fast) of real numbers in a .npy file, in the file's data type and native byte order."""
     with open_input(path) as handle:
         image = _load(handle, file_size(handle), path)
     check_image(path, image.shape, image.dtype)
@@ -73,29 +38,12 @@ def read_npy(path: StrPath) -> npt.NDArray[Any]:
 
 
 def read_npz(path: StrPath, kinds: str = NUMBERS) -> dict[str, npt.NDArray[Any]]:
-    """Read all arrays of an .npz file.
+    """Return all arrays of an .npz file by name, in the file's data types and native byte order.
 
-    Parameters
-    ----------
-    path : path
-        A .npz file.
-    kinds : str
-        Accepted kinds of dtype.
-
-    Returns
-    -------
-    dict
-        Arrays by name, in the file's data types and native byte order.
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid .npz file of numbers, or its arrays exceed `limits.byte_limit`.
-    FileError
-        The file cannot be read.
+    Raises `FormatError` if the file is not a valid .npz of the accepted `kinds` of dtype, or its arrays exceed
+    `limits.byte_limit`.
     """
-    with open_input(path) as handle:
-        content = read_all(handle, path)  # given a file, zipfile allocates whatever a member's header asks for
+    content = read_file(path)  # given a file, zipfile allocates whatever a member's header asks for
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as stored:
             check_bytes(path, sum(member.file_size for member in stored.infolist()), "its arrays")

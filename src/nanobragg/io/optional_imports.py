@@ -1,7 +1,5 @@
 """Import of the optional libraries of the extra `files`."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 
@@ -9,19 +7,9 @@ from ..errors import ConfigError
 
 
 def import_optional(module: str, purpose: str) -> Any:
-    """Import and return a library of the extra `files`.
+    """Import and return a library of the extra `files`; raise `ConfigError` if it is not installed.
 
-    Parameters
-    ----------
-    module : str
-        Name of the module.
-    purpose : str
-        The file or option that needs it, named in the error.
-
-    Raises
-    ------
-    ConfigError
-        The library is not installed.
+    `purpose` is the file or option that needs it, for the error.
     """
     try:
         return import_module(module)

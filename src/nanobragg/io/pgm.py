@@ -1,7 +1,5 @@
 """Binary PGM images (P5): one byte per pixel, with the scale in a comment."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np
@@ -19,24 +17,7 @@ SCALE = re.compile(rb"# pixels scaled by ([-+0-9.eE]{1,30})\n")
 
 
 def write_pgm(path: StrPath, image: npt.NDArray[np.uint8], scale: float = 1.0) -> None:
-    """Write an 8-bit PGM image.
-
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast) uint8
-        Grey values, 255 is white.
-    scale : float
-        Grey levels per photon, recorded in the comment.
-
-    Raises
-    ------
-    FormatError
-        The image is not a 2-D uint8 array.
-    FileError
-        The file cannot be written.
-    """
+    """Write a (slow, fast) uint8 image, 255 white, with the scale (grey levels per photon) in the comment."""
     check_image(path, image.shape, image.dtype, allowed=[np.uint8], cure="scale it with response.quantize.to_pgm")
     slow, fast = image.shape
     with atomic_write(path) as handle:
@@ -45,27 +26,7 @@ def write_pgm(path: StrPath, image: npt.NDArray[np.uint8], scale: float = 1.0) -
 
 
 def read_pgm(path: StrPath) -> tuple[npt.NDArray[np.uint8], float | None]:
-    """Read an 8-bit PGM image (P5).
-
-    Parameters
-    ----------
-    path : path
-        A PGM file.
-
-    Returns
-    -------
-    image : (slow, fast) uint8
-        Grey values.
-    scale : float or None
-        Grey levels per photon, if the comment records them.
-
-    Raises
-    ------
-    FormatError
-        The header is damaged or does not match the file's size.
-    FileError
-        The file cannot be read.
-    """
+    """Return the (slow, fast) uint8 image of a PGM file (P5), and the scale if the comment records it."""
     with open_input(path) as handle:
         start = handle.read(HEADER_LIMIT)
         header = HEADER.match(start)

@@ -1,7 +1,5 @@
 """PNG images: 8- or 16-bit grey, and 8-bit colour for writing."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from typing import Any
@@ -13,29 +11,14 @@ from PIL import Image
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
-from .input_file import open_input, read_all
+from .input_file import read_file
 from .limits import check_bytes
 
 WHITE_AND_BLACK = (10.0, 99.9)  # percentiles of the pixels
 
 
 def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
-    """Write grey values unchanged; slow row 0 is at the top.
-
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast) uint8 or uint16
-        Grey values; the largest value of the type is white.
-
-    Raises
-    ------
-    FormatError
-        The image is not a 2-D array of these types.
-    FileError
-        The file cannot be written.
-    """
+    """Write a (slow, fast) image of uint8 or uint16 unchanged; slow row 0 is at the top, the largest value is white."""
     check_image(path, image.shape, image.dtype, allowed=[np.uint8, np.uint16], cure="convert it with render_grey")
     picture = Image.fromarray(np.ascontiguousarray(image))
     with atomic_write(path) as handle:
@@ -43,46 +26,15 @@ def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint1
 
 
 def write_colour_png(path: StrPath, pixels: npt.NDArray[np.uint8]) -> None:
-    """Write colours unchanged; slow row 0 is at the top.
-
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    pixels : (slow, fast, 3) uint8
-        Red, green, blue.
-
-    Raises
-    ------
-    FileError
-        The file cannot be written.
-    """
+    """Write red, green and blue, (slow, fast, 3) uint8, unchanged; slow row 0 is at the top."""
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     with atomic_write(path) as handle:
         picture.save(handle, format="PNG")
 
 
 def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """Read a grey PNG image.
-
-    Parameters
-    ----------
-    path : path
-        A PNG file with one channel of 8 or 16 bits.
-
-    Returns
-    -------
-    (slow, fast) uint8 or uint16
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid PNG, or has colours.
-    FileError
-        The file cannot be read.
-    """
-    with open_input(path) as handle:
-        content = read_all(handle, path)  # given a file, Pillow allocates whatever a chunk's length field asks for
+    """Return the (slow, fast) image of a PNG file with one channel of 8 or 16 bits, as uint8 or uint16."""
+    content = read_file(path)  # given a file, Pillow allocates whatever a chunk's length field asks for
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Pillow only warns about an image that is far too large
@@ -101,21 +53,11 @@ def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
 
 
 def render_grey(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Render photons as dark spots on white.
+    """Return photons (slow, fast) as dark spots on white: uint8, 255 is white.
 
     The scale is linear between two percentiles of the finite pixels, which are insensitive to a few hot pixels or a
-    beam stop: white at and below the lower one, black at and above the upper one. If the two are equal (fewer than
-    one pixel in a thousand is lit), black is the brightest pixel. NaN pixels are white.
-
-    Parameters
-    ----------
-    image : (slow, fast)
-        Photons.
-
-    Returns
-    -------
-    (slow, fast) uint8
-        255 is white.
+    beam stop: white at and below the lower one, black at and above the upper one. If the two are equal (fewer than one
+    pixel in a thousand is lit), black is the brightest pixel. NaN pixels are white.
     """
     photons = image.astype(np.float64)
     finite = photons[np.isfinite(photons)]

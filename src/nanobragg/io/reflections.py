@@ -1,7 +1,5 @@
 """Lists of reflections from files: the choice of a column, and its conversion to amplitudes."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Sequence
@@ -76,14 +74,8 @@ def choose_column(path: StrPath, columns: Sequence[Column], wanted: str | None) 
     """Return the column named `wanted`, or the preferred one.
 
     Measured values are preferred to calculated ones, then F to F(+) and F(-), to I(+) and I(-), to I, in the order of
-    `PREFERENCE`. Map coefficients are used only on request.
-
-    Raises
-    ------
-    ConfigError
-        There is no column `wanted`, or it holds neither amplitudes nor intensities.
-    FormatError
-        No column holds amplitudes or intensities.
+    `PREFERENCE`. Map coefficients are used only on request. Raises `ConfigError` if there is no column `wanted` or it
+    holds neither amplitudes nor intensities, and `FormatError` if no column does.
     """
     labels = [column.label for column in columns]
     listed = ", ".join(f"{c.label} ({KIND_NAMES[c.kind]})" if c.kind else c.label for c in columns) or "none"
@@ -134,12 +126,8 @@ def _mate(label: str, labels: Sequence[str]) -> str | None:
 def as_amplitudes(path: StrPath, label: str, kind: Kind, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the amplitudes of a column: its values, or the square roots of intensities.
 
-    Negative intensities, which weak reflections have by counting statistics, are set to 0 with a warning.
-
-    Raises
-    ------
-    FormatError
-        An amplitude is negative, or a value is infinite.
+    Negative intensities, which weak reflections have by counting statistics, are set to 0 with a warning. Raises
+    `FormatError` if an amplitude is negative or a value is infinite.
     """
     if np.isinf(values).any():
         raise FormatError(f"{path}: column {label} holds infinite values; remove them")

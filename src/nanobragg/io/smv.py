@@ -3,8 +3,6 @@
 The header is padded with blanks to HEADER_BYTES, 512 or a multiple of it.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -48,32 +46,10 @@ def smv_header(
 ) -> str:
     """Return the header text of an image, from `{` to `}`, with nanoBragg.c's keys in its order.
 
-    Parameters
-    ----------
-    fast_pixels, slow_pixels : int
-        Pixels along the fast and slow axis.
-    pixel_mm, distance_mm, close_distance_mm, wavelength_A
-        Pixel size, distance along the beam, shortest distance to the detector plane, wavelength.
-    beam_center_x_mm, beam_center_y_mm
-        Xbeam and Ybeam of the detector convention.
-    f_beam_mm, s_beam_mm
-        Direct beam along the fast and slow axis from the detector's corner, from which the ADXV, MOSFLM and DENZO
-        centres follow.
-    dials_origin_mm : (3,)
-        Detector origin in the DIALS frame.
-    orgx_px, orgy_px
-        XDS origin, pixels.
-    phi_deg, osc_deg, twotheta_deg
-        Spindle start, rotation range, detector two-theta.
-    detsize_s_mm
-        Detector size along the slow axis; default: `slow_pixels * pixel_mm`.
-    extra : mapping
-        Further keys (program version, seed, configuration hash), appended at the end.
-
-    Returns
-    -------
-    str
-        ASCII without the form feed and the padding; see `format_header` for headers over 512 bytes.
+    See `format_header` for its length. Beam centres are Xbeam and Ybeam of the detector convention; `f_beam_mm` and
+    `s_beam_mm` are the direct beam along the fast and slow axis from the detector's corner, from which the ADXV, MOSFLM
+    and DENZO centres follow. `dials_origin_mm` is in the DIALS frame, `detsize_s_mm` by default `slow_pixels *
+    pixel_mm`. Entries of `extra` (program version, seed, configuration hash) are appended at the end.
     """
     half_px = 0.5 * pixel_mm
     detsize_s = slow_pixels * pixel_mm if detsize_s_mm is None else detsize_s_mm
@@ -105,25 +81,11 @@ def smv_header(
 
 
 def format_header(entries: Mapping[str, object]) -> str:
-    """Return entries as header text, from `{` to `}`, with HEADER_BYTES set to its size.
+    """Return entries as header text in ASCII, from `{` to `}` without the padding, with HEADER_BYTES set to its size.
 
-    Numbers have six significant digits (C's %g), or five if the header then fits into 512 bytes. A longer header has
-    six digits and a HEADER_BYTES that is a larger multiple of 512.
-
-    Parameters
-    ----------
-    entries : mapping
-        Keys in the order of writing; values are numbers, sequences of numbers or text.
-
-    Returns
-    -------
-    str
-        ASCII, without the form feed and the padding.
-
-    Raises
-    ------
-    FormatError
-        A key or value holds a character that would end the entry or the header.
+    Values are numbers, sequences of numbers or text. Numbers have six significant digits (C's %g), or five if the
+    header then fits into 512 bytes. A longer header has six digits and a HEADER_BYTES that is a larger multiple of 512.
+    Raises `FormatError` if a key or value holds a character that would end the entry or the header.
     """
     entries = {"HEADER_BYTES": BLOCK, **entries}  # must be the first entry
     for digits in (6, 5):
@@ -140,10 +102,7 @@ def format_header(entries: Mapping[str, object]) -> str:
 def parse_header(text: str) -> dict[str, str]:
     """Return the entries of a header text, without surrounding blanks; the last occurrence of a key is used.
 
-    Parameters
-    ----------
-    text : str
-        Header from `{` to `}`; anything after it is ignored.
+    Anything after the first `}` is ignored.
     """
     inside = text[1:].partition("}")[0]
     pieces = (piece.partition("=") for piece in re.split(r"[;\r\n]", inside))
@@ -151,24 +110,11 @@ def parse_header(text: str) -> dict[str, str]:
 
 
 def write_smv(path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str, object] | str | None = None) -> None:
-    """Write one SMV image, little-endian.
+    """Write one (slow, fast) uint16 image, little-endian.
 
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast) uint16
-        Pixels.
-    header : mapping or str
-        Text from `smv_header` or `format_header`, or entries, of which those that describe the file (HEADER_BYTES,
-        DIM, BYTE_ORDER, TYPE, SIZE1, SIZE2) are replaced by the image's.
-
-    Raises
-    ------
-    FormatError
-        The image is not a 2-D uint16 array, or the header text does not match it.
-    FileError
-        The file cannot be written.
+    The header is text from `smv_header` or `format_header`, or entries, of which those that describe the file
+    (HEADER_BYTES, DIM, BYTE_ORDER, TYPE, SIZE1, SIZE2) are replaced by the image's. Raises `FormatError` if the image
+    is not a 2-D uint16 array, or the header text does not match it.
     """
     check_image(path, image.shape, image.dtype, allowed=[np.uint16])
     if not isinstance(header, str):
@@ -182,26 +128,9 @@ def write_smv(path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str,
 
 
 def read_smv(path: StrPath) -> tuple[npt.NDArray[np.uint16], dict[str, str]]:
-    """Read one SMV image.
+    """Return the (slow, fast) uint16 image of an SMV file, and its header's keys and values as text.
 
-    Parameters
-    ----------
-    path : path
-        An SMV file with TYPE=unsigned_short.
-
-    Returns
-    -------
-    image : (slow, fast) uint16
-        Pixels in native byte order.
-    header : dict
-        Keys and values of the header as text.
-
-    Raises
-    ------
-    FormatError
-        The header is damaged or does not match the file's size.
-    FileError
-        The file cannot be read.
+    Raises `FormatError` if the header is damaged or does not match the file's size.
     """
     with open_input(path) as handle:
         header = _read_header(handle, path)

@@ -1,7 +1,5 @@
 """Numbers in text columns: X-ray sources, spectra and scattering curves."""
 
-from __future__ import annotations
-
 import math
 import re
 
@@ -10,59 +8,31 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import NUMBER, open_input, read_all
+from .input_file import NUMBER, read_file
 
 DELIMITERS = re.compile(r"[ \t,;:!]+")
 
 
 def read_sources(path: StrPath) -> npt.NDArray[np.float64]:
-    """Read a list of sources.
+    """Return a list of sources, (n, 5): x, y, z, weight, wavelength in metres; NaN if missing.
 
-    Parameters
-    ----------
-    path : path
-        One source per line; fields are separated by blanks, tabs or any of , ; : !
-
-    Returns
-    -------
-    (n, 5) float64
-        x, y, z (only the direction is used), weight, wavelength in metres. Missing fields are NaN.
-
-    Raises
-    ------
-    FormatError
-        A field is not a number, a line has too many fields, or the file is empty; the message names the line.
-    FileError
-        The file cannot be read.
+    Only the direction of x, y, z is used. One source per line; fields are separated by blanks, tabs or any of , ; : !
+    Raises `FormatError`, which names the line, if a field is not a number, a line has too many fields, or the file is
+    empty.
     """
-    return _read_columns(path, ("x", "y", "z", "weight", "wavelength_m"))
+    return _rows(path, _lines(path), ("x", "y", "z", "weight", "wavelength_m"))
 
 
 def read_two_columns(path: StrPath) -> npt.NDArray[np.float64]:
-    """Read a curve of two numbers per line; separators and errors as for `read_sources`.
-
-    Returns
-    -------
-    (n, 2) float64
-        NaN where the second number is missing.
-    """
-    return _read_columns(path, ("x", "y"))
+    """Return a curve of two numbers per line, (n, 2), NaN where the second is missing; otherwise as `read_sources`."""
+    return _rows(path, _lines(path), ("x", "y"))
 
 
 def read_spectrum(path: StrPath) -> tuple[str | None, npt.NDArray[np.float64]]:
-    """Read wavelengths or energies with their weights; separators and errors as for `read_sources`.
+    """Return the axis and rows (n, 2) of wavelengths or energies with their weights; otherwise as `read_sources`.
 
-    Parameters
-    ----------
-    path : path
-        Two numbers per line; lines that start with # are ignored.
-
-    Returns
-    -------
-    axis : str or None
-        "wavelength_A" or "energy_eV", if the first line starts with that name.
-    rows : (n, 2) float64
-        NaN where the weight is missing.
+    The axis is "wavelength_A" or "energy_eV" if the first line starts with that name, or None. A missing weight is NaN.
+    Lines that start with # are ignored.
     """
     lines = _lines(path)
     title = [token for token in DELIMITERS.split(lines[0].lstrip("# ")) if token]
@@ -71,13 +41,8 @@ def read_spectrum(path: StrPath) -> tuple[str | None, npt.NDArray[np.float64]]:
     return axis, _rows(path, lines, (axis or "x", "weight"))
 
 
-def _read_columns(path: StrPath, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
-    return _rows(path, _lines(path), names)
-
-
 def _lines(path: StrPath) -> list[str]:
-    with open_input(path) as handle:
-        return read_all(handle, path).decode("latin-1").replace("\r\n", "\n").split("\n")
+    return read_file(path).decode("latin-1").replace("\r\n", "\n").split("\n")
 
 
 def _rows(path: StrPath, lines: list[str], names: tuple[str, ...]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,5 @@
 """Uncompressed TIFF images with one grey channel: uint8, uint16, int32 or float32."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 
@@ -10,8 +8,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .check_image import check_image
-from .input_file import open_input, read_all
+from .check_image import cast_to_integers, check_image
+from .input_file import read_file
 from .limits import check_bytes
 
 STORED = (np.uint8, np.uint16, np.int32, np.float32)
@@ -19,23 +17,10 @@ IMAGE_DESCRIPTION, SOFTWARE = 270, 305  # tags
 
 
 def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "", software: str = "") -> None:
-    """Write one TIFF image.
+    """Write one (slow, fast) image, with ASCII text of the tags ImageDescription and Software.
 
-    Parameters
-    ----------
-    path : path
-        Target; it appears whole or not at all.
-    image : (slow, fast)
-        Numbers. uint32 and 64-bit integers are stored as int32 if they fit, float64 as float32.
-    description, software : str
-        ASCII text of the tags ImageDescription and Software.
-
-    Raises
-    ------
-    FormatError
-        The image is not 2-D, or a value does not fit int32.
-    FileError
-        The file cannot be written.
+    uint32 and 64-bit integers are stored as int32, float64 as float32. Raises `FormatError` if the image is not 2-D, or
+    a value does not fit int32.
     """
     from PIL import Image
 
@@ -49,31 +34,13 @@ def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "",
 
 
 def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
-    """Read a TIFF image with one channel; of a multi-image file, the first.
+    """Return the first (slow, fast) image of a TIFF file, and its ImageDescription, or "".
 
-    Parameters
-    ----------
-    path : path
-        A TIFF file.
-
-    Returns
-    -------
-    image : (slow, fast)
-        uint8, uint16, int32 or float32.
-    description : str
-        The tag ImageDescription, or "".
-
-    Raises
-    ------
-    FormatError
-        The file is not a valid TIFF, or has colours.
-    FileError
-        The file cannot be read.
+    The image is uint8, uint16, int32 or float32. Raises `FormatError` if the file is not a valid TIFF, or has colours.
     """
     from PIL import Image
 
-    with open_input(path) as handle:
-        content = read_all(handle, path)  # given a file, Pillow allocates whatever a tag asks for
+    content = read_file(path)  # given a file, Pillow allocates whatever a tag asks for
     try:
         with Image.open(io.BytesIO(content), formats=["TIFF"]) as picture:
             check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
@@ -96,12 +63,4 @@ def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.ascontiguousarray(image, dtype=native)
     if image.dtype.kind == "f":
         return image.astype(np.float32)
-    stored = image.astype(np.int32)
-    different = stored != image
-    if different.any():
-        slow, fast = np.argwhere(different)[0]
-        raise FormatError(
-            f"{path}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} does not fit into TIFF's int32; scale the "
-            "image, or write NXmx"
-        )
-    return stored
+    return cast_to_integers(path, image, np.int32, "TIFF's int32")

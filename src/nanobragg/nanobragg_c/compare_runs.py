@@ -1,7 +1,5 @@
 """Runs of both programs with the same C flags: images, times, and a trace of the pixel that differs most."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Sequence

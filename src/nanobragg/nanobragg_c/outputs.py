@@ -1,7 +1,5 @@
 """The C program's output files: float image, SMV images and PGM."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The C program's quirks, by their rows in docs/quirks.md: which ones affect an image, and explain a difference."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Sequence
 

@@ -3,8 +3,6 @@
 Both show the last term evaluated, and the factors that the C program has at the end of the pixel.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The layout of panels in a plot: a single panel in its pixels, several in a projection along the beam."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

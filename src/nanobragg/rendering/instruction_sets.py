@@ -1,7 +1,5 @@
 """Choice of the compiled kernel: the fastest that the processor supports, or that of an environment variable."""
 
-from __future__ import annotations
-
 import logging
 import os
 from functools import cache

@@ -1,7 +1,5 @@
 """Rendering of a Scene into an image."""
 
-from __future__ import annotations
-
 import logging
 import math
 import os

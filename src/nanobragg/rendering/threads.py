@@ -1,7 +1,5 @@
 """The number of rendering threads."""
 
-from __future__ import annotations
-
 import os
 import warnings
 

@@ -1,7 +1,5 @@
 """Checks of a valid scene for probable mistakes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..config.panel import Panel, panel_distance

@@ -1,7 +1,5 @@
 """Coverage of the image by the table of structure factors."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from itertools import product

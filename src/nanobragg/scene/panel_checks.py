@@ -1,7 +1,5 @@
 """Checks of panels: which ones face away from the sample, and which ones overlap as seen from it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

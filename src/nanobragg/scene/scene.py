@@ -1,7 +1,5 @@
 """The Scene: a resolved Config with its checks and its form for the kernel."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from typing import Any

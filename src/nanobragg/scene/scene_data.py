@@ -1,7 +1,5 @@
 """The data of a Scene: a Config with every default resolved into arrays and numbers in SI units."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Space groups, and reflections of the asymmetric unit expanded to P1."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Random structure factors with Wilson statistics on the absolute scale of a protein crystal."""
 
-from __future__ import annotations
-
 import gemmi
 import numpy as np
 import numpy.typing as npt

@@ -7,7 +7,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.analysis.spots.amplitude_lookup import amplitude_lookup
-from nanobragg.analysis.spots.plane_sections import shape_of
+from nanobragg.analysis.spots.plane_sections import plane_section, shape_of
 from nanobragg.scene.kernel_input import radius_metric
 from tests.builders import TRICLINIC, scene
 
@@ -93,10 +93,14 @@ def test_indices_beyond_the_table_have_default_F_on_every_side() -> None:
     np.testing.assert_array_equal(table.amplitudes(-box.astype(np.int32)), 3.0)
 
 
-@pytest.mark.parametrize("shape", ["round", "gauss", "tophat"])
-def test_the_shape_of_a_spot_has_the_kernels_metric(shape: str) -> None:
-    made = scene(crystal=TRICLINIC.replace(shape=shape, n_cells=(5, 7, 11)))
+@pytest.mark.filterwarnings("ignore:oversample")
+@pytest.mark.parametrize(
+    ("shape", "compat"), [("round", None), ("gauss", None), ("tophat", None), ("gauss_star", None), ("gauss", "c")]
+)
+def test_the_shape_of_a_spot_has_the_kernels_metric(shape: str, compat: str | None) -> None:
+    made = scene(crystal=TRICLINIC.replace(shape=shape, n_cells=(5, 7, 11)), compat=compat)
     metric = np.linalg.inv(shape_of(made).metric_inverse)
+    np.testing.assert_allclose(metric, metric.T, rtol=1e-9, atol=1e-12 * metric.max())
     h, k, l = delta = np.array([0.3, -0.7, 0.4])
     expected = radius_metric(made) @ (h * h, k * k, l * l, k * l, h * l, h * k)
     assert delta @ metric @ delta == pytest.approx(expected, rel=1e-9)
@@ -135,3 +139,23 @@ def test_the_photons_of_a_rotation_are_the_mean_of_its_steps(scan: nb.Scan, doma
     chosen = inner & (rotation.photons > 1e-3 * rotation.photons[0])
     assert chosen.sum() > 100
     np.testing.assert_allclose(found[chosen], near(rotation)[chosen], rtol=1e-6)
+
+
+def test_a_lattice_point_that_moves_along_the_sphere_has_its_photons_spread_over_the_turn_it_lingers_for() -> None:
+    """The photons of whole passages go with 1/√(v² + w b/8): speed, width of the spot, and acceleration."""
+    made = scene(
+        crystal=nb.Crystal(cell=(60, 60, 60), n_cells=8, shape="gauss", misset_deg=(12, 34, 56)),
+        beam=nb.Beam(polarized=False, wavelength_A=1.2), detector=DETECTOR, scan=nb.Scan(range_deg=40, steps=50),
+    )  # fmt: skip
+    spots, form, k = nb.predict_spots(made, threshold=1e-4), shape_of(made), 1 / 1.2e-10
+    star = np.linalg.inv(made.lattice.direct * 1e-10).T
+    q = spots.hkl @ star
+    acceleration = np.linalg.norm(np.cross(q, made.spindle_axis), axis=1)
+    speed = k / spots.lorentz
+    width = form.whole / plane_section(form, star[np.newaxis, :, 0], np.zeros(1)).largest[0]
+    bent = width * acceleration / 8
+    assert (bent > speed**2).any()
+    assert (bent > 0.01 * speed**2).sum() > 10
+    assert len(spots) > 100
+    constant = spots.photons / spots.partiality * np.sqrt(speed**2 + bent)
+    np.testing.assert_allclose(constant, np.median(constant), rtol=1e-6)

@@ -160,7 +160,7 @@ def test_geometry_polarization_and_index_follow_from_one_another() -> None:
         assert place.obliquity == pytest.approx(frame.close_distance_m / place.R_m, rel=1e-14)
         q = (np.array(place.direction) - ray.incident) / ray.wavelength_m
         assert ray.q_per_m == pytest.approx(tuple(q), rel=1e-12)
-        assert ray.d_A * ray.q_length_per_m == pytest.approx(1e10)
+        assert ray.d_A * ray.q_length_per_m == pytest.approx(1e10, rel=1e-14)
         sine_sqr = 1 - ray.cos_2theta**2
         assert ray.along_e**2 + ray.along_b**2 == pytest.approx(sine_sqr, rel=1e-12)
         assert ray.polar == pytest.approx(0.5 * (1 + ray.cos_2theta**2 - 0.7 * (ray.along_e**2 - ray.along_b**2)))
@@ -251,20 +251,29 @@ def test_a_pixel_without_any_term_still_has_a_trace(compat: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"slow": 32, "fast": 0}, "32 by 32 pixels"),
-        ({"slow": 0, "fast": -1}, "32 by 32 pixels"),
-        ({"slow": 0, "fast": 0, "panel": 1}, "panels 0 to 0"),
-        ({"slow": 0, "fast": 0}, "outside roi"),
+        ({"slow": 24, "fast": 8}, "24 by 32 pixels"),
+        ({"slow": 8, "fast": 32}, "24 by 32 pixels"),
+        ({"slow": -1, "fast": 8}, "24 by 32 pixels"),
+        ({"slow": 8, "fast": -1}, "24 by 32 pixels"),
+        ({"slow": 8, "fast": 8, "panel": 1}, "panels 0 to 0"),
+        ({"slow": 8, "fast": 8, "panel": -1}, "panels 0 to 0"),
+        ({"slow": 4, "fast": 8}, "outside roi"),
+        ({"slow": 23, "fast": 8}, "outside roi"),
+        ({"slow": 8, "fast": 3}, "outside roi"),
+        ({"slow": 8, "fast": 31}, "outside roi"),
         ({"slow": 7, "fast": 7}, "masked"),
         ({"slow": 8, "fast": 8, "strongest": 0}, "must be at least 1"),
     ],
 )
 def test_pixels_outside_the_image_are_refused(options: dict[str, int], message: str) -> None:
-    mask = np.ones((32, 32), bool)
+    mask = np.ones((24, 32), bool)
     mask[7, 7] = False
-    detector = nb.Detector.flat(pixels=32, pixel_mm=0.5, mask=mask)
+    detector = nb.Detector.flat(pixels=(24, 32), pixel_mm=0.5, mask=mask)
+    traced = config(detector=detector, roi=(4, 30, 5, 22))
     with pytest.raises(nb.errors.ConfigError, match=message):
-        nb.trace(config(detector=detector, roi=(4, 31, 4, 31)), **options)
+        nb.trace(traced, **options)
+    for slow, fast in ((5, 4), (22, 30)):
+        assert nb.trace(traced, slow=slow, fast=fast).terms
 
 
 MILLION = """

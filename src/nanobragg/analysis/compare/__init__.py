@@ -1,1 +1,1 @@
-"""Two images, two traces, our run and the original program's: what they have in common, and where they part."""
+"""Comparison of images, traces, and runs of nanobragg and the C program."""

@@ -1,7 +1,5 @@
 """Comparison of two images or two traces."""
 
-from __future__ import annotations
-
 from typing import overload
 
 import numpy.typing as npt
@@ -27,14 +25,14 @@ def compare(
     Parameters
     ----------
     a, b
-        Two images of one shape, b the reference, or two traces of one pixel.
+        Two images of the same shape, or two traces of the same pixel; b is the reference.
     peaks
-        For images: how many local maxima are matched, which needs scipy (the extra `compare`); 0: none.
+        For images: number of local maxima to match, which needs scipy (the extra `compare`); 0: none.
 
     Returns
     -------
     ImageComparison
-        For images: correlation, errors, sums, and peaks in pairs.
+        For images: correlation, errors, sums, and matched peaks.
     TraceComparison
         For traces: the first quantity, in the order of computation, that differs by more than rounding.
 
@@ -43,7 +41,7 @@ def compare(
     ShapeError
         Images of different shapes.
     ConfigError
-        Two things that cannot be compared, or peaks without scipy.
+        Arguments of different kinds, or peaks without scipy.
     """
     if isinstance(a, Trace) and isinstance(b, Trace):
         return compare_traces(a, b)

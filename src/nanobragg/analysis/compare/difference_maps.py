@@ -1,6 +1,4 @@
-"""Pictures of two images: both on one scale, and maps of their difference and ratio."""
-
-from __future__ import annotations
+"""Pictures of two images on a common scale, and maps of their difference and ratio."""
 
 from pathlib import Path
 from typing import Any
@@ -10,32 +8,32 @@ import numpy.typing as npt
 
 from ...io.png import render_grey, write_colour_png, write_png
 
-ROUNDING = 1e-5  # of the reference's brightest pixel: smaller differences than this are shown as such
+ROUNDING = 1e-5  # smallest full scale of differences, relative to the reference's brightest pixel
 LARGEST_FACTOR = 2.0  # ratios are shown up to this factor
 
 Image = npt.NDArray[Any]
 
 
 def write_previews(folder: Path, ours: Image, theirs: Image) -> None:
-    """ours.png and theirs.png, dark spots on white, on one scale."""
+    """Write ours.png and theirs.png, dark spots on white, on a common scale."""
     both = render_grey(np.concatenate([ours, theirs]))
     for name, picture in zip(("ours", "theirs"), np.split(both, 2), strict=True):
         write_png(folder / f"{name}.png", picture)
 
 
 def write_maps(folder: Path, ours: Image, theirs: Image) -> dict[str, float]:
-    """difference.png and ratio.png: red where ours is larger, blue where it is smaller, white where they agree.
+    """Write difference.png and ratio.png: red where ours is larger, blue where it is smaller, white where equal.
 
     Parameters
     ----------
     folder
-        An existing one.
+        An existing folder.
     ours, theirs : ndarray, shape (slow, fast)
 
     Returns
     -------
     dict
-        What full colour means: `difference_scale_photons` (the largest difference, at least 1e-5 of the brightest
+        Values at full colour: `difference_scale_photons` (the largest difference, at least 1e-5 of the brightest
         pixel) and `ratio_scale` (a factor of 2).
     """
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
@@ -50,7 +48,7 @@ def write_maps(folder: Path, ours: Image, theirs: Image) -> dict[str, float]:
 
 
 def diverging_colours(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """Colours of numbers: red at 1 and beyond, white at 0, blue at -1 and below, grey where there is no number."""
+    """Return RGB colours of numbers: red from 1, white at 0, blue to -1, grey for NaN."""
     size = np.clip(np.nan_to_num(np.abs(values), nan=0.0), 0.0, 1.0)
     faded = np.rint(255.0 * (1.0 - size)).astype(np.uint8)
     full = np.full_like(faded, 255)

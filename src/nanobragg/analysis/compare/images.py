@@ -1,6 +1,4 @@
-"""Two images beside each other: how alike they are, pixel by pixel and peak by peak."""
-
-from __future__ import annotations
+"""Comparison of two images, pixel by pixel and peak by peak."""
 
 import math
 from dataclasses import dataclass
@@ -17,28 +15,28 @@ DEFAULT_PEAKS = 50
 
 @dataclass(frozen=True)
 class ImageComparison:
-    """How alike images a and b are; b is the reference.
+    """Comparison of images a and b; b is the reference.
 
     Attributes
     ----------
     shape
-        Of both images.
+        Shape of both images.
     pixels
-        Compared: those that are finite in both images.
+        Number of compared pixels: those that are finite in both images.
     one_sided
-        Pixels that are finite in one image only.
+        Number of pixels that are finite in one image only.
     correlation
-        Pearson's; 1 for equal images. NaN where it means nothing: an image without contrast, or `one_sided` pixels.
+        Pearson correlation; 1 for equal images, NaN if an image is constant or there are `one_sided` pixels.
     mse, rmse
-        Mean of (a - b)², and its root.
+        Mean of (a - b)², and its square root.
     max_abs, max_at
-        Largest |a - b|, and its pixel; NaN and None if nothing was compared.
+        Largest |a - b|, and its pixel; NaN and None without compared pixels.
     sum_a, sum_b, sum_ratio
-        Sums, and a's by b's; 1 if both are 0.
+        Sums of a and b, and their ratio; 1 if both are 0.
     max_a, max_b
-        Brightest pixels.
+        Largest values.
     peaks
-        Local maxima of a and b in pairs; None if they were not asked for.
+        Matched local maxima; None if not requested.
     """
 
     shape: tuple[int, ...]
@@ -57,7 +55,7 @@ class ImageComparison:
     peaks: PeakMatch | None
 
     def metrics(self) -> dict[str, float | int | list[int] | None]:
-        """Names and numbers, for JSON; what is not finite becomes None."""
+        """Return names and numbers for JSON; values that are not finite become None."""
         numbers: dict[str, float | int] = {
             "correlation": self.correlation, "mse": self.mse, "rmse": self.rmse, "max_abs": self.max_abs,
             "sum_a": self.sum_a, "sum_b": self.sum_b, "sum_ratio": self.sum_ratio, "max_a": self.max_a,
@@ -76,16 +74,16 @@ def compare_images(a: npt.ArrayLike, b: npt.ArrayLike, *, peaks: int = DEFAULT_P
     Parameters
     ----------
     a, b : array, shape (slow, fast) or (panels, slow, fast)
-        Photons; b is the reference. Pixels that are not finite in both are left out.
+        Photons; b is the reference. Pixels that are not finite in both are ignored.
     peaks
-        How many local maxima of each image are matched, the brightest; 0: none.
+        Number of local maxima of each image to match, the brightest ones; 0: none.
 
     Raises
     ------
     ShapeError
         The shapes differ.
     ConfigError
-        No images of real numbers; or peaks are asked for and scipy is missing.
+        Arrays that are not images of real numbers, or peaks without scipy.
     """
     ours, theirs = _image("a", a), _image("b", b)
     if ours.shape != theirs.shape:

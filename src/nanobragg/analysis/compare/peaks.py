@@ -1,6 +1,4 @@
-"""Local maxima of two images, paired so that all shifts together are smallest (Hungarian assignment)."""
-
-from __future__ import annotations
+"""Local maxima of two images, matched so that the sum of shifts is smallest (Hungarian assignment)."""
 
 import math
 from collections.abc import Callable
@@ -12,15 +10,15 @@ import numpy.typing as npt
 
 from ...errors import ConfigError
 
-FAINTEST = 0.01  # of the brightest pixel: a maximum below that is no peak
-FARTHEST_PX = 10.0  # peaks further apart are no pair
+FAINTEST = 0.01  # smallest peak, relative to the brightest pixel
+FARTHEST_PX = 10.0  # largest distance of matched peaks
 
 Image = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class PeakPair:
-    """One peak in both images: (panel, slow, fast) of its top between pixels, b's photons, a - b, and how far."""
+    """A peak in both images: (panel, slow, fast) of its interpolated maximum, and photons of the brightest pixel."""
 
     a: tuple[int, float, float]
     b: tuple[int, float, float]
@@ -29,7 +27,7 @@ class PeakPair:
 
     @property
     def shift_px(self) -> tuple[float, float]:
-        """a's place minus b's, slow and fast."""
+        """Position in a minus position in b, slow and fast."""
         return self.a[1] - self.b[1], self.a[2] - self.b[2]
 
     @property
@@ -39,14 +37,14 @@ class PeakPair:
 
 @dataclass(frozen=True)
 class PeakMatch:
-    """Peaks of both images.
+    """Matched peaks of two images.
 
     Attributes
     ----------
     pairs
-        By b's brightness.
+        Matched peaks, brightest in b first.
     only_a, only_b
-        Number of peaks without a partner.
+        Number of unmatched peaks.
     """
 
     pairs: tuple[PeakPair, ...]
@@ -55,7 +53,7 @@ class PeakMatch:
 
     @property
     def largest_shift_px(self) -> float:
-        """0 without pairs."""
+        """Largest distance within a pair; 0 without pairs."""
         return max((pair.distance_px for pair in self.pairs), default=0.0)
 
     @property
@@ -65,7 +63,7 @@ class PeakMatch:
         return slow, fast
 
     def metrics(self) -> dict[str, float | int | list[int] | None]:
-        """Names and numbers, for JSON."""
+        """Return names and numbers for JSON."""
         slow, fast = self.mean_shift_px
         return {
             "peaks_matched": len(self.pairs), "peaks_only_a": self.only_a, "peaks_only_b": self.only_b,
@@ -75,13 +73,7 @@ class PeakMatch:
 
 
 def assignment_solver() -> Callable[[Any], tuple[Any, Any]]:
-    """scipy's solver of the assignment problem.
-
-    Raises
-    ------
-    ConfigError
-        scipy is not installed; the message names the extra that brings it.
-    """
+    """Return scipy's solver of the assignment problem; raises `ConfigError` without scipy."""
     try:
         from scipy.optimize import linear_sum_assignment
     except ImportError as error:
@@ -93,13 +85,13 @@ def assignment_solver() -> Callable[[Any], tuple[Any, Any]]:
 
 
 def match_peaks(a: Image, b: Image, count: int) -> PeakMatch:
-    """Pair the brightest local maxima of two images of one shape.
+    """Match the brightest local maxima of two images of the same shape.
 
     Parameters
     ----------
     a, b : ndarray, shape (slow, fast) or (panels, slow, fast)
     count
-        How many of each image at most.
+        Maximum number of peaks in each image.
     """
     solve = assignment_solver()
     tops = [find_peaks(image, count) for image in (a, b)]
@@ -117,10 +109,10 @@ def match_peaks(a: Image, b: Image, count: int) -> PeakMatch:
 
 
 def find_peaks(image: Image, count: int) -> list[tuple[tuple[int, float, float], float]]:
-    """The brightest local maxima: (panel, slow, fast) of the top of a parabola through three pixels, and photons.
+    """Return the brightest local maxima: (panel, slow, fast), interpolated with parabolas, and photons.
 
-    A pixel is one if none of its eight neighbours is brighter (of a plateau the first pixel counts) and it has more
-    than a hundredth of the brightest pixel.
+    A local maximum has no brighter neighbour among eight (on a plateau it is the first pixel) and more than a
+    hundredth of the brightest pixel.
     """
     panels = np.where(np.isfinite(image), image, -np.inf).reshape(-1, *image.shape[-2:])
     is_top = _local_maxima(panels) & (panels > FAINTEST * max(float(panels.max()), 0.0))
@@ -146,7 +138,7 @@ def _refined(panels: Image, panel: int, slow: int, fast: int) -> tuple[int, floa
 
 
 def _vertex(line: Image, at: int) -> float:
-    """Where between -½ and ½ a parabola through a pixel and its two neighbours has its top; 0 at an edge."""
+    """Return the offset, between -½ and ½, of the vertex of a parabola through three pixels; 0 at an edge."""
     if not 0 < at < line.size - 1:
         return 0.0
     before, top, after = (float(photons) for photons in line[at - 1 : at + 2])

@@ -1,6 +1,4 @@
-"""The folder that a comparison leaves: numbers as JSON, both images, pictures, the traced pixel."""
-
-from __future__ import annotations
+"""Output folder of a comparison: numbers as JSON, both images, pictures, the traced pixel."""
 
 import json
 import math
@@ -23,20 +21,20 @@ VECTOR = re.compile(r"\[[^\[\]{}\"]*\]")  # a list of numbers
 
 
 def write_comparison(folder: StrPath, ours: Image, theirs: Image, compared: ImageComparison) -> dict[str, float]:
-    """Leave metrics.json, both images and their pictures in a folder, which is made.
+    """Write metrics.json, both images and their pictures to a folder, which is created if needed.
 
     Parameters
     ----------
     folder
-        Gets metrics.json, ours.npy, theirs.npy, ours.png, theirs.png, difference.png, ratio.png.
+        Folder for metrics.json, ours.npy, theirs.npy, ours.png, theirs.png, difference.png, ratio.png.
     ours, theirs : ndarray, shape (slow, fast)
     compared
-        Their comparison.
+        Comparison of the images.
 
     Returns
     -------
     dict
-        The scales of difference.png and ratio.png (`compare_maps.write_maps`).
+        The scales of difference.png and ratio.png (`difference_maps.write_maps`).
 
     Raises
     ------
@@ -53,23 +51,23 @@ def write_comparison(folder: StrPath, ours: Image, theirs: Image, compared: Imag
 
 
 def make_folder(folder: StrPath) -> Path:
-    """The folder, made if it is not there; `FileError` if it cannot be."""
+    """Create a folder if it does not exist and return its path; raises `FileError` if that fails."""
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         cure = CURES.get(error.errno or 0, "name another folder")
-        raise FileError(f"{folder}: cannot be made ({error.strerror or error}); {cure}") from error
+        raise FileError(f"{folder}: cannot be created ({error.strerror or error}); {cure}") from error
     return Path(folder)
 
 
 def write_json(path: StrPath, values: Mapping[str, Any]) -> None:
-    """Write an object as JSON, one entry a line, vectors in one; what is not finite becomes null."""
+    """Write an object as JSON, one entry or vector per line; values that are not finite become null."""
     text = json.dumps(_finite(values), indent=1, ensure_ascii=False)
     write_text(path, VECTOR.sub(lambda match: " ".join(match.group().split()), text) + "\n")
 
 
 def write_text(path: StrPath, text: str) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file atomically."""
     with atomic_write(path) as handle:
         handle.write(text.encode("utf-8"))
 

@@ -1,6 +1,4 @@
-"""Two traces beside each other: the first quantity, in the order of computation, where they part."""
-
-from __future__ import annotations
+"""Comparison of two traces: the first quantity, in the order of computation, that differs."""
 
 import math
 from collections.abc import Iterable
@@ -8,7 +6,7 @@ from dataclasses import dataclass
 
 from ...rendering.trace.trace import Trace, Value
 
-ROUNDING = 1e-9  # of a quantity's natural size: sums in another order differ by less
+ROUNDING = 1e-9  # relative to the scale of a quantity; sums in another order differ by less
 COUNTS = "counts."
 
 
@@ -19,9 +17,9 @@ class Divergence:
     Attributes
     ----------
     name
-        As in `Trace.values`, or the C program's name.
+        Name as in `Trace.values`, or in the C program's output.
     a, b
-        Both values; None where a trace does not have it.
+        Both values; None where a trace does not have the quantity.
     """
 
     name: str
@@ -34,14 +32,14 @@ class Divergence:
 
 @dataclass(frozen=True)
 class TraceComparison:
-    """What two walks to one pixel have in common.
+    """Comparison of two traces of a pixel.
 
     Attributes
     ----------
     divergence
-        The first quantity, in the order of computation, that differs by more than rounding; None: there is none.
+        The first quantity, in the order of computation, that differs by more than rounding; None if all agree.
     agreed
-        Number of quantities that agree before it.
+        Number of quantities before it, which agree.
     """
 
     divergence: Divergence | None
@@ -49,18 +47,18 @@ class TraceComparison:
 
 
 def compare_traces(a: Trace, b: Trace) -> TraceComparison:
-    """Find where two traces part first.
+    """Find the first quantity that differs between two traces.
 
     Parameters
     ----------
     a, b : Trace
-        Of the same pixel. Where a trace keeps only its strongest terms, terms that are not in both are left out.
+        Traces of the same pixel. If one keeps only its strongest terms, terms that are not in both are ignored.
 
     Notes
     -----
-    Compared first is how many there are of what is summed: `counts.sub_pixels`, `.layers`, `.sources`, `.phi_steps`,
-    `.domains`, `.cells`. Vectors are compared by their largest component; what is a difference of large numbers
-    (q, δ, a lattice factor near its zero) by the size that its rounding goes by.
+    The numbers of summed items come first: `counts.sub_pixels`, `.layers`, `.sources`, `.phi_steps`, `.domains`,
+    `.cells`. Tolerances are relative to the largest component of a vector, and for differences of large numbers (q, δ,
+    a lattice factor near its zero) to the size of those numbers.
     """
     scales = {name: max(size, _scales(b)[name]) for name, size in _scales(a).items()}
     ours, theirs = quantities(a), quantities(b)
@@ -78,7 +76,7 @@ def compare_traces(a: Trace, b: Trace) -> TraceComparison:
 
 
 def quantities(trace: Trace) -> dict[str, Value]:
-    """How many there are of everything that is summed, then `Trace.values`, but for what the recorder left out."""
+    """Return the numbers of summed items, then `Trace.values` without `terms_kept`."""
     scene = trace.scene
     counts: dict[str, Value] = {
         "sub_pixels": scene.oversample**2,
@@ -93,7 +91,7 @@ def quantities(trace: Trace) -> dict[str, Value]:
 
 
 def differ(a: Value, b: Value, *, rounding: float, scale: float = 0.0) -> bool:
-    """Whether two values differ by more than `rounding` times the larger of them, or than `rounding` times `scale`."""
+    """Return whether two values differ by more than `rounding` times the largest of both values and `scale`."""
     numbers = [_numbers(value) for value in (a, b)]
     if numbers[0] is None or numbers[1] is None or len(numbers[0]) != len(numbers[1]):
         return a != b
@@ -103,7 +101,7 @@ def differ(a: Value, b: Value, *, rounding: float, scale: float = 0.0) -> bool:
 
 
 def _numbers(value: Value) -> tuple[float, ...] | None:
-    """A value as numbers; None if it is none."""
+    """Return a value as a tuple of numbers; None if it is not numeric."""
     if isinstance(value, tuple):
         return value
     if isinstance(value, (float, int)) and not isinstance(value, bool):
@@ -118,7 +116,7 @@ def _equal(x: float, y: float, allowed: float) -> bool:
 
 
 def _merged(ours: Iterable[str], theirs: Iterable[str]) -> list[str]:
-    """Names in the order of computation: a's, and each of b's own after the one that it follows in b."""
+    """Merge names in the order of computation: those of a, with each extra name of b after its predecessor in b."""
     known = dict.fromkeys(ours)
     following: dict[str | None, list[str]] = {}
     last: str | None = None
@@ -134,7 +132,7 @@ def _merged(ours: Iterable[str], theirs: Iterable[str]) -> list[str]:
 
 
 def _scales(trace: Trace) -> dict[str, float]:
-    """The size that the rounding of a quantity goes by, where that is not its own."""
+    """Return the scales of quantities whose rounding error is not relative to their own size."""
     cells, total = trace.scene.n_cells, abs(trace.final.sum)
     per_m = 1.0 / trace.scene.wavelength
     return {

@@ -1,6 +1,4 @@
-"""Absorption of diffracted rays in the sensor: position, fraction and solid angle."""
-
-from __future__ import annotations
+"""Absorption of diffracted rays in the sensor: mean position, absorbed fraction, and solid angle of the pixel."""
 
 import numpy as np
 
@@ -10,7 +8,7 @@ from ...scene.scene import Scene
 
 
 def mean_position(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
-    """Slow and fast position (pixels, shape (n, 2)) at which the sensor absorbs unit vectors on average.
+    """Return the mean slow and fast position (pixels, shape (n, 2)) at which the sensor absorbs rays.
 
     NaN where a ray does not meet the plane of its panel.
     """
@@ -18,7 +16,7 @@ def mean_position(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatAr
 
 
 def mean_absorption_depth(scene: Scene, across: FloatArray) -> FloatArray:
-    """Mean depth (m) of the layers that absorb the photons, for cosines `across` to the normal.
+    """Return the mean depth (m) of the absorbing layers, for cosines `across` of the angle to the normal.
 
     Layer t, at depth t·Δ, absorbs a fraction proportional to x^t, x = exp(-Δµ/across).
     """
@@ -32,7 +30,7 @@ def mean_absorption_depth(scene: Scene, across: FloatArray) -> FloatArray:
 
 
 def absorbed_fraction(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
-    """Fraction of the photons along unit vectors that all sensor layers absorb."""
+    """Return the fraction of the photons along unit vectors that all sensor layers absorb."""
     if scene.sensor.range <= 0:
         return np.ones(len(ray))
     with np.errstate(divide="ignore", over="ignore"):
@@ -41,7 +39,7 @@ def absorbed_fraction(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> Flo
 
 
 def solid_angle_ratio(scene: Scene, panel: PanelNumbers, place: FloatArray) -> FloatArray:
-    """Ratio of the solid angle that the image uses for pixels at positions `place` to the one that they span.
+    """Return the ratio of the solid angle used for pixels at positions `place` to the one that they span.
 
     It differs from 1 for point pixels, curved panels, and panels whose axes are not perpendicular.
     """
@@ -50,5 +48,5 @@ def solid_angle_ratio(scene: Scene, panel: PanelNumbers, place: FloatArray) -> F
 
 
 def _across(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
-    """Cosines to the panels' normals."""
+    """Return the cosines of the angles to the panels' normals."""
     return np.asarray((ray * scene.geometry.normal[panel]).sum(axis=1))

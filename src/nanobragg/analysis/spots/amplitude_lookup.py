@@ -1,6 +1,4 @@
-"""Amplitudes of reflections, each source's own where they depend on the energy."""
-
-from __future__ import annotations
+"""Amplitudes of reflections, by source where they depend on the energy."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,9 +18,9 @@ class AmplitudeLookup(NamedTuple):
     Attributes
     ----------
     tables
-        With an axis of energies in front; None: `default_F` everywhere.
+        Tables with an axis of energies in front; None: `default_F` everywhere.
     of_source : ndarray of int
-        Which of the tables each source takes.
+        Number of the table that each source uses.
     default_F
         Electrons.
     """
@@ -33,11 +31,11 @@ class AmplitudeLookup(NamedTuple):
 
     @property
     def one(self) -> bool:
-        """Whether all sources see the same amplitudes."""
+        """Whether all sources have the same amplitudes."""
         return self.tables is None or len(self.tables.values) == 1
 
     def amplitudes(self, hkl: npt.NDArray[np.int32], number: npt.NDArray[np.int64] | int = 0) -> FloatArray:
-        """F (electrons) in the tables of these numbers; the tables' border tells what is beyond."""
+        """Return F (electrons) from the tables with these numbers; the border of a table is its value outside."""
         if self.tables is None:
             return np.full(len(hkl), self.default_F)
         values, limits = self.tables
@@ -45,7 +43,7 @@ class AmplitudeLookup(NamedTuple):
         return np.asarray(values[number, h, k, l])
 
     def listed(self) -> npt.NDArray[np.int32]:
-        """h k l with an amplitude in any table."""
+        """Return h k l with a non-zero amplitude in any table."""
         if self.tables is None:
             return np.empty((0, 3), np.int32)
         values, limits = self.tables
@@ -53,7 +51,7 @@ class AmplitudeLookup(NamedTuple):
 
 
 def amplitude_lookup(scene: Scene, energies_eV: Sequence[float] | None = None) -> AmplitudeLookup:
-    """Amplitudes of a scene within its reach, at the sources' energies or at those given."""
+    """Return the amplitudes of a scene within its reach, at the energies of the sources or at those given."""
     factors = scene.config.structure_factors
     energies, numbers = table_energies(scene)
     tables = None

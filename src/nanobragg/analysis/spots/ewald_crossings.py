@@ -1,4 +1,4 @@
-"""Which reflections come near the Ewald sphere, and when: every passage of a reciprocal lattice point."""
+"""Ewald crossings: where reciprocal lattice points pass through the Ewald sphere, or close to it, during a scan."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ...scene.scene import Scene
 from .amplitude_lookup import AmplitudeLookup
 from .plane_sections import Shape, largest_reach
 
-HOMES = 200_000  # reflections that are looked at in one go
+CHUNK = 200_000  # reflections
 
 
 class Crossings(NamedTuple):
-    """Crossings of reflections through the Ewald sphere, or by it; one a row.
+    """Crossings of reflections through the Ewald sphere, or close approaches to it, one per row.
 
     Attributes
     ----------
     hkl : ndarray, shape (n, 3)
     phi : ndarray, shape (n,)
-        Where the lattice point crosses the sphere of the mean beam, mosaic spread aside, or comes nearest to it;
-        radians. NaN in a still.
+        Angle (radians) at which the lattice point crosses the sphere of the mean beam, without mosaic spread, or is
+        closest to it. NaN in a still.
     first, last : ndarray, shape (n,)
-        φ steps in which any domain comes within reach of any source.
+        φ steps in which any domain is within reach of any source.
     speed : ndarray, shape (n,)
-        Along the sphere's normal, 1/m per radian.
+        Speed along the normal of the sphere, 1/m per radian.
     bend : ndarray, shape (n,)
-        How fast that changes, 1/m per radian².
+        Acceleration along the normal, 1/m per radian².
     """
 
     hkl: npt.NDArray[np.int32]
@@ -42,46 +42,49 @@ class Crossings(NamedTuple):
     bend: FloatArray
 
     def rows(self, chosen: Any) -> Crossings:
-        """Some of the passages: indices or a slice."""
+        """Return a subset, selected by indices, a mask or a slice."""
         return Crossings._make(column[chosen] for column in self)
 
 
 def find_crossings(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Crossings:
-    """Every passage within the scene's φ steps, the direct beam 0 0 0 aside, in no order."""
+    """Return all crossings within the scene's φ steps except that of 0 0 0, unordered."""
     found = [_crossings_of(scene, shape, hkl) for hkl in reflections(scene, lookup)]
     return Crossings._make(np.concatenate(column) for column in zip(*found, strict=True))
 
 
 def reciprocal_basis(cells: FloatArray) -> FloatArray:
-    """a*, b*, c* (rows) of cells a, b, c (rows); shape (..., 3, 3)."""
+    """Return a*, b*, c* (rows) of cells a, b, c (rows), shape (..., 3, 3)."""
     return np.asarray(np.linalg.inv(cells).swapaxes(-1, -2), np.float64)
 
 
 def mean_beam(scene: Scene) -> FloatArray:
-    """Weighted mean of the sources' wave vectors, 1/m."""
+    """Return the weighted mean of the wave vectors of the sources, 1/m."""
     sources = scene.sources
     return np.asarray((sources.weights / sources.wavelengths) @ sources.directions)
 
 
 def reflections(scene: Scene, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[np.int32]]:
-    """h k l within the detector's and the Config's reach that have an amplitude, some at a time."""
+    """Yield chunks of h k l with an amplitude, within the reach of the detector and the Config."""
     axes = np.linalg.norm(scene.lattice.direct, axis=1) * 1e-10  # |h| is at most |q| |a|
     reach = np.minimum(scene.reach, np.ceil(longest_q(scene) * axes).astype(int) + 1)
     yield np.empty((0, 3), np.int32)
     if lookup.default_F == 0:
         listed = lookup.listed()
-        for start in range(0, len(listed), HOMES):
-            yield listed[start : start + HOMES]
+        for start in range(0, len(listed), CHUNK):
+            yield listed[start : start + CHUNK]
         return
     width = 2 * reach + 1
-    planes = max(1, HOMES // int(width[1] * width[2]))
+    planes = max(1, CHUNK // int(width[1] * width[2]))
     for start in range(0, int(width[0]), planes):
         block = np.indices((min(planes, int(width[0]) - start), width[1], width[2]), np.int32).reshape(3, -1).T
         yield block + np.array([start - reach[0], -reach[1], -reach[2]], np.int32)
 
 
 def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Crossings:
-    """g = |q|² + 2q·k, k the wave vector, is 0 on the sphere, and a + b cos φ + c sin φ while the crystal turns."""
+    """Return the crossings of reflections.
+
+    g = |q|² + 2q·k, k the wave vector, is 0 on the sphere, and a + b cos φ + c sin φ while the crystal rotates.
+    """
     star = reciprocal_basis(scene.lattice.direct * 1e-10)
     q = hkl @ star
     length_sqr = (q**2).sum(axis=1)
@@ -105,14 +108,14 @@ def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Cro
 
 
 def longest_q(scene: Scene) -> float:
-    """The longest scattering vector (1/m) that any pixel sees."""
+    """Return the length (1/m) of the longest scattering vector of all pixels."""
     apart = np.linalg.norm(scene.geometry.corners.reshape(-1, 1, 3) - scene.sources.directions, axis=2)
-    # Up to a right angle a rectangle's largest scattering angle is at a corner.
+    # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
     return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
 
 
 def _margin(scene: Scene, shape: Shape, length: FloatArray) -> FloatArray:
-    """How far g may be from 0 for a reflection |q| away to be seen: shape, mosaic spread, and sources."""
+    """Return the largest |g| at which a reflection can diffract, from shape, mosaic spread and sources."""
     sources = scene.sources
     star = reciprocal_basis(scene.lattice.direct * 1e-10)
     reach = largest_reach(shape, star)
@@ -123,11 +126,13 @@ def _margin(scene: Scene, shape: Shape, length: FloatArray) -> FloatArray:
 
 
 def _widest_domain(scene: Scene) -> float:
-    """Largest |δq|/|q| of any orientation from the lattice that turns about the spindle without mosaic spread."""
+    """Return the largest |δq|/|q| between any orientation and the lattice without mosaic spread at the same φ."""
     start = scene.config.scan.start_deg * math.pi / 180.0
     widest = 0.0
     cells = scene.cells.reshape(scene.phi.count, scene.domains, 3, 3)
-    for i in range(scene.phi.count if scene.config.compat == "c" else 1):  # the same at every φ, but for row 1
+    for i in range(
+        scene.phi.count if scene.config.compat == "c" else 1
+    ):  # the same at every φ except for docs/quirks.md, row 1
         plain = rotate_about(scene.lattice.direct * 1e-10, scene.spindle_axis, start + i * scene.phi.step)
         turned = np.linalg.inv(plain) @ cells[i]
         widest = max(widest, float(np.linalg.norm(turned - np.eye(3), axis=(1, 2)).max()) / math.sqrt(2.0))
@@ -137,7 +142,7 @@ def _widest_domain(scene: Scene) -> float:
 def _turning(
     scene: Scene, hkl: npt.NDArray[np.int32], a: FloatArray, size: FloatArray, top: FloatArray, margin: FloatArray
 ) -> Crossings:
-    """Where |a + size·cos(φ - top)| ≤ margin: on both sides of `top`, in one where the sphere is only approached."""
+    """Return where |a + size·cos(φ - top)| ≤ margin: two ranges about `top`, or one if the sphere is not reached."""
     with np.errstate(divide="ignore", invalid="ignore"):
         inner = np.arccos(np.clip((margin - a) / size, -1.0, 1.0))
         middle = np.arccos(np.clip(-a / size, -1.0, 1.0))
@@ -154,7 +159,7 @@ def _turning(
     parts = []
     for chosen, at, low, high in kinds:
         row = np.flatnonzero(chosen)
-        home = np.mod(top[row] + at[row] - start, 2.0 * math.pi)  # of the passage, after the start
+        home = np.mod(top[row] + at[row] - start, 2.0 * math.pi)  # angle of the crossing from the start
         for turn in range(-1, turns):
             phi = home + 2.0 * math.pi * turn
             first = np.maximum(np.ceil((phi + (low - at)[row]) / step), 0).astype(np.int64)
@@ -162,6 +167,6 @@ def _turning(
             kept = first <= last
             parts.append((row[kept], start + phi[kept], first[kept], last[kept]))
     row, phi, first, last = (np.concatenate(column) for column in zip(*parts, strict=True))
-    per_radian = 0.5 / float(np.linalg.norm(mean_beam(scene)))  # the distance from the sphere is g λ/2
+    per_radian = 0.5 / float(np.linalg.norm(mean_beam(scene)))  # distance from the sphere = g λ/2
     slope, bend = size[row] * np.sin(phi - top[row]) * per_radian, size[row] * per_radian
     return Crossings(hkl[row], phi, first, last, np.abs(slope), bend)

@@ -1,4 +1,4 @@
-"""Ground truth of an image: orientation, cell, spots, and which pixels hold Bragg photons."""
+"""Ground truth of an image: orientation, cell, spots, and a mask of Bragg pixels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """What an image was made of.
+    """The ground truth of an image.
 
     Attributes
     ----------
@@ -37,20 +37,20 @@ class GroundTruth:
     A : ndarray, shape (3, 3)
         Reciprocal vectors a*, b*, c* as columns, rows lab x, y, z (Å⁻¹), at φ = 0: q = R(φ)·A·(h, k, l).
     U, B : ndarray, shape (3, 3)
-        A = U·B with a* along x and b* in the xy plane in B (Busing and Levy, Acta Cryst. 22, 457, 1967). Other programs
-        split A in other ways; A itself is the same in all that share the lab frame.
+        A = U·B with a* along x and b* in the xy plane in B (Busing and Levy, Acta Cryst. 22, 457, 1967). U and B depend
+        on such a convention, A depends on the lab frame only.
     spindle_axis, beam_direction : ndarray, shape (3,)
         Unit vectors in the lab.
     phi_start_deg, phi_range_deg : float
-        R(φ) turns by φ about the spindle.
+        R(φ) is the rotation by φ about the spindle.
     wavelength_A : float
-        Mean of the sources.
+        Mean wavelength of the sources.
     spots : Spots
-        What `predict_spots` lists.
+        The spots of `predict_spots`.
     bragg_mask : ndarray of bool
-        Like the image: True where Bragg photons are.
+        Array of the image's shape, True in Bragg pixels.
     config_sha256 : str
-        Of the Config, as image headers state it.
+        SHA-256 of the Config, as in image headers.
     """
 
     cell: FloatArray
@@ -67,13 +67,13 @@ class GroundTruth:
     config_sha256: str
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything as plain arrays by name, the spots' as `spots.hkl`, `spots.fast_px`, …: what a file holds."""
+        """Return the arrays of a file by name, those of the spots as `spots.hkl`, `spots.fast_px`, …"""
         plain = {name: np.asarray(value) for name, value in vars(self).items() if name != "spots"}
         spots = {f"spots.{name}": column for name, column in self.spots.columns().items()}
         return {"version": np.asarray(VERSION), **plain, **spots}
 
     def save(self, path: StrPath) -> None:
-        """Write a compressed .npz; the file appears whole or not at all.
+        """Write a compressed .npz file atomically.
 
         Parameters
         ----------
@@ -83,14 +83,14 @@ class GroundTruth:
         Raises
         ------
         FileError
-            It cannot be written.
+            The file cannot be written.
         """
         with atomic_write(path) as file:
             np.savez_compressed(file, **self.arrays())  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: StrPath) -> GroundTruth:
-        """Read what `save` wrote.
+        """Read a file of `save`.
 
         Parameters
         ----------
@@ -100,28 +100,30 @@ class GroundTruth:
         Returns
         -------
         GroundTruth
-            Equal to what was saved.
+            The ground truth in the file.
 
         Raises
         ------
         FileError
             The file cannot be opened.
         FormatError
-            It is no ground truth, or of another version.
+            The file is not a valid ground truth, or has another version.
         """
         arrays = read_npz(path, kinds="buifU")
         if arrays.pop("version", None) != VERSION:
-            raise FormatError(f"{path}: holds no ground truth of version {VERSION}; make it with GroundTruth.save")
+            raise FormatError(f"{path}: is not a ground truth of version {VERSION}; write it with GroundTruth.save")
         try:
             spots = Spots(**{name[6:]: arrays.pop(name) for name in list(arrays) if name.startswith("spots.")})
             plain: dict[str, Any] = {name: x.item() if x.ndim == 0 else x for name, x in arrays.items()}
             return cls(**plain, spots=spots)
         except TypeError as error:
-            raise FormatError(f"{path}: is no complete ground truth ({error}); make it with GroundTruth.save") from None
+            raise FormatError(
+                f"{path}: is not a valid ground truth ({error}); write it with GroundTruth.save"
+            ) from None
 
 
 def bragg_image(experiment: Config | Scene, *, threads: int | None = None) -> npt.NDArray[np.float32]:
-    """The photons that the crystal alone scatters: the image without water or other background."""
+    """Return the photons scattered by the crystal alone: the image without background."""
     config = experiment.config if isinstance(experiment, Scene) else experiment
     if config.background == Background():
         return simulate(experiment, threads=threads)
@@ -136,26 +138,25 @@ def bragg_mask(
     image: npt.ArrayLike | None = None,
     threads: int | None = None,
 ) -> npt.NDArray[np.bool_]:
-    """Which pixels hold Bragg photons.
+    """Return a mask of the pixels that contain Bragg photons.
 
     Parameters
     ----------
     experiment
         A `Config`, or a `Scene` made from it.
     photons
-        True where the crystal scatters more photons than this into the pixel.
+        Threshold: pixels with more photons scattered by the crystal are True.
     fraction
-        In place of `photons`: more than this fraction of the brightest pixel under a predicted spot (the direct beam
-        0 0 0 is none). Default: 0.001.
+        Threshold relative to the brightest pixel at a predicted spot, in place of `photons`; default: 0.001.
     image
-        The crystal's photons, if they are already rendered (`nanobragg.analysis.spots.ground_truth.bragg_image`).
+        Image without background, if already rendered (`nanobragg.analysis.spots.ground_truth.bragg_image`).
     threads
-        For rendering.
+        Number of threads, as in `simulate`.
 
     Returns
     -------
     ndarray of bool
-        Like the image.
+        Array of the image's shape.
 
     Raises
     ------
@@ -166,7 +167,7 @@ def bragg_mask(
     limits = {"photons": photons, "fraction": fraction}
     for name, value in limits.items():
         if value is not None and not value >= 0:
-            raise ConfigError(f"{name} = {value!r}: must be a number, and not negative")
+            raise ConfigError(f"{name} = {value!r}: must not be negative")
     if photons is not None and fraction is not None:
         raise ConfigError(f"photons = {photons} and fraction = {fraction}: give one of them")
     bragg = reshape_to_scene(bragg_image(scene, threads=threads) if image is None else image, scene)
@@ -176,7 +177,7 @@ def bragg_mask(
 
 
 def _brightest(bragg: npt.NDArray[Any], spots: Spots) -> float:
-    """Photons in the brightest pixel under a spot's centre."""
+    """Return the photons in the brightest pixel at the centroid of a spot."""
     flat = bragg.reshape(-1, *bragg.shape[-2:])
     under = flat[spots.panel, spots.slow_px.astype(int), spots.fast_px.astype(int)]
     return float(under.max(initial=0.0))
@@ -185,21 +186,21 @@ def _brightest(bragg: npt.NDArray[Any], spots: Spots) -> float:
 def ground_truth(
     experiment: Config | Scene, *, image: npt.ArrayLike | None = None, threads: int | None = None
 ) -> GroundTruth:
-    """Everything that a processing program should find in an image.
+    """Return the ground truth of an image, as a data-processing program should find it.
 
     Parameters
     ----------
     experiment
         A `Config`, or a `Scene` made from it.
     image
-        The crystal's photons without background and noise, if they are already rendered; default: they are rendered.
+        Image without background and noise, if already rendered.
     threads
-        For rendering.
+        Number of threads, as in `simulate`.
 
     Returns
     -------
     GroundTruth
-        `save` writes it.
+        Cell, orientation, spots and mask.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     star = scene.lattice.reciprocal.T

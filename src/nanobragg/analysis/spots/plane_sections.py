@@ -1,6 +1,4 @@
-"""What the Ewald sphere cuts out of a spot: plane sections through the squared transform of a finite crystal."""
-
-from __future__ import annotations
+"""Plane sections through the squared shape transform of a crystal: the part of a spot on the Ewald sphere."""
 
 import math
 from typing import NamedTuple
@@ -17,18 +15,18 @@ POWERS = NODES ** np.arange(4)[:, np.newaxis]
 
 
 class Shape(NamedTuple):
-    """A crystal's shape as a spot sees it; lengths in metres.
+    """The shape of a crystal; lengths in metres.
 
     Attributes
     ----------
     name
-        One of Crystal.shape's.
+        Name as in `Crystal.shape`.
     n_cells
-        Cells along a, b, c.
+        Unit cells along a, b, c.
     metric_inverse : ndarray, shape (3, 3)
         Inverse of M in radius² = δᵀ M δ, δ = (Δh, Δk, Δl).
     volume
-        Of the unit cell.
+        Volume of the unit cell.
     """
 
     name: str
@@ -43,12 +41,12 @@ class Shape(NamedTuple):
 
     @property
     def reach(self) -> float:
-        """Radius beyond which nothing is counted: at least 97 % of a crossing spot's photons lie within."""
+        """Cut-off radius, which contains at least 97 % of the photons of a crossing spot."""
         return SHAPES[self.name].reach
 
     @property
     def peak_volume(self) -> float:
-        """N² times the reciprocal volume of radius 1 along each axis, 1/m³."""
+        """N² times the reciprocal volume of a unit cube in radius, 1/m³."""
         return self.cells**2 * math.sqrt(float(np.linalg.det(self.metric_inverse))) / self.volume
 
     @property
@@ -66,19 +64,19 @@ def shape_of(scene: Scene) -> Shape:
 
 
 def largest_reach(shape: Shape, star: FloatArray) -> float:
-    """The shape's reach in the direction in which it reaches farthest, 1/m."""
+    """Return the reach of a shape in its widest direction, 1/m."""
     return shape.reach * math.sqrt(float(np.linalg.eigvalsh(star.T @ shape.metric_inverse @ star).max()))
 
 
 class Section(NamedTuple):
-    """A spot cut by a plane.
+    """Sections of spots by planes.
 
     Attributes
     ----------
     area
-        ∫ F_latt² over the plane (1/m²).
+        ∫ F_latt² dA over the plane (1/m²).
     largest
-        The same for the parallel plane through the reflection.
+        ∫ F_latt² dA over the parallel plane through the reflection (1/m²).
     offset : ndarray, shape (n, 3)
         Mean Δh, Δk, Δl over the plane, weighted with F_latt².
     """
@@ -89,7 +87,7 @@ class Section(NamedTuple):
 
 
 def plane_section(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:
-    """Sections by planes n·Δq = distance.
+    """Return the sections of spots by planes n·Δq = distance.
 
     Parameters
     ----------
@@ -97,7 +95,7 @@ def plane_section(shape: Shape, slope: FloatArray, distance: FloatArray) -> Sect
     slope : ndarray, shape (n, 3)
         n·a*, n·b*, n·c* (1/m) of the planes' unit normals n.
     distance : ndarray, shape (n,)
-        From the reflection, 1/m.
+        Distances from the reflection, 1/m.
     """
     if SHAPES[shape.name].separable:
         return _parallelepiped(shape, slope, distance)
@@ -112,11 +110,11 @@ def plane_section(shape: Shape, slope: FloatArray, distance: FloatArray) -> Sect
 
 
 def _parallelepiped(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:
-    """Sections of the product of sinc².
+    """Return the sections of a product of sinc².
 
-    The section at a distance is the Fourier transform, along the plane's normal, of the crystal's overlap with
-    itself: (1 - u g_a)(1 - u g_b)(1 - u g_c) at a shift u, g = |n·a*|/N: a cubic times a cosine. The mean offset
-    along an axis is that of the overlap's derivative: the product of the two other factors, times a sine.
+    As a function of distance, the section is the cosine transform of the autocorrelation of the crystal along the
+    plane's normal: (1 - u g_a)(1 - u g_b)(1 - u g_c) at a shift u, g = |n·a*|/N. The mean offset along an axis is the
+    sine transform of the product of the two other factors.
     """
     g = np.abs(slope) / shape.n_cells
     end = 1.0 / g.max(axis=1)
@@ -135,18 +133,18 @@ def _parallelepiped(shape: Shape, slope: FloatArray, distance: FloatArray) -> Se
 
 
 def _cosine_transform(c: FloatArray, angle: FloatArray) -> FloatArray:
-    """∫ (c0 + c1 t + c2 t² + c3 t³) cos(angle t) dt from 0 to 1, of cubics (n, 4) that are 0 at t = 1."""
+    """Return ∫ (c0 + c1 t + c2 t² + c3 t³) cos(angle t) dt from 0 to 1 for cubics (n, 4) that are 0 at t = 1."""
     far = np.maximum(np.abs(angle), 1.0)
     cosine, sine = np.cos(far), np.sin(far)
     result = (c[:, 1:] @ (1.0, 2.0, 3.0) * cosine - c[:, 1]) / far**2
     result += -(2 * c[:, 2] + 6 * c[:, 3]) * sine / far**3 - 6 * c[:, 3] * (cosine - 1.0) / far**4
-    near = np.flatnonzero(np.abs(angle) < 1.0)  # where the closed form would lose digits
+    near = np.flatnonzero(np.abs(angle) < 1.0)  # where the closed form loses digits
     result[near] = (c[near] @ POWERS * np.cos(np.outer(angle[near], NODES))) @ WEIGHTS
     return np.asarray(result)
 
 
 def _sine_transform(c: FloatArray, angle: FloatArray) -> FloatArray:
-    """∫ (c0 + c1 t + c2 t²) sin(angle t) dt from 0 to 1, of parabolas (n, m, 3) at angles (n, 1)."""
+    """Return ∫ (c0 + c1 t + c2 t²) sin(angle t) dt from 0 to 1 for parabolas (n, m, 3) at angles (n, 1)."""
     far = np.maximum(np.abs(angle), 1.0)
     cosine, sine = np.cos(far), np.sin(far)
     c0, c1, c2 = c[..., 0], c[..., 1], c[..., 2]

@@ -1,4 +1,4 @@
-"""Which spots an image shows: where, at which φ, and of how many photons."""
+"""Prediction of spots: position, φ, photons and partiality."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .absorption import mean_position
 from .ewald_crossings import Crossings, find_crossings, mean_beam, reciprocal_basis
 from .terms import Setting, Sums, setting_of, sum_terms
 
-TERMS = 60_000  # that are looked at in one go: they fit into the processor's cache
+CHUNK_TERMS = 60_000  # fits into the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
 class Spots:
-    """Predicted spots, the brightest first; arrays of one length, read-only.
+    """Predicted spots, brightest first; read-only arrays of one length.
 
     Attributes
     ----------
@@ -34,24 +34,23 @@ class Spots:
     panel : ndarray of int32
         Number of the panel, from 0.
     fast_px, slow_px : ndarray
-        Centre of the spot's photons in this image, in pixels from the outer corner of the panel's first pixel: 0.5 is
-        the middle of the first pixel (DIALS' convention), and pixel (slow, fast) = (⌊slow_px⌋, ⌊fast_px⌋) is under it.
-        The mean over sources, φ steps and domains, each with its photons and its parallax in a thick sensor.
+        Centroid of the spot in this image, in pixels from the outer corner of the panel's first pixel: 0.5 is the
+        centre of the first pixel, as in DIALS, and (⌊slow_px⌋, ⌊fast_px⌋) is the pixel at the centroid. The mean over
+        sources, φ steps and domains, weighted with photons and including parallax in a thick sensor.
     photons : ndarray
-        Bragg photons of the spot in this image, its tails included, as if the panel had no end.
+        Bragg photons of the spot in this image, including its tails, as if the panel were infinite.
     partiality : ndarray
-        Rotation: `photons` per those of the whole passage through the sphere in steps of this size. Still: per those
-        of a crystal all of which meets the sphere exactly, in every source.
+        Rotation: `photons` relative to a complete crossing of the sphere in steps of this size. Still: relative to a
+        crystal that meets the sphere exactly with every domain and source.
     d_A : ndarray
         Resolution 1/|q|, Å.
     amplitude : ndarray
-        F, electrons; where sources see different ones, the root mean square, weighted with what each of them lights.
+        F, electrons; the weighted root mean square if it differs between sources.
     phi_deg : ndarray
-        Where the lattice point crosses the sphere (mean beam, no mosaic spread), degrees; it may lie beyond the
-        image's range for a spot at its ends. NaN in a still.
+        Angle at which the lattice point crosses the sphere (mean beam, no mosaic spread), degrees; it may be outside
+        the range of the image for a spot at its ends. NaN in a still.
     crossing_fast_px, crossing_slow_px : ndarray
-        Where the ray of that crossing meets the panel: what programs predict that integrate rotation images. NaN in a
-        still.
+        Position of the ray at that crossing, as predicted by programs that integrate rotation images. NaN in a still.
     lorentz : ndarray
         1/(λ · speed of the lattice point through the sphere in Å⁻¹ per radian). NaN in a still.
     """
@@ -77,21 +76,21 @@ class Spots:
         return len(self.photons)
 
     def __getitem__(self, rows: Any) -> Spots:
-        """Some of the spots: a mask, indices or a slice."""
+        """Return a subset, selected by indices, a mask or a slice."""
         return Spots(*(column[rows].copy() for column in self.columns().values()))
 
     @classmethod
     def none(cls) -> Spots:
-        """No spot at all."""
+        """Return an empty list of spots."""
         numbers = [np.empty(0) for _ in dataclasses.fields(cls)[2:]]
         return cls(np.empty((0, 3), np.int32), np.empty(0, np.int32), *numbers)
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """The arrays by name."""
+        """Return the arrays by name."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def table(self) -> npt.NDArray[Any]:
-        """A structured array, one row a spot, with h, k, l as columns of their own."""
+        """Return a structured array with one row per spot and separate columns h, k, l."""
         columns = {name: self.hkl[:, i] for i, name in enumerate("hkl")} | self.columns()
         del columns["hkl"]
         rows = np.empty(len(self), [(name, column.dtype) for name, column in columns.items()])
@@ -101,19 +100,19 @@ class Spots:
 
 
 def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spots:
-    """Where a scene's reflections fall on the detector, and their photons.
+    """Predict positions and photons of the reflections on the detector.
 
     Parameters
     ----------
     experiment
         A `Config`, or a `Scene` made from it.
     threshold
-        Spots whose partiality is below this fraction of the largest one are left out.
+        Smallest partiality relative to the largest one.
 
     Returns
     -------
     Spots
-        Those whose centre is on a pixel that is rendered; the direct beam 0 0 0 is none.
+        Spots whose centroid is on a rendered pixel; 0 0 0 is not among them.
 
     Raises
     ------
@@ -122,22 +121,21 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
 
     Notes
     -----
-    A spot is the shape's transform cut by the Ewald sphere, a plane there: at a distance ε from the reflection the
-    integral of F_latt² over that plane is known in closed form, and the point of the plane that is closest in the
-    shape's metric is its centre. Summed over the kernel's own sources, φ steps and domains,
+    A spot is the section of the shape transform by the Ewald sphere, approximated by a plane. The integral of F_latt²
+    over a plane at a distance ε from the reflection has a closed form, and the centroid is the point of the plane
+    nearest to the reflection in the metric of the shape. Summed over the sources, φ steps and domains of the scene,
 
         photons = r_e² · fluence · Σ weight · F² · polar · capture · λ² ∫ F_latt² dA / (φ steps · domains)
 
-    which for fine φ steps is Darwin's formula. Amplitudes are those of the reflections themselves, with an axis of
-    energies each source's own: between reflections an interpolating kernel differs. Fewer than five cells along an
-    axis make no separate spots.
+    which for fine φ steps is Darwin's formula. Amplitudes are those of the reflections, so that results differ from
+    images with interpolation. Spots are separate with at least five cells along each axis.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if not 0 <= threshold <= 1:
-        raise ConfigError(f"threshold = {threshold!r}: must be a fraction from 0 to 1")
+        raise ConfigError(f"threshold = {threshold!r}: must be between 0 and 1")
     setting = setting_of(scene)
     found = find_crossings(scene, setting.shape, setting.lookup)
-    parts = [_spots(setting, block) for block in _blocks(scene, found)]
+    parts = [_spots(setting, chunk) for chunk in _chunks(scene, found)]
     spots = Spots(
         *(np.concatenate(column) for column in zip(*(part.columns().values() for part in parts), strict=True))
     )
@@ -147,55 +145,54 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
     return spots[order[np.argsort(-spots.photons[order], kind="stable")]]
 
 
-def _blocks(scene: Scene, found: Crossings) -> Iterator[Crossings]:
-    """Whole find_crossings, as many at a time as have about `TERMS` terms; one block at least."""
+def _chunks(scene: Scene, found: Crossings) -> Iterator[Crossings]:
+    """Yield chunks of complete crossings with about `CHUNK_TERMS` terms each; at least one chunk."""
     terms = (found.last - found.first + 1) * (scene.domains * len(scene.sources.weights))
-    number = np.cumsum(terms) // TERMS
+    number = np.cumsum(terms) // CHUNK_TERMS
     edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(terms)]
     for start, end in pairwise(edges):
         yield found.rows(slice(start, end))
 
 
-def _spots(setting: Setting, block: Crossings) -> Spots:
-    sums = sum_terms(setting, block)
-    block = block.rows(sums.passage)
-    q = block.hkl @ reciprocal_basis(setting.scene.lattice.direct * 1e-10)
-    crossing = _crossing_positions(setting, block, q, sums.panel)
+def _spots(setting: Setting, chunk: Crossings) -> Spots:
+    sums = sum_terms(setting, chunk)
+    chunk = chunk.rows(sums.crossing)
+    q = chunk.hkl @ reciprocal_basis(setting.scene.lattice.direct * 1e-10)
+    crossing = _crossing_positions(setting, chunk, q, sums.panel)
     with np.errstate(divide="ignore"):
-        lorentz = np.linalg.norm(mean_beam(setting.scene)) / block.speed
+        lorentz = np.linalg.norm(mean_beam(setting.scene)) / chunk.speed
     return Spots(
-        block.hkl, sums.panel, sums.place[:, 1], sums.place[:, 0], sums.photons, _partiality(setting, block, sums),
-        1e10 / np.linalg.norm(q, axis=1), sums.amplitude, np.degrees(block.phi),
+        chunk.hkl, sums.panel, sums.place[:, 1], sums.place[:, 0], sums.photons, _partiality(setting, chunk, sums),
+        1e10 / np.linalg.norm(q, axis=1), sums.amplitude, np.degrees(chunk.phi),
         crossing[:, 1], crossing[:, 0], lorentz,
     )  # fmt: skip
 
 
-def _partiality(setting: Setting, block: Crossings, sums: Sums) -> FloatArray:
-    """Of a still the mean section per the largest; of a rotation per the sum over a passage in endless steps.
+def _partiality(setting: Setting, chunk: Crossings, sums: Sums) -> FloatArray:
+    """Return the mean section relative to the largest one in a still, or to that of a complete crossing in a rotation.
 
-    Where the lattice point moves along the sphere, that sum is the bend's: it lingers √(8 w/bend) radians within the
-    width w of the spot.
+    A lattice point that moves along the sphere stays within the width w of the spot for √(8 w/bend) radians.
     """
     phi, whole = setting.scene.phi, setting.shape.whole
     if phi.count == 1:
         return sums.area / sums.largest
-    speed = np.sqrt(block.speed**2 + whole / sums.largest * block.bend / 8.0)
+    speed = np.sqrt(chunk.speed**2 + whole / sums.largest * chunk.bend / 8.0)
     return sums.area * phi.count * phi.step * speed / whole
 
 
-def _crossing_positions(setting: Setting, block: Crossings, q: FloatArray, panel: PanelNumbers) -> FloatArray:
-    """Slow and fast position (pixels) of the ray at which each lattice point crosses the mean beam's sphere."""
+def _crossing_positions(setting: Setting, chunk: Crossings, q: FloatArray, panel: PanelNumbers) -> FloatArray:
+    """Return slow and fast position (pixels) of the ray at which each lattice point crosses the mean beam's sphere."""
     if setting.scene.phi.count == 1:
         return np.full((len(panel), 2), np.nan)
     u = setting.scene.spindle_axis
-    cosine, sine = np.cos(block.phi)[:, np.newaxis], np.sin(block.phi)[:, np.newaxis]
+    cosine, sine = np.cos(chunk.phi)[:, np.newaxis], np.sin(chunk.phi)[:, np.newaxis]
     along = np.outer(q @ u, u)
     ray = along + (q - along) * cosine + np.cross(u, q) * sine + mean_beam(setting.scene)
     return mean_position(setting.scene, ray / np.linalg.norm(ray, axis=1, keepdims=True), panel)
 
 
 def _rendered(scene: Scene, spots: Spots) -> npt.NDArray[np.bool_]:
-    """Whether the pixel under each spot's centre is rendered."""
+    """Return a mask of the spots whose centroid is on a rendered pixel."""
     x0, x1, y0, y1 = scene.roi
     fast, slow = np.floor(spots.fast_px), np.floor(spots.slow_px)
     inside = (spots.panel >= 0) & (fast >= x0) & (fast <= x1) & (slow >= y0) & (slow <= y1)

@@ -1,7 +1,5 @@
 """The sum over sources, φ steps and domains behind each predicted spot."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +19,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 class Setting(NamedTuple):
-    """A scene with what every sum needs of it.
+    """A scene with quantities that the sums over its terms need.
 
     Attributes
     ----------
@@ -31,7 +29,7 @@ class Setting(NamedTuple):
     waves : ndarray, shape (sources, 3)
         Wave vectors, 1/m.
     lookup
-        Amplitudes.
+        Amplitudes of the reflections.
     """
 
     scene: Scene
@@ -42,27 +40,27 @@ class Setting(NamedTuple):
 
 
 def setting_of(scene: Scene) -> Setting:
-    """What the sums need of a scene."""
+    """Return a scene with the quantities that the sums over its terms need."""
     waves = scene.sources.directions / scene.sources.wavelengths[:, np.newaxis]
     return Setting(scene, shape_of(scene), reciprocal_basis(scene.cells), waves, amplitude_lookup(scene))
 
 
 class Sums(NamedTuple):
-    """What passages put on the panel that they meet, one a row.
+    """Sums over the terms of Ewald crossings that meet a panel, one per row.
 
     Attributes
     ----------
-    passage : ndarray of int
-        Row of the passage.
+    crossing : ndarray of int
+        Row of the crossing.
     panel : ndarray of int32
     place : ndarray, shape (n, 2)
-        Slow and fast position (pixels), the mean weighted with the photons.
+        Mean slow and fast position (pixels), weighted with the photons.
     photons, amplitude : ndarray
     area, largest : ndarray
-        Means of the section's area over sources, φ steps and domains, and of the largest one (1/m²).
+        Means over sources, φ steps and domains of `Section.area` and `Section.largest` (1/m²).
     """
 
-    passage: IntArray
+    crossing: IntArray
     panel: PanelNumbers
     place: FloatArray
     photons: FloatArray
@@ -72,9 +70,9 @@ class Sums(NamedTuple):
 
 
 class _Terms(NamedTuple):
-    """Terms within reach; one a row: passage, source, unit vector of the ray, and what its section gives."""
+    """Terms within reach, one per row: crossing, source, unit vector of the ray, and areas of its section."""
 
-    passage: IntArray
+    crossing: IntArray
     source: IntArray
     ray: FloatArray
     area: FloatArray
@@ -82,20 +80,20 @@ class _Terms(NamedTuple):
 
 
 def sum_terms(setting: Setting, block: Crossings) -> Sums:
-    """What each passage puts on the detector; those that miss it are left out."""
+    """Sum the terms of each crossing; crossings that miss the detector are left out."""
     scene = setting.scene
     terms = _terms(setting, block)
     count = len(block.hkl)
 
     def total(values: FloatArray) -> FloatArray:
-        return np.bincount(terms.passage, values, count).astype(np.float64, copy=False)
+        return np.bincount(terms.crossing, values, count).astype(np.float64, copy=False)
 
     weight, wavelength = scene.sources.weights[terms.source], scene.sources.wavelengths[terms.source]
     lit = weight * wavelength**2 * terms.area * _polarization(scene, terms)
     squared = _amplitudes(setting.lookup, block, terms) ** 2
     seen = lit * squared
     panel = scene.geometry.first_panel(np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
-    on = panel[terms.passage]
+    on = panel[terms.crossing]
     place = mean_position(scene, terms.ray, on)
     lit *= absorbed_fraction(scene, terms.ray, on) * solid_angle_ratio(scene, on, place)
     lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
@@ -112,14 +110,14 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
 
 
 def _terms(setting: Setting, block: Crossings) -> _Terms:
-    """Every orientation and source of the block's passages that comes within the shape's reach."""
+    """Return the terms (orientation and source) of the crossings that are within the shape's reach."""
     scene, shape = setting.scene, setting.shape
     steps = block.last - block.first + 1
-    passage = np.repeat(np.arange(len(steps)), steps)
-    step = np.arange(len(passage)) - np.repeat(np.cumsum(steps) - steps, steps) + block.first[passage]
+    crossing = np.repeat(np.arange(len(steps)), steps)
+    step = np.arange(len(crossing)) - np.repeat(np.cumsum(steps) - steps, steps) + block.first[crossing]
     orientation = (step[:, np.newaxis] * scene.domains + np.arange(scene.domains)).ravel()
-    passage = np.repeat(passage, scene.domains)
-    out = np.einsum("ti,tij->tj", block.hkl[passage].astype(float), setting.stars[orientation])
+    crossing = np.repeat(crossing, scene.domains)
+    out = np.einsum("ti,tij->tj", block.hkl[crossing].astype(float), setting.stars[orientation])
     out = out[:, np.newaxis] + setting.waves
     length = np.linalg.norm(out, axis=2)
     distance = 1.0 / scene.sources.wavelengths - length
@@ -129,14 +127,14 @@ def _terms(setting: Setting, block: Crossings) -> _Terms:
     cut = plane_section(shape, slope, distance[row, source])
     out += np.einsum("ti,tij->tj", cut.offset, star)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
-    return _Terms(passage[row], source, out, cut.area, cut.largest)
+    return _Terms(crossing[row], source, out, cut.area, cut.largest)
 
 
 def _amplitudes(lookup: AmplitudeLookup, block: Crossings, terms: _Terms) -> FloatArray:
-    """F of every term."""
+    """Return F of every term."""
     if lookup.one:
-        return lookup.amplitudes(block.hkl)[terms.passage]
-    return lookup.amplitudes(block.hkl[terms.passage], lookup.of_source[terms.source])
+        return lookup.amplitudes(block.hkl)[terms.crossing]
+    return lookup.amplitudes(block.hkl[terms.crossing], lookup.of_source[terms.source])
 
 
 def _polarization(scene: Scene, terms: _Terms) -> FloatArray:
@@ -144,7 +142,9 @@ def _polarization(scene: Scene, terms: _Terms) -> FloatArray:
     if not beam.polarized:
         return np.ones(len(terms.source))
     axis = np.broadcast_to(scene.polarization_axis, directions.shape).copy()
-    along = np.linalg.norm(np.cross(axis, directions), axis=1) < 1e-9  # only without polarization: any axis will do
+    along = (
+        np.linalg.norm(np.cross(axis, directions), axis=1) < 1e-9
+    )  # only for an unpolarized beam, where any axis is valid
     axis[along] = np.eye(3)[np.abs(directions[along]).argmin(axis=1)]
     kahn = np.full(len(terms.source), beam.kahn_factor)
     return np.asarray(polarization(kahn, directions[terms.source], terms.ray, axis[terms.source]))

@@ -1,7 +1,5 @@
 """The table of the C program's command-line flags: spellings, values, units, defaults and help."""
 
-from __future__ import annotations
-
 import difflib
 import shlex
 import textwrap

@@ -1,7 +1,5 @@
 """Parsing of C flags into the values of the C program's variables, in the order given."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

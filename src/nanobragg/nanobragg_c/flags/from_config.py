@@ -1,7 +1,5 @@
 """Conversion of a `Config` to flags of the original program, and the files that they name."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Conversion of the flat panel of a `Config` to detector flags of the original program."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

@@ -1,7 +1,5 @@
 """Conversion of C flags to a `Config`, resolved as nanoBragg.c does (docs/geometry.md, docs/quirks.md)."""
 
-from __future__ import annotations
-
 import math
 import time
 import warnings

@@ -1,7 +1,5 @@
 """Conversion of C flags to a `Detector`, resolved as the C program does (docs/geometry.md, docs/quirks.md)."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Comparison of the functions of a loaded library with ours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any

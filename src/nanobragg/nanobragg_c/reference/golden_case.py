@@ -4,8 +4,6 @@ A folder of cases holds cases.yaml (command lines and thresholds), golden/ID.npz
 headers, printed numbers) and inputs/ (input files of the command lines).
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Runs of the original program, each in its own process and temporary folder."""
 
-from __future__ import annotations
-
 import logging
 import os
 import shlex

@@ -1,7 +1,5 @@
 """Parsing of the original program's output: resolved geometry, TRACE lines, and the block of -printout_pixel."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

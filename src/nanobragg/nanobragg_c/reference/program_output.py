@@ -1,7 +1,5 @@
 """The output of a run of the original program: its files and its printed values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

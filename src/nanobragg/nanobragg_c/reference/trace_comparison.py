@@ -1,7 +1,5 @@
 """Comparison of a trace with the values that the original program printed, to the digits printed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Explanation of a trace in plain words."""
 
-from __future__ import annotations
-
 import math
 
 from .records import Term, TraceData

@@ -1,7 +1,5 @@
 """The trace of a pixel: every intermediate result of the kernel."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

@@ -57,6 +57,17 @@ def test_the_mask_is_where_the_crystal_scatters():
     assert 0 < truth.bragg_mask.mean() < 0.2
 
 
+def test_the_threshold_is_of_the_brightest_spot_on_any_panel():
+    panel = nb.Panel(
+        origin_mm=(100, 10, -10), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0), pixel_mm=0.1, pixels=(90, 200)
+    )
+    cfg = config(detector=nb.Detector(panels=[panel, panel.replace(origin_mm=(100, 0.5, -10))]))
+    spots, bragg = nb.predict_spots(cfg), nb.simulate(cfg)
+    peaks = bragg[spots.panel, spots.slow_px.astype(int), spots.fast_px.astype(int)]
+    assert [(peaks[spots.panel == i]).max() for i in (0, 1)] != [peaks.max()] * 2
+    np.testing.assert_array_equal(nb.bragg_mask(cfg, image=bragg, fraction=0.3), bragg > 0.3 * peaks.max())
+
+
 def test_every_bright_spot_is_in_the_mask():
     truth = nb.ground_truth(config())
     bright = truth.spots[truth.spots.photons > 0.1 * truth.spots.photons[0]]
@@ -99,14 +110,14 @@ def test_files_without_ground_truth_are_refused(tmp_path):
     with pytest.raises(FormatError, match=r"text.npz: is not a readable .npz"):
         load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=1)
-    with pytest.raises(FormatError, match=r"other.npz: holds no ground truth of version 1"):
+    with pytest.raises(FormatError, match=r"other.npz: is not a ground truth of version 1"):
         load(tmp_path / "other.npz")
     nb.ground_truth(config()).save(tmp_path / "truth.npz")
     with np.load(tmp_path / "truth.npz") as stored:
         arrays = dict(stored)
     for missing in ("A", "spots.hkl"):
         np.savez(tmp_path / "part.npz", **{name: value for name, value in arrays.items() if name != missing})
-        with pytest.raises(FormatError, match=r"part.npz: is no complete ground truth"):
+        with pytest.raises(FormatError, match=r"part.npz: is not a valid ground truth"):
             load(tmp_path / "part.npz")
     cut = (tmp_path / "truth.npz").read_bytes()[:-200]
     (tmp_path / "cut.npz").write_bytes(cut)
@@ -131,7 +142,10 @@ def test_simulate_writes_the_ground_truth_when_asked(tmp_path, monkeypatch, caps
 def test_an_invalid_name_for_the_ground_truth_is_found_before_rendering(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     config().to_toml(tmp_path / "still.toml")
-    for name, complaint in (("truth.json", "--truth truth.json: is written as .npz"), ("no/truth.npz", "no/truth.npz")):
+    for name, complaint in (
+        ("truth.json", "--truth truth.json: must have the suffix .npz"),
+        ("no/truth.npz", "no/truth.npz"),
+    ):
         assert cli.main(["simulate", "still.toml", "-o", "still.npy", "--truth", name]) == 2
         assert complaint in capsys.readouterr().err
         assert not (tmp_path / "still.npy").exists()
