@@ -124,7 +124,7 @@ def test_at_cli_002_summary_and_statistics_tell_the_resolved_experiment(folder):
     assert told["maximum"].endswith("mm)")
     assert "rmsd" in told["mean"]
     assert " sr " in told["solid"]
-    assert "-seed 5 gives this noise again" in folder.out
+    assert "-seed 5 reproduces this noise" in folder.out
     assert told["noise"].endswith("overloads")
     assert told["written"] == "floatimage.bin, intimage.img, image.pgm, noiseimage.img"
 
@@ -234,7 +234,7 @@ def test_at_cli_007_without_a_seed_the_clock_gives_one_that_is_printed(folder, m
     """AT-CLI-007: seeds."""
     monkeypatch.setattr("nanobragg.cli.c_flags.time.time", lambda: 1234567.9)
     folder.run(SMALL)
-    assert "seed 1234567 (-seed 1234567 gives" in folder.out
+    assert "seed 1234567 (-seed 1234567 reproduces" in folder.out
     by_clock = folder.bytes("noiseimage.img")
     folder.run(f"{SMALL} -seed 1234567")
     assert folder.bytes("noiseimage.img") == by_clock

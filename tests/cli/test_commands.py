@@ -73,7 +73,7 @@ def test_noise_is_that_of_the_seed_in_every_file(run, config, photons):
     assert (integers == expected).all()
     assert (read_image("n.npy")[0] == expected).all()
     assert (header["NOISE_SEED"], header["NUMPY_VERSION"]) == ("5", np.__version__)
-    assert "seed 5 (--seed 5 gives this noise again)" in out
+    assert "seed 5 (--seed 5 reproduces this noise)" in out
 
 
 def test_noise_without_a_seed_prints_the_seed_that_reproduces_it(run, config):

@@ -151,7 +151,7 @@ REFUSED = {
     ),
     "too few amplitudes": (
         lambda: nb.StructureFactors(indices=[[0, 0, 0], [1, 0, 0]], amplitudes=[1]),
-        r"indices: shape \(2, 3\) does not fit 1 amplitudes",
+        r"indices: shape \(2, 3\) does not match 1 amplitudes",
     ),
     "indices between reflections": (
         lambda: nb.StructureFactors(indices=[[0, 0, 0.5]], amplitudes=[1]),

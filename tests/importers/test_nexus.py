@@ -232,7 +232,7 @@ def test_a_detector_without_modules_or_wavelength(tmp_path: Path) -> None:
     def no_modules(root: Any) -> None:
         del root[MODULE], root[MODULE.replace("0", "1")]
 
-    with pytest.raises(FormatError, match="holds no NXdetector_module"):
+    with pytest.raises(FormatError, match="has no NXdetector_module"):
         nb.read_nxmx_detector(write(tmp_path / "a.h5", no_modules))
     assert nb.read_nxmx_detector(write(tmp_path / "a.h5", drop(BEAM))).sensor_thickness_um == 0
 

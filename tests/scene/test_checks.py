@@ -36,14 +36,14 @@ def test_oversampling_below_half_of_the_recommended_warns(n: int, recommended: i
 @pytest.mark.parametrize(
     ("beam_center_mm", "hits"),
     [
-        ((0.1, 0.1), True),
-        ((0.1, 23.9), True),
-        ((15.9, 0.1), True),
-        ((15.9, 23.9), True),
-        ((-0.1, 12), False),
-        ((16.1, 12), False),
-        ((8, -0.1), False),
-        ((8, 24.1), False),
+        ((0.01, 0.01), True),
+        ((0.01, 23.99), True),
+        ((15.99, 0.01), True),
+        ((15.99, 23.99), True),
+        ((-0.01, 12), False),
+        ((16.01, 12), False),
+        ((8, -0.01), False),
+        ((8, 24.01), False),
     ],
 )
 @pytest.mark.parametrize("twotheta_deg", [0, 20])

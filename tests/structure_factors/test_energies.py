@@ -111,8 +111,8 @@ def test_sources_more_than_5_eV_beyond_the_energies_warn(energy: float) -> None:
         ({"energies": None}, "does not match energies_eV"),
         ({"energies": [3.0, 2.0, 1.0]}, "must be positive and increasing"),
         ({"energies": "beam"}, "does not match energies_eV"),
-        ({"amplitudes": np.ones((3, 700))}, "does not fit 700 amplitudes"),
-        ({"amplitudes": np.ones((1, 3, 729))}, "does not fit 729 amplitudes"),
+        ({"amplitudes": np.ones((3, 700))}, "does not match 700 amplitudes"),
+        ({"amplitudes": np.ones((1, 3, 729))}, "does not match 729 amplitudes"),
     ],
 )
 def test_invalid_energy_axes_are_refused(fields, message: str) -> None:

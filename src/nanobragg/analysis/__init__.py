@@ -1,1 +1,1 @@
-"""Quantities derived from a scene or an image."""
+"""Statistics, resolution, comparison and spots of scenes and images."""

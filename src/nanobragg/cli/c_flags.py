@@ -30,7 +30,7 @@ def run(words: Sequence[str]) -> int:
     dump = _dump_path(scene, outputs)
     _print(summarize_scene(scene))
     if outputs.write_noise:
-        _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} gives this noise again)"])
+        _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} reproduces this noise)"])
     image = simulate(scene, threads=outputs.threads, progress=progress_reporter(outputs.progress))
     _print_pixels(scene, outputs)
     stats = statistics(image, scene)

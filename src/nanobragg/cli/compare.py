@@ -12,7 +12,6 @@ from typing import Any
 from ..analysis.compare.images import DEFAULT_PEAKS
 from ..analysis.compare.report import make_folder, write_comparison, write_json, write_text
 from ..errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning, ProgramError, ShapeError
-from ..geometry import Roi
 from ..io import read_image
 from ..nanobragg_c.compare_runs import (
     OurRun,
@@ -115,7 +114,7 @@ def _split(words: Sequence[str]) -> tuple[Sequence[str], list[str]]:
 
 
 def _check(chosen: argparse.Namespace) -> None:
-    chosen.roi = None if chosen.roi is None else _roi(chosen.roi)
+    chosen.roi = None if chosen.roi is None else tuple(chosen.roi)
     chosen.pixel = _pixel(chosen.pixel)
     if not chosen.flags:
         raise ConfigError(f"nothing to compare: give C flags after --, as in {USAGE}")
@@ -125,11 +124,6 @@ def _check(chosen: argparse.Namespace) -> None:
         check_case_name(chosen.record)
     if not -1.0 <= chosen.threshold <= 1.0:
         raise ConfigError(f"--threshold {chosen.threshold}: must be a correlation between -1 and 1")
-
-
-def _roi(numbers: list[int]) -> Roi:
-    x0, x1, y0, y1 = numbers
-    return x0, x1, y0, y1
 
 
 def _pixel(words: list[str]) -> tuple[int, int] | None:
@@ -155,12 +149,8 @@ def _peaks() -> int:
 def _original(path: str | None) -> Program | Library:
     if path is None and "NB_C_BIN" not in os.environ and "NB_C_LIB" in os.environ:
         return load()
-    if path is not None and (Path(path).suffix in LIBRARIES or ".so." in Path(path).name):
-        return _checked_load(path)
-    return program(path)
-
-
-def _checked_load(path: str) -> Library:
+    if path is None or not (Path(path).suffix in LIBRARIES or ".so." in Path(path).name):
+        return program(path)
     try:
         return load(path)
     except FormatError as error:

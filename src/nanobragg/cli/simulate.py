@@ -78,42 +78,42 @@ def run(chosen: argparse.Namespace) -> int:
     _check_inputs_are_kept(Path(chosen.config), config, [*images.names, *(truths or [])])
     clipped = []
 
-    def say(lines: Sequence[str]) -> None:
+    def show(lines: Sequence[str]) -> None:
         if not chosen.quiet:
             print("\n".join(lines), flush=True)
 
     with images as files:
         for number, each in enumerate(config.series(count)):
             scene = Scene(each)
-            image = _image(scene, number, chosen, say)
+            image = _image(scene, number, chosen, show)
             if truths is not None:
-                told = _write_truth(truths[number], scene, image, chosen.threads)
-                say([f"{'ground truth':<{LABEL_WIDTH}}{told}"])
+                summary = _write_truth(truths[number], scene, image, chosen.threads)
+                show([f"{'ground truth':<{LABEL_WIDTH}}{summary}"])
             if seeds is not None:
                 image = add_noise(image, seeds[number], threads=chosen.threads)
             clipped.append(files.write(number, image, scene))
     if seeds is not None:
-        say([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} gives this noise again)"])
+        show([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} reproduces this noise)"])
     highest = min((HIGHEST.get(format_of(path).name, math.inf) for path in chosen.output), default=math.inf)
     overloads = f" ({max(clipped)} pixels above {highest} are clipped)" if any(clipped) else ""
-    say([f"{'written':<{LABEL_WIDTH}}{', '.join(chosen.output)}{overloads}"])
+    show([f"{'written':<{LABEL_WIDTH}}{', '.join(chosen.output)}{overloads}"])
     return 0
 
 
 def _image(
-    scene: Scene, number: int, chosen: argparse.Namespace, say: Callable[[Sequence[str]], None]
+    scene: Scene, number: int, chosen: argparse.Namespace, show: Callable[[Sequence[str]], None]
 ) -> npt.NDArray[Any]:
     """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
-        say(summarize_scene(scene))
+        show(summarize_scene(scene))
     progress = progress_reporter(not chosen.quiet and not series)
     image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
     stats = statistics(image, scene)
     start = scene.config.scan.start_deg
     label = f"image {number + 1}"
     line = f"φ from {start:g} degrees; maximum {stats.maximum:g}, mean {stats.mean:g} photons"
-    say([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
+    show([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
     return image
 
 

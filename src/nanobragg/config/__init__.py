@@ -1,1 +1,1 @@
-"""What the user says: validated, immutable, serialisable models with units in their field names."""
+"""The Config and its parts: validated, immutable, serialisable models with units in their field names."""

@@ -1,4 +1,4 @@
-"""The beam: wavelength, polarization, fluence, and the sources it is made of (docs/theory.md, Sources)."""
+"""The beam: wavelength, polarization, fluence, and sources (docs/theory.md, "Sources")."""
 
 from __future__ import annotations
 

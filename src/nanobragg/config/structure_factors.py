@@ -372,6 +372,6 @@ class StructureFactors(StructureFactorFiles):
 def _check_arrays(indices: IndexArray, amplitudes: FloatArray) -> None:
     if amplitudes.ndim not in (1, 2) or indices.shape != (amplitudes.shape[-1], 3):
         count = amplitudes.shape[-1] if amplitudes.ndim else 0
-        raise ConfigError(f"StructureFactors.indices: shape {indices.shape} does not fit {count} amplitudes")
+        raise ConfigError(f"StructureFactors.indices: shape {indices.shape} does not match {count} amplitudes")
     if len(indices) == 0:
         raise ConfigError("StructureFactors.indices: must not be empty; leave it out to use default_F everywhere")

@@ -52,3 +52,15 @@ def beam_spot(convention: str, center: tuple[float, float], size_slow: float, pi
     if convention == "adxv":
         return x, size_slow - y
     return x, y
+
+
+def beam_center(convention: str, spot: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:
+    """Return the beam centre X, Y in the convention's coordinates for a beam spot (fast, slow): inverts `beam_spot`."""
+    fast, slow = spot
+    if convention == "mosflm":
+        return slow - 0.5 * pixel, fast - 0.5 * pixel
+    if convention == "denzo":
+        return slow, fast
+    if convention == "adxv":
+        return fast, size_slow - slow
+    return fast, slow

@@ -1,1 +1,1 @@
-"""Write images with their metadata."""
+"""Writing of images with their metadata: SMV, miniCBF, NXmx and others."""

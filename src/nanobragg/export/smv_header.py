@@ -5,12 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..config.flat_panel import NominalGeometry, nominal_geometry
-from ..config.panel import Panel, panel_distance
+from ..config.panel import panel_distance
 from ..constants import RADIAN_IN_DEGREES
+from ..detectors.conventions import beam_center
 from ..detectors.placement import PlacedPanel
 from ..geometry import dot
 from ..io.smv import format_header, smv_header
 from ..scene.scene import Scene
+
+DIALS_AXES = (0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0)
 
 
 def smv_header_of(scene: Scene, extra: Mapping[str, object] | None = None) -> str:
@@ -43,7 +46,7 @@ def smv_header_of(scene: Scene, extra: Mapping[str, object] | None = None) -> st
         beam_center_y_mm=geometry.beam_center_mm[1],
         f_beam_mm=geometry.beam_fast_mm,
         s_beam_mm=geometry.beam_slow_mm,
-        dials_origin_mm=_dials_origin_mm(panel),
+        dials_origin_mm=[1000.0 * dot(np.asarray(panel.origin_mm) / 1000.0, axis) for axis in DIALS_AXES],
         orgx_px=geometry.near_fast_mm / panel.pixel_mm + 0.5,
         orgy_px=geometry.near_slow_mm / panel.pixel_mm + 0.5,
         close_distance_mm=geometry.close_distance_mm,
@@ -52,11 +55,6 @@ def smv_header_of(scene: Scene, extra: Mapping[str, object] | None = None) -> st
         extra=extra,
         **exposure,
     )
-
-
-def _dials_origin_mm(panel: Panel) -> list[float]:
-    pix0 = np.asarray(panel.origin_mm) / 1000.0
-    return [1000.0 * dot(pix0, axis) for axis in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0))]
 
 
 def _flat_geometry(scene: Scene) -> NominalGeometry | None:
@@ -83,15 +81,3 @@ def _flat_geometry(scene: Scene) -> NominalGeometry | None:
     )
     near = placed.near_fast * 1000.0, placed.near_slow * 1000.0
     return nominal_geometry(placed, detector.convention, center, near, 0.0)
-
-
-def beam_center(convention: str, spot: tuple[float, float], size_slow: float, pixel: float) -> tuple[float, float]:
-    """Return the beam centre X, Y in the convention's coordinates for a beam spot (fast, slow): inverts `beam_spot`."""
-    fast, slow = spot
-    if convention == "mosflm":
-        return slow - 0.5 * pixel, fast - 0.5 * pixel
-    if convention == "denzo":
-        return slow, fast
-    if convention == "adxv":
-        return fast, size_slow - slow
-    return fast, slow

@@ -82,8 +82,8 @@ def write_image(
 
         write_nexus(path, [pixels], whole, noise_seed=noise_seed)
     elif kind == "tiff":
-        told = ", ".join(f"{key} {value}" for key, value in _origin(whole, noise_seed).items())
-        io.write_image(path, pixels, {"description": told, "software": "nanobragg", **extra}, format=kind)
+        description = ", ".join(f"{key} {value}" for key, value in _origin(whole, noise_seed).items())
+        io.write_image(path, pixels, {"description": description, "software": "nanobragg", **extra}, format=kind)
     else:
         _write_pixels(path, pixels, extra, kind)
 

@@ -1,1 +1,1 @@
-"""Experiments described by other programs, as a Config."""
+"""Import of experiments from DIALS and NXmx files."""

@@ -19,10 +19,6 @@ from ..unit_cell import Cell, cell_from_vectors
 FINEST_STEP_DEG = 0.02
 
 
-def _identity() -> FloatArray:
-    return np.eye(3)[np.newaxis]
-
-
 @dataclass(frozen=True, eq=False)
 class Experiment:
     """An experiment from `read_expt` or `read_nxmx`: everything in a `Config` but the crystal's size and amplitudes.
@@ -59,7 +55,7 @@ class Experiment:
     reciprocal: FloatArray | None = None
     rotation_axis: FloatArray = field(default_factory=lambda: np.array([1.0, 0.0, 0.0]))
     fixed_rotation: FloatArray = field(default_factory=lambda: np.eye(3))
-    setting_rotations: FloatArray = field(default_factory=_identity)
+    setting_rotations: FloatArray = field(default_factory=lambda: np.eye(3)[np.newaxis])
     space_group: str = ""
     mosaic: dict[str, Any] = field(default_factory=dict)
 

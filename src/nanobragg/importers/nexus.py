@@ -97,7 +97,7 @@ def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detect
     group = file.first_of_class(file.first_of_class(entry, "NXinstrument"), "NXdetector")
     modules = file.groups_of_class(group, "NXdetector_module")
     if not modules:
-        raise file.error(group, "holds no NXdetector_module, which tells where the pixels are")
+        raise file.error(group, "has no NXdetector_module, which describes the pixels")
     panels = tuple(_panel(file, module) for module in modules)
     return Detector(
         panels=panels, convention="dials", mask=_mask(file, group, modules, panels),
@@ -247,7 +247,7 @@ def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
     moving = [i for i, (item, axis) in enumerate(axes) if _width(file, item, axis)]
     if len(moving) > 1:
         names = ", ".join(axes[i][1].name for i in moving)
-        raise file.error(samples[0], f"turns about several axes at once ({names}); only one is simulated")
+        raise file.error(samples[0], f"rotates about several axes at once ({names}); only one is supported")
     if not moving:
         return {"images": max((len(axis.values) for _, axis in axes), default=1)}
     scan, (item, axis) = moving[0], axes[moving[0]]

@@ -1,1 +1,1 @@
-"""From a Scene to photons, and the trace of a single pixel."""
+"""Rendering of scenes, and traces of single pixels."""

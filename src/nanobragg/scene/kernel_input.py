@@ -20,7 +20,7 @@ FLOAT_AMPLITUDE = 1e-30, 1e30
 
 
 def float32_precision(scene: SceneData) -> str:
-    """How terms of a float32 image are computed, one of PRECISIONS (docs/performance.md: the error of each)."""
+    """Return the precision of the terms of a float32 image, one of PRECISIONS (docs/performance.md has the errors)."""
     if scene.config.compat is not None:
         return "double"
     largest = scene.config.structure_factors.largest
@@ -30,7 +30,7 @@ def float32_precision(scene: SceneData) -> str:
 
 
 def _single_serves(scene: SceneData, largest: float) -> bool:
-    """Whether the single-precision kernel is faster here and keeps the bound of docs/performance.md."""
+    """Return whether the single-precision kernel is faster and within the error bound of docs/performance.md."""
     cells = float(np.prod(scene.n_cells))
     smallest_intensity, largest_intensity = SINGLE_INTENSITY
     return (
@@ -69,7 +69,7 @@ def _filled(dtype: np.dtype[np.void], count: int, **fields: Any) -> npt.NDArray[
 
 
 def table_energies(scene: SceneData) -> tuple[list[float], list[int]]:
-    """Energies (eV) that tables are needed at, and which of them each source takes."""
+    """Return the energies (eV) of the amplitude tables, and the number of the table that each source uses."""
     factors, sources = scene.config.structure_factors, scene.sources.wavelengths
     if not factors.has_energy_axis or factors.energies is None:
         return [0.0], [0] * len(sources)
@@ -97,7 +97,7 @@ def _sources(scene: SceneData, tables: list[int]) -> npt.NDArray[np.void]:
 
 
 def _wave_axes(scene: SceneData, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """E and B of a source's wave; an unpolarized one has neither, and may run along the polarization axis."""
+    """Return E and B of a source's wave, or zero vectors for an unpolarized beam along the polarization axis."""
     across = np.cross(scene.polarization_axis, direction)
     if scene.config.beam.kahn_factor == 0 and not across.any():
         return across, across

@@ -92,14 +92,14 @@ class PanelGeometry:
     def positions(
         self, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0, depth: npt.ArrayLike = 0.0
     ) -> FloatArray:
-        """Positions in the lab frame, m, shape (..., 3)."""
+        """Return positions in the lab frame, m, shape (..., 3)."""
         flat = self._on_plane(slow, fast, panel, depth)
         return self.distance * self._bent(flat, panel) if self.curved else flat
 
     def directions(
         self, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0, depth: npt.ArrayLike = 0.0
     ) -> FloatArray:
-        """Unit vectors from the sample to positions on a panel, shape (..., 3)."""
+        """Return unit vectors from the sample to positions on a panel, shape (..., 3)."""
         place = self._on_plane(slow, fast, panel, depth)
         if self.curved:
             return self._bent(place, panel)
@@ -109,7 +109,7 @@ class PanelGeometry:
     def cos_two_theta(
         self, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0, *, beam: FloatArray | None = None
     ) -> FloatArray:
-        """Cosines of the scattering angles, shape (...); `beam` is a unit vector, by default the attribute."""
+        """Return cosines of scattering angles, shape (...); `beam` is a unit vector, by default the attribute."""
         beam = self.beam if beam is None else beam
         if self.curved:
             return np.asarray(self.directions(slow, fast, panel) @ beam)
@@ -123,13 +123,13 @@ class PanelGeometry:
     def two_theta(
         self, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0, *, beam: FloatArray | None = None
     ) -> FloatArray:
-        """Scattering angles 2θ, radians, shape (...); `beam` as in `cos_two_theta`."""
+        """Return scattering angles 2θ, radians, shape (...); `beam` as in `cos_two_theta`."""
         return np.asarray(np.arccos(np.clip(self.cos_two_theta(slow, fast, panel, beam=beam), -1.0, 1.0)))
 
     def resolution(
         self, wavelength: float, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0
     ) -> FloatArray:
-        """Resolution λ/(2 sin θ) in the unit of the wavelength, shape (...); infinite in the direct beam."""
+        """Return the resolution λ/(2 sin θ) in the unit of the wavelength, shape (...); infinite in the direct beam."""
         versine = np.maximum(1.0 - self.cos_two_theta(slow, fast, panel), 0.0)
         with np.errstate(divide="ignore"):
             return np.asarray(wavelength / np.sqrt(2.0 * versine))
@@ -137,14 +137,14 @@ class PanelGeometry:
     def solid_angles(
         self, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0, depth: npt.ArrayLike = 0.0
     ) -> FloatArray:
-        """Solid angles of pixels as the image uses them, shape (...): pixel²·close_distance/R³ (sr), or 1/R² (m⁻²)."""
+        """Return the solid angles of pixels in images, shape (...): pixel²·close_distance/R³ (sr), or 1/R² (m⁻²)."""
         r = np.linalg.norm(self.positions(slow, fast, panel, depth), axis=-1)
         if self.point_pixel:
             return np.asarray(1.0 / r**2)
         return np.asarray(self.pixel[panel] ** 2 * self.close_distance[panel] / r**3)
 
     def spanned_solid_angles(self, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0) -> FloatArray:
-        """Solid angles (sr) that the directions within pixels span, shape (...)."""
+        """Return the solid angles (sr) that the directions within pixels span, shape (...)."""
         flat = self._on_plane(slow, fast, panel, 0.0)
         if not self.curved:
             area = np.cross(self.fast[panel], self.slow[panel]) * (self.pixel[panel] ** 2)[..., np.newaxis]
@@ -155,7 +155,7 @@ class PanelGeometry:
         return np.asarray(np.abs(area * _dot(turned, np.cross(first, second))))
 
     def pixels(self, ray: FloatArray, panel: PanelIndex = 0, depth: npt.ArrayLike = 0.0) -> FloatArray:
-        """Positions where rays meet a panel or the plane around it; the inverse of `directions`.
+        """Return the positions where rays meet a panel or the plane around it; the inverse of `directions`.
 
         Parameters
         ----------
@@ -173,7 +173,7 @@ class PanelGeometry:
         return self._meeting(ray, panel, depth)[1]
 
     def first_panel(self, ray: FloatArray) -> PanelNumbers:
-        """Number of the panel that each ray (shape (n, 3), of any length) meets first, -1 where it misses them all."""
+        """Return the number of the panel that each ray (shape (n, 3), of any length) meets first; -1 for none."""
         nearest, found = np.full(len(ray), np.inf), np.full(len(ray), -1, np.int32)
         for i in range(len(self)):
             far, place = self._meeting(ray, i, 0.0)
@@ -184,19 +184,19 @@ class PanelGeometry:
     def _on_plane(
         self, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex, depth: npt.ArrayLike
     ) -> FloatArray:
-        """Positions on flat panels, m, summed in the order of the compiled core."""
+        """Return positions on flat panels, m, summed in the order of the compiled core."""
         pixel = self.pixel[panel]
         along_slow, along_fast = ((np.asarray(at) * pixel)[..., np.newaxis] for at in (slow, fast))
         place = along_fast * self.fast[panel] + along_slow * self.slow[panel]
         return np.asarray(place + np.asarray(depth)[..., np.newaxis] * self.normal[panel] + self.origin[panel])
 
     def _turns(self, flat: FloatArray, panel: PanelIndex) -> FloatArray:
-        """Angles (radians, shape (..., 2)) about the two bend axes for points of the flat panel."""
+        """Return angles (radians, shape (..., 2)) about the two bend axes for points of the flat panel."""
         along = np.einsum("...ij,...j->...i", self.bend_along[panel], flat)
         return np.asarray((along - self.bend_start[panel]) / self.distance)
 
     def _bent(self, flat: FloatArray, panel: PanelIndex) -> FloatArray:
-        """Directions of points of the flat panel after bending."""
+        """Return the directions of points of the flat panel after bending."""
         turn = self._turns(flat, panel)
         once = _rotated(self.beam, self.bend_axes[panel, 0], turn[..., 0])
         return _rotated(once, self.bend_axes[panel, 1], turn[..., 1])
@@ -220,7 +220,7 @@ class PanelGeometry:
         return rows
 
     def _meeting(self, ray: FloatArray, panel: PanelIndex, depth: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Distance to a panel in lengths of the ray (the radius if curved), and the position there (pixels)."""
+        """Return the distance to a panel in lengths of the ray (the radius if curved), and the position (pixels)."""
         if self.curved:
             length = np.linalg.norm(ray, axis=-1)
             with np.errstate(invalid="ignore"):
@@ -234,7 +234,7 @@ class PanelGeometry:
             return far, np.asarray(far[..., np.newaxis] * per_length[..., :2] - origin[..., :2])
 
     def _unbent(self, ray: FloatArray, panel: PanelIndex, depth: npt.ArrayLike) -> FloatArray:
-        """Slow and fast position (pixels) of unit vectors on curved panels."""
+        """Return slow and fast position (pixels) of unit vectors on curved panels."""
         first, second = self.bend_axes[panel, 0], self.bend_axes[panel, 1]
         still = _dot(first, self.beam)[..., np.newaxis] * first
         turning, across = self.beam - still, np.cross(first, self.beam)
@@ -257,7 +257,7 @@ class PanelGeometry:
 
 
 def _across(beam: FloatArray, axis: FloatArray) -> FloatArray:
-    """Unit vector along beam × axis, or zero where they are parallel."""
+    """Return the unit vector along beam × axis, or zero if they are parallel."""
     crossed = np.cross(beam, axis)
     return crossed / (np.linalg.norm(crossed) or 1.0)
 
@@ -267,7 +267,7 @@ def _dot(one: FloatArray, other: FloatArray) -> FloatArray:
 
 
 def _rotated(vector: FloatArray, axis: FloatArray, angle: FloatArray) -> FloatArray:
-    """Vectors (..., 3) rotated about unit axes by angles (radians, ...)."""
+    """Rotate vectors (..., 3) about unit axes by angles (radians, ...)."""
     shape = (*np.shape(angle), 3)
     vectors, axes = (np.ascontiguousarray(np.broadcast_to(each, shape).reshape(-1, 3)) for each in (vector, axis))
     return np.asarray(rotate_about(vectors, axes, np.ravel(angle)).reshape(shape))

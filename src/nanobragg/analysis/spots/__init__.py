@@ -1,1 +1,1 @@
-"""Which reflections an image shows, without rendering it; and the truth about a rendered one."""
+"""Prediction of spots without rendering, and the ground truth of rendered images."""

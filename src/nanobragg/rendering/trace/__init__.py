@@ -1,1 +1,1 @@
-"""One pixel, with everything between the Config and its value."""
+"""The trace of a pixel: every intermediate result, and its explanation."""

@@ -164,7 +164,8 @@ class RecordReader:
         a_star, b_star, c_star = (as_vector(axis) for axis in cross_products(cell) / scene.lattice.volume)
         return Term(
             ordinal=int(record["ordinal"]), place=self.place(record), ray=self.ray(record),
-            phi_step=phi_step, phi_deg=self._phi_deg(phi_step), domain=domain,
+            phi_step=phi_step, phi_deg=scene.config.scan.start_deg + scene.phi.step * RADIAN_IN_DEGREES * phi_step,
+            domain=domain,
             a_A=a, b_A=b, c_A=c, a_star_per_A=a_star, b_star_per_A=b_star, c_star_per_A=c_star,
             hkl=as_vector(record["h"]), nearest=_index(record["nearest"]),
             delta=as_vector(record["h"] - record["nearest"]),
@@ -204,9 +205,6 @@ class RecordReader:
         """Return the sub-pixel at the distance `at` along the fast (0) or slow (1) axis."""
         step = self._scene.config.detector.panels[0].pixel_mm / 1000.0 / self._scene.oversample
         return round(at / step - 0.5) - self._pixel[1 - axis] * self._scene.oversample
-
-    def _phi_deg(self, step: int) -> float:
-        return self._scene.config.scan.start_deg + self._scene.phi.step * RADIAN_IN_DEGREES * step
 
     def _origin(self, record: npt.NDArray[Any]) -> Origin:
         factors, index = self._scene.config.structure_factors, _index(record["nearest"])
