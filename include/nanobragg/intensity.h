@@ -7,7 +7,7 @@
 
 namespace nb::NB_ISA {
 
-struct Intensity {
+struct alignas(64) Intensity {
     static constexpr bool needs_steps = false; /* a term's amplitude and F_latt^2 are all that is looked at */
 
     double sum[LANES], total[LANES]; /* over one source's orientations; over everything */

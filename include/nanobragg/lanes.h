@@ -13,7 +13,7 @@ enum {
     VECTOR = 16, /* lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number */
 };
 
-struct Lanes {
+struct alignas(64) Lanes {
     double d[3][LANES]; /* direction of the scattered ray */
     double q[3][LANES]; /* scattering vector, 1/m */
     double omega[LANES], polar[LANES], capture[LANES];
@@ -34,6 +34,11 @@ NB_INLINE void keep_direction(Lanes &lanes, int i, const Sight &sight)
     lanes.d[2][i] = sight.z;
 }
 
+/* Which of a factor's values a lane keeps while it moves over the sub-pixels: the latest. */
+struct Latest {
+    NB_INLINE double keep(double, double now, bool) { return now; }
+};
+
 NB_INLINE double absorbed_in_lane(const Scene &s, const Panel &p, int layer, const Lanes &lanes, int i)
 {
     const double rho = lanes.d[0][i] * p.normal[0] + lanes.d[1][i] * p.normal[1] + lanes.d[2][i] * p.normal[2];
@@ -46,6 +51,39 @@ NB_INLINE double polarization_in_lane(double kahn, const Source &source, const L
     return polarization(kahn, source.direction[0] * x + source.direction[1] * y + source.direction[2] * z,
                         source.e[0] * x + source.e[1] * y + source.e[2] * z,
                         source.b[0] * x + source.b[1] * y + source.b[2] * z);
+}
+
+/* Direction, solid angle and absorbed fraction of every lane at one sub-pixel of one layer; `every_omega` and
+ * `every_capture` are for Keep. */
+template <bool exact, class Keep>
+static void look(const Scene &s, const Panel &p, int layer, double slow, const double *fast, bool every_omega,
+                 bool every_capture, int n, Lanes &lanes)
+{
+    const double area = area_of(s, p);
+    const PanelRow row = panel_row_at(p, slow, layer * s.layer);
+    if (s.curved) {
+        for (int i = 0; i < n; ++i) {
+            double place[3];
+            find_position(s, p, row, fast[i], place);
+            const Sight sight = look_at<exact>(area, place[0], place[1], place[2]);
+            lanes.omega[i] = Keep::keep(lanes.omega[i], sight.omega, every_omega);
+            keep_direction(lanes, i, sight);
+        }
+    } else {
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            const Sight sight = look_at<exact>(area, coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
+                                               coordinate(row.z, fast[i]));
+            lanes.omega[i] = Keep::keep(lanes.omega[i], sight.omega, every_omega);
+            keep_direction(lanes, i, sight);
+        }
+    }
+    if (s.has_sensor || every_capture)
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            const double fraction = absorbed_in_lane(s, p, layer, lanes, i);
+            lanes.capture[i] = Keep::keep(lanes.capture[i], fraction, every_capture);
+        }
 }
 
 /* Scattering vectors from one source; `exact`: quotients rounded as divisions are. */

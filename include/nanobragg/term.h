@@ -27,6 +27,11 @@ template <class Real> NB_INLINE void find_index(const double *cell, double qx, d
     }
 }
 
+/* Derivatives of F_latt^2 with respect to the offsets and the numbers of cells. */
+struct Slopes {
+    double offset[3], n[3];
+};
+
 /* What a term adds to the sum over orientations: F_cell^2 F_latt^2. */
 template <class Real> NB_INLINE Real intensity(const Term<Real> &term)
 {

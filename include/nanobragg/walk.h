@@ -9,32 +9,6 @@ namespace nb::NB_ISA {
 
 enum { ORIENTATIONS_A_GO = 256 }; /* between two looks at the stop flag */
 
-/* Direction, solid angle and absorbed fraction of every lane at one sub-pixel of one layer. */
-static inline void look(const Scene &s, const Panel &p, int layer, double slow, const double *fast, int n, Lanes &lanes)
-{
-    const double area = area_of(s, p);
-    const PanelRow row = panel_row_at(p, slow, layer * s.layer);
-    if (s.curved) {
-        for (int i = 0; i < n; ++i) {
-            double place[3];
-            find_position(s, p, row, fast[i], place);
-            const Sight sight = look_at<false>(area, place[0], place[1], place[2]);
-            lanes.omega[i] = sight.omega;
-            keep_direction(lanes, i, sight);
-        }
-    } else {
-        NB_SIMD for (int i = 0; i < n; ++i)
-        {
-            const Sight sight = look_at<false>(area, coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
-                                               coordinate(row.z, fast[i]));
-            lanes.omega[i] = sight.omega;
-            keep_direction(lanes, i, sight);
-        }
-    }
-    if (s.has_sensor)
-        NB_SIMD for (int i = 0; i < n; ++i) lanes.capture[i] = absorbed_in_lane(s, p, layer, lanes, i);
-}
-
 /* Scattering vectors from one source, polarization, surroundings; returns whether any lane is within d_min. */
 static inline bool scatter(const Scene &s, const Source &source, int n, Lanes &lanes)
 {
@@ -70,36 +44,43 @@ static void add_source(const Scene &s, int number, Accumulate<Sink> *add, const 
     }
 }
 
-/* Photons in n pixels of row `slow` at the columns `fast`; n is at most LANES. Beyond n, up to a whole vector, the last
- * pixel is repeated. */
+/* visit(layer, slow, fast) for every sub-pixel of every sensor layer, with its place along the axes (m), that along the
+ * fast axis for m lanes. Beyond the n pixels at the columns `fast` the last one is repeated. */
+template <class Visit>
+static void visit_sub_pixels(const Scene &s, const Panel &p, int slow, const int *fast, int n, int m,
+                             const volatile int *stop, Visit visit)
+{
+    double column[LANES], at[LANES]; /* in sub-pixels; in metres */
+    const double step = p.pixel / s.oversample;
+    for (int x = 0; x < m; ++x)
+        column[x] = fast[x < n ? x : n - 1] * s.oversample;
+    for (int layer = 0; layer < s.n_layers; ++layer)
+        for (int i = 0; i < s.oversample; ++i)
+            for (int j = 0; j < s.oversample && !*stop; ++j) {
+                for (int x = 0; x < m; ++x)
+                    at[x] = step * (column[x] + j) + step / 2.0;
+                visit(layer, sub_pixel_at(s, p, slow, i), at);
+            }
+}
+
+/* Photons in n pixels of row `slow` at the columns `fast`; n is at most LANES. */
 template <class Sink>
 static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, Accumulate<Sink> *add,
                  const volatile int *stop, Sink &sink, double *photons)
 {
     Lanes lanes;
-    double column[LANES], at[LANES]; /* in sub-pixels; in metres */
-    const double step = p.pixel / s.oversample;
     const int m = Sink::needs_steps ? n : (n + VECTOR - 1) / VECTOR * VECTOR;
     fill(lanes.polar, 1.0, m);
     fill(lanes.capture, 1.0, m);
     fill(lanes.around, s.water, m);
     fill(lanes.live, 1.0, m);
     fill(sink.total, 0.0, m);
-    for (int x = 0; x < m; ++x)
-        column[x] = fast[x < n ? x : n - 1] * s.oversample;
-    for (int layer = 0; layer < s.n_layers; ++layer) {
-        for (int i = 0; i < s.oversample; ++i) {
-            for (int j = 0; j < s.oversample && !*stop; ++j) {
-                for (int x = 0; x < m; ++x)
-                    at[x] = step * (column[x] + j) + step / 2.0;
-                const double row = sub_pixel_at(s, p, slow, i);
-                look(s, p, layer, row, at, m, lanes);
-                sink.at(s, p, layer, row, at[0], lanes);
-                for (int source = 0; source < s.n_sources && !*stop; ++source)
-                    add_source(s, source, add, stop, m, lanes, sink);
-            }
-        }
-    }
+    visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {
+        look<false, Latest>(s, p, layer, row, at, false, false, m, lanes);
+        sink.at(s, p, layer, row, at[0], lanes);
+        for (int source = 0; source < s.n_sources && !*stop; ++source)
+            add_source(s, source, add, stop, m, lanes, sink);
+    });
     for (int i = 0; i < n; ++i)
         photons[i] = s.scale * sink.total[i];
     sink.finish(1.0, 1.0, 1.0, photons[0]);

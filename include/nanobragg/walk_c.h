@@ -10,43 +10,13 @@
 
 namespace nb::NB_ISA {
 
-/* A factor that a pixel keeps from its first sub-pixel on, unless it is 0 or over-sampled. */
-NB_INLINE double first_or_over_sampled(double before, double now, bool over_sampled)
-{
-    return (over_sampled | (before == 0.0)) ? now : before;
-}
-
-/* Direction, solid angle and absorbed fraction of every lane (rows 2, 3 and 4); every quotient is rounded as C's. */
-static inline void look_c(const CScene &s, const Panel &p, int layer, double slow, const double *fast, int n,
-                          Lanes &lanes)
-{
-    const double area = area_of(s, p);
-    const bool every_omega = s.rules.every_omega, every_capture = s.rules.every_capture;
-    const PanelRow row = panel_row_at(p, slow, layer * s.layer);
-    if (s.curved) {
-        for (int i = 0; i < n; ++i) {
-            double place[3];
-            find_position(s, p, row, fast[i], place);
-            const Sight sight = look_at<true>(area, place[0], place[1], place[2]);
-            lanes.omega[i] = first_or_over_sampled(lanes.omega[i], sight.omega, every_omega);
-            keep_direction(lanes, i, sight);
-        }
-    } else {
-        NB_SIMD for (int i = 0; i < n; ++i)
-        {
-            const Sight sight = look_at<true>(area, coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
-                                              coordinate(row.z, fast[i]));
-            lanes.omega[i] = first_or_over_sampled(lanes.omega[i], sight.omega, every_omega);
-            keep_direction(lanes, i, sight);
-        }
+/* A pixel keeps a factor's first value that is not 0, unless the factor is over-sampled (rows 2, 3 and 4). */
+struct FirstUnlessOverSampled {
+    NB_INLINE double keep(double before, double now, bool over_sampled)
+    {
+        return (over_sampled | (before == 0.0)) ? now : before;
     }
-    if (s.has_sensor || every_capture)
-        NB_SIMD for (int i = 0; i < n; ++i)
-        {
-            const double fraction = absorbed_in_lane(s, p, layer, lanes, i);
-            lanes.capture[i] = first_or_over_sampled(lanes.capture[i], fraction, every_capture);
-        }
-}
+};
 
 /* Scattering vectors from one source, and polarization, once for a pixel unless it is over-sampled (rows 2 and 4);
  * returns whether any lane is within d_min. */
@@ -59,7 +29,7 @@ static inline bool scatter_c(const CScene &s, const Source &source, int n, Lanes
         NB_SIMD for (int i = 0; i < n; ++i)
         {
             const double polar = polarization_in_lane(s.kahn, source, lanes, i), before = lanes.polar[i];
-            const double once = first_or_over_sampled(before, polar, every_polar);
+            const double once = FirstUnlessOverSampled::keep(before, polar, every_polar);
             lanes.polar[i] = lanes.live[i] != 0.0 ? once : before;
         }
     return any;
@@ -148,8 +118,6 @@ static void walk_c(const CScene &s, const Panel &p, int slow, const int *fast, i
                    Sink &sink, double *photons)
 {
     Lanes lanes;
-    double column[LANES], at[LANES]; /* in sub-pixels; in metres */
-    const double step = p.pixel / s.oversample;
     const bool alone = Sink::needs_steps || depends_on_order(s, order);
     const bool in_order = multiplies_running_sum(s.rules) || (s.rules.interpolation_ends && order.interpolating);
     const int lookup = s.rules.interpolation_ends && !order.interpolating ? (int)NEAREST : s.lookup;
@@ -159,22 +127,16 @@ static void walk_c(const CScene &s, const Panel &p, int slow, const int *fast, i
     fill(lanes.live, 1.0, m);
     fill(lanes.around, 0.0, m);
     fill(sink.total, s.water, m);
-    for (int x = 0; x < m; ++x)
-        column[x] = fast[x < n ? x : n - 1] * s.oversample;
-    for (int layer = 0; layer < s.n_layers; ++layer) {
-        fill(lanes.capture, s.has_sensor ? 0.0 : 1.0, m);
-        for (int i = 0; i < s.oversample; ++i) {
-            for (int j = 0; j < s.oversample && !*stop; ++j) {
-                for (int x = 0; x < m; ++x)
-                    at[x] = step * (column[x] + j) + step / 2.0;
-                const double row = sub_pixel_at(s, p, slow, i);
-                look_c(s, p, layer, row, at, m, lanes);
-                sink.at(s, p, layer, row, at[0], lanes);
-                for (int source = 0; source < s.n_sources && !*stop; ++source)
-                    add_source_c(s, source, lookup, in_order, add, stop, order, m, lanes, sink);
-            }
-        }
-    }
+    int begun = -1; /* the layer whose absorbed fraction the lanes keep */
+    visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {
+        if (layer != begun)
+            fill(lanes.capture, s.has_sensor ? 0.0 : 1.0, m);
+        begun = layer;
+        look<true, FirstUnlessOverSampled>(s, p, layer, row, at, s.rules.every_omega, s.rules.every_capture, m, lanes);
+        sink.at(s, p, layer, row, at[0], lanes);
+        for (int source = 0; source < s.n_sources && !*stop; ++source)
+            add_source_c(s, source, lookup, in_order, add, stop, order, m, lanes, sink);
+    });
     for (int i = 0; i < n; ++i) {
         const double capture = s.rules.every_capture ? 1.0 : lanes.capture[i];
         const double polar = s.rules.every_polar ? 1.0 : lanes.polar[i];
@@ -199,7 +161,7 @@ static inline double pixel_solid_angle_c(const CScene &s, const Panel &p, int sl
                 double place[3];
                 find_position(s, p, row, sub_pixel_at(s, p, fast, j), place);
                 const Sight sight = look_at<true>(area_of(s, p), place[0], place[1], place[2]);
-                omega = first_or_over_sampled(omega, sight.omega, s.rules.every_omega);
+                omega = FirstUnlessOverSampled::keep(omega, sight.omega, s.rules.every_omega);
                 sum += omega;
             }
         }

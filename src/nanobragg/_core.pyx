@@ -13,54 +13,30 @@ import numpy as np
 
 cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
     ctypedef struct Panel:
-        double[3] pix0
-        double[3] fast
-        double[3] slow
-        double[3] normal
-        double pixel
-        double close_distance
-        double distance
+        double[3] pix0, fast, slow, normal
+        double pixel, close_distance, distance
         double[3] beam
-        double[2][3] axis
-        double[2][3] along
+        double[2][3] axis, along
         double[2] start
     ctypedef struct Source:
         double[3] direction
-        double wavelength
-        double weight
-        double[3] e
-        double[3] b
+        double wavelength, weight
+        double[3] e, b
         int table
     ctypedef struct Crystal:
         double[3] n
         double[6] metric
     ctypedef struct Parameters:
         Crystal crystal
-        int shape
-        int lookup
+        int shape, lookup
         double default_F
-        int[3] table_low
-        int[3] table_high
-        int table_stride_h
-        int table_stride_k
-        int oversample
-        int n_layers
-        int has_sensor
-        double layer
-        double mu
-        int point_pixel
-        int curved
-        int polarized
-        double kahn
-        double d_min
-        double water
-        double amorphous_step
-        double scale
+        int[3] table_low, table_high
+        int table_stride_h, table_stride_k, oversample, n_layers, has_sensor
+        double layer, mu
+        int point_pixel, curved, polarized
+        double kahn, d_min, water, amorphous_step, scale
     ctypedef struct CRules:
-        int every_omega
-        int every_polar
-        int every_capture
-        int interpolation_ends
+        int every_omega, every_polar, every_capture, interpolation_ends
     ctypedef struct Scene "nb::CScene":
         const Panel *panels
         const Source *sources
@@ -76,49 +52,23 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
 
 cdef extern from "nanobragg/trace_record.h" namespace "nb" nogil:
     ctypedef struct TraceRecord:
-        double rank
-        double ordinal
-        double layer
+        double rank, ordinal, layer
         double[2] at
         double[3] position
         double r
         double[3] d
-        double obliquity
-        double rho
-        double omega
-        double capture
-        double source
-        double live
+        double obliquity, rho, omega, capture, source, live
         double[3] q
-        double cos_2theta
-        double along_e
-        double along_b
-        double polar
-        double weight
-        double orientation
+        double cos_2theta, along_e, along_b, polar, weight, orientation
         double[3][3] cell
-        double[3] h
-        double[3] nearest
-        double[3] numerator
-        double[3] denominator
-        double radius_sqr
-        double lattice_sqr
-        double interpolated
-        double amplitude
-        double running
+        double[3] h, nearest, numerator, denominator
+        double radius_sqr, lattice_sqr, interpolated, amplitude, running
     ctypedef struct CTotals "nb::TraceTotals":
         TraceRecord last
         TraceRecord *kept
-        int capacity
-        int n_kept
-        long long n_terms
-        long long n_skipped
-        double water
-        double total
-        double omega
-        double polar
-        double capture
-        double photons
+        int capacity, n_kept
+        long long n_terms, n_skipped
+        double water, total, omega, polar, capture, photons
 
 cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
     enum:
@@ -302,13 +252,14 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
     cdef const unsigned char[:, :, ::1] mask = core.mask
     cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // SPAN_PIXELS + 1
     cdef int64_t units = core.n_panels * rows * blocks, unit, begun = 0
-    cdef int chunk = max(1, min(16, units // (8 * threads)))
+    cdef int chunk = max(1, min(16, units // (8 * threads))), fast
     cdef const Kernel *kernel = chosen.kernel
     cdef COrder order = first_pixel()
     with nogil:
         while core.like_c and depends_on_order(core.scene, order) and begun < core.n_panels * rows and not stop[0]:
-            render_row_in_order(kernel, core, out, <int> (begun // rows), y0 + <int> (begun % rows), x0, x1, mask, add,
-                                &order, &stop[0])
+            for fast in range(x0, x1 + 1):
+                order = render_unit(kernel, core, out, <int> (begun // rows), y0 + <int> (begun % rows), fast, fast,
+                                    mask, add, order, &stop[0])
             done[0] += x1 - x0 + 1
             begun += 1
         for unit in prange(begun * blocks, units, schedule="dynamic", chunksize=chunk, num_threads=threads):
@@ -332,21 +283,10 @@ cdef inline void store(photons_t *target, double photons, bint add) noexcept nog
         target[0] = <photons_t> photons
 
 
-cdef void render_row_in_order(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow,
-                              int x0, int x1, const unsigned char[:, :, ::1] mask, bint add, COrder *order,
-                              const int *stop) noexcept nogil:
-    """Render pixel by pixel: what one leaves in `order` changes the next."""
-    cdef double photons
-    cdef int fast
-    for fast in range(x0, x1 + 1):
-        if mask is None or mask[panel, slow, fast] != 0:
-            kernel.render_c(core.scene, core.scene.panels[panel], slow, &fast, 1, order, stop, &photons)
-            store(&out[panel, slow, fast], photons, add)
-
-
-cdef void render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow, int begin,
-                      int x1, const unsigned char[:, :, ::1] mask, bint add, COrder order,
-                      const int *stop) noexcept nogil:
+cdef COrder render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow, int begin,
+                        int x1, const unsigned char[:, :, ::1] mask, bint add, COrder order,
+                        const int *stop) noexcept nogil:
+    """Render the span of a row that starts at `begin`; returns what its pixels leave behind."""
     cdef int[SPAN_PIXELS] fast
     cdef double[SPAN_PIXELS] photons
     cdef int n = 0, i
@@ -355,15 +295,14 @@ cdef void render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1]
             fast[n] = i
             n += 1
     if n == 0:
-        return
+        return order
     if core.like_c:
         kernel.render_c(core.scene, core.scene.panels[panel], slow, fast, n, &order, stop, photons)
     else:
         kernel.render(core.scene, core.scene.panels[panel], slow, fast, n, core.precision_number, stop, photons)
-    if stop[0]:
-        return
-    for i in range(n):
+    for i in range(0 if stop[0] else n):
         store(&out[panel, slow, fast[i]], photons[i], add)
+    return order
 
 
 def solid_angle(CoreScene core, roi):

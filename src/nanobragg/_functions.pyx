@@ -20,11 +20,13 @@ cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
     ctypedef struct Slopes:
         double[3] offset
         double[3] n
-    const char *shape_name(int shape)
-    bint shape_is_separable(int shape)
-    bint shape_has_single_precision(int shape)
-    double shape_reach(int shape)
-    double shape_integral(int shape)
+    ctypedef struct ShapeFacts:
+        const char *name
+        bint separable
+        bint single_precision
+        double reach
+        double integral
+    ShapeFacts shape_facts(int shape)
     void c_metric "nb::NB_ISA::shape_metric"(int, const double *, double, const double *, double *)
     double c_value "nb::NB_ISA::shape_value"(int, const Crystal &, const double *)
     Slopes c_slopes "nb::NB_ISA::shape_slopes"(int, const Crystal &, const double *)
@@ -68,15 +70,17 @@ Shape = namedtuple("Shape", ["number", "separable", "single_precision", "reach",
 
 cdef dict listed_shapes():
     shapes = {}
-    cdef int i = 0
-    while shape_name(i) != NULL:
-        shapes[shape_name(i).decode()] = Shape(
-            i, bool(shape_is_separable(i)), bool(shape_has_single_precision(i)), shape_reach(i), shape_integral(i))
-        i += 1
+    cdef ShapeFacts facts = shape_facts(0)
+    while facts.name != NULL:
+        shapes[facts.name.decode()] = Shape(
+            len(shapes), facts.separable, facts.single_precision, facts.reach, facts.integral)
+        facts = shape_facts(len(shapes))
     return shapes
 
 
 SHAPES = listed_shapes()
+
+ctypedef double (*crystal_function)(int, const Crystal &, const double *) noexcept nogil
 
 
 cdef Crystal crystal_of(n, metric) except *:
@@ -99,8 +103,7 @@ def shape_metric(str shape, const double[::1] n, double fudge, const double[:, :
     return out
 
 
-def shape_value(str shape, n, metric, const double[:, ::1] offset):
-    """F_latt² at offsets (Δh, Δk, Δl) from the nearest reflection."""
+cdef evaluate(crystal_function function, str shape, n, metric, const double[:, ::1] offset):
     out = np.empty(offset.shape[0])
     cdef double[::1] values = out
     cdef Crystal crystal = crystal_of(n, metric)
@@ -108,8 +111,18 @@ def shape_value(str shape, n, metric, const double[:, ::1] offset):
     cdef Py_ssize_t i
     with nogil:
         for i in range(offset.shape[0]):
-            values[i] = c_value(number, crystal, &offset[i, 0])
+            values[i] = function(number, crystal, &offset[i, 0])
     return out
+
+
+def shape_value(str shape, n, metric, const double[:, ::1] offset):
+    """F_latt² at offsets (Δh, Δk, Δl) from the nearest reflection."""
+    return evaluate(c_value, shape, n, metric, offset)
+
+
+def shape_envelope(str shape, n, metric, const double[:, ::1] offset):
+    """Upper bounds of F_latt² at all offsets that are at least as far out: along each axis, or in radius."""
+    return evaluate(c_envelope, shape, n, metric, offset)
 
 
 def shape_slopes(str shape, n, metric, const double[:, ::1] offset):
@@ -128,19 +141,6 @@ def shape_slopes(str shape, n, metric, const double[:, ::1] offset):
                 offsets[i, j] = slopes.offset[j]
                 cells[i, j] = slopes.n[j]
     return by_offset, by_n
-
-
-def shape_envelope(str shape, n, metric, const double[:, ::1] offset):
-    """Upper bounds of F_latt² at all offsets that are at least as far out: along each axis, or in radius."""
-    out = np.empty(offset.shape[0])
-    cdef double[::1] bounds = out
-    cdef Crystal crystal = crystal_of(n, metric)
-    cdef int number = SHAPES[shape].number
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(offset.shape[0]):
-            bounds[i] = c_envelope(number, crystal, &offset[i, 0])
-    return out
 
 
 def shape_section(str shape, const double[::1] radius):

@@ -88,7 +88,7 @@ def test_a_file_without_title_needs_the_axis(tmp_path: Path) -> None:
 def test_a_config_keeps_the_file_or_the_arrays(tmp_path: Path) -> None:
     (tmp_path / "pink.txt").write_text("energy_eV weight\n9480 1\n9500 4\n")
     spectra = (
-        nb.Spectrum(path=tmp_path / "pink.txt", bins=2),
+        nb.Spectrum.from_file(tmp_path / "pink.txt", bins=2),
         nb.Spectrum(energies_eV=ENERGIES, weights=WEIGHTS),
     )
     for spectrum in spectra:

@@ -15,8 +15,9 @@ from nanobragg.unit_cell import reciprocal_vectors
 R_E_SQR = 7.94079248018965e-30  # m²
 BEAM, SPINDLE, POLARIZATION = np.array([1.0, 0, 0]), np.array([0, 0, 1.0]), np.array([0, 0, 1.0])
 DISTANCE_MM, FLUENCE, AMPLITUDE = 100.0, 1e28, 30.0
-RADIUS = {"square": np.inf, "round": np.inf, "gauss": 4.0, "tophat": 0.65}  # where a shape has ended, in units of 1/N
-FINENESS = {"square": 1.5, "round": 1.5, "gauss": 2.5, "tophat": 25.0}  # samples in 1/N
+# Where a shape has ended, and how finely it is sampled, in units of 1/N
+RADIUS = {"square": np.inf, "round": np.inf, "gauss": 4.0, "gauss_star": 4.0, "tophat": 0.65}
+FINENESS = {"square": 1.5, "round": 1.5, "gauss": 2.5, "gauss_star": 2.5, "tophat": 25.0}
 
 
 @dataclass(frozen=True)
@@ -149,12 +150,14 @@ class Reflection:
 def shape_integral(shape: str, n_cells: tuple[int, int, int]) -> float:
     """∫ F_latt² dh dk dl / N_a N_b N_c over what is nearest to one reflection, from the formulas of the theory.
 
-    The limits for many cells are 1, 1, (0.63 π/2)^(3/2) = 0.984 and (4π/3) 0.63³ = 1.047.
+    The limits for many cells are 1, 1, (0.63 π/2)^(3/2) = 0.984, (4π/3) 0.63³ = 1.047 and (π/3.8)^(3/2) = 0.752.
     """
     if shape == "square":
         return 1.0
     if shape == "gauss":
         return (0.63 * math.pi / 2) ** 1.5
+    if shape == "gauss_star":
+        return (math.pi / 3.8) ** 1.5
     if shape == "tophat":
         return 4 * math.pi / 3 * 0.3969**1.5
     return _round_integral(n_cells)

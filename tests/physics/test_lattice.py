@@ -54,7 +54,7 @@ def reflection_peak(n_cells: int = 5, amplitude: float = 100, **options) -> floa
 def test_at_parallel_009_intensity_grows_with_the_sixth_power_of_n_and_the_square_of_f():
     """AT-PARALLEL-009, AT-STR-003: slopes 6.0 ± 0.3 and 2.00 ± 0.05, for every shape."""
     sizes, amplitudes = np.array([2, 3, 5, 8, 12]), np.array([1.0, 10, 100, 500])
-    for shape in ("square", "round", "gauss", "tophat"):
+    for shape in ("square", "round", "gauss", "tophat", "gauss_star"):
         peaks = [reflection_peak(n_cells=int(n), shape=shape) for n in sizes]
         assert np.polyfit(np.log(sizes), np.log(peaks), 1)[0] == pytest.approx(6.0, abs=0.3)
     peaks = [reflection_peak(amplitude=f) for f in amplitudes]

@@ -15,8 +15,9 @@ from PIL import Image
 import nanobragg as nb
 from nanobragg import cli
 from nanobragg.errors import ConfigError, FileError, ShapeError
+from nanobragg.io.png import grey_limits
 from nanobragg.plotting.figures import save_figure
-from nanobragg.plotting.grey_scale import block_size, grey_limits, shrink
+from nanobragg.plotting.grey_scale import block_size, shrink
 from nanobragg.plotting.panel_layout import panel_layout
 from nanobragg.plotting.reciprocal import parse_plane
 from nanobragg.plotting.rings import choose_rings, ring_arcs
@@ -202,7 +203,13 @@ def test_given_axes_are_drawn_into(image):
     ax = figure.add_subplot(1, 2, 1)
     assert nb.plot(image, config(), ax=ax) is figure
     assert nb.plot_radial(image, config(), ax=figure.add_subplot(1, 2, 2)) is figure
+    assert nb.plot_slice(config(), ax=figure.add_subplot(2, 2, 3)) is figure
     assert len(ax.images) == 1
+
+
+def test_the_percentiles_drawn_white_and_black_can_be_chosen(image):
+    drawn = nb.plot(image, percentiles=(0, 100)).axes[0].images[0]
+    assert drawn.get_clim() == (image.min(), image.max())
 
 
 def test_bad_requests_are_refused(image):

@@ -206,6 +206,8 @@ def test_structure_factor_mmcif(tmp_path: Path) -> None:
     assert (found[1, 2, 3], found[-1, -2, -3], found[4, 4, 4]) == (10, 12, 3)
     assert factors.known_cell == CELL
     assert as_dict(nb.StructureFactors.from_cif(path, column="F_meas_au"))[-1, -2, -3] == 11
+    lower = as_dict(nb.StructureFactors.from_cif(path, space_group="P 1 1 21"))  # h k l ~ -h -k l, but not -h k -l
+    assert (lower[-1, -2, 3], lower.get((-1, 2, -3))) == (10, None)
 
 
 def test_small_molecule_hkl_list(tmp_path: Path) -> None:

@@ -6,29 +6,16 @@
 
 namespace nb::NB_ISA {
 
-static inline const char *shape_name(int shape)
-{
-    return Shapes::visit<const char *>(shape, [](auto s) { return s.name; });
-}
+struct ShapeFacts {
+    const char *name; /* NULL: no shape has this number */
+    bool separable, single_precision;
+    double reach, integral;
+};
 
-static inline bool shape_is_separable(int shape)
+static inline ShapeFacts shape_facts(int shape)
 {
-    return Shapes::visit<bool>(shape, [](auto s) { return s.separable; });
-}
-
-static inline bool shape_has_single_precision(int shape)
-{
-    return Shapes::visit<bool>(shape, [](auto s) { return s.single_precision; });
-}
-
-static inline double shape_reach(int shape)
-{
-    return Shapes::visit<double>(shape, [](auto s) { return s.reach; });
-}
-
-static inline double shape_integral(int shape)
-{
-    return Shapes::visit<double>(shape, [](auto s) { return s.integral; });
+    return Shapes::visit<ShapeFacts>(
+        shape, [](auto s) { return ShapeFacts{s.name, s.separable, s.single_precision, s.reach, s.integral}; });
 }
 
 static inline void shape_metric(int shape, const double *n, double fudge, const double *reciprocal, double *metric)

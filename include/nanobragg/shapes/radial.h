@@ -11,7 +11,6 @@
 
 #include "../scene.h"
 #include "../term.h"
-#include "slopes.h"
 
 namespace nb::NB_ISA {
 

@@ -5,7 +5,6 @@
 
 #include "../scene.h"
 #include "../term.h"
-#include "slopes.h"
 
 namespace nb::NB_ISA {
 
@@ -43,6 +42,10 @@ struct Square {
             m[3 + i] = 0.0;
         }
     }
+
+    struct Slope {
+        double value, by_offset, by_n;
+    };
 
     /* s^2/S^2, s = sin(pi N d), S = sin(pi d), and its derivatives. The derivative with respect to d is
      * 2 pi s (N c S - s C)/S^3; the bracket is formed without cancellation at small d. */

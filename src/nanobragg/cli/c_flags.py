@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..analysis.statistics import statistics
@@ -11,9 +11,10 @@ from ..errors import FileError, NanobraggWarning
 from ..io.atomic import check_writable
 from ..nanobragg_c.flags.to_config import Outputs, parse_flags
 from ..nanobragg_c.outputs import CImages, make_c_images, output_paths, write_c_files, write_dump
+from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.simulate import simulate
+from ..rendering.trace.trace import trace
 from ..scene.scene import Scene
-from .printout import print_pixels
 from .progress import progress_reporter
 
 
@@ -31,7 +32,7 @@ def run(words: Sequence[str]) -> int:
     if outputs.write_noise:
         _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} reproduces this noise)"])
     image = simulate(scene, threads=outputs.threads, progress=progress_reporter(outputs.progress))
-    print_pixels(scene, outputs)
+    _print_pixels(scene, outputs)
     stats = statistics(image, scene)
     made = make_c_images(image, scene, outputs, stats.rmsd)
     _print([*summarize_statistics(stats), *_summarize_outputs(made)])
@@ -45,6 +46,24 @@ def run(words: Sequence[str]) -> int:
 
 def _print(lines: Sequence[str]) -> None:
     print("\n".join(lines), flush=True)
+
+
+def _print_pixels(scene: Scene, outputs: Outputs) -> None:
+    """Print the traces that the flags request, of one pixel or of all rendered ones."""
+    if outputs.printout:
+        slow, fast = scene.shape
+        for x, y in _rendered(scene) if outputs.printout_pixel is None else [outputs.printout_pixel]:
+            if 0 <= x < fast and 0 <= y < slow and scene.rendered[y, x]:
+                print("\n".join(c_printout(trace(scene, slow=y, fast=x, strongest=1))))
+    if outputs.trace_pixel is not None:
+        slow, fast = outputs.trace_pixel
+        print("\n".join(c_trace_lines(trace(scene, slow=slow, fast=fast, strongest=1))))
+
+
+def _rendered(scene: Scene) -> Iterator[tuple[int, int]]:
+    """Return the pixels (fast, slow) of the region of interest, in the order of rendering."""
+    x0, x1, y0, y1 = scene.roi
+    return ((x, y) for y in range(y0, y1 + 1) for x in range(x0, x1 + 1))
 
 
 def _dump_path(scene: Scene, outputs: Outputs) -> str | None:

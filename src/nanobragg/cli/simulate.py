@@ -1,32 +1,31 @@
 """`nanobragg simulate still.toml -o still.img`: render a TOML experiment into image files."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from ..analysis.spots.ground_truth import ground_truth
 from ..analysis.statistics import statistics
 from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
+from ..config.background import Background
 from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
 from ..io import format_of
+from ..io.atomic import check_writable
 from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
 from .commands import CommandParser
 from .image_series import ImageFiles, numbered
 from .progress import progress_reporter
-from .truth_files import check_truth_paths, write_truth
 
 EPILOG = """\
 Formats by suffix:
@@ -68,24 +67,30 @@ def run(chosen: argparse.Namespace) -> int:
         raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
     if chosen.images is not None and chosen.images < 1:
         raise ConfigError(f"--images {chosen.images}: must be at least 1")
-    config = _config(chosen)
+    config: Config = Config.from_toml(chosen.config)
+    if chosen.roi is not None:
+        config = config.replace(roi=tuple(chosen.roi))
     count = chosen.images or 1
     seed = secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed
     seeds = range(seed, seed + count) if chosen.noise else None
-    truths = None if chosen.truth is None else check_truth_paths(numbered(chosen.truth, chosen.images))
+    truths = None if chosen.truth is None else _check_truth_paths(numbered(chosen.truth, chosen.images))
     images = ImageFiles(chosen.output, config, chosen.images, seeds)
     _check_inputs_are_kept(Path(chosen.config), config, [*images.names, *(truths or [])])
-    show = _Printer(chosen.quiet)
     clipped = []
+
+    def show(lines: Sequence[str]) -> None:
+        if not chosen.quiet:
+            print("\n".join(lines), flush=True)
+
     with images as files:
         for number, each in enumerate(config.series(count)):
             scene = Scene(each)
             image = _image(scene, number, chosen, show)
             if truths is not None:
-                summary = write_truth(truths[number], scene, image, chosen.threads)
+                summary = _write_truth(truths[number], scene, image, chosen.threads)
                 show([f"{'ground truth':<{LABEL_WIDTH}}{summary}"])
             if seeds is not None:
-                image = np.asarray(add_noise(image, seeds[number], threads=chosen.threads), np.uint16)
+                image = add_noise(image, seeds[number], threads=chosen.threads)
             clipped.append(files.write(number, image, scene))
     if seeds is not None:
         show([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} reproduces this noise)"])
@@ -95,7 +100,9 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _image(scene: Scene, number: int, chosen: argparse.Namespace, show: _Printer) -> npt.NDArray[Any]:
+def _image(
+    scene: Scene, number: int, chosen: argparse.Namespace, show: Callable[[Sequence[str]], None]
+) -> npt.NDArray[Any]:
     """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
@@ -110,12 +117,21 @@ def _image(scene: Scene, number: int, chosen: argparse.Namespace, show: _Printer
     return image
 
 
-def _config(chosen: argparse.Namespace) -> Config:
-    config = Config.from_toml(chosen.config)
-    if chosen.roi is None:
-        return config
-    changed: Config = config.replace(roi=tuple(chosen.roi))
-    return changed
+def _check_truth_paths(paths: Sequence[str]) -> Sequence[str]:
+    """Return `paths`; raises `ConfigError` or `FileError` unless each is an .npz file that can be written."""
+    for path in paths:
+        if not path.lower().endswith(".npz"):
+            raise ConfigError(f"--truth {path}: must have the suffix .npz")
+        check_writable(path)
+    return paths
+
+
+def _write_truth(path: str, scene: Scene, image: npt.NDArray[Any], threads: int | None) -> str:
+    """Write the ground truth and return a summary of it; `image` is used if the scene has no background."""
+    alone = scene.config.background == Background()
+    truth = ground_truth(scene, image=image if alone else None, threads=threads)
+    truth.save(path)
+    return f"{len(truth.spots)} spots, {truth.bragg_mask.mean():.2%} of the pixels, in {path}"
 
 
 def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -> None:
@@ -124,12 +140,3 @@ def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -
     for path in outputs:
         if os.path.isfile(path) and os.path.realpath(path) in inputs:
             raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")
-
-
-class _Printer:
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-
-    def __call__(self, lines: Sequence[str]) -> None:
-        if not self.quiet:
-            print("\n".join(lines), flush=True)

@@ -60,14 +60,23 @@ def render_grey(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     pixel in a thousand is lit), black is the brightest pixel. NaN pixels are white.
     """
     photons = image.astype(np.float64)
-    finite = photons[np.isfinite(photons)]
-    if finite.size == 0:
+    if not np.isfinite(photons).any():
         return np.full(photons.shape, 255, dtype=np.uint8)
-    white, black = np.percentile(finite, WHITE_AND_BLACK)
-    if black <= white:
-        black = finite.max()
-    if black <= white:
-        return np.full(photons.shape, 255, dtype=np.uint8)
+    white, black = grey_limits(photons, WHITE_AND_BLACK)
     shown = np.clip(np.nan_to_num(photons, nan=white, posinf=black, neginf=white), white, black)
     grey: npt.NDArray[np.uint8] = np.rint(255.0 * (black - shown) / (black - white)).astype(np.uint8)
     return grey
+
+
+def grey_limits(values: npt.NDArray[Any], percentiles: tuple[float, float]) -> tuple[float, float]:
+    """Return the values drawn white and black: percentiles of the finite values, insensitive to a few bright pixels.
+
+    If the two are equal, because hardly any pixel is lit, the brightest pixel is black.
+    """
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    white, black = np.percentile(finite, percentiles).tolist()
+    if black <= white:
+        black = float(finite.max())
+    return (white, black) if black > white else (white, white + 1.0)

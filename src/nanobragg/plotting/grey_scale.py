@@ -33,20 +33,6 @@ def shrink(image: Image, block: int) -> Image:
     return np.where(np.isneginf(brightest), np.nan, brightest)
 
 
-def grey_limits(values: Image, percentiles: tuple[float, float]) -> tuple[float, float]:
-    """Return the values drawn white and black: percentiles of the finite values, insensitive to a few bright pixels.
-
-    If the two are equal, because hardly any pixel is lit, the brightest pixel is black.
-    """
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return 0.0, 1.0
-    white, black = np.percentile(finite, percentiles).tolist()
-    if black <= white:
-        black = float(finite.max())
-    return (white, black) if black > white else (white, white + 1.0)
-
-
 def grey_map() -> Colormap:
     """Return a colour map from white to black, with `GAP` for NaN."""
     from matplotlib import colormaps

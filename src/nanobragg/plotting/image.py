@@ -14,9 +14,10 @@ from ..analysis.spots.predict import Spots, predict_spots
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..io.png import grey_limits
 from ..scene.scene import Scene
 from .figures import BEAM, SPOT, figure_of, new_figure
-from .grey_scale import block_size, grey_limits, grey_map, shrink
+from .grey_scale import block_size, grey_map, shrink
 from .panel_layout import PanelLayout, panel_layout, stacked_layout
 from .rings import choose_rings, draw_rings
 

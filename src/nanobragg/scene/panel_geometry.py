@@ -127,16 +127,10 @@ class PanelGeometry:
         return np.asarray(np.arccos(np.clip(self.cos_two_theta(slow, fast, panel, beam=beam), -1.0, 1.0)))
 
     def resolution(
-        self,
-        wavelength: float,
-        slow: npt.ArrayLike,
-        fast: npt.ArrayLike,
-        panel: PanelIndex = 0,
-        *,
-        beam: FloatArray | None = None,
+        self, wavelength: float, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0
     ) -> FloatArray:
         """Return the resolution λ/(2 sin θ) in the unit of the wavelength, shape (...); infinite in the direct beam."""
-        versine = np.maximum(1.0 - self.cos_two_theta(slow, fast, panel, beam=beam), 0.0)
+        versine = np.maximum(1.0 - self.cos_two_theta(slow, fast, panel), 0.0)
         with np.errstate(divide="ignore"):
             return np.asarray(wavelength / np.sqrt(2.0 * versine))
 

@@ -300,7 +300,7 @@ def test_invalid_thresholds_are_refused():
         nb.predict_spots(scene(), threshold=2)
 
 
-@pytest.mark.parametrize("shape", ["square", "round", "gauss", "tophat"])
+@pytest.mark.parametrize("shape", ["square", "round", "gauss", "tophat", "gauss_star"])
 def test_sections_are_those_of_the_kernels_transform(shape):
     """Plane sections added up over their distance give the whole spot; their mean offsets lie on the plane."""
     made = scene(crystal=crystal(shape=shape, n_cells=(12, 9, 15)))
@@ -316,7 +316,7 @@ def test_sections_are_those_of_the_kernels_transform(shape):
 
 
 # The shape: the least part of a spot's photons that lies within its reach, whatever way it passes through the sphere
-WITHIN_REACH = {"square": 0.985, "round": 0.974, "gauss": 0.999, "tophat": 0.999}
+WITHIN_REACH = {"square": 0.985, "round": 0.974, "gauss": 0.999, "tophat": 0.999, "gauss_star": 0.999}
 
 
 @pytest.mark.parametrize("shape", WITHIN_REACH)
