@@ -142,7 +142,10 @@ def test_simulate_writes_the_ground_truth_when_asked(tmp_path, monkeypatch, caps
 def test_an_invalid_name_for_the_ground_truth_is_found_before_rendering(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     config().to_toml(tmp_path / "still.toml")
-    for name, complaint in (("truth.json", "--truth truth.json: must have the suffix .npz"), ("no/truth.npz", "no/truth.npz")):
+    for name, complaint in (
+        ("truth.json", "--truth truth.json: must have the suffix .npz"),
+        ("no/truth.npz", "no/truth.npz"),
+    ):
         assert cli.main(["simulate", "still.toml", "-o", "still.npy", "--truth", name]) == 2
         assert complaint in capsys.readouterr().err
         assert not (tmp_path / "still.npy").exists()
