@@ -350,12 +350,12 @@ def test_the_command_writes_a_plot(run, words):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "name an IMAGE, or a plane with --slice"),
-        (["still.npy", "--config", "still.toml", "--slice", "hk0"], "name an IMAGE, or a plane with --slice"),
+        ([], "give either an IMAGE or --slice PLANE"),
+        (["still.npy", "--config", "still.toml", "--slice", "hk0"], "give either an IMAGE or --slice PLANE"),
         (["still.npy", "--log"], "--log: is for --radial"),
-        (["--slice", "hk0"], "--slice: needs --config"),
-        (["still.npy", "--radial", "mean"], "--radial: needs --config"),
-        (["still.npy", "--rings", "3"], "--rings: needs --config"),
+        (["--slice", "hk0"], "--slice: needs the geometry; give --config"),
+        (["still.npy", "--radial", "mean"], "--radial: needs the geometry; give --config"),
+        (["still.npy", "--rings", "3"], "--rings: needs the geometry; give --config"),
         (["still.npy", "--config", "still.toml", "--radial", "mean", "--zoom", "2"], "--zoom: is for pictures"),
         (["still.npy", "-o", "out.gif"], "out.gif: '.gif' is not a valid plot suffix"),
         (["none.npy"], "none.npy: cannot be read"),

@@ -105,3 +105,23 @@ def test_a_cell_that_differs_from_that_of_the_amplitudes_is_named_with_their_sou
         cells = [m for m in found if "the crystal's cell" in m]
         assert len(cells) == differs
         assert all("(arrays: 60 70 80 90 90 90)" in m for m in cells)
+
+
+@pytest.mark.parametrize(("beyond", "warns"), [(1, False), (2, True)])
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_table_less_than_one_index_beyond_the_pixels_is_seen(beyond: int, warns: bool, side: int) -> None:
+    """A table of one reflection along b*, which lies along the slow axis; pixels reach to k = ±6.97."""
+    detector = nb.Detector.flat(
+        distance_mm=100, pixels=(40, 40), pixel_mm=0.5, convention="adxv", beam_center_mm=(10, 10)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = scene(detector=detector)
+    edges = made.geometry.directions(np.array([0.0, 40.0]), 20.0) - made.beam_direction
+    index = edges @ made.cells[0].T / made.wavelength
+    np.testing.assert_allclose(np.abs(index[:, 1]), 6.965, atol=1e-3)
+    factors = nb.StructureFactors(indices=[[0, side * (6 + beyond), 0]], amplitudes=[1.0])
+    found = [
+        m for m in warned(structure_factors=factors, detector=detector) if m.startswith("every pixel lies outside")
+    ]
+    assert len(found) == warns

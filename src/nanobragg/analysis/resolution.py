@@ -76,13 +76,7 @@ def scattering_angle(scene: Scene) -> FloatArray:
 
 
 def reshape_to_scene(image: npt.ArrayLike, scene: Scene) -> npt.NDArray[Any]:
-    """Return an image with the scene's shape, its panels unstacked.
-
-    Raises
-    ------
-    ShapeError
-        The image has neither the scene's shape nor that of panels stacked along the slow axis.
-    """
+    """Return an image with the scene's shape, its panels unstacked; raises `ShapeError` if the shape is another one."""
     array = np.asarray(image)
     stacked = scene.config.detector.stacked_shape
     if array.shape not in (scene.shape, stacked):

@@ -64,16 +64,9 @@ def demo_config() -> Config:
 
 
 def run_demo(folder: Path, report: Callable[[str], None], *, progress: bool | Progress = False) -> None:
-    """Render the example into `folder`: demo.img (SMV, with photon noise) and demo.png.
+    """Render the example into an existing folder: demo.img (SMV, with photon noise) and demo.png.
 
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    report
-        Function that is called with each line of a summary.
-    progress
-        As in `simulate`.
+    `report` is called with each line of a summary; `progress` is that of `simulate`.
     """
     config = demo_config()
     scene = Scene(config)

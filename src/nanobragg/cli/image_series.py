@@ -33,23 +33,10 @@ def numbered(path: str, count: int | None) -> list[str]:
 class ImageFiles:
     """The output files: NXmx files with all images, and files with one image each.
 
-    Parameters
-    ----------
-    paths
-        File names; each # in a name is a digit of the image's number.
-    config
-        Config of the first image.
-    count
-        Number of images; None: one, and # has no special meaning.
-    seeds
-        Seed of the noise of each image; None: no noise.
-
-    Raises
-    ------
-    ConfigError
-        A name without a placeholder for the number, or a format that cannot hold the Config.
-    FileError
-        A file cannot be written.
+    Each # in a name of `paths` is a digit of the image's number; with `count` None there is one image, and # has no
+    special meaning. `config` is that of the first image, `seeds` are those of the noise of each image. Raises
+    `ConfigError` for a name without a place for the number or a format that cannot hold the Config, and `FileError` if
+    a file cannot be written.
     """
 
     def __init__(self, paths: Sequence[str], config: Config, count: int | None, seeds: Sequence[int] | None) -> None:

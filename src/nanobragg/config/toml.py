@@ -56,15 +56,7 @@ def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> A
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the fields of the Config in `path`.
-
-    Raises
-    ------
-    FileError
-        The file or its .npz cannot be opened.
-    FormatError
-        The file is not valid TOML, or has another schema.
-    """
+    """Return the fields of the Config in a file; raises `FormatError` if it is not valid TOML of this schema."""
     content = read_file(path)
     try:
         return _fields(path, tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))

@@ -102,13 +102,7 @@ DESIGNS = {
 
 
 def find_design(name: str) -> tuple[str, Design]:
-    """Return the catalogue's name and design of a detector; case, blanks, hyphens and underscores are ignored.
-
-    Raises
-    ------
-    ConfigError
-        The name is unknown; the message lists the known ones.
-    """
+    """Return the catalogue's name and design of a detector; case, blanks, hyphens and underscores are ignored."""
     known = {_plain(each): each for each in DESIGNS}
     found = known.get(_plain(str(name)))
     if found is None:

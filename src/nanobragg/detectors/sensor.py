@@ -48,10 +48,7 @@ MATERIALS = {
 def attenuation_per_mm(material: str, wavelength_A: float) -> float:
     """Return µ of a sensor material (1/mm), interpolated log-log between 3 and 100 keV.
 
-    Raises
-    ------
-    ConfigError
-        The material or the energy is not in the table.
+    Raises `ConfigError` if the material or the energy is not in the table.
     """
     if material not in MATERIALS:
         raise ConfigError(

@@ -18,23 +18,8 @@ def cbf_header(path: StrPath, config: Config, *, saturation: float, noise_seed: 
     """Return the header lines of a miniCBF image, as DECTRIS detectors write them.
 
     The format implies a detector perpendicular to the beam, its fast axis along the spindle, and fast × slow along the
-    beam.
-
-    Parameters
-    ----------
-    path
-        Name of the file, for errors.
-    config
-        The experiment.
-    saturation
-        Largest valid count.
-    noise_seed
-        Seed of the noise, if any.
-
-    Raises
-    ------
-    ConfigError
-        miniCBF cannot describe the geometry; NXmx can.
+    beam. `saturation` is the largest valid count. Raises `ConfigError`, which names `path`, if miniCBF cannot describe
+    the geometry; NXmx can.
     """
     check_expressible(path, config)
     lines = [*_detector_lines(config, saturation), *_beam_lines(config), f"Config_SHA256 {config_digest(config)}"]

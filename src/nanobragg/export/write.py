@@ -149,23 +149,10 @@ def check_image_paths(paths: Sequence[StrPath], config: Config | None = None) ->
 
 
 def write_image_file(path: StrPath, image: npt.NDArray[Any], scene: Scene, *, seed: int | None = None) -> int:
-    """Write a rendered or noisy image in the format of the suffix, converting its values as needed.
+    """Write a rendered or noisy image in the format of the suffix; return the number of pixels that had to be clipped.
 
-    Parameters
-    ----------
-    path
-        The file. For integer formats (SMV, CBF), values are rounded to nearest and clipped to the largest valid one;
-        .png is drawn as dark spots on white.
-    image : ndarray, shape (slow, fast) or (panels, slow, fast)
-    scene
-        The rendered scene.
-    seed
-        Seed of the noise, if any.
-
-    Returns
-    -------
-    int
-        Number of clipped pixels.
+    For integer formats (SMV, CBF), values are rounded to nearest and clipped to the largest valid one; .png is drawn as
+    dark spots on white. `seed` is that of the noise, if any.
     """
     kind = io.format_of(path).name
     clipped = 0

@@ -39,12 +39,8 @@ LAB = Frame(np.zeros(3), np.eye(3))
 def detector_from_dials(model: ModelFields) -> Detector:
     """Convert a dxtbx detector to a `Detector`, with panels in the same order.
 
-    Raises
-    ------
-    FormatError
-        A field is invalid.
-    ConfigError
-        Pixels are not square, or panels differ in shape or sensor.
+    Raises `FormatError` if a field is invalid, and `ConfigError` if pixels are not square, or panels differ in shape or
+    sensor.
     """
     listed = model.fields.get("panels")
     if not isinstance(listed, list) or not listed:

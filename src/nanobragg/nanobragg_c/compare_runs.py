@@ -87,15 +87,7 @@ def flags_for_original(flags: Sequence[str]) -> list[str]:
 
 
 def compare_in_roi(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
-    """Compare images within a region (first and last fast, first and last slow pixel), or everywhere if None.
-
-    Raises
-    ------
-    ShapeError
-        The images differ in shape.
-    ConfigError
-        The region is not within the image.
-    """
+    """Compare images within a region (first and last fast, first and last slow pixel), or everywhere if None."""
     if ours.shape != theirs.shape:
         raise ShapeError(f"our image has shape {ours.shape}, the original's {theirs.shape}: they cannot be compared")
     if roi is None:
@@ -127,16 +119,7 @@ def most_different_pixel(run: OurRun, theirs: Image, roi: Roi | None) -> Pixel |
 def trace_difference(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: Run | None) -> TracedPixel:
     """Trace a pixel, compare it with the original's printed values, and find quirks that explain a divergence.
 
-    Parameters
-    ----------
-    run
-        Our run.
-    pixel
-        A rendered pixel (slow, fast).
-    flags
-        Flags of both runs.
-    printed
-        A run of the original that printed the pixel; None if there is none.
+    `printed` is a run of the original, with the same flags, that printed the pixel; None if there is none.
     """
     slow, fast = pixel
     traced = trace(run.scene, slow=slow, fast=fast)

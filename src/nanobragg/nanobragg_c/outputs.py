@@ -36,18 +36,10 @@ class CImages(NamedTuple):
 
 
 def make_c_images(image: npt.NDArray[np.float32], scene: Scene, outputs: Outputs, rmsd: float) -> CImages:
-    """Return the C program's integer images of a float image, with identical values.
+    """Return the C program's integer images of a float image (slow, fast), with identical values.
 
-    Parameters
-    ----------
-    image : ndarray, shape (slow, fast)
-        Photons.
-    scene
-        The scene, for its ROI.
-    outputs
-        The images to make and their settings; a noise image needs `outputs.seed`.
-    rmsd
-        Root-mean-square deviation of the image from `statistics`, which sets the scale of the PGM image.
+    A noise image needs `outputs.seed`. `rmsd`, the root-mean-square deviation of the image from `statistics`, sets the
+    scale of the PGM image.
     """
     from ..response.quantize import to_integers, to_pgm
 

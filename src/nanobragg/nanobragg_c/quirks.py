@@ -64,16 +64,11 @@ _AFFECTING = {
 
 
 def active_quirks(scene: Scene) -> set[int]:
-    """Return the rows of physics quirks that change this image, judged by its settings.
+    """Return the rows of physics quirks that change the image of a scene with compat="c", judged by its settings.
 
-    Rows 2 and 3 need several layers, sub-pixels or beam directions. Row 9 needs a cell whose γ differs from that of
-    the orthogonal construction, or a matrix as well as a cell, and an image that depends on the cell. Row 15 needs a
+    Rows 2 and 3 need several layers, sub-pixels or beam directions. Row 9 needs a cell whose γ differs from that of the
+    orthogonal construction, or a matrix as well as a cell, and an image that depends on the cell. Row 15 needs a
     two-theta swing with automatic sub-pixels or a curved detector. With a sensor that absorbs nothing, no row matters.
-
-    Parameters
-    ----------
-    scene : Scene
-        A scene with compat="c".
     """
     config, crystal, detector = scene.config, scene.config.crystal, scene.config.detector
     sampling = config.sampling

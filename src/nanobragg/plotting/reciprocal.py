@@ -49,10 +49,7 @@ class Plane(NamedTuple):
 def parse_plane(text: str) -> Plane:
     """Return the plane named by three indices such as hk0, h0l, hk-2, hhl or h-hl.
 
-    Raises
-    ------
-    ConfigError
-        There are not three indices with two different letters.
+    Raises `ConfigError` unless there are three indices with two different letters.
     """
     parts = INDEX.findall(text)
     names = tuple(dict.fromkeys(part[-1] for part in parts if part[-1].isalpha()))

@@ -15,10 +15,7 @@ log = logging.getLogger(__name__)
 def select_instruction_set() -> str:
     """Select the kernel of the environment variable NANOBRAGG_ISA, once per process, and return its name.
 
-    Raises
-    ------
-    ConfigError
-        The kernel does not exist, or the processor does not support it.
+    Raises `ConfigError` if it does not exist, or the processor does not support it.
     """
     wanted = os.environ.get(VARIABLE, "").strip()
     available = instruction_sets()

@@ -43,13 +43,7 @@ def rendering_threads(threads: int | None) -> int:
 
 
 def thread_count(threads: int | None) -> int:
-    """Return `threads` if given, otherwise OMP_NUM_THREADS, otherwise the number of available processors.
-
-    Raises
-    ------
-    ConfigError
-        `threads` is less than 1.
-    """
+    """Return `threads` if given, otherwise OMP_NUM_THREADS, otherwise the number of available processors."""
     if threads is None:
         wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
         return int(wanted) if wanted.isdigit() and int(wanted) > 0 else _usable_processors()

@@ -62,31 +62,12 @@ def to_pgm(
     integer_scale: float | None = None,
     roi: Roi | None = None,
 ) -> tuple[NDArray[np.uint8], float]:
-    """Scale an image to the 8-bit greys of a PGM image: ``floor(min(255, image·scale))``.
+    """Return the 8-bit greys of a PGM image, ``floor(min(255, image·scale))`` of an image (slow, fast), and the scale.
 
-    Parameters
-    ----------
-    image : array of shape (slow, fast)
-        Photons (or any other finite intensity); taken as float32.
-    scale : float, optional
-        Grey levels per unit of `image`. Default: 250 / (5·rmsd), or `integer_scale` if the rmsd is 0.
-    rmsd : float, optional
-        Root-mean-square deviation of the pixels from their mean; default: computed over the region of interest.
-    integer_scale : float, optional
-        Scale of the 16-bit image; default: that of `to_integers`.
-    roi : (xmin, xmax, ymin, ymax), optional
-        Inclusive limits in pixels, x fast and y slow. Pixels outside are 0.
-
-    Returns
-    -------
-    greys : array of shape (slow, fast), uint8
-    scale : float
-        The scale used.
-
-    Raises
-    ------
-    ConfigError
-        A pixel is not finite, or the scale is not positive.
+    The default scale (grey levels per unit of `image`) is 250 / (5·rmsd), or `integer_scale` if the rmsd is 0. `rmsd`
+    is by default computed over the region of interest, `integer_scale` that of `to_integers`. Pixels outside `roi`
+    (xmin, xmax, ymin, ymax, inclusive, x fast and y slow) are 0. Raises `ConfigError` if a pixel is not finite or the
+    scale not positive.
     """
     pixels = _single(image)
     where = roi_slices(roi, pixels.shape)

@@ -63,14 +63,8 @@ def read_reflections(
 ) -> P1Reflections:
     """Read a file of reflections; MTZ and CIF are expanded to P1, text and dumps already list it.
 
-    Parameters
-    ----------
-    path, kind
-        The file and its format: "hkl", "dump", "mtz" or "cif".
-    column
-        Label of amplitudes or intensities in an MTZ or CIF file.
-    space_group, cell
-        Replace those of the file.
+    `kind` is "hkl", "dump", "mtz" or "cif". `column` is the label of amplitudes or intensities in an MTZ or CIF file;
+    `space_group` and `cell` replace those of the file.
     """
     if kind == "hkl":
         from ..io.hkl import read_hkl
@@ -118,16 +112,10 @@ def calculate_reflections(
     space_group: str | None = None,
     cell: Cell | None = None,
 ) -> P1Reflections:
-    """Calculate reflections from a file of atomic coordinates.
+    """Calculate reflections from a PDB, mmCIF, or small-molecule CIF file.
 
-    Parameters
-    ----------
-    path
-        PDB, mmCIF, or small-molecule CIF.
-    d_min_A, k_sol, b_sol_A2, energies_eV
-        See `model_amplitudes`; the resolution limit is required.
-    space_group, cell
-        Replace those of the file.
+    The numbers are those of `model_amplitudes`; the resolution limit is required. `space_group` and `cell` replace
+    those of the file.
     """
     from ..io.atoms import read_atoms
     from .coordinates import model_amplitudes

@@ -17,19 +17,9 @@ INDEX_OFFSET = 2**20  # larger than any |h|
 
 
 def find_space_group(name: str, where: str) -> Any:
-    """Return gemmi's space group for a Hermann-Mauguin or Hall symbol or number.
+    """Return gemmi's space group for a Hermann-Mauguin or Hall symbol or number; raises `ConfigError` if it is unknown.
 
-    Parameters
-    ----------
-    name
-        Such as "P 43 21 2", "P212121", "96" or "R 3 :H".
-    where
-        The field or file, for the error.
-
-    Raises
-    ------
-    ConfigError
-        The space group is unknown.
+    Examples are "P 43 21 2", "P212121", "96" and "R 3 :H". `where` is the field or file, for the error.
     """
     import gemmi
 

@@ -24,17 +24,8 @@ def write_previews(folder: Path, ours: Image, theirs: Image) -> None:
 def write_maps(folder: Path, ours: Image, theirs: Image) -> dict[str, float]:
     """Write difference.png and ratio.png: red where ours is larger, blue where it is smaller, white where equal.
 
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    ours, theirs : ndarray, shape (slow, fast)
-
-    Returns
-    -------
-    dict
-        Values at full colour: `difference_scale_photons` (the largest difference, at least 1e-5 of the brightest
-        pixel) and `ratio_scale` (a factor of 2).
+    Returns the values at full colour: `difference_scale_photons` (the largest difference, at least 1e-5 of the
+    brightest pixel) and `ratio_scale` (a factor of 2).
     """
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):

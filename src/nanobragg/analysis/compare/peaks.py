@@ -85,14 +85,7 @@ def assignment_solver() -> Callable[[Any], tuple[Any, Any]]:
 
 
 def match_peaks(a: Image, b: Image, count: int) -> PeakMatch:
-    """Match the brightest local maxima of two images of the same shape.
-
-    Parameters
-    ----------
-    a, b : ndarray, shape (slow, fast) or (panels, slow, fast)
-    count
-        Maximum number of peaks in each image.
-    """
+    """Match the brightest local maxima, at most `count` of each, of two images of the same shape."""
     solve = assignment_solver()
     tops = [find_peaks(image, count) for image in (a, b)]
     places = [np.array([place for place, _ in found]).reshape(-1, 3) for found in tops]

@@ -23,23 +23,8 @@ VECTOR = re.compile(r"\[[^\[\]{}\"]*\]")  # a list of numbers
 def write_comparison(folder: StrPath, ours: Image, theirs: Image, compared: ImageComparison) -> dict[str, float]:
     """Write metrics.json, both images and their pictures to a folder, which is created if needed.
 
-    Parameters
-    ----------
-    folder
-        Folder for metrics.json, ours.npy, theirs.npy, ours.png, theirs.png, difference.png, ratio.png.
-    ours, theirs : ndarray, shape (slow, fast)
-    compared
-        Comparison of the images.
-
-    Returns
-    -------
-    dict
-        The scales of difference.png and ratio.png (`difference_maps.write_maps`).
-
-    Raises
-    ------
-    FileError
-        The folder or a file cannot be written.
+    The files are metrics.json, ours.npy, theirs.npy, ours.png, theirs.png, difference.png and ratio.png. Returns the
+    scales of the last two (`difference_maps.write_maps`).
     """
     folder = make_folder(folder)
     write_npy(folder / "ours.npy", ours)

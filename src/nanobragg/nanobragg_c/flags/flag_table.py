@@ -284,13 +284,7 @@ SPELLINGS: dict[str, Flag] = {
 
 
 def split_flags(flags: str | Sequence[str]) -> list[str]:
-    """Return the arguments of a command line; a string is split as a shell does.
-
-    Raises
-    ------
-    ConfigError
-        A quotation is not closed.
-    """
+    """Return the arguments of a command line; a string is split as a shell does."""
     if not isinstance(flags, str):
         return list(flags)
     try:
@@ -309,13 +303,7 @@ def find_flag(spelling: str) -> Flag:
 
 
 def help_flag(name: str) -> str:
-    """Return the help on a flag, by any of its spellings, with or without the dash.
-
-    Raises
-    ------
-    ConfigError
-        The flag is unknown; the message suggests the nearest ones.
-    """
+    """Return the help on a flag, by any of its spellings, with or without the dash."""
     flag = find_flag(name if name.startswith("-") else f"-{name}")
     also = f"\n    also spelled {', '.join(flag.aliases)}" if flag.aliases else ""
     return _entry(flag) + also

@@ -165,12 +165,7 @@ class FlagValues:
 def read_flags(arguments: Sequence[str]) -> FlagValues:
     """Return the C program's variables from its defaults, then headers of -mask and -img, then flags.
 
-    Raises
-    ------
-    ConfigError
-        A flag is unknown, a value is missing or not valid, or an argument follows no flag.
-    FileError, FormatError
-        A file of -mask or -img cannot be read.
+    Raises `ConfigError` if a flag is unknown, a value is missing or not valid, or an argument follows no flag.
     """
     uses = _pair(arguments)
     values = FlagValues()

@@ -22,10 +22,7 @@ NUDGES = sorted(itertools.product(range(-4, 5), repeat=3), key=lambda nudge: sum
 def geometry_flags(config: Config, scene: Scene) -> list[str]:
     """Return flags that place the panel as in the Config, by its convention if possible, else by vectors.
 
-    Raises
-    ------
-    ConfigError
-        No flags place the panel; the message names the field.
+    Raises `ConfigError`, which names the field, if no flags place the panel.
     """
     panel = config.detector.panels[0]
     slow, fast = panel.pixels

@@ -71,26 +71,9 @@ def config_from_flags(flags: str | list[str], *, exact: bool = False) -> Config:
 
 
 def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFlags:
-    """Parse and resolve the C program's command-line flags.
+    """Parse and resolve the C program's command-line flags; arguments and errors are those of `config_from_flags`.
 
-    Parameters
-    ----------
-    flags
-        A command line without the program's name; a string is split as a shell does.
-    exact
-        Whether to correct the C program's physics and geometry (`compat=None`), as -exact does.
-
-    Raises
-    ------
-    ConfigError
-        A flag is unknown, a value is missing or not valid, or the cell or structure factors are missing.
-    FileError, FormatError
-        A header (-img, -mask) cannot be read.
-
-    Warns
-    -----
-    NanobraggWarning
-        A flag has no effect, Fdump.bin is read by default, or a random seed is chosen.
+    Warns if a flag has no effect, Fdump.bin is read by default, or a random seed is chosen.
     """
     values = read_flags(split_flags(flags))
     exact = exact or values.exact

@@ -29,20 +29,10 @@ def convention_of(values: FlagValues) -> Convention:
 
 
 def build_detector(values: FlagValues, *, exact: bool) -> Detector:
-    """Return the detector that flags describe.
+    """Return the detector that flags describe; raises `ConfigError` if a size, distance or vector is not valid.
 
-    Parameters
-    ----------
-    values
-        The C program's variables.
-    exact
-        Whether to compute distance and beam spot correctly after a two-theta swing, unlike the C program
-        (docs/quirks.md row 15).
-
-    Raises
-    ------
-    ConfigError
-        A size, distance or vector is not valid.
+    With `exact`, distance and beam spot are correct after a two-theta swing, unlike in the C program (docs/quirks.md
+    row 15).
     """
     _check(values)
     pixel = values.pixel_mm / 1000.0

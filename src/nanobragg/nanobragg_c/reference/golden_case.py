@@ -27,27 +27,11 @@ NAME = re.compile(r"([A-Z][\w.-]*)/([\w.-]+)")
 
 
 def record_case(folder: StrPath, name: str, flags: Sequence[str], run: Run, *, title: str, corr_min: float) -> None:
-    """Add a case to a folder, creating the folder if needed.
+    """Add a case to a folder of cases, creating the folder if needed.
 
-    Parameters
-    ----------
-    folder
-        A folder of cases.
-    name
-        ID/RUN: acceptance test, and name of the run in it.
-    flags
-        The command line; its input files are copied to inputs/.
-    run
-        The original program's output.
-    title, corr_min
-        Title of the case, and the correlation that images must reach.
-
-    Raises
-    ------
-    ConfigError
-        The name is not valid or already exists, or inputs/ has a different file of the same name.
-    FileError
-        A file cannot be read or written.
+    `name` is ID/RUN: acceptance test, and name of the run in it. The input files of `flags` are copied to inputs/.
+    `corr_min` is the correlation that images must reach. Raises `ConfigError` if the name is not valid or already
+    exists, or inputs/ has a different file of the same name.
     """
     check_case_name(name)
     root = make_folder(folder)

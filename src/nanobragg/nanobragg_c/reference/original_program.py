@@ -157,13 +157,7 @@ def relocatable_flags(flags: Flags) -> list[str]:
     """Return flags for another working folder: absolute input paths, default names of output files.
 
     Without -hkl, the program reads Fdump.bin from its folder, so an Fdump.bin in the current folder is named by -dump.
-
-    Raises
-    ------
-    ConfigError
-        A quotation is not closed.
-    FileError
-        An input file is missing, which the program would ignore.
+    Raises `FileError` if an input file is missing, which the program would ignore.
     """
     arguments = split_flags(flags)
     names = [SPELLINGS[argument].name if argument in SPELLINGS else "" for argument in arguments]

@@ -65,14 +65,9 @@ class Run:
 def collect_run(
     path: Path, folder: Path, stdout: str, seconds: float, arguments: list[str], pixel: Pixel | None
 ) -> Run:
-    """Read the output of a run of the program `path` in `folder`.
+    """Return the output of a run of the program `path` in `folder`.
 
-    Raises
-    ------
-    ProgramError
-        The run wrote no image.
-    FormatError
-        An output file is not valid.
+    Raises `ProgramError` if the run wrote no image, and `FormatError` if an output file is not valid.
     """
     int_image, text = _read_smv(path, folder / Outputs.int_path, stdout)
     noise, pgm = folder / Outputs.noise_path, folder / Outputs.pgm_path
