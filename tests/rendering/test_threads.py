@@ -8,10 +8,15 @@ import signal
 import pytest
 
 import nanobragg as nb
+from nanobragg._core import HAS_OPENMP
 from nanobragg.errors import NanobraggWarning
 from nanobragg.rendering.threads import thread_count
 from tests.builders import config
 from tests.processes import python
+
+needs_openmp_and_fork = pytest.mark.skipif(
+    not (HAS_OPENMP and hasattr(signal, "SIGALRM")), reason="needs OpenMP and fork"
+)
 
 
 @pytest.mark.parametrize(("value", "expected"), [("3", 3), ("5,2", 5), (" 4 ", 4)])
@@ -34,7 +39,7 @@ def test_a_build_without_openmp_warns_that_it_has_one_thread(monkeypatch):
         nb.simulate(config(), threads=2)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
+@needs_openmp_and_fork
 def test_a_forked_child_renders_on_one_thread_with_one_warning():
     """After the parent has rendered on several, whose OpenMP threads the child does not have."""
     process = python("""
@@ -73,7 +78,7 @@ def test_a_forked_child_renders_on_one_thread_with_one_warning():
     assert parent == {"status": 0, "threads": 2}
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs fork")
+@needs_openmp_and_fork
 def test_a_child_forked_before_any_rendering_uses_all_threads():
     child = python("""
         import os, sys
