@@ -68,6 +68,10 @@ def test_the_threshold_is_of_the_brightest_spot_on_any_panel():
     np.testing.assert_array_equal(nb.bragg_mask(cfg, image=bragg, fraction=0.3), bragg > 0.3 * peaks.max())
 
 
+def test_nothing_is_in_the_mask_of_a_crystal_that_does_not_scatter():
+    assert not nb.ground_truth(config(structure_factors=nb.StructureFactors.constant(0))).bragg_mask.any()
+
+
 def test_every_bright_spot_is_in_the_mask():
     truth = nb.ground_truth(config())
     bright = truth.spots[truth.spots.photons > 0.1 * truth.spots.photons[0]]

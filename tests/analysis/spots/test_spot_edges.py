@@ -116,29 +116,59 @@ def test_the_shape_of_a_spot_has_the_kernels_metric(shape: str, compat: str | No
         nb.Scan(start_deg=200, range_deg=800, steps=5),
     ],
 )
-@pytest.mark.parametrize("domains", [1, 3])
-def test_the_photons_of_a_rotation_are_the_mean_of_its_steps(scan: nb.Scan, domains: int) -> None:
+@pytest.mark.parametrize(("domains", "spindle_axis"), [(1, (0, 0, 1)), (3, (0.5, 0, 1))])
+def test_the_photons_of_a_rotation_are_the_mean_of_its_steps(
+    scan: nb.Scan, domains: int, spindle_axis: tuple[float, float, float]
+) -> None:
     """Each step as a still of the same crystal; a reflection's spots within 20 pixels of each other count as one."""
     fields = {
-        "crystal": TRICLINIC.replace(mosaic_spread_deg=0.3 * (domains > 1), mosaic_domains=domains, n_cells=10),
+        "crystal": TRICLINIC.replace(
+            mosaic_spread_deg=0.3 * (domains > 1), mosaic_domains=domains, n_cells=10, spindle_axis=spindle_axis
+        ),
         "beam": nb.Beam(dispersion_percent=0.5, dispersion_steps=2),
     }
     rotation = predicted(scan=scan, **fields)
 
-    def near(spots: nb.Spots) -> np.ndarray:
-        """Return the photons of the spots close to each of the rotation's."""
+    def close(spots: nb.Spots) -> np.ndarray:
+        """Return which spots (columns) are those of the rotation (rows)."""
         same = (rotation.hkl[:, np.newaxis] == spots.hkl).all(axis=2)
         apart = np.hypot(*(at[:, np.newaxis] - to for at, to in (
             (rotation.slow_px, spots.slow_px), (rotation.fast_px, spots.fast_px))))  # fmt: skip
-        return (same & (apart < 20)) @ spots.photons
+        return same & (apart < 20)
 
-    step = scan.range_deg / scan.steps
-    starts = [scan.start_deg + i * step for i in range(scan.steps)]
-    found = sum(near(predicted(scan=nb.Scan(start_deg=start, steps=1), **fields)) for start in starts) / scan.steps
-    inner = (rotation.fast_px > 20) & (rotation.fast_px < 300) & (rotation.slow_px > 20) & (rotation.slow_px < 280)
-    chosen = inner & (rotation.photons > 1e-3 * rotation.photons[0])
+    def inner(spots: nb.Spots) -> np.ndarray:
+        place = np.stack([spots.fast_px, spots.slow_px], axis=1)
+        return ((place > 20) & (place < [300, 280])).all(axis=1) & (spots.photons > 1e-3 * rotation.photons[0])
+
+    found = np.zeros(len(rotation))
+    for i in range(scan.steps):
+        still = predicted(scan=nb.Scan(start_deg=scan.start_deg + i * scan.range_deg / scan.steps, steps=1), **fields)
+        found += close(still) @ still.photons / scan.steps
+        assert close(still).any(axis=0)[inner(still)].all()
+    chosen = inner(rotation)
     assert chosen.sum() > 100
-    np.testing.assert_allclose(found[chosen], near(rotation)[chosen], rtol=1e-6)
+    np.testing.assert_allclose(found[chosen], (close(rotation) @ rotation.photons)[chosen], rtol=1e-6)
+
+
+@pytest.mark.parametrize("spindle_axis", [(0, 0, 1), (0.5, 0, 1)])
+def test_phi_is_where_the_lattice_point_crosses_the_sphere_or_comes_nearest_to_it(spindle_axis) -> None:
+    crystal = TRICLINIC.replace(n_cells=6, spindle_axis=spindle_axis)
+    made = scene(crystal=crystal, detector=DETECTOR, scan=nb.Scan(range_deg=360, steps=90))
+    spots = nb.predict_spots(made, threshold=0)
+    u, k = made.spindle_axis, 1e10 * made.beam_direction
+    q = spots.hkl @ np.linalg.inv(made.lattice.direct * 1e-10).T
+    along = np.outer(q @ u, u)
+
+    def distance(phi_deg: np.ndarray) -> np.ndarray:
+        """Return how far (1/m) each lattice point is from the sphere at a φ of its own."""
+        phi = np.radians(phi_deg)[:, np.newaxis]
+        turned = along + (q - along) * np.cos(phi) + np.cross(u, q) * np.sin(phi)
+        return np.abs(np.linalg.norm(turned + k, axis=1) - 1e10)
+
+    nearest = np.min([distance(np.full(len(q), phi)) for phi in range(0, 360, 5)], axis=0)
+    reported = distance(spots.phi_deg)
+    assert (reported <= nearest + 1.0).all()
+    assert (reported > 1e3).sum() > 5  # not even the nearest points of all are on the sphere
 
 
 def test_a_lattice_point_that_moves_along_the_sphere_has_its_photons_spread_over_the_turn_it_lingers_for() -> None:
@@ -159,3 +189,10 @@ def test_a_lattice_point_that_moves_along_the_sphere_has_its_photons_spread_over
     assert len(spots) > 100
     constant = spots.photons / spots.partiality * np.sqrt(speed**2 + bent)
     np.testing.assert_allclose(constant, np.median(constant), rtol=1e-6)
+
+
+def test_constant_amplitudes_give_the_spots_of_a_list_of_all_reflections() -> None:
+    crystal = nb.Crystal(cell=(30, 60, 90, 90, 95, 90), n_cells=12, misset_deg=(12, 34, 56))
+    box = np.indices((25, 49, 73)).reshape(3, -1).T - (12, 24, 36)
+    listed = nb.StructureFactors(indices=box, amplitudes=np.full(len(box), 100.0), interpolate=False)
+    same(predicted(crystal=crystal), predicted(crystal=crystal, structure_factors=listed))
