@@ -93,7 +93,7 @@ template <class Entry, class Real>
 NB_INLINE Neighbours<Entry> find_neighbours(const Table<Entry> &t, const Term<Real> &term)
 {
     const double h = term.h[0], k = term.h[1], l = term.h[2];
-    const double h0 = round_down(h), k0 = round_down(k), l0 = round_down(l);
+    const double h0 = branchless_floor(h), k0 = branchless_floor(k), l0 = branchless_floor(l);
     const int alone = closest_place(t, term.nearest[0], term.nearest[1], term.nearest[2]);
     const int corner = closest_place(t, (int)h0 - 1, (int)k0 - 1, (int)l0 - 1);
     const int inside = can_interpolate(t, h, k, l);

@@ -1,6 +1,6 @@
-/* What the compiler is told: which functions it must see through, which loops run over lanes, and the namespace of the
- * instruction set that this translation unit is compiled for. Code lives in nb::NB_ISA, so that the linker never mixes
- * the functions of two instruction sets; plain data that crosses between them lives in nb. */
+/* Compiler settings: functions that are always inlined, loops over vector lanes, and the namespace of the instruction
+ * set that a translation unit is compiled for. Code lives in nb::NB_ISA, so that the linker never mixes the functions
+ * of two instruction sets; plain data that crosses between them lives in nb. */
 #ifndef NANOBRAGG_COMPILER_H
 #define NANOBRAGG_COMPILER_H
 

@@ -57,12 +57,12 @@ NB_INLINE double absorbed_fraction(const Scene &s, int layer, double rho)
 }
 
 /* The ray from the sample to a place, and the solid angle of a pixel there. */
-struct Sight {
+struct Ray {
     double x, y, z, omega;
 };
 
 /* `exact`: quotients rounded as divisions are. */
-template <bool exact> NB_INLINE Sight look_at(double area, double x, double y, double z)
+template <bool exact> NB_INLINE Ray ray_to(double area, double x, double y, double z)
 {
     const double r = sqrt(x * x + y * y + z * z), per_r = 1.0 / r, omega = solid_angle(area, per_r);
     return {divide<exact>(x, r, per_r), divide<exact>(y, r, per_r), divide<exact>(z, r, per_r), omega};

@@ -21,7 +21,7 @@ template <class Real> using Offset = typename OffsetOf<Real>::type;
 /* The reflection nearest to index h, halves downwards, and the offset h - nearest. */
 NB_INLINE void split(double h, int *nearest, double *offset)
 {
-    const double whole = nearest_whole(h);
+    const double whole = round_half_down(h);
     *nearest = (int)whole;
     *offset = h - whole;
 }
@@ -37,12 +37,12 @@ NB_INLINE void split(double h, int *nearest, int32_t *offset)
 }
 
 /* n times an offset, less a whole number of turns; in single precision n is a whole number. */
-NB_INLINE double turned(double offset, double n)
+NB_INLINE double multiply_mod_1(double offset, double n)
 {
-    return n * offset - any_nearest_whole(n * offset);
+    return n * offset - round_to_nearest(n * offset);
 }
 
-NB_INLINE int32_t turned(int32_t offset, double n)
+NB_INLINE int32_t multiply_mod_1(int32_t offset, double n)
 {
     return (int32_t)((uint32_t)offset * (uint32_t)(int)n);
 }

@@ -8,7 +8,7 @@
 namespace nb::NB_ISA {
 
 struct alignas(64) Intensity {
-    static constexpr bool needs_steps = false; /* a term's amplitude and F_latt^2 are all that is looked at */
+    static constexpr bool needs_steps = false; /* only a term's amplitude and F_latt^2 are used */
 
     double sum[LANES], total[LANES]; /* over one source's orientations; over everything */
 
@@ -18,11 +18,11 @@ struct alignas(64) Intensity {
         sum[i] += intensity(term);
     }
 
-    /* What the walk tells sinks that want to know how a term came about: the place that is looked at, the source and
-     * its orientations, a term whose value is in the total already, and the factors behind the total. */
-    NB_MEMBER void at(const Scene &, const Panel &, int, double, double, const Lanes &) {}
-    NB_MEMBER void from(const Scene &, int, const double *, const Lanes &) {}
-    NB_MEMBER void note(const double *, const Term<double> &, double) {}
+    /* Called for sinks that record how a term came about: at each place on the detector, for each source and its
+     * orientations, for a term that the total already contains, and with the factors applied to the total. */
+    NB_MEMBER void at_place(const Scene &, const Panel &, int, double, double, const Lanes &) {}
+    NB_MEMBER void from_source(const Scene &, int, const double *, const Lanes &) {}
+    NB_MEMBER void record(const double *, const Term<double> &, double) {}
     NB_MEMBER void finish(double, double, double, double) {}
 };
 

@@ -9,8 +9,6 @@
 
 namespace nb {
 
-enum { SPAN_PIXELS = 64 };
-
 /* How the terms are computed; the walk that leads to them is in double precision always. */
 enum Precision {
     IN_DOUBLE,
@@ -19,7 +17,7 @@ enum Precision {
     PRECISIONS
 };
 
-/* What the original's walk carries from pixel to pixel. */
+/* State of the original's walk between pixels. */
 struct COrder {
     bool first;         /* no term has been evaluated yet (row 1) */
     bool interpolating; /* no point has left the table yet (row 6) */

@@ -1,5 +1,4 @@
-/* A span of neighbouring pixels, one a lane: what the walk knows of every lane's ray, and the steps of it that both
- * walks share. */
+/* A span of neighbouring pixels, one per vector lane: the ray of every lane, and the steps that both walks share. */
 #ifndef NANOBRAGG_LANES_H
 #define NANOBRAGG_LANES_H
 
@@ -8,10 +7,8 @@
 
 namespace nb::NB_ISA {
 
-enum {
-    LANES = 64,  /* pixels in a span at most; SPAN_PIXELS of kernel.h */
-    VECTOR = 16, /* lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number */
-};
+constexpr int LANES = SPAN_PIXELS;
+constexpr int VECTOR = 16; /* lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number */
 
 struct alignas(64) Lanes {
     double d[3][LANES]; /* direction of the scattered ray */
@@ -27,16 +24,16 @@ NB_INLINE void fill(double *lanes, double value, int n)
         lanes[i] = value;
 }
 
-NB_INLINE void keep_direction(Lanes &lanes, int i, const Sight &sight)
+NB_INLINE void keep_direction(Lanes &lanes, int i, const Ray &ray)
 {
-    lanes.d[0][i] = sight.x;
-    lanes.d[1][i] = sight.y;
-    lanes.d[2][i] = sight.z;
+    lanes.d[0][i] = ray.x;
+    lanes.d[1][i] = ray.y;
+    lanes.d[2][i] = ray.z;
 }
 
-/* Which of a factor's values a lane keeps while it moves over the sub-pixels: the latest. */
+/* Keep policy: a lane keeps the latest value of a factor as it moves over the sub-pixels. */
 struct Latest {
-    NB_INLINE double keep(double, double now, bool) { return now; }
+    NB_INLINE double keep(const double &, double now, bool) { return now; }
 };
 
 NB_INLINE double absorbed_in_lane(const Scene &s, const Panel &p, int layer, const Lanes &lanes, int i)
@@ -53,11 +50,11 @@ NB_INLINE double polarization_in_lane(double kahn, const Source &source, const L
                         source.b[0] * x + source.b[1] * y + source.b[2] * z);
 }
 
-/* Direction, solid angle and absorbed fraction of every lane at one sub-pixel of one layer; `every_omega` and
- * `every_capture` are for Keep. */
+/* Direction, solid angle and absorbed fraction of every lane at one sub-pixel of one layer. The switches
+ * `every_omega` and `every_capture` are passed to Keep. */
 template <bool exact, class Keep>
-static void look(const Scene &s, const Panel &p, int layer, double slow, const double *fast, bool every_omega,
-                 bool every_capture, int n, Lanes &lanes)
+static void find_rays(const Scene &s, const Panel &p, int layer, double slow, const double *fast, bool every_omega,
+                      bool every_capture, int n, Lanes &lanes)
 {
     const double area = area_of(s, p);
     const PanelRow row = panel_row_at(p, slow, layer * s.layer);
@@ -65,17 +62,17 @@ static void look(const Scene &s, const Panel &p, int layer, double slow, const d
         for (int i = 0; i < n; ++i) {
             double place[3];
             find_position(s, p, row, fast[i], place);
-            const Sight sight = look_at<exact>(area, place[0], place[1], place[2]);
-            lanes.omega[i] = Keep::keep(lanes.omega[i], sight.omega, every_omega);
-            keep_direction(lanes, i, sight);
+            const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
+            lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
+            keep_direction(lanes, i, ray);
         }
     } else {
         NB_SIMD for (int i = 0; i < n; ++i)
         {
-            const Sight sight = look_at<exact>(area, coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
-                                               coordinate(row.z, fast[i]));
-            lanes.omega[i] = Keep::keep(lanes.omega[i], sight.omega, every_omega);
-            keep_direction(lanes, i, sight);
+            const Ray ray = ray_to<exact>(area, coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
+                                          coordinate(row.z, fast[i]));
+            lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
+            keep_direction(lanes, i, ray);
         }
     }
     if (s.has_sensor || every_capture)
@@ -112,7 +109,7 @@ static inline bool mark_within_resolution(double d_min, int n, Lanes &lanes)
     return alive > 0.0;
 }
 
-/* What surrounds the crystal, seen from every lane: squared amplitude times molecules, on top of the water. */
+/* Squared amplitude times molecules of all that surrounds the crystal, water included, for every lane. */
 static inline void find_surroundings(const Scene &s, int n, Lanes &lanes)
 {
     for (int i = 0; i < n; ++i) {

@@ -11,7 +11,7 @@
 namespace nb::NB_ISA {
 
 /* Smallest whole number that is not below x; |x| < 2^51 where the machine has no instruction for it. */
-NB_INLINE double round_up(double x)
+NB_INLINE double branchless_ceil(double x)
 {
 #if defined(__SSE4_1__) || !(defined(__x86_64__) || defined(__i386__))
     return ceil(x);
@@ -21,19 +21,19 @@ NB_INLINE double round_up(double x)
 #endif
 }
 
-NB_INLINE double round_down(double x)
+NB_INLINE double branchless_floor(double x)
 {
-    return -round_up(-x);
+    return -branchless_ceil(-x);
 }
 
 /* The nearest whole number, halves downwards, as the C program rounds Miller indices. */
-NB_INLINE double nearest_whole(double x)
+NB_INLINE double round_half_down(double x)
 {
-    return round_up(x - 0.5);
+    return branchless_ceil(x - 0.5);
 }
 
 /* A nearest whole number; which one, for halves, does not matter. */
-NB_INLINE double any_nearest_whole(double x)
+NB_INLINE double round_to_nearest(double x)
 {
 #if defined(__SSE4_1__) || !(defined(__x86_64__) || defined(__i386__))
     return rint(x);

@@ -1,4 +1,4 @@
-/* What the processor can do at best: independent multiply-adds in double precision, nothing else. For benchmarks. */
+/* The arithmetic peak of the processor: independent multiply-adds in double precision. For benchmarks. */
 #ifndef NANOBRAGG_ROOFLINE_H
 #define NANOBRAGG_ROOFLINE_H
 
@@ -19,7 +19,7 @@ typedef double Vector __attribute__((vector_size(16)));
 /* Twelve sums at a time: more than a multiply-add's latency in flight, fewer than there are registers. */
 enum { SUMS = 12, ROUND_OF_SUMS = SUMS * (int)(sizeof(Vector) / sizeof(double)) };
 
-/* Does n multiply-adds, rounded up to whole rounds; returns what they give, so that they are not left out. */
+/* Do n multiply-adds, rounded up to whole rounds; returns their sum, so that the compiler keeps them. */
 static double multiply_adds(int64_t n)
 {
     volatile double factor_now = 0.999999, summand_now = 1e-6; /* not known to the compiler */

@@ -1,9 +1,11 @@
-/* What a pixel needs, resolved: plain numbers in SI units, nothing optional. Panel, Source, Parameters and CRules are
+/* A resolved scene as plain numbers in SI units; no field is optional. Panel, Source, Parameters and CRules are
  * NumPy dtypes of _core, filled by scene/kernel_input.py. */
 #ifndef NANOBRAGG_SCENE_H
 #define NANOBRAGG_SCENE_H
 
 namespace nb {
+
+constexpr int SPAN_PIXELS = 64; /* neighbouring pixels that are rendered at once, at most */
 
 struct Panel {
     double pix0[3], fast[3], slow[3], normal[3]; /* corner of pixel (0, 0), m; axes, unit vectors */
@@ -46,7 +48,7 @@ struct Parameters {
     double scale;          /* of a pixel's sum to photons */
 };
 
-/* What only the original's walk obeys (docs/quirks.md): row 4, each switch; row 6. */
+/* Switches of the original's walk (docs/quirks.md): row 4, one each; row 6. */
 struct CRules {
     int every_omega, every_polar, every_capture, interpolation_ends;
 };

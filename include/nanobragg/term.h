@@ -32,7 +32,7 @@ struct Slopes {
     double offset[3], n[3];
 };
 
-/* What a term adds to the sum over orientations: F_cell^2 F_latt^2. */
+/* F_cell^2 F_latt^2, a term of the sum over orientations. */
 template <class Real> NB_INLINE Real intensity(const Term<Real> &term)
 {
     return term.amplitude * term.amplitude * term.lattice_sqr;

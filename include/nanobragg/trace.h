@@ -17,11 +17,11 @@ public:
     template <class Real> void add(int i, const double *cell, const Term<Real> &term)
     {
         Intensity::add(i, cell, term);
-        note(cell, term, before + now.weight * sum[i]);
+        record(cell, term, before + now.weight * sum[i]);
     }
 
     /* A sub-pixel of one layer: its place in the lab, and what the panel and the sensor do there. */
-    void at(const Scene &s, const Panel &p, int layer, double slow, double fast, const Lanes &lanes)
+    void at_place(const Scene &s, const Panel &p, int layer, double slow, double fast, const Lanes &lanes)
     {
         now.layer = layer;
         now.at[0] = fast;
@@ -37,7 +37,7 @@ public:
     }
 
     /* A source seen from there, with the orientations that it shines on. */
-    void from(const Scene &s, int number, const double *first_cell, const Lanes &lanes)
+    void from_source(const Scene &s, int number, const double *first_cell, const Lanes &lanes)
     {
         const Source &source = s.sources[number];
         const double factors = unweighted ? 1.0 : source.weight * now.omega * lanes.polar[0] * now.capture;
@@ -61,7 +61,7 @@ public:
     }
 
     /* One orientation's term; `running` is the sum behind it. */
-    template <class Real> void note(const double *cell, const Term<Real> &term, double running)
+    template <class Real> void record(const double *cell, const Term<Real> &term, double running)
     {
         now.orientation = (double)((cell - cells) / 9);
         memcpy(now.cell, cell, sizeof now.cell);
@@ -81,7 +81,7 @@ public:
         ++out.n_terms;
     }
 
-    /* What the original applies to the whole sum at the end, and the photons. */
+    /* The factors that the original applies to the whole sum at the end, and the photons. */
     void finish(double omega, double polar, double capture, double photons)
     {
         out.total = total[0];

@@ -1,4 +1,4 @@
-/* What a trace hands to Python: the records of a pixel's terms, and the numbers behind them. */
+/* The result of a trace: records of a pixel's terms, and totals. */
 #ifndef NANOBRAGG_TRACE_RECORD_H
 #define NANOBRAGG_TRACE_RECORD_H
 

@@ -7,7 +7,7 @@
 
 namespace nb::NB_ISA {
 
-enum { ORIENTATIONS_A_GO = 256 }; /* between two looks at the stop flag */
+constexpr int CHUNK = 256; /* orientations between two checks of the stop flag */
 
 /* Scattering vectors from one source, polarization, surroundings; returns whether any lane is within d_min. */
 static inline bool scatter(const Scene &s, const Source &source, int n, Lanes &lanes)
@@ -29,12 +29,11 @@ static void add_source(const Scene &s, int number, Accumulate<Sink> *add, const 
     const Source &source = s.sources[number];
     const bool any = scatter(s, source, n, lanes);
     const double per_cell = 1.0 / s.n_cells, weight = source.weight;
-    sink.from(s, number, s.cells, lanes);
+    sink.from_source(s, number, s.cells, lanes);
     fill(sink.sum, 0.0, n);
-    for (int c = 0; any && c < s.n_cells && !*stop; c += ORIENTATIONS_A_GO) {
+    for (int c = 0; any && c < s.n_cells && !*stop; c += CHUNK) {
         const int left = s.n_cells - c;
-        add(s, source.table, s.cells + 9 * (size_t)c, left < ORIENTATIONS_A_GO ? left : ORIENTATIONS_A_GO, lanes, n,
-            sink);
+        add(s, source.table, s.cells + 9 * (size_t)c, left < CHUNK ? left : CHUNK, lanes, n, sink);
     }
     NB_SIMD for (int i = 0; i < n; ++i)
     {
@@ -76,8 +75,8 @@ static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int 
     fill(lanes.live, 1.0, m);
     fill(sink.total, 0.0, m);
     visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {
-        look<false, Latest>(s, p, layer, row, at, false, false, m, lanes);
-        sink.at(s, p, layer, row, at[0], lanes);
+        find_rays<false, Latest>(s, p, layer, row, at, false, false, m, lanes);
+        sink.at_place(s, p, layer, row, at[0], lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
             add_source(s, source, add, stop, m, lanes, sink);
     });
@@ -95,7 +94,7 @@ static inline double pixel_solid_angle(const Scene &s, const Panel &p, int slow,
         for (int j = 0; j < s.oversample; ++j) {
             double place[3];
             find_position(s, p, row, sub_pixel_at(s, p, fast, j), place);
-            sum += look_at<false>(area_of(s, p), place[0], place[1], place[2]).omega;
+            sum += ray_to<false>(area_of(s, p), place[0], place[1], place[2]).omega;
         }
     }
     return sum;

@@ -1,6 +1,6 @@
-/* The walk of the original program, with what its results depend on that has no meaning (docs/quirks.md): which solid
- * angle, polarization and absorbed fraction a pixel keeps (rows 2 and 3), factors that multiply the running sum (row
- * 4), and an order of terms and pixels that matters (rows 1 and 6). The terms are those of walk.h. */
+/* The walk of the original program (docs/quirks.md). A pixel keeps the first solid angle, polarization and absorbed
+ * fraction (rows 2 and 3), over-sampled factors multiply the running sum (row 4), and the order of terms and pixels
+ * matters (rows 1 and 6). The terms are those of walk.h. */
 #ifndef NANOBRAGG_WALK_C_H
 #define NANOBRAGG_WALK_C_H
 
@@ -64,7 +64,7 @@ static void accumulate_in_order(const CScene &s, int table_number, int lookup, c
                                 const volatile int *stop, COrder &order, const Lanes &lanes, int i, Sink &sink)
 {
     const auto table = table_of<double>(s, table_number);
-    for (int c = 0; c < s.n_cells && !(c % ORIENTATIONS_A_GO == 0 && *stop); ++c) {
+    for (int c = 0; c < s.n_cells && !(c % CHUNK == 0 && *stop); ++c) {
         Term<double> term = {};
         find_index(cells + 9 * (size_t)c, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
         Shapes::visit<int>(s.shape, [&](auto shape) { return shape.evaluate(s.crystal, term), 0; });
@@ -78,7 +78,7 @@ static void accumulate_in_order(const CScene &s, int table_number, int lookup, c
             if (s.rules.every_omega)
                 sink.total[i] *= lanes.omega[i];
         }
-        sink.note(cells + 9 * (size_t)c, term, sink.total[i]);
+        sink.record(cells + 9 * (size_t)c, term, sink.total[i]);
     }
 }
 
@@ -91,7 +91,7 @@ static void add_source_c(const CScene &s, int number, int lookup, bool in_order,
     const Source &source = s.sources[number];
     const bool any = scatter_c(s, source, n, lanes);
     const double *cells = order.first && s.first_cells ? s.first_cells : s.cells;
-    sink.from(s, number, cells, lanes);
+    sink.from_source(s, number, cells, lanes);
     if (!any)
         return;
     order.first = false;
@@ -102,10 +102,10 @@ static void add_source_c(const CScene &s, int number, int lookup, bool in_order,
         return;
     }
     fill(sink.sum, 0.0, n);
-    for (int c = 0; c < s.n_cells && !*stop; c += ORIENTATIONS_A_GO) {
+    for (int c = 0; c < s.n_cells && !*stop; c += CHUNK) {
         const int left = s.n_cells - c;
-        add.function[s.shape][lookup](s, source.table, cells + 9 * (size_t)c,
-                                      left < ORIENTATIONS_A_GO ? left : ORIENTATIONS_A_GO, lanes, n, sink);
+        add.function[s.shape][lookup](s, source.table, cells + 9 * (size_t)c, left < CHUNK ? left : CHUNK, lanes, n,
+                                      sink);
     }
     NB_SIMD for (int i = 0; i < n; ++i) sink.total[i] += lanes.live[i] * sink.sum[i];
 }
@@ -132,8 +132,9 @@ static void walk_c(const CScene &s, const Panel &p, int slow, const int *fast, i
         if (layer != begun)
             fill(lanes.capture, s.has_sensor ? 0.0 : 1.0, m);
         begun = layer;
-        look<true, FirstUnlessOverSampled>(s, p, layer, row, at, s.rules.every_omega, s.rules.every_capture, m, lanes);
-        sink.at(s, p, layer, row, at[0], lanes);
+        find_rays<true, FirstUnlessOverSampled>(s, p, layer, row, at, s.rules.every_omega, s.rules.every_capture, m,
+                                                lanes);
+        sink.at_place(s, p, layer, row, at[0], lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
             add_source_c(s, source, lookup, in_order, add, stop, order, m, lanes, sink);
     });
@@ -149,8 +150,8 @@ static void walk_c(const CScene &s, const Panel &p, int slow, const int *fast, i
     }
 }
 
-/* What the original's statistics call a pixel's solid angle: every layer's and sub-pixel's, unless over-sampled the
- * first one's. */
+/* Solid angle of a pixel as the original's statistics count it: summed over layers and sub-pixels, each with the first
+ * value unless it is over-sampled. */
 static inline double pixel_solid_angle_c(const CScene &s, const Panel &p, int slow, int fast)
 {
     double sum = 0.0, omega = 0.0;
@@ -160,8 +161,8 @@ static inline double pixel_solid_angle_c(const CScene &s, const Panel &p, int sl
             for (int j = 0; j < s.oversample; ++j) {
                 double place[3];
                 find_position(s, p, row, sub_pixel_at(s, p, fast, j), place);
-                const Sight sight = look_at<true>(area_of(s, p), place[0], place[1], place[2]);
-                omega = FirstUnlessOverSampled::keep(omega, sight.omega, s.rules.every_omega);
+                const Ray ray = ray_to<true>(area_of(s, p), place[0], place[1], place[2]);
+                omega = FirstUnlessOverSampled::keep(omega, ray.omega, s.rules.every_omega);
                 sum += omega;
             }
         }

@@ -12,6 +12,8 @@ import numpy as np
 
 
 cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
+    enum:
+        SPAN_PIXELS
     ctypedef struct Panel:
         double[3] pix0, fast, slow, normal
         double pixel, close_distance, distance
@@ -71,8 +73,6 @@ cdef extern from "nanobragg/trace_record.h" namespace "nb" nogil:
         double water, total, omega, polar, capture, photons
 
 cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
-    enum:
-        SPAN_PIXELS
     ctypedef struct COrder:
         bint first
         bint interpolating

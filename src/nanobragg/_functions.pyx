@@ -33,7 +33,7 @@ cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
     double c_envelope "nb::NB_ISA::shape_envelope"(int, const Crystal &, const double *)
     double c_section "nb::NB_ISA::shape_section"(int, double)
     double sphere "nb::NB_ISA::sphere_sqr"(double r)
-    double nearest_whole(double x)
+    double round_half_down(double x)
 
 cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA::Square" nogil:
     void grating(double d, double n, double *numerator, double *denominator)
@@ -163,7 +163,7 @@ def grating_sqr(const double[::1] index, const double[::1] n):
     cdef Py_ssize_t i
     with nogil:
         for i in range(index.shape[0]):
-            grating(index[i] - nearest_whole(index[i]), n[i], &numerator, &denominator)
+            grating(index[i] - round_half_down(index[i]), n[i], &numerator, &denominator)
             values[i] = numerator / denominator
     return out
 

@@ -1,5 +1,5 @@
-/* What shapes have in common whose F_latt^2 is a function of a squared radius: a quadratic form of the offsets from
- * the nearest reflection, zero at the reflection. A shape gives
+/* Base of the shapes whose F_latt^2 is a function of a squared radius, a quadratic form of the offsets from the nearest
+ * reflection. A shape defines
  *
  *     value(peak, rr), derivative(peak, rr)   F_latt^2 and its derivative with respect to the squared radius
  *     section(rr)                             integral over the plane at the radius, for a peak of 1

@@ -11,7 +11,7 @@ namespace nb::NB_ISA {
  * below r = 1/4 the series, where the difference would lose digits. */
 NB_INLINE double sphere_sqr(double r)
 {
-    const double x = NB_PI * r, f = r - nearest_whole(r), g = 0.5 - fabs(f);
+    const double x = NB_PI * r, f = r - round_half_down(r), g = 0.5 - fabs(f);
     const double sine = f * sinpi_over_x(f * f), cosine = g * sinpi_over_x(g * g);
     const double safe = x > 1e-3 ? x : 1e-3, xx = x * x;
     const double far_off = 3.0 * (sine / safe - cosine) / (safe * safe);

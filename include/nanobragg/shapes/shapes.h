@@ -14,7 +14,7 @@ namespace nb::NB_ISA {
 template <class... Shape> struct List {
     static constexpr int size = sizeof...(Shape);
 
-    /* What visit(shape) returns for the shape of this number; Result() for a number that is not in the list. */
+    /* Return visit(shape) for the shape of this number; Result() for a number that is not in the list. */
     template <class Result, class Visit> static Result visit(int number, Visit visit)
     {
         Result result{};

@@ -21,7 +21,7 @@ struct Square {
     /* sin^2(pi N d) and sin^2(pi d) apart, so that three axes share one division. */
     template <class Real> NB_INLINE void grating(Offset<Real> d, double n, Real *numerator, Real *denominator)
     {
-        const Real x = unsigned_offset(d), y = unsigned_offset(turned(d, n));
+        const Real x = unsigned_offset(d), y = unsigned_offset(multiply_mod_1(d, n));
         *numerator = sinpi_sqr(y * y + (Real)(n * n) * tiny<Real>);
         *denominator = sinpi_sqr(x * x + tiny<Real>);
     }
@@ -51,7 +51,7 @@ struct Square {
      * 2 pi s (N c S - s C)/S^3; the bracket is formed without cancellation at small d. */
     static Slope axis_slope(double offset, double n)
     {
-        const double d = offset + 1e-60, e = turned(d, n), k = any_nearest_whole(n * d - e);
+        const double d = offset + 1e-60, e = multiply_mod_1(d, n), k = round_to_nearest(n * d - e);
         const double P = sinpi_over_x(e * e) / NB_PI, Q = sinpi_over_x(d * d) / NB_PI; /* sin(pi e)/(pi e), … */
         const double ee = NB_PI * NB_PI * e * e, xx = NB_PI * NB_PI * d * d;
         const double s = NB_PI * e * P, S = NB_PI * d * Q;

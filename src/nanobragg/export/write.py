@@ -91,7 +91,7 @@ def write_image(
 def _write_pixels(path: StrPath, image: npt.NDArray[Any], metadata: Mapping[str, object], kind: str) -> None:
     """Write an image without a Config; PGM images are scaled to grey levels first."""
     if kind == "pgm" and image.dtype != np.uint8:
-        check_image(path, image.shape, image.dtype)
+        check_image(path, image)
         scale = metadata.get("scale")
         image, used = to_pgm(image, float(scale) if isinstance(scale, (int, float)) else None)
         metadata = {"scale": used}

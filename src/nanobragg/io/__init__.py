@@ -99,7 +99,7 @@ def write_image(
 
     chosen = format_of(path, format)
     pixels = np.asarray(image)
-    check_image(path, pixels.shape, pixels.dtype)
+    check_image(path, pixels)
     chosen.write(path, pixels, metadata or {})
 
 
