@@ -18,8 +18,8 @@ from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
-from ..io import format_of
 from ..io.atomic import check_writable
+from ..io.formats import format_of
 from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
