@@ -3,7 +3,7 @@
 import argparse
 import warnings
 
-from .commands import CommandParser
+from .parser import CommandParser
 
 FORMATS = """\
 Formats by their suffix: .img .smv (SMV), .bin (4-byte floats without a header), .npy, .png, .pgm, .cbf (miniCBF),

@@ -23,8 +23,8 @@ from ..io.atomic import check_writable
 from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
-from .commands import CommandParser
 from .image_series import ImageFiles, numbered
+from .parser import CommandParser
 from .progress import progress_reporter
 
 EPILOG = """\
