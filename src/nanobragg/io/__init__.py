@@ -6,7 +6,6 @@ imported on first use, so that importing the package stays fast.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
