@@ -230,3 +230,13 @@ def test_every_reflection_that_comes_near_the_sphere_is_found(
         listed = {tuple(row) for row in found.hkl[(found.first <= step) & (step <= found.last)].tolist()}
         assert len(near) > 20
         assert {tuple(row) for row in near.tolist()} <= listed
+
+
+def test_unpolarized_sources_along_the_polarization_axis_give_the_spots_of_any_axis() -> None:
+    sources = nb.Sources(positions=[[-10, 0, 0], [0, 0, -10]])
+    crystal = TRICLINIC.replace(cell=(15, 16, 17, 85, 95, 100))
+    one, other = (
+        predicted(crystal=crystal, scan=nb.Scan(), beam=nb.Beam(sources=sources, polarization_axis=axis))
+        for axis in ((0, 0, 1), (0, 1, 1))
+    )
+    same(one, other)
