@@ -38,8 +38,8 @@ from nanobragg.io.png import read_png, write_png
 from nanobragg.io.smv import read_smv, smv_header, write_smv
 from nanobragg.io.text_columns import read_sources, read_two_columns
 from nanobragg.io.tiff import read_tiff, write_tiff
+from nanobragg.nanobragg_c.flags.config_from_flags import parse_flags
 from nanobragg.nanobragg_c.flags.flag_table import SPELLINGS
-from nanobragg.nanobragg_c.flags.to_config import parse_flags
 
 from . import sample_files
 from .mutate_hdf5 import mutate

@@ -30,8 +30,8 @@ from .importers.nexus import read_nxmx as read_nxmx
 from .importers.nexus import read_nxmx_detector as read_nxmx_detector
 from .io import read_image as read_image
 from .nanobragg_c import reference as reference
-from .nanobragg_c.flags.from_config import config_to_flags as config_to_flags
-from .nanobragg_c.flags.to_config import config_from_flags as config_from_flags
+from .nanobragg_c.flags.config_from_flags import config_from_flags as config_from_flags
+from .nanobragg_c.flags.config_to_flags import config_to_flags as config_to_flags
 from .nanobragg_c.trace_lines import c_printout as c_printout
 from .nanobragg_c.trace_lines import c_trace_lines as c_trace_lines
 from .plotting import plot as plot

@@ -165,7 +165,7 @@ def test_errors_name_the_file(text: str, error: type[Exception], message: str, t
 
 
 def test_a_spectrum_cannot_be_written_as_c_flags(tmp_path: Path) -> None:
-    from nanobragg.nanobragg_c.flags.from_config import config_to_flags
+    from nanobragg.nanobragg_c.flags.config_to_flags import config_to_flags
 
     with pytest.raises(ConfigError, match=r"Beam\.spectrum: the C program has none"):
         config_to_flags(config(beam=nb.Beam(spectrum=nb.Spectrum(energies_eV=[9000], weights=[1]))), tmp_path)

@@ -15,7 +15,7 @@ import nanobragg as nb
 from nanobragg.analysis.statistics import statistics
 from nanobragg.config.crystal import build_lattice, misset_angles
 from nanobragg.errors import ConfigError, NanobraggWarning
-from nanobragg.nanobragg_c.flags.to_config import parse_flags
+from nanobragg.nanobragg_c.flags.config_from_flags import parse_flags
 from nanobragg.unit_cell import cell_from_vectors
 from tests.nanobragg_c.quirk_images import FLAT, MARKS, image, measured
 

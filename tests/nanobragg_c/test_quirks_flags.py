@@ -14,8 +14,8 @@ import pytest
 import nanobragg as nb
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.io.smv import read_smv, smv_header, write_smv
+from nanobragg.nanobragg_c.flags.config_from_flags import parse_flags
 from nanobragg.nanobragg_c.flags.flag_values import read_flags
-from nanobragg.nanobragg_c.flags.to_config import parse_flags
 from tests.nanobragg_c.quirk_images import FLAT, LITTLE, MARKS, image, measured
 
 pytestmark = MARKS

@@ -17,8 +17,8 @@ import pytest
 import nanobragg as nb
 from nanobragg.export.smv_header import smv_header_of
 from nanobragg.io.smv import parse_header
+from nanobragg.nanobragg_c.flags.config_from_flags import parse_flags
 from nanobragg.nanobragg_c.flags.flag_table import GROUPS, SPELLINGS
-from nanobragg.nanobragg_c.flags.to_config import parse_flags
 from nanobragg.nanobragg_c.outputs import make_c_images
 
 from .random_flags import LEFT_OUT, random_line, write_inputs

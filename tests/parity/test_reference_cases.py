@@ -10,7 +10,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.analysis.statistics import statistics
 from nanobragg.config.crystal import misset_angles
-from nanobragg.nanobragg_c.flags.to_config import parse_flags
+from nanobragg.nanobragg_c.flags.config_from_flags import parse_flags
 from nanobragg.nanobragg_c.quirks import active_quirks
 from nanobragg.nanobragg_c.reference.trace_comparison import printed_cells
 from nanobragg.response.quantize import to_integers, to_pgm

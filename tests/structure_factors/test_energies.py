@@ -125,7 +125,7 @@ def test_energies_are_refused_with_compat_c() -> None:
     factors, crystal = with_energies(np.ones((3, 729))), nb.Crystal(cell=CELL)
     with pytest.raises(ConfigError, match="energies_eV: compat='c' does not support an energy axis"):
         config(structure_factors=factors, crystal=crystal, compat="c")
-    from nanobragg.nanobragg_c.flags.from_config import config_to_flags
+    from nanobragg.nanobragg_c.flags.config_to_flags import config_to_flags
 
     with pytest.raises(ConfigError, match="energies_eV: several energies"):
         config_to_flags(config(structure_factors=factors, crystal=crystal), "nowhere")

@@ -9,7 +9,7 @@ from ..analysis.statistics import statistics
 from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
 from ..errors import FileError, NanobraggWarning
 from ..io.atomic import check_writable
-from ..nanobragg_c.flags.to_config import Outputs, parse_flags
+from ..nanobragg_c.flags.config_from_flags import Outputs, parse_flags
 from ..nanobragg_c.outputs import CImages, make_c_images, output_paths, write_c_files, write_dump
 from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.simulate import simulate

@@ -2,11 +2,12 @@
 
 import argparse
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
-from typing import Any, NoReturn
 
 from ..errors import ConfigError
+from .parser import CommandParser
 
 COMMANDS = {
     "simulate": "render a TOML experiment into image files",
@@ -20,44 +21,6 @@ COMMANDS = {
 }  # each is a module of this package with functions add_options(parser) and run(chosen) -> exit code
 
 
-class CommandParser(argparse.ArgumentParser):
-    """The parser of one command, with the options that the module of the command adds.
-
-    Attributes
-    ----------
-    split
-        Splits the arguments after the command into options and C flags; the latter become `flags` of the namespace.
-    usage_status
-        Exit status of invalid options, which raise `ConfigError`; nothing is printed.
-    """
-
-    split: Callable[[Sequence[str]], tuple[Sequence[str], list[str]]]
-    usage_status = ConfigError.exit_code
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
-        # for the help only: main removes it from the command line
-        self.add_argument("--verbose", action="store_true", help="log progress to standard error")
-        self.split = lambda words: (words, [])
-
-    def parse_known_args(self, words: Sequence[str], namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parse the arguments after the name of the command; unknown ones are errors."""
-        module = import_module(f".{self.prog.split()[-1]}", __package__)
-        module.add_options(self)
-        own, flags = self.split(words)
-        chosen, unknown = super().parse_known_args(own, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        chosen.run, chosen.flags = module.run, flags
-        return chosen, []
-
-    def error(self, message: str) -> NoReturn:
-        """Raise `ConfigError`."""
-        problem = ConfigError(f"{message}; see {self.prog} --help")
-        problem.exit_code = self.usage_status
-        raise problem
-
-
 def run_command(words: Sequence[str]) -> int:
     """Run a command line that starts with a command, and return its exit code."""
     if words[0] not in COMMANDS:
@@ -67,7 +30,7 @@ def run_command(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="nanobragg")
     commands = parser.add_subparsers(parser_class=CommandParser)
     for name, text in COMMANDS.items():
-        commands.add_parser(name, help=text)
+        commands.add_parser(name, help=text, load=partial(import_module, f".{name}", __package__))
     try:
         chosen = parser.parse_args(words)
     except SystemExit as done:  # after --help

@@ -24,8 +24,8 @@ from ..nanobragg_c.compare_runs import (
 from ..nanobragg_c.reference import Library, Program, load, program
 from ..nanobragg_c.reference.golden_case import check_case_name, record_case
 from ..nanobragg_c.reference.program_output import Run
-from .commands import CommandParser
 from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
+from .parser import CommandParser
 from .progress import progress_reporter
 
 USAGE = "nanobragg compare [OPTIONS] -- C FLAGS"

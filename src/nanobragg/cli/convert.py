@@ -3,7 +3,7 @@
 import argparse
 import warnings
 
-from .commands import CommandParser
+from .parser import CommandParser
 
 FORMATS = """\
 Formats by their suffix: .img .smv (SMV), .bin (4-byte floats without a header), .npy, .png, .pgm, .cbf (miniCBF),
@@ -32,7 +32,8 @@ def run(chosen: argparse.Namespace) -> int:
     from ..config.config import Config
     from ..errors import ConfigError, FormatError, NanobraggWarning
     from ..export.write import check_image_paths, write_image
-    from ..io import format_of, read_image
+    from ..io import read_image
+    from ..io.formats import format_of
 
     if chosen.adc is not None and chosen.scale is None:
         raise ConfigError(f"--adc {chosen.adc:g}: needs --scale")

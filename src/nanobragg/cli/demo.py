@@ -22,7 +22,7 @@ from ..rendering.simulate import Progress, simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
 from ..unit_cell import Cell
-from .commands import CommandParser
+from .parser import CommandParser
 from .progress import progress_reporter
 
 LYSOZYME_CELL: Cell = (79.1, 79.1, 38.4, 90.0, 90.0, 90.0)

@@ -3,7 +3,8 @@
 import argparse
 
 from ..errors import ConfigError
-from .commands import COMMANDS, CommandParser, run_command
+from .commands import COMMANDS, run_command
+from .parser import CommandParser
 
 USAGE = "usage: nanobragg -cell A B C ALPHA BETA GAMMA -hkl FILE [FLAGS], or nanobragg COMMAND [OPTIONS]"
 
@@ -25,7 +26,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _everything() -> str:
-    from ..nanobragg_c.flags.to_config import help_text
+    from ..nanobragg_c.flags.config_from_flags import help_text
 
     commands = "\n".join(f"  {name:<26}{text}" for name, text in COMMANDS.items())
     return (
@@ -50,7 +51,7 @@ def _everything() -> str:
 
 
 def _flag(word: str) -> str:
-    from ..nanobragg_c.flags.to_config import help_flag
+    from ..nanobragg_c.flags.config_from_flags import help_flag
 
     try:
         return help_flag(word)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..config.config import Config
 from ..errors import ConfigError
 from ..export.write import check_image_paths, write_image_file
-from ..io import format_of
+from ..io.formats import format_of
 from ..io.nexus_frames import FrameWriter
 from ..scene.scene import Scene
 

@@ -5,7 +5,7 @@ import os
 import platform
 
 from ..analysis.summary import LABEL_WIDTH
-from .commands import CommandParser
+from .parser import CommandParser
 
 
 def add_options(parser: CommandParser) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..config.config import Config
 from ..errors import ConfigError
 from ..scene.scene import Scene
-from .commands import CommandParser
+from .parser import CommandParser
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

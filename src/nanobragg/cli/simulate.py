@@ -18,13 +18,13 @@ from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
-from ..io import format_of
 from ..io.atomic import check_writable
+from ..io.formats import format_of
 from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
-from .commands import CommandParser
 from .image_series import ImageFiles, numbered
+from .parser import CommandParser
 from .progress import progress_reporter
 
 EPILOG = """\

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from ..config.config import Config
 from ..errors import ConfigError
-from ..nanobragg_c.flags.to_config import config_from_flags
+from ..nanobragg_c.flags.config_from_flags import config_from_flags
 from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
-from .commands import CommandParser
+from .parser import CommandParser
 
 ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # number of arguments of an option
 USAGE = """\

@@ -13,6 +13,7 @@ from ..config.digest import config_digest
 from ..errors import FormatError
 from ..io.atomic import StrPath, check_writable
 from ..io.check_image import cast_to_integers, check_image
+from ..io.formats import format_of
 from ..io.optional_imports import import_optional
 from ..response.quantize import to_pgm
 from ..scene.scene import Scene
@@ -62,7 +63,7 @@ def write_image(
     FileError
         The file cannot be written.
     """
-    kind = io.format_of(path, format).name
+    kind = format_of(path, format).name
     if config is None:
         _write_pixels(path, np.asarray(image), metadata or {}, kind)
         return
@@ -91,7 +92,7 @@ def write_image(
 def _write_pixels(path: StrPath, image: npt.NDArray[Any], metadata: Mapping[str, object], kind: str) -> None:
     """Write an image without a Config; PGM images are scaled to grey levels first."""
     if kind == "pgm" and image.dtype != np.uint8:
-        check_image(path, image.shape, image.dtype)
+        check_image(path, image)
         scale = metadata.get("scale")
         image, used = to_pgm(image, float(scale) if isinstance(scale, (int, float)) else None)
         metadata = {"scale": used}
@@ -138,7 +139,7 @@ def check_image_paths(paths: Sequence[StrPath], config: Config | None = None) ->
     This covers unknown formats, missing libraries, and a `config` that the format cannot hold.
     """
     for path in paths:
-        kind = io.format_of(path).name
+        kind = format_of(path).name
         check_writable(path)
         for library in EXTRAS.get(kind, ()):
             import_optional(library, f"{path}: {kind}")
@@ -154,7 +155,7 @@ def write_image_file(path: StrPath, image: npt.NDArray[Any], scene: Scene, *, se
     For integer formats (SMV, CBF), values are rounded to nearest and clipped to the largest valid one; .png is drawn as
     dark spots on white. `seed` is that of the noise, if any.
     """
-    kind = io.format_of(path).name
+    kind = format_of(path).name
     clipped = 0
     if highest := HIGHEST.get(kind):
         clipped = int(np.count_nonzero(image > highest))

@@ -6,21 +6,20 @@ imported on first use, so that importing the package stays fast.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ConfigError, FormatError
-from .formats import BY_NAME, BY_SUFFIX, ImageFormat, Request
+from .formats import Request, format_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from .atomic import StrPath
 
-__all__ = ["format_of", "read_image", "write_image"]
+__all__ = ["read_image", "write_image"]
 
 
 def read_image(
@@ -99,19 +98,5 @@ def write_image(
 
     chosen = format_of(path, format)
     pixels = np.asarray(image)
-    check_image(path, pixels.shape, pixels.dtype)
+    check_image(path, pixels)
     chosen.write(path, pixels, metadata or {})
-
-
-def format_of(path: StrPath, format: str | None = None) -> ImageFormat:
-    """Return the format called `format`, or the one of the path's suffix; raise `ConfigError` if it is unknown."""
-    if format is not None:
-        if format not in BY_NAME:
-            raise ConfigError(f"format: {format!r} is unknown; choose one of {' '.join(BY_NAME)}")
-        return BY_NAME[format]
-    suffix = os.path.splitext(os.fspath(path))[1]
-    if suffix.lower() not in BY_SUFFIX:
-        raise ConfigError(
-            f"{path}: {suffix!r} is not a valid image suffix; use one of {' '.join(BY_SUFFIX)} or give the format"
-        )
-    return BY_SUFFIX[suffix.lower()]

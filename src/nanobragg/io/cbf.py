@@ -36,7 +36,7 @@ def write_cbf(path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, 
     gaps and -2 bad pixels. The header is text of lines `# Key value`, as written by `minicbf.cbf_header`, or a mapping
     of key to text.
     """
-    check_image(path, image.shape, image.dtype, allowed=[np.int32])
+    check_image(path, image, allowed=[np.int32])
     why = f"does not fit into CBF, which stores integers from {LOWEST} to {HIGHEST}; scale or clip it, or write NXmx"
     check_pixels(path, image, (image < LOWEST) | (image > HIGHEST), why)
     contents = header if isinstance(header, str) else "".join(map(_header_line, header.items()))

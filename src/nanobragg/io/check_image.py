@@ -12,8 +12,7 @@ from .atomic import StrPath
 
 def check_image(
     path: StrPath,
-    shape: Sequence[int],
-    dtype: np.dtype[Any],
+    image: npt.NDArray[Any],
     *,
     allowed: Sequence[npt.DTypeLike] | None = None,
     cure: str = "convert it first",
@@ -22,10 +21,10 @@ def check_image(
 
     By default every type of real numbers is allowed.
     """
-    right_type = dtype in allowed if allowed else dtype.kind in "buif"
-    if len(shape) != 2 or min(shape) < 1 or not right_type:
+    right_type = image.dtype in allowed if allowed else image.dtype.kind in "buif"
+    if image.ndim != 2 or not image.size or not right_type:
         types = " or ".join(np.dtype(each).name for each in allowed) if allowed else "numbers"
-        raise FormatError(f"{path}: holds a (slow, fast) image of {types}, not {dtype} {tuple(shape)}; {cure}")
+        raise FormatError(f"{path}: holds a (slow, fast) image of {types}, not {image.dtype} {image.shape}; {cure}")
 
 
 def check_pixels(where: StrPath, image: npt.NDArray[Any], bad: npt.NDArray[np.bool_], why: str) -> None:

@@ -19,7 +19,7 @@ def write_float_image(path: StrPath, image: npt.NDArray[Any]) -> None:
 
     Raises `FormatError` if the image is not 2-D, or a finite value exceeds the range of 32-bit floats.
     """
-    check_image(path, image.shape, image.dtype)
+    check_image(path, image)
     try:
         with np.errstate(over="raise"):
             pixels = np.ascontiguousarray(image, dtype=FLOAT)

@@ -1,5 +1,6 @@
 """The table of image formats: suffixes, reader and writer of each. Format modules are imported on first use."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -148,3 +149,17 @@ FORMATS = (
 )
 BY_NAME = {each.name: each for each in FORMATS}
 BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
+
+
+def format_of(path: StrPath, format: str | None = None) -> ImageFormat:
+    """Return the format called `format`, or the one of the path's suffix; raise `ConfigError` if it is unknown."""
+    if format is not None:
+        if format not in BY_NAME:
+            raise ConfigError(f"format: {format!r} is unknown; choose one of {' '.join(BY_NAME)}")
+        return BY_NAME[format]
+    suffix = os.path.splitext(os.fspath(path))[1]
+    if suffix.lower() not in BY_SUFFIX:
+        raise ConfigError(
+            f"{path}: {suffix!r} is not a valid image suffix; use one of {' '.join(BY_SUFFIX)} or give the format"
+        )
+    return BY_SUFFIX[suffix.lower()]

@@ -22,7 +22,7 @@ READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 
 def write_npy(path: StrPath, image: npt.NDArray[Any]) -> None:
     """Write an image (slow, fast) of real numbers as .npy, in its own data type."""
-    check_image(path, image.shape, image.dtype)
+    check_image(path, image)
     pixels = np.ascontiguousarray(image)
     with atomic_write(path) as handle:  # numpy.save hides the reason why a write fails
         np.lib.format.write_array_header_1_0(handle, np.lib.format.header_data_from_array_1_0(pixels))
@@ -33,7 +33,7 @@ def read_npy(path: StrPath) -> npt.NDArray[Any]:
     """Return the image (slow, fast) of real numbers in a .npy file, in the file's data type and native byte order."""
     with open_input(path) as handle:
         image = _load(handle, file_size(handle), path)
-    check_image(path, image.shape, image.dtype)
+    check_image(path, image)
     return np.ascontiguousarray(image)
 
 

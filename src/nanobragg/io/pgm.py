@@ -18,7 +18,7 @@ SCALE = re.compile(rb"# pixels scaled by ([-+0-9.eE]{1,30})\n")
 
 def write_pgm(path: StrPath, image: npt.NDArray[np.uint8], scale: float = 1.0) -> None:
     """Write a (slow, fast) uint8 image, 255 white, with the scale (grey levels per photon) in the comment."""
-    check_image(path, image.shape, image.dtype, allowed=[np.uint8], cure="scale it with response.quantize.to_pgm")
+    check_image(path, image, allowed=[np.uint8], cure="scale it with response.quantize.to_pgm")
     slow, fast = image.shape
     with atomic_write(path) as handle:
         handle.write(b"P5\n%d %d\n# pixels scaled by %g\n255\n" % (fast, slow, scale))

@@ -19,7 +19,7 @@ WHITE_AND_BLACK = (10.0, 99.9)  # percentiles of the pixels
 
 def write_png(path: StrPath, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
     """Write a (slow, fast) image of uint8 or uint16 unchanged; slow row 0 is at the top, the largest value is white."""
-    check_image(path, image.shape, image.dtype, allowed=[np.uint8, np.uint16], cure="convert it with render_grey")
+    check_image(path, image, allowed=[np.uint8, np.uint16], cure="convert it with render_grey")
     picture = Image.fromarray(np.ascontiguousarray(image))
     with atomic_write(path) as handle:
         picture.save(handle, format="PNG")

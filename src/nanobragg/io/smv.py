@@ -116,7 +116,7 @@ def write_smv(path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str,
     (HEADER_BYTES, DIM, BYTE_ORDER, TYPE, SIZE1, SIZE2) are replaced by the image's. Raises `FormatError` if the image
     is not a 2-D uint16 array, or the header text does not match it.
     """
-    check_image(path, image.shape, image.dtype, allowed=[np.uint16])
+    check_image(path, image, allowed=[np.uint16])
     if not isinstance(header, str):
         structure = _structure(*image.shape)
         others = {key: value for key, value in (header or {}).items() if key not in STRUCTURE}

@@ -24,7 +24,7 @@ def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "",
     """
     from PIL import Image
 
-    check_image(path, image.shape, image.dtype)
+    check_image(path, image)
     picture = Image.fromarray(_as_stored(path, image))
     tags = {tag: text for tag, text in ((IMAGE_DESCRIPTION, description), (SOFTWARE, software)) if text}
     buffer = io.BytesIO()  # Pillow hides the reason why a write fails

@@ -17,8 +17,8 @@ from ..geometry import Roi
 from ..rendering.simulate import Progress, simulate
 from ..rendering.trace.trace import Trace, trace
 from ..scene.scene import Scene
+from .flags.config_from_flags import parse_flags
 from .flags.flag_table import SPELLINGS
-from .flags.to_config import parse_flags
 from .quirks import active_quirks, explaining_quirks, has_distorted_cell, unreproduced_quirks
 from .reference.program_output import Run
 from .reference.trace_comparison import beside_original, compare_trace

@@ -7,7 +7,8 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.analysis.spots.amplitude_lookup import amplitude_lookup
-from nanobragg.analysis.spots.plane_sections import plane_section, shape_of
+from nanobragg.analysis.spots.ewald_crossings import find_crossings, longest_q
+from nanobragg.analysis.spots.plane_sections import largest_reach, plane_section, shape_of
 from nanobragg.scene.kernel_input import radius_metric
 from tests.builders import TRICLINIC, scene
 
@@ -196,3 +197,46 @@ def test_constant_amplitudes_give_the_spots_of_a_list_of_all_reflections() -> No
     box = np.indices((25, 49, 73)).reshape(3, -1).T - (12, 24, 36)
     listed = nb.StructureFactors(indices=box, amplitudes=np.full(len(box), 100.0), interpolate=False)
     same(predicted(crystal=crystal), predicted(crystal=crystal, structure_factors=listed))
+
+
+@pytest.mark.parametrize(("range_deg", "steps", "n_cells"), [(1, 1, 300), (2, 3, 300), (360, 90, 10)])
+@pytest.mark.parametrize(
+    ("spread_deg", "dispersion_percent", "divergence_mrad"), [(2.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 20.0)]
+)
+def test_every_reflection_that_comes_near_the_sphere_is_found(
+    range_deg: float, steps: int, n_cells: int, spread_deg: float, dispersion_percent: float, divergence_mrad: float
+) -> None:
+    """In the first and last φ step, any domain and source: against a look at all reflections."""
+    made = scene(
+        crystal=TRICLINIC.replace(n_cells=n_cells, mosaic_spread_deg=spread_deg, mosaic_domains=4 if spread_deg else 1),
+        beam=nb.Beam(
+            dispersion_percent=dispersion_percent, dispersion_steps=3 if dispersion_percent else 1,
+            divergence_mrad=(divergence_mrad, divergence_mrad), divergence_steps=(2, 2) if divergence_mrad else (1, 1),
+        ),
+        detector=DETECTOR, scan=nb.Scan(start_deg=20, range_deg=range_deg, steps=steps),
+        sampling=nb.Sampling(oversample=200),
+    )  # fmt: skip
+    form = shape_of(made)
+    found = find_crossings(made, form, amplitude_lookup(made))
+    hkl = np.indices((41, 41, 41)).reshape(3, -1).T - 20
+    stars = np.linalg.inv(made.cells).swapaxes(1, 2).reshape(steps, -1, 3, 3)
+    reach = largest_reach(form, stars[0, 0])
+    inner = (hkl != 0).any(axis=1) & (np.linalg.norm(hkl @ stars[0, 0], axis=1) <= longest_q(made))
+    waves = made.sources.directions / made.sources.wavelengths[:, np.newaxis]
+    for step in {0, steps - 1}:
+        q = np.einsum("ri,dij->rdj", hkl, stars[step])
+        away = np.linalg.norm(q[:, :, np.newaxis] + waves, axis=3) - np.linalg.norm(waves, axis=1)
+        near = hkl[inner & (np.abs(away) <= reach).any(axis=(1, 2))]
+        listed = {tuple(row) for row in found.hkl[(found.first <= step) & (step <= found.last)].tolist()}
+        assert len(near) > 20
+        assert {tuple(row) for row in near.tolist()} <= listed
+
+
+def test_unpolarized_sources_along_the_polarization_axis_give_the_spots_of_any_axis() -> None:
+    sources = nb.Sources(positions=[[-10, 0, 0], [0, 0, -10]])
+    crystal = TRICLINIC.replace(cell=(15, 16, 17, 85, 95, 100))
+    one, other = (
+        predicted(crystal=crystal, scan=nb.Scan(), beam=nb.Beam(sources=sources, polarization_axis=axis))
+        for axis in ((0, 0, 1), (0, 1, 1))
+    )
+    same(one, other)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from nanobragg.errors import NanobraggWarning
-from nanobragg.nanobragg_c.flags.to_config import ParsedFlags, parse_flags
+from nanobragg.nanobragg_c.flags.config_from_flags import ParsedFlags, parse_flags
 
 BASE = "-default_F 100 -cell 100 90 80 -detpixels 128 "
 

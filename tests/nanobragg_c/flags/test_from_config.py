@@ -10,8 +10,8 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError, FileError
-from nanobragg.nanobragg_c.flags.from_config import config_to_flags
-from nanobragg.nanobragg_c.flags.from_config_geometry import _with_unit_length
+from nanobragg.nanobragg_c.flags.config_to_flags import config_to_flags
+from nanobragg.nanobragg_c.flags.geometry_to_flags import _with_unit_length
 from tests import builders
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")

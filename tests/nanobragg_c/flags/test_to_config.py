@@ -9,9 +9,9 @@ from dataclasses import fields
 import pytest
 
 from nanobragg.errors import ConfigError, NanobraggWarning
+from nanobragg.nanobragg_c.flags.config_from_flags import Outputs, help_flag, help_text, parse_flags
 from nanobragg.nanobragg_c.flags.flag_table import GROUPS, SPELLINGS
 from nanobragg.nanobragg_c.flags.flag_values import FlagValues
-from nanobragg.nanobragg_c.flags.to_config import Outputs, help_flag, help_text, parse_flags
 from tests.nanobragg_c.flags.flag_lines import BASE, parse, quietly
 
 

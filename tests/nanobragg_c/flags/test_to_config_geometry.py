@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nanobragg.errors import FileError, FormatError, NanobraggWarning
+from nanobragg.nanobragg_c.flags.config_from_flags import parse_flags
 from nanobragg.nanobragg_c.flags.flag_values import read_flags
-from nanobragg.nanobragg_c.flags.to_config import parse_flags
 from tests.nanobragg_c.flags.flag_lines import parse, quietly
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from ...config.config import Config
 from ...errors import ConfigError, FileError, ProgramError
 from ...io.atomic import StrPath
+from ..flags.config_to_flags import config_to_flags
 from ..flags.flag_table import SPELLINGS, split_flags
 from ..flags.flag_values import Outputs
-from ..flags.from_config import config_to_flags
 from .program_output import Pixel, Run, check_placement, collect_run, last_output_lines
 
 Flags = str | Sequence[str]

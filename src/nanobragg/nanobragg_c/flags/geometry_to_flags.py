@@ -13,7 +13,7 @@ from ...errors import ConfigError
 from ...geometry import FloatArray, dot
 from ...scene.scene import Scene
 from .flag_values import read_flags
-from .to_config_geometry import build_detector
+from .geometry_from_flags import build_detector
 
 SAME_MM, SAME_DIRECTION = 1e-9, 1e-12
 NUDGES = sorted(itertools.product(range(-4, 5), repeat=3), key=lambda nudge: sum(map(abs, nudge)))

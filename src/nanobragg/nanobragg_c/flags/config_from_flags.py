@@ -21,7 +21,7 @@ from ...geometry import Roi
 from ...unit_cell import Cell
 from .flag_table import find_flag, help_flag, help_text, split_flags
 from .flag_values import FlagValues, Outputs, read_flags
-from .to_config_geometry import build_detector, convention_of, geometry_flags_without_effect
+from .geometry_from_flags import build_detector, convention_of, geometry_flags_without_effect
 
 __all__ = ["Outputs", "ParsedFlags", "config_from_flags", "help_flag", "help_text", "parse_flags"]
 

@@ -19,7 +19,7 @@ from ...io.input_file import open_input
 from ...io.smv import write_smv
 from ...scene.scene import Scene
 from .flag_values import MAX_SEED
-from .from_config_geometry import geometry_flags
+from .geometry_to_flags import geometry_flags
 
 SHAPE_FLAGS = {"square": "-square_xtal", "round": "-round_xtal", "gauss": "-gauss_xtal", "tophat": "-tophat_spots"}
 
