@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Functions of the kernel (include/nanobragg/) as arrays: shapes, geometry, and what is compared with the C program.
 
 Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3).
