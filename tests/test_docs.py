@@ -31,6 +31,7 @@ PAGES = [
 SLOW = {"dials", "tutorial", "install"}  # more than two seconds
 
 
+@pytest.mark.filterwarnings("ignore:this nanobragg was built without OpenMP")
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, marks=[pytest.mark.slow] if page.stem in SLOW else []) for page in PAGES],
