@@ -41,8 +41,8 @@ NB_INLINE bool multiplies_running_sum(const CRules &rules)
 }
 
 /* F_cell of one term; the first point outside the table ends interpolation for good (row 6). */
-static inline void find_amplitude_c(const CScene &s, const Table<double> &table, int lookup, COrder &order,
-                                    Term<double> &term)
+NB_INLINE void find_amplitude_c(const CScene &s, const Table<double> &table, int lookup, COrder &order,
+                                Term<double> &term)
 {
     if (lookup == TRICUBIC && s.rules.interpolation_ends) {
         order.interpolating = order.interpolating && can_interpolate(table, term.h[0], term.h[1], term.h[2]);

@@ -252,14 +252,13 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
     cdef const unsigned char[:, :, ::1] mask = core.mask
     cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // SPAN_PIXELS + 1
     cdef int64_t units = core.n_panels * rows * blocks, unit, begun = 0
-    cdef int chunk = max(1, min(16, units // (8 * threads))), fast
+    cdef int chunk = max(1, min(16, units // (8 * threads)))
     cdef const Kernel *kernel = chosen.kernel
     cdef COrder order = first_pixel()
     with nogil:
         while core.like_c and depends_on_order(core.scene, order) and begun < core.n_panels * rows and not stop[0]:
-            for fast in range(x0, x1 + 1):
-                order = render_unit(kernel, core, out, <int> (begun // rows), y0 + <int> (begun % rows), fast, fast,
-                                    mask, add, order, &stop[0])
+            render_row_in_order(kernel, core, out, <int> (begun // rows), y0 + <int> (begun % rows), x0, x1, mask, add,
+                                &order, &stop[0])
             done[0] += x1 - x0 + 1
             begun += 1
         for unit in prange(begun * blocks, units, schedule="dynamic", chunksize=chunk, num_threads=threads):
@@ -283,10 +282,22 @@ cdef inline void store(photons_t *target, double photons, bint add) noexcept nog
         target[0] = <photons_t> photons
 
 
-cdef COrder render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow, int begin,
-                        int x1, const unsigned char[:, :, ::1] mask, bint add, COrder order,
-                        const int *stop) noexcept nogil:
-    """Render the span of a row that starts at `begin`; returns what its pixels leave behind."""
+cdef void render_row_in_order(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow,
+                              int x0, int x1, const unsigned char[:, :, ::1] mask, bint add, COrder *order,
+                              const int *stop) noexcept nogil:
+    """Render pixel by pixel: each leaves a state in `order` that the next depends on."""
+    cdef const Panel *p = &core.scene.panels[panel]
+    cdef double photons
+    cdef int fast
+    for fast in range(x0, x1 + 1):
+        if mask is None or mask[panel, slow, fast] != 0:
+            kernel.render_c(core.scene, p[0], slow, &fast, 1, order, stop, &photons)
+            store(&out[panel, slow, fast], photons, add)
+
+
+cdef void render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow, int begin,
+                      int x1, const unsigned char[:, :, ::1] mask, bint add, COrder order,
+                      const int *stop) noexcept nogil:
     cdef int[SPAN_PIXELS] fast
     cdef double[SPAN_PIXELS] photons
     cdef int n = 0, i
@@ -295,14 +306,13 @@ cdef COrder render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::
             fast[n] = i
             n += 1
     if n == 0:
-        return order
+        return
     if core.like_c:
         kernel.render_c(core.scene, core.scene.panels[panel], slow, fast, n, &order, stop, photons)
     else:
         kernel.render(core.scene, core.scene.panels[panel], slow, fast, n, core.precision_number, stop, photons)
     for i in range(0 if stop[0] else n):
         store(&out[panel, slow, fast[i]], photons[i], add)
-    return order
 
 
 def solid_angle(CoreScene core, roi):

@@ -15,11 +15,11 @@ template <class... Shape> struct List {
     static constexpr int size = sizeof...(Shape);
 
     /* Return visit(shape) for the shape of this number; Result() for a number that is not in the list. */
-    template <class Result, class Visit> static Result visit(int number, Visit visit)
+    template <class Result, class Visit> NB_INLINE Result visit(int number, Visit visit)
     {
         Result result{};
         int place = 0;
-        ((place++ == number ? (void)(result = visit(Shape{})) : (void)0), ...);
+        (void)((place++ == number && (result = visit(Shape{}), true)) || ...);
         return result;
     }
 };
