@@ -16,6 +16,7 @@ struct alignas(64) Lanes {
     double omega[LANES], polar[LANES], capture[LANES];
     double live[LANES];   /* 0 where d_min leaves the term out, else 1 */
     double around[LANES]; /* water and amorphous material */
+    double place[3];      /* lab position (m) of lane 0, for sinks that record it */
 };
 
 NB_INLINE void fill(double *lanes, double value, int n)
@@ -51,8 +52,8 @@ NB_INLINE double polarization_in_lane(double kahn, const Source &source, const L
 }
 
 /* Direction, solid angle and absorbed fraction of every lane at one sub-pixel of one layer. The switches
- * `every_omega` and `every_capture` are passed to Keep. */
-template <bool exact, class Keep>
+ * `every_omega` and `every_capture` are passed to Keep; `record` keeps the place of lane 0. */
+template <bool exact, class Keep, bool record>
 static void find_rays(const Scene &s, const Panel &p, int layer, double slow, const double *fast, bool every_omega,
                       bool every_capture, int n, Lanes &lanes)
 {
@@ -63,14 +64,19 @@ static void find_rays(const Scene &s, const Panel &p, int layer, double slow, co
             double place[3];
             find_position(s, p, row, fast[i], place);
             const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
+            if constexpr (record)
+                memcpy(lanes.place, place, sizeof place);
             lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
             keep_direction(lanes, i, ray);
         }
     } else {
         NB_SIMD for (int i = 0; i < n; ++i)
         {
-            const Ray ray = ray_to<exact>(area, coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
-                                          coordinate(row.z, fast[i]));
+            const double place[3] = {coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
+                                     coordinate(row.z, fast[i])};
+            const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
+            if constexpr (record)
+                memcpy(lanes.place, place, sizeof place);
             lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
             keep_direction(lanes, i, ray);
         }

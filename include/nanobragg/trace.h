@@ -21,12 +21,12 @@ public:
     }
 
     /* A sub-pixel of one layer: its place in the lab, and what the panel and the sensor do there. */
-    void at_place(const Scene &s, const Panel &p, int layer, double slow, double fast, const Lanes &lanes)
+    void at_place(const Scene &, const Panel &p, int layer, double slow, double fast, const Lanes &lanes)
     {
         now.layer = layer;
         now.at[0] = fast;
         now.at[1] = slow;
-        find_position(s, p, panel_row_at(p, slow, layer * s.layer), fast, now.position);
+        memcpy(now.position, lanes.place, sizeof now.position);
         now.r = sqrt(dot(now.position, now.position));
         for (int i = 0; i < 3; ++i)
             now.d[i] = now.position[i] / now.r;

@@ -75,7 +75,7 @@ static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int 
     fill(lanes.live, 1.0, m);
     fill(sink.total, 0.0, m);
     visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {
-        find_rays<false, Latest>(s, p, layer, row, at, false, false, m, lanes);
+        find_rays<false, Latest, Sink::needs_steps>(s, p, layer, row, at, false, false, m, lanes);
         sink.at_place(s, p, layer, row, at[0], lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
             add_source(s, source, add, stop, m, lanes, sink);
