@@ -15,11 +15,6 @@ from ..io.input_file import read_file
 from ..io.npy import read_npz
 from .base import Model, changed_fields
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 SCHEMA = 1
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -55,11 +50,19 @@ def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> A
     return "none" if value is None else value
 
 
+def _parse(text: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):  # imported on first use: C flags do not need it
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the fields of the Config in a file; raises `FormatError` if it is not valid TOML of this schema."""
     content = read_file(path)
     try:
-        return _fields(path, tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))
+        return _fields(path, _parse(content.decode("utf-8").replace("\r\n", "\n")))
     except RecursionError:
         raise FormatError(f"{path}: tables or arrays are nested too deeply; remove some levels") from None
     except NanobraggError:
@@ -72,7 +75,7 @@ def input_files(path: Path, config: Model) -> list[Path]:
     """Return all input files of a `config` read from `path`: the TOML file, its .npz and the files that it names."""
     files = [path, *_paths_in(changed_fields(config))]
     if path.is_file():
-        companion = tomllib.loads(path.read_text("utf-8")).get("arrays")
+        companion = _parse(path.read_text("utf-8")).get("arrays")
         files += [] if companion is None else [path.parent / companion]
     return files
 
