@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 
 import nanobragg as nb
 from nanobragg.config.base import Model
-from nanobragg.config.toml import tomllib
+from nanobragg.config.toml import parse_toml
 
 from . import examples, flag_fields, quirk_pictures
 
@@ -137,7 +137,7 @@ def _plain_signature(app: Any, what: str, name: str, thing: Any, options: Any, s
 
 def extras_table() -> str:
     """Return a Markdown table of the extras of pyproject.toml and their packages."""
-    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    project = parse_toml((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
     rows = [
         f"| `{name}` | {', '.join(f'`{package}`' for package in packages)} |"
         for name, packages in project["optional-dependencies"].items()

@@ -50,7 +50,8 @@ def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> A
     return "none" if value is None else value
 
 
-def _parse(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the document of a TOML text; raises `ValueError` if it is not valid."""
     if sys.version_info >= (3, 11):  # imported on first use: C flags do not need it
         import tomllib
     else:
@@ -62,7 +63,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Return the fields of the Config in a file; raises `FormatError` if it is not valid TOML of this schema."""
     content = read_file(path)
     try:
-        return _fields(path, _parse(content.decode("utf-8").replace("\r\n", "\n")))
+        return _fields(path, parse_toml(content.decode("utf-8").replace("\r\n", "\n")))
     except RecursionError:
         raise FormatError(f"{path}: tables or arrays are nested too deeply; remove some levels") from None
     except NanobraggError:
@@ -75,7 +76,7 @@ def input_files(path: Path, config: Model) -> list[Path]:
     """Return all input files of a `config` read from `path`: the TOML file, its .npz and the files that it names."""
     files = [path, *_paths_in(changed_fields(config))]
     if path.is_file():
-        companion = _parse(path.read_text("utf-8")).get("arrays")
+        companion = parse_toml(path.read_text("utf-8")).get("arrays")
         files += [] if companion is None else [path.parent / companion]
     return files
 
