@@ -117,7 +117,6 @@ template <class Entry> NB_INLINE Entry sum_neighbours(const Table<Entry> &t, con
 /* The three ways to an amplitude, in the order of enum Lookup. */
 template <class Table_entry> struct Constant {
     using Entry = Table_entry;
-    static constexpr Lookup number = CONSTANT;
 
     template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
     {
@@ -127,7 +126,6 @@ template <class Table_entry> struct Constant {
 
 template <class Table_entry> struct Nearest {
     using Entry = Table_entry;
-    static constexpr Lookup number = NEAREST;
 
     template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
     {
@@ -137,7 +135,6 @@ template <class Table_entry> struct Nearest {
 
 template <class Table_entry> struct Tricubic {
     using Entry = Table_entry;
-    static constexpr Lookup number = TRICUBIC;
 
     template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
     {

@@ -6,7 +6,6 @@
 
 #include "kernel.h"
 #include "walk.h"
-#include "walk.h"
 
 namespace nb::NB_ISA {
 
