@@ -41,6 +41,7 @@ static void add_source(const Scene &s, int number, Accumulate<Sink> *add, const 
         const double factors = weight * lanes.omega[i] * lanes.polar[i] * lanes.capture[i];
         sink.total[i] += factors * (crystal * per_cell + lanes.around[i]);
     }
+    sink.leave_source(s, number, n, lanes);
 }
 
 /* visit(layer, slow, fast) for every sub-pixel of every sensor layer, with its place along the axes (m), that along the
@@ -75,10 +76,11 @@ static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int 
     fill(lanes.live, 1.0, m);
     fill(sink.total, 0.0, m);
     visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {
-        find_rays<false, Latest, Sink::needs_steps>(s, p, layer, row, at, false, false, m, lanes);
-        sink.at_place(s, p, layer, row, at[0], lanes);
+        find_rays<false, Latest, Sink::needs_places>(s, p, layer, row, at, false, false, m, lanes);
+        sink.at_place(s, p, layer, row, at, lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
             add_source(s, source, add, stop, m, lanes, sink);
+        sink.leave_place(s, p, m, lanes);
     });
     for (int i = 0; i < n; ++i)
         photons[i] = s.scale * sink.total[i];
