@@ -16,6 +16,7 @@ from ...errors import ConfigError, FormatError
 from ...geometry import FloatArray
 from ...io.atomic import StrPath, atomic_write
 from ...io.npy import read_npz
+from ...rendering.pixel_selection import PixelList
 from ...rendering.simulate import simulate
 from ...scene.scene import Scene
 from ...unit_cell import Cell, cell_from_vectors, reciprocal_vectors
@@ -122,12 +123,13 @@ class GroundTruth:
             ) from None
 
 
-def bragg_image(experiment: Config | Scene, *, threads: int | None = None) -> npt.NDArray[np.float32]:
+def bragg_image(
+    experiment: Config | Scene, *, pixels: PixelList | None = None, threads: int | None = None
+) -> npt.NDArray[np.float32]:
     """Return the photons scattered by the crystal alone: the image without background."""
     config = experiment.config if isinstance(experiment, Scene) else experiment
-    if config.background == Background():
-        return simulate(experiment, threads=threads)
-    return simulate(Scene(config.replace(background=Background())), threads=threads)
+    alone = experiment if config.background == Background() else Scene(config.replace(background=Background()))
+    return simulate(alone, pixels=pixels, threads=threads)
 
 
 def bragg_mask(
