@@ -2,9 +2,11 @@
 #ifndef NANOBRAGG_KERNEL_H
 #define NANOBRAGG_KERNEL_H
 
+#include "culling/plan.h"
 #include "scene.h"
 #include "trace_record.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 namespace nb {
@@ -41,6 +43,13 @@ struct Kernel {
     double (*solid_angle)(const Scene &s, const Panel &p, int slow, int fast);
     double (*solid_angle_c)(const CScene &s, const Panel &p, int slow, int fast);
     double (*multiply_adds)(int64_t n); /* roofline.h */
+    /* With terms left out (culling/): the photons of a region's wanted pixels, by rows of REGION, none missing more
+     * than `epsilon`; a region's tile that is probably the brightest; and the bytes of memory that either needs. */
+    void (*render_region)(const Scene &s, const Panel &p, const Plan &plan, double epsilon, const Region &region,
+                          int precision, char *memory, const volatile int *stop, double *photons, Tally *tally);
+    Bright (*find_brightest)(const Scene &s, const Panel &p, const Plan &plan, const Region &region, double reach_sqr,
+                             char *memory, const volatile int *stop);
+    size_t (*region_bytes)(const Plan &plan);
 };
 
 namespace baseline {

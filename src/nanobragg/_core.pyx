@@ -3,7 +3,7 @@
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memset
 
 from collections import namedtuple
@@ -165,6 +165,11 @@ def multiply_adds(int64_t n):
         chosen.kernel.multiply_adds(n)
 
 
+def kernel_address():
+    """Address of the kernel in use, for `_culling`."""
+    return <uintptr_t> chosen.kernel
+
+
 cdef class CoreScene:
     """A resolved scene in the kernel's form, which scene/kernel_input.py builds.
 
@@ -188,6 +193,7 @@ cdef class CoreScene:
 
     cdef Scene scene
     cdef object keep
+    cdef readonly object sources, parameters, cells, tables
     cdef object mask
     cdef readonly int n_panels
     cdef readonly bint like_c
@@ -216,7 +222,11 @@ cdef class CoreScene:
             self.scene.rules = c_rules[0]
         if first_cells is not None:
             self.scene.first_cells = &first_cells[0, 0, 0]
-        self.keep = (panels, sources, cells, tables, amorphous, first_cells)
+        self.sources = np.asarray(sources)
+        self.parameters = np.asarray(parameters)
+        self.cells = np.asarray(cells)
+        self.tables = tables
+        self.keep = (panels, amorphous, first_cells)
 
     cdef keep_tables(self, tables):
         cdef const double[:, :, :, ::1] doubles
@@ -233,6 +243,21 @@ cdef class CoreScene:
     def precision(self):
         """One of PRECISIONS."""
         return PRECISIONS[self.precision_number]
+
+    @property
+    def lookup(self):
+        """One of LOOKUPS."""
+        return LOOKUPS[self.scene.lookup]
+
+    @property
+    def has_amorphous(self):
+        """Whether what surrounds the crystal depends on the wavelength."""
+        return self.scene.amorphous != NULL
+
+    @property
+    def address(self):
+        """Address of the kernel's scene, for `_culling`; valid while this object lives."""
+        return <uintptr_t> &self.scene
 
 
 def render(CoreScene core, photons_t[:, :, ::1] out, roi, const unsigned char[:, :, ::1] mask, bint add, int threads,

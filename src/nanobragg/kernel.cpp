@@ -1,4 +1,6 @@
 /* The kernel of one instruction set: compiled once for each, with another NB_ISA and -march. */
+#include "nanobragg/culling/peak.h"
+#include "nanobragg/culling/region.h"
 #include "nanobragg/intensity.h"
 #include "nanobragg/kernel.h"
 #include "nanobragg/roofline.h"
@@ -12,6 +14,8 @@ static constexpr AccumulateTable<double, double, Intensity> in_double;
 static constexpr AccumulateTable<double, float, Intensity> in_double_from_floats;
 static constexpr AccumulateTable<float, float, Intensity> in_single;
 static constexpr AccumulateTable<double, double, Trace> traced;
+static constexpr SpotTable<double> spots;
+static constexpr SpotTable<float> spots_from_floats;
 
 static Accumulate<Intensity> *accumulate_of(const Scene &s, int precision)
 {
@@ -56,8 +60,17 @@ static void trace_c(const CScene &s, const Panel &p, int slow, int fast, COrder 
     walk_c(s, p, slow, &fast, 1, traced, &never, *order, sink, &photons);
 }
 
+static void render_region(const Scene &s, const Panel &p, const Plan &plan, double epsilon, const Region &region,
+                          int precision, char *memory, const volatile int *stop, double *photons, Tally *tally)
+{
+    SumSources *const sum = precision == IN_DOUBLE ? spots.function[s.shape][s.lookup]
+                                                   : spots_from_floats.function[s.shape][s.lookup];
+    RegionRenderer(s, p, plan, epsilon, accumulate_of(s, precision), sum, memory, stop).render(region, photons, *tally);
+}
+
 extern const Kernel kernel = {
-    render, render_c, trace, trace_c, pixel_solid_angle, pixel_solid_angle_c, multiply_adds,
+    render,        render_c,      trace,          trace_c,      pixel_solid_angle, pixel_solid_angle_c,
+    multiply_adds, render_region, find_brightest, region_bytes,
 };
 
 } // namespace nb::NB_ISA

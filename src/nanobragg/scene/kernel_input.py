@@ -58,7 +58,7 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
     )  # fmt: skip
 
 
-def _filled(dtype: np.dtype[np.void], count: int, **fields: Any) -> npt.NDArray[np.void]:
+def filled(dtype: np.dtype[np.void], count: int, **fields: Any) -> npt.NDArray[np.void]:
     """Return an array of one of the kernel's structs; every field must be given, by its name in scene.h."""
     array = np.zeros(count, dtype)
     if missing := set(dtype.names or ()) - fields.keys():
@@ -79,7 +79,7 @@ def table_energies(scene: SceneData) -> tuple[list[float], list[int]]:
 
 
 def _panels(geometry: PanelGeometry) -> npt.NDArray[np.void]:
-    return _filled(
+    return filled(
         PANEL, len(geometry),
         pix0=geometry.origin, fast=geometry.fast, slow=geometry.slow, normal=geometry.normal, pixel=geometry.pixel,
         close_distance=geometry.close_distance, distance=geometry.distance, beam=geometry.beam,
@@ -90,7 +90,7 @@ def _panels(geometry: PanelGeometry) -> npt.NDArray[np.void]:
 def _sources(scene: SceneData, tables: list[int]) -> npt.NDArray[np.void]:
     directions, wavelengths, weights = scene.sources
     axes = np.array([_wave_axes(scene, direction) for direction in directions])
-    return _filled(
+    return filled(
         SOURCE, len(weights),
         direction=directions, wavelength=wavelengths, weight=weights, e=axes[:, 0], b=axes[:, 1], table=tables,
     )  # fmt: skip
@@ -113,7 +113,7 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     if table is not None:
         low, high = [first - 1 for first in table.limits.first], [last + 1 for last in table.limits.last]
         _, _, nk, nl = table.values.shape
-    parameters = _filled(
+    parameters = filled(
         PARAMETERS, 1,
         crystal=0, shape=SHAPES[config.crystal.shape].number, lookup=LOOKUPS.index(scene.lookup),
         default_F=config.structure_factors.default_F, table_low=low, table_high=high,
@@ -123,13 +123,13 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
         polarized=config.beam.polarized, kahn=config.beam.kahn_factor, d_min=config.sampling.d_min_A * 1e-10,
         water=water, amorphous_step=1.0 if scene.amorphous is None else scene.amorphous.step, scale=scale,
     )  # fmt: skip
-    parameters["crystal"] = _filled(parameters.dtype["crystal"], 1, n=scene.n_cells, metric=radius_metric(scene))
+    parameters["crystal"] = filled(parameters.dtype["crystal"], 1, n=scene.n_cells, metric=radius_metric(scene))
     return parameters
 
 
 def _c_rules(scene: SceneData) -> npt.NDArray[np.void]:
     sampling = scene.config.sampling
-    return _filled(
+    return filled(
         C_RULES, 1,
         every_omega=sampling.oversample_omega, every_polar=sampling.oversample_polar,
         every_capture=sampling.oversample_thick, interpolation_ends=scene.lookup == "tricubic",

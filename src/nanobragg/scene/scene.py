@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import CoreScene
+from .._culling import CullingPlan
 from ..config.config import Config
 from ..errors import NanobraggWarning
 from .checks import check_scene
+from .culling_plan import build_plan
 from .kernel_input import build_core, float32_precision
 from .scene_data import SceneData
 
@@ -65,6 +67,7 @@ class Scene(SceneData):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self._cores: dict[str, CoreScene] = {}
+        self._plans: dict[str, CullingPlan | None] = {}
         log.debug(
             "scene of %s pixels: %d sources, %d phi steps, %d mosaic domains, %d sub-pixels, %d sensor layers",
             " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
@@ -86,3 +89,10 @@ class Scene(SceneData):
         if precision not in self._cores:
             self._cores[precision] = build_core(self, precision)
         return self._cores[precision]
+
+    def culling_plan(self, dtype: npt.DTypeLike) -> CullingPlan | None:
+        """Return what the kernel needs to leave terms out, or None where every term is zero; it is cached."""
+        core = self.core(dtype)
+        if core.precision not in self._plans:
+            self._plans[core.precision] = build_plan(core)
+        return self._plans[core.precision]

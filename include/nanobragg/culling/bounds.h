@@ -1,0 +1,79 @@
+/* Upper bounds of the terms that a box of fractional indices can hold (docs/culling.md, Bounds). */
+#ifndef NANOBRAGG_CULLING_BOUNDS_H
+#define NANOBRAGG_CULLING_BOUNDS_H
+
+#include "../extent.h"
+#include "patch.h"
+#include "plan.h"
+
+namespace nb::NB_ISA {
+
+constexpr double PER_METRE = 1e-10; /* 1/m in 1/A */
+constexpr float ROUNDING = 1e-6f;   /* relative error of an index that was computed in single precision */
+
+/* Where the bounds of the structure factors stand. A struct by value, so that its parts stay in registers. */
+struct Grid {
+    const float *squares;
+    int low[3], high[3], stride_h, stride_k;
+};
+
+static inline Grid grid_of(const Plan &plan)
+{
+    Grid grid = {plan.squares, {}, {}, plan.stride_h, plan.stride_k};
+    memcpy(grid.low, plan.low, sizeof grid.low);
+    memcpy(grid.high, plan.high, sizeof grid.high);
+    return grid;
+}
+
+/* Place of a reflection's bound; outside the grid, that of the border. */
+NB_INLINE int place_of(const Grid g, int h, int k, int l)
+{
+    return (clamp(h, g.low[0], g.high[0]) - g.low[0]) * g.stride_h
+         + (clamp(k, g.low[1], g.high[1]) - g.low[1]) * g.stride_k + (clamp(l, g.low[2], g.high[2]) - g.low[2]);
+}
+
+NB_INLINE float round_to_nearest(float x)
+{
+    return (x + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23 */
+}
+
+/* One axis of a box: its middle is `offset` from the reflection `nearest`, and it reaches `width` to both sides. */
+struct Side {
+    float nearest, offset, width;
+};
+
+NB_INLINE Side side_of(float middle, float width)
+{
+    const float nearest = round_to_nearest(middle);
+    return {nearest, fabsf(middle - nearest), width};
+}
+
+/* The distance from a whole number changes no faster than the index. */
+NB_INLINE float least_offset(const Side s)
+{
+    return s.offset > s.width ? s.offset - s.width : 0.0f;
+}
+
+/* Upper bound of |F|^2 F_latt^2 in a box, as a share of the largest |F|^2 times the peak of F_latt^2. */
+template <class Shape>
+NB_INLINE float bound_in_box(const Grid g, const Extent e, const Side h, const Side k, const Side l)
+{
+    const float widest = fmaxf(fmaxf(h.width, k.width), l.width);
+    const float farthest = fmaxf(fmaxf(h.offset + h.width, k.offset + k.width), l.offset + l.width);
+    const int place = place_of(g, (int)h.nearest, (int)k.nearest, (int)l.nearest);
+    const int neighbours = farthest > 0.4999f;
+    const float squares = g.squares[2 * place + neighbours];
+    const float share = Shape::envelope(e, least_offset(h), least_offset(k), least_offset(l));
+    return above(share * (widest < 0.999f ? squares : 1.0f));
+}
+
+/* Photons of a pixel if all its terms were as large as one can be. */
+static inline double photons_at_most(const Scene &s, const Plan &plan)
+{
+    const double cells = s.crystal.n[0] * s.crystal.n[1] * s.crystal.n[2];
+    return plan.largest * cells * cells;
+}
+
+} // namespace nb::NB_ISA
+
+#endif

@@ -1,0 +1,179 @@
+"""Which terms of an image may be left out, and its rendering without them (docs/culling.md)."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from .._core import PRECISIONS, CoreScene, kernel_address
+from .._culling import CullingPlan, find_brightest, render
+from ..errors import ConfigError
+from ..geometry import Roi
+from ..scene.scene import Scene
+
+LOSSLESS = {"gauss": 1e-16, "gauss_star": 1e-16, "tophat": 0.0}  # shapes whose terms are left out by default
+FEWEST_TERMS = 5e6  # of an image, below which the exact engine takes no longer than a decision
+TERMS_PER_REFLECTION = 30  # likewise, to prepare the table of structure factors
+MOST_BOUNDS = 1 << 24  # of one tile: orientations times runs of sources, a thread's memory
+TILE = 4  # pixels along each side of what is searched for the brightest pixel
+BRIGHT_TILES = 16
+REACHES = (1.0, 16.0, 256.0, 4096.0)  # squared radii within which reflections are looked for
+
+_brightest: WeakKeyDictionary[Scene, dict[str, float]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How many photons a pixel may miss.
+
+    Attributes
+    ----------
+    relative
+        As a share of the brightest pixel of the whole image.
+    photons
+        As a number; None: `relative` counts.
+    exact
+        Every term is evaluated.
+    """
+
+    relative: float = 0.0
+    photons: float | None = None
+    exact: bool = False
+
+
+def resolve_tolerance(scene: Scene, tolerance: float | None, tolerance_ph: float | None) -> Tolerance:
+    """Return the tolerance of an image: as given, or else from the Config, or else what no float can hold."""
+    sampling = scene.config.sampling
+    if tolerance is None and tolerance_ph is None:
+        tolerance, tolerance_ph = sampling.tolerance, sampling.tolerance_ph
+    check_tolerance(tolerance, tolerance_ph)
+    if scene.config.compat == "c":
+        if tolerance or tolerance_ph:
+            raise ConfigError(
+                'tolerance: an image with compat="c" is rendered term by term as the original does; '
+                "leave the tolerance out, or render without compat"
+            )
+        return Tolerance(exact=True)
+    if tolerance_ph is not None:
+        return Tolerance(photons=tolerance_ph, exact=tolerance_ph == 0)
+    if tolerance is not None:
+        return Tolerance(relative=tolerance, exact=tolerance == 0)
+    shape = scene.config.crystal.shape
+    return Tolerance(relative=LOSSLESS.get(shape, 0.0), exact=shape not in LOSSLESS)
+
+
+def check_tolerance(tolerance: float | None, tolerance_ph: float | None) -> None:
+    """Raise ConfigError for a tolerance that is not one number in its range."""
+    if tolerance is not None and tolerance_ph is not None:
+        raise ConfigError(f"tolerance = {tolerance} and tolerance_ph = {tolerance_ph}: give one of them")
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise ConfigError(f"tolerance = {tolerance}: must be at least 0 and less than 1, a share of the brightest pixel")
+    if tolerance_ph is not None and not 0 <= tolerance_ph < math.inf:
+        raise ConfigError(f"tolerance_ph = {tolerance_ph}: must be a number of photons, 0 or more")
+
+
+class Culling:
+    """The rendering of a scene with terms left out.
+
+    Parameters
+    ----------
+    scene : Scene
+    dtype
+        Of the image.
+    tolerance : Tolerance
+    threads : int
+    stop : ndarray of int32, shape (1,)
+        Another thread sets it to give up.
+    """
+
+    def __init__(
+        self, scene: Scene, dtype: npt.DTypeLike, tolerance: Tolerance, threads: int, stop: npt.NDArray[np.int32]
+    ) -> None:
+        self.scene, self.dtype, self.threads, self.stop = scene, dtype, threads, stop
+        self.core: CoreScene = scene.core(dtype)
+        self.plan: CullingPlan | None = None
+        self.epsilon = 0.0
+        if tolerance.exact or not self._is_worthwhile():
+            return
+        self.plan = scene.culling_plan(dtype)
+        if self.plan is not None:
+            self.epsilon = self._photons(tolerance)
+            if self.epsilon == 0 and scene.config.crystal.shape != "tophat":
+                self.plan = None
+
+    def _is_worthwhile(self) -> bool:
+        scene, core = self.scene, self.core
+        terms = scene.terms * math.prod(scene.shape)
+        reflections = 0 if core.tables is None else core.tables.size
+        bounds = len(core.cells) * len(core.sources)
+        return terms >= max(FEWEST_TERMS, TERMS_PER_REFLECTION * reflections) and bounds <= MOST_BOUNDS
+
+    def _photons(self, tolerance: Tolerance) -> float:
+        if tolerance.photons is not None:
+            return tolerance.photons
+        if tolerance.relative == 0:
+            return 0.0
+        known = _brightest.setdefault(self.scene, {})
+        if self.core.precision not in known:
+            known[self.core.precision] = self._find_brightest()
+        return tolerance.relative * known[self.core.precision]
+
+    def render(
+        self,
+        out: npt.NDArray[Any],
+        roi: Roi,
+        mask: npt.NDArray[np.uint8] | None,
+        add: bool,
+        done: npt.NDArray[np.int64],
+        epsilon: float | None = None,
+    ) -> tuple[float, int]:
+        """Render as `_core.render` does; return the most that a pixel misses (photons), and the terms evaluated."""
+        assert self.plan is not None
+        return render(
+            kernel_address(), self.core.address, self.plan, self.epsilon if epsilon is None else epsilon,
+            PRECISIONS.index(self.core.precision), out, roi, mask, add, self.threads, self.stop, done,
+        )  # fmt: skip
+
+    def _find_brightest(self) -> float:
+        """Return a lower bound of the brightest pixel, in most images the pixel itself, or 0 if none is found.
+
+        It is the largest of the pixels in the tiles that have the most to expect from reflections near the Ewald
+        spheres. They are rendered with terms left out, which cannot make them brighter than they are.
+        """
+        tiles = self._bright_tiles()
+        if not tiles:
+            return 0.0
+        expected = max(photons for *_, photons in tiles)
+        for exponent in range(3, 40, 3):
+            limit = expected * 10.0**-exponent
+            found = max(self._largest(panel, fast, slow, limit) for panel, fast, slow, _ in tiles)
+            if found > 10 * limit:
+                return found
+        return 0.0
+
+    def _bright_tiles(self) -> list[tuple[int, int, int, float]]:
+        """Return the panel, first fast and first slow pixel, and expected photons of the most promising tiles."""
+        assert self.plan is not None
+        panels, (rows, columns) = self.core.n_panels, self.scene.shape[-2:]
+        for reach_sqr in REACHES:
+            panel, tiles = find_brightest(
+                kernel_address(), self.core.address, self.plan, reach_sqr, panels, rows, columns, self.scene.mask,
+                self.threads, self.stop,
+            )  # fmt: skip
+            best = np.argsort(-tiles["photons"], kind="stable")[:BRIGHT_TILES]
+            best = best[tiles["photons"][best] > 0]
+            if len(best):
+                chosen = tiles[best]
+                return list(zip(panel[best], chosen["fast"], chosen["slow"], chosen["photons"], strict=True))
+        return []
+
+    def _largest(self, panel: int, fast: int, slow: int, limit: float) -> float:
+        """Return the brightest pixel of a tile, at most `limit` photons too low."""
+        rows, columns = self.scene.shape[-2:]
+        roi = int(fast), min(int(fast) + TILE, columns) - 1, int(slow), min(int(slow) + TILE, rows) - 1
+        out = np.zeros((self.core.n_panels, rows, columns), self.dtype)
+        self.render(out, roi, self.scene.mask, False, np.zeros(1, np.int64), limit)
+        return float(out[panel, roi[2] : roi[3] + 1, roi[0] : roi[1] + 1].max())

@@ -1,0 +1,125 @@
+"""What the kernel needs to leave terms out of an image (include/nanobragg/culling/plan.h), from a Scene."""
+
+import numpy as np
+import numpy.typing as npt
+
+from .._core import CoreScene
+from .._culling import BEAM, CULLING_PARAMETERS, ORIENTATION_GROUP, RUN, CullingPlan
+from ..geometry import FloatArray
+from .kernel_input import filled
+
+GROUP = 64  # orientations whose reflections are searched for together
+RUN_SOURCES = 16  # wavelengths that a tile keeps or leaves out together
+VECTOR = 16  # orientations come in whole vectors
+LEBESGUE = 1.25  # largest sum of the absolute weights of a cubic interpolation along one axis
+
+
+def build_plan(core: CoreScene) -> CullingPlan | None:
+    """Return the plan of a scene, or None where every term is zero."""
+    parameters = core.parameters[0]
+    squares, largest = _squares(core)
+    if largest == 0:
+        return None
+    sources, beams = _sort_sources(core.sources)
+    metric = _matrix(parameters["crystal"]["metric"])
+    cells = core.cells * 1e10  # Å
+    grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
+    culling = filled(
+        CULLING_PARAMETERS, 1,
+        **grid, largest=largest, length=np.linalg.norm(cells, axis=2).max(axis=0),
+        inverse_metric=_form(np.linalg.inv(metric)),
+    )  # fmt: skip
+    return CullingPlan(
+        sources, sources if core.has_amorphous else _one_per_beam(sources, beams), 1.0 / sources["wavelength"], beams,
+        _runs(sources, beams), _groups(cells), culling, squares, _by_component(cells),
+        np.ascontiguousarray(np.linalg.inv(cells).transpose(0, 2, 1)),
+    )  # fmt: skip
+
+
+def _matrix(form: FloatArray) -> FloatArray:
+    """Return the symmetric matrix of a quadratic form hh kk ll, 2kl 2hl 2hk."""
+    hh, kk, ll, kl, hl, hk = form
+    return np.array([[hh, hk / 2, hl / 2], [hk / 2, kk, kl / 2], [hl / 2, kl / 2, ll]])
+
+
+def _form(matrix: FloatArray) -> FloatArray:
+    m = matrix
+    return np.array([m[0, 0], m[1, 1], m[2, 2], 2 * m[1, 2], 2 * m[0, 2], 2 * m[0, 1]])
+
+
+def _sort_sources(sources: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void]]:
+    """Return the sources by direction, and by rising 1/wavelength; and the beams that they form."""
+    _, beam = np.unique(sources["direction"], axis=0, return_inverse=True)
+    order = np.lexsort((-sources["wavelength"], beam.ravel()))
+    counts = np.bincount(beam.ravel())
+    beams = filled(BEAM, len(counts), first=np.cumsum(counts) - counts, count=counts)
+    return np.ascontiguousarray(sources[order]), beams
+
+
+def _one_per_beam(sources: npt.NDArray[np.void], beams: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """Return one source per beam with all of the beam's weight."""
+    around = sources[beams["first"]].copy()
+    around["weight"] = np.add.reduceat(sources["weight"], beams["first"])
+    return around
+
+
+def _runs(sources: npt.NDArray[np.void], beams: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """Return runs of at most RUN_SOURCES neighbouring sources of a beam with a common table."""
+    runs = []
+    for number, (first, count) in enumerate(beams):
+        tables = sources["table"][first : first + count]
+        breaks = np.flatnonzero(np.diff(tables)) + 1
+        for part in np.split(np.arange(first, first + count), breaks):
+            runs += [(number, begin, min(RUN_SOURCES, part[-1] + 1 - begin)) for begin in part[::RUN_SOURCES]]
+    beam, first, count = np.array(runs).T
+    kappa = 1e-10 / sources["wavelength"]
+    return filled(
+        RUN, len(runs),
+        beam=beam, first=first, count=count, kappa_low=kappa[first], kappa_high=kappa[first + count - 1],
+        weight=np.add.reduceat(sources["weight"], first),
+    )  # fmt: skip
+
+
+def _groups(cells: FloatArray) -> npt.NDArray[np.void]:
+    """Return groups of GROUP consecutive orientations, and how far their cell vertices are from the first one's."""
+    first = np.arange(0, len(cells), GROUP)
+    away = np.linalg.norm(cells - cells[first].repeat(GROUP, axis=0)[: len(cells)], axis=2)
+    return filled(
+        ORIENTATION_GROUP, len(first),
+        first=first, count=np.minimum(GROUP, len(cells) - first), spread=np.maximum.reduceat(away, first),
+    )  # fmt: skip
+
+
+def _by_component(cells: FloatArray) -> npt.NDArray[np.float32]:
+    """Return the components of a, b, c in rows, in whole vectors; the last orientation is repeated."""
+    padded = -(-len(cells) // VECTOR) * VECTOR
+    return np.pad(cells.reshape(-1, 9).T, ((0, 0), (0, padded - len(cells))), "edge").astype(np.float32)
+
+
+def _squares(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
+    """Return upper bounds of |F|² near every reflection, and the largest of them, which they are a share of.
+
+    The last axis has the bound at a reflection, and that at it and its neighbours: half-way to the next ones, an index
+    belongs to the next.
+    """
+    lookup = core.lookup
+    if lookup == "constant":
+        largest = float(core.parameters["default_F"][0]) ** 2
+        return np.ones((1, 1, 1, 2), np.float32), largest
+    here = (core.tables.astype(np.float64) ** 2).max(axis=0)
+    if lookup == "tricubic":
+        here = LEBESGUE**6 * _largest_nearby(here, 2)
+    largest = float(here.max())
+    shares = np.stack([here, _largest_nearby(here, 1)], axis=-1) / (largest or 1.0)
+    rounded = shares.astype(np.float32)
+    return np.nextafter(rounded, np.float32(2.0), where=rounded > 0, out=rounded), largest
+
+
+def _largest_nearby(values: FloatArray, distance: int) -> FloatArray:
+    """Return the maximum over a cube around every element, cut off at the edges."""
+    for axis in range(3):
+        length = values.shape[axis]
+        padded = np.pad(values, [(distance, distance) if i == axis else (0, 0) for i in range(3)], "edge")
+        shifted = [padded.take(range(shift, shift + length), axis) for shift in range(2 * distance + 1)]
+        values = np.maximum.reduce(shifted)
+    return values
