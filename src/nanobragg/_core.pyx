@@ -247,7 +247,7 @@ cdef class CoreScene:
     @property
     def lookup(self):
         """One of LOOKUPS."""
-        return LOOKUPS[self.scene.lookup]
+        return LOOKUPS[(<Parameters *> &self.scene).lookup]
 
     @property
     def has_amorphous(self):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene import Scene
+from .culling import Culling, resolve_tolerance
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
 from .threads import rendering_threads
@@ -29,6 +30,68 @@ DEFAULT_COLUMNS = 79
 log = logging.getLogger(__name__)
 
 
+class RenderReport(NamedTuple):
+    """How an image was rendered.
+
+    Attributes
+    ----------
+    bound_ph : float
+        Upper bound of the photons that any pixel misses; 0 if no term was left out.
+    terms : int
+        Terms of all rendered pixels: sub-pixels, sensor layers, sources and orientations.
+    terms_evaluated : int
+        Those that were evaluated; the others are proven to be too weak to matter.
+    seconds : float
+        Wall-clock time.
+    """
+
+    bound_ph: float
+    terms: int
+    terms_evaluated: int
+    seconds: float
+
+    def __str__(self) -> str:
+        share = self.terms_evaluated / self.terms if self.terms else 1.0
+        return (
+            f"evaluated {self.terms_evaluated:.4g} of {self.terms:.4g} terms ({100 * share:.2g} %) in "
+            f"{self.seconds:.3g} s; no pixel misses more than {self.bound_ph:.2g} photons"
+        )
+
+
+@overload
+def simulate(
+    experiment: Config | Scene,
+    *,
+    roi: Roi | None = ...,
+    pixels: PixelList | None = ...,
+    out: npt.NDArray[Any] | None = ...,
+    add: bool = ...,
+    threads: int | None = ...,
+    dtype: Literal["float32", "float64"] = ...,
+    tolerance: float | None = ...,
+    tolerance_ph: float | None = ...,
+    progress: bool | Progress = ...,
+    report: Literal[False] = ...,
+) -> npt.NDArray[Any]: ...
+
+
+@overload
+def simulate(
+    experiment: Config | Scene,
+    *,
+    roi: Roi | None = ...,
+    pixels: PixelList | None = ...,
+    out: npt.NDArray[Any] | None = ...,
+    add: bool = ...,
+    threads: int | None = ...,
+    dtype: Literal["float32", "float64"] = ...,
+    tolerance: float | None = ...,
+    tolerance_ph: float | None = ...,
+    progress: bool | Progress = ...,
+    report: Literal[True],
+) -> tuple[npt.NDArray[Any], RenderReport]: ...
+
+
 def simulate(
     experiment: Config | Scene,
     *,
@@ -38,8 +101,11 @@ def simulate(
     add: bool = False,
     threads: int | None = None,
     dtype: Literal["float32", "float64"] = "float32",
+    tolerance: float | None = None,
+    tolerance_ph: float | None = None,
     progress: bool | Progress = False,
-) -> npt.NDArray[Any]:
+    report: bool = False,
+) -> npt.NDArray[Any] | tuple[npt.NDArray[Any], RenderReport]:
     """Return the expected photons in every pixel.
 
     Parameters
@@ -62,19 +128,28 @@ def simulate(
         it.
     dtype
         Data type of a new image.
+    tolerance
+        What any pixel may miss, as a share of the brightest pixel of the whole image, whatever the ROI: terms that are
+        too weak to matter are not evaluated. 0 evaluates every term. Default: that of the Config, see `Sampling`.
+    tolerance_ph
+        The same as a number of photons, in place of `tolerance`.
     progress
         True for a progress bar on stderr, or a function that is called with the numbers of finished and of all pixels
         of the region.
+    report
+        Return also how the image was rendered.
 
     Returns
     -------
-    ndarray, shape (slow, fast), or (panels, slow, fast) for several panels
+    image : ndarray, shape (slow, fast), or (panels, slow, fast) for several panels
         Photons; `out` if given.
+    report : RenderReport
+        Only if asked for.
 
     Raises
     ------
     ConfigError
-        An invalid Config, ROI, selection of pixels, or array.
+        An invalid Config, ROI, selection of pixels, array, or tolerance.
     KeyboardInterrupt
         Within half a second of Ctrl-C; `out` is then partly rendered.
     """
@@ -86,11 +161,24 @@ def simulate(
     flat = image.reshape(len(panels), *panels[0].pixels)
     total = len(panels) * chosen.area
     threads = rendering_threads(threads)
+    limit = resolve_tolerance(scene, tolerance, tolerance_ph)
+    terms = chosen.count(len(panels)) * scene.terms * scene.sensor.count
+    bound, evaluated = 0.0, terms
     start = time.perf_counter()
+
+    def render_chosen(stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
+        nonlocal bound, evaluated
+        culling = Culling(scene, flat.dtype, limit, threads, stop)
+        if culling.plan is None:
+            render(culling.core, flat, chosen.roi, chosen.mask, add, threads, stop, done)
+        else:
+            bound, evaluated = culling.render(flat, chosen.roi, chosen.mask, add, done)
+
     if chosen.roi is not None:
-        _run(scene, flat, chosen.roi, chosen.mask, add, threads, _Reporter(progress, total))
-    log.info("rendered %d pixels on %d threads in %.3g s", total, threads, time.perf_counter() - start)
-    return image
+        _run(render_chosen, _Reporter(progress, total))
+    summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)
+    log.info("rendered %d pixels on %d threads: %s", total, threads, summary)
+    return (image, summary) if report else image
 
 
 def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -> npt.NDArray[Any]:
@@ -162,19 +250,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
-def _run(
-    scene: Scene,
-    out: npt.NDArray[Any],
-    roi: Roi,
-    mask: npt.NDArray[np.uint8] | None,
-    add: bool,
-    threads: int,
-    reporter: _Reporter,
-) -> None:
-    """Render in another thread, so that this one can report progress and handle Ctrl-C."""
-    core = scene.core(out.dtype)
+def _run(job: Callable[[npt.NDArray[np.int32], npt.NDArray[np.int64]], None], reporter: _Reporter) -> None:
+    """Call job(stop, done) in another thread, so that this one can report progress and handle Ctrl-C."""
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    rendering = _pool().submit(render, core, out, roi, mask, add, threads, stop, done)
+    rendering = _pool().submit(job, stop, done)
     try:
         while wait([rendering], POLL_SECONDS).not_done:
             reporter.show(int(done[0]))

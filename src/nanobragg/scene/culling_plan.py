@@ -93,7 +93,8 @@ def _groups(cells: FloatArray) -> npt.NDArray[np.void]:
 def _by_component(cells: FloatArray) -> npt.NDArray[np.float32]:
     """Return the components of a, b, c in rows, in whole vectors; the last orientation is repeated."""
     padded = -(-len(cells) // VECTOR) * VECTOR
-    return np.pad(cells.reshape(-1, 9).T, ((0, 0), (0, padded - len(cells))), "edge").astype(np.float32)
+    components = np.pad(cells.reshape(-1, 9), ((0, padded - len(cells)), (0, 0)), "edge")
+    return np.ascontiguousarray(components.T, np.float32)
 
 
 def _squares(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:

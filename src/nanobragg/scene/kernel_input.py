@@ -60,7 +60,7 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
     )  # fmt: skip
 
 
-def filled(dtype: np.dtype[np.void], count: int, **fields: Any) -> npt.NDArray[np.void]:
+def filled(dtype: np.dtype[np.void], count: int, /, **fields: Any) -> npt.NDArray[np.void]:
     """Return an array of one of the kernel's structs; every field must be given, by its name in scene.h."""
     array = np.zeros(count, dtype)
     if missing := set(dtype.names or ()) - fields.keys():
