@@ -49,7 +49,7 @@ struct Kernel {
                           int precision, char *memory, const volatile int *stop, double *photons, Tally *tally);
     Bright (*find_brightest)(const Scene &s, const Panel &p, const Plan &plan, const Region &region, double reach_sqr,
                              char *memory, const volatile int *stop);
-    size_t (*region_bytes)(const Plan &plan);
+    size_t (*region_bytes)(const Scene &s, const Plan &plan);
 };
 
 namespace baseline {

@@ -16,6 +16,7 @@ class CullingPlan:
         sources: npt.NDArray[np.void],
         around: npt.NDArray[np.void],
         kappa: npt.NDArray[np.float64],
+        weights: npt.NDArray[np.float64],
         beams: npt.NDArray[np.void],
         runs: npt.NDArray[np.void],
         groups: npt.NDArray[np.void],
@@ -25,6 +26,7 @@ class CullingPlan:
         reciprocal: npt.NDArray[np.float64],
     ) -> None: ...
 
+def memory_per_thread(kernel_address: int, scene_address: int, plan: CullingPlan) -> int: ...
 def render(
     kernel_address: int,
     scene_address: int,

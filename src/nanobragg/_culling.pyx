@@ -22,6 +22,7 @@ cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
         REGION
     ctypedef struct Beam:
         int first, count
+        double weight
     ctypedef struct Run:
         int beam, first, count
         double kappa_low, kappa_high, weight
@@ -37,6 +38,7 @@ cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
     ctypedef struct CPlan "nb::Plan":
         const Source *sources
         const double *kappa
+        const double *weights
         const Beam *beams
         int n_beams
         const Run *runs
@@ -65,7 +67,7 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
                               const int *, double *, Tally *) noexcept nogil
         Bright (*find_brightest)(const Scene &, const Panel &, const CPlan &, const Region &, double, char *,
                                  const int *) noexcept nogil
-        size_t (*region_bytes)(const CPlan &) noexcept nogil
+        size_t (*region_bytes)(const Scene &, const CPlan &) noexcept nogil
 
 cdef extern from *:
     """
@@ -102,8 +104,8 @@ cdef class CullingPlan:
     Parameters
     ----------
     sources, around : ndarray of SOURCE
-    kappa : ndarray
-        1/wavelength (1/m) of every source.
+    kappa, weights : ndarray
+        1/wavelength (1/m) and weight of every source, and 16 more entries.
     beams, runs, groups, parameters : ndarray of BEAM, RUN, ORIENTATION_GROUP, CULLING_PARAMETERS
     squares : ndarray of float32, shape (h, k, l, 2)
     cells : ndarray of float32, shape (9, n)
@@ -113,7 +115,7 @@ cdef class CullingPlan:
     cdef CPlan plan
     cdef object keep
 
-    def __cinit__(self, sources, around, const double[::1] kappa, const Beam[::1] beams, const Run[::1] runs,
+    def __cinit__(self, sources, around, const double[::1] kappa, const double[::1] weights, const Beam[::1] beams, const Run[::1] runs,
                   const OrientationGroup[::1] groups, const CullingParameters[::1] parameters,
                   const float[:, :, :, ::1] squares, const float[:, ::1] cells, const double[:, :, ::1] reciprocal):
         memset(&self.plan, 0, sizeof(CPlan))
@@ -122,6 +124,7 @@ cdef class CullingPlan:
         self.plan.around = <const Source *> <uintptr_t> around.ctypes.data
         self.plan.n_around = <int> len(around)
         self.plan.kappa = &kappa[0]
+        self.plan.weights = &weights[0]
         self.plan.beams = &beams[0]
         self.plan.n_beams = <int> beams.shape[0]
         self.plan.runs = &runs[0]
@@ -132,7 +135,7 @@ cdef class CullingPlan:
         self.plan.cells = &cells[0, 0]
         self.plan.padded = <int> cells.shape[1]
         self.plan.reciprocal = &reciprocal[0, 0, 0]
-        self.keep = (sources, around, kappa, beams, runs, groups, squares, cells, reciprocal)
+        self.keep = (sources, around, kappa, weights, beams, runs, groups, squares, cells, reciprocal)
 
 
 cdef class Work:
@@ -198,6 +201,11 @@ cdef void store_region(photons_t[:, :, ::1] out, int panel, const Region &region
                     row[x] = <photons_t> photons[REGION * y + x]
 
 
+def memory_per_thread(uintptr_t kernel_address, uintptr_t scene_address, CullingPlan plan):
+    """Bytes that a thread needs to render regions."""
+    return (<const Kernel *> kernel_address).region_bytes((<const Scene *> scene_address)[0], plan.plan)
+
+
 def render(uintptr_t kernel_address, uintptr_t scene_address, CullingPlan plan, double epsilon, int precision,
            photons_t[:, :, ::1] out, roi, const unsigned char[:, :, ::1] mask, bint add, int threads, int[::1] stop,
            int64_t[::1] done):
@@ -214,7 +222,7 @@ def render(uintptr_t kernel_address, uintptr_t scene_address, CullingPlan plan, 
     cdef int rows = <int> out.shape[1], columns = <int> out.shape[2], panels = <int> out.shape[0]
     cdef int across = x1 // REGION - x0 // REGION + 1, down = y1 // REGION - y0 // REGION + 1
     cdef int64_t units = <int64_t> panels * across * down, unit
-    cdef Work work = Work(kernel.region_bytes(plan.plan), threads)
+    cdef Work work = Work(kernel.region_bytes(scene[0], plan.plan), threads)
     cdef int thread, panel
     cdef Region region
     with nogil:
@@ -248,7 +256,7 @@ def find_brightest(uintptr_t kernel_address, uintptr_t scene_address, CullingPla
     cdef const Scene *scene = <const Scene *> scene_address
     cdef int across = (columns - 1) // REGION + 1, down = (rows - 1) // REGION + 1, thread, panel
     cdef int64_t units = <int64_t> panels * across * down, unit
-    cdef Work work = Work(kernel.region_bytes(plan.plan), threads)
+    cdef Work work = Work(kernel.region_bytes(scene[0], plan.plan), threads)
     cdef Region region
     tiles = np.zeros(units, BRIGHT)
     cdef Bright[::1] found = tiles

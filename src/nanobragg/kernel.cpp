@@ -14,8 +14,11 @@ static constexpr AccumulateTable<double, double, Intensity> in_double;
 static constexpr AccumulateTable<double, float, Intensity> in_double_from_floats;
 static constexpr AccumulateTable<float, float, Intensity> in_single;
 static constexpr AccumulateTable<double, double, Trace> traced;
-static constexpr SpotTable<double> spots;
-static constexpr SpotTable<float> spots_from_floats;
+static constexpr SumTable<double, double, true> spots;
+static constexpr SumTable<double, float, true> spots_from_floats;
+static constexpr SumTable<double, double, false> runs;
+static constexpr SumTable<double, float, false> runs_from_floats;
+static constexpr SumTable<float, float, false> runs_in_single;
 
 static Accumulate<Intensity> *accumulate_of(const Scene &s, int precision)
 {
@@ -63,9 +66,13 @@ static void trace_c(const CScene &s, const Panel &p, int slow, int fast, COrder 
 static void render_region(const Scene &s, const Panel &p, const Plan &plan, double epsilon, const Region &region,
                           int precision, char *memory, const volatile int *stop, double *photons, Tally *tally)
 {
-    SumSources *const sum = precision == IN_DOUBLE ? spots.function[s.shape][s.lookup]
-                                                   : spots_from_floats.function[s.shape][s.lookup];
-    RegionRenderer(s, p, plan, epsilon, accumulate_of(s, precision), sum, memory, stop).render(region, photons, *tally);
+    const bool doubles = precision == IN_DOUBLE;
+    SumSources *const spot = (doubles ? spots.function : spots_from_floats.function)[s.shape][s.lookup];
+    SumSources *const run = (doubles                  ? runs.function
+                             : precision == IN_SINGLE ? runs_in_single.function
+                                                      : runs_from_floats.function)[s.shape][s.lookup];
+    RegionRenderer(s, p, plan, epsilon, accumulate_of(s, precision), spot, run, memory, stop)
+        .render(region, photons, *tally);
 }
 
 extern const Kernel kernel = {

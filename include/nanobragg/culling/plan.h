@@ -13,6 +13,7 @@ constexpr int REGION = SPAN_PIXELS; /* edge of the parts of a panel that are ren
 /* The sources of one direction: consecutive ones, by rising 1/wavelength. */
 struct Beam {
     int first, count;
+    double weight;
 };
 
 /* Some neighbouring ones that share a table of structure factors. */
@@ -38,7 +39,7 @@ struct CullingParameters {
 
 struct Plan : CullingParameters {
     const Source *sources; /* beam by beam */
-    const double *kappa;   /* 1/wavelength of each, 1/m */
+    const double *kappa, *weights; /* 1/wavelength of each, 1/m; both have 16 more entries */
     const Beam *beams;
     int n_beams;
     const Run *runs;

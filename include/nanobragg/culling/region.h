@@ -14,9 +14,16 @@ constexpr double ORIENTATION_NS = 80.0; /* and of the search for one orientation
 constexpr double WORTHWHILE = 0.8; /* share of the exact engine's time below which terms are left out */
 constexpr int SAMPLES = 4; /* tiles, or groups of orientations, that a decision is based on */
 
+/* Whether a scene is rendered from its reflections, not tile by tile. */
+static inline bool by_spots(const Scene &s)
+{
+    return is_compact(s.shape) && !s.curved;
+}
+
 /* Memory for one region at a time. */
 struct RegionMemory {
-    TileMemory tile;
+    SelectionMemory selection;
+    float *by_item; /* bounds of a tile's items, for every sub-pixel */
     Candidates *candidates;
 };
 
@@ -39,31 +46,52 @@ private:
     char *block;
 };
 
-/* Returns the bytes that it needs. */
-static inline size_t carve(const Plan &plan, char *block, RegionMemory &memory)
+static inline void carve_lists(const Plan &plan, Carver &carver, SelectionMemory &memory)
+{
+    const size_t padded = plan.padded;
+    Seen *lists[3];
+    for (Seen *&list : lists)
+        list = carver.take<Seen>(plan.n_beams);
+    memory = {lists[0],
+              lists[1],
+              lists[2],
+              carver.take<float>(9 * plan.n_beams * padded),
+              carver.take<float>(plan.n_runs * padded),
+              {}};
+    memory.kept.first = carver.take<int>(plan.n_runs + 1);
+    memory.kept.which = carver.take<int>(plan.n_runs * padded + 1);
+    for (Seen *list : lists) {
+        float *bounds = carver.take<float>(plan.n_beams * padded);
+        for (int b = 0; b < plan.n_beams; ++b) {
+            Seen seen = {0, carver.take<int>(padded + 1), nullptr, {}, {}, nullptr};
+            for (int axis = 0; axis < 3; ++axis) {
+                seen.middle[axis] = carver.take<float>(padded);
+                seen.width[axis] = carver.take<float>(padded);
+            }
+            if (bounds) {
+                seen.bounds = bounds + b * padded;
+                list[b] = seen;
+            }
+        }
+    }
+}
+
+/* Returns the bytes that a scene needs. */
+static inline size_t carve(const Scene &s, const Plan &plan, char *block, RegionMemory &memory)
 {
     Carver carver(block);
-    TileMemory &t = memory.tile;
-    const size_t beams = (size_t)plan.n_beams * plan.padded, runs = (size_t)plan.n_runs * plan.padded;
-    for (int axis = 0; axis < 3; ++axis) {
-        t.middle[axis] = carver.take<float>(beams);
-        t.width[axis] = carver.take<float>(beams);
-        t.kept_middle[axis] = carver.take<float>(plan.padded);
-        t.kept_width[axis] = carver.take<float>(plan.padded);
-    }
-    t.by_orientation = carver.take<float>(beams);
-    t.by_run = carver.take<float>(runs);
-    t.orientation = carver.take<int>(plan.padded + 1);
-    t.kept.first = carver.take<int>(plan.n_runs + 1);
-    t.kept.which = carver.take<int>(runs + 1);
     memory.candidates = carver.take<Candidates>(1);
+    if (!by_spots(s)) {
+        carve_lists(plan, carver, memory.selection);
+        memory.by_item = carver.take<float>((size_t)MOST_ITEMS * TILE_LANES);
+    }
     return carver.taken;
 }
 
-static inline size_t region_bytes(const Plan &plan)
+static inline size_t region_bytes(const Scene &s, const Plan &plan)
 {
     RegionMemory memory;
-    return carve(plan, nullptr, memory);
+    return carve(s, plan, nullptr, memory);
 }
 
 static inline Patch patch_of(const Scene &s, const Panel &p, const Region &region)
@@ -78,10 +106,11 @@ static inline Patch patch_of(const Scene &s, const Panel &p, const Region &regio
 class RegionRenderer {
 public:
     RegionRenderer(const Scene &s, const Panel &p, const Plan &plan, double epsilon, Accumulate<Intensity> *add,
-                   SumSources *sum, char *block, const volatile int *stop)
-        : s(s), p(p), plan(plan), epsilon(epsilon), add(add), sum(sum), stop(stop), crystal(s), around(s)
+                   SumSources *sum_spot, SumSources *sum_run, char *block, const volatile int *stop)
+        : s(s), p(p), plan(plan), epsilon(epsilon), add(add), sum_spot(sum_spot), sum_run(sum_run), stop(stop),
+          crystal(s), around(s)
     {
-        carve(plan, block, memory);
+        carve(s, plan, block, memory);
         crystal.sources = plan.sources;
         crystal.water = 0.0;
         crystal.amorphous = nullptr;
@@ -93,8 +122,8 @@ public:
     void render(const Region &region, double *photons, Tally &tally)
     {
         const Patch patch = patch_of(s, p, region);
-        const bool by_spots = is_compact(s.shape) && !s.curved;
-        if (by_spots ? !spots_pay(region, patch) : !tiles_pay(region)) {
+        const bool from_reflections = by_spots(s);
+        if (from_reflections ? !spots_pay(region, patch) : !tiles_pay(region)) {
             add_rows(s, all_of(s), region, photons);
             tally.evaluated += terms_of(region);
             return;
@@ -103,7 +132,7 @@ public:
             add_rows(around, {nullptr, 0, 0}, region, photons);
         else
             memset(photons, 0, REGION * REGION * sizeof *photons);
-        if (by_spots)
+        if (from_reflections)
             add_spots(region, patch, photons, tally);
         else
             add_tiles(region, photons, tally);
@@ -160,7 +189,7 @@ private:
             sampled += (plan.groups[g].count + step - 1) / step;
         const double share = sampled / s.n_cells, limit = WORTHWHILE * share * exact;
         int enough = 0;
-        Spots spots(s, p, plan, region, sum, nullptr);
+        Spots spots(s, p, plan, region, sum_spot, nullptr);
         visit_region(patch, group_step, step, &enough, [&](int, const Spot &spot, const View &view) {
             cost += spots.estimate(spot, view);
             enough = cost > limit;
@@ -170,7 +199,7 @@ private:
 
     void add_spots(const Region &region, const Patch &patch, double *photons, Tally &tally)
     {
-        Spots spots(s, p, plan, region, sum, photons);
+        Spots spots(s, p, plan, region, sum_spot, photons);
         visit_region(patch, 1, 1, stop,
                      [&](int orientation, const Spot &spot, const View &view) { spots.add(orientation, spot, view); });
         tally.evaluated += spots.evaluated;
@@ -178,51 +207,94 @@ private:
             tally.bound = fmax(tally.bound, epsilon);
     }
 
-    /* visit(tile) for tiles of a region, every `step`-th along both axes. */
-    template <class Visit> void visit_tiles(const Region &region, int first, int step, Visit visit)
+    /* visit(tile) for the tiles of `size` x `size` sub-pixels in a part of the panel. */
+    template <class Visit> void visit_tiles(const Tile &part, int size, Visit visit)
     {
-        const int columns = region.n_fast * s.oversample, rows = region.n_slow * s.oversample;
-        for (int y = TILE * first; y < rows && !*stop; y += TILE * step)
-            for (int x = TILE * first; x < columns && !*stop; x += TILE * step) {
-                const int width = columns - x < TILE ? columns - x : TILE, height = rows - y < TILE ? rows - y : TILE;
-                visit(Tile{region.fast * s.oversample + x, region.slow * s.oversample + y, width, height});
-            }
+        for (int y = 0; y < part.n_slow && !*stop; y += size)
+            for (int x = 0; x < part.n_fast && !*stop; x += size)
+                visit(Tile{part.fast + x, part.slow + y, part.n_fast - x < size ? part.n_fast - x : size,
+                           part.n_slow - y < size ? part.n_slow - y : size});
     }
 
-    const Kept &select(const Tile &tile)
+    Tile tile_of(const Region &region) const
     {
-        Selection(s, plan, epsilon, memory.tile).select(patch_of(s, p, tile));
-        return memory.tile.kept;
+        return {region.fast * s.oversample, region.slow * s.oversample, region.n_fast * s.oversample,
+                region.n_slow * s.oversample};
     }
 
+    /* Whether the tile in the middle of each quarter of the region takes less time so. */
     bool tiles_pay(const Region &region)
     {
-        const int tiles = (region.n_fast < region.n_slow ? region.n_fast : region.n_slow) * s.oversample / TILE;
-        const int step = tiles / 2 > 0 ? tiles / 2 : 1;
-        const double bounds = BOUND_NS * s.n_cells * (plan.n_beams + plan.n_runs);
+        const bool single = SinglePixels::serves(s, plan, sum_run);
+        const Tile whole = tile_of(region);
+        Selection selection(s, plan, epsilon, single, memory.selection);
         double exact = 0.0, cost = 0.0;
-        visit_tiles(region, step / 2, step, [&](const Tile &tile) {
-            const double place = TERM_NS * TILE_LANES * s.n_layers;
-            exact += place * s.n_sources * s.n_cells;
-            cost += bounds + place * select(tile).terms;
-        });
-        return exact > 0.0 && cost < WORTHWHILE * exact;
+        for (int quarter = 0; quarter < 4; ++quarter) {
+            const int size = TILE * BLOCK;
+            const int fast = whole.n_fast * (1 + 2 * (quarter % 2)) / 4,
+                      slow = whole.n_slow * (1 + 2 * (quarter / 2)) / 4;
+            const int left = fast / size * size, top = slow / size * size;
+            const Tile block = {whole.fast + left, whole.slow + top,
+                                whole.n_fast - left < size ? whole.n_fast - left : size,
+                                whole.n_slow - top < size ? whole.n_slow - top : size};
+            exact += TERM_NS * TILE_LANES * s.n_layers * s.n_sources * s.n_cells;
+            cost += BOUND_NS * s.n_cells * plan.n_beams / (BLOCK * BLOCK);
+            if (selection.begin_block(patch_of(s, p, block)))
+                cost += cost_of(
+                    selection.select(patch_of(s, p,
+                                              Tile{block.fast, block.slow, block.n_fast < TILE ? block.n_fast : TILE,
+                                                   block.n_slow < TILE ? block.n_slow : TILE})),
+                    single);
+        }
+        return cost < WORTHWHILE * exact;
+    }
+
+    /* Nanoseconds, roughly. */
+    double cost_of(const Kept &kept, bool single) const
+    {
+        double bounds = 0.0;
+        for (int b = 0; b < plan.n_beams; ++b)
+            bounds += memory.selection.block[b].n + memory.selection.tile[b].n * (double)plan.n_runs / plan.n_beams;
+        const double places = TILE_LANES * (double)s.n_layers, terms = TERM_NS * places * kept.terms;
+        return BOUND_NS * bounds + (single ? 0.5 * terms + BOUND_NS * places * kept.first[plan.n_runs] : 1.05 * terms);
     }
 
     void add_tiles(const Region &region, double *photons, Tally &tally)
     {
-        visit_tiles(region, 0, 1, [&](const Tile &tile) {
-            if (!is_wanted(region, tile))
+        const bool single = SinglePixels::serves(s, plan, sum_run);
+        Selection selection(s, plan, epsilon, single, memory.selection);
+        SinglePixels pixels(crystal, plan, selection.most, sum_run, memory.by_item);
+        visit_tiles(tile_of(region), TILE * BLOCK, [&](const Tile &block) {
+            if (!is_wanted(region, block) || !selection.begin_block(patch_of(s, p, block)))
                 return;
-            Intensity sink;
-            const Kept &kept = select(tile);
-            add_tile(crystal, p, plan, tile, kept, add, stop, sink);
-            for (int y = 0; y < tile.n_slow; ++y)
-                for (int x = 0; x < tile.n_fast; ++x)
-                    photons[pixel_of(region, tile, x, y)] += s.scale * sink.total[TILE * y + x];
-            tally.evaluated += kept.terms * tile.n_fast * tile.n_slow * s.n_layers;
-            tally.bound = fmax(tally.bound, kept.missing * epsilon);
+            visit_tiles(block, TILE, [&](const Tile &tile) {
+                if (is_wanted(region, tile))
+                    add_tile_of(region, tile, selection, single ? &pixels : nullptr, photons, tally);
+            });
         });
+    }
+
+    void add_tile_of(const Region &region, const Tile &tile, Selection &selection, SinglePixels *pixels,
+                     double *photons, Tally &tally)
+    {
+        Intensity sink;
+        const Kept &kept = selection.select(patch_of(s, p, tile));
+        float missing = kept.missing;
+        if (kept.terms == 0) {
+            tally.bound = fmax(tally.bound, missing * epsilon);
+            return;
+        }
+        if (pixels && kept.first[plan.n_runs] <= MOST_ITEMS) {
+            fill(sink.total, 0.0, TILE_LANES);
+            missing += pixels->add(p, tile, kept, LIMIT - missing, sink.total, tally.evaluated);
+        } else {
+            add_tile(crystal, p, plan, tile, kept, add, stop, sink);
+            tally.evaluated += kept.terms * tile.n_fast * tile.n_slow * s.n_layers;
+        }
+        for (int y = 0; y < tile.n_slow; ++y)
+            for (int x = 0; x < tile.n_fast; ++x)
+                photons[pixel_of(region, tile, x, y)] += s.scale * sink.total[TILE * y + x];
+        tally.bound = fmax(tally.bound, missing * epsilon);
     }
 
     int pixel_of(const Region &region, const Tile &tile, int x, int y) const
@@ -244,7 +316,7 @@ private:
     const Plan &plan;
     const double epsilon;
     Accumulate<Intensity> *const add;
-    SumSources *const sum;
+    SumSources *const sum_spot, *const sum_run;
     const volatile int *const stop;
     Scene crystal, around; /* without what surrounds it; that alone */
     RegionMemory memory;

@@ -2,8 +2,8 @@
 #ifndef NANOBRAGG_CULLING_SPOTS_H
 #define NANOBRAGG_CULLING_SPOTS_H
 
-#include "../accumulate.h"
 #include "reflections.h"
+#include "sources.h"
 
 namespace nb::NB_ISA {
 
@@ -136,76 +136,6 @@ static inline Range columns_of(const Outline &outline, int row, int first, int l
     return clip(columns, first, last);
 }
 
-/* First of the sources from `first` to `end` whose 1/wavelength is at least kappa (1/m). */
-NB_INLINE int source_from(const double *kappas, int first, int end, double kappa)
-{
-    while (first < end) {
-        const int middle = (first + end) / 2;
-        if (kappas[middle] < kappa)
-            first = middle + 1;
-        else
-            end = middle;
-    }
-    return first;
-}
-
-/* One sub-pixel's chord d - s, and the reflection whose terms are added there. */
-struct Target {
-    double x, y, z;
-    int h, k, l;
-    double reach_sqr, limit; /* d_min squared */
-};
-
-/* Sum of weight F_cell^2 F_latt^2 over the sources from `first` to `end`, where the reflection is the nearest one, the
- * offset within its reach, and the resolution within d_min. */
-template <class Shape, class Lookup>
-static double sum_sources(const Scene &s, const Plan &plan, const double *vertices, const Target t, int first, int end)
-{
-    double sum = 0.0, cell[9];
-    memcpy(cell, vertices, sizeof cell);
-    for (int begin = first; begin < end;) {
-        const auto table = table_of<typename Lookup::Entry>(s, plan.sources[begin].table);
-        int stop = begin + 1;
-        while (stop < end && plan.sources[stop].table == plan.sources[begin].table)
-            ++stop;
-        _Pragma("omp simd reduction(+:sum)") for (int i = begin; i < stop; ++i)
-        {
-            const double qx = t.x * plan.kappa[i], qy = t.y * plan.kappa[i], qz = t.z * plan.kappa[i];
-            Term<double> term;
-            evaluate<Shape, Lookup>(s.crystal, table, cell, qx, qy, qz, term);
-            const bool counts = (term.nearest[0] == t.h) & (term.nearest[1] == t.k) & (term.nearest[2] == t.l)
-                              & (term.radius_sqr <= t.reach_sqr) & !(t.limit * (qx * qx + qy * qy + qz * qz) > 1.0);
-            sum += counts ? plan.sources[i].weight * intensity(term) : 0.0;
-        }
-        begin = stop;
-    }
-    return sum;
-}
-
-using SumSources = double(const Scene &s, const Plan &plan, const double *vertices, const Target t, int first, int end);
-
-/* The functions of one type of table; NULL where a shape is not compact. */
-template <class Entry> struct SpotTable {
-    SumSources *function[Shapes::size][LOOKUPS];
-
-    constexpr SpotTable() : function{} { fill(Shapes{}); }
-
-    template <class... Shape> constexpr void fill(List<Shape...>)
-    {
-        int shape = 0;
-        (fill_shape<Shape>(shape++), ...);
-    }
-
-    template <class Shape> constexpr void fill_shape(int shape)
-    {
-        if constexpr (Shape::compact) {
-            function[shape][CONSTANT] = sum_sources<Shape, Constant<Entry>>;
-            function[shape][NEAREST] = sum_sources<Shape, Nearest<Entry>>;
-            function[shape][TRICUBIC] = sum_sources<Shape, Tricubic<Entry>>;
-        }
-    }
-};
-
 /* Squared radius beyond which F_latt^2 is below a share of its peak. */
 static inline double reach_sqr_of(int shape, double share)
 {
@@ -315,8 +245,8 @@ private:
         find_sources(spot, cell, chord, from, to);
         if (from == to)
             return 0.0;
-        const Target target = {chord[0],       chord[1],       chord[2],       (int)spot.h[0],
-                               (int)spot.h[1], (int)spot.h[2], spot.reach_sqr, s.d_min * s.d_min};
+        const Target target = {chord[0],       chord[1],       chord[2],       s.d_min * s.d_min,
+                               (int)spot.h[0], (int)spot.h[1], (int)spot.h[2], spot.reach_sqr};
         evaluated += to - from;
         const double crystal = sum(s, plan, cell, target, from, to);
         return crystal == 0.0 ? 0.0 : factors(view, layer, ray) * crystal;

@@ -1,275 +1,18 @@
-/* Tiles of 4 x 4 sub-pixels: which orientations and sources matter there, and the sum of their terms
- * (docs/culling.md, Tiles). */
+/* The sum of the terms that a tile keeps: with its sub-pixels in the lanes, or, where sources have many wavelengths,
+ * for one sub-pixel after the other with wavelengths in the lanes (docs/culling.md, Tiles). */
 #ifndef NANOBRAGG_CULLING_TILES_H
 #define NANOBRAGG_CULLING_TILES_H
 
 #include "../intensity.h"
 #include "../walk.h"
-#include "bounds.h"
+#include "selection.h"
+#include "sources.h"
 
 namespace nb::NB_ISA {
 
-constexpr int TILE = 4; /* edge of a tile, sub-pixels */
 constexpr int TILE_LANES = TILE * TILE;
-constexpr float FIRST_SHARE = 0.3f; /* of what may be left out, for orientations as a whole */
-
-/* A tile by its first sub-pixel along the axes, and how many it has. */
-struct Tile {
-    int fast, slow, n_fast, n_slow;
-};
-
-/* The terms of a tile that are evaluated: of run i those of the orientations which[first[i]] to which[first[i + 1] -
- * 1].
- */
-struct Kept {
-    int *first, *which;
-    double missing; /* upper bound of the rest, as a share of what may be left out */
-    long long terms; /* per sub-pixel and layer */
-};
-
-/* Memory for the bounds of one tile. */
-struct TileMemory {
-    float *middle[3], *width[3];   /* of every beam and orientation: index times wavelength, and half its range */
-    float *kept_middle[3], *kept_width[3];
-    float *by_orientation, *by_run;
-    int *orientation; /* the kept ones, beam by beam */
-    Kept kept;
-};
-
-NB_INLINE int whole_vectors(int n)
-{
-    return (n + VECTOR - 1) / VECTOR * VECTOR;
-}
-
-/* The largest of a series of thresholds for which everything below it adds up to at most `limit`; the sum so found. */
-static inline float find_threshold(const float *bounds, int n, float limit, float *sum)
-{
-    const float inflation = 1.0f + 1e-7f * n; /* rounding of the sum */
-    for (float threshold = limit;; threshold *= 0.5f) {
-        float below = 0.0f;
-        _Pragma("omp simd reduction(+:below)") for (int i = 0; i < n; ++i) below += bounds[i] < threshold ? bounds[i]
-                                                                                                          : 0.0f;
-        if (below * inflation <= limit) {
-            *sum = below * inflation;
-            return threshold;
-        }
-    }
-}
-
-/* How a beam is scattered into a tile: the chords d - s, and their bounds in single precision. */
-struct Chords {
-    float d[3], u[3], v[3], rest;
-};
-
-static inline Chords chords_of(const Patch &patch, const Source &source)
-{
-    Chords c;
-    double chord[3];
-    for (int i = 0; i < 3; ++i) {
-        chord[i] = patch.d[i] - source.direction[i];
-        c.d[i] = (float)chord[i];
-        c.u[i] = (float)patch.u[i];
-        c.v[i] = (float)patch.v[i];
-    }
-    c.rest = (float)(patch.rest * 1.00001 + ROUNDING * length(chord));
-    return c;
-}
-
-/* Index times wavelength of every orientation along one axis, and half its range in the tile. */
-static void find_middles(const Plan &plan, int axis, const Chords c, float *middle, float *width)
-{
-    const float *x = plan.cells + 3 * axis * (size_t)plan.padded, *y = x + plan.padded, *z = y + plan.padded;
-    const float blur = (float)plan.length[axis] * 1.00001f * c.rest;
-    NB_SIMD for (int i = 0; i < plan.padded; ++i)
-    {
-        middle[i] = x[i] * c.d[0] + y[i] * c.d[1] + z[i] * c.d[2];
-        width[i] = 1.00001f
-                     * (fabsf(x[i] * c.u[0] + y[i] * c.u[1] + z[i] * c.u[2])
-                        + fabsf(x[i] * c.v[0] + y[i] * c.v[1] + z[i] * c.v[2]))
-                 + blur;
-    }
-}
-
-struct Band {
-    float middle, half, high; /* of 1/wavelength, 1/A */
-};
-
-static inline Band band_between(double low, double high)
-{
-    const float middle = (float)(0.5 * (low + high));
-    return {middle, (float)(0.5 * (high - low) * 1.00001) + ROUNDING * middle, (float)(high * 1.00001)};
-}
-
-/* Bounds for n orientations and a band of wavelengths; `unit`: of a term that is as large as one can be. */
-template <class Shape>
-static void find_bounds(const Grid grid, const Extent extent, const Band band, float unit, float *const *middle,
-                        float *const *width, int n, float *bounds)
-{
-    const float *h = middle[0], *k = middle[1], *l = middle[2], *dh = width[0], *dk = width[1], *dl = width[2];
-    NB_SIMD for (int i = 0; i < n; ++i)
-    {
-        bounds[i] = unit
-                  * bound_in_box<Shape>(grid, extent,
-                                        side_of(h[i] * band.middle, fabsf(h[i]) * band.half + dh[i] * band.high),
-                                        side_of(k[i] * band.middle, fabsf(k[i]) * band.half + dk[i] * band.high),
-                                        side_of(l[i] * band.middle, fabsf(l[i]) * band.half + dl[i] * band.high));
-    }
-}
-
-using FindBounds = void(const Grid grid, const Extent extent, const Band band, float unit, float *const *middle,
-                        float *const *width, int n, float *bounds);
-
-static FindBounds *bounds_of(int shape)
-{
-    return Shapes::visit<FindBounds *>(shape, [](auto s) -> FindBounds * { return find_bounds<decltype(s)>; });
-}
-
-static inline Patch patch_of(const Scene &s, const Panel &p, const Tile &tile)
-{
-    const double step = p.pixel / s.oversample;
-    const double low[2] = {step * (tile.fast + 0.5), step * (tile.slow + 0.5)};
-    const double high[2] = {low[0] + step * (tile.n_fast - 1), low[1] + step * (tile.n_slow - 1)};
-    return patch_between(s, p, low, high);
-}
-
-/* Decides what a tile keeps, first for orientations as a whole, then for runs of sources. */
-class Selection {
-public:
-    Selection(const Scene &s, const Plan &plan, double photons, TileMemory &memory)
-        : s(s), plan(plan), photons(photons), memory(memory), grid(grid_of(plan)), extent(extent_of(s.crystal)),
-          find(bounds_of(s.shape))
-    {
-    }
-
-    /* Keep enough of the tile's terms that no pixel of it misses more than the photons that it may. */
-    void select(const Patch &patch)
-    {
-        const double most = photons_at_most(s, plan) / photons / s.n_cells;
-        float first_sum, sum = 0.0f;
-        for (int b = 0; b < plan.n_beams; ++b)
-            bound_orientations(b, patch, photons_per_unit(s, patch, plan.sources[plan.beams[b].first]) * most);
-        const int all = plan.n_beams * plan.padded;
-        const bool single = plan.n_runs == plan.n_beams;
-        const float threshold = find_threshold(memory.by_orientation, all, single ? LIMIT : FIRST_SHARE, &first_sum);
-        if (single)
-            keep_beams(threshold);
-        else
-            sum = keep_runs(patch, threshold, LIMIT - first_sum, most);
-        memory.kept.missing = first_sum + sum;
-    }
-
-private:
-    static constexpr float LIMIT = 0.9999f;
-
-    void bound_orientations(int b, const Patch &patch, double unit)
-    {
-        const Beam &beam = plan.beams[b];
-        const size_t at = (size_t)b * plan.padded;
-        const Chords chords = chords_of(patch, plan.sources[beam.first]);
-        float *middle[3], *width[3], *bounds = memory.by_orientation + at;
-        double weight = 0.0;
-        for (int axis = 0; axis < 3; ++axis) {
-            middle[axis] = memory.middle[axis] + at;
-            width[axis] = memory.width[axis] + at;
-            find_middles(plan, axis, chords, middle[axis], width[axis]);
-        }
-        for (int i = 0; i < beam.count; ++i)
-            weight += plan.sources[beam.first + i].weight;
-        const double low = plan.kappa[beam.first] * PER_METRE,
-                     high = plan.kappa[beam.first + beam.count - 1] * PER_METRE;
-        find(grid, extent, band_between(low, high), (float)(unit * weight * 1.00001), middle, width, plan.padded,
-             bounds);
-        for (int i = s.n_cells; i < plan.padded; ++i)
-            bounds[i] = 0.0f;
-    }
-
-    /* Every beam is one run. */
-    void keep_beams(float threshold)
-    {
-        Kept &kept = memory.kept;
-        int n = 0;
-        kept.terms = 0;
-        for (int b = 0; b < plan.n_beams; ++b) {
-            const float *bounds = memory.by_orientation + (size_t)b * plan.padded;
-            kept.first[b] = n;
-            for (int i = 0; i < s.n_cells; ++i) {
-                kept.which[n] = i;
-                n += !(bounds[i] < threshold);
-            }
-            kept.terms += (long long)(n - kept.first[b]) * plan.beams[b].count;
-        }
-        kept.first[plan.n_beams] = n;
-    }
-
-    /* Bound the runs of the orientations at or above the threshold, and keep as many as `limit` demands. */
-    float keep_runs(const Patch &patch, float threshold, float limit, double most)
-    {
-        float sum;
-        size_t n = 0;
-        for (int b = 0, run = 0; b < plan.n_beams; ++b) {
-            const int count = gather_orientations(b, threshold), padded = whole_vectors(count);
-            const double unit = photons_per_unit(s, patch, plan.sources[plan.beams[b].first]) * most;
-            for (; run < plan.n_runs && plan.runs[run].beam == b; ++run, n += padded) {
-                const Run &r = plan.runs[run];
-                find(grid, extent, band_between(r.kappa_low, r.kappa_high), (float)(unit * r.weight * 1.00001),
-                     memory.kept_middle, memory.kept_width, padded, memory.by_run + n);
-                for (int i = count; i < padded; ++i)
-                    memory.by_run[n + i] = 0.0f;
-            }
-        }
-        const float lowest = find_threshold(memory.by_run, (int)n, limit, &sum);
-        list_runs(threshold, lowest);
-        return sum;
-    }
-
-    /* Put the beam's orientations at or above the threshold side by side; returns how many. */
-    int gather_orientations(int b, float threshold)
-    {
-        const size_t at = (size_t)b * plan.padded;
-        const float *bounds = memory.by_orientation + at;
-        int n = 0;
-        for (int i = 0; i < s.n_cells; ++i) {
-            memory.orientation[n] = i;
-            n += !(bounds[i] < threshold);
-        }
-        for (int i = 0; i < whole_vectors(n); ++i) {
-            const int from = memory.orientation[i < n ? i : 0];
-            for (int axis = 0; axis < 3; ++axis) {
-                memory.kept_middle[axis][i] = memory.middle[axis][at + from];
-                memory.kept_width[axis][i] = memory.width[axis][at + from];
-            }
-        }
-        return n;
-    }
-
-    void list_runs(float threshold, float lowest)
-    {
-        Kept &kept = memory.kept;
-        const float *bounds = memory.by_run;
-        int n = 0;
-        kept.terms = 0;
-        for (int b = 0, run = 0; b < plan.n_beams; ++b) {
-            const int count = gather_orientations(b, threshold);
-            for (; run < plan.n_runs && plan.runs[run].beam == b; ++run, bounds += whole_vectors(count)) {
-                kept.first[run] = n;
-                for (int i = 0; i < count; ++i) {
-                    kept.which[n] = memory.orientation[i];
-                    n += !(bounds[i] < lowest);
-                }
-                kept.terms += (long long)(n - kept.first[run]) * plan.runs[run].count;
-            }
-        }
-        kept.first[plan.n_runs] = n;
-    }
-
-    const Scene &s;
-    const Plan &plan;
-    const double photons; /* that a pixel may miss */
-    TileMemory &memory;
-    const Grid grid;
-    const Extent extent;
-    FindBounds *find;
-};
+constexpr int MOST_ITEMS = 1 << 14; /* orientations of runs that are looked at for every sub-pixel of a tile */
+constexpr int LONG_RUNS = 8;        /* sources in a run, on average, from which wavelengths fill the lanes */
 
 /* The tile's sub-pixels as lanes: rows of TILE, the last one of each repeated. */
 static inline void find_tile_rays(const Scene &s, const Panel &p, int layer, const Tile &tile, Lanes &lanes)
@@ -286,8 +29,8 @@ static inline void find_tile_rays(const Scene &s, const Panel &p, int layer, con
     }
 }
 
-/* Sum of the kept terms of every sub-pixel, in sink.total; `crystal` is the scene without what surrounds the crystal,
- * and with the plan's sources. */
+/* Sum of the kept terms of every sub-pixel, in sink.total; `crystal` is the scene with the plan's sources and without
+ * what surrounds the crystal. */
 template <class Sink>
 static void add_tile(const Scene &crystal, const Panel &p, const Plan &plan, const Tile &tile, const Kept &kept,
                      Accumulate<Sink> *add, const volatile int *stop, Sink &sink)
@@ -308,6 +51,175 @@ static void add_tile(const Scene &crystal, const Panel &p, const Plan &plan, con
         }
     }
 }
+
+/* The chords of a tile's sub-pixels, and the bound of all their terms if they are as large as one can be. */
+struct alignas(64) TileChords {
+    float x[TILE_LANES], y[TILE_LANES], z[TILE_LANES], length[TILE_LANES], unit[TILE_LANES];
+};
+
+/* Bounds of one orientation's terms in a run, for every sub-pixel. */
+template <class Shape>
+static void find_bounds_of_item(const Plan &plan, const Grid grid, const Extent extent, const Band band, float weight,
+                                int orientation, const TileChords &chords, float *bounds)
+{
+    float cell[9], blur[3];
+    for (int i = 0; i < 9; ++i)
+        cell[i] = plan.cells[i * (size_t)plan.padded + orientation];
+    for (int axis = 0; axis < 3; ++axis)
+        blur[axis] = (float)plan.length[axis] * ROUNDING * band.high;
+    NB_SIMD for (int i = 0; i < TILE_LANES; ++i)
+    {
+        const float x = chords.x[i], y = chords.y[i], z = chords.z[i], far = chords.length[i];
+        const float h = cell[0] * x + cell[1] * y + cell[2] * z, k = cell[3] * x + cell[4] * y + cell[5] * z;
+        const float l = cell[6] * x + cell[7] * y + cell[8] * z;
+        bounds[i] = chords.unit[i] * weight
+                  * bound_in_box<Shape>(grid, extent, side_of(h * band.middle, fabsf(h) * band.half + blur[0] * far),
+                                        side_of(k * band.middle, fabsf(k) * band.half + blur[1] * far),
+                                        side_of(l * band.middle, fabsf(l) * band.half + blur[2] * far));
+    }
+}
+
+using FindBoundsOfItem = void(const Plan &plan, const Grid grid, const Extent extent, const Band band, float weight,
+                              int orientation, const TileChords &chords, float *bounds);
+
+/* Lane by lane, the largest of a series of thresholds for which everything below it adds up to at most `limit`; returns
+ * the largest of the sums. */
+static inline float find_thresholds(const float *bounds, int n, float limit, float *thresholds)
+{
+    const float inflation = 1.0f + 1e-7f * n;
+    float largest;
+    for (int i = 0; i < TILE_LANES; ++i)
+        thresholds[i] = limit;
+    for (bool again = true; again;) {
+        alignas(64) float below[TILE_LANES] = {};
+        for (int item = 0; item < n; ++item)
+            NB_SIMD for (int i = 0; i < TILE_LANES; ++i)
+            {
+                const float bound = bounds[TILE_LANES * item + i];
+                below[i] += bound < thresholds[i] ? bound : 0.0f;
+            }
+        again = false;
+        largest = 0.0f;
+        for (int i = 0; i < TILE_LANES; ++i) {
+            const float sum = below[i] * inflation;
+            largest = sum > largest ? sum : largest;
+            if (!(sum <= limit)) {
+                thresholds[i] *= LADDER;
+                again = true;
+            }
+        }
+    }
+    return largest;
+}
+
+/* Adds what a tile keeps, one sub-pixel after the other. */
+class SinglePixels {
+public:
+    SinglePixels(const Scene &crystal, const Plan &plan, double most, SumSources *sum, float *bounds)
+        : crystal(crystal), plan(plan), most(most), sum(sum), bounds(bounds), grid(grid_of(plan)),
+          extent(extent_of(crystal.crystal)),
+          find(Shapes::visit<FindBoundsOfItem *>(
+              crystal.shape, [](auto s) -> FindBoundsOfItem * { return find_bounds_of_item<decltype(s)>; }))
+    {
+    }
+
+    static bool serves(const Scene &s, const Plan &plan, const SumSources *sum)
+    {
+        return sum && s.n_layers == 1 && s.lookup != TRICUBIC && s.n_sources >= LONG_RUNS * plan.n_runs;
+    }
+
+    /* Add the tile's terms to `total`; `limit`: what may still be left out. Returns what is, at most. */
+    float add(const Panel &p, const Tile &tile, const Kept &kept, float limit, double *total, long long &evaluated)
+    {
+        Lanes lanes;
+        float thresholds[TILE_LANES];
+        reset(crystal, TILE_LANES, lanes);
+        find_tile_rays(crystal, p, 0, tile, lanes);
+        find_all_bounds(kept, lanes);
+        const float missing = find_thresholds(bounds, kept.first[plan.n_runs], limit, thresholds);
+        for (int run = 0, beam = -1; run < plan.n_runs; ++run) {
+            if (plan.runs[run].beam != beam)
+                polarize(plan.runs[run].beam, lanes);
+            beam = plan.runs[run].beam;
+            add_run(run, kept, thresholds, lanes, total, evaluated);
+        }
+        return missing;
+    }
+
+private:
+    void find_all_bounds(const Kept &kept, Lanes &lanes)
+    {
+        for (int run = 0, beam = -1; run < plan.n_runs; ++run) {
+            const Run &r = plan.runs[run];
+            if (r.beam != beam)
+                turn_to(r.beam, lanes);
+            beam = r.beam;
+            const Band band = band_between(r.kappa_low, r.kappa_high);
+            for (int item = kept.first[run]; item < kept.first[run + 1]; ++item)
+                find(plan, grid, extent, band, (float)(r.weight * 1.00001), kept.which[item], chords,
+                     bounds + TILE_LANES * (size_t)item);
+        }
+    }
+
+    void polarize(int beam, Lanes &lanes)
+    {
+        const Source &source = plan.sources[plan.beams[beam].first];
+        for (int i = 0; i < TILE_LANES && crystal.polarized; ++i)
+            lanes.polar[i] = polarization_in_lane(crystal.kahn, source, lanes, i);
+    }
+
+    void turn_to(int beam, Lanes &lanes)
+    {
+        polarize(beam, lanes);
+        const Source &source = plan.sources[plan.beams[beam].first];
+        const double unit = most * crystal.scale * crystal.oversample * crystal.oversample * 1.0001;
+        for (int i = 0; i < TILE_LANES; ++i) {
+            const double x = lanes.d[0][i] - source.direction[0], y = lanes.d[1][i] - source.direction[1];
+            const double z = lanes.d[2][i] - source.direction[2];
+            chords.x[i] = (float)x;
+            chords.y[i] = (float)y;
+            chords.z[i] = (float)z;
+            chords.length[i] = (float)(sqrt(x * x + y * y + z * z) * 1.0001);
+            chords.unit[i] = (float)(unit * fabs(lanes.omega[i] * lanes.polar[i] * lanes.capture[i]));
+        }
+    }
+
+    void add_run(int run, const Kept &kept, const float *thresholds, const Lanes &lanes, double *total,
+                 long long &evaluated)
+    {
+        const Run &r = plan.runs[run];
+        const Source &source = plan.sources[r.first];
+        const double per_cell = 1.0 / crystal.n_cells;
+        for (int item = kept.first[run]; item < kept.first[run + 1]; ++item)
+            for (int i = 0; i < TILE_LANES; ++i) {
+                if (bounds[TILE_LANES * (size_t)item + i] < thresholds[i])
+                    continue;
+                const Target target = {lanes.d[0][i] - source.direction[0],
+                                       lanes.d[1][i] - source.direction[1],
+                                       lanes.d[2][i] - source.direction[2],
+                                       crystal.d_min * crystal.d_min,
+                                       0,
+                                       0,
+                                       0,
+                                       0.0};
+                const double factors = lanes.omega[i] * lanes.polar[i] * lanes.capture[i] * per_cell;
+                total[i] += factors
+                          * sum(crystal, plan, crystal.cells + 9 * (size_t)kept.which[item], target, r.first,
+                                r.first + r.count);
+                evaluated += r.count;
+            }
+    }
+
+    const Scene &crystal;
+    const Plan &plan;
+    const double most;
+    SumSources *const sum;
+    float *const bounds;
+    const Grid grid;
+    const Extent extent;
+    FindBoundsOfItem *const find;
+    TileChords chords;
+};
 
 } // namespace nb::NB_ISA
 

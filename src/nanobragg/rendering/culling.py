@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import PRECISIONS, CoreScene, kernel_address
-from .._culling import CullingPlan, find_brightest, render
+from .._culling import CullingPlan, find_brightest, memory_per_thread, render
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene import Scene
@@ -17,7 +17,7 @@ from ..scene.scene import Scene
 LOSSLESS = {"gauss": 1e-16, "gauss_star": 1e-16, "tophat": 0.0}  # shapes whose terms are left out by default
 FEWEST_TERMS = 5e6  # of an image, below which the exact engine takes no longer than a decision
 TERMS_PER_REFLECTION = 30  # likewise, to prepare the table of structure factors
-MOST_BOUNDS = 1 << 24  # of one tile: orientations times runs of sources, a thread's memory
+MOST_MEMORY = 1 << 28  # bytes that a thread may need
 TILE = 4  # pixels along each side of what is searched for the brightest pixel
 BRIGHT_TILES = 16
 REACHES = (1.0, 16.0, 256.0, 4096.0)  # squared radii within which reflections are looked for
@@ -98,8 +98,9 @@ class Culling:
         self.epsilon = 0.0
         if tolerance.exact or not self._is_worthwhile():
             return
-        self.plan = scene.culling_plan(dtype)
-        if self.plan is not None:
+        plan = scene.culling_plan(dtype)
+        if plan and memory_per_thread(kernel_address(), self.core.address, plan) <= MOST_MEMORY:
+            self.plan = plan
             self.epsilon = self._photons(tolerance)
             if self.epsilon == 0 and scene.config.crystal.shape != "tophat":
                 self.plan = None
@@ -108,8 +109,7 @@ class Culling:
         scene, core = self.scene, self.core
         terms = scene.terms * math.prod(scene.shape)
         reflections = 0 if core.tables is None else core.tables.size
-        bounds = len(core.cells) * len(core.sources)
-        return terms >= max(FEWEST_TERMS, TERMS_PER_REFLECTION * reflections) and bounds <= MOST_BOUNDS
+        return bool(terms >= max(FEWEST_TERMS, TERMS_PER_REFLECTION * reflections))
 
     def _photons(self, tolerance: Tolerance) -> float:
         if tolerance.photons is not None:

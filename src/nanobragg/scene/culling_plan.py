@@ -30,7 +30,8 @@ def build_plan(core: CoreScene) -> CullingPlan | None:
         inverse_metric=_form(np.linalg.inv(metric)),
     )  # fmt: skip
     return CullingPlan(
-        sources, sources if core.has_amorphous else _one_per_beam(sources, beams), 1.0 / sources["wavelength"], beams,
+        sources, sources if core.has_amorphous else _one_per_beam(sources, beams),
+        np.pad(1.0 / sources["wavelength"], (0, VECTOR), "edge"), np.pad(sources["weight"], (0, VECTOR)), beams,
         _runs(sources, beams), _groups(cells), culling, squares, _by_component(cells),
         np.ascontiguousarray(np.linalg.inv(cells).transpose(0, 2, 1)),
     )  # fmt: skip
@@ -52,21 +53,23 @@ def _sort_sources(sources: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], 
     _, beam = np.unique(sources["direction"], axis=0, return_inverse=True)
     order = np.lexsort((-sources["wavelength"], beam.ravel()))
     counts = np.bincount(beam.ravel())
-    beams = filled(BEAM, len(counts), first=np.cumsum(counts) - counts, count=counts)
-    return np.ascontiguousarray(sources[order]), beams
+    first, ordered = np.cumsum(counts) - counts, np.ascontiguousarray(sources[order])
+    return ordered, filled(
+        BEAM, len(counts), first=first, count=counts, weight=np.add.reduceat(ordered["weight"], first)
+    )
 
 
 def _one_per_beam(sources: npt.NDArray[np.void], beams: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """Return one source per beam with all of the beam's weight."""
     around = sources[beams["first"]].copy()
-    around["weight"] = np.add.reduceat(sources["weight"], beams["first"])
+    around["weight"] = beams["weight"]
     return around
 
 
 def _runs(sources: npt.NDArray[np.void], beams: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """Return runs of at most RUN_SOURCES neighbouring sources of a beam with a common table."""
     runs = []
-    for number, (first, count) in enumerate(beams):
+    for number, (first, count, _) in enumerate(beams):
         tables = sources["table"][first : first + count]
         breaks = np.flatnonzero(np.diff(tables)) + 1
         for part in np.split(np.arange(first, first + count), breaks):
