@@ -37,7 +37,7 @@ static inline Extent extent_of(const Crystal &crystal)
     Extent e;
     for (int i = 0; i < 3; ++i) {
         e.n[i] = (float)crystal.n[i];
-        e.metric[i] = (float)(m[i] * fmax(share - 1e-6, 0.0) * (1.0 - 1e-6));
+        e.metric[i] = (float)(m[i] * larger(share - 1e-6, 0.0) * (1.0 - 1e-6));
     }
     return e;
 }

@@ -49,6 +49,17 @@ template <bool exact> NB_INLINE double divide(double x, double y, double per_y)
     return exact ? near + (x - near * y) * per_y : near;
 }
 
+/* Of two numbers; unlike fmax and fmin, without a call. If x is NaN, y. */
+template <class Real> NB_INLINE Real larger(Real x, Real y)
+{
+    return x > y ? x : y;
+}
+
+template <class Real> NB_INLINE Real smaller(Real x, Real y)
+{
+    return x < y ? x : y;
+}
+
 NB_INLINE int clamp(int x, int low, int high)
 {
     const int above = x > low ? x : low;

@@ -31,7 +31,7 @@ cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
         double[3] spread
     ctypedef struct CullingParameters:
         int[3] low, high
-        int stride_h, stride_k
+        int stride_h, stride_k, one_table
         double largest
         double[3] length
         double[6] inverse_metric

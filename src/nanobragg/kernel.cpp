@@ -14,11 +14,8 @@ static constexpr AccumulateTable<double, double, Intensity> in_double;
 static constexpr AccumulateTable<double, float, Intensity> in_double_from_floats;
 static constexpr AccumulateTable<float, float, Intensity> in_single;
 static constexpr AccumulateTable<double, double, Trace> traced;
-static constexpr SumTable<double, double, true> spots;
-static constexpr SumTable<double, float, true> spots_from_floats;
-static constexpr SumTable<double, double, false> runs;
-static constexpr SumTable<double, float, false> runs_from_floats;
-static constexpr SumTable<float, float, false> runs_in_single;
+static constexpr SumTable<double> spots;
+static constexpr SumTable<float> spots_from_floats;
 
 static Accumulate<Intensity> *accumulate_of(const Scene &s, int precision)
 {
@@ -67,11 +64,11 @@ static void render_region(const Scene &s, const Panel &p, const Plan &plan, doub
                           int precision, char *memory, const volatile int *stop, double *photons, Tally *tally)
 {
     const bool doubles = precision == IN_DOUBLE;
-    SumSources *const spot = (doubles ? spots.function : spots_from_floats.function)[s.shape][s.lookup];
-    SumSources *const run = (doubles                  ? runs.function
-                             : precision == IN_SINGLE ? runs_in_single.function
-                                                      : runs_from_floats.function)[s.shape][s.lookup];
-    RegionRenderer(s, p, plan, epsilon, accumulate_of(s, precision), spot, run, memory, stop)
+    const auto &spot = (doubles ? spots.function : spots_from_floats.function)[s.shape][s.lookup];
+    SumItems *const items = doubles                ? sum_items_of<double, double>(s.shape, s.lookup)
+                          : precision == IN_SINGLE ? sum_items_of<float, float>(s.shape, s.lookup)
+                                                   : sum_items_of<double, float>(s.shape, s.lookup);
+    RegionRenderer(s, p, plan, epsilon, accumulate_of(s, precision), spot, items, memory, stop)
         .render(region, photons, *tally);
 }
 

@@ -58,8 +58,8 @@ NB_INLINE float least_offset(const Side s)
 template <class Shape>
 NB_INLINE float bound_in_box(const Grid g, const Extent e, const Side h, const Side k, const Side l)
 {
-    const float widest = fmaxf(fmaxf(h.width, k.width), l.width);
-    const float farthest = fmaxf(fmaxf(h.offset + h.width, k.offset + k.width), l.offset + l.width);
+    const float widest = larger(larger(h.width, k.width), l.width);
+    const float farthest = larger(larger(h.offset + h.width, k.offset + k.width), l.offset + l.width);
     const int place = place_of(g, (int)h.nearest, (int)k.nearest, (int)l.nearest);
     const int neighbours = farthest > 0.4999f;
     const float squares = g.squares[2 * place + neighbours];

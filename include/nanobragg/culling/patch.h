@@ -77,10 +77,10 @@ static inline double photons_per_unit(const Scene &s, const Patch &patch, const 
 {
     double polar = 1.0;
     if (s.polarized) { /* its gradient with respect to the direction is at most max(1, |kahn|) */
-        const double steep = fmax(1.0, fabs(s.kahn));
+        const double steep = larger(1.0, fabs(s.kahn));
         const double here = polarization(s.kahn, dot(source.direction, patch.d), dot(source.e, patch.d),
                                          dot(source.b, patch.d));
-        polar = fmin(here + steep * patch.spread, 0.5 * (1.0 + steep));
+        polar = smaller(here + steep * patch.spread, 0.5 * (1.0 + steep));
     }
     const double sub_pixels = (double)s.oversample * s.oversample, layers = s.has_sensor ? 1.0 : s.n_layers;
     return s.scale * sub_pixels * layers * patch.omega * polar * (1.0 + 1e-12);

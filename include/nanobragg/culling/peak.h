@@ -19,8 +19,8 @@ static inline void find_pixel(const Region &region, const Patch &patch, const do
     const double uu = dot(patch.u, patch.u), vv = dot(patch.v, patch.v), uv = dot(patch.u, patch.v);
     const double ru = dot(rest, patch.u), rv = dot(rest, patch.v), det = uu * vv - uv * uv;
     const double x = det > 0.0 ? (ru * vv - rv * uv) / det : 0.0, y = det > 0.0 ? (rv * uu - ru * uv) / det : 0.0;
-    *fast = (int)floor((fmax(-2.0, fmin(2.0, x)) + 1.0) * 0.5 * (region.n_fast - 1) + 0.5);
-    *slow = (int)floor((fmax(-2.0, fmin(2.0, y)) + 1.0) * 0.5 * (region.n_slow - 1) + 0.5);
+    *fast = (int)floor((larger(-2.0, smaller(2.0, x)) + 1.0) * 0.5 * (region.n_fast - 1) + 0.5);
+    *slow = (int)floor((larger(-2.0, smaller(2.0, y)) + 1.0) * 0.5 * (region.n_slow - 1) + 0.5);
 }
 
 /* The region's tile with the largest sum of |F|^2 over reflections within a squared reach, if any. */

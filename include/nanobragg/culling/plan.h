@@ -32,6 +32,7 @@ struct OrientationGroup {
 struct CullingParameters {
     int low[3], high[3]; /* indices of the border planes of `largest`; beyond it, they hold */
     int stride_h, stride_k;
+    int one_table;    /* whether all sources have the same */
     double largest;   /* of all squared structure factors */
     double length[3]; /* of a, b, c, the largest of all orientations */
     double inverse_metric[6]; /* of the crystal's quadratic form, in its order */

@@ -64,7 +64,7 @@ static inline Slab slab_of(const Scene &s, const Plan &plan, const OrientationGr
     for (int i = 0; i < 3; ++i) {
         const double *vertex = cell + 3 * i; /* m */
         const double along = dot(vertex, chord) * 1e10;
-        const double reach = sqrt(fmax(reach_sqr, 0.0) * plan.inverse_metric[i]);
+        const double reach = sqrt(larger(reach_sqr, 0.0) * plan.inverse_metric[i]);
         const double blur = group.spread[i] * longest;
         slab.middle[i] = along * middle;
         slab.half[i] = fabs(along) * half + reach + blur + SLACK
@@ -77,7 +77,7 @@ static inline Slab slab_of(const Scene &s, const Plan &plan, const OrientationGr
     const double rise = dot(patch.d, chord), sag = 0.25 * view.high * patch.spread * patch.spread;
     slab.at = rise * middle - sag;
     slab.thickness += fabs(rise) * half + sag
-                    + sqrt(fmax(reach_sqr * bilinear(plan.inverse_metric, slab.normal, slab.normal), 0.0));
+                    + sqrt(larger(reach_sqr * bilinear(plan.inverse_metric, slab.normal, slab.normal), 0.0));
     return slab;
 }
 
@@ -99,8 +99,8 @@ template <class Visit> static void visit_reflections(const Slab &slab, Visit vis
             double low = slab.middle[across] - slab.half[across], high = slab.middle[across] + slab.half[across];
             if (fabs(n) > 1e-12) {
                 const double here = at / n, half = fabs(slab.thickness / n);
-                low = fmax(low, here - half);
-                high = fmin(high, here + half);
+                low = larger(low, here - half);
+                high = smaller(high, here + half);
             }
             for (index[across] = ceil(low); index[across] <= high; ++index[across])
                 visit(index[0], index[1], index[2]);
@@ -153,7 +153,7 @@ static inline double half_width(const Spot &spot, const double *n)
 {
     double c[3];
     components(spot, n, c);
-    return sqrt(fmax(spot.reach_sqr * bilinear(spot.inverse_metric, c, c), 0.0));
+    return sqrt(larger(spot.reach_sqr * bilinear(spot.inverse_metric, c, c), 0.0));
 }
 
 /* Half the width along G + kappa s. */
@@ -172,11 +172,11 @@ static inline bool narrow_band(Spot &spot, const double *s, double girth_sqr)
     const double g = -dot(spot.g, s), sqr = dot(spot.g, spot.g), around = spot.reach_sqr * girth_sqr;
     for (int pass = 0; pass < 2; ++pass) {
         double *const kappa = spot.kappa;
-        const double widest = fmax(half_width_at(spot, s, kappa[0]), half_width_at(spot, s, kappa[1]));
+        const double widest = larger(half_width_at(spot, s, kappa[0]), half_width_at(spot, s, kappa[1]));
         const double excess = 2.0 * widest + around + SLACK * (sqr + 1e-9);
         if (g > 0.0) {
-            kappa[0] = fmax(kappa[0], (sqr - excess) / (2.0 * g) * (1.0 - SLACK));
-            kappa[1] = fmin(kappa[1], (sqr + excess) / (2.0 * g) * (1.0 + SLACK));
+            kappa[0] = larger(kappa[0], (sqr - excess) / (2.0 * g) * (1.0 - SLACK));
+            kappa[1] = smaller(kappa[1], (sqr + excess) / (2.0 * g) * (1.0 + SLACK));
         } else if (sqr - 2.0 * kappa[0] * g > excess) {
             return false;
         }

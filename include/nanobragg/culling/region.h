@@ -23,7 +23,7 @@ static inline bool by_spots(const Scene &s)
 /* Memory for one region at a time. */
 struct RegionMemory {
     SelectionMemory selection;
-    float *by_item; /* bounds of a tile's items, for every sub-pixel */
+    ItemMemory items;
     Candidates *candidates;
 };
 
@@ -83,7 +83,8 @@ static inline size_t carve(const Scene &s, const Plan &plan, char *block, Region
     memory.candidates = carver.take<Candidates>(1);
     if (!by_spots(s)) {
         carve_lists(plan, carver, memory.selection);
-        memory.by_item = carver.take<float>((size_t)MOST_ITEMS * TILE_LANES);
+        memory.items = {carver.take<float>((size_t)MOST_ITEMS * TILE_LANES), carver.take<Item>(MOST_ITEMS),
+                        carver.take<Item>(MOST_ITEMS + 1)};
     }
     return carver.taken;
 }
@@ -106,7 +107,7 @@ static inline Patch patch_of(const Scene &s, const Panel &p, const Region &regio
 class RegionRenderer {
 public:
     RegionRenderer(const Scene &s, const Panel &p, const Plan &plan, double epsilon, Accumulate<Intensity> *add,
-                   SumSources *sum_spot, SumSources *sum_run, char *block, const volatile int *stop)
+                   SumSources *sum_spot, SumItems *sum_run, char *block, const volatile int *stop)
         : s(s), p(p), plan(plan), epsilon(epsilon), add(add), sum_spot(sum_spot), sum_run(sum_run), stop(stop),
           crystal(s), around(s)
     {
@@ -204,7 +205,7 @@ private:
                      [&](int orientation, const Spot &spot, const View &view) { spots.add(orientation, spot, view); });
         tally.evaluated += spots.evaluated;
         if (reach_sqr_of(s.shape, 0.0) > reach_sqr_of(s.shape, 0.9)) /* the reach depends on what may be left out */
-            tally.bound = fmax(tally.bound, epsilon);
+            tally.bound = larger(tally.bound, epsilon);
     }
 
     /* visit(tile) for the tiles of `size` x `size` sub-pixels in a part of the panel. */
@@ -263,7 +264,7 @@ private:
     {
         const bool single = SinglePixels::serves(s, plan, sum_run);
         Selection selection(s, plan, epsilon, single, memory.selection);
-        SinglePixels pixels(crystal, plan, selection.most, sum_run, memory.by_item);
+        SinglePixels pixels(crystal, plan, selection.most, sum_run, memory.items);
         visit_tiles(tile_of(region), TILE * BLOCK, [&](const Tile &block) {
             if (!is_wanted(region, block) || !selection.begin_block(patch_of(s, p, block)))
                 return;
@@ -281,7 +282,7 @@ private:
         const Kept &kept = selection.select(patch_of(s, p, tile));
         float missing = kept.missing;
         if (kept.terms == 0) {
-            tally.bound = fmax(tally.bound, missing * epsilon);
+            tally.bound = larger(tally.bound, missing * epsilon);
             return;
         }
         if (pixels && kept.first[plan.n_runs] <= MOST_ITEMS) {
@@ -294,7 +295,7 @@ private:
         for (int y = 0; y < tile.n_slow; ++y)
             for (int x = 0; x < tile.n_fast; ++x)
                 photons[pixel_of(region, tile, x, y)] += s.scale * sink.total[TILE * y + x];
-        tally.bound = fmax(tally.bound, missing * epsilon);
+        tally.bound = larger(tally.bound, missing * epsilon);
     }
 
     int pixel_of(const Region &region, const Tile &tile, int x, int y) const
@@ -316,7 +317,8 @@ private:
     const Plan &plan;
     const double epsilon;
     Accumulate<Intensity> *const add;
-    SumSources *const sum_spot, *const sum_run;
+    SumSources *const sum_spot;
+    SumItems *const sum_run;
     const volatile int *const stop;
     Scene crystal, around; /* without what surrounds it; that alone */
     RegionMemory memory;

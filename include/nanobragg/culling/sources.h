@@ -20,22 +20,30 @@ NB_INLINE int source_from(const double *kappas, int first, int end, double kappa
     return first;
 }
 
-/* One sub-pixel's chord d - s, and what counts there. */
+/* One sub-pixel's chord d - s, and how far from a reflection terms count there. */
 struct Target {
     double x, y, z;
-    double limit;     /* d_min squared: no q beyond 1/d_min */
-    int h, k, l;      /* for one reflection: only where it is the nearest one, */
-    double reach_sqr; /* and the squared radius is at most this */
+    int h, k, l;      /* the reflection that must be the nearest one */
+    double reach_sqr; /* largest squared radius */
 };
 
-/* Sum of weight F_cell^2 F_latt^2 over the sources from `first` to `end`, all with one table. */
-template <class Real, class Shape, class Lookup, bool one_reflection>
+/* Lanes of sources. */
+template <class Real> constexpr int SOURCE_LANES = (int)(VECTOR * sizeof(float) / sizeof(Real));
+
+/* Whether |q| is within the scene's resolution limit. */
+NB_INLINE bool is_resolved(double d_min_sqr, double qx, double qy, double qz)
+{
+    return !(d_min_sqr * (qx * qx + qy * qy + qz * qz) > 1.0);
+}
+
+/* Sum of weight F_cell^2 F_latt^2 over the sources from `first` to `end`, all with one table, for one reflection. */
+template <class Shape, class Lookup>
 static double sum_with_table(const Scene &s, const Plan &plan, const double *vertices, const Target t, int first,
                              int end)
 {
-    constexpr int lanes = (int)(VECTOR * sizeof(float) / sizeof(Real));
+    constexpr int lanes = SOURCE_LANES<double>;
     const auto table = table_of<typename Lookup::Entry>(s, plan.sources[first].table);
-    const double *kappas = plan.kappa, *weights = plan.weights;
+    const double *kappas = plan.kappa, *weights = plan.weights, d_min_sqr = s.d_min * s.d_min;
     const Crystal &crystal = s.crystal;
     double sum = 0.0, cell[9];
     memcpy(cell, vertices, sizeof cell);
@@ -43,35 +51,33 @@ static double sum_with_table(const Scene &s, const Plan &plan, const double *ver
         _Pragma("omp simd reduction(+:sum)") for (int i = begin; i < begin + lanes; ++i)
         {
             const double kappa = kappas[i], qx = t.x * kappa, qy = t.y * kappa, qz = t.z * kappa;
-            Term<Real> term;
+            Term<double> term;
             evaluate<Shape, Lookup>(crystal, table, cell, qx, qy, qz, term);
-            bool counts = (i < end) & !(t.limit * (qx * qx + qy * qy + qz * qz) > 1.0);
-            if constexpr (one_reflection)
-                counts &= (term.nearest[0] == t.h) & (term.nearest[1] == t.k) & (term.nearest[2] == t.l)
-                        & (term.radius_sqr <= t.reach_sqr);
-            sum += counts ? weights[i] * (double)intensity(term) : 0.0;
+            const bool counts = (i < end) & is_resolved(d_min_sqr, qx, qy, qz) & (term.nearest[0] == t.h)
+                              & (term.nearest[1] == t.k) & (term.nearest[2] == t.l) & (term.radius_sqr <= t.reach_sqr);
+            sum += counts ? weights[i] * intensity(term) : 0.0;
         }
     return sum;
 }
 
 /* The same with any tables. */
-template <class Real, class Shape, class Lookup, bool one_reflection>
+template <class Shape, class Lookup>
 static double sum_sources(const Scene &s, const Plan &plan, const double *vertices, const Target t, int first, int end)
 {
     double sum = 0.0;
     for (int begin = first, stop; begin < end; begin = stop) {
-        for (stop = begin + 1; stop < end && plan.sources[stop].table == plan.sources[begin].table; ++stop)
-            ;
-        sum += sum_with_table<Real, Shape, Lookup, one_reflection>(s, plan, vertices, t, begin, stop);
+        stop = plan.one_table ? end : begin + 1;
+        while (stop < end && plan.sources[stop].table == plan.sources[begin].table)
+            ++stop;
+        sum += sum_with_table<Shape, Lookup>(s, plan, vertices, t, begin, stop);
     }
     return sum;
 }
 
 using SumSources = double(const Scene &s, const Plan &plan, const double *vertices, const Target t, int first, int end);
 
-/* The functions of one precision and type of table, by shape and lookup; NULL where there is none. For one reflection:
- * of compact shapes; else without tricubic interpolation, which does not vectorise. */
-template <class Real, class Entry, bool one_reflection> struct SumTable {
+/* The functions of one type of table, by shape and lookup; NULL where a shape is not compact. */
+template <class Entry> struct SumTable {
     SumSources *function[Shapes::size][LOOKUPS];
 
     constexpr SumTable() : function{} { fill(Shapes{}); }
@@ -84,14 +90,67 @@ template <class Real, class Entry, bool one_reflection> struct SumTable {
 
     template <class Shape> constexpr void fill_shape(int shape)
     {
-        if constexpr (one_reflection ? Shape::compact : sizeof(Real) == sizeof(double) || Shape::single_precision) {
-            function[shape][CONSTANT] = sum_sources<Real, Shape, Constant<Entry>, one_reflection>;
-            function[shape][NEAREST] = sum_sources<Real, Shape, Nearest<Entry>, one_reflection>;
-            if constexpr (one_reflection)
-                function[shape][TRICUBIC] = sum_sources<Real, Shape, Tricubic<Entry>, one_reflection>;
+        if constexpr (Shape::compact) {
+            function[shape][CONSTANT] = sum_sources<Shape, Constant<Entry>>;
+            function[shape][NEAREST] = sum_sources<Shape, Nearest<Entry>>;
+            function[shape][TRICUBIC] = sum_sources<Shape, Tricubic<Entry>>;
         }
     }
 };
+
+/* One orientation and a run of at most VECTOR sources. */
+struct Item {
+    int orientation, first, count, table;
+};
+
+/* Sum of weight F_cell^2 F_latt^2 over n items, along a chord (x, y, z). */
+template <class Real, class Shape, class Lookup>
+static double sum_items(const Scene &s, const Plan &plan, const Item *items, int n, double x, double y, double z)
+{
+    constexpr int lanes = SOURCE_LANES<Real>;
+    const double d_min_sqr = s.d_min * s.d_min;
+    const Crystal &crystal = s.crystal;
+    alignas(64) double sums[lanes] = {};
+    for (int item = 0; item < n; ++item) {
+        const Item now = items[item];
+        const auto table = table_of<typename Lookup::Entry>(s, now.table);
+        double cell[9];
+        memcpy(cell, s.cells + 9 * (size_t)now.orientation, sizeof cell);
+        for (int begin = 0; begin < now.count; begin += lanes) {
+            const double *kappas = plan.kappa + now.first + begin, *weights = plan.weights + now.first + begin;
+            const int left = now.count - begin;
+            NB_SIMD for (int i = 0; i < lanes; ++i)
+            {
+                const double kappa = kappas[i], qx = x * kappa, qy = y * kappa, qz = z * kappa;
+                Term<Real> term;
+                evaluate<Shape, Lookup>(crystal, table, cell, qx, qy, qz, term);
+                const double weight = (i < left) & is_resolved(d_min_sqr, qx, qy, qz) ? weights[i] : 0.0;
+                sums[i] += weight * (double)intensity(term);
+            }
+        }
+    }
+    double sum = 0.0;
+    for (int i = 0; i < lanes; ++i)
+        sum += sums[i];
+    return sum;
+}
+
+using SumItems = double(const Scene &s, const Plan &plan, const Item *items, int n, double x, double y, double z);
+
+/* Returns the function of a shape and lookup; NULL where there is none, as for tricubic interpolation, which does not
+ * vectorise. */
+template <class Real, class Entry> static SumItems *sum_items_of(int shape, int lookup)
+{
+    return Shapes::visit<SumItems *>(shape, [=](auto s) -> SumItems * {
+        using Shape = decltype(s);
+        if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision)
+            return lookup == NEAREST  ? sum_items<Real, Shape, Nearest<Entry>>
+                 : lookup == CONSTANT ? sum_items<Real, Shape, Constant<Entry>>
+                                      : nullptr;
+        else
+            return nullptr;
+    });
+}
 
 } // namespace nb::NB_ISA
 

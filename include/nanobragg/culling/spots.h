@@ -69,9 +69,9 @@ static inline bool widen(const Spot &spot, const double *u, const double *a, con
     const double lead = un * un - nn;
     if (!(un > 0.0 && lead > 1e-3 * un * un))
         return false;
-    const double root = sqrt(fmax(wn * wn + lead * ww, 0.0)), rounding = 1e-12 * (fabs(middle) + 1.0);
-    interval.low = fmin(interval.low, middle + (-wn - root) / lead * (1.0 + SLACK) - rounding);
-    interval.high = fmax(interval.high, middle + (-wn + root) / lead * (1.0 + SLACK) + rounding);
+    const double root = sqrt(larger(wn * wn + lead * ww, 0.0)), rounding = 1e-12 * (fabs(middle) + 1.0);
+    interval.low = smaller(interval.low, middle + (-wn - root) / lead * (1.0 + SLACK) - rounding);
+    interval.high = larger(interval.high, middle + (-wn + root) / lead * (1.0 + SLACK) + rounding);
     return true;
 }
 
@@ -118,7 +118,7 @@ struct Range {
 
 NB_INLINE Range clip(const Interval x, int first, int last)
 {
-    const double low = fmax(ceil(x.low - 0.5), first), high = fmin(floor(x.high - 0.5), last);
+    const double low = larger(ceil(x.low - 0.5), (double)first), high = smaller(floor(x.high - 0.5), (double)last);
     return low > high ? Range{1, 0} : Range{(int)low, (int)high};
 }
 
@@ -129,7 +129,7 @@ static inline Range columns_of(const Outline &outline, int row, int first, int l
     Interval columns = outline.fast;
     if (fabs(x) > 1e-9) {
         const double one = (outline.side.low - rest) / x, other = (outline.side.high - rest) / x;
-        columns = {fmax(columns.low, fmin(one, other)), fmin(columns.high, fmax(one, other))};
+        columns = {larger(columns.low, smaller(one, other)), smaller(columns.high, larger(one, other))};
     } else if (rest + 1e-3 < outline.side.low || rest - 1e-3 > outline.side.high) {
         return {1, 0};
     }
@@ -245,8 +245,8 @@ private:
         find_sources(spot, cell, chord, from, to);
         if (from == to)
             return 0.0;
-        const Target target = {chord[0],       chord[1],       chord[2],       s.d_min * s.d_min,
-                               (int)spot.h[0], (int)spot.h[1], (int)spot.h[2], spot.reach_sqr};
+        const Target target = {chord[0],       chord[1],       chord[2],      (int)spot.h[0],
+                               (int)spot.h[1], (int)spot.h[2], spot.reach_sqr};
         evaluated += to - from;
         const double crystal = sum(s, plan, cell, target, from, to);
         return crystal == 0.0 ? 0.0 : factors(view, layer, ray) * crystal;

@@ -112,20 +112,25 @@ static inline float find_thresholds(const float *bounds, int n, float limit, flo
     return largest;
 }
 
+struct ItemMemory {
+    float *bounds; /* of every item, for every sub-pixel */
+    Item *items, *chosen;
+};
+
 /* Adds what a tile keeps, one sub-pixel after the other. */
 class SinglePixels {
 public:
-    SinglePixels(const Scene &crystal, const Plan &plan, double most, SumSources *sum, float *bounds)
-        : crystal(crystal), plan(plan), most(most), sum(sum), bounds(bounds), grid(grid_of(plan)),
-          extent(extent_of(crystal.crystal)),
+    SinglePixels(const Scene &crystal, const Plan &plan, double most, SumItems *sum, const ItemMemory &memory)
+        : crystal(crystal), plan(plan), most(most), sum(sum), bounds(memory.bounds), items(memory.items),
+          chosen(memory.chosen), grid(grid_of(plan)), extent(extent_of(crystal.crystal)),
           find(Shapes::visit<FindBoundsOfItem *>(
               crystal.shape, [](auto s) -> FindBoundsOfItem * { return find_bounds_of_item<decltype(s)>; }))
     {
     }
 
-    static bool serves(const Scene &s, const Plan &plan, const SumSources *sum)
+    static bool serves(const Scene &s, const Plan &plan, SumItems *sum)
     {
-        return sum && s.n_layers == 1 && s.lookup != TRICUBIC && s.n_sources >= LONG_RUNS * plan.n_runs;
+        return sum && s.n_layers == 1 && s.n_sources >= LONG_RUNS * plan.n_runs;
     }
 
     /* Add the tile's terms to `total`; `limit`: what may still be left out. Returns what is, at most. */
@@ -137,11 +142,12 @@ public:
         find_tile_rays(crystal, p, 0, tile, lanes);
         find_all_bounds(kept, lanes);
         const float missing = find_thresholds(bounds, kept.first[plan.n_runs], limit, thresholds);
-        for (int run = 0, beam = -1; run < plan.n_runs; ++run) {
-            if (plan.runs[run].beam != beam)
-                polarize(plan.runs[run].beam, lanes);
-            beam = plan.runs[run].beam;
-            add_run(run, kept, thresholds, lanes, total, evaluated);
+        for (int run = 0, end; run < plan.n_runs; run = end) {
+            const int beam = plan.runs[run].beam;
+            for (end = run + 1; end < plan.n_runs && plan.runs[end].beam == beam;)
+                ++end;
+            if (kept.first[run] < kept.first[end])
+                add_beam(beam, kept.first[run], kept.first[end], thresholds, lanes, total, evaluated);
         }
         return missing;
     }
@@ -155,9 +161,11 @@ private:
                 turn_to(r.beam, lanes);
             beam = r.beam;
             const Band band = band_between(r.kappa_low, r.kappa_high);
-            for (int item = kept.first[run]; item < kept.first[run + 1]; ++item)
+            for (int item = kept.first[run]; item < kept.first[run + 1]; ++item) {
+                items[item] = {kept.which[item], r.first, r.count, plan.sources[r.first].table};
                 find(plan, grid, extent, band, (float)(r.weight * 1.00001), kept.which[item], chords,
                      bounds + TILE_LANES * (size_t)item);
+            }
         }
     }
 
@@ -184,37 +192,34 @@ private:
         }
     }
 
-    void add_run(int run, const Kept &kept, const float *thresholds, const Lanes &lanes, double *total,
-                 long long &evaluated)
+    /* Add the items of one beam from `first` to `end` to every sub-pixel that they matter for. */
+    void add_beam(int beam, int first, int end, const float *thresholds, Lanes &lanes, double *total,
+                  long long &evaluated)
     {
-        const Run &r = plan.runs[run];
-        const Source &source = plan.sources[r.first];
-        const double per_cell = 1.0 / crystal.n_cells;
-        for (int item = kept.first[run]; item < kept.first[run + 1]; ++item)
-            for (int i = 0; i < TILE_LANES; ++i) {
-                if (bounds[TILE_LANES * (size_t)item + i] < thresholds[i])
-                    continue;
-                const Target target = {lanes.d[0][i] - source.direction[0],
-                                       lanes.d[1][i] - source.direction[1],
-                                       lanes.d[2][i] - source.direction[2],
-                                       crystal.d_min * crystal.d_min,
-                                       0,
-                                       0,
-                                       0,
-                                       0.0};
-                const double factors = lanes.omega[i] * lanes.polar[i] * lanes.capture[i] * per_cell;
-                total[i] += factors
-                          * sum(crystal, plan, crystal.cells + 9 * (size_t)kept.which[item], target, r.first,
-                                r.first + r.count);
-                evaluated += r.count;
+        const double *direction = plan.sources[plan.beams[beam].first].direction;
+        polarize(beam, lanes);
+        for (int i = 0; i < TILE_LANES; ++i) {
+            int n = 0;
+            for (int item = first; item < end; ++item) {
+                chosen[n] = items[item];
+                if (!(bounds[TILE_LANES * (size_t)item + i] < thresholds[i])) {
+                    evaluated += items[item].count;
+                    ++n;
+                }
             }
+            const double factors = lanes.omega[i] * lanes.polar[i] * lanes.capture[i] / crystal.n_cells;
+            total[i] += factors
+                      * sum(crystal, plan, chosen, n, lanes.d[0][i] - direction[0], lanes.d[1][i] - direction[1],
+                            lanes.d[2][i] - direction[2]);
+        }
     }
 
     const Scene &crystal;
     const Plan &plan;
     const double most;
-    SumSources *const sum;
+    SumItems *const sum;
     float *const bounds;
+    Item *const items, *const chosen;
     const Grid grid;
     const Extent extent;
     FindBoundsOfItem *const find;

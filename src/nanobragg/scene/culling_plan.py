@@ -26,7 +26,7 @@ def build_plan(core: CoreScene) -> CullingPlan | None:
     grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
     culling = filled(
         CULLING_PARAMETERS, 1,
-        **grid, largest=largest, length=np.linalg.norm(cells, axis=2).max(axis=0),
+        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest, length=np.linalg.norm(cells, axis=2).max(axis=0),
         inverse_metric=_form(np.linalg.inv(metric)),
     )  # fmt: skip
     return CullingPlan(
