@@ -11,11 +11,11 @@ namespace nb::NB_ISA {
 
 constexpr int TILE = 4;             /* edge of a tile, sub-pixels */
 constexpr int BLOCK = 4;            /* edge of a block, tiles */
-constexpr float LADDER = 0.5f;      /* ratio of one threshold to the one before */
+constexpr float LADDER = 0.7f;      /* ratio of one threshold to the one before */
 constexpr float LIMIT = 0.9999f;    /* of what a pixel may miss, */
 constexpr float BLOCK_SHARE = 0.1f; /* what is left out of blocks, */
-constexpr float TILE_SHARE = 0.3f;  /* and of the rest, of tiles, */
-constexpr float RUN_SHARE = 0.5f; /* and of the rest, of runs of sources, if single sub-pixels are looked at after */
+constexpr float TILE_SHARE = 0.15f;  /* and of the rest, of tiles, */
+constexpr float RUN_SHARE = 0.25f; /* and of the rest, of runs of sources, if single sub-pixels are looked at after */
 
 /* Sub-pixels by the first one along the axes, and how many there are. */
 struct Tile {

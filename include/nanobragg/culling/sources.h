@@ -27,9 +27,6 @@ struct Target {
     double reach_sqr; /* largest squared radius */
 };
 
-/* Lanes of sources. */
-template <class Real> constexpr int SOURCE_LANES = (int)(VECTOR * sizeof(float) / sizeof(Real));
-
 /* Whether |q| is within the scene's resolution limit. */
 NB_INLINE bool is_resolved(double d_min_sqr, double qx, double qy, double qz)
 {
@@ -41,14 +38,13 @@ template <class Shape, class Lookup>
 static double sum_with_table(const Scene &s, const Plan &plan, const double *vertices, const Target t, int first,
                              int end)
 {
-    constexpr int lanes = SOURCE_LANES<double>;
     const auto table = table_of<typename Lookup::Entry>(s, plan.sources[first].table);
     const double *kappas = plan.kappa, *weights = plan.weights, d_min_sqr = s.d_min * s.d_min;
     const Crystal &crystal = s.crystal;
     double sum = 0.0, cell[9];
     memcpy(cell, vertices, sizeof cell);
-    for (int begin = first; begin < end; begin += lanes)
-        _Pragma("omp simd reduction(+:sum)") for (int i = begin; i < begin + lanes; ++i)
+    for (int begin = first; begin < end; begin += VECTOR)
+        _Pragma("omp simd reduction(+:sum)") for (int i = begin; i < begin + VECTOR; ++i)
         {
             const double kappa = kappas[i], qx = t.x * kappa, qy = t.y * kappa, qz = t.z * kappa;
             Term<double> term;
@@ -107,30 +103,26 @@ struct Item {
 template <class Real, class Shape, class Lookup>
 static double sum_items(const Scene &s, const Plan &plan, const Item *items, int n, double x, double y, double z)
 {
-    constexpr int lanes = SOURCE_LANES<Real>;
     const double d_min_sqr = s.d_min * s.d_min;
     const Crystal &crystal = s.crystal;
-    alignas(64) double sums[lanes] = {};
+    alignas(64) double sums[VECTOR] = {};
     for (int item = 0; item < n; ++item) {
         const Item now = items[item];
         const auto table = table_of<typename Lookup::Entry>(s, now.table);
         double cell[9];
         memcpy(cell, s.cells + 9 * (size_t)now.orientation, sizeof cell);
-        for (int begin = 0; begin < now.count; begin += lanes) {
-            const double *kappas = plan.kappa + now.first + begin, *weights = plan.weights + now.first + begin;
-            const int left = now.count - begin;
-            NB_SIMD for (int i = 0; i < lanes; ++i)
-            {
-                const double kappa = kappas[i], qx = x * kappa, qy = y * kappa, qz = z * kappa;
-                Term<Real> term;
-                evaluate<Shape, Lookup>(crystal, table, cell, qx, qy, qz, term);
-                const double weight = (i < left) & is_resolved(d_min_sqr, qx, qy, qz) ? weights[i] : 0.0;
-                sums[i] += weight * (double)intensity(term);
-            }
+        const double *kappas = plan.kappa + now.first, *weights = plan.weights + now.first;
+        NB_SIMD for (int i = 0; i < VECTOR; ++i)
+        {
+            const double kappa = kappas[i], qx = x * kappa, qy = y * kappa, qz = z * kappa;
+            Term<Real> term;
+            evaluate<Shape, Lookup>(crystal, table, cell, qx, qy, qz, term);
+            const double weight = (i < now.count) & is_resolved(d_min_sqr, qx, qy, qz) ? weights[i] : 0.0;
+            sums[i] += weight * (double)intensity(term);
         }
     }
     double sum = 0.0;
-    for (int i = 0; i < lanes; ++i)
+    for (int i = 0; i < VECTOR; ++i)
         sum += sums[i];
     return sum;
 }

@@ -12,7 +12,7 @@ namespace nb::NB_ISA {
 
 constexpr int TILE_LANES = TILE * TILE;
 constexpr int MOST_ITEMS = 1 << 14; /* orientations of runs that are looked at for every sub-pixel of a tile */
-constexpr int LONG_RUNS = 8;        /* sources in a run, on average, from which wavelengths fill the lanes */
+constexpr int LONG_RUNS = 5;        /* sources in a run, on average, from which wavelengths fill the lanes */
 
 /* The tile's sub-pixels as lanes: rows of TILE, the last one of each repeated. */
 static inline void find_tile_rays(const Scene &s, const Panel &p, int layer, const Tile &tile, Lanes &lanes)
