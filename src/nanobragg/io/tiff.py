@@ -1,4 +1,4 @@
-"""Uncompressed TIFF images with one grey channel: uint8, uint16, int32 or float32."""
+"""TIFF images with one grey channel: written uncompressed as uint8, uint16, int32 or float32; read in every type."""
 
 import io
 from typing import Any
@@ -11,6 +11,7 @@ from .atomic import StrPath, atomic_write
 from .check_image import cast_to_integers, check_image
 from .input_file import read_file
 from .limits import check_bytes
+from .tiff_layout import Layout, read_layout
 
 STORED = (np.uint8, np.uint16, np.int32, np.float32)
 IMAGE_DESCRIPTION, SOFTWARE = 270, 305  # tags
@@ -34,27 +35,49 @@ def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "",
 
 
 def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
-    """Return the first (slow, fast) image of a TIFF file, and its ImageDescription, or "".
+    """Return the first (slow, fast) image of a TIFF file in the file's type, and its ImageDescription, or "".
 
-    The image is uint8, uint16, int32 or float32. Raises `FormatError` if the file is not a valid TIFF, or has colours.
+    Pixels that are not compressed may be integers of 8 to 64 bits, signed or not, or floats of 16 to 64 bits, in either
+    byte order; compressed ones those that Pillow decodes. Raises `FormatError` if the file is not a valid TIFF, or has
+    colours.
     """
+    content = read_file(path)  # given a file, Pillow allocates whatever a tag asks for
+    layout = read_layout(path, content)
+    if layout.strips is None:
+        return _decompressed(path, content, layout), layout.description
+    size = layout.shape[0] * layout.shape[1] * layout.dtype.itemsize
+    held = sum(length for start, length in layout.strips if start + length <= len(content))
+    if held < size or held != sum(length for _, length in layout.strips):
+        raise FormatError(
+            f"{path} is not a valid TIFF image: its strips hold {held} of {size} bytes of pixels; "
+            "fetch the whole file again"
+        )
+    pixels = b"".join(content[start : start + length] for start, length in layout.strips)[:size]
+    image = np.frombuffer(pixels, layout.dtype).reshape(layout.shape)
+    return image.astype(layout.dtype.newbyteorder("=")), layout.description
+
+
+def _decompressed(path: StrPath, content: bytes, layout: Layout) -> npt.NDArray[Any]:
+    """Return the pixels as decoded by Pillow, in the type that the file states."""
     from PIL import Image
 
-    content = read_file(path)  # given a file, Pillow allocates whatever a tag asks for
+    native = layout.dtype.newbyteorder("=")
+    check_bytes(path, layout.shape[0] * layout.shape[1] * max(4, native.itemsize), "the picture")
     try:
         with Image.open(io.BytesIO(content), formats=["TIFF"]) as picture:
-            check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
             pixels = np.array(picture)
-            description = str(picture.getexif().get(IMAGE_DESCRIPTION, ""))
-    except FormatError:
-        raise
     except Exception as error:  # Pillow raises many types for damaged files
-        raise FormatError(f"{path} is not a valid TIFF image ({error}); fetch the whole file again") from error
-    if pixels.ndim != 2 or pixels.dtype.kind not in "uif":
-        raise FormatError(
-            f"{path}: {pixels.dtype} pixels of shape {pixels.shape} are not supported; only one grey channel is read"
-        )
-    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), description
+        raise FormatError(f"{path} is not a valid TIFF image ({error}); convert it, or fetch it again") from error
+    if pixels.shape != layout.shape or pixels.dtype.kind not in "uif":
+        raise FormatError(f"{path}: compressed pixels of {native} are not supported; write them uncompressed")
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    if pixels.dtype.kind in "ui" and native.kind in "ui" and pixels.dtype.itemsize == native.itemsize:
+        return pixels.view(native)  # Pillow has no unsigned 32-bit and no signed 8-bit pixels
+    with np.errstate(invalid="ignore"):
+        image = pixels.astype(native)
+    if not np.array_equal(image, pixels, equal_nan=native.kind == "f"):
+        raise FormatError(f"{path}: compressed pixels of {native} are not supported; write them uncompressed")
+    return image
 
 
 def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
