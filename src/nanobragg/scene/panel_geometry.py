@@ -23,7 +23,8 @@ class PanelGeometry:
     positions of shape (slow, 1) and fast ones of shape (fast,).
 
     Curved panels and all layers of their sensor lie on the sphere of radius `distance` around the sample. A point P of
-    the flat panel moves to R(bend_axes[1], φ1)·R(bend_axes[0], φ0)·beam·distance with φ = (bend_along·P - bend_start)/distance.
+    the flat panel moves to R(bend_axes[1], φ1)·R(bend_axes[0], φ0)·beam·distance with
+    φ = (bend_along·P - bend_start)/distance.
 
     Parameters
     ----------
