@@ -16,7 +16,7 @@ struct alignas(64) Lanes {
     double omega[LANES], polar[LANES], capture[LANES];
     double live[LANES];   /* 0 where d_min leaves the term out, else 1 */
     double around[LANES]; /* water and amorphous material */
-    double place[3];      /* lab position (m) of lane 0, for sinks that record it */
+    double place[3][LANES]; /* lab position, m; for sinks that need it */
 };
 
 NB_INLINE void fill(double *lanes, double value, int n)
@@ -30,6 +30,13 @@ NB_INLINE void keep_direction(Lanes &lanes, int i, const Ray &ray)
     lanes.d[0][i] = ray.x;
     lanes.d[1][i] = ray.y;
     lanes.d[2][i] = ray.z;
+}
+
+NB_INLINE void keep_place(Lanes &lanes, int i, const double *place)
+{
+    lanes.place[0][i] = place[0];
+    lanes.place[1][i] = place[1];
+    lanes.place[2][i] = place[2];
 }
 
 /* Keep policy: a lane keeps the latest value of a factor as it moves over the sub-pixels. */
@@ -51,38 +58,38 @@ NB_INLINE double polarization_in_lane(double kahn, const Source &source, const L
                         source.b[0] * x + source.b[1] * y + source.b[2] * z);
 }
 
-/* Direction, solid angle and absorbed fraction of every lane at one sub-pixel of one layer. The switches
- * `every_omega` and `every_capture` are passed to Keep; `record` keeps the place of lane 0. */
-template <bool exact, class Keep, bool record>
+/* Direction, solid angle and absorbed fraction of the lanes from `begin` to `end` at one sub-pixel of one layer. The
+ * switches `every_omega` and `every_capture` are passed to Keep; `places` keeps the lab positions. */
+template <bool exact, class Keep, bool places>
 static void find_rays(const Scene &s, const Panel &p, int layer, double slow, const double *fast, bool every_omega,
-                      bool every_capture, int n, Lanes &lanes)
+                      bool every_capture, int begin, int end, Lanes &lanes)
 {
     const double area = area_of(s, p);
     const PanelRow row = panel_row_at(p, slow, layer * s.layer);
     if (s.curved) {
-        for (int i = 0; i < n; ++i) {
+        for (int i = begin; i < end; ++i) {
             double place[3];
             find_position(s, p, row, fast[i], place);
             const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
-            if constexpr (record)
-                memcpy(lanes.place, place, sizeof place);
+            if constexpr (places)
+                keep_place(lanes, i, place);
             lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
             keep_direction(lanes, i, ray);
         }
     } else {
-        NB_SIMD for (int i = 0; i < n; ++i)
+        NB_SIMD for (int i = begin; i < end; ++i)
         {
             const double place[3] = {coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
                                      coordinate(row.z, fast[i])};
             const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
-            if constexpr (record)
-                memcpy(lanes.place, place, sizeof place);
+            if constexpr (places)
+                keep_place(lanes, i, place);
             lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
             keep_direction(lanes, i, ray);
         }
     }
     if (s.has_sensor || every_capture)
-        NB_SIMD for (int i = 0; i < n; ++i)
+        NB_SIMD for (int i = begin; i < end; ++i)
         {
             const double fraction = absorbed_in_lane(s, p, layer, lanes, i);
             lanes.capture[i] = Keep::keep(lanes.capture[i], fraction, every_capture);

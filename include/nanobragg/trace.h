@@ -10,6 +10,7 @@ namespace nb::NB_ISA {
 class Trace : public Intensity {
 public:
     static constexpr bool needs_steps = true;
+    static constexpr bool needs_places = true;
 
     /* `unweighted`: terms enter the sum as they are, and the pixel's water once. */
     Trace(TraceTotals &totals, bool unweighted) : out(totals), now(totals.last), unweighted(unweighted) {}
@@ -21,12 +22,13 @@ public:
     }
 
     /* A sub-pixel of one layer: its place in the lab, and what the panel and the sensor do there. */
-    void at_place(const Scene &, const Panel &p, int layer, double slow, double fast, const Lanes &lanes)
+    void at_place(const Scene &, const Panel &p, int layer, double slow, const double *fast, const Lanes &lanes)
     {
         now.layer = layer;
-        now.at[0] = fast;
+        now.at[0] = fast[0];
         now.at[1] = slow;
-        memcpy(now.position, lanes.place, sizeof now.position);
+        for (int i = 0; i < 3; ++i)
+            now.position[i] = lanes.place[i][0];
         now.r = sqrt(dot(now.position, now.position));
         for (int i = 0; i < 3; ++i)
             now.d[i] = now.position[i] / now.r;

@@ -9,6 +9,7 @@ from .analysis.spots.ground_truth import bragg_mask as bragg_mask
 from .analysis.spots.ground_truth import ground_truth as ground_truth
 from .analysis.spots.predict import Spots as Spots
 from .analysis.spots.predict import predict_spots as predict_spots
+from .analysis.spots.shoeboxes import shoeboxes as shoeboxes
 from .analysis.statistics import Statistics as Statistics
 from .analysis.statistics import statistics as statistics
 from .config.background import Background as Background
@@ -37,6 +38,7 @@ from .nanobragg_c.trace_lines import c_trace_lines as c_trace_lines
 from .plotting import plot as plot
 from .plotting import plot_radial as plot_radial
 from .plotting import plot_slice as plot_slice
+from .rendering.pixel_selection import Box as Box
 from .rendering.simulate import simulate as simulate
 from .rendering.trace.trace import Trace as Trace
 from .rendering.trace.trace import trace as trace

@@ -51,12 +51,13 @@ def render(
     core: CoreScene,
     out: npt.NDArray[Any],
     roi: tuple[int, int, int, int],
+    mask: npt.NDArray[np.uint8] | None,
     add: bool,
     threads: int,
     stop: npt.NDArray[np.int32],
     done: npt.NDArray[np.int64],
 ) -> None: ...
-def solid_angle(core: CoreScene, roi: tuple[int, int, int, int]) -> float: ...
+def solid_angle(core: CoreScene, roi: tuple[int, int, int, int], mask: npt.NDArray[np.uint8] | None) -> float: ...
 def trace(
     core: CoreScene, roi: tuple[int, int, int, int], panel: int, slow: int, fast: int, kept: npt.NDArray[np.void]
 ) -> TraceTotals: ...

@@ -235,12 +235,15 @@ cdef class CoreScene:
         return PRECISIONS[self.precision_number]
 
 
-def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads, int[::1] stop, int64_t[::1] done):
+def render(CoreScene core, photons_t[:, :, ::1] out, roi, const unsigned char[:, :, ::1] mask, bint add, int threads,
+           int[::1] stop, int64_t[::1] done):
     """Render into `out` of shape (panels, slow, fast).
 
     Parameters
     ----------
     roi : (x0, x1, y0, y1), inclusive
+    mask : ndarray of uint8, shape (panels, slow, fast), or None
+        0: not rendered; in place of the mask of `core`.
     add
         Add to `out` in place of setting its pixels; pixels outside the ROI and masked ones are not touched.
     stop
@@ -249,7 +252,6 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, bint add, int threads,
         One number; grows with the pixels that are finished.
     """
     cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3]
-    cdef const unsigned char[:, :, ::1] mask = core.mask
     cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // SPAN_PIXELS + 1
     cdef int64_t units = core.n_panels * rows * blocks, unit, begun = 0
     cdef int chunk = max(1, min(16, units // (8 * threads)))
@@ -315,10 +317,9 @@ cdef void render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1]
         store(&out[panel, slow, fast[i]], photons[i], add)
 
 
-def solid_angle(CoreScene core, roi):
+def solid_angle(CoreScene core, roi, const unsigned char[:, :, ::1] mask):
     """Solid angle (sr) of the rendered pixels, summed over sub-pixels (and layers, as the C program counts)."""
     cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3], panel, slow, fast
-    cdef const unsigned char[:, :, ::1] mask = core.mask
     cdef double total = 0.0
     cdef const Kernel *kernel = chosen.kernel
     with nogil:

@@ -189,6 +189,20 @@ def test_an_output_that_would_overwrite_an_input(refused, tmp_path, output):
     assert ((tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()) == kept
 
 
+def test_an_output_that_would_overwrite_the_mask_of_pixels(refused, tmp_path):
+    nb.Config(
+        crystal=nb.Crystal(cell=(70,)),
+        structure_factors=nb.StructureFactors.constant(1),
+        detector=nb.Detector.flat(distance_mm=100, pixels=(8, 9), pixel_mm=0.4),
+    ).to_toml(tmp_path / "still.toml")
+    nb.write_image(tmp_path / "mask.npy", np.ones((8, 9), np.uint8))
+    assert "is an input file" in refused("simulate still.toml -o mask.npy --pixels mask.npy")
+    nb.write_image(tmp_path / "wide.npy", np.ones((8, 10), np.uint8))
+    assert "not shape=(8, 9)" in refused("simulate still.toml -o a.npy --pixels wide.npy")
+    assert "not allowed with" in refused("simulate still.toml -o a.npy --pixels mask.npy --shoeboxes 3")
+    assert "radius = -1.0" in refused("simulate still.toml -o a.npy --shoeboxes -1")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
 def test_a_read_only_folder_is_found_before_rendering(refused, tmp_path):
     locked = tmp_path / "locked"

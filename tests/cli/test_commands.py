@@ -217,3 +217,33 @@ def test_convert_takes_an_image_out_of_a_series_and_puts_one_in(run, turning):
     run("convert", "b.cbf", "c.cbf")
     assert read_image("c.cbf")[1] == header
     assert header["Detector_distance"] == "0.1 m"
+
+
+def test_pixels_of_a_mask_file_are_rendered(run, photons):
+    mask = np.zeros(photons.shape, np.uint8)
+    mask[3:9, 5:25] = 1
+    nb.write_image("mask.npy", mask)
+    out = run("simulate", "still.toml", "-o", "a.npy", "--pixels", "mask.npy")
+    assert (read_image("a.npy")[0] == np.where(mask, photons, 0)).all()
+    assert "120 pixels" in out
+
+
+def test_shoeboxes_of_predicted_spots_are_rendered(run, config, photons):
+    boxes = nb.shoeboxes(config, 2)
+    inside = np.zeros(photons.shape, bool)
+    for box in boxes:
+        box.cut(inside)[...] = True
+    out = run("simulate", "still.toml", "-o", "a.npy", "--shoeboxes", "2", "--truth", "t.npz")
+    assert (read_image("a.npy")[0] == np.where(inside, photons, 0)).all()
+    assert f"{inside.sum()} pixels" in out
+    truth = nb.GroundTruth.load("t.npz")
+    assert (truth.bragg_mask == inside & nb.bragg_mask(config, image=photons)).all()
+
+
+def test_the_ground_truth_of_shoeboxes_leaves_the_background_out(run, config, tmp_path):
+    wet = config.replace(background=nb.Background(water_um=100))
+    wet.to_toml(tmp_path / "wet.toml")
+    run("simulate", "wet.toml", "-o", "a.npy", "--shoeboxes", "2", "--truth", "wet.npz", "--quiet")
+    run("simulate", "still.toml", "-o", "a.npy", "--shoeboxes", "2", "--truth", "dry.npz", "--quiet")
+    wet_mask, dry_mask = (nb.GroundTruth.load(name).bragg_mask for name in ("wet.npz", "dry.npz"))
+    assert (wet_mask == dry_mask).all()

@@ -46,7 +46,7 @@ def render(what: nb.Scene, dtype: type) -> np.ndarray:
     """Return the sums of the kernel of this precision as float64."""
     image = np.zeros((1, *what.shape))
     roi, stop, done = what.roi, np.zeros(1, np.int32), np.zeros(1, np.int64)
-    _core.render(what.core(dtype), image, roi, False, 1, stop, done)
+    _core.render(what.core(dtype), image, roi, what.mask, False, 1, stop, done)
     return image[0]
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from .._core import solid_angle
 from ..geometry import Roi
+from ..rendering.pixel_selection import PixelList, select_pixels
 from ..scene.scene import Scene
 
 
@@ -41,7 +42,9 @@ class Statistics(NamedTuple):
     pixels: int
 
 
-def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) -> Statistics:
+def statistics(
+    image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None, pixels: PixelList | None = None
+) -> Statistics:
     """Return summary statistics of a rendered image.
 
     Under `compat="c"` they are those of the C program: squares in float32, masked pixels counted as zeros in the RMSD,
@@ -55,23 +58,32 @@ def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) ->
         The rendered scene.
     roi
         The rendered region; default: that of the scene.
+    pixels
+        The rendered pixels, as in `simulate`; default: all in the region.
 
     Returns
     -------
     Statistics
         Statistics of the rendered, unmasked pixels.
+
+    Raises
+    ------
+    ConfigError
+        An invalid region or selection of pixels.
     """
-    roi = roi or scene.roi
+    mask, region = select_pixels(scene, pixels, roi)
+    region = region or scene.roi
     like_c = scene.config.compat == "c"
-    window = (..., slice(roi[2], roi[3] + 1), slice(roi[0], roi[1] + 1))
+    window = (..., slice(region[2], region[3] + 1), slice(region[0], region[1] + 1))
     part = image[window]
-    chosen = part[scene.rendered[window]]
+    rendered = np.ones(part.shape, bool) if mask is None else mask.reshape(image.shape)[window] != 0
+    chosen = part[rendered]
     values = chosen.astype(np.float64)
     n = max(values.size, 1)
     mean = float(values.sum()) / n
     squares = (chosen * chosen).astype(np.float64) if like_c else values * values
     spread = part.astype(np.float64) if like_c else values
-    place = _brightest(image, window, scene, roi)
+    place = _brightest(part, rendered, region)
     return Statistics(
         maximum=float(image[place]),
         maximum_at=place,
@@ -79,16 +91,17 @@ def statistics(image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None) ->
         mean=mean,
         rms=math.sqrt(float(squares.sum()) / max(n - 1, 1)),
         rmsd=math.sqrt(float(((spread - mean) ** 2).sum()) / max(spread.size - 1, 1)),
-        solid_angle_sr=solid_angle(scene.core(image.dtype), roi) / (scene.terms if like_c else scene.oversample**2),
+        solid_angle_sr=solid_angle(scene.core(image.dtype), region, mask)
+        / (scene.terms if like_c else scene.oversample**2),
         pixels=values.size,
     )
 
 
-def _brightest(image: npt.NDArray[Any], window: Any, scene: Scene, roi: Roi) -> tuple[int, ...]:
-    part = np.where(scene.rendered[window], image[window], -np.inf)
-    place = np.unravel_index(int(np.argmax(part)), part.shape)
+def _brightest(part: npt.NDArray[Any], rendered: npt.NDArray[np.bool_], region: Roi) -> tuple[int, ...]:
+    """Return the place in the image of the brightest rendered pixel in a part of it."""
+    place = np.unravel_index(int(np.argmax(np.where(rendered, part, -np.inf))), part.shape)
     *panel, slow, fast = (int(i) for i in place)
-    return (*panel, slow + roi[2], fast + roi[0])
+    return (*panel, slow + region[2], fast + region[0])
 
 
 def _centre_mm(scene: Scene, pixel: tuple[int, ...], *, last_sub_pixel: bool) -> tuple[float, float]:

@@ -4,13 +4,15 @@ import argparse
 import math
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from ..analysis.spots.ground_truth import ground_truth
+from ..analysis.spots.ground_truth import bragg_image, ground_truth
+from ..analysis.spots.shoeboxes import shoeboxes
 from ..analysis.statistics import statistics
 from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
 from ..config.background import Background
@@ -18,8 +20,10 @@ from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
-from ..io.atomic import check_writable
+from ..io import read_image
+from ..io.atomic import StrPath, check_writable
 from ..io.formats import format_of
+from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
@@ -54,6 +58,10 @@ def add_options(parser: CommandParser) -> None:
     add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
     add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
         help="render this region only: first and last fast, first and last slow pixel")  # fmt: skip
+    some = parser.add_mutually_exclusive_group()
+    some.add_argument("--pixels", metavar="MASK", help="render the pixels that are not 0 in this image file only")
+    some.add_argument("--shoeboxes", type=float, metavar="RADIUS",
+        help="render boxes around the predicted spots only, to this number of pixels from their centres")  # fmt: skip
     add("--images", type=int, metavar="N", help="render a rotation series of N images")
     add("--noise", action="store_true", help="add photon noise")
     add("--seed", type=int, metavar="N", help="seed of the noise (default: a random one, which is printed)")
@@ -74,8 +82,10 @@ def run(chosen: argparse.Namespace) -> int:
     seed = secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed
     seeds = range(seed, seed + count) if chosen.noise else None
     truths = None if chosen.truth is None else _check_truth_paths(numbered(chosen.truth, chosen.images))
+    mask = _read_pixels(chosen.pixels, config)
     images = ImageFiles(chosen.output, config, chosen.images, seeds)
-    _check_inputs_are_kept(Path(chosen.config), config, [*images.names, *(truths or [])])
+    inputs = [*input_files(Path(chosen.config), config), *([] if chosen.pixels is None else [chosen.pixels])]
+    _check_inputs_are_kept(inputs, [*images.names, *(truths or [])])
     clipped = []
 
     def show(lines: Sequence[str]) -> None:
@@ -85,9 +95,10 @@ def run(chosen: argparse.Namespace) -> int:
     with images as files:
         for number, each in enumerate(config.series(count)):
             scene = Scene(each)
-            image = _image(scene, number, chosen, show)
+            pixels = mask if chosen.shoeboxes is None else shoeboxes(scene, chosen.shoeboxes)
+            image = _image(scene, number, pixels, chosen, show)
             if truths is not None:
-                summary = _write_truth(truths[number], scene, image, chosen.threads)
+                summary = _write_truth(truths[number], scene, image, pixels, chosen.threads)
                 show([f"{'ground truth':<{LABEL_WIDTH}}{summary}"])
             if seeds is not None:
                 image = add_noise(image, seeds[number], threads=chosen.threads)
@@ -100,16 +111,28 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _read_pixels(path: str | None, config: Config) -> PixelList | None:
+    """Return the pixels that are not 0 in an image file; None without a file."""
+    if path is None:
+        return None
+    mask, _ = read_image(path, shape=config.detector.stacked_shape)
+    return np.asarray(mask != 0).reshape(config.detector.shape)
+
+
 def _image(
-    scene: Scene, number: int, chosen: argparse.Namespace, show: Callable[[Sequence[str]], None]
+    scene: Scene,
+    number: int,
+    pixels: PixelList | None,
+    chosen: argparse.Namespace,
+    show: Callable[[Sequence[str]], None],
 ) -> npt.NDArray[Any]:
     """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
         show(summarize_scene(scene))
     progress = progress_reporter(not chosen.quiet and not series)
-    image = simulate(scene, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
-    stats = statistics(image, scene)
+    image = simulate(scene, pixels=pixels, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
+    stats = statistics(image, scene, pixels=pixels)
     start = scene.config.scan.start_deg
     label = f"image {number + 1}"
     line = f"φ from {start:g} degrees; maximum {stats.maximum:g}, mean {stats.mean:g} photons"
@@ -126,17 +149,20 @@ def _check_truth_paths(paths: Sequence[str]) -> Sequence[str]:
     return paths
 
 
-def _write_truth(path: str, scene: Scene, image: npt.NDArray[Any], threads: int | None) -> str:
+def _write_truth(
+    path: str, scene: Scene, image: npt.NDArray[Any], pixels: PixelList | None, threads: int | None
+) -> str:
     """Write the ground truth and return a summary of it; `image` is used if the scene has no background."""
-    alone = scene.config.background == Background()
-    truth = ground_truth(scene, image=image if alone else None, threads=threads)
+    if scene.config.background != Background():
+        image = bragg_image(scene, pixels=pixels, threads=threads)
+    truth = ground_truth(scene, image=image)
     truth.save(path)
     return f"{len(truth.spots)} spots, {truth.bragg_mask.mean():.2%} of the pixels, in {path}"
 
 
-def _check_inputs_are_kept(toml: Path, config: Config, outputs: Sequence[str]) -> None:
+def _check_inputs_are_kept(inputs: Iterable[StrPath], outputs: Sequence[str]) -> None:
     """Raise `ConfigError` if an output would overwrite an input file of the experiment."""
-    inputs = {os.path.realpath(path) for path in input_files(toml, config)}
+    kept = {os.path.realpath(path) for path in inputs}
     for path in outputs:
-        if os.path.isfile(path) and os.path.realpath(path) in inputs:
+        if os.path.isfile(path) and os.path.realpath(path) in kept:
             raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")

@@ -46,10 +46,10 @@ def mean_rotation_deg(rotations: FloatArray) -> FloatArray:
 def _balanced_rotations(spread: float, count: int, seed: int, *, cap: bool) -> FloatArray:
     """Return rotations with a mean rotation of zero and the mean-square angle of the model, isotropic from 4 domains.
 
-    The domains are divided into blocks. Each has regular directions, randomly oriented, and the
+    The domains are divided into groups. Each has regular directions, randomly oriented, and the
     root-mean-square angle of its share of the model's distribution.
     """
-    sizes = _block_sizes(count)
+    sizes = _group_sizes(count)
     edges = np.concatenate([[0.0], np.cumsum(sizes)]) / count
     squares = spread**2 * (_cap_squares(edges) if cap else _gaussian_squares(edges))
     turns = uniform_rotations(seed, len(sizes))
@@ -59,10 +59,10 @@ def _balanced_rotations(spread: float, count: int, seed: int, *, cap: bool) -> F
     return _rotations(np.concatenate(vectors))
 
 
-def _block_sizes(count: int) -> list[int]:
-    """Return the sizes of the blocks of domains from the smallest angles outwards.
+def _group_sizes(count: int) -> list[int]:
+    """Return the sizes of the groups of domains from the smallest angles outwards.
 
-    Blocks of 4 and 6 have equal angles, those of 5 and 7 do not: there is at most one, with the smallest angles, so
+    Groups of 4 and 6 have equal angles, those of 5 and 7 do not: there is at most one, with the smallest angles, so
     that no rotation exceeds a cap.
     """
     if count in (2, 3, 5, 7):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError, NanobraggError
 from ..io.atomic import atomic_write
-from ..io.input_file import read_file
+from ..io.input_file import read_text
 from ..io.npy import read_npz
 from .base import Model, changed_fields
 
@@ -61,9 +61,8 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the fields of the Config in a file; raises `FormatError` if it is not valid TOML of this schema."""
-    content = read_file(path)
     try:
-        return _fields(path, parse_toml(content.decode("utf-8").replace("\r\n", "\n")))
+        return _fields(path, parse_toml(read_text(path, strict=True).replace("\r\n", "\n")))
     except RecursionError:
         raise FormatError(f"{path}: tables or arrays are nested too deeply; remove some levels") from None
     except NanobraggError:
@@ -76,7 +75,7 @@ def input_files(path: Path, config: Model) -> list[Path]:
     """Return all input files of a `config` read from `path`: the TOML file, its .npz and the files that it names."""
     files = [path, *_paths_in(changed_fields(config))]
     if path.is_file():
-        companion = parse_toml(path.read_text("utf-8")).get("arrays")
+        companion = parse_toml(read_text(path, strict=True)).get("arrays")
         files += [] if companion is None else [path.parent / companion]
     return files
 

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import render
-from ..config.config import Config, check_roi
+from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene import Scene
 from .instruction_sets import select_instruction_set
+from .pixel_selection import PixelList, select_pixels
 from .threads import rendering_threads
 
 Progress = Callable[[int, int], None]
@@ -32,6 +33,7 @@ def simulate(
     experiment: Config | Scene,
     *,
     roi: Roi | None = None,
+    pixels: PixelList | None = None,
     out: npt.NDArray[Any] | None = None,
     add: bool = False,
     threads: int | None = None,
@@ -47,6 +49,10 @@ def simulate(
     roi
         First and last fast, first and last slow pixel, inclusive; pixels outside keep their value in `out`, or are 0.
         Default: that of the Config.
+    pixels
+        The pixels to compute, at the cost of these alone: a boolean array of the image's shape, or a list of `Box`
+        (panel, slow, fast), for example from `shoeboxes`. Their values are those in the whole image; other pixels keep
+        their value in `out`, or are 0. Pixels outside the ROI, or masked in the Config, are not computed.
     out
         C-contiguous array of the image's shape and dtype float32 or float64 to render into.
     add
@@ -57,7 +63,8 @@ def simulate(
     dtype
         Data type of a new image.
     progress
-        True for a progress bar on stderr, or a function that is called with the numbers of finished and of all pixels.
+        True for a progress bar on stderr, or a function that is called with the numbers of finished and of all pixels
+        of the region.
 
     Returns
     -------
@@ -67,20 +74,21 @@ def simulate(
     Raises
     ------
     ConfigError
-        An invalid Config, ROI or array.
+        An invalid Config, ROI, selection of pixels, or array.
     KeyboardInterrupt
         Within half a second of Ctrl-C; `out` is then partly rendered.
     """
     select_instruction_set()
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
-    pixels = scene.config.detector.panels[0].pixels
-    roi = scene.roi if roi is None else check_roi(roi, pixels)
+    chosen = select_pixels(scene, pixels, roi)
     image = _target(scene, out, add, dtype)
-    flat = image.reshape(len(scene.config.detector.panels), *pixels)
-    total = flat.shape[0] * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
+    panels = scene.config.detector.panels
+    flat = image.reshape(len(panels), *panels[0].pixels)
+    total = len(panels) * chosen.area
     threads = rendering_threads(threads)
     start = time.perf_counter()
-    _run(scene, flat, roi, add, threads, _Reporter(progress, total))
+    if chosen.roi is not None:
+        _run(scene, flat, chosen.roi, chosen.mask, add, threads, _Reporter(progress, total))
     log.info("rendered %d pixels on %d threads in %.3g s", total, threads, time.perf_counter() - start)
     return image
 
@@ -154,11 +162,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
-def _run(scene: Scene, out: npt.NDArray[Any], roi: Roi, add: bool, threads: int, reporter: _Reporter) -> None:
+def _run(
+    scene: Scene,
+    out: npt.NDArray[Any],
+    roi: Roi,
+    mask: npt.NDArray[np.uint8] | None,
+    add: bool,
+    threads: int,
+    reporter: _Reporter,
+) -> None:
     """Render in another thread, so that this one can report progress and handle Ctrl-C."""
     core = scene.core(out.dtype)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    rendering = _pool().submit(render, core, out, roi, add, threads, stop, done)
+    rendering = _pool().submit(render, core, out, roi, mask, add, threads, stop, done)
     try:
         while wait([rendering], POLL_SECONDS).not_done:
             reporter.show(int(done[0]))

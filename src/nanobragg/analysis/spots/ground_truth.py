@@ -17,6 +17,7 @@ from ...errors import ConfigError, FormatError
 from ...geometry import FloatArray
 from ...io.atomic import StrPath, atomic_write
 from ...io.npy import read_npz
+from ...rendering.pixel_selection import PixelList
 from ...rendering.simulate import simulate
 from ...scene.scene import Scene
 from ...unit_cell import Cell, cell_from_vectors, reciprocal_vectors
@@ -40,6 +41,10 @@ class GroundTruth:
     U, B : ndarray, shape (3, 3)
         A = U·B with a* along x and b* in the xy plane in B (Busing and Levy, Acta Cryst. 22, 457, 1967). U and B depend
         on such a convention, A depends on the lab frame only.
+    n_cells : ndarray, shape (3,)
+        Unit cells of a block of the crystal along a, b, c.
+    blocks : float
+        Number of blocks in the beam.
     spindle_axis, beam_direction : ndarray, shape (3,)
         Unit vectors in the lab.
     phi_start_deg, phi_range_deg : float
@@ -60,6 +65,8 @@ class GroundTruth:
     A: FloatArray
     U: FloatArray
     B: FloatArray
+    n_cells: FloatArray
+    blocks: float
     spindle_axis: FloatArray
     beam_direction: FloatArray
     phi_start_deg: float
@@ -126,12 +133,13 @@ class GroundTruth:
             ) from None
 
 
-def bragg_image(experiment: Config | Scene, *, threads: int | None = None) -> npt.NDArray[np.float32]:
+def bragg_image(
+    experiment: Config | Scene, *, pixels: PixelList | None = None, threads: int | None = None
+) -> npt.NDArray[np.float32]:
     """Return the photons scattered by the crystal alone: the image without background."""
     config = experiment.config if isinstance(experiment, Scene) else experiment
-    if config.background == Background():
-        return simulate(experiment, threads=threads)
-    return simulate(Scene(config.replace(background=Background())), threads=threads)
+    alone = experiment if config.background == Background() else Scene(config.replace(background=Background()))
+    return simulate(alone, pixels=pixels, threads=threads)
 
 
 def bragg_mask(
@@ -214,6 +222,7 @@ def ground_truth(
     bragg = reshape_to_scene(bragg_image(scene, threads=threads) if image is None else image, scene)
     return GroundTruth(
         cell=np.array(cell), A=star, U=star @ np.linalg.inv(b), B=b,
+        n_cells=np.array(scene.n_cells, float), blocks=scene.blocks,
         spindle_axis=scene.spindle_axis, beam_direction=mean_direction(scene),
         phi_start_deg=scene.config.scan.start_deg, phi_range_deg=scene.phi.range * RADIAN_IN_DEGREES,
         mosaic_mean_deg=mean_rotation_deg(scene.mosaic_rotations),
