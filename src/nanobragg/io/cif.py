@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import read_file
+from .named_files import quote, reason
 from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
 
 KINDS: dict[str, Kind] = {
@@ -29,7 +30,7 @@ def read_cif_document(path: StrPath) -> Any:
         text = content.decode("utf-8", errors="replace")
         document = gemmi.cif.read_string(text)
     except (RuntimeError, ValueError, UnicodeError) as error:
-        raise FormatError(f"{path} is not a valid CIF ({' '.join(str(error).split())[:100]}); correct it") from None
+        raise FormatError(f"{path} is not a valid CIF ({reason(path, error)}); correct it") from None
     if len(document) == 0:
         raise FormatError(f"{path} is a CIF without a data block; fetch it again")
     return document
@@ -58,9 +59,7 @@ def read_cif(path: StrPath, column: str | None = None) -> Reflections:
     try:
         cell, symbol = _cell_and_group(block)
     except (RuntimeError, ValueError, UnicodeError) as error:
-        raise FormatError(
-            f"{path}: its cell or symmetry is not valid ({' '.join(str(error).split())[:80]}); correct it"
-        ) from None
+        raise FormatError(f"{path}: its cell or symmetry is not valid ({reason(path, error)}); correct it") from None
     loop = _loop_start(block)
     indices, values, choice = (_shelx_columns if loop is None else _loop_columns)(path, block, column)
     amplitudes = [None if each is None else as_amplitudes(path, choice.label, choice.kind, each) for each in values]
@@ -143,7 +142,9 @@ def _shelx_columns(path: StrPath, block: Any, column: str | None) -> Columns:
         except ValueError:
             if rows:
                 break  # instructions or checksums after the list
-            raise FormatError(f"{path}: {line[:40]!r} in {SHELX_COLUMN.label} is not 'h k l F² σ' (3I4, 2F8)") from None
+            raise FormatError(
+                f"{path}: {quote(path, line[:40])} in {SHELX_COLUMN.label} is not 'h k l F² σ' (3I4, 2F8)"
+            ) from None
         if row[:3] == (0, 0, 0):
             break
         rows.append(row)

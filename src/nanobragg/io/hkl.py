@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .input_file import read_file
+from .named_files import quote
 
 INDEX_LIMIT = 2**31 - 1
 OTHER_SUFFIXES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")  # of files with readers of their own
@@ -88,7 +89,7 @@ def _parse_lines(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
             )
         if row is None:
             raise FormatError(
-                f"{path}, line {number}: {line[:60].decode('latin-1')!r} is not 'h k l F'; "
+                f"{path}, line {number}: {quote(path, line[:60].decode('latin-1'))} is not 'h k l F'; "
                 "expected three integers and one finite number"
             )
         rows.extend(row)
