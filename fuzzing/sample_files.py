@@ -91,17 +91,12 @@ _refln_F_squared_meas
 """
 )
 
-SHELX = (
-    HEAD.format(dot="_")
-    + """\
-_shelx_hkl_file
-;
-   1   2   3    4.00    0.10
-   1  -2  -4    9.00    0.10
-   0   0   0    0.00    0.00
-;
-"""
+SHELX_ROWS = (
+    "   1   2   3    4.00    0.10   1",
+    "   1  -2  -4    9.00    0.10   1",
+    "   0   0   0    0.00    0.00   0",
 )
+SHELX = HEAD.format(dot="_") + "\n".join(["_shelx_hkl_file", ";", *SHELX_ROWS, ";", ""])
 
 
 def write_mtz(path: Path) -> None:

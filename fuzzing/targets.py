@@ -178,6 +178,9 @@ TARGETS: dict[str, Target] = {
         [text(sample_files.MERGED), text(sample_files.SQUARES), text(sample_files.SHELX)],
         keywords=(*sample_files.MERGED.split(), *sample_files.SQUARES.split()),
     ),
+    "shelx": Target(
+        lambda path: StructureFactors.from_shelx(path, space_group="P 21/c").table(), [text(*sample_files.SHELX_ROWS)]
+    ),
     "coordinates": Target(
         lambda path: StructureFactors.from_coordinates(path, d_min=10, k_sol=0),
         [text(sample_files.PDB), text(sample_files.COORDINATES), text(SMALL_MOLECULE)],

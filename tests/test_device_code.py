@@ -30,7 +30,7 @@ void render(const Scene &s, int slow, int fast, Intensity &sink, double *photons
         accumulate<Real, Shape, Constant<Entry>, Intensity>, accumulate<Real, Shape, Nearest<Entry>, Intensity>,
         accumulate_tricubic<Real, Shape, Entry, Intensity>,
     };
-    walk(s, s.panels[0], slow, &fast, 1, add[s.lookup], &never, sink, photons);
+    walk(s, s.panels[0], slow, &fast, 1, all_of(s), add[s.lookup], &never, sink, photons);
 }
 
 template <class... Shape> void render_any(List<Shape...>, const Scene &s, int slow, int fast, double *photons)

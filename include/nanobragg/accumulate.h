@@ -18,15 +18,24 @@ NB_INLINE void evaluate(const Crystal &crystal, const Table<typename Lookup::Ent
     Lookup::find(table, term);
 }
 
-/* Add the terms of n_cells orientations, seen along one source's scattering vectors, for n lanes. */
+/* Some of a list of orientations: consecutive ones, or those that `which` names. */
+struct Orientations {
+    const int *which; /* NULL: consecutive */
+    int first, count;
+
+    NB_MEMBER size_t number(int i) const { return (size_t)(which ? which[first + i] : first + i); }
+};
+
+/* Add the terms of some orientations out of `cells`, seen along one source's scattering vectors, for n lanes. */
 template <class Real, class Shape, class Lookup, class Sink>
-static void accumulate(const Scene &s, int table_number, const double *cells, int n_cells, const Lanes &lanes, int n,
-                       Sink &sink)
+static void accumulate(const Scene &s, int table_number, const double *cells, const Orientations list,
+                       const Lanes &lanes, int n, Sink &sink)
 {
     const auto table = table_of<typename Lookup::Entry>(s, table_number);
-    for (int c = 0; c < n_cells; ++c) {
+    for (int c = 0; c < list.count; ++c) {
+        const double *vertices = cells + 9 * list.number(c);
         double cell[9];
-        memcpy(cell, cells + 9 * c, sizeof cell);
+        memcpy(cell, vertices, sizeof cell);
         /* Where steps are kept, there is one lane. */
         _Pragma("omp simd if(!Sink::needs_steps)") for (int i = 0; i < n; ++i)
         {
@@ -34,7 +43,7 @@ static void accumulate(const Scene &s, int table_number, const double *cells, in
             if constexpr (Sink::needs_steps)
                 term = {};
             evaluate<Shape, Lookup>(s.crystal, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
-            sink.add(i, cells + 9 * c, term);
+            sink.add(i, vertices, term);
         }
     }
 }
@@ -60,15 +69,16 @@ template <class Entry> NB_INLINE Cubic<Entry> kept_weights(const Entry (*weights
 
 /* The same with tricubic interpolation, in two passes: 64 look-ups a term keep the amplitude out of the lanes. */
 template <class Real, class Shape, class Entry, class Sink>
-static void accumulate_tricubic(const Scene &s, int table_number, const double *cells, int n_cells, const Lanes &lanes,
-                                int n, Sink &sink)
+static void accumulate_tricubic(const Scene &s, int table_number, const double *cells, const Orientations list,
+                                const Lanes &lanes, int n, Sink &sink)
 {
     const auto table = table_of<Entry>(s, table_number);
     Real lattice_sqr[LANES];
     Neighbourhoods<Entry> around;
-    for (int c = 0; c < n_cells; ++c) {
+    for (int c = 0; c < list.count; ++c) {
+        const double *vertices = cells + 9 * list.number(c);
         double cell[9];
-        memcpy(cell, cells + 9 * c, sizeof cell);
+        memcpy(cell, vertices, sizeof cell);
         NB_SIMD for (int i = 0; i < n; ++i)
         {
             Term<Real> term;
@@ -91,14 +101,14 @@ static void accumulate_tricubic(const Scene &s, int table_number, const double *
             const Neighbours<Entry> near = {around.inside[i], around.place[i], kept_weights(around.h, i),
                                             kept_weights(around.k, i), kept_weights(around.l, i)};
             term.amplitude = sum_neighbours(table, near);
-            sink.add(i, cells + 9 * c, term);
+            sink.add(i, vertices, term);
         }
     }
 }
 
 template <class Sink>
-using Accumulate = void(const Scene &s, int table_number, const double *cells, int n_cells, const Lanes &lanes, int n,
-                        Sink &sink);
+using Accumulate = void(const Scene &s, int table_number, const double *cells, const Orientations list,
+                        const Lanes &lanes, int n, Sink &sink);
 
 /* The functions of one precision and type of table, by shape and lookup; NULL where a shape has none. */
 template <class Real, class Entry, class Sink> struct AccumulateTable {

@@ -58,16 +58,16 @@ NB_INLINE double polarization_in_lane(double kahn, const Source &source, const L
                         source.b[0] * x + source.b[1] * y + source.b[2] * z);
 }
 
-/* Direction, solid angle and absorbed fraction of every lane at one sub-pixel of one layer. The switches
- * `every_omega` and `every_capture` are passed to Keep; `places` keeps the lab positions. */
+/* Direction, solid angle and absorbed fraction of the lanes from `begin` to `end` at one sub-pixel of one layer. The
+ * switches `every_omega` and `every_capture` are passed to Keep; `places` keeps the lab positions. */
 template <bool exact, class Keep, bool places>
 static void find_rays(const Scene &s, const Panel &p, int layer, double slow, const double *fast, bool every_omega,
-                      bool every_capture, int n, Lanes &lanes)
+                      bool every_capture, int begin, int end, Lanes &lanes)
 {
     const double area = area_of(s, p);
     const PanelRow row = panel_row_at(p, slow, layer * s.layer);
     if (s.curved) {
-        for (int i = 0; i < n; ++i) {
+        for (int i = begin; i < end; ++i) {
             double place[3];
             find_position(s, p, row, fast[i], place);
             const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
@@ -77,7 +77,7 @@ static void find_rays(const Scene &s, const Panel &p, int layer, double slow, co
             keep_direction(lanes, i, ray);
         }
     } else {
-        NB_SIMD for (int i = 0; i < n; ++i)
+        NB_SIMD for (int i = begin; i < end; ++i)
         {
             const double place[3] = {coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
                                      coordinate(row.z, fast[i])};
@@ -89,7 +89,7 @@ static void find_rays(const Scene &s, const Panel &p, int layer, double slow, co
         }
     }
     if (s.has_sensor || every_capture)
-        NB_SIMD for (int i = 0; i < n; ++i)
+        NB_SIMD for (int i = begin; i < end; ++i)
         {
             const double fraction = absorbed_in_lane(s, p, layer, lanes, i);
             lanes.capture[i] = Keep::keep(lanes.capture[i], fraction, every_capture);

@@ -9,31 +9,43 @@ namespace nb::NB_ISA {
 
 constexpr int CHUNK = 256; /* orientations between two checks of the stop flag */
 
-/* Scattering vectors from one source, polarization, surroundings; returns whether any lane is within d_min. */
-static inline bool scatter(const Scene &s, const Source &source, int n, Lanes &lanes)
+/* Scattering vectors from one source, polarization if its direction is `turned`, surroundings; returns whether any lane
+ * is within d_min. */
+static inline bool scatter(const Scene &s, const Source &source, bool turned, int n, Lanes &lanes)
 {
     find_scattering_vectors<false>(source, n, lanes);
     const bool any = !(s.d_min > 0.0) || mark_within_resolution(s.d_min, n, lanes);
-    if (s.polarized)
+    if (s.polarized && turned)
         NB_SIMD for (int i = 0; i < n; ++i) lanes.polar[i] = polarization_in_lane(s.kahn, source, lanes, i);
     if (s.amorphous)
         find_surroundings(s, n, lanes);
     return any;
 }
 
-/* Add one source's terms, and what surrounds the crystal, to the sink's total. */
+NB_INLINE Orientations all_of(const Scene &s)
+{
+    return {nullptr, 0, s.n_cells};
+}
+
+/* Whether a source's rays come from another direction than those of the one before it in a list. */
+static inline bool is_turned(const Source *sources, int number)
+{
+    return number == 0 || memcmp(sources[number].direction, sources[number - 1].direction, sizeof sources->direction);
+}
+
+/* Add one source's terms for some of the orientations, and what surrounds the crystal, to the sink's total. */
 template <class Sink>
-static void add_source(const Scene &s, int number, Accumulate<Sink> *add, const volatile int *stop, int n, Lanes &lanes,
-                       Sink &sink)
+static void add_source(const Scene &s, int number, const Orientations list, bool turned, Accumulate<Sink> *add,
+                       const volatile int *stop, int n, Lanes &lanes, Sink &sink)
 {
     const Source &source = s.sources[number];
-    const bool any = scatter(s, source, n, lanes);
+    const bool any = scatter(s, source, turned, n, lanes);
     const double per_cell = 1.0 / s.n_cells, weight = source.weight;
     sink.from_source(s, number, s.cells, lanes);
     fill(sink.sum, 0.0, n);
-    for (int c = 0; any && c < s.n_cells && !*stop; c += CHUNK) {
-        const int left = s.n_cells - c;
-        add(s, source.table, s.cells + 9 * (size_t)c, left < CHUNK ? left : CHUNK, lanes, n, sink);
+    for (int c = 0; any && c < list.count && !*stop; c += CHUNK) {
+        const int left = list.count - c;
+        add(s, source.table, s.cells, {list.which, list.first + c, left < CHUNK ? left : CHUNK}, lanes, n, sink);
     }
     NB_SIMD for (int i = 0; i < n; ++i)
     {
@@ -41,7 +53,6 @@ static void add_source(const Scene &s, int number, Accumulate<Sink> *add, const 
         const double factors = weight * lanes.omega[i] * lanes.polar[i] * lanes.capture[i];
         sink.total[i] += factors * (crystal * per_cell + lanes.around[i]);
     }
-    sink.leave_source(s, number, n, lanes);
 }
 
 /* visit(layer, slow, fast) for every sub-pixel of every sensor layer, with its place along the axes (m), that along the
@@ -63,23 +74,29 @@ static void visit_sub_pixels(const Scene &s, const Panel &p, int slow, const int
             }
 }
 
-/* Photons in n pixels of row `slow` at the columns `fast`; n is at most LANES. */
+/* Factors as they are where nothing changes them. */
+static inline void reset(const Scene &s, int n, Lanes &lanes)
+{
+    fill(lanes.polar, 1.0, n);
+    fill(lanes.capture, 1.0, n);
+    fill(lanes.around, s.water, n);
+    fill(lanes.live, 1.0, n);
+}
+
+/* Photons in n pixels of row `slow` at the columns `fast` from some of the orientations; n is at most LANES. */
 template <class Sink>
-static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, Accumulate<Sink> *add,
-                 const volatile int *stop, Sink &sink, double *photons)
+static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
+                 Accumulate<Sink> *add, const volatile int *stop, Sink &sink, double *photons)
 {
     Lanes lanes;
     const int m = Sink::needs_steps ? n : (n + VECTOR - 1) / VECTOR * VECTOR;
-    fill(lanes.polar, 1.0, m);
-    fill(lanes.capture, 1.0, m);
-    fill(lanes.around, s.water, m);
-    fill(lanes.live, 1.0, m);
+    reset(s, m, lanes);
     fill(sink.total, 0.0, m);
     visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {
-        find_rays<false, Latest, Sink::needs_places>(s, p, layer, row, at, false, false, m, lanes);
+        find_rays<false, Latest, Sink::needs_places>(s, p, layer, row, at, false, false, 0, m, lanes);
         sink.at_place(s, p, layer, row, at, lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
-            add_source(s, source, add, stop, m, lanes, sink);
+            add_source(s, source, list, is_turned(s.sources, source), add, stop, m, lanes, sink);
         sink.leave_place(s, p, m, lanes);
     });
     for (int i = 0; i < n; ++i)

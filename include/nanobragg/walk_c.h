@@ -103,7 +103,7 @@ static void add_source_c(const CScene &s, int number, int lookup, bool in_order,
     fill(sink.sum, 0.0, n);
     for (int c = 0; c < s.n_cells && !*stop; c += CHUNK) {
         const int left = s.n_cells - c;
-        add.function[s.shape][lookup](s, source.table, cells + 9 * (size_t)c, left < CHUNK ? left : CHUNK, lanes, n,
+        add.function[s.shape][lookup](s, source.table, cells, {nullptr, c, left < CHUNK ? left : CHUNK}, lanes, n,
                                       sink);
     }
     NB_SIMD for (int i = 0; i < n; ++i) sink.total[i] += lanes.live[i] * sink.sum[i];
@@ -132,7 +132,7 @@ static void walk_c(const CScene &s, const Panel &p, int slow, const int *fast, i
             fill(lanes.capture, s.has_sensor ? 0.0 : 1.0, m);
         begun = layer;
         find_rays<true, FirstUnlessOverSampled, Sink::needs_places>(s, p, layer, row, at, s.rules.every_omega,
-                                                                    s.rules.every_capture, m, lanes);
+                                                                    s.rules.every_capture, 0, m, lanes);
         sink.at_place(s, p, layer, row, at, lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
             add_source_c(s, source, lookup, in_order, add, stop, order, m, lanes, sink);

@@ -29,7 +29,7 @@ static void render(const Scene &s, const Panel &p, int slow, const int *fast, in
                    const volatile int *stop, double *photons)
 {
     Intensity sink;
-    walk(s, p, slow, fast, n, accumulate_of(s, precision), stop, sink, photons);
+    walk(s, p, slow, fast, n, all_of(s), accumulate_of(s, precision), stop, sink, photons);
 }
 
 static void render_c(const CScene &s, const Panel &p, int slow, const int *fast, int n, COrder *order,
@@ -44,7 +44,7 @@ static void trace(const Scene &s, const Panel &p, int slow, int fast, TraceTotal
     const volatile int never = 0;
     Trace sink(*totals, false);
     double photons;
-    walk(s, p, slow, &fast, 1, traced.function[s.shape][s.lookup], &never, sink, &photons);
+    walk(s, p, slow, &fast, 1, all_of(s), traced.function[s.shape][s.lookup], &never, sink, &photons);
 }
 
 static void trace_c(const CScene &s, const Panel &p, int slow, int fast, COrder *order, TraceTotals *totals)

@@ -249,3 +249,18 @@ def test_distortion_maps_warn(tmp_path: Path) -> None:
 
     with pytest.warns(NanobraggWarning, match=r"imageset\[0\] has distortion maps"):
         nb.read_expt(edited(change, tmp_path / "distorted.expt"))
+
+
+def test_the_domain_size_of_a_crystal_is_that_of_its_blocks(tmp_path: Path) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["crystal"][0] |= {"ML_half_mosaicity_deg": 0.1, "ML_domain_size_ang": 1000}
+
+    experiment = nb.read_expt(edited(change, tmp_path / "domains.expt"))[0]
+    factors = nb.StructureFactors.constant(1)
+    scene = nb.Scene(experiment.config(factors))
+    edges = np.linalg.norm(scene.lattice.direct, axis=1)
+    assert scene.n_cells == tuple(int(np.ceil(1000 / edge)) for edge in edges)
+    assert scene.blocks == 1
+    large = nb.Scene(experiment.config(factors, size_mm=0.01))
+    assert large.n_cells == scene.n_cells
+    assert large.blocks == pytest.approx(np.prod(1e5 / edges / scene.n_cells))

@@ -34,18 +34,21 @@ class Reflection:
         Turns the crystal about its own scattering vector.
     kahn, spread_deg, domains
         Polarization; mosaic spread.
+    size_mm
+        Size of the crystal of which `n_cells` is a block; zero: one block.
     """
 
     cell: tuple[float, ...] = (40.0, 40.0, 40.0, 90.0, 90.0, 90.0)
     hkl: tuple[int, int, int] = (0, 12, 0)
     wavelength_A: float = 1.0
-    n_cells: tuple[int, int, int] = (10, 10, 10)
+    n_cells: tuple[float, float, float] = (10, 10, 10)
     shape: str = "square"
     azimuth_deg: float = 0.0
     roll_deg: float = 20.0
     kahn: float = 0.0
     spread_deg: float = 0.0
     domains: int = 1
+    size_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @cached_property
     def basis(self) -> FloatArray:
@@ -117,12 +120,13 @@ class Reflection:
         return nb.Config(
             crystal=nb.Crystal(
                 matrix=tuple(map(tuple, self.basis.T.tolist())), n_cells=self.n_cells, shape=self.shape,
-                mosaic_spread_deg=self.spread_deg, mosaic_domains=self.domains, spindle_axis=tuple(SPINDLE),
+                size_mm=self.size_mm, mosaic_spread_deg=self.spread_deg, mosaic_domains=self.domains,
+                spindle_axis=tuple(SPINDLE),
             ),
             structure_factors=nb.StructureFactors(indices=[self.hkl], amplitudes=[AMPLITUDE], interpolate=False),
             beam=nb.Beam(
                 wavelength_A=self.wavelength_A, fluence_ph_m2=FLUENCE, kahn_factor=self.kahn,
-                direction=tuple(BEAM), polarization_axis=tuple(POLARIZATION),
+                size_mm=None, direction=tuple(BEAM), polarization_axis=tuple(POLARIZATION),
             ),
             detector=nb.Detector(panels=(panel,)),
             scan=nb.Scan(start_deg=-degrees / 2, range_deg=degrees, steps=n),
@@ -138,7 +142,9 @@ class Reflection:
         e, b = POLARIZATION @ self.ray, np.cross(POLARIZATION, BEAM) @ self.ray
         polarization = (1 + self.kahn) / 2 * (1 - e**2) + (1 - self.kahn) / 2 * (1 - b**2)
         lorentz = 1 / (self.wavelength_A * self.speed)
-        cells = math.prod(self.n_cells)
+        lengths = np.linalg.norm(np.linalg.inv(self.basis), axis=0)
+        sizes = np.where(self.size_mm, np.array(self.size_mm) * 1e7, lengths * self.n_cells)
+        cells = float((sizes / lengths).prod())
         per_fluence = R_E_SQR * 1e20 * AMPLITUDE**2 * self.wavelength_A**3 * cells / self.volume
         return FLUENCE * 1e-20 * per_fluence * polarization * lorentz / self.range_rad
 
@@ -147,10 +153,11 @@ class Reflection:
         return float(nb.simulate(self.config(), dtype="float64").sum()) / self.theory()
 
 
-def shape_integral(shape: str, n_cells: tuple[int, int, int]) -> float:
+def shape_integral(shape: str, n_cells: tuple[float, float, float]) -> float:
     """∫ F_latt² dh dk dl / N_a N_b N_c over what is nearest to one reflection, from the formulas of the theory.
 
-    The limits for many cells are 1, 1, (0.63 π/2)^(3/2) = 0.984, (4π/3) 0.63³ = 1.047 and (π/3.8)^(3/2) = 0.752.
+    The limits for many cells are 1, 1, (0.63 π/2)^(3/2) = 0.984, (4π/3) 0.63³ = 1.047 and (π/3.8)^(3/2) = 0.752. A
+    square shape of n cells, n not whole, has 1 to 0.2/n².
     """
     if shape == "square":
         return 1.0
@@ -163,9 +170,9 @@ def shape_integral(shape: str, n_cells: tuple[int, int, int]) -> float:
     return _round_integral(n_cells)
 
 
-def _round_integral(n_cells: tuple[int, int, int]) -> float:
+def _round_integral(n_cells: tuple[float, float, float]) -> float:
     """The round shape's tails fall with the fourth power of the radius, so that the nearest cell cuts off 1/N of it."""
-    axes = [np.polynomial.legendre.leggauss(2 * n + 8) for n in n_cells]
+    axes = [np.polynomial.legendre.leggauss(2 * math.ceil(n) + 8) for n in n_cells]
     h, k, l = np.meshgrid(*[n * (x + 1) / 4 for (x, _), n in zip(axes, n_cells, strict=True)], indexing="ij")
     x = math.pi * np.sqrt(h**2 + k**2 + l**2)
     form = 3 * (np.sin(x) / x - np.cos(x)) / x**2

@@ -28,6 +28,10 @@ EXPERIMENTS = {
     "triclinic, unequal": {**TRICLINIC, "n_cells": (14, 10, 8), "kahn": -0.5, "azimuth_deg": -40},
     "mosaic": {"spread_deg": 0.3, "domains": 15},
     "wide mosaic": {"spread_deg": 1.0, "domains": 15},
+    "blocks": {"size_mm": (0.05, 0.02, 0.03)},
+    "triclinic blocks": {**TRICLINIC, "n_cells": (14, 10, 8), "size_mm": (0.001, 0.002, 0.0007)},
+    "fractions of a cell": {"n_cells": (12.4, 11.7, 13.5)},
+    "blocks of fractions": {**TRICLINIC, "n_cells": (13.3, 10.6, 8.5), "size_mm": (0.01, 0.02, 0)},
 }
 
 

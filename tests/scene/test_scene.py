@@ -64,12 +64,12 @@ def test_small_crystals_interpolate_in_tables_of_five_indices_along_each_axis(la
 
 
 def test_the_number_of_cells_follows_from_the_size_and_the_beam_clips_it_across_itself():
-    small = CRYSTAL.replace(size_mm=(59e-6, 71e-6, 0))
+    small = CRYSTAL.replace(n_cells=(1, 1, 5), size_mm=(59e-6, 71e-6, 0))
     assert scene(crystal=small).n_cells == (10, 11, 5)
     assert scene(crystal=small, beam=nb.Beam(size_mm=1e-4)).n_cells == (10, 11, 5)
     with pytest.warns(nb.errors.NanobraggWarning, match=r"size_mm\[1\] = 7.1e-05 is larger .* to its 3.5e-05 mm"):
         assert scene(crystal=small, beam=nb.Beam(size_mm=35e-6)).n_cells == (10, 5, 5)
-    assert scene(crystal=CRYSTAL.replace(size_mm=(1e-9, 1e-9, 1e-9))).n_cells == (1, 1, 1)
+    assert scene(crystal=CRYSTAL.replace(n_cells=1, size_mm=1e-9)).n_cells == (1, 1, 1)
 
 
 def test_photons_are_per_sub_pixel_step_and_domain():

@@ -38,9 +38,15 @@ static inline Slopes shape_slopes(int shape, const Crystal &crystal, const doubl
     return Shapes::visit<Slopes>(shape, [&](auto s) { return s.slopes(crystal, offset); });
 }
 
+/* An upper bound of F_latt^2 at this offset and everywhere farther out: along each axis, or by radius. */
 static inline double shape_envelope(int shape, const Crystal &crystal, const double *offset)
 {
-    return Shapes::visit<double>(shape, [&](auto s) { return s.envelope(crystal, offset); });
+    const Extent extent = extent_of(crystal);
+    const double cells = crystal.n[0] * crystal.n[1] * crystal.n[2];
+    return cells * cells * Shapes::visit<double>(shape, [&](auto s) {
+               return (double)above(
+                   s.envelope(extent, (float)fabs(offset[0]), (float)fabs(offset[1]), (float)fabs(offset[2])));
+           });
 }
 
 /* Integral over the plane at a squared radius, for a peak of 1; of a separable shape it depends on the direction: NaN.

@@ -8,6 +8,7 @@ namespace nb::NB_ISA {
 
 struct Gauss : Radial<Gauss> {
     static constexpr const char *name = "gauss";
+    static constexpr bool compact = true;
     static constexpr double width = 0.63;
     static constexpr double gone = 745.1332191019412; /* exp(-x) of a larger x rounds to 0: C skips such terms */
     static constexpr double reach = 2.2;
@@ -19,7 +20,11 @@ struct Gauss : Radial<Gauss> {
     }
 
     static double derivative(double peak, double rr) { return -2.0 / width * value(peak, rr); }
-    static double bound(double peak, double rr) { return peak * bounded_exp(-2.0 * rr / width); }
+    NB_INLINE float envelope_at(float rr) { return exp_from_above((float)(2.0 / width) * rr); }
+
+    /* Squared radius beyond which F_latt^2 is below `ratio` of its peak. */
+    static double reach_sqr(double ratio) { return width / 2.0 * fmin(-log(ratio), 2.0 * gone); }
+
     static double section(double rr) { return NB_PI * width / 2.0 * bounded_exp(-2.0 * rr / width); }
 };
 

@@ -11,6 +11,7 @@ namespace nb::NB_ISA {
 
 struct GaussStar : Radial<GaussStar> {
     static constexpr const char *name = "gauss_star";
+    static constexpr bool compact = true;
     static constexpr double decay = 3.8; /* of the square */
     static constexpr double reach = 2.0;
     static constexpr double integral = 0.7517084186919767; /* (pi/decay)^(3/2) */
@@ -18,6 +19,8 @@ struct GaussStar : Radial<GaussStar> {
     NB_INLINE double value(double peak, double rr) { return peak * bounded_exp(-decay * rr); }
 
     static double derivative(double peak, double rr) { return -decay * value(peak, rr); }
+    NB_INLINE float envelope_at(float rr) { return exp_from_above((float)decay * rr); }
+    static double reach_sqr(double ratio) { return fmin(-log(ratio), 708.0) / decay; }
     static double section(double rr) { return NB_PI / decay * bounded_exp(-decay * rr); }
 
     /* fudge |dq|^2 L^2 */

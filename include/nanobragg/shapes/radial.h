@@ -2,6 +2,7 @@
  * reflection. A shape defines
  *
  *     value(peak, rr), derivative(peak, rr)   F_latt^2 and its derivative with respect to the squared radius
+ *     envelope_at(rr)                         upper bound of F_latt^2 at this radius and beyond, for a peak of 1
  *     section(rr)                             integral over the plane at the radius, for a peak of 1
  *     reach, integral                         radius that holds a spot's photons; integral over space, for a peak of 1
  *
@@ -9,6 +10,7 @@
 #ifndef NANOBRAGG_SHAPES_RADIAL_H
 #define NANOBRAGG_SHAPES_RADIAL_H
 
+#include "../extent.h"
 #include "../scene.h"
 #include "../term.h"
 
@@ -16,6 +18,7 @@ namespace nb::NB_ISA {
 
 template <class Shape> struct Radial {
     static constexpr bool separable = false;
+    static constexpr bool compact = false; /* whether it has a reach_sqr: spots with nothing between them */
     static constexpr bool single_precision = false; /* as fast in double precision (docs/performance.md) */
 
     NB_INLINE double radius_sqr(const double *metric, double dh, double dk, double dl)
@@ -67,14 +70,10 @@ template <class Shape> struct Radial {
         return all;
     }
 
-    /* No offset with at least this one's radius has a larger F_latt^2; shapes that oscillate give their own. */
-    static double envelope(const Crystal &crystal, const double *offset)
+    NB_INLINE float envelope(const Extent e, float dh, float dk, float dl)
     {
-        const double rr = radius_sqr(crystal.metric, offset[0], offset[1], offset[2]);
-        return Shape::bound(peak(crystal), rr) * (1.0 + 1e-14);
+        return Shape::envelope_at(e.metric[0] * dh * dh + e.metric[1] * dk * dk + e.metric[2] * dl * dl);
     }
-
-    static double bound(double peak, double rr) { return Shape::value(peak, rr); }
 };
 
 } // namespace nb::NB_ISA

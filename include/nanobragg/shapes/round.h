@@ -54,10 +54,10 @@ struct Round : Radial<Round> {
     }
 
     /* |sin x/x - cos x|^2 <= 1 + 1/x^2 */
-    static double bound(double peak, double rr)
+    NB_INLINE float envelope_at(float rr)
     {
-        const double xx = NB_PI * NB_PI * rr, decay = 9.0 * (1.0 + xx) / (xx * xx * xx);
-        return peak * (scale * scale) * (decay < 1.0 ? decay : 1.0);
+        const float xx = (float)(NB_PI * NB_PI) * rr, decay = 9.0f * (1.0f + xx) / (xx * xx * xx + 1e-30f);
+        return (float)(scale * scale) * (decay < 1.0f ? decay : 1.0f);
     }
 
     /* The transform, along the plane's normal, of the overlap of two balls of diameter 1 that are t apart:

@@ -3,6 +3,7 @@
 #ifndef NANOBRAGG_SHAPES_SQUARE_H
 #define NANOBRAGG_SHAPES_SQUARE_H
 
+#include "../extent.h"
 #include "../scene.h"
 #include "../term.h"
 
@@ -11,6 +12,7 @@ namespace nb::NB_ISA {
 struct Square {
     static constexpr const char *name = "square";
     static constexpr bool separable = true;        /* a product over the axes, no function of the radius */
+    static constexpr bool compact = false;
     static constexpr bool single_precision = true; /* has a kernel in single precision (docs/performance.md) */
     static constexpr double reach = 12.0;          /* radius within which 97 % of a crossing spot's photons are */
     static constexpr double integral = 1.0;        /* of F_latt^2 over the radius, for a peak of 1 */
@@ -74,15 +76,19 @@ struct Square {
         return all;
     }
 
-    /* No offset that is at least as large along every axis has a larger F_latt^2. */
-    static double envelope(const Crystal &crystal, const double *offset)
+    /* Each axis contributes at most N^2 (also for an N >= 1 that is not whole: the sine is concave) and at most
+     * 1/sin^2(pi delta). */
+    NB_INLINE float envelope(const Extent e, float dh, float dk, float dl)
     {
-        double product = 1.0;
-        for (int i = 0; i < 3; ++i) {
-            const double peak = crystal.n[i] * crystal.n[i], below = sinpi_sqr(offset[i] * offset[i]);
-            product *= below * peak > 1.0 ? 1.0 / below : peak;
-        }
-        return product * (1.0 + 1e-14);
+        return 1.0f / (fall(e.n[0], dh) * fall(e.n[1], dk) * fall(e.n[2], dl));
+    }
+
+private:
+    /* max(1, N^2 sin^2(pi d)) */
+    NB_INLINE float fall(float n, float d)
+    {
+        const float ratio = n * n * sinpi_sqr(d * d);
+        return ratio > 1.0f ? ratio : 1.0f;
     }
 };
 

@@ -66,7 +66,7 @@ def _count(count: int, noun: str) -> str:
 def _crystal(scene: Scene) -> str:
     crystal = scene.config.crystal
     lengths = np.linalg.norm(scene.lattice.direct, axis=1)
-    cells = " x ".join(map(str, scene.n_cells))
+    cells = " x ".join(f"{n:g}" for n in scene.n_cells)
     size = " x ".join(f"{n * length / 1e4:.4g}" for n, length in zip(scene.n_cells, lengths, strict=True))
     mosaic = ""
     if scene.domains > 1:
@@ -75,7 +75,16 @@ def _crystal(scene: Scene) -> str:
             f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
         )
     cell = _numbers(np.round(cell_from_vectors(scene.lattice.direct), 9).tolist())
-    return f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells, {size} µm, {crystal.shape}{mosaic}"
+    return (
+        f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells, {size} µm, {crystal.shape}"
+        f"{_blocks(scene)}{mosaic}"
+    )
+
+
+def _blocks(scene: Scene) -> str:
+    if scene.blocks == 1:
+        return ""
+    return f"; {scene.blocks:.4g} such blocks, {scene.illuminated_volume * 1e9:.4g} mm³, in the beam"
 
 
 def _orientation(scene: Scene) -> str:

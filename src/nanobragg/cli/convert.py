@@ -33,7 +33,7 @@ def run(chosen: argparse.Namespace) -> int:
     from ..errors import ConfigError, FormatError, NanobraggWarning
     from ..export.write import check_image_paths, write_image
     from ..io import read_image
-    from ..io.formats import format_of
+    from ..io.formats import format_of, format_to_read
 
     if chosen.adc is not None and chosen.scale is None:
         raise ConfigError(f"--adc {chosen.adc:g}: needs --scale")
@@ -52,7 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
         from ..response.quantize import to_integers
 
         image, _ = to_integers(image, chosen.scale, chosen.adc or 0.0)
-    before, after = format_of(chosen.input), format_of(chosen.output)
+    before, after = format_to_read(chosen.input), format_of(chosen.output)
     same_format = before == after
     try:
         write_image(chosen.output, image, metadata if same_format and config is None else None, config=config)

@@ -65,6 +65,8 @@ class Config(Model):
                 f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: compat='c' does not support it; "
                 "use compat=None (-exact)"
             )
+        if self.compat == "c":
+            _check_crystal_of_c(self.crystal)
         switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
         if switches and self.compat != "c":
             raise ConfigError(
@@ -162,6 +164,16 @@ class Config(Model):
             A file cannot be written.
         """
         write_toml(changed_fields(self), Path(path))
+
+
+def _check_crystal_of_c(crystal: Crystal) -> None:
+    """Raise `ConfigError` for a crystal that the C program does not have."""
+    for name in ("blocks", "volume_mm3"):
+        value = getattr(crystal, name)
+        if value is not None:
+            raise ConfigError(f"Crystal.{name} = {value:g}: compat='c' does not support it; use compat=None (-exact)")
+    if not all(isinstance(n, int) for n in crystal.n_cells):
+        raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: compat='c' supports whole numbers only")
 
 
 def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:

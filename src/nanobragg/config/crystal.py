@@ -38,7 +38,10 @@ CellField = Annotated[Cell, BeforeValidator(_complete_cell), AfterValidator(chec
 
 
 class Crystal(Model):
-    """A crystal, or one domain of it.
+    """A crystal: coherent blocks of unit cells that scatter independently, or a single block.
+
+    Intensities are those of one block times the number of blocks in the beam. The block determines the shape of the
+    spots, the illuminated volume their brightness.
 
     Attributes
     ----------
@@ -53,9 +56,13 @@ class Crystal(Model):
     misset_seed
         Seed of the random orientation.
     n_cells
-        Number of unit cells along a, b, c, or one number for all.
+        Number of unit cells of a block along a, b, c, or one number for all; not necessarily whole. Along an axis with
+        a size and one cell, the default, the block is as long as the crystal.
     size_mm
-        Crystal size along a, b, c in place of n_cells; zero: use n_cells.
+        Size of the crystal along a, b, c, or one number for all; zero: that of one block.
+    blocks, volume_mm3
+        Number of blocks in the beam, or volume of the crystal, in place of a size. A volume counts as a cube, which
+        the beam clips as it clips a size (docs/theory.md).
     shape, fudge
         Shape transform: "square", "round", "gauss", "tophat" or "gauss_star"; and a factor on the squared radius (not
         for "square").
@@ -72,8 +79,10 @@ class Crystal(Model):
     matrix_path: Path | None = None
     misset_deg: Vector | Literal["random"] = (0.0, 0.0, 0.0)
     misset_seed: int = 1
-    n_cells: tuple[int, int, int] = (1, 1, 1)
+    n_cells: tuple[int | float, int | float, int | float] = (1, 1, 1)
     size_mm: Vector = (0.0, 0.0, 0.0)
+    blocks: float | None = Field(default=None, gt=0)
+    volume_mm3: float | None = Field(default=None, gt=0)
     shape: Shape = "square"
     fudge: float = Field(default=1.0, ge=0)
     mosaic_spread_deg: float | None = Field(default=None, ge=0)
@@ -82,17 +91,28 @@ class Crystal(Model):
     mosaic_model: Literal["cap", "gaussian"] = "cap"
     spindle_axis: Vector | None = None
 
-    @field_validator("n_cells", mode="before")
+    @field_validator("n_cells", "size_mm", mode="before")
     @classmethod
     def _same_along_all(cls, value: Any) -> Any:
-        return (value,) * 3 if isinstance(value, int | np.integer) else value
+        return (value,) * 3 if isinstance(value, int | float | np.integer | np.floating) else value
+
+    @field_validator("n_cells", mode="after")
+    @classmethod
+    def _whole_numbers(cls, value: tuple[float, float, float]) -> tuple[float, ...]:
+        return tuple(int(n) if float(n).is_integer() else n for n in value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Crystal:
         if min(self.n_cells) < 1:
             raise ConfigError(f"Crystal.n_cells = {self.n_cells}: must be at least 1 along each axis")
         if min(self.size_mm) < 0:
-            raise ConfigError(f"Crystal.size_mm = {self.size_mm}: must not be negative; zero: use n_cells")
+            raise ConfigError(f"Crystal.size_mm = {self.size_mm}: must not be negative; zero: that of one block")
+        given = [name for name in ("blocks", "volume_mm3") if getattr(self, name) is not None]
+        given += ["size_mm"] if any(self.size_mm) else []
+        if len(given) > 1:
+            raise ConfigError(
+                f"Crystal.{given[0]} = {getattr(self, given[0])} and Crystal.{given[1]}: give one of them"
+            )
         if self.matrix is not None and self.matrix_path is not None:
             raise ConfigError(f"Crystal.matrix and Crystal.matrix_path = {self.matrix_path}: give one of them")
         if self.spindle_axis is not None:

@@ -87,6 +87,41 @@ class StructureFactorFiles(Model):
         return cls._from_file(path, "dump", **options)
 
     @classmethod
+    def from_shelx(cls, path: str | os.PathLike[str], *, space_group: str, cell: Any = None, **options: Any) -> Self:
+        """Read a SHELX list of reflections (HKLF 4: h k l, F² and σ in fixed columns), and merge its equivalents.
+
+        The amplitude is the root of the mean F², weighted by 1/σ², of equivalent reflections. Bijvoet mates are kept
+        separate, and a missing one is taken from its mate. `note` states R_merge.
+
+        Parameters
+        ----------
+        path
+            The file.
+        space_group
+            Symbol or number; a list does not contain it.
+        cell
+            a b c (Å) α β γ (degrees), if known; the crystal uses it unless it has its own.
+        **options
+            The fields default_F and interpolate.
+
+        Returns
+        -------
+        StructureFactors
+            The structure factors, already read, merged and expanded to P1.
+
+        Raises
+        ------
+        ConfigError, FormatError, FileError
+            An unknown space group, a line that is not valid, or the overlapping reflections of a twin (HKLF 5).
+
+        Warns
+        -----
+        NanobraggWarning
+            Negative mean intensities are set to 0.
+        """
+        return cls._from_file(path, "shelx", space_group=space_group, cell=cell, **options)
+
+    @classmethod
     def from_mtz(
         cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
     ) -> Self:

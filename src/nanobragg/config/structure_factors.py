@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..io.compressed import without_compression_suffix
 from ..structure_factors.p1 import P1Reflections, calculate_reflections, expand_arrays, read_reflections
 from ..structure_factors.symmetry import IndexArray
 from ..structure_factors.tables import Limits, Table, amplitudes_at, check_table_size, dense_tables
@@ -23,8 +24,8 @@ from .structure_factor_files import StructureFactorFiles
 
 log = logging.getLogger(__name__)
 
-FileFormat = Literal["hkl", "dump", "mtz", "cif", "coordinates"]
-Kind = Literal["hkl", "dump", "mtz", "cif", "coordinates", "arrays", "constant"]
+FileFormat = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates"]
+Kind = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates", "arrays", "constant"]
 SUFFIXES: dict[str, FileFormat] = {
     ".bin": "dump", ".mtz": "mtz", ".cif": "cif", ".mmcif": "cif", ".pdb": "coordinates", ".ent": "coordinates",
 }  # fmt: skip
@@ -42,8 +43,8 @@ class StructureFactors(StructureFactorFiles):
     path
         File, read when the amplitudes are first needed.
     file_format
-        "hkl" text, the C program's "dump", "mtz", "cif" (reflections), "coordinates" (PDB, mmCIF, small-molecule CIF);
-        None: by the suffix, and for .cif by the content.
+        "hkl" text, the C program's "dump", "shelx" (HKLF 4), "mtz", "cif" (reflections), "coordinates" (PDB, mmCIF,
+        small-molecule CIF); None: by the suffix, and for .cif by the content.
     column
         Label of amplitudes or intensities in an MTZ or CIF file; None: see `from_mtz`.
     indices, amplitudes
@@ -104,7 +105,7 @@ class StructureFactors(StructureFactorFiles):
         kind = self.kind
         allowed = {
             "column": ("mtz", "cif"),
-            "space_group": ("mtz", "cif", "coordinates", "arrays"),
+            "space_group": ("shelx", "mtz", "cif", "coordinates", "arrays"),
             "d_min_A": ("cif", "coordinates"),
             "k_sol": ("cif", "coordinates"),
             "energies_eV": ("cif", "coordinates", "arrays"),
@@ -128,7 +129,8 @@ class StructureFactors(StructureFactorFiles):
         """Source of the amplitudes; the suffix decides if no format is given ("cif": reflections or coordinates)."""
         if self.path is None:
             return "constant" if self.indices is None else "arrays"
-        return self.file_format or SUFFIXES.get(self.path.suffix.lower(), "hkl")
+        name = without_compression_suffix(self.path.name)
+        return self.file_format or SUFFIXES.get(Path(name).suffix.lower(), "hkl")
 
     @property
     def energies(self) -> FloatArray | None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ..errors import FileError, FormatError, NanobraggError
 from ..io.atomic import atomic_write, lock_folder
-from ..io.input_file import read_file
+from ..io.input_file import as_text, read_file, read_text
 from ..io.named_files import check_reference, reason
 from ..io.npy import load_npz
 from ..io.toml_limits import check_toml
@@ -119,7 +119,7 @@ class _OtherArraysError(FormatError):
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        text = content.decode("utf-8").replace("\r\n", "\n")
+        text = as_text(content, strict=True).replace("\r\n", "\n")
         check_toml(path, text)
         return _fields(path, parse_toml(text))
     except RecursionError:
@@ -134,7 +134,7 @@ def input_files(path: Path, config: Model) -> list[Path]:
     """Return all input files of a `config` read from `path`: the TOML file, its .npz and the files that it names."""
     files = [path, *_paths_in(changed_fields(config))]
     if path.is_file():
-        companion = parse_toml(path.read_text("utf-8")).get("arrays")
+        companion = parse_toml(read_text(path, strict=True)).get("arrays")
         files += [] if companion is None else [path.parent / companion]
     return files
 

@@ -235,7 +235,11 @@ def _crystal(model: ModelFields | None, varies: bool) -> dict[str, Any]:
     matrices = np.linalg.inv(real)[np.newaxis]
     if varies:
         matrices = model.numbers("A_at_scan_points", (-1, 3, 3), matrices)
-    return {"reciprocal": matrices, "space_group": _space_group(model), "mosaic": _mosaic(model)}
+    return {
+        "reciprocal": matrices,
+        "space_group": _space_group(model),
+        "mosaic": _mosaic(model, np.linalg.norm(real, axis=1)),
+    }
 
 
 def _space_group(model: ModelFields) -> str:
@@ -249,11 +253,11 @@ def _space_group(model: ModelFields) -> str:
     return "" if group is None else str(group.xhm())
 
 
-def _mosaic(model: ModelFields) -> dict[str, Any]:
-    """Return the fields of `Crystal` for the mosaicity.
+def _mosaic(model: ModelFields, axes_A: FloatArray) -> dict[str, Any]:
+    """Return the fields of `Crystal` for the mosaicity of a crystal with cell edges `axes_A`.
 
     Kabsch's mosaicity is σ about the spindle, whose variance is a third of that of the angle about random axes. The
-    half mosaicity of Nave and Sauter is the largest angle of a cap; their model also has a domain size.
+    half mosaicity of Nave and Sauter is the largest angle of a cap; the domain size of their model is that of a block.
     """
     fields: dict[str, Any] = {}
     half = model.fields.get("ML_half_mosaicity_deg")
@@ -265,5 +269,5 @@ def _mosaic(model: ModelFields) -> dict[str, Any]:
         fields = {"mosaic_spread_deg": spread, "mosaic_model": "gaussian"}
     size = model.number("ML_domain_size_ang", 0.0)
     if size > 0:
-        fields["size_mm"] = (size * 1e-7,) * 3
+        fields["n_cells"] = tuple(max(1, math.ceil(size / edge)) for edge in axes_A.tolist())
     return fields

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConfigError, FormatError
-from .formats import Request, format_of
+from .formats import Request, format_of, format_to_read
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,7 +31,7 @@ def read_image(
     ----------
     path : path
         .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png, .pgm, .cbf, .tif or .tiff, .nxs, .h5 or .hdf5
-        (NXmx).
+        (NXmx). Files compressed with gzip or bzip2 are unpacked; their suffix may be followed by .gz or .bz2.
     format : str, optional
         smv, bin, npy, png, pgm, cbf, tiff or nexus; default: chosen by the suffix.
     shape : (slow, fast), optional
@@ -57,7 +57,7 @@ def read_image(
     FileError
         The file cannot be read.
     """
-    chosen = format_of(path, format)
+    chosen = format_to_read(path, format)
     if index != 0 and not chosen.many:
         raise ConfigError(f"index = {index}: {path} holds one image; only NXmx files hold several")
     image, metadata = chosen.read(Request(path, shape, index))

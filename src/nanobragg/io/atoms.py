@@ -11,7 +11,7 @@ from ..errors import FormatError, NanobraggWarning
 from ..unit_cell import Cell
 from .atomic import StrPath
 from .cif import read_cif_document
-from .input_file import read_file
+from .input_file import read_text
 from .limits import check_bytes
 from .named_files import reason
 from .reflections import cell_or_none
@@ -49,7 +49,7 @@ def read_atoms(path: StrPath) -> AtomicModel:
 
     Warns about missing occupancies, invalid displacement parameters and further models, which are ignored.
     """
-    content = read_file(path)
+    content = read_text(path)
     try:
         model = _read_cif_atoms(path) if _looks_like_cif(content) else _read_pdb(path, content)
     except (RuntimeError, ValueError, IndexError, UnicodeError, OverflowError, MemoryError) as error:
@@ -60,16 +60,16 @@ def read_atoms(path: StrPath) -> AtomicModel:
     return model
 
 
-def _looks_like_cif(content: bytes) -> bool:
+def _looks_like_cif(content: str) -> bool:
     lines = (line.strip() for line in content.splitlines())
-    return next((line for line in lines if line and not line.startswith(b"#")), b"").lower().startswith(b"data_")
+    return next((line for line in lines if line and not line.startswith("#")), "").lower().startswith("data_")
 
 
-def _read_pdb(path: StrPath, content: bytes) -> AtomicModel:
+def _read_pdb(path: StrPath, content: str) -> AtomicModel:
     import gemmi
 
     lines, missing = [], 0
-    for line in content.decode("latin-1").splitlines():
+    for line in content.splitlines():
         if line.startswith(("ATOM  ", "HETATM")) and not line[OCCUPANCY].strip():
             line = f"{line[:54]:<54}  1.00{line[60:]}"
             missing += 1

@@ -7,9 +7,20 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import read_file
-from .named_files import quote, reason
-from .reflections import Choice, Column, Kind, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
+from .input_file import read_text
+from .named_files import reason
+from .reflections import (
+    Choice,
+    Column,
+    Kind,
+    Reflections,
+    Unmerged,
+    as_amplitudes,
+    cell_or_none,
+    checked_indices,
+    choose_column,
+)
+from .shelx import LABEL, parse_shelx
 
 KINDS: dict[str, Kind] = {
     "F_meas": "F", "F_meas_au": "F", "F_calc": "F", "F_calc_au": "F", "pdbx_FC_calc": "F",
@@ -18,16 +29,14 @@ KINDS: dict[str, Kind] = {
     "pdbx_F_calc_with_solvent": "F", "pdbx_F_calc_part_solvent": "F",
 }  # fmt: skip
 SHELX_LIST = ("_shelx_hkl_file", "_iucr_refine_reflections_details")
-SHELX_COLUMN = Column("_shelx_hkl_file", "J")
 
 
 def read_cif_document(path: StrPath) -> Any:
     """Return a CIF file as a gemmi Document; raise `FormatError` if it is not a valid CIF or has no data block."""
     import gemmi
 
-    content = read_file(path)
+    text = read_text(path)
     try:
-        text = content.decode("utf-8", errors="replace")
         document = gemmi.cif.read_string(text)
     except (RuntimeError, ValueError, UnicodeError) as error:
         raise FormatError(f"{path} is not a valid CIF ({reason(path, error)}); correct it") from None
@@ -41,13 +50,13 @@ def holds_reflections(document: Any) -> bool:
     return _reflection_block(document) is not None
 
 
-def read_cif(path: StrPath, column: str | None = None) -> Reflections:
+def read_cif(path: StrPath, column: str | None = None) -> Reflections | Unmerged:
     """Read amplitudes, or the square roots of intensities, from a CIF file.
 
     The file is a structure-factor mmCIF (`_refln.`), or a small-molecule CIF with a `_refln_` loop or an embedded
-    SHELXL list (`_shelx_hkl_file`, HKLF 4). The first block with reflections is read. `column` is the name of an item
-    without its category, such as F_meas_au or pdbx_F_plus (pdbx_F_minus is then read too); default: see
-    `choose_column`.
+    SHELXL list (`_shelx_hkl_file`, HKLF 4), which is unmerged. The first block with reflections is read. `column` is
+    the name of an item without its category, such as F_meas_au or pdbx_F_plus (pdbx_F_minus is then read too); default:
+    see `choose_column`.
 
     Raises `FormatError` if the file is not a valid CIF, lists no merged reflections, or has none of the known items,
     and `ConfigError` if there is no item of that name.
@@ -60,8 +69,9 @@ def read_cif(path: StrPath, column: str | None = None) -> Reflections:
         cell, symbol = _cell_and_group(block)
     except (RuntimeError, ValueError, UnicodeError) as error:
         raise FormatError(f"{path}: its cell or symmetry is not valid ({reason(path, error)}); correct it") from None
-    loop = _loop_start(block)
-    indices, values, choice = (_shelx_columns if loop is None else _loop_columns)(path, block, column)
+    if _loop_start(block) is None:
+        return _embedded_list(path, block, column)._replace(cell=cell, space_group=symbol)
+    indices, values, choice = _loop_columns(path, block, column)
     amplitudes = [None if each is None else as_amplitudes(path, choice.label, choice.kind, each) for each in values]
     assert amplitudes[0] is not None
     return Reflections(checked_indices(path, indices), amplitudes[0], amplitudes[1], cell, symbol, choice.note)
@@ -127,28 +137,9 @@ def _numbers(path: StrPath, block: Any, tag: str) -> npt.NDArray[np.float64]:
     return np.array([gemmi.cif.as_number(text) for text in found], dtype=np.float64)
 
 
-def _shelx_columns(path: StrPath, block: Any, column: str | None) -> Columns:
-    """Read an HKLF 4 list: fixed columns h k l (4 wide each), F² and σ (8 wide each), ended by 0 0 0."""
+def _embedded_list(path: StrPath, block: Any, column: str | None) -> Unmerged:
     import gemmi
 
-    choice = choose_column(path, [SHELX_COLUMN], column)
+    choice = choose_column(path, [Column(LABEL, "J")], column)
     text = next(value for name in SHELX_LIST if (value := block.find_value(name)))
-    rows: list[tuple[int, int, int, float]] = []
-    for line in gemmi.cif.as_string(text).splitlines():
-        if not line.strip():
-            continue
-        try:
-            row = int(line[:4]), int(line[4:8]), int(line[8:12]), float(line[12:20])
-        except ValueError:
-            if rows:
-                break  # instructions or checksums after the list
-            raise FormatError(
-                f"{path}: {quote(path, line[:40])} in {SHELX_COLUMN.label} is not 'h k l F² σ' (3I4, 2F8)"
-            ) from None
-        if row[:3] == (0, 0, 0):
-            break
-        rows.append(row)
-    if not rows:
-        raise FormatError(f"{path}: {SHELX_COLUMN.label} lists no reflections")
-    table = np.array(rows, dtype=np.float64)
-    return table[:, :3].astype(np.int64), (table[:, 3], None), choice
+    return parse_shelx(path, gemmi.cif.as_string(text))._replace(note=choice.note)

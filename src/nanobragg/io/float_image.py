@@ -37,7 +37,7 @@ def read_float_image(path: StrPath, shape: tuple[int, int] | None) -> npt.NDArra
     Raises `ConfigError` if `shape` is missing or not a pair of positive numbers, and `FormatError` if the file does not
     hold exactly that many floats.
     """
-    with open_input(path) as handle:
+    with open_input(path, has_signature=False) as handle:
         if shape is None or len(shape) != 2 or min(shape) < 1:
             floats = file_size(handle) // FLOAT.itemsize
             side = math.isqrt(floats)

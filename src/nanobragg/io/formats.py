@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..errors import ConfigError
 from .atomic import StrPath
 from .check_image import cast_to_integers
+from .compressed import without_compression_suffix
 
 Image = npt.NDArray[Any]
 Metadata = dict[str, object]
@@ -149,6 +150,11 @@ FORMATS = (
 )
 BY_NAME = {each.name: each for each in FORMATS}
 BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
+
+
+def format_to_read(path: StrPath, format: str | None = None) -> ImageFormat:
+    """As `format_of`, for a file that may be compressed: the suffix .gz or .bz2 is ignored."""
+    return format_of(without_compression_suffix(os.fspath(path)), format)
 
 
 def format_of(path: StrPath, format: str | None = None) -> ImageFormat:

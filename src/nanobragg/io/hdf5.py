@@ -1,5 +1,6 @@
 """Opening HDF5 files with clear errors, and the compression filters of detectors."""
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,8 +116,9 @@ def open_hdf5(path: StrPath) -> Iterator[Any]:
     """Open an existing file as an h5py File; every HDF5 error inside the block becomes a `FormatError`."""
     h5py = import_optional("h5py", f"{path}: HDF5")
     import_optional("hdf5plugin", f"{path}: HDF5 of detectors")
-    with open_input(path):
-        pass  # h5py's own errors do not distinguish a missing file from a damaged one
+    with open_input(path) as handle:  # h5py's own errors do not distinguish a missing file from a damaged one
+        if isinstance(handle, io.BytesIO):
+            raise FormatError(f"{path} is compressed as a whole, which is not read for HDF5; unpack it first")
     try:
         with h5py.File(path, "r") as root:
             yield root

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .input_file import read_file
+from .hkl_kinds import describe_other_list
+from .input_file import read_text
 from .named_files import quote
 
 INDEX_LIMIT = 2**31 - 1
@@ -25,10 +26,11 @@ Amplitudes = npt.NDArray[np.float64]
 def read_hkl(path: StrPath) -> tuple[Indices, Amplitudes]:
     """Return the indices (n, 3) and amplitudes (n,) (electrons) of a list, in the file's order and with duplicates.
 
-    A line holds four numbers separated by blanks; blank lines are ignored. Raises `FormatError`, which names the line,
-    if it is not three integers and a finite number, or if the file is empty.
+    A line holds four numbers separated by blanks; blank lines, and lines before the first reflection that start with #,
+    are ignored. Raises `FormatError` if the file is empty, is a list of another kind, or has a line that is not three
+    integers and a finite number; the message names the kind or the line.
     """
-    content = read_file(path)
+    content = read_text(path).encode()
     rows = _parse_with_numpy(content)
     if rows is None:
         rows = _parse_lines(content, path)
@@ -79,21 +81,28 @@ def _parse_lines(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
     """Return all rows (n, 4); raise `FormatError` naming the first bad line."""
     rows = array("d")
     for number, line in enumerate(content.splitlines(), start=1):
-        if not line.strip():
+        if not line.strip() or (not rows and line.lstrip().startswith(b"#")):
             continue
         row = _parse_line(line)
+        if row is None and not rows and (kind := describe_other_list(content.decode("utf-8", "replace"))):
+            raise FormatError(f"{path}, line {number}: {_quoted(path, line)} is not 'h k l F': the file {kind}")
         if row is None and os.fspath(path).lower().endswith(OTHER_SUFFIXES):
             raise FormatError(
                 f"{path} is not a text file of h k l F; read it with StructureFactors.from_mtz, from_cif or "
                 "from_coordinates, or name it as structure_factors.path in the TOML of nanobragg simulate"
             )
         if row is None:
+            comment = " (comments may stand before the first reflection only)" if line.lstrip()[:1] == b"#" else ""
             raise FormatError(
-                f"{path}, line {number}: {quote(path, line[:60].decode('latin-1'))} is not 'h k l F'; "
-                "expected three integers and one finite number"
+                f"{path}, line {number}: {_quoted(path, line)} is not 'h k l F'; expected three integers and one "
+                f"finite number{comment}"
             )
         rows.extend(row)
     return np.array(rows).reshape(-1, 4)
+
+
+def _quoted(path: StrPath, line: bytes) -> str:
+    return quote(path, line.decode("utf-8", "replace")[:60])
 
 
 def _parse_line(line: bytes) -> list[float] | None:

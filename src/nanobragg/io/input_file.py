@@ -1,6 +1,8 @@
 """Opening and reading input files within the memory limit; errors name the file and the cure."""
 
+import codecs
 import errno
+import io
 import logging
 import math
 import os
@@ -14,6 +16,7 @@ import numpy.typing as npt
 
 from ..errors import FileError, FormatError
 from .atomic import StrPath, check_name
+from .compressed import packed_as, unpacked, without_compression_suffix
 from .limits import check_bytes
 
 log = logging.getLogger(__name__)
@@ -27,19 +30,26 @@ CURES = {
 CHUNK_BYTES = 2**18
 OPEN_FILES = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 KERNEL_FOLDERS = ("/proc/", "/sys/")  # their files may make readers wait
+SIGNATURE_BYTES = 8
 
 
 @contextmanager
-def open_input(path: StrPath) -> Iterator[BinaryIO]:
+def open_input(path: StrPath, *, has_signature: bool = True) -> Iterator[BinaryIO]:
     """Open an existing file for binary reading; every `OSError` inside the block becomes a `FileError`.
 
-    Raises `FormatError` if the file is larger than `byte_limit`.
+    A file that starts like one of gzip or bzip2 is unpacked; without `has_signature` (raw numbers, which may start with
+    any bytes) only if its suffix says the same. Raises `FormatError` if the file or its unpacked content is larger than
+    `byte_limit`.
     """
     try:
         with _open(path) as handle:
             check_bytes(path, file_size(handle), "its content")
             log.debug("reading %s", path)
-            yield handle
+            named = without_compression_suffix(os.fspath(path)) != os.fspath(path)
+            if packed_as(handle.peek(SIGNATURE_BYTES)) and (has_signature or named):
+                yield io.BytesIO(unpacked(path, handle.read()))
+            else:
+                yield handle
     except FileError:
         raise
     except OSError as error:
@@ -48,7 +58,7 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
         raise FileError(f"{path}: cannot be read ({reason}); {cure}") from error
 
 
-def _open(path: StrPath) -> BinaryIO:
+def _open(path: StrPath) -> io.BufferedReader:
     """Open a file for reading without waiting for it."""
     check_name(path)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -76,7 +86,10 @@ def _check_kind(path: StrPath, descriptor: int) -> None:
 
 
 def read_file(path: StrPath) -> bytes:
-    """Return the content of a file; raise `FormatError` if a pipe delivers more than `byte_limit`."""
+    """Return the content of a file, unpacked as by `open_input`.
+
+    Raises `FormatError` if a pipe delivers more than `byte_limit`.
+    """
     chunks, length = [], 0
     with open_input(path) as handle:
         while chunk := handle.read(CHUNK_BYTES):  # a pipe has no size, so check the length as it grows
@@ -86,9 +99,28 @@ def read_file(path: StrPath) -> bytes:
     return b"".join(chunks)
 
 
+def read_text(path: StrPath, *, strict: bool = False) -> str:
+    """Return the text of a file, decoded as by `as_text`."""
+    return as_text(read_file(path), strict=strict)
+
+
+def as_text(content: bytes, *, strict: bool = False) -> str:
+    """Return a text in UTF-8, or in UTF-16 with a byte-order mark, without this mark.
+
+    A text that is neither is Latin-1, or raises `UnicodeDecodeError` if `strict`.
+    """
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        if strict:
+            raise
+        return content.decode("latin-1")
+
+
 def file_size(handle: BinaryIO) -> int:
-    """Return the size of an open file in bytes."""
-    return os.fstat(handle.fileno()).st_size
+    """Return the size of an open file, or of its unpacked content, in bytes."""
+    return len(handle.getbuffer()) if isinstance(handle, io.BytesIO) else os.fstat(handle.fileno()).st_size
 
 
 def read_array(
@@ -108,5 +140,6 @@ def read_array(
             f"{path}: {what} = {dimensions} needs {count * dtype.itemsize} bytes of data, "
             f"the file holds {available}; correct {what} or fetch the whole file again"
         )
-    values = np.fromfile(handle, dtype=dtype, count=count)
+    unpacked_here = isinstance(handle, io.BytesIO)
+    values = np.frombuffer(handle.read(), dtype).copy() if unpacked_here else np.fromfile(handle, dtype, count)
     return values.astype(dtype.newbyteorder("="), copy=False).reshape(shape)

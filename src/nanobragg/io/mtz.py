@@ -1,6 +1,9 @@
 """MTZ files of merged reflections (CCP4), read by gemmi."""
 
+import os
 import struct
+import tempfile
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +25,10 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     `choose_column`. Raises `FormatError` if the file is not a valid MTZ file, is unmerged, or has no columns of these
     types, and `ConfigError` if there is no column of that label.
     """
-    import gemmi
-
     content = read_file(path)
     _check_size(path, content)
     try:
-        mtz = gemmi.read_mtz_file(str(path))
+        mtz = _read(path, content)
         columns = [Column(each.label, KINDS.get(each.type)) for each in mtz.columns]  # type: ignore[arg-type]
         cells = {dataset.id: dataset.cell.parameters for dataset in mtz.datasets}
         group = mtz.spacegroup
@@ -52,6 +53,19 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     cell = (of_column and cell_or_none(of_column)) or cell_or_none(mtz.cell.parameters)
     mates = None if choice.mate is None else values(choice.mate)
     return Reflections(indices, values(choice.label), mates, cell, symbol, choice.note)
+
+
+def _read(path: StrPath, content: bytes) -> Any:
+    """Return the Mtz of gemmi, which reads from the disk only: compressed content is unpacked into a temporary file."""
+    import gemmi
+
+    if os.path.getsize(path) == len(content):
+        return gemmi.read_mtz_file(str(path))
+    with tempfile.TemporaryDirectory(prefix="nanobragg-") as folder:
+        plain = os.path.join(folder, "unpacked.mtz")
+        with open(plain, "wb") as handle:
+            handle.write(content)
+        return gemmi.read_mtz_file(plain)
 
 
 def _check_size(path: StrPath, content: bytes) -> None:

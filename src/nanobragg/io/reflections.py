@@ -70,6 +70,32 @@ class Reflections(NamedTuple):
     note: str
 
 
+class Unmerged(NamedTuple):
+    """Measured intensities in a file, several of equivalent reflections, before they are merged.
+
+    Attributes
+    ----------
+    indices
+        h k l, (n, 3).
+    intensities, sigmas
+        Of shape (n,); a σ that is not positive is unknown.
+    cell
+        Unit cell, or None if the file has none.
+    space_group
+        Symbol in the file, or "" if there is none.
+    label, note
+        Name of the column, and what was read.
+    """
+
+    indices: npt.NDArray[np.int32]
+    intensities: npt.NDArray[np.float64]
+    sigmas: npt.NDArray[np.float64]
+    cell: Cell | None
+    space_group: str
+    label: str
+    note: str
+
+
 def choose_column(path: StrPath, columns: Sequence[Column], wanted: str | None) -> Choice:
     """Return the column named `wanted`, or the preferred one.
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
-from .input_file import NUMBER, read_file
+from .input_file import NUMBER, read_text
 from .named_files import quote
 
 DELIMITERS = re.compile(r"[ \t,;:!]+")
@@ -43,7 +43,7 @@ def read_spectrum(path: StrPath) -> tuple[str | None, npt.NDArray[np.float64]]:
 
 
 def _lines(path: StrPath) -> list[str]:
-    return read_file(path).decode("latin-1").replace("\r\n", "\n").split("\n")
+    return read_text(path).replace("\r\n", "\n").split("\n")
 
 
 def _rows(path: StrPath, lines: list[str], names: tuple[str, ...]) -> npt.NDArray[np.float64]:

@@ -22,6 +22,15 @@ def check_scene(scene: SceneData) -> list[str]:
             f"oversample = {scene.oversample}: intensity varies strongly within a pixel for a crystal of this size; "
             f"{scene.recommended_oversample} is recommended"
         )
+    if scene.blocks < 1 and scene.config.crystal.blocks is None:
+        found.append(
+            f"the crystal in the beam ({scene.illuminated_volume * 1e9:.3g} mm³) is smaller than one block of "
+            f"{' x '.join(f'{n:g}' for n in scene.n_cells)} cells: reduce Crystal.n_cells"
+        )
+    if scene.config.crystal.volume_mm3 is not None and max(scene.n_cells) == 1:
+        found.append(
+            "Crystal.volume_mm3: fills the crystal with blocks of one cell; give n_cells, the cells of a block"
+        )
     if not _beam_hits(scene):
         found.append("the direct beam does not hit the detector: check distance, beam centre and two-theta")
     found += _check_panels(scene)

@@ -36,6 +36,7 @@ def _single_serves(scene: SceneData, largest: float) -> bool:
     return (
         SHAPES[scene.config.crystal.shape].single_precision
         and max(scene.n_cells) <= SINGLE_CELLS
+        and all(float(n).is_integer() for n in scene.n_cells)  # N times a fixed-point offset wraps by whole turns
         and max(scene.reach) < SINGLE_INDEX
         and (largest == 0 or smallest_intensity < largest**2)
         and (largest * cells) ** 2 < largest_intensity
@@ -53,7 +54,8 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
     like_c = scene.config.compat == "c"
     return CoreScene(
         _panels(scene.geometry), _sources(scene, numbers), _parameters(scene, table), scene.cells, scene.mask,
-        None if table is None else table.values, None if scene.amorphous is None else scene.amorphous.values,
+        None if table is None else table.values,
+        None if scene.amorphous is None else scene.amorphous.values / scene.blocks,
         precision, _c_rules(scene) if like_c else None, scene.first_cells,
     )  # fmt: skip
 
@@ -148,8 +150,9 @@ def radius_metric(scene: SceneData) -> FloatArray:
 
 
 def _water_and_scale(scene: SceneData) -> tuple[float, float]:
+    """Return the water for each block of the crystal, and the scale from the sum of one block to photons of all."""
     water = scene.config.background.water
     photons = R_E_SQR * scene.fluence
     if scene.config.compat == "c":  # row 11: fluence twice, and shared out among the terms
         return water * photons, photons / scene.terms
-    return water, photons / scene.oversample**2
+    return water / scene.blocks, photons * scene.blocks / scene.oversample**2

@@ -30,8 +30,12 @@ class Scene(SceneData):
         The resolved Config (`Config.resolved`).
     lattice : Lattice
         Cell vectors at φ = 0 (Å).
-    n_cells : tuple of int
-        Unit cells along a, b, c.
+    n_cells : tuple of int or float
+        Unit cells of a block along a, b, c.
+    blocks : float
+        Number of blocks in the beam.
+    illuminated_volume : float
+        Volume of the crystal in the beam, cubic metres.
     sources : SourceList
         Direction of travel, wavelength (m) and weight of each source.
     phi : Sweep
@@ -41,7 +45,7 @@ class Scene(SceneData):
     sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int
-        Sub-pixels along each side of a pixel: the number in use, and that for the crystal's largest dimension.
+        Sub-pixels along each side of a pixel: the number in use, and that for the block's largest dimension.
     fluence : float
         Photons per square metre.
     distance : float

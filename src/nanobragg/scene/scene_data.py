@@ -1,7 +1,6 @@
 """The data of a Scene: a Config with every default resolved into arrays and numbers in SI units."""
 
 import math
-import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -12,13 +11,14 @@ import numpy.typing as npt
 from ..config.background import amorphous_curve
 from ..config.beam import build_sources
 from ..config.config import Config
-from ..config.crystal import Lattice, build_lattice, mosaic_rotations
+from ..config.crystal import build_lattice, mosaic_rotations
 from ..config.panel import panel_distance
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
-from ..errors import ConfigError, NanobraggWarning
+from ..errors import ConfigError
 from ..geometry import FloatArray, Roi, dot, rotate_about, unit
 from ..sweep import MOST_STEPS, Sweep, resolve_sweep
+from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
 from .panel_geometry import PanelGeometry
 
@@ -44,7 +44,7 @@ class SceneData:
         self.fluence = config.beam.fluence
         self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, equal_weights=self._c)
         self.lattice = build_lattice(config.crystal, config.beam.wavelength, c_cell=self._c)
-        self.n_cells = _cell_counts(config, self.lattice)
+        self.n_cells, self.blocks = resolve_blocks(config.crystal, config.beam, self.lattice, like_c=self._c)
         self.phi = config.scan.resolved()
         self.domains = config.crystal.domains()
         self.cells, self.first_cells = self._orientations()
@@ -89,6 +89,11 @@ class SceneData:
             return None
         resolutions = pixel_resolutions(self.geometry, self.roi, self.mask, EV_ANGSTROM / self.mean_energy_eV)
         return table_coverage(listing[0], self.lattice.reciprocal, resolutions, self.config.sampling.d_min_A)
+
+    @property
+    def illuminated_volume(self) -> float:
+        """Volume of the crystal in the beam, m³."""
+        return self.blocks * math.prod(self.n_cells) * self.lattice.volume * 1e-30
 
     @property
     def terms(self) -> int:
@@ -188,26 +193,6 @@ class SceneData:
             wanted = min(self.n_cells) <= 2
         wide_enough = all(last - first >= 4 for first, last in zip(self.table.first, self.table.last, strict=True))
         return "tricubic" if wanted and wide_enough else "nearest"
-
-
-def _cell_counts(config: Config, lattice: Lattice) -> tuple[int, int, int]:
-    """Return the unit cells along a, b, c; sizes along b and c that exceed the beam are clipped to it."""
-    size = [mm / 1000.0 for mm in config.crystal.size_mm]
-    beam = None if config.beam.size_mm is None else config.beam.size_mm / 1000.0
-    counts = []
-    for axis, (edge, count, vector) in enumerate(
-        zip(size, config.crystal.n_cells, lattice.direct * 1e-10, strict=True)
-    ):
-        if axis > 0 and beam is not None and edge > beam:
-            warnings.warn(
-                f"Crystal.size_mm[{axis}] = {edge * 1000:g} is larger than the beam "
-                f"and clipped to its {beam * 1000:g} mm",
-                NanobraggWarning,
-                stacklevel=4,
-            )
-            edge = beam
-        counts.append(max(1, math.ceil(edge / math.sqrt(dot(vector, vector)))) if edge > 0 else count)
-    return counts[0], counts[1], counts[2]
 
 
 def load_mask(config: Config) -> npt.NDArray[np.uint8] | None:

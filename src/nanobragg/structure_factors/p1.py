@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ConfigError, FormatError
 from ..geometry import FloatArray
+from ..io.reflections import Unmerged
 from ..unit_cell import Cell, check_cell
 from .symmetry import IndexArray, expand_to_p1, find_space_group, rotations_of, separate_mates, space_group_of_cell
 
@@ -61,10 +62,10 @@ def expand_arrays(
 def read_reflections(
     path: Path, kind: str, *, column: str | None = None, space_group: str | None = None, cell: Cell | None = None
 ) -> P1Reflections:
-    """Read a file of reflections; MTZ and CIF are expanded to P1, text and dumps already list it.
+    """Read a file of reflections; MTZ, CIF and SHELX are expanded to P1, text and dumps already list it.
 
-    `kind` is "hkl", "dump", "mtz" or "cif". `column` is the label of amplitudes or intensities in an MTZ or CIF file;
-    `space_group` and `cell` replace those of the file.
+    `kind` is "hkl", "dump", "shelx", "mtz" or "cif". `column` is the label of amplitudes or intensities in an MTZ or
+    CIF file; `space_group` and `cell` replace those of the file.
     """
     if kind == "hkl":
         from ..io.hkl import read_hkl
@@ -72,6 +73,10 @@ def read_reflections(
         return P1Reflections(*read_hkl(path), cell)
     if kind == "dump":
         return P1Reflections(*_read_dump(path), cell)
+    if kind == "shelx":
+        from ..io.shelx import read_shelx
+
+        return _expanded(str(path), read_shelx(path), space_group, cell)
     if kind == "mtz":
         from ..io.mtz import read_mtz
 
@@ -89,11 +94,15 @@ def _read_dump(path: Path) -> tuple[IndexArray, FloatArray]:
     return grid, dense.ravel()
 
 
-def _expanded(where: str, found: Reflections, space_group: str | None, cell: Cell | None) -> P1Reflections:
+def _expanded(where: str, found: Reflections | Unmerged, space_group: str | None, cell: Cell | None) -> P1Reflections:
     cell = cell or found.cell
     _check_file_cell(where, cell)
     group = _space_group(where, space_group or found.space_group, cell)
     rotations = rotations_of(group.operations())
+    if isinstance(found, Unmerged):
+        from .merging import merge_equivalents
+
+        found = merge_equivalents(where, found, rotations)
     mates = np.full(len(found.amplitudes), np.nan) if found.mates is None else found.mates
     indices, amplitudes = separate_mates(found.indices, found.amplitudes, mates, rotations)
     if len(indices) == 0:

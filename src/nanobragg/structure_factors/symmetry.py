@@ -100,16 +100,16 @@ def expand_to_p1(
         Equivalents have different amplitudes: the data are unmerged.
     """
     turned = np.concatenate([indices @ rotation.astype(np.int32) for rotation in rotations])
-    keys, first, group = np.unique(_keys(turned), return_index=True, return_inverse=True)
+    keys, first, group = np.unique(reflection_keys(turned), return_index=True, return_inverse=True)
     _check_merged(indices, amplitudes, first, group, where)
-    lone = ~np.isin(_keys(-turned[first]), keys, assume_unique=True)
+    lone = ~np.isin(reflection_keys(-turned[first]), keys, assume_unique=True)
     everything = np.concatenate([turned[first], -turned[first][lone]]).astype(np.int32)
     rows = np.concatenate([first, first[lone]]) % len(indices)
-    order = np.argsort(_keys(everything))
+    order = np.argsort(reflection_keys(everything))
     return np.ascontiguousarray(everything[order]), amplitudes[..., rows[order]]
 
 
-def _keys(indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def reflection_keys(indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return an integer per reflection that sorts by h, k, l."""
     h, k, l = indices.astype(np.int64).T + INDEX_OFFSET
     keys: npt.NDArray[np.int64] = (h << 42) | (k << 21) | l

@@ -40,6 +40,10 @@ class GroundTruth:
     U, B : ndarray, shape (3, 3)
         A = U·B with a* along x and b* in the xy plane in B (Busing and Levy, Acta Cryst. 22, 457, 1967). U and B depend
         on such a convention, A depends on the lab frame only.
+    n_cells : ndarray, shape (3,)
+        Unit cells of a block of the crystal along a, b, c.
+    blocks : float
+        Number of blocks in the beam.
     spindle_axis, beam_direction : ndarray, shape (3,)
         Unit vectors in the lab.
     phi_start_deg, phi_range_deg : float
@@ -58,6 +62,8 @@ class GroundTruth:
     A: FloatArray
     U: FloatArray
     B: FloatArray
+    n_cells: FloatArray
+    blocks: float
     spindle_axis: FloatArray
     beam_direction: FloatArray
     phi_start_deg: float
@@ -212,6 +218,7 @@ def ground_truth(
     bragg = reshape_to_scene(bragg_image(scene, threads=threads) if image is None else image, scene)
     return GroundTruth(
         cell=np.array(cell), A=star, U=star @ np.linalg.inv(b), B=b,
+        n_cells=np.array(scene.n_cells, float), blocks=scene.blocks,
         spindle_axis=scene.spindle_axis, beam_direction=mean_direction(scene),
         phi_start_deg=scene.config.scan.start_deg, phi_range_deg=scene.phi.range * RADIAN_IN_DEGREES,
         wavelength_A=mean_wavelength_A(scene), spots=spots,

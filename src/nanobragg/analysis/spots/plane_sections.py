@@ -15,14 +15,14 @@ POWERS = NODES ** np.arange(4)[:, np.newaxis]
 
 
 class Shape(NamedTuple):
-    """The shape of a crystal; lengths in metres.
+    """The shape of a crystal's blocks; lengths in metres.
 
     Attributes
     ----------
     name
         Name as in `Crystal.shape`.
     n_cells
-        Unit cells along a, b, c.
+        Unit cells of a block along a, b, c.
     metric_inverse : ndarray, shape (3, 3)
         Inverse of M in radius² = δᵀ M δ, δ = (Δh, Δk, Δl).
     volume
@@ -36,7 +36,7 @@ class Shape(NamedTuple):
 
     @property
     def cells(self) -> float:
-        """Number of unit cells."""
+        """Number of unit cells of a block."""
         return float(self.n_cells.prod())
 
     @property

@@ -125,7 +125,7 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
     over a plane at a distance ε from the reflection has a closed form, and the centroid is the point of the plane
     nearest to the reflection in the metric of the shape. Summed over the sources, φ steps and domains of the scene,
 
-        photons = r_e² · fluence · Σ weight · F² · polar · capture · λ² ∫ F_latt² dA / (φ steps · domains)
+        photons = r_e² · fluence · blocks · Σ weight · F² · polar · capture · λ² ∫ F_latt² dA / (φ steps · domains)
 
     which for fine φ steps is Darwin's formula. Amplitudes are those of the reflections, so that results differ from
     images with interpolation. Spots are separate with at least five cells along each axis.

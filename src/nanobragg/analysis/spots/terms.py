@@ -104,7 +104,7 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
     one = setting.lookup.one
     amplitude = setting.lookup.amplitudes(block.hkl[row]) if one else np.sqrt(bright[row] / total(lit)[row])
     per_term = 1.0 / (scene.phi.count * scene.domains)
-    photons = bright[row] * (R_E_SQR * scene.fluence * per_term)
+    photons = bright[row] * (R_E_SQR * scene.fluence * scene.blocks * per_term)
     area, largest = total(weight * terms.area)[row], total(weight * terms.largest)[row] / total(weight)[row]
     return Sums(row, panel[row], centre, photons, amplitude, area * per_term, largest)
 

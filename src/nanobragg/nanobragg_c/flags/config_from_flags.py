@@ -109,12 +109,14 @@ def _crystal(values: FlagValues) -> Crystal:
     fields: dict[str, Any] = {} if seed is None else {"misset_seed": seed}
     if values.convention == "custom":
         fields["spindle_axis"] = convention_of(values).spindle
+    sizes = (max(values.size_a_mm, 0.0), max(values.size_b_mm, 0.0), max(values.size_c_mm, 0.0))
+    counts = (max(values.n_a, 1), max(values.n_b, 1), max(values.n_c, 1))
     return Crystal(
         cell=None if values.cell is None else _complete_cell(values.cell),
         matrix_path=None if values.matrix_path is None else Path(values.matrix_path),
         misset_deg=misset,
-        n_cells=(max(values.n_a, 1), max(values.n_b, 1), max(values.n_c, 1)),
-        size_mm=(max(values.size_a_mm, 0.0), max(values.size_b_mm, 0.0), max(values.size_c_mm, 0.0)),
+        n_cells=tuple(1 if size > 0 else n for n, size in zip(counts, sizes, strict=True)),  # a size replaces -N
+        size_mm=sizes,
         shape=values.shape,
         fudge=values.fudge,
         mosaic_spread_deg=_not_negative(values.mosaic_spread_deg),

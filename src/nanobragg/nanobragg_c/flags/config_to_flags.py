@@ -37,8 +37,9 @@ def config_to_flags(config: Config, folder: StrPath) -> list[str]:
     Returns
     -------
     list of str
-        Flags without the program's name and outputs. Numbers of cells and sub-pixels are those resolved here. A random
-        orientation is given by its angles, because the program would draw another one (docs/quirks.md rows 8 and 19).
+        Flags without the program's name and outputs. Numbers of cells and sub-pixels are those resolved here. The
+        number of blocks multiplies the fluence, because the C program has one block. A random orientation is given by
+        its angles, because the program would draw another one (docs/quirks.md rows 8 and 19).
 
     Raises
     ------
@@ -53,10 +54,15 @@ def config_to_flags(config: Config, folder: StrPath) -> list[str]:
         warnings.simplefilter("ignore", NanobraggWarning)
         scene = Scene(config)
     config = scene.config
+    if scene.blocks != 1 and config.background.water_um > 0:
+        raise ConfigError(
+            f"Background.water_um = {config.background.water_um:g}: the C program has no blocks, and the fluence that "
+            f"stands for {scene.blocks:.6g} of them would multiply the water too; leave the water out"
+        )
     flags = [
         *_crystal(config, scene, folder),
         *_structure_factors(config, scene, folder),
-        *_beam(config.beam),
+        *_beam(config.beam, scene.blocks),
         *_sources(config, folder),
         *_sensor(config.detector),
         *_mask(config, scene, folder),
@@ -81,6 +87,8 @@ def _check_expressible(config: Config) -> None:
         )
     if crystal.shape not in SHAPE_FLAGS:
         raise ConfigError(f"Crystal.shape = {crystal.shape!r}: the C program has only {', '.join(SHAPE_FLAGS)}")
+    if not all(isinstance(n, int) for n in crystal.n_cells):
+        raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: the C program has whole numbers of cells")
     if crystal.mosaic_model != "cap" and crystal.domains() > 1:
         raise ConfigError(f"Crystal.mosaic_model = {crystal.mosaic_model!r}: the C program supports only 'cap'")
     if not 0 <= crystal.mosaic_seed <= MAX_SEED:
@@ -152,10 +160,10 @@ def _structure_factors(config: Config, scene: Scene, folder: Path) -> list[str]:
     return [*flags, "-interpolate" if wanted else "-nointerpolate"]
 
 
-def _beam(beam: Beam) -> list[str]:
+def _beam(beam: Beam, blocks: float) -> list[str]:
     energy = beam.energy_eV
     flags = _flag("-lambda", beam.wavelength_A) if energy is None else _flag("-energy", energy)
-    flags += _flag("-fluence", beam.fluence)
+    flags += _flag("-fluence", beam.fluence * blocks)
     flags += _flag("-polar", beam.kahn_factor)
     return flags if beam.polarized else [*flags, "-nopolar"]  # -oversample_polar applies the factor even then
 

@@ -65,14 +65,14 @@ def _index(term: Term) -> str:
 
 
 def _lattice(trace: TraceData, term: Term) -> str:
-    n = trace.scene.n_cells
+    n, what = trace.scene.n_cells, "crystal" if trace.scene.blocks == 1 else "block"
     share = term.F_latt_sqr / float(math.prod(n)) ** 2
     where = "on a peak" if share > 0.5 else "on the flank of a peak" if share > 0.01 else "between peaks"
     parts = ""
     if term.lattice_factors is not None:
         parts = ", from {:.4g} x {:.4g} x {:.4g} along a, b, c".format(*term.lattice_factors)
     return (
-        f"The {trace.scene.config.crystal.shape} crystal of {n[0]} x {n[1]} x {n[2]} cells has "
+        f"The {trace.scene.config.crystal.shape} {what} of {n[0]:g} x {n[1]:g} x {n[2]:g} cells has "
         f"F_latt^2 = {term.F_latt_sqr:.5g}{parts} there: {_percent(share)} of the peak maximum, {where}."
     )
 
@@ -107,9 +107,10 @@ def _water(trace: TraceData) -> str:
 def _scaling(trace: TraceData) -> str:
     final = trace.final
     once = final.capture * final.polar * final.omega_sr
+    blocks = f" x {final.blocks:.6g} blocks" if final.blocks != 1 else ""
     factor = f" x {once:.6g} (capture, polarization, solid angle)" if trace.scene.config.compat == "c" else ""
     return (
-        f"Sum {final.sum:.6g} x r_e^2 {final.r_e_sqr_m2:.6g} m^2 x fluence {final.fluence_ph_m2:.6g} / m^2 / "
+        f"Sum {final.sum:.6g} x r_e^2 {final.r_e_sqr_m2:.6g} m^2 x fluence {final.fluence_ph_m2:.6g} / m^2{blocks} / "
         f"{final.steps}{factor} = {final.pixel:.6g} photons."
     )
 

@@ -110,10 +110,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Final:
-    """Scaling of the sum to photons: pixel = r_e²·fluence·sum/steps·capture·polar·omega.
+    """Scaling of the sum to photons: pixel = r_e²·fluence·blocks·sum/steps·capture·polar·omega.
 
-    Under compat=None the last three are part of every term's weight, and 1 here. `water` is the part of the sum from
-    the background.
+    Under compat=None the last three are part of every term's weight, and 1 here. The sum is that of one block of the
+    crystal; `water` is its part from the background, divided by the number of blocks.
     """
 
     water: float
@@ -121,6 +121,7 @@ class Final:
     steps: int
     r_e_sqr_m2: float
     fluence_ph_m2: float
+    blocks: float
     capture: float
     polar: float
     omega_sr: float
@@ -223,13 +224,13 @@ def _index(values: npt.NDArray[Any]) -> tuple[int, int, int]:
     return h, k, l
 
 
-def _lattice_factors(record: npt.NDArray[Any], n_cells: tuple[int, int, int]) -> Vector:
-    """Return sin(πNh)/sin(πh) per axis from its square; the sign changes with every zero and with h0(N-1)."""
+def _lattice_factors(record: npt.NDArray[Any], n_cells: tuple[float, float, float]) -> Vector:
+    """Return F_latt per axis from its square, with the sign of sin(πNh)/sin(πh), or sin(πNδ)/sin(πδ) for a real N."""
     factors = []
     for h, h0, numerator, denominator, n in zip(
         *(record[name].tolist() for name in ("h", "nearest", "numerator", "denominator")), n_cells, strict=True
     ):
-        turns = math.floor(n * abs(h - h0)) + int(h0) * (n - 1)
+        turns = math.floor(n * abs(h - h0)) + (int(h0) * (n - 1) if isinstance(n, int) else 0)
         size = math.sqrt(numerator / denominator) if denominator > 0 else 0.0  # 0: the term was not evaluated
         factors.append(-size if turns % 2 else size)
     return factors[0], factors[1], factors[2]

@@ -173,7 +173,7 @@ def _final(scene: Scene, totals: TraceTotals) -> Final:
     return Final(
         water=totals.water, sum=totals.total,
         steps=scene.terms if scene.config.compat == "c" else scene.oversample**2,
-        r_e_sqr_m2=R_E_SQR, fluence_ph_m2=scene.fluence,
+        r_e_sqr_m2=R_E_SQR, fluence_ph_m2=scene.fluence, blocks=scene.blocks,
         capture=totals.capture, polar=totals.polar, omega_sr=totals.omega, pixel=totals.photons,
     )  # fmt: skip
 

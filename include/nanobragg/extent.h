@@ -1,0 +1,47 @@
+/* The crystal as the bounds of its shape see it, in single precision. */
+#ifndef NANOBRAGG_EXTENT_H
+#define NANOBRAGG_EXTENT_H
+
+#include "scene.h"
+#include "maths.h"
+
+namespace nb::NB_ISA {
+
+/* The squared radius of an offset d is at least the sum of metric d^2. */
+struct Extent {
+    float n[3], metric[3];
+};
+
+/* An upper bound of a product of a few factors that were computed in single precision. */
+NB_INLINE float above(float x)
+{
+    return x * 1.00001f;
+}
+
+/* The largest t for which a symmetric matrix with ones on its diagonal stays positive semidefinite when t is taken from
+ * each of them: its smallest eigenvalue, 1 - x with x the largest root of x^3 - p x - q = 0. */
+static inline double smallest_eigenvalue(double yz, double xz, double xy)
+{
+    const double p = yz * yz + xz * xz + xy * xy, q = -2.0 * yz * xz * xy;
+    if (p == 0.0)
+        return 1.0;
+    const double cosine = 1.5 * q / p * sqrt(3.0 / p), bounded = cosine < -1.0 ? -1.0 : cosine > 1.0 ? 1.0 : cosine;
+    return 1.0 - 2.0 * sqrt(p / 3.0) * cos(acos(bounded) / 3.0);
+}
+
+static inline Extent extent_of(const Crystal &crystal)
+{
+    const double *m = crystal.metric;
+    const double share = smallest_eigenvalue(m[3] / (2.0 * sqrt(m[1] * m[2])), m[4] / (2.0 * sqrt(m[0] * m[2])),
+                                             m[5] / (2.0 * sqrt(m[0] * m[1])));
+    Extent e;
+    for (int i = 0; i < 3; ++i) {
+        e.n[i] = (float)crystal.n[i];
+        e.metric[i] = (float)(m[i] * fmax(share - 1e-6, 0.0) * (1.0 - 1e-6));
+    }
+    return e;
+}
+
+} // namespace nb::NB_ISA
+
+#endif
