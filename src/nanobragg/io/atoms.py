@@ -13,6 +13,7 @@ from .atomic import StrPath
 from .cif import read_cif_document
 from .input_file import read_text
 from .limits import check_bytes
+from .named_files import reason
 from .reflections import cell_or_none
 
 B_PER_U = 8.0 * math.pi**2
@@ -54,8 +55,7 @@ def read_atoms(path: StrPath) -> AtomicModel:
     except (RuntimeError, ValueError, IndexError, UnicodeError, OverflowError, MemoryError) as error:
         if isinstance(error, FormatError):
             raise
-        reason = " ".join(str(error).split())[:100]
-        raise FormatError(f"{path} is not a valid atomic model ({reason}); correct it") from None
+        raise FormatError(f"{path} is not a valid atomic model ({reason(path, error)}); correct it") from None
     _check_atoms(path, model.structure)
     return model
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import read_text
+from .named_files import reason
 from .reflections import (
     Choice,
     Column,
@@ -38,7 +39,7 @@ def read_cif_document(path: StrPath) -> Any:
     try:
         document = gemmi.cif.read_string(text)
     except (RuntimeError, ValueError, UnicodeError) as error:
-        raise FormatError(f"{path} is not a valid CIF ({' '.join(str(error).split())[:100]}); correct it") from None
+        raise FormatError(f"{path} is not a valid CIF ({reason(path, error)}); correct it") from None
     if len(document) == 0:
         raise FormatError(f"{path} is a CIF without a data block; fetch it again")
     return document
@@ -67,9 +68,7 @@ def read_cif(path: StrPath, column: str | None = None) -> Reflections | Unmerged
     try:
         cell, symbol = _cell_and_group(block)
     except (RuntimeError, ValueError, UnicodeError) as error:
-        raise FormatError(
-            f"{path}: its cell or symmetry is not valid ({' '.join(str(error).split())[:80]}); correct it"
-        ) from None
+        raise FormatError(f"{path}: its cell or symmetry is not valid ({reason(path, error)}); correct it") from None
     if _loop_start(block) is None:
         return _embedded_list(path, block, column)._replace(cell=cell, space_group=symbol)
     indices, values, choice = _loop_columns(path, block, column)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import read_file
+from .named_files import reason
 from .reflections import Column, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
 
 HEADER_RECORD = 80
@@ -33,8 +34,7 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
         group = mtz.spacegroup
         symbol = group.xhm() if group is not None else f"{mtz.spacegroup_name or mtz.spacegroup_number}"
     except (RuntimeError, ValueError, IndexError, MemoryError, OSError, UnicodeError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise FormatError(f"{path} is not a valid MTZ file ({reason}); fetch or write it again") from None
+        raise FormatError(f"{path} is not a valid MTZ file ({reason(path, error)}); fetch or write it again") from None
     if len(mtz.batches) > 0 or any(each.label == "M/ISYM" for each in columns):
         raise FormatError(f"{path} holds unmerged data ({len(mtz.batches)} batches); scale and merge it first")
     choice = choose_column(path, columns, column)
