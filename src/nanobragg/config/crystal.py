@@ -180,7 +180,8 @@ class Crystal(Model):
             given = given.replace(n_cells=cells)
         block = max(n * edge for n, edge in zip(given.n_cells, edges, strict=True))
         if "mosaic_domains" not in fields:
-            domains = converged_domains(given.mosaic_model, mosaic_spread_deg, block, d_min_A, accuracy)
+            distribution = (given.mosaic_model, given.mosaic_sampling)
+            domains = converged_domains(distribution, mosaic_spread_deg, block, d_min_A, accuracy)
             given = given.replace(mosaic_domains=domains)
         log.info(
             "realistic crystal of %s mm: %s blocks of %s cells, %.2g µm; %d mosaic domains within %g degrees (%s); a "

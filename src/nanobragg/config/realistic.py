@@ -10,7 +10,11 @@ FWHM = 0.934  # of a Gaussian block's F_latt², times the edge of the block
 BLOCK_SHARE = 0.5  # width of a block's spot relative to that of the mosaic spread, at twice d_min
 LARGEST_A = 3000.0  # larger blocks have spots narrower than a pixel: 60 µm at 200 mm and 1 Å
 FEWEST_CELLS = 10  # along an axis; fewer leave no dark space between spots
-VARIANCE = {"cap": 0.36, "gaussian": 2.0}  # measured: R² = VARIANCE · spread · block / (d · domains)
+# Measured: R² = factor · (spread · block / d)^power / domains
+VARIANCE = {
+    ("cap", "balanced"): (0.11, 2), ("gaussian", "balanced"): (0.32, 2),
+    ("cap", "random"): (0.36, 1), ("gaussian", "random"): (2.0, 1),
+}  # fmt: skip
 
 
 def block_edge_A(spread_deg: float, d_min_A: float) -> float:
@@ -28,12 +32,18 @@ def block_cells(edges_A: Vector, size_mm: Vector, block_A: float) -> tuple[int, 
     return cells[0], cells[1], cells[2]
 
 
-def converged_domains(model: str, spread_deg: float, block_A: float, d_min_A: float, accuracy: float) -> int:
-    """Return the number of domains with which twice as many change the integrated intensities by `accuracy` (R)."""
+def converged_domains(
+    distribution: tuple[str, str], spread_deg: float, block_A: float, d_min_A: float, accuracy: float
+) -> int:
+    """Return the number of domains with which twice as many change the integrated intensities by `accuracy` (R).
+
+    `distribution` is the mosaic model and its sampling, a key of `VARIANCE`.
+    """
     if spread_deg == 0:
         return 1
+    factor, power = VARIANCE[distribution]
     widths = math.radians(spread_deg) * block_A / d_min_A
-    return max(10, math.ceil(VARIANCE[model] * widths / accuracy**2))
+    return max(10, math.ceil(factor * widths**power / accuracy**2))
 
 
 def edges_of_matrix(matrix: FloatArray) -> Vector:
