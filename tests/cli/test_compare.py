@@ -267,7 +267,7 @@ class TestRows:
     def test_followed_rows_explain_only_corrected_physics(self):
         flags = shlex.split(f"{LINE} -gauss_xtal -osc 2 -phi -1 -phisteps 4")
         assert quirks_of_flags(flags) == {13}
-        assert quirks_of_flags([*flags, "-exact"]) == {1, 7, 13}
+        assert quirks_of_flags([*flags, "-exact"]) == {1, 7, 13, 25}
 
     def test_a_row_explains_what_it_acts_on(self):
         assert explaining_quirks("F_latt", {1, 7, 9, 13}) == [7, 13]

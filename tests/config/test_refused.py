@@ -88,7 +88,7 @@ REFUSED = {
     "two-theta axis of length zero": (lambda: nb.Detector.flat(twotheta_axis=(0, 0, 0)), "length zero"),
     "normal of length zero": (lambda: nb.Panel(**PANEL, normal_axis=(0, 0, 0)), "Panel.normal_axis .*length zero"),
     "polarization along the beam": (
-        lambda: scene(beam=nb.Beam(polarization_axis=(-2, 0, 0))),
+        lambda: scene(beam=nb.Beam(polarization_axis=(-2, 0, 0), kahn_factor=0.1)),
         "polarization_axis .*parallel to the beam; give a perpendicular direction",
     ),
     "source along the polarization axis": (

@@ -102,7 +102,10 @@ class Config(Model):
         return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
 
     def resolved(self) -> Config:
-        """Return this Config with the cell taken from the structure factors, and these at the energy of the beam.
+        """Return this Config with what follows from its other parts.
+
+        The cell is taken from the structure factors, these at the energy of the beam, and likewise the attenuation of
+        the sensor from its material.
 
         Returns
         -------
@@ -114,9 +117,13 @@ class Config(Model):
         ConfigError
             Neither the crystal nor the structure factors have a cell.
         """
-        factors, changes = self.structure_factors.at_energy(EV_ANGSTROM / self.beam.wavelength), {}
+        factors = self.structure_factors.at_energy(EV_ANGSTROM / self.beam.wavelength)
+        changes: dict[str, Model] = {}
         if factors is not self.structure_factors:
             changes["structure_factors"] = factors
+        detector = self.detector if self.compat == "c" else self.detector.resolved(self.beam.wavelength)
+        if detector is not self.detector:
+            changes["detector"] = detector
         if not self.crystal.has_cell:
             if factors.known_cell is None:
                 raise ConfigError(f"{factors.path}: does not hold a cell; give Crystal.cell or StructureFactors.cell")

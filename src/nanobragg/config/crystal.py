@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from .._functions import SHAPES
 from .._noise import CRandom, random_misset_c, umat_to_misset
-from .._noise import mosaic_rotations as cap_rotations
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
@@ -70,6 +69,9 @@ class Crystal(Model):
         Largest rotation of a domain, number of domains, seed.
     mosaic_model
         "cap": the C program's spherical cap; "gaussian": rotations about random axes, σ of the angle = spread.
+    mosaic_sampling
+        "balanced": rotations with a mean of zero and the mean square of the model; "random": independent draws, the
+        first domain unrotated, as in the C program. `compat="c"` always uses these.
     spindle_axis
         Lab vector; default: that of the detector's convention.
     """
@@ -89,6 +91,7 @@ class Crystal(Model):
     mosaic_domains: int | None = Field(default=None, ge=1)
     mosaic_seed: int = DEFAULT_MOSAIC_SEED
     mosaic_model: Literal["cap", "gaussian"] = "cap"
+    mosaic_sampling: Literal["balanced", "random"] = "balanced"
     spindle_axis: Vector | None = None
 
     @field_validator("n_cells", "size_mm", mode="before")
@@ -199,49 +202,30 @@ def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
     if crystal.misset_deg != "random":
         x, y, z = crystal.misset_deg
         return x / RADIAN_IN_DEGREES, y / RADIAN_IN_DEGREES, z / RADIAN_IN_DEGREES
-    angles = random_misset_c(crystal.misset_seed) if c_cap else umat_to_misset(uniform_rotation(crystal.misset_seed))
+    angles = (
+        random_misset_c(crystal.misset_seed) if c_cap else umat_to_misset(uniform_rotations(crystal.misset_seed, 1)[0])
+    )
     x, y, z = np.asarray(angles).tolist()
     return x, y, z
 
 
-def uniform_rotation(seed: int) -> FloatArray:
-    """Return a random rotation matrix, uniform over all rotations.
+def uniform_rotations(seed: int, count: int) -> FloatArray:
+    """Return random rotation matrices, shape (count, 3, 3), uniform over all rotations.
 
     The first deviate of the seed is discarded because the generator's shuffle makes small ones twice as likely.
     Source: K. Shoemake, Uniform random rotations, Graphics Gems III (1992), 124-132.
     """
-    u, v, w = np.asarray(CRandom(seed).ran1(4)[1:], dtype=np.float64).tolist()
+    deviates = np.asarray(CRandom(seed).ran1(3 * count + 1)[1:], dtype=np.float64)
+    return np.array([_rotation_of(*three) for three in deviates.reshape(count, 3).tolist()])
+
+
+def _rotation_of(u: float, v: float, w: float) -> list[list[float]]:
+    """Return the rotation matrix of three uniform deviates."""
     p, q = math.sqrt(1 - u), math.sqrt(u)
     x, y = p * math.sin(2 * math.pi * v), p * math.cos(2 * math.pi * v)
     z, r = q * math.sin(2 * math.pi * w), q * math.cos(2 * math.pi * w)
-    return np.array([
+    return [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * r), 2 * (x * z + y * r)],
         [2 * (x * y + z * r), 1 - 2 * (x * x + z * z), 2 * (y * z - x * r)],
         [2 * (x * z - y * r), 2 * (y * z + x * r), 1 - 2 * (x * x + y * y)],
-    ])  # fmt: skip
-
-
-def mosaic_rotations(crystal: Crystal) -> FloatArray:
-    """Return rotation matrices of the mosaic domains, shape (domains, 3, 3); the first is the identity."""
-    count = crystal.domains()
-    if count == 1:
-        return np.eye(3)[np.newaxis]
-    spread = (crystal.mosaic_spread_deg or 0.0) / RADIAN_IN_DEGREES
-    if crystal.mosaic_model == "cap":
-        return np.asarray(cap_rotations(spread, count, crystal.mosaic_seed))
-    return _gaussian_rotations(spread, count, crystal.mosaic_seed)
-
-
-def _gaussian_rotations(sigma: float, count: int, seed: int) -> FloatArray:
-    """Return rotations about random axes by normally distributed angles of standard deviation `sigma` (radians)."""
-    draw = CRandom(seed)
-    axes = np.asarray(draw.gauss(3 * count), dtype=np.float64).reshape(count, 3)
-    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    angles = sigma * np.asarray(draw.gauss(count), dtype=np.float64)
-    cross = np.zeros((count, 3, 3))
-    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axes[:, 2], axes[:, 1], -axes[:, 0]
-    cross -= cross.transpose(0, 2, 1)
-    sine, versine = np.sin(angles)[:, None, None], (1 - np.cos(angles))[:, None, None]
-    rotations = np.eye(3) + sine * cross + versine * (cross @ cross)
-    rotations[0] = np.eye(3)
-    return rotations
+    ]

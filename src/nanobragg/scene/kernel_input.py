@@ -99,11 +99,14 @@ def _sources(scene: SceneData, tables: list[int]) -> npt.NDArray[np.void]:
 
 
 def _wave_axes(scene: SceneData, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return E and B of a source's wave, or zero vectors for an unpolarized beam along the polarization axis."""
+    """Return E and B of a source's wave, or zero vectors for a source along the polarization axis.
+
+    `build_sources` allows such a source if nothing is polarized, and with compat="c" (include/nanobragg/walk_c.h).
+    """
     across = np.cross(scene.polarization_axis, direction)
-    if scene.config.beam.kahn_factor == 0 and not across.any():
+    if not across.any():
         return across, across
-    b = unit(across, "polarization axis × a source's direction")
+    b = unit(across)
     return unit(np.cross(direction, b)), b
 
 

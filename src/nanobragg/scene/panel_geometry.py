@@ -22,8 +22,9 @@ class PanelGeometry:
     sensor's first layer as numbers or as arrays that broadcast to a common shape (...). For whole panels, give slow
     positions of shape (slow, 1) and fast ones of shape (fast,).
 
-    A curved panel lies on the sphere of radius `distance` around the sample. A point P of the flat panel moves to
-    R(bend_axes[1], φ1)·R(bend_axes[0], φ0)·beam·distance with φ = (bend_along·P - bend_start)/distance.
+    Curved panels and all layers of their sensor lie on the sphere of radius `distance` around the sample. A point P of
+    the flat panel moves to R(bend_axes[1], φ1)·R(bend_axes[0], φ0)·beam·distance with
+    φ = (bend_along·P - bend_start)/distance.
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ class PanelGeometry:
         ])  # fmt: skip
         self.fast, self.slow, self.normal = frames[:, 0], frames[:, 1], frames[:, 2]
         surface = np.array([panel.origin_mm for panel in panels]) / 1000.0
-        self.origin = surface + detector.sensor_depth_um * 1e-6 * self.normal
+        depth_um = (detector.sensor_depth_um or 0.0) if like_c else detector.depth_um
+        self.origin = surface + depth_um * 1e-6 * self.normal
         self.pixel = np.array([panel.pixel_mm for panel in panels]) / 1000.0
         self.close_distance = np.array([dot(o, n) for o, n in zip(self.origin, self.normal, strict=True)])
         if like_c:

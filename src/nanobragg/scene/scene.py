@@ -40,8 +40,12 @@ class Scene(SceneData):
         Direction of travel, wavelength (m) and weight of each source.
     phi : Sweep
         Rotation steps, radians.
+    phi_angles : ndarray, shape (φ steps,)
+        φ of each step (radians): its middle, with `compat="c"` its start.
     domains : int
         Number of mosaic domains.
+    mosaic_rotations : ndarray, shape (domains, 3, 3)
+        Rotation of each domain, applied after φ.
     sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int

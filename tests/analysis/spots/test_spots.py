@@ -153,7 +153,7 @@ def test_shapes_with_fringes_and_edges(name):
 def test_a_square_crystals_partial_spots_lie_where_all_their_photons_do():
     """Each reflection is rendered alone, as far as halfway to its neighbours."""
     made = scene(
-        crystal=crystal(shape="square", n_cells=40), scan=nb.Scan(start_deg=10, range_deg=0.3, steps=10),
+        crystal=crystal(shape="square", n_cells=40), scan=nb.Scan(start_deg=9.985, range_deg=0.3, steps=10),
         detector=nb.Detector.flat(**(FINE | {"pixels": (1000, 1000), "pixel_mm": 0.03})),
     )  # fmt: skip
     spots, half = nb.predict_spots(made, threshold=0.3), 30
