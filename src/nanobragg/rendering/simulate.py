@@ -18,6 +18,7 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene import Scene
+from .cost import log_cost, notable_cost
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
 from .threads import rendering_threads
@@ -86,6 +87,9 @@ def simulate(
     flat = image.reshape(len(panels), *panels[0].pixels)
     total = len(panels) * chosen.area
     threads = rendering_threads(threads)
+    cost = notable_cost(scene, chosen, image.dtype, threads)
+    if cost is not None:
+        log_cost(cost)
     start = time.perf_counter()
     if chosen.roi is not None:
         _run(scene, flat, chosen.roi, chosen.mask, add, threads, _Reporter(progress, total))
