@@ -235,7 +235,7 @@ class StructureFactors(StructureFactorFiles):
 
     @classmethod
     def wilson(
-        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min: float, seed: int, **options: Any
+        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min_A: float, seed: int, **options: Any
     ) -> StructureFactors:
         """Return random amplitudes with the statistics and symmetry of a protein crystal (docs/theory.md).
 
@@ -247,7 +247,7 @@ class StructureFactors(StructureFactorFiles):
             Symbol or number; amplitudes obey its symmetry and Friedel's law.
         b_factor
             Wilson B, Å².
-        d_min
+        d_min_A
             Resolution limit, Å.
         seed
             Seed of the random numbers.
@@ -268,7 +268,7 @@ class StructureFactors(StructureFactorFiles):
 
         whole = cls(cell=cell).cell
         assert whole is not None
-        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min=d_min, seed=seed)
+        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min_A=d_min_A, seed=seed)
         return cls(indices=indices, amplitudes=amplitudes, cell=whole, **options)
 
     @cached_property
