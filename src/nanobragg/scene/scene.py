@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ class Scene(SceneData):
     Parameters
     ----------
     config : Config
+    corrected : collection of int
+        Rows of docs/quirks.md that are corrected in spite of `compat="c"`, to measure their effects; not rows 2 and 3.
 
     Attributes
     ----------
@@ -70,8 +73,8 @@ class Scene(SceneData):
         The Config is valid but probably a mistake.
     """
 
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
+        super().__init__(config, corrected)
         self._cores: dict[str, CoreScene] = {}
         log.debug(
             "scene of %s pixels: %d sources, %d phi steps, %d mosaic domains, %d sub-pixels, %d sensor layers",
@@ -82,7 +85,7 @@ class Scene(SceneData):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Scene, (self.config,)
+        return Scene, (self.config, self._corrected)
 
     def core(self, dtype: npt.DTypeLike) -> CoreScene:
         """Return the scene in the kernel's form for an image of float32 or float64; it is cached.
