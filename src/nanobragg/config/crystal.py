@@ -209,14 +209,15 @@ class Lattice(NamedTuple):
     volume: float
 
 
-def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool) -> Lattice:
+def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool, c_misset: bool | None = None) -> Lattice:
     """Return the lattice at φ = 0, without mosaic rotation.
 
     `c_cell` builds a given cell as the C program does: c*_z is too long in triclinic cells, and cross products are
-    scaled to the requested lengths (docs/quirks.md, row 9).
+    scaled to the requested lengths (docs/quirks.md, row 9). `c_misset` draws a random orientation as it does (row 8);
+    default: as `c_cell`.
     """
     reciprocal, volume = _starting_vectors(crystal, wavelength_A, c_cell)
-    misset = misset_angles(crystal, c_cap=c_cell)
+    misset = misset_angles(crystal, c_cap=c_cell if c_misset is None else c_misset)
     reciprocal = np.array([rotate(vector, misset) for vector in reciprocal])
     forced = crystal.cell if c_cell else None
     crossed = cross_products(reciprocal)
