@@ -66,7 +66,7 @@ def test_time_is_that_of_rays_and_terms_on_all_threads(slow_kernel: None) -> Non
 
 def test_memory_is_that_of_image_table_and_orientations() -> None:
     detector = nb.Detector.flat(pixels=(300, 400), pixel_mm=0.05)
-    factors = nb.StructureFactors.wilson((60, 70, 80, 90, 90, 90), "P 1", b_factor=20, d_min=6, seed=1)
+    factors = nb.StructureFactors.wilson((60, 70, 80, 90, 90, 90), "P 1", b_factor=20, d_min_A=6, seed=1)
     scene = builders.scene(crystal=MOSAIC, structure_factors=factors, detector=detector)
     single, double = scene.cost().memory_bytes, scene.cost(dtype="float64").memory_bytes
     table = scene.core(np.float64).nbytes - scene.core(np.float32).nbytes
