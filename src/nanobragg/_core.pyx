@@ -3,7 +3,7 @@
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memset
 
 from collections import namedtuple
@@ -87,9 +87,12 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
         double (*solid_angle)(const Scene &, const Panel &, int, int) noexcept nogil
         double (*solid_angle_c)(const Scene &, const Panel &, int, int) noexcept nogil
         double (*multiply_adds)(int64_t) noexcept nogil
+    ctypedef struct GradientKernel:
+        pass
     ctypedef struct NamedKernel:
         const char *name
         const Kernel *kernel
+        const GradientKernel *gradient
     int kernels(NamedKernel *list)
 
 cdef extern from *:
@@ -156,6 +159,11 @@ def instruction_set():
     return chosen.name.decode()
 
 
+def gradient_kernel():
+    """Address of the gradient kernel of the instruction set in use, for `_gradient`."""
+    return <uintptr_t> chosen.gradient
+
+
 def multiply_adds(int64_t n):
     """Do n independent multiply-adds in double precision with the instructions of the kernel in use; nothing else.
 
@@ -216,7 +224,7 @@ cdef class CoreScene:
             self.scene.rules = c_rules[0]
         if first_cells is not None:
             self.scene.first_cells = &first_cells[0, 0, 0]
-        self.keep = (panels, sources, cells, tables, amorphous, first_cells)
+        self.keep = (panels, sources, parameters, cells, tables, amorphous, c_rules, first_cells)
 
     cdef keep_tables(self, tables):
         cdef const double[:, :, :, ::1] doubles
@@ -229,10 +237,28 @@ cdef class CoreScene:
             self.scene.tables = &floats[0, 0, 0, 0]
         self.scene.table_bytes = tables[0].nbytes
 
+    def probe(self, int orientations, int sources):
+        """The first orientations and sources of this scene, with one sub-pixel, to measure the speed of the kernel."""
+        panels, every_source, parameters, cells, tables, amorphous, c_rules, _ = self.keep
+        coarse = np.array(parameters)
+        coarse["oversample"] = 1
+        return CoreScene(panels, every_source[:sources], coarse, cells[:orientations], None, tables, amorphous,
+                         self.precision, c_rules)
+
+    @property
+    def nbytes(self):
+        """Bytes of all arrays."""
+        return sum(np.asarray(array).nbytes for array in (*self.keep, self.mask) if array is not None)
+
     @property
     def precision(self):
         """One of PRECISIONS."""
         return PRECISIONS[self.precision_number]
+
+    @property
+    def address(self):
+        """Address of the kernel's scene, for `_gradient`; valid while this object lives."""
+        return <uintptr_t> &self.scene
 
 
 def render(CoreScene core, photons_t[:, :, ::1] out, roi, const unsigned char[:, :, ::1] mask, bint add, int threads,

@@ -63,7 +63,7 @@ def refused(tmp_path, monkeypatch, capsys):
         ("-distance -10", "-distance -10"),
         ("-lambda 0", "wavelength"),
         ("-lambda -1", "wavelength"),
-        ("-beam_vector 0 0 1 -polar_vector 0 0 1", "parallel"),
+        ("-beam_vector 0 0 1 -polar_vector 0 0 1", "contains the sample"),
         ("-fdet_vector 0 0 1 -sdet_vector 0 0 1", "parallel"),
         ("-fdet_vector 0 0 0", "zero"),
         ("-distance nan", "-distance nan"),

@@ -23,7 +23,7 @@ P1_CELL = (7, 8, 9, 90, 90, 90)
 
 def read(path: Path, **options: object) -> dict[tuple[int, ...], float]:
     """Return amplitudes by index, F(000) from the file's atoms included."""
-    factors = nb.StructureFactors.from_coordinates(path, **{"d_min": 0.9, "k_sol": 0, **options})  # type: ignore[arg-type]
+    factors = nb.StructureFactors.from_coordinates(path, **{"d_min_A": 0.9, "k_sol": 0, **options})  # type: ignore[arg-type]
     assert factors.listing is not None
     indices, amplitudes = factors.listing
     return dict(zip(map(tuple, indices.tolist()), amplitudes.tolist(), strict=True))
@@ -103,7 +103,7 @@ def test_remark_290_replaces_an_unknown_symbol(tmp_path: Path) -> None:
     path.write_text(f"{remarks}{CRYST.replace('P 1 21 1', 'Q 7')}{GLYCINE}")
     other = tmp_path / "b.pdb"
     other.write_text(CRYST + GLYCINE)
-    assert read(path, d_min=3) == pytest.approx(read(other, d_min=3))
+    assert read(path, d_min_A=3) == pytest.approx(read(other, d_min_A=3))
 
 
 # --- special positions ----------------------------------------------------------------------------------------
@@ -174,10 +174,10 @@ MONOCLINIC = "CRYST1   40.000   30.000   35.000  90.00 100.00  90.00 C 1 2 1    
 def test_an_ion_on_a_twofold_axis_counts_once_with_either_occupancy(tmp_path: Path) -> None:
     path = tmp_path / "a.pdb"
     path.write_text(MONOCLINIC + ZINC.replace("1.00 12", "0.50 12"))
-    half = read(path, d_min=3)
+    half = read(path, d_min_A=3)
     path.write_text(MONOCLINIC + ZINC)
     with pytest.warns(NanobraggWarning, match="1 atoms count once on a special position, because more than full occup"):
-        whole = read(path, d_min=3)
+        whole = read(path, d_min_A=3)
     assert whole == half
     assert whole[0, 0, 0] == pytest.approx(60, rel=2e-3)
 
@@ -202,7 +202,7 @@ def tensors(name: str, rows: str) -> str:
 def test_anisotropic_displacements_in_every_convention(tmp_path: Path, name: str, rows: str, sums: tuple) -> None:
     """The sums are those of cctbx (B) and by hand (β)."""
     path = write_cif(tmp_path / "a.cif", IRON_CELL, IRON, items=BARE, symbol="P 1 21/c 1", more=tensors(name, rows))
-    found = read(path, d_min=0.8)
+    found = read(path, d_min_A=0.8)
     assert (found[5, 0, 0], found[0, 6, 0], found[1, 2, 3]) == pytest.approx(sums, abs=2e-3)
 
 
@@ -236,13 +236,13 @@ def test_diffuse_light_atoms_in_a_small_cell(tmp_path: Path) -> None:
     """Beryllium reaches beyond half of such a cell; the bound is 0.1 % of the direct sum."""
     rows = ["Be1 Be 0.1 0.2 0.3 0.005 1", "Be2 Be 0.5 0.7 0.8 0.005 1"]
     path = write_cif(tmp_path / "a.cif", (2.3, 2.4, 3.6, 90, 90, 90), rows, symbol="P 1")
-    found = read(path, d_min=0.9)
+    found = read(path, d_min_A=0.9)
     expected = {(0, 0, 0): 8.0, (1, 0, 0): 1.191, (1, 1, 1): 0.966, (2, 1, 1): 1.989}
     assert {hkl: found[hkl] for hkl in expected} == pytest.approx(expected, rel=1e-3)
     pdb = gemmi.read_pdb_string(CRYST.replace("20.000   24.000   28.000", " 4.300    4.400    5.600") + ZINC)
     pdb.spacegroup_hm = "P 1"
     pdb.write_pdb(str(tmp_path / "b.pdb"))
-    narrow = read(tmp_path / "b.pdb", d_min=1.0)
+    narrow = read(tmp_path / "b.pdb", d_min_A=1.0)
     f = gemmi.Element("Zn").it92.calculate_sf(1 / 4.4**2 / 4) * np.exp(-12 / 4.4**2 / 4)
     assert narrow[0, 1, 0] == pytest.approx(f, rel=1e-3)
 
@@ -253,7 +253,7 @@ def test_diffuse_light_atoms_in_a_small_cell(tmp_path: Path) -> None:
 def test_ions_take_ionic_factors_and_the_note_says_so(tmp_path: Path) -> None:
     rows = ["Na1 Na+ 0 0 0 0.01 1", "Cl1 Cl1- 0.5 0.5 0.5 0.01 1", "Fe1 Fe5+ 0.25 0.25 0.25 0.01 0.1"]
     path = write_cif(tmp_path / "a.cif", SALT_CELL, rows, symbol="P 1")
-    factors = nb.StructureFactors.from_coordinates(path, d_min=2)
+    factors = nb.StructureFactors.from_coordinates(path, d_min_A=2)
     assert "ionic factors of 1 Cl-1, 1 Na+1" in factors.note
     assert "neutral factors, for want of ionic ones, of 1 Fe+5" in factors.note
     found = read(path)
@@ -302,50 +302,50 @@ GLYCINE = "".join(
 def test_unknown_atoms_are_left_out_or_count_as_an_element(tmp_path: Path) -> None:
     path = tmp_path / "a.pdb"
     path.write_text(CRYST + GLYCINE)
-    known = electrons(path, d_min=3)
+    known = electrons(path, d_min_A=3)
     path.write_text(
         CRYST + GLYCINE + "HETATM    6 UNK  UNX A   2       8.000   9.000  10.000  1.00 12.00           X  \n"
     )
     with pytest.warns(
         NanobraggWarning, match=r"1 atoms of unknown element \(UNK UNX 2\) are left out; unknown_atoms = 'O'"
     ):
-        assert electrons(path, d_min=3) == pytest.approx(known)
+        assert electrons(path, d_min_A=3) == pytest.approx(known)
     with pytest.warns(NanobraggWarning, match=r"1 atoms of unknown element \(UNK UNX 2\) count as O"):
-        assert electrons(path, d_min=3, unknown_atoms="O") == pytest.approx(known + 16, rel=1e-4)
+        assert electrons(path, d_min_A=3, unknown_atoms="O") == pytest.approx(known + 16, rel=1e-4)
     with pytest.raises(ConfigError, match="unknown_atoms: 'Q' is not an element"):
-        electrons(path, d_min=3, unknown_atoms="Q")
+        electrons(path, d_min_A=3, unknown_atoms="Q")
 
 
 def test_names_decide_where_element_columns_are_missing(tmp_path: Path) -> None:
     """CA of an amino acid is carbon wherever it stands; calcium is a residue of its own."""
     path = tmp_path / "a.pdb"
     path.write_text(CRYST + GLYCINE)
-    whole = read(path, d_min=3)
+    whole = read(path, d_min_A=3)
     bare = "".join(f"{line[:66]}\n" for line in GLYCINE.splitlines())
     for text in (
         bare,
         bare.replace(" N  ", "N   ").replace(" CA ", "CA  ").replace(" C  ", "C   ").replace(" O  ", "O   "),
     ):
         path.write_text(CRYST + text)
-        assert read(path, d_min=3) == pytest.approx(whole)
+        assert read(path, d_min_A=3) == pytest.approx(whole)
     path.write_text(f"{CRYST}HETATM    1 CA    CA A   1       1.000   2.000   3.000  1.00 10.00\n")
-    assert electrons(path, d_min=3) == pytest.approx(40, rel=3e-3)
+    assert electrons(path, d_min_A=3) == pytest.approx(40, rel=3e-3)
 
 
 def test_the_entry_code_of_files_before_1996_is_not_a_charge(tmp_path: Path) -> None:
     path = tmp_path / "a.pdb"
     path.write_text(CRYST + GLYCINE)
-    whole = read(path, d_min=3)
+    whole = read(path, d_min_A=3)
     old = [f"{line[:66]:<72}1ABC{number:4d}" for number, line in enumerate(GLYCINE.splitlines(), start=91)]
     path.write_text("\n".join([f"{CRYST.strip():<72}1ABC  90", *old]))
-    assert read(path, d_min=3) == pytest.approx(whole)
+    assert read(path, d_min_A=3) == pytest.approx(whole)
 
 
 def test_a_pdb_column_that_is_no_number_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a.pdb"
     path.write_text(CRYST + GLYCINE.replace("   2.000", "********", 1))
     with pytest.raises(FormatError, match=r"a\.pdb, line 2: '\*{8}' in columns 39 to 46 is not a number; correct it"):
-        read(path, d_min=3)
+        read(path, d_min_A=3)
 
 
 @pytest.mark.parametrize("name", ["a.res", "a.ins"])
@@ -366,9 +366,9 @@ def test_blank_columns_of_a_pdb_file_get_documented_values(tmp_path: Path) -> No
     path = tmp_path / "a.pdb"
     path.write_text(CRYST + GLYCINE.replace("  1.00 10.00", " " * 12))
     with pytest.warns(NanobraggWarning, match="4 atoms have no occupancy; 1 is used; 4 atoms have no displ"):
-        blank = read(path, d_min=3)
+        blank = read(path, d_min_A=3)
     path.write_text(CRYST + GLYCINE.replace("10.00 ", " 0.00 "))
-    assert blank == pytest.approx(read(path, d_min=3))
+    assert blank == pytest.approx(read(path, d_min_A=3))
 
 
 MMCIF = """data_m
@@ -393,19 +393,19 @@ def test_an_mmcif_file_without_optional_items(tmp_path: Path) -> None:
     path = mmcif(tmp_path / "a.cif", "Cartn_x Cartn_y Cartn_z", "ATOM 1 N ALA 1 2 3", "ATOM 2 CA ALA 2.4 2 3")
     told = r"2 atoms have no displacement parameter; B = 0 is used; 2 atoms have no occupancy; 1 is used"
     with pytest.warns(NanobraggWarning, match=told):
-        bare = read(path, d_min=3)
+        bare = read(path, d_min_A=3)
     items = "type_symbol Cartn_x Cartn_y Cartn_z occupancy B_iso_or_equiv"
     mmcif(path, items, "ATOM 1 N ALA N 1 2 3 1 0", "ATOM 2 CA ALA C 2.4 2 3 1 0")
-    assert bare == pytest.approx(read(path, d_min=3))
+    assert bare == pytest.approx(read(path, d_min_A=3))
 
 
 def test_mmcif_displacements_as_u_or_as_tensors_b(tmp_path: Path) -> None:
     u = 10 / (8 * np.pi**2)
     items = "type_symbol Cartn_x Cartn_y Cartn_z occupancy"
     path = mmcif(tmp_path / "a.cif", f"{items} B_iso_or_equiv", "ATOM 1 N ALA N 1 2 3 1 10")
-    whole = read(path, d_min=3)
+    whole = read(path, d_min_A=3)
     mmcif(path, f"{items} U_iso_or_equiv", f"ATOM 1 N ALA N 1 2 3 1 {u}")
-    assert read(path, d_min=3) == pytest.approx(whole, rel=1e-5)
+    assert read(path, d_min_A=3) == pytest.approx(whole, rel=1e-5)
     pairs = ("[1][1]", "[2][2]", "[3][3]", "[1][2]", "[1][3]", "[2][3]")
     for listed in (
         "loop_\n_atom_site_anisotrop.id\n" + "".join(f"_atom_site_anisotrop.B{pair}\n" for pair in pairs)
@@ -421,7 +421,7 @@ def test_mmcif_displacements_as_u_or_as_tensors_b(tmp_path: Path) -> None:
                 f"{items} {' '.join(f'aniso_U{pair}' for pair in pairs)}",
                 f"ATOM 1 N ALA N 1 2 3 1 {u} {u} {u} 0 0 0",
             )
-        assert read(path, d_min=3) == pytest.approx(whole, rel=1e-4, abs=1e-4)
+        assert read(path, d_min_A=3) == pytest.approx(whole, rel=1e-4, abs=1e-4)
 
 
 def test_the_first_of_several_blocks_is_taken_with_a_warning(tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ def test_the_first_of_several_blocks_is_taken_with_a_warning(tmp_path: Path) -> 
         NanobraggWarning, match=r"has atoms in 2 blocks \('one', 'two'\); block 'one' is used; choose one with"
     ):
         assert electrons(path) == pytest.approx(8, rel=1e-3)
-    factors = nb.StructureFactors.from_coordinates(path, d_min=2, block="two")
+    factors = nb.StructureFactors.from_coordinates(path, d_min_A=2, block="two")
     assert factors.note.startswith("block two, ")
     assert factors.known_cell == SALT_CELL
     with pytest.raises(ConfigError, match=r"block = 'three': .* has atoms in 'one', 'two'"):

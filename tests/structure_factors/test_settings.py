@@ -134,4 +134,4 @@ def test_amplitudes_are_those_of_the_operators(folder: Path, group: gemmi.SpaceG
         (None, listed, UNSHIFTED), (group.xhm(), (), UNSHIFTED), (group.xhm(), shifted, SHIFT)
     ):  # fmt: skip
         write_cif(path, cell, rows(sites, shift), symbol=symbol, operators=triplets)
-        is_right(nb.StructureFactors.from_coordinates(path, d_min=2), group, cell, sites)
+        is_right(nb.StructureFactors.from_coordinates(path, d_min_A=2), group, cell, sites)

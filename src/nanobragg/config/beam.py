@@ -11,13 +11,14 @@ from pydantic import Field, model_validator
 
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, rotate_about, unit
+from ..geometry import FloatArray, Vector, dot, rotate_about, unit
 from ..sweep import MOST_STEPS, Sweep, resolve_sweep
 from .base import Model, Numbers, Rows
 from .spectrum import Spectrum
 
 DEFAULT_FLUENCE = 125932015286227086360700780544.0  # 1 / r_e^2, so that a pixel's photons are F^2 times solid angle
 SOURCE_DISTANCE = 10.0  # metres; only the direction matters
+PARALLEL = 1e-9  # largest sine of the angle between parallel directions
 
 
 class Sources(Model):
@@ -102,7 +103,8 @@ class Beam(Model):
     kahn_factor, polarized
         Kahn's polarization factor in [-1, 1] (0: unpolarized); `polarized=False` omits the polarization correction.
     direction, polarization_axis
-        Lab vectors; default: those of the detector's convention.
+        Lab vectors; default: those of the detector's convention. The component of the polarization axis along the beam
+        is ignored.
     divergence_mrad, divergence_steps, divergence_step_mrad
         (horizontal, vertical) angular range, number of steps and step.
     round_divergence
@@ -177,12 +179,37 @@ class SourceList(NamedTuple):
     weights: FloatArray
 
 
-def build_sources(
-    beam: Beam, direction: FloatArray, polarization_axis: FloatArray, *, equal_weights: bool
-) -> SourceList:
+def polarization_axis(beam: Beam, direction: FloatArray, axis: Vector, *, like_c: bool) -> FloatArray:
+    """Return `axis` made perpendicular to the beam's `direction`, of length 1.
+
+    `like_c` only normalises it, as the C program does (docs/quirks.md, row 27). If nothing is polarized, an axis along
+    the beam is replaced by any perpendicular direction.
+
+    Raises
+    ------
+    ConfigError
+        The axis is parallel to a polarized beam.
+    """
+    given = unit(axis, "Beam.polarization_axis")
+    along = dot(given, direction)
+    if like_c or along == 0:
+        return given
+    across = given - along * direction
+    if np.linalg.norm(across) >= PARALLEL:
+        return unit(across)
+    if beam.polarized and beam.kahn_factor != 0:
+        raise ConfigError(
+            f"Beam.polarization_axis = {tuple(given.tolist())}: is parallel to the beam; give a perpendicular direction"
+        )
+    other = np.eye(3)[np.abs(direction).argmin()]
+    return unit(other - dot(other, direction) * direction)
+
+
+def build_sources(beam: Beam, direction: FloatArray, polarization_axis: FloatArray, *, like_c: bool) -> SourceList:
     """Return the sources of a beam along `direction`; both vectors are unit vectors.
 
-    `equal_weights` ignores the weights of a list, as the C program does (docs/quirks.md, row 5).
+    `like_c` ignores the weights of a list and allows any polarization axis, as the C program does (docs/quirks.md, rows
+    5 and 27).
     """
     if beam.sources is None:
         positions, wavelengths, weights = _source_grid(beam, direction, polarization_axis)
@@ -193,10 +220,11 @@ def build_sources(
         wavelengths = np.where(np.isnan(rows[:, 4]), beam.wavelength / 1e10, rows[:, 4])
         _check_sources(beam.sources, positions, weights, wavelengths)
     lengths = np.sqrt(positions[:, 0] ** 2 + positions[:, 1] ** 2 + positions[:, 2] ** 2)
-    if equal_weights:
+    if like_c:
         weights = np.ones(len(positions))
     directions = -(positions / lengths[:, np.newaxis])
-    if beam.polarized and beam.kahn_factor != 0 and not np.cross(polarization_axis, directions).any(axis=1).all():
+    polarized = beam.polarized and beam.kahn_factor != 0
+    if polarized and not like_c and not np.cross(polarization_axis, directions).any(axis=1).all():
         raise ConfigError(
             f"Beam.polarization_axis = {tuple(polarization_axis.tolist())}: is parallel to a source's direction; "
             "give a perpendicular direction"
@@ -228,7 +256,8 @@ def _source_grid(
         ]
         dropped = 4.0 * (radius[0][:, np.newaxis] + radius[1]) > 1.1
     wavelengths, weights = _wavelengths(beam, dispersion)
-    vertical_axis = unit(np.cross(direction, polarization_axis), "beam × polarization axis (they are parallel)")
+    across = np.cross(direction, polarization_axis)
+    vertical_axis = unit(across) if across.any() else across  # zero only as in the C program
     positions = [
         rotate_about(rotate_about(-SOURCE_DISTANCE * direction, polarization_axis, v), vertical_axis, h)
         for i, h in enumerate(angles_h)

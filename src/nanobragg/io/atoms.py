@@ -18,6 +18,7 @@ from .hkl_kinds import describe_other_list
 from .input_file import read_text
 from .limits import check_bytes
 from .mmcif_atoms import mmcif_structure
+from .named_files import reason
 from .pdb_text import pdb_structure
 from .reflections import cell_or_none
 from .small_molecule import B_PER_U, cell_of_block, read_sites
@@ -86,8 +87,7 @@ def read_atoms(path: StrPath, *, block: str | None = None, unknown_atoms: str | 
     except (RuntimeError, ValueError, IndexError, UnicodeError, OverflowError, MemoryError) as error:
         if isinstance(error, (FormatError, ConfigError)):
             raise
-        reason = " ".join(str(error).split())[:100]
-        raise FormatError(f"{path} is not a valid atomic model ({reason}); correct it") from None
+        raise FormatError(f"{path} is not a valid atomic model ({reason(path, error)}); correct it") from None
     _check_atoms(path, model.structure, doubts)
     doubts.warn()
     return model

@@ -18,6 +18,7 @@ from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .check_image import check_image, check_pixels
 from .input_file import read_file
+from .named_files import reason
 from .optional_imports import import_optional
 
 CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of an unknown detector, without Pilatus gaps
@@ -90,7 +91,9 @@ def _decompress(path: StrPath, packed: bytes, mime: dict[str, str], shape: tuple
     try:
         pixels = np.asarray(fabio.decByteOffset(packed, shape[0] * shape[1]))
     except Exception as error:  # fabio raises many types for damaged data
-        raise FormatError(f"{path}: the pixels cannot be decompressed ({error}); fetch the file again") from error
+        raise FormatError(
+            f"{path}: the pixels cannot be decompressed ({reason(path, error)}); fetch the file again"
+        ) from error
     if pixels.size != shape[0] * shape[1]:
         raise FormatError(f"{path}: holds {pixels.size} pixels, not {shape[0]} x {shape[1]}; fetch the file again")
     return _as_type(path, pixels, dtype).reshape(shape)

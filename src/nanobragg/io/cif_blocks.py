@@ -8,6 +8,7 @@ from ..errors import ConfigError, FormatError, NanobraggWarning
 from .atomic import StrPath
 from .file_symmetry import HALL, HERMANN_MAUGUIN, NUMBERS, TRIPLETS
 from .input_file import read_text
+from .named_files import reason
 
 MOST_NAMED = 6
 
@@ -20,7 +21,7 @@ def read_cif_document(path: StrPath) -> Any:
     try:
         document = gemmi.cif.read_string(text)
     except (RuntimeError, ValueError, UnicodeError) as error:
-        raise FormatError(f"{path} is not a valid CIF ({' '.join(str(error).split())[:100]}); correct it") from None
+        raise FormatError(f"{path} is not a valid CIF ({reason(path, error)}); correct it") from None
     if len(document) == 0:
         raise FormatError(f"{path} is a CIF without a data block; fetch it again")
     return document

@@ -12,6 +12,7 @@ from ..errors import FormatError
 from .atomic import StrPath
 from .file_symmetry import FileSymmetry, listed_operators
 from .input_file import read_file
+from .named_files import reason
 from .reflections import (
     Column,
     Kind,
@@ -45,8 +46,7 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     except (RuntimeError, ValueError, IndexError, MemoryError, OSError, UnicodeError) as error:
         if isinstance(error, FormatError):
             raise
-        reason = " ".join(str(error).split())[:100]
-        raise FormatError(f"{path} is not a valid MTZ file ({reason}); fetch or write it again") from None
+        raise FormatError(f"{path} is not a valid MTZ file ({reason(path, error)}); fetch or write it again") from None
     if len(mtz.batches) > 0 or "M/ISYM" in labels:
         raise FormatError(f"{path} holds unmerged data ({len(mtz.batches)} batches); scale and merge it first")
     table = _Values(path, mtz)

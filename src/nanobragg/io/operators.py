@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
+from .named_files import quote
 
 TERM = re.compile(r"([+-]?)(\d+/\d+|\d*\.\d+|\d+\.?)?\*?([xyz])?")
 LARGEST_GROUP = 192  # F m -3 m
@@ -100,9 +101,9 @@ def _parse(path: StrPath, triplet: str) -> tuple[npt.NDArray[np.int64], npt.NDAr
     good = [row for row in rows if row is not None]
     rotation = np.array([row[:3] for row in good])
     if len(good) != 3 or len(parts) != 3 or abs(round(float(np.linalg.det(rotation)))) != 1:
-        raise FormatError(f"{path}: {triplet[:40]!r} is not a valid symmetry operator; correct it")
+        raise FormatError(f"{path}: {quote(path, triplet[:40])} is not a valid symmetry operator; correct it")
     if not np.array_equal(rotation, np.rint(rotation)) or np.abs(rotation).max() > LARGEST_ENTRY:
-        raise FormatError(f"{path}: {triplet[:40]!r} is not a valid symmetry operator; correct it")
+        raise FormatError(f"{path}: {quote(path, triplet[:40])} is not a valid symmetry operator; correct it")
     return rotation.astype(np.int64), np.array([row[3] for row in good])
 
 

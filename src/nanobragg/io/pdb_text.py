@@ -10,6 +10,7 @@ from .atomic import StrPath
 from .doubts import Doubts
 from .elements import from_atom_name
 from .file_symmetry import FileSymmetry, listed_operators
+from .named_files import quote
 
 ATOM_RECORDS = ("ATOM  ", "HETATM")
 COORDINATES, OCCUPANCY, B, ELEMENT = slice(30, 54), slice(54, 60), slice(60, 66), slice(76, 78)
@@ -64,8 +65,8 @@ class _Repaired:
         for columns in (*(slice(at, at + 8) for at in (30, 38, 46)), OCCUPANCY, B):
             text = line[columns]
             if (text.strip() or columns.start < OCCUPANCY.start) and not NUMBER.fullmatch(text):
-                raise FormatError(f"{path}, line {number}: {text!r} in columns {columns.start + 1} to {columns.stop} "
-                                  "is not a number; correct it")  # fmt: skip
+                where = f"columns {columns.start + 1} to {columns.stop}"
+                raise FormatError(f"{path}, line {number}: {quote(path, text)} in {where} is not a number; correct it")
         if not line[OCCUPANCY].strip():
             self.without_occupancy += 1
             line = f"{line[:54]:<54}  1.00{line[60:]}"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import NUMBER, read_text
+from .named_files import quote
 
 DELIMITERS = re.compile(r"[ \t,;:!]+")
 
@@ -54,17 +55,17 @@ def _rows(path: StrPath, lines: list[str], names: tuple[str, ...]) -> npt.NDArra
         where = f"{path}, line {number}"
         if len(tokens) > len(names):
             raise FormatError(f"{where}: {len(tokens)} fields; expected at most {len(names)}: {' '.join(names)}")
-        row = [_value(token, where, name) for token, name in zip(tokens, names, strict=False)]
+        row = [_value(path, token, where, name) for token, name in zip(tokens, names, strict=False)]
         rows.append(row + [np.nan] * (len(names) - len(row)))
     if not rows:
         raise FormatError(f"{path}: holds no numbers; expected lines of {' '.join(names)}")
     return np.array(rows)
 
 
-def _value(token: str, where: str, name: str) -> float:
+def _value(path: StrPath, token: str, where: str, name: str) -> float:
     """Convert a token to a number; "nan" marks a missing one."""
     if token.lower() == "nan":
         return np.nan
     if not re.fullmatch(NUMBER, token) or not math.isfinite(float(token)):
-        raise FormatError(f"{where}: {name} {token[:40]!r} is not a finite number; correct or remove it")
+        raise FormatError(f"{where}: {name} {quote(path, token[:40])} is not a finite number; correct or remove it")
     return float(token)

@@ -11,10 +11,13 @@ from .atomic import StrPath, atomic_write
 from .check_image import cast_to_integers, check_image
 from .input_file import read_file
 from .limits import check_bytes
+from .named_files import reason
 from .tiff_layout import Layout, read_layout
 
 STORED = (np.uint8, np.uint16, np.int32, np.float32)
 IMAGE_DESCRIPTION, SOFTWARE = 270, 305  # tags
+STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_BYTES = 273, 278, 279
+TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_BYTES = 322, 323, 324, 325
 
 
 def write_tiff(path: StrPath, image: npt.NDArray[Any], *, description: str = "", software: str = "") -> None:
@@ -52,6 +55,7 @@ def read_tiff(path: StrPath) -> tuple[npt.NDArray[Any], str]:
             f"{path} is not a valid TIFF image: its strips hold {held} of {size} bytes of pixels; "
             "fetch the whole file again"
         )
+    check_bytes(path, held, "its strips")  # which may overlap
     pixels = b"".join(content[start : start + length] for start, length in layout.strips)[:size]
     image = np.frombuffer(pixels, layout.dtype).reshape(layout.shape)
     return image.astype(layout.dtype.newbyteorder("=")), layout.description
@@ -65,9 +69,12 @@ def _decompressed(path: StrPath, content: bytes, layout: Layout) -> npt.NDArray[
     check_bytes(path, layout.shape[0] * layout.shape[1] * max(4, native.itemsize), "the picture")
     try:
         with Image.open(io.BytesIO(content), formats=["TIFF"]) as picture:
+            _check_whole(path, picture, len(content))
             pixels = np.array(picture)
     except Exception as error:  # Pillow raises many types for damaged files
-        raise FormatError(f"{path} is not a valid TIFF image ({error}); convert it, or fetch it again") from error
+        raise FormatError(
+            f"{path} is not a valid TIFF image ({reason(path, error)}); convert it, or fetch it again"
+        ) from error
     if pixels.shape != layout.shape or pixels.dtype.kind not in "uif":
         raise FormatError(f"{path}: compressed pixels of {native} are not supported; write them uncompressed")
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
@@ -78,6 +85,26 @@ def _decompressed(path: StrPath, content: bytes, layout: Layout) -> npt.NDArray[
     if not np.array_equal(image, pixels, equal_nan=native.kind == "f"):
         raise FormatError(f"{path}: compressed pixels of {native} are not supported; write them uncompressed")
     return image
+
+
+def _check_whole(path: StrPath, picture: Any, length: int) -> None:
+    """Raise `FormatError` unless a picture has all its strips or tiles, and they lie in the file of `length` bytes.
+
+    Pillow leaves pixels without a strip at zero.
+    """
+    tags = picture.tag_v2
+    offsets = tags.get(STRIP_OFFSETS) or tags.get(TILE_OFFSETS) or ()
+    sizes = tags.get(STRIP_BYTES) or tags.get(TILE_BYTES) or ()
+    rows, columns = tags.get(TILE_LENGTH), tags.get(TILE_WIDTH)
+    if rows is None or columns is None:
+        rows, columns = min(tags.get(ROWS_PER_STRIP, picture.height), picture.height), picture.width
+    needed = -(-picture.height // max(rows, 1)) * -(-picture.width // max(columns, 1))
+    beyond = any(offset + size > length for offset, size in zip(offsets, sizes, strict=False))
+    if not len(offsets) == len(sizes) == needed or beyond:
+        raise FormatError(
+            f"{path} is not a valid TIFF image: {len(offsets)} strips of {sum(sizes)} bytes do not hold "
+            f"{picture.height} x {picture.width} pixels; fetch the whole file again"
+        )
 
 
 def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
