@@ -208,7 +208,7 @@ TARGETS: dict[str, Target] = {
         lambda path: StructureFactors.from_shelx(path, space_group="P 21/c").table(), [text(*sample_files.SHELX_ROWS)]
     ),
     "coordinates": Target(
-        lambda path: StructureFactors.from_coordinates(path, d_min=10, k_sol=0),
+        lambda path: StructureFactors.from_coordinates(path, d_min_A=10, k_sol=0),
         [text(sample_files.PDB), text(sample_files.COORDINATES), text(SMALL_MOLECULE)],
         keywords=(*sample_files.COORDINATES.split(), *SMALL_MOLECULE.split()),
     ),

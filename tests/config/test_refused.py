@@ -233,8 +233,8 @@ REFUSED = {
         "100 phi steps of 1000000 mosaic domains are more than 10000000 orientations",
     ),
     "wilson amplitudes without a limit": (
-        lambda: nb.StructureFactors.wilson((50, 60, 70, 90, 90, 90), "P 1", b_factor=20, d_min=0, seed=1),
-        "d_min = 0 .*: d_min must be positive",
+        lambda: nb.StructureFactors.wilson((50, 60, 70, 90, 90, 90), "P 1", b_factor=20, d_min_A=0, seed=1),
+        "d_min_A = 0, .*: d_min_A must be positive",
     ),
     "table of nothing": (lambda: nb.StructureFactors.constant(5).table(), "table: needs a list of reflections"),
     "table beyond memory": (

@@ -137,7 +137,7 @@ pixels = [1024, 1024]
 DAMAGED = {
     "no TOML": ("crystal = [", FormatError, "is not valid TOML"),
     "not text": (b"\xff\xfe\x00", FormatError, "is not valid TOML"),
-    "empty": ("", FormatError, "schema = None: this version reads schema = 1"),
+    "empty": ("", ConfigError, "Config.crystal: is required"),
     "of the future": ("schema = 2\n", FormatError, "schema = 2: this version reads schema = 1"),
     "schema as text": ("schema = 'one'\n", FormatError, "schema = 'one'"),
     "without a crystal": ("schema = 1\n[structure_factors]\ndefault_F = 1\n", ConfigError, "Config.crystal"),

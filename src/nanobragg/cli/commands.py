@@ -10,6 +10,7 @@ from ..errors import ConfigError
 from .parser import CommandParser
 
 COMMANDS = {
+    "init": "write a commented TOML experiment to start from",
     "simulate": "render a TOML experiment into image files",
     "demo": "render a built-in example: a lysozyme-like crystal",
     "convert": "convert an image to another format",

@@ -52,7 +52,7 @@ def add_options(parser: CommandParser) -> None:
     """Describe the command and add its options."""
     parser.description, parser.epilog = "Render a TOML experiment into image files.", EPILOG
     add = parser.add_argument
-    add("config", metavar="CONFIG.toml", help="the experiment, as written by Config.to_toml")
+    add("config", metavar="CONFIG.toml", help="the experiment (nanobragg init writes an example)")
     add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be repeated")
     add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, otherwise the available processors")
     add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")

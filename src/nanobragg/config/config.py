@@ -21,6 +21,7 @@ from .sampling import Sampling
 from .scan import Scan
 from .structure_factors import StructureFactors
 from .toml import read_toml, write_toml
+from .toml_parts import build_parts
 
 
 class Config(Model):
@@ -132,7 +133,7 @@ class Config(Model):
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Config:
-        """Read a TOML file; paths in it are relative to its folder.
+        """Read a TOML file; paths in it are relative to its folder (docs/guide/toml.md describes all entries).
 
         Parameters
         ----------
@@ -153,7 +154,7 @@ class Config(Model):
         ConfigError
             A field is unknown, missing or invalid; the message names it.
         """
-        return cls(**read_toml(Path(path)))
+        return cls(**build_parts(read_toml(Path(path))))
 
     def to_toml(self, path: str | os.PathLike[str]) -> None:
         """Write a TOML file, and arrays to an .npz file of the same name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -17,12 +18,14 @@ from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model
+from .realistic import block_cells, block_edge_A, converged_domains, edges_of_matrix
 
 if TYPE_CHECKING:
     Shape = str
 else:
     Shape = Literal[tuple(SHAPES)]
 DEFAULT_MOSAIC_SEED = 12345678
+log = logging.getLogger(__name__)
 
 
 def _complete_cell(value: Any) -> Any:
@@ -123,6 +126,72 @@ class Crystal(Model):
             unit(self.spindle_axis, "Crystal.spindle_axis")
         return self
 
+    @classmethod
+    def realistic(
+        cls,
+        size_mm: float | Vector,
+        *,
+        mosaic_spread_deg: float = 0.1,
+        d_min_A: float = 2.0,
+        accuracy: float = 0.05,
+        **fields: Any,
+    ) -> Crystal:
+        """Return a large mosaic crystal with block, shape and mosaic domains for which a still converges.
+
+        The blocks are Gaussian and about cubic; their spots are half as wide as the mosaic spread makes them at twice
+        `d_min_A`, or the edge is 0.3 µm. There are as many domains as `accuracy` requires. The choice is logged.
+
+        Parameters
+        ----------
+        size_mm
+            Size of the crystal along a, b, c, or one number for all.
+        mosaic_spread_deg
+            Mosaic spread, of the cap unless `mosaic_model` is given.
+        d_min_A
+            Resolution of the image.
+        accuracy
+            Σ|I - I'|/ΣI' of the integrated spots of a still that twice as many domains would leave. A rotation image
+            that records whole reflections needs fewer domains.
+        **fields
+            Other fields of `Crystal`: `cell` or `matrix` is required; n_cells, shape and mosaic_domains replace what
+            would be chosen.
+
+        Returns
+        -------
+        Crystal
+            The crystal.
+
+        Raises
+        ------
+        ConfigError
+            An invalid field, or neither a cell nor a matrix.
+        """
+        given = cls(**{"size_mm": size_mm, "mosaic_spread_deg": mosaic_spread_deg, "shape": "gauss", **fields})
+        if not (0 < d_min_A < math.inf and 0 < accuracy < 1):
+            raise ConfigError(
+                f"d_min_A = {d_min_A}, accuracy = {accuracy}: must be a resolution (Å) and a fraction below 1"
+            )
+        if not all(given.size_mm):
+            raise ConfigError(f"Crystal.size_mm = {given.size_mm}: a realistic crystal has a size along each axis")
+        if given.cell is None and given.matrix is None:
+            raise ConfigError("Crystal.realistic: give cell or matrix; StructureFactors.known_cell is that of a file")
+        edges = given.cell[:3] if given.cell is not None else edges_of_matrix(np.array(given.matrix))
+        if "n_cells" not in fields:
+            cells = block_cells(edges, given.size_mm, block_edge_A(mosaic_spread_deg, d_min_A))
+            given = given.replace(n_cells=cells)
+        block = max(n * edge for n, edge in zip(given.n_cells, edges, strict=True))
+        if "mosaic_domains" not in fields:
+            distribution = (given.mosaic_model, given.mosaic_sampling)
+            domains = converged_domains(distribution, mosaic_spread_deg, block, d_min_A, accuracy)
+            given = given.replace(mosaic_domains=domains)
+        log.info(
+            "realistic crystal of %s mm: %s blocks of %s cells, %.2g µm; %d mosaic domains within %g degrees (%s); a "
+            "still to %g Å changes by %g of its intensities with twice as many",
+            " x ".join(f"{size:g}" for size in given.size_mm), given.shape, " x ".join(map(str, given.n_cells)),
+            block * 1e-4, given.domains(), mosaic_spread_deg, given.mosaic_model, d_min_A, accuracy,
+        )  # fmt: skip
+        return given
+
     @property
     def has_cell(self) -> bool:
         """Whether a cell or a matrix is given."""
@@ -141,14 +210,15 @@ class Lattice(NamedTuple):
     volume: float
 
 
-def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool) -> Lattice:
+def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool, c_misset: bool | None = None) -> Lattice:
     """Return the lattice at φ = 0, without mosaic rotation.
 
     `c_cell` builds a given cell as the C program does: c*_z is too long in triclinic cells, and cross products are
-    scaled to the requested lengths (docs/quirks.md, row 9).
+    scaled to the requested lengths (docs/quirks.md, row 9). `c_misset` draws a random orientation as it does (row 8);
+    default: as `c_cell`.
     """
     reciprocal, volume = _starting_vectors(crystal, wavelength_A, c_cell)
-    misset = misset_angles(crystal, c_cap=c_cell)
+    misset = misset_angles(crystal, c_cap=c_cell if c_misset is None else c_misset)
     reciprocal = np.array([rotate(vector, misset) for vector in reciprocal])
     forced = crystal.cell if c_cell else None
     crossed = cross_products(reciprocal)

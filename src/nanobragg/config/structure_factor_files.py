@@ -191,9 +191,9 @@ class StructureFactorFiles(Model):
         cls,
         path: str | os.PathLike[str],
         *,
-        d_min: float,
+        d_min_A: float,
         k_sol: float | None = None,
-        b_sol: float = 46.0,
+        b_sol_A2: float = 46.0,
         energies_eV: Any = None,
         **options: Any,
     ) -> Self:
@@ -203,9 +203,9 @@ class StructureFactorFiles(Model):
         ----------
         path
             The file; the crystal uses its cell unless it has its own.
-        d_min
+        d_min_A
             Resolution limit (Å).
-        k_sol, b_sol
+        k_sol, b_sol_A2
             Bulk solvent, electrons/Å³ and Å²; k_sol 0: none. Default: 0.35, and 0 for a small molecule.
         energies_eV
             Energy or energies at which f' and f'' are added, or "beam"; None: no anomalous scattering.
@@ -223,5 +223,5 @@ class StructureFactorFiles(Model):
             No atoms, cell or space group, an invalid limit or energy, a corrupt file.
         """
         return cls._from_file(
-            path, "coordinates", d_min_A=d_min, k_sol=k_sol, b_sol_A2=b_sol, energies_eV=energies_eV, **options
+            path, "coordinates", d_min_A=d_min_A, k_sol=k_sol, b_sol_A2=b_sol_A2, energies_eV=energies_eV, **options
         )

@@ -211,13 +211,15 @@ class StructureFactors(StructureFactorFiles):
         return factors
 
     @classmethod
-    def constant(cls, amplitude: float) -> StructureFactors:
+    def constant(cls, amplitude: float, *, cell: Any = None) -> StructureFactors:
         """Return structure factors with the same amplitude for every reflection.
 
         Parameters
         ----------
         amplitude
             Electrons.
+        cell
+            a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
 
         Returns
         -------
@@ -229,23 +231,23 @@ class StructureFactors(StructureFactorFiles):
         ConfigError
             The amplitude is not finite.
         """
-        return cls(default_F=amplitude)
+        return cls(default_F=amplitude, cell=cell)
 
     @classmethod
     def wilson(
-        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min: float, seed: int, **options: Any
+        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min_A: float, seed: int, **options: Any
     ) -> StructureFactors:
         """Return random amplitudes with the statistics and symmetry of a protein crystal (docs/theory.md).
 
         Parameters
         ----------
         cell
-            a b c (Å) α β γ (degrees).
+            a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
         space_group
             Symbol or number; amplitudes obey its symmetry and Friedel's law.
         b_factor
             Wilson B, Å².
-        d_min
+        d_min_A
             Resolution limit, Å.
         seed
             Seed of the random numbers.
@@ -266,8 +268,8 @@ class StructureFactors(StructureFactorFiles):
 
         whole = cls(cell=cell).cell
         assert whole is not None
-        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min=d_min, seed=seed)
-        return cls(indices=indices, amplitudes=amplitudes, **options)
+        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min_A=d_min_A, seed=seed)
+        return cls(indices=indices, amplitudes=amplitudes, cell=whole, **options)
 
     @cached_property
     def p1_reflections(self) -> P1Reflections | None:

@@ -28,6 +28,7 @@ SCHEMA = 1
 DIGITS = 16  # of the digest, in the name of an .npz
 MOST_ATTEMPTS = 100  # at reading a pair of files that is being replaced
 Arrays = dict[str, npt.NDArray[Any]]
+FILE_NAMES = {"path", "mask", "hkl", "dump", "shelx", "mtz", "cif", "coordinates"}  # entries with a path
 
 
 def write_toml(fields: dict[str, Any], path: Path) -> None:
@@ -148,7 +149,7 @@ def _paths_in(value: Any) -> Iterator[Path]:
 
 
 def _fields(path: Path, document: dict[str, Any]) -> dict[str, Any]:
-    schema = document.pop("schema", None)
+    schema = document.pop("schema", SCHEMA)
     if schema != SCHEMA:
         raise FormatError(
             f"{path}: schema = {schema!r}: this version reads schema = {SCHEMA}; set it or convert the file"
@@ -182,7 +183,7 @@ def _resolved(value: Any, path: Path, arrays: Arrays, name: str = "") -> Any:
         return {key: _resolved(item, path, arrays, key) for key, item in value.items()}
     if isinstance(value, list):
         return [_resolved(item, path, arrays, name) for item in value]
-    if isinstance(value, str) and (name == "path" or name.endswith("_path") or name == "mask"):
+    if isinstance(value, str) and (name in FILE_NAMES or name.endswith("_path")):
         check_reference(path.parent / value, path)
         return path.parent / value
     if value == "none":

@@ -64,8 +64,9 @@ def _check_structure_factors(scene: SceneData) -> list[str]:
                 f"{beyond.sum()} of {len(energies)} sources ({energies.min():.6g} to {energies.max():.6g} eV) are "
                 f"outside the energies of the structure factors ({low:.6g} to {high:.6g} eV) and use the nearest ones"
             )
-    # A list without a cell is made by hand and may be short on purpose.
-    coverage = scene.coverage if scene.config.compat is None and theirs is not None else None
+    # A list without a cell, or of Wilson amplitudes, is made by hand and may be short on purpose.
+    measured = theirs is not None and (factors.path is not None or factors.space_group is not None)
+    coverage = scene.coverage if scene.config.compat is None and measured else None
     if coverage is not None and coverage.share >= NOTABLE_SHARE:
         found.append(
             f"{coverage.text(factors.default_F)}; provide amplitudes to a higher resolution, "

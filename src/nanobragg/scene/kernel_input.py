@@ -146,11 +146,12 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
 
 
 def _c_rules(scene: SceneData) -> npt.NDArray[np.void]:
-    sampling = scene.config.sampling
+    sampling, every = scene.config.sampling, scene.follows(4)
     return _filled(
         C_RULES, 1,
-        every_omega=sampling.oversample_omega, every_polar=sampling.oversample_polar,
-        every_capture=sampling.oversample_thick, interpolation_ends=scene.lookup == "tricubic",
+        every_omega=every and sampling.oversample_omega, every_polar=every and sampling.oversample_polar,
+        every_capture=every and sampling.oversample_thick,
+        interpolation_ends=scene.follows(6) and scene.lookup == "tricubic",
     )  # fmt: skip
 
 
@@ -158,7 +159,7 @@ def radius_metric(scene: SceneData) -> FloatArray:
     """Return a shape's squared radius as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
     n, reciprocal = np.array(scene.n_cells, float), scene.lattice.reciprocal
-    if scene.config.compat == "c" and shape in ("gauss", "tophat"):  # docs/quirks.md, row 7
+    if scene.follows(7) and shape in ("gauss", "tophat"):
         a, b, c = reciprocal
         products = [dot(a, a), dot(b, b), dot(c, c), 2 * dot(b, c), 2 * dot(a, c), 2 * dot(a, b)]
         return np.asarray(np.array(products) * (fudge * (n[0] * n[1] * n[2]) ** 2))
@@ -170,5 +171,5 @@ def _water_and_scale(scene: SceneData) -> tuple[float, float]:
     water = scene.config.background.water
     photons = R_E_SQR * scene.fluence
     if scene.config.compat == "c":  # row 11: fluence twice, and shared out among the terms
-        return water * photons, photons / scene.terms
+        return water * (photons if scene.follows(11) else scene.terms), photons / scene.terms
     return water / scene.blocks, photons * scene.blocks / scene.oversample**2

@@ -1,7 +1,11 @@
 """The Scene: a resolved Config with its checks and its form for the kernel."""
 
+from __future__ import annotations
+
+import copy
 import logging
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -23,6 +27,8 @@ class Scene(SceneData):
     Parameters
     ----------
     config : Config
+    corrected : collection of int
+        Rows of docs/quirks.md that are corrected in spite of `compat="c"`, to measure their effects; not rows 2 and 3.
 
     Attributes
     ----------
@@ -70,8 +76,8 @@ class Scene(SceneData):
         The Config is valid but probably a mistake.
     """
 
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
+        super().__init__(config, corrected)
         self._cores: dict[str, CoreScene] = {}
         log.debug(
             "scene of %s pixels: %d sources, %d phi steps, %d mosaic domains, %d sub-pixels, %d sensor layers",
@@ -82,7 +88,16 @@ class Scene(SceneData):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Scene, (self.config,)
+        return Scene, (self.config, self._corrected)
+
+    def changed(self, **attributes: Any) -> Scene:
+        """Return a copy with other values of resolved attributes, such as `sources` or `cells`.
+
+        Its Config remains the original one.
+        """
+        other = copy.copy(self)
+        other.__dict__.update(attributes, _cores={})
+        return other
 
     def core(self, dtype: npt.DTypeLike) -> CoreScene:
         """Return the scene in the kernel's form for an image of float32 or float64; it is cached.

@@ -1,6 +1,7 @@
 """The data of a Scene: a Config with every default resolved into arrays and numbers in SI units."""
 
 import math
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -31,19 +32,25 @@ Lookup = Literal["constant", "nearest", "tricubic"]
 class SceneData:
     """A resolved Config; `Scene` documents the attributes."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
         config = self.config = config.resolved()
         self._c = config.compat == "c"
+        self._corrected = frozenset(corrected)
         frame = CONVENTIONS[config.detector.convention]
         self.beam_direction = unit(config.beam.direction or frame.beam)
         self.polarization_axis = polarization_axis(
-            config.beam, self.beam_direction, config.beam.polarization_axis or frame.polarization, like_c=self._c
+            config.beam,
+            self.beam_direction,
+            config.beam.polarization_axis or frame.polarization,
+            like_c=self.follows(27),
         )
         self.spindle_axis = unit(config.crystal.spindle_axis or frame.spindle)
         self.wavelength = config.beam.wavelength / 1e10
         self.fluence = config.beam.fluence
-        self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, like_c=self._c)
-        self.lattice = build_lattice(config.crystal, config.beam.wavelength, c_cell=self._c)
+        self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, like_c=self.follows(5))
+        self.lattice = build_lattice(
+            config.crystal, config.beam.wavelength, c_cell=self.follows(9), c_misset=self.follows(8)
+        )
         self.n_cells, self.blocks = resolve_blocks(config.crystal, config.beam, self.lattice, like_c=self._c)
         self.phi = config.scan.resolved()
         self.domains = config.crystal.domains()
@@ -53,15 +60,17 @@ class SceneData:
                 f"{MOST_STEPS} orientations; use fewer"
             )
         self.phi_angles = config.scan.start_deg / RADIAN_IN_DEGREES + self.phi.step * (
-            np.arange(self.phi.count) + (0.0 if self._c else 0.5)  # docs/quirks.md, row 25
+            np.arange(self.phi.count) + (0.0 if self.follows(25) else 0.5)
         )
         self.mosaic_rotations = mosaic_rotations(
-            config.crystal.replace(mosaic_sampling="random") if self._c else config.crystal  # docs/quirks.md, row 26
+            config.crystal.replace(mosaic_sampling="random") if self.follows(26) else config.crystal
         )
         self.cells, self.first_cells = self._orientations()
         self.sensor = self._sensor_layers()
         self.distance = self._distance()
-        self.geometry = PanelGeometry(config.detector, self.beam_direction, self.distance, like_c=self._c)
+        self.geometry = PanelGeometry(
+            config.detector, self.beam_direction, self.distance, like_c=self._c, corrected=self._corrected
+        )
         self.recommended_oversample = self._recommended_oversample()
         self.oversample = config.sampling.oversample or self.recommended_oversample
         self.table = config.structure_factors.limits
@@ -70,6 +79,10 @@ class SceneData:
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = load_mask(config)
         self.reach = self._largest_indices()
+
+    def follows(self, row: int) -> bool:
+        """Return whether the scene follows the C program in a row of docs/quirks.md."""
+        return self._c and row not in self._corrected
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -124,19 +137,19 @@ class SceneData:
         """
         direct = self.lattice.direct * 1e-10
         first, last = self._rotated(direct, direct)
-        usual, _ = self._rotated(direct, last) if self._c else (first, last)
+        usual, _ = self._rotated(direct, last) if self.follows(1) else (first, last)
         if np.array_equal(first, usual):
             return self._with_domains(usual), None
         return self._with_domains(usual), self._with_domains(first)
 
     def _rotated(self, direct: FloatArray, before: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the cells at every φ, and the last of them, if `before` was evaluated last."""
-        still = before if self._c else direct
+        still = before if self.follows(1) else direct
         turned = rotate_by_each(direct, self.spindle_axis, self.phi_angles.tolist())
         moved = self.phi_angles != 0.0
         if moved.all():
             return turned, turned[-1]
-        if not self._c:
+        if not self.follows(1):
             turned[~moved] = still
             return turned, turned[-1]
         latest = np.maximum.accumulate(np.where(moved, np.arange(len(moved)), -1))
@@ -154,9 +167,9 @@ class SceneData:
         detector = self.config.detector
         thickness = None if detector.sensor_thickness_um is None else detector.sensor_thickness_um * 1e-6
         layers = detector.sensor_layers
-        if layers is None and thickness and not self._c:
-            layers = 1  # at the mean depth of absorption (docs/quirks.md, row 28)
-        return resolve_sweep("sensor", layers, thickness, None, layers_overshoot=self._c)
+        if layers is None and thickness and not self.follows(28):
+            layers = 1  # at the mean depth of absorption
+        return resolve_sweep("sensor", layers, thickness, None, layers_overshoot=self.follows(12))
 
     @property
     def attenuation(self) -> float:

@@ -115,7 +115,7 @@ def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
     if points * BYTES_PER_POINT > allowed_memory() or points >= 2**31:
         raise ConfigError(
             f"{where}: a cell of {cell[0]:g} x {cell[1]:g} x {cell[2]:g} Å to {d_min_A:g} Å needs a grid of "
-            f"{points * BYTES_PER_POINT / 2**30:.1f} GiB, more than fits into memory; raise d_min"
+            f"{points * BYTES_PER_POINT / 2**30:.1f} GiB, more than fits into memory; raise d_min_A"
         )
 
 

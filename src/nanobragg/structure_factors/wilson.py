@@ -20,7 +20,7 @@ MATTHEWS_A3_PER_DALTON = 2.4  # B. W. Matthews, J. Mol. Biol. 33 (1968) 491-497
 
 
 def wilson_amplitudes(
-    cell: Cell, space_group: str, *, b_factor: float, d_min: float, seed: int
+    cell: Cell, space_group: str, *, b_factor: float, d_min_A: float, seed: int
 ) -> tuple[npt.NDArray[np.int32], FloatArray]:
     """Return random amplitudes of a protein-like crystal, expanded to P1 with Friedel mates.
 
@@ -36,7 +36,7 @@ def wilson_amplitudes(
         Hermann–Mauguin symbol or number.
     b_factor
         Overall B (Å²).
-    d_min
+    d_min_A
         Resolution limit (Å).
     seed
         Seed of the random numbers.
@@ -48,13 +48,15 @@ def wilson_amplitudes(
         Electrons.
     """
     group = space_group_of_cell(space_group, cell, "StructureFactors.wilson")
-    if not (d_min > 0 and b_factor >= 0):
-        raise ConfigError(f"d_min = {d_min} Å, b_factor = {b_factor} Å²: d_min must be positive, b_factor at least 0")
+    if not (d_min_A > 0 and b_factor >= 0):
+        raise ConfigError(
+            f"d_min_A = {d_min_A}, b_factor = {b_factor} Å²: d_min_A must be positive, b_factor at least 0"
+        )
     unit_cell, operations = gemmi.UnitCell(*cell), group.operations()
-    check_bound("StructureFactors.wilson: d_min", d_min, field="StructureFactors.d_min_A")
+    check_bound("StructureFactors.wilson: d_min_A", d_min_A, field="StructureFactors.d_min_A")
     check_bound("StructureFactors.wilson: b_factor", b_factor, field="StructureFactors.b_sol_A2")
-    _check_count(unit_cell.volume, d_min)
-    unique = gemmi.make_miller_array(unit_cell, group, d_min)
+    _check_count(unit_cell.volume, d_min_A)
+    unique = gemmi.make_miller_array(unit_cell, group, d_min_A)
     inverse_d_sqr = unit_cell.calculate_1_d2_array(unique)
     epsilon = np.array([operations.epsilon_factor_without_centering(hkl) for hkl in unique.tolist()])
     centric = np.array([operations.is_reflection_centric(hkl) for hkl in unique.tolist()], dtype=bool)
@@ -68,7 +70,7 @@ def _check_count(volume_A3: float, d_min: float) -> None:
     count = 4.0 / 3.0 * math.pi * volume_A3 / d_min**3
     if count * BYTES_PER_REFLECTION > allowed_memory():
         raise ConfigError(
-            f"StructureFactors.wilson: {count:.3g} reflections to {d_min:g} Å do not fit into memory; raise d_min"
+            f"StructureFactors.wilson: {count:.3g} reflections to {d_min:g} Å do not fit into memory; raise d_min_A"
         )
 
 

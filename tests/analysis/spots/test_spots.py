@@ -353,7 +353,7 @@ def test_closed_forms_of_the_parallelepiped_agree_with_quadrature():
 
 def test_only_orientations_near_the_sphere_are_looked_at():
     """For a hundred thousand reflections and fifty φ steps, fewer than one term in a hundred is computed."""
-    factors = nb.StructureFactors.wilson((79.1, 79.1, 38.4, 90, 90, 90), "P 43 21 2", b_factor=15, d_min=2.1, seed=1)
+    factors = nb.StructureFactors.wilson((79.1, 79.1, 38.4, 90, 90, 90), "P 43 21 2", b_factor=15, d_min_A=2.1, seed=1)
     made = scene(
         crystal=crystal(cell=(79.1, 79.1, 38.4), n_cells=100), structure_factors=factors,
         scan=nb.Scan(range_deg=0.5, steps=50), detector=nb.Detector.flat(distance_mm=100, pixels=1000, pixel_mm=0.1),
