@@ -46,6 +46,7 @@ from .nanobragg_c.trace_lines import c_trace_lines as c_trace_lines
 from .plotting import plot as plot
 from .plotting import plot_radial as plot_radial
 from .plotting import plot_slice as plot_slice
+from .rendering.cost import Cost as Cost
 from .rendering.pixel_selection import Box as Box
 from .rendering.simulate import simulate as simulate
 from .rendering.trace.trace import Trace as Trace

@@ -224,7 +224,7 @@ cdef class CoreScene:
             self.scene.rules = c_rules[0]
         if first_cells is not None:
             self.scene.first_cells = &first_cells[0, 0, 0]
-        self.keep = (panels, sources, cells, tables, amorphous, first_cells)
+        self.keep = (panels, sources, parameters, cells, tables, amorphous, c_rules, first_cells)
 
     cdef keep_tables(self, tables):
         cdef const double[:, :, :, ::1] doubles
@@ -236,6 +236,19 @@ cdef class CoreScene:
             floats = tables
             self.scene.tables = &floats[0, 0, 0, 0]
         self.scene.table_bytes = tables[0].nbytes
+
+    def probe(self, int orientations, int sources):
+        """The first orientations and sources of this scene, with one sub-pixel, to measure the speed of the kernel."""
+        panels, every_source, parameters, cells, tables, amorphous, c_rules, _ = self.keep
+        coarse = np.array(parameters)
+        coarse["oversample"] = 1
+        return CoreScene(panels, every_source[:sources], coarse, cells[:orientations], None, tables, amorphous,
+                         self.precision, c_rules)
+
+    @property
+    def nbytes(self):
+        """Bytes of all arrays."""
+        return sum(np.asarray(array).nbytes for array in (*self.keep, self.mask) if array is not None)
 
     @property
     def precision(self):
