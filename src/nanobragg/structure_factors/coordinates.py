@@ -176,8 +176,11 @@ class _Density:
         return bool(2 * np.nanmax([0.0, *radii]) > spacings.min())
 
     def transform(self) -> tuple[IndexArray, ComplexArray]:
+        self.density.initialize_grid()
         with ionic_factors() if self._charged else nullcontext():
-            self.density.put_model_density_on_grid(self.structure[0])
+            for each in self.structure[0].all():  # Ctrl-C is noticed between atoms, not in put_model_density_on_grid
+                self.density.add_atom_density_to_grid(each.atom)
+        self.density.grid.symmetrize_sum()
         found = self._listed(self.density.grid, self.density.blur)
         return np.array(found.miller_array, dtype=np.int32), np.array(found.value_array, dtype=np.complex128)
 
