@@ -368,6 +368,8 @@ def solid_angle(CoreScene core, roi, const unsigned char[:, :, ::1] mask):
     with nogil:
         for panel in range(core.n_panels):
             for slow in range(y0, y1 + 1):
+                with gil:
+                    PyErr_CheckSignals()
                 for fast in range(x0, x1 + 1):
                     if mask is not None and mask[panel, slow, fast] == 0:
                         continue

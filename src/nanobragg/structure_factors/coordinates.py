@@ -143,7 +143,10 @@ class _Calculator:
         self.density.set_grid_cell_and_spacegroup(structure)
 
     def transform(self) -> tuple[IndexArray, ComplexArray]:
-        self.density.put_model_density_on_grid(self.structure[0])
+        self.density.initialize_grid()
+        for each in self.structure[0].all():  # Ctrl-C is noticed between atoms, but not in put_model_density_on_grid
+            self.density.add_atom_density_to_grid(each.atom)
+        self.density.grid.symmetrize_sum()
         found = self._listed(self.density.grid, self.density.blur)
         return np.array(found.miller_array, dtype=np.int32), np.array(found.value_array, dtype=np.complex128)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..bounds import check_bound
 from ..errors import ConfigError, FormatError
 from ..geometry import FloatArray
 from ..io.reflections import Unmerged
@@ -70,9 +71,9 @@ def read_reflections(
     if kind == "hkl":
         from ..io.hkl import read_hkl
 
-        return P1Reflections(*read_hkl(path), cell)
+        return _as_listed(path, *read_hkl(path), cell)
     if kind == "dump":
-        return P1Reflections(*_read_dump(path), cell)
+        return _as_listed(path, *_read_dump(path), cell)
     if kind == "shelx":
         from ..io.shelx import read_shelx
 
@@ -84,6 +85,16 @@ def read_reflections(
     from ..io.cif import read_cif
 
     return _expanded(str(path), read_cif(path, column), space_group, cell)
+
+
+def _as_listed(path: Path, indices: IndexArray, amplitudes: FloatArray, cell: Cell | None) -> P1Reflections:
+    """Return reflections that a file lists in P1; raise `FormatError` if one is out of bounds."""
+    try:
+        check_bound(f"{path}: an index", indices, field="StructureFactors.indices")
+        check_bound(f"{path}: an amplitude", amplitudes, field="StructureFactors.amplitudes")
+    except ConfigError as error:
+        raise FormatError(str(error)) from None
+    return P1Reflections(indices, amplitudes, cell)
 
 
 def _read_dump(path: Path) -> tuple[IndexArray, FloatArray]:
