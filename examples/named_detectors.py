@@ -22,7 +22,7 @@ import nanobragg as nb
 
 BLOCK = 4  # the brightest of BLOCK × BLOCK pixels is drawn
 CRYSTAL = nb.Crystal(cell=(120, 120, 90), n_cells=10, shape="gauss", misset_deg=(12, 25, 7))
-FACTORS = nb.StructureFactors.wilson((120, 120, 90, 90, 90, 90), "P 4", b_factor=20, d_min=1.5, seed=1)
+FACTORS = nb.StructureFactors.wilson((120, 120, 90, 90, 90, 90), "P 4", b_factor=20, d_min_A=1.5, seed=1)
 
 
 def image_on(detector: nb.Detector) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from nanobragg.config.background import Background
 from nanobragg.config.beam import Beam
@@ -26,7 +28,8 @@ from nanobragg.config.structure_factors import StructureFactors
 from nanobragg.export.nexus import write_nexus
 from nanobragg.importers.dials import read_expt
 from nanobragg.importers.nexus import read_nxmx
-from nanobragg.io.cbf import read_cbf, write_cbf
+from nanobragg.io.cbf import START_OF_DATA, read_cbf, write_cbf
+from nanobragg.io.edf import read_edf
 from nanobragg.io.fdump import read_fdump, write_fdump
 from nanobragg.io.float_image import read_float_image, write_float_image
 from nanobragg.io.hkl import write_hkl
@@ -159,6 +162,29 @@ def mutated_nexus(edits: bytes) -> bytes:
     return mutate(valid_nexus(), edits)
 
 
+def write_dtrek(path: Path) -> None:
+    """Write a d*TREK image of big-endian 32-bit integers whose header holds braces."""
+    entries = ("HEADER_BYTES=512", "Data_type=long int", "BYTE_ORDER=big_endian", "SIZE1=4", "SIZE2=3", "H={ Z X }")
+    header = "{\n" + "".join(f"{entry};\n" for entry in entries) + "}"
+    path.write_bytes(header.encode().ljust(512) + IMAGE.astype(">i4").tobytes())
+
+
+def write_edf(path: Path) -> None:
+    """Write an EDF image of 16-bit integers."""
+    header = "{\nByteOrder = HighByteFirst ;\nDataType = SignedShort ;\nDim_1 = 4 ;\nDim_2 = 3 ;\n"
+    path.write_bytes(header.encode().ljust(510) + b"}\n" + IMAGE.astype(">i2").tobytes())
+
+
+def write_plain_cbf(path: Path) -> None:
+    """Write a CBF image of 16-bit integers that are not compressed."""
+    write_cbf(path, IMAGE.astype(np.int32))
+    head, _ = path.read_bytes().split(START_OF_DATA)
+    pixels = IMAGE.astype("<u2").tobytes()
+    head = head.replace(b"x-CBF_BYTE_OFFSET", b"x-CBF_NONE").replace(b"signed 32", b"unsigned 16")
+    head = re.sub(rb"Content-MD5.*\r\n", b"", re.sub(rb"Size: \d+", b"Size: %d" % len(pixels), head))
+    path.write_bytes(head + START_OF_DATA + pixels)
+
+
 def write_expt(path: Path) -> None:
     """Write a DIALS experiment list without blanks."""
     path.write_text(json.dumps(json.loads((TESTS / "expt" / "made.expt").read_text()), separators=(",", ":")))
@@ -182,14 +208,17 @@ TARGETS: dict[str, Target] = {
         lambda path: StructureFactors.from_shelx(path, space_group="P 21/c").table(), [text(*sample_files.SHELX_ROWS)]
     ),
     "coordinates": Target(
-        lambda path: StructureFactors.from_coordinates(path, d_min=10, k_sol=0),
+        lambda path: StructureFactors.from_coordinates(path, d_min_A=10, k_sol=0),
         [text(sample_files.PDB), text(sample_files.COORDINATES), text(SMALL_MOLECULE)],
         keywords=(*sample_files.COORDINATES.split(), *SMALL_MOLECULE.split()),
     ),
     "matrix": Target(
         read_matrix, [text("1 0 0", "0 1 0", "0 0 1"), text("-.1-.2 1.e-3", "0.1 0.2 0.3 4 5E2 6", "90.0 90. 90")]
     ),
-    "smv": Target(read_smv, [write_image_smv, lambda path: write_smv(path, IMAGE.astype(np.uint16), {"A": 1})]),
+    "smv": Target(
+        read_smv, [write_image_smv, lambda path: write_smv(path, IMAGE.astype(np.uint16), {"A": 1}), write_dtrek]
+    ),
+    "edf": Target(read_edf, [write_edf]),
     "mask": Target(read_mask, [write_image_smv]),
     "fdump": Target(read_fdump, [lambda path: write_fdump(path, -1, 0, 1, IMAGE[None])]),
     "sources": Target(read_sources, [text("-10 0 0 1 1e-10", "-10 0 1"), text("1,2;3:4 !5e-10", "nan 1 2")]),
@@ -207,9 +236,14 @@ TARGETS: dict[str, Target] = {
         suffix=".npy",
     ),
     "bin": Target(lambda path: read_float_image(path, (3, 4)), [lambda path: write_float_image(path, IMAGE)]),
-    "cbf": Target(read_cbf, [lambda path: write_cbf(path, IMAGE.astype(np.int32), {"A": "1"})]),
+    "cbf": Target(read_cbf, [lambda path: write_cbf(path, IMAGE.astype(np.int32), {"A": "1"}), write_plain_cbf]),
     "tiff": Target(
-        read_tiff, [lambda path: write_tiff(path, IMAGE.astype(np.uint16)), lambda path: write_tiff(path, IMAGE / 2)]
+        read_tiff,
+        [
+            lambda path: write_tiff(path, IMAGE.astype(np.uint16)),
+            lambda path: write_tiff(path, IMAGE / 2),
+            lambda path: Image.fromarray(IMAGE.astype(np.uint8)).save(path, "TIFF", compression="tiff_lzw"),
+        ],
     ),
     "nexus": Target(read_nexus, NO_EDITS, repair=mutated_nexus),
     "nxmx": Target(read_nxmx, NO_EDITS, repair=mutated_nexus),

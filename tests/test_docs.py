@@ -77,7 +77,7 @@ def test_pages_that_the_source_cites_exist():
     for path in sources:
         text = re.sub(r"\n[\s*#]*", " ", path.read_text(encoding="utf-8"))
         assert "spec section" not in text, path
-        for page, cited in re.findall(r"docs/([\w/]+\.md)(?:, ((?:row )?[A-Z\d][^.;:)]*))?", text):
+        for page, cited in re.findall(r"(?<!/)docs/([\w/]+\.md)(?:, ((?:row )?[A-Z\d][^.;:)]*))?", text):
             lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
             headings = [line.lstrip("# ").replace("Row", "row") for line in lines if line.startswith("#")]
             assert not cited or any(cited.startswith(each.partition(":")[0]) for each in headings), (path, page, cited)

@@ -98,6 +98,30 @@ def shifted_bytes() -> Pair:
     return Pair(np.frombuffer(read, "<u2").reshape(24, 24).astype(float), pixels.astype(float), title="nanobragg")
 
 
+def zero_phi() -> Pair:
+    """Return row 1: steps at -1, -0.5, 0 and 0.5 degrees."""
+    flags = f"{SPOTS} -osc 2 -phisteps 4 -phi"
+    return Pair(image(f"{flags} -1"), image(f"{flags} -1.25", exact=True), 1e-4)
+
+
+def layered(flags: str, layers: int) -> np.ndarray:
+    """Render C flags with exact physics and so many sensor layers."""
+    config = nb.config_from_flags(flags, exact=True)
+    return nb.simulate(config.replace(detector=config.detector.replace(sensor_layers=layers)), dtype="float64")
+
+
+def few_domains() -> Pair:
+    """Return row 26: eight mosaic domains."""
+    flags = f"{SPOTS.replace('-N 6', '-N 20')} -mosaic 0.5 -mosaic_dom 8"
+    config = nb.config_from_flags(flags, exact=True)
+    balanced = config.replace(crystal=config.crystal.replace(mosaic_sampling="balanced"))
+    return Pair(image(flags), nb.simulate(balanced, dtype="float64"), 1e-4, 'mosaic_sampling="balanced"')
+
+
+THICK = (
+    f"{SPOTS.replace('-N 6', '-N 20').replace('-distance 100', '-distance 40').replace('-pixel 0.6', '-pixel 0.2')} "
+    "-detpixels 240 -detector_thick 450 -detector_abs 240"
+)
 TILTED = FLAT + " -detector_roty 10"
 TRICLINIC = SPOTS.replace("60 70 80 90 90 90 -misset 5 5 5 -N 6", "70 80 90 75 85 95 -N 5")
 SENSOR = f"{SMOOTH} -oversample 1 -detector_thick 450 -detector_abs 450"
@@ -108,9 +132,9 @@ TABLE = (
 WATER = "-default_F 1e-9 -cell 60 70 80 90 90 90 -N 6 -lambda 1 -distance 100 -detpixels 24 -pixel 1 -oversample 2"
 
 PAIRS: dict[int, Callable[[], Pair]] = {
-    1: lambda: pair(f"{SPOTS} -phi -1 -osc 2 -phisteps 4", dark=1e-4),
+    1: zero_phi,
     2: lambda: pair(f"{SMOOTH} -oversample 3 -polar 0.9"),
-    3: lambda: pair(SENSOR),
+    3: lambda: Pair(image(SENSOR), layered(SENSOR, 2)),
     4: lambda: pair(f"{SMOOTH} -oversample 2 -oversample_omega"),
     5: weighted_sources,
     6: lambda: pair(TABLE),
@@ -140,11 +164,19 @@ PAIRS: dict[int, Callable[[], Pair]] = {
     21: sized,
     22: lambda: Pair(image(FLAT), image(f"{FLAT} -curved_det", exact=True), 1e-4, "nanobragg"),
     24: shifted_bytes,
+    25: lambda: pair(f"{SPOTS} -phi 1 -osc 1 -phisteps 2", dark=1e-4),
+    26: few_domains,
+    27: lambda: pair(
+        f"{SPOTS} -beam_vector 1 0 0 -odet_vector 1 0 0 -fdet_vector 0 0 1 -sdet_vector 0 -1 0 -polar_vector 1 0 1 "
+        "-hdivrange 10 -hdivsteps 3 -vdivrange 10 -vdivsteps 3",
+        dark=1e-4,
+    ),
+    28: lambda: pair(THICK, dark=1e-4),
 }
 
 
 def draw_all(folder: Path) -> None:
-    """Write row_01.png … row_24.png."""
+    """Write row_01.png … row_28.png."""
     folder.mkdir(parents=True, exist_ok=True)
     special = {13: grating_at_integers, 14: place_of_maximum, 15: beam_spots, 23: no_image}
     for row in sorted({*PAIRS, *special}):

@@ -15,7 +15,7 @@ CELL = (79.1, 79.1, 38.4, 90, 90, 90)
 
 cfg = nb.Config(
     crystal=nb.Crystal(cell=CELL, misset_deg=(3, 88, 20), n_cells=(15, 15, 30)),
-    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min=1.8, seed=1),
+    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min_A=1.8, seed=1),
     beam=nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e26, kahn_factor=1.0),
     detector=nb.Detector.flat(distance_mm=150, pixels=(300, 300), pixel_mm=0.5),
     sampling=nb.Sampling(oversample=6),

@@ -17,7 +17,7 @@ cfg = nb.Config(
     crystal=nb.Crystal(
         cell=CELL, misset_deg=(4, 86, 10), n_cells=(15, 15, 30), shape="gauss", mosaic_spread_deg=0.1, mosaic_domains=5
     ),
-    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=20, d_min=1.7, seed=3),
+    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=20, d_min_A=1.7, seed=3),
     beam=nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e26, kahn_factor=0.98),
     detector=nb.Detector.flat(distance_mm=150, pixels=(350, 350), pixel_mm=0.45),
     scan=nb.Scan(start_deg=0, range_deg=1.5, steps=30),

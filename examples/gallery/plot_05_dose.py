@@ -18,7 +18,7 @@ cfg = nb.Config(
     crystal=nb.Crystal(
         cell=CELL, misset_deg=(21, 43, 65), n_cells=(15, 15, 30), mosaic_spread_deg=0.5, mosaic_domains=25
     ),
-    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min=1.8, seed=1),
+    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min_A=1.8, seed=1),
     beam=nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e24, kahn_factor=1.0),
     detector=nb.Detector.flat(distance_mm=150, pixels=(300, 300), pixel_mm=0.5),
     sampling=nb.Sampling(oversample=7),

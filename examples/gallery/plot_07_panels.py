@@ -32,7 +32,7 @@ cfg = nb.Config(
     crystal=nb.Crystal(
         cell=CELL, misset_deg=(21, 43, 65), n_cells=(15, 15, 30), mosaic_spread_deg=0.4, mosaic_domains=20
     ),
-    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min=1.8, seed=1),
+    structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=15, d_min_A=1.8, seed=1),
     beam=nb.Beam(wavelength_A=1.3, fluence_ph_m2=1e26, kahn_factor=1.0),
     detector=nb.Detector(panels=panels, convention="dials"),
     background=nb.Background(water_um=0.2),

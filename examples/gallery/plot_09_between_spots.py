@@ -15,7 +15,7 @@ CELL = (40, 50, 60, 90, 90, 90)
 
 cfg = nb.Config(
     crystal=nb.Crystal(cell=CELL, misset_deg=(10, 20, 30), n_cells=3),
-    structure_factors=nb.StructureFactors.wilson(CELL, "P 21 21 21", b_factor=10, d_min=2.5, seed=2),
+    structure_factors=nb.StructureFactors.wilson(CELL, "P 21 21 21", b_factor=10, d_min_A=2.5, seed=2),
     beam=nb.Beam(wavelength_A=1.0),
     detector=nb.Detector.flat(distance_mm=250, pixels=(300, 300), pixel_mm=0.25),
     sampling=nb.Sampling(oversample=1),

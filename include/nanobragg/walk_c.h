@@ -17,6 +17,15 @@ struct FirstUnlessOverSampled {
     }
 };
 
+/* A source along the polarization axis has no E and B: the original then takes psi = 0 (row 27). */
+NB_INLINE double polarization_c(double kahn, const Source &source, const Lanes &lanes, int i)
+{
+    if (source.b[0] != 0.0 || source.b[1] != 0.0 || source.b[2] != 0.0)
+        return polarization_in_lane(kahn, source, lanes, i);
+    const double d[3] = {lanes.d[0][i], lanes.d[1][i], lanes.d[2][i]}, cosine = dot(source.direction, d);
+    return polarization(kahn, cosine, sqrt(fmax(1.0 - cosine * cosine, 0.0)), 0.0);
+}
+
 /* Scattering vectors from one source, and polarization, once for a pixel unless it is over-sampled (rows 2 and 4);
  * returns whether any lane is within d_min. */
 static inline bool scatter_c(const CScene &s, const Source &source, int n, Lanes &lanes)
@@ -27,7 +36,7 @@ static inline bool scatter_c(const CScene &s, const Source &source, int n, Lanes
     if (s.polarized || every_polar)
         NB_SIMD for (int i = 0; i < n; ++i)
         {
-            const double polar = polarization_in_lane(s.kahn, source, lanes, i), before = lanes.polar[i];
+            const double polar = polarization_c(s.kahn, source, lanes, i), before = lanes.polar[i];
             const double once = FirstUnlessOverSampled::keep(before, polar, every_polar);
             lanes.polar[i] = lanes.live[i] != 0.0 ? once : before;
         }

@@ -63,7 +63,7 @@ def refused(tmp_path, monkeypatch, capsys):
         ("-distance -10", "-distance -10"),
         ("-lambda 0", "wavelength"),
         ("-lambda -1", "wavelength"),
-        ("-beam_vector 0 0 1 -polar_vector 0 0 1", "parallel"),
+        ("-beam_vector 0 0 1 -polar_vector 0 0 1", "contains the sample"),
         ("-fdet_vector 0 0 1 -sdet_vector 0 0 1", "parallel"),
         ("-fdet_vector 0 0 0", "zero"),
         ("-distance nan", "-distance nan"),
@@ -186,6 +186,8 @@ def test_an_output_that_would_overwrite_an_input(refused, tmp_path, output):
     kept = (tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()
     message = refused(f"simulate still.toml -o out.img {output}")
     assert "is an input file of the experiment; choose another name" in message
+    nb.write_image(tmp_path / "some.npy", np.ones(shape))
+    assert refused(f"simulate still.toml -o out.img {output} --pixels some.npy") == message
     assert ((tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()) == kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shlex
@@ -102,7 +103,9 @@ def test_equal_programs_agree(tmp_path, capsys):
     assert summary["pixel"]["first_divergence"] is None
     ours, theirs = np.load("left/ours.npy"), np.load("left/theirs.npy")
     np.testing.assert_array_equal(ours, theirs)
-    assert np.array(Image.open("left/difference.png")).min() == 255  # white: no difference
+    picture = np.array(Image.open("left/difference.png"))[..., :3]
+    assert picture[picture.shape[0] // 2, picture.shape[1] // 3].min() >= 254  # white: no difference
+    assert (picture == 0).all(axis=2).any()  # axes and a title
     assert Path("left/trace.txt").read_text().startswith("panel = 0\n")
 
 
@@ -129,7 +132,26 @@ def test_the_row_of_the_quirks_is_named(tmp_path, capsys):
     assert compare("--reference", program, "--pixel", 3, 4, flags=f"{flags} -exact -threads 1") == 3
     out = capsys.readouterr().out
     assert "first divergence  cell: 40 50 60 75 85 95 against 40 50 60 75.0" in out
-    assert f"explained by      row 9 of docs/quirks.md: {QUIRKS[9]}" in out
+    assert f"explained by      row 9 of docs/quirks.md: {QUIRKS[9]} (a pixel by up to " in out
+
+
+def test_without_a_program_the_option_that_names_it_is_named(capsys):
+    assert compare() == 1
+    error = capsys.readouterr().err
+    assert "--reference: name the C program, an executable or a shared library, or set NB_C_BIN or NB_C_LIB" in error
+
+
+def test_every_row_that_matters_is_named_with_its_size(tmp_path, capsys):
+    """Water makes a factor of 1e6 (row 11), layers a few percent (row 12): the larger one is named first."""
+    flags = f"{LINE} -water 20 -fluence 1e24 -gauss_xtal -detector_thick 450 -detector_abs 450 -thicksteps 3"
+    program = stand_in(tmp_path / "c", flags, (3, 4))
+    compare("--reference", program, "--out", "left", flags=f"{flags} -exact")
+    lines = [line[18:] for line in capsys.readouterr().out.splitlines() if "of docs/quirks.md" in line]
+    assert [line.split(" of docs")[0] for line in lines] == ["row 11", "rows 2 and 3", "row 12", "row 7"]
+    sizes = json.loads(Path("left/summary.json").read_text())["pixel"]["sizes_of_rows"]
+    assert [size["rows"] for size in sizes] == [[11], [2, 3], [12], [7]]
+    assert sizes[0]["ratio"] < 1e-5
+    assert all(one["largest"] >= other["largest"] > 1e-6 for one, other in itertools.pairwise(sizes))
 
 
 def test_region_and_image_in_place_of_the_original(capsys):
@@ -267,7 +289,7 @@ class TestRows:
     def test_followed_rows_explain_only_corrected_physics(self):
         flags = shlex.split(f"{LINE} -gauss_xtal -osc 2 -phi -1 -phisteps 4")
         assert quirks_of_flags(flags) == {13}
-        assert quirks_of_flags([*flags, "-exact"]) == {1, 7, 13}
+        assert quirks_of_flags([*flags, "-exact"]) == {1, 7, 13, 25}
 
     def test_a_row_explains_what_it_acts_on(self):
         assert explaining_quirks("F_latt", {1, 7, 9, 13}) == [7, 13]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nanobragg as nb
+from nanobragg.config import toml
 from nanobragg.config.toml import parse_toml
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
 from tests.builders import config
@@ -135,7 +137,7 @@ pixels = [1024, 1024]
 DAMAGED = {
     "no TOML": ("crystal = [", FormatError, "is not valid TOML"),
     "not text": (b"\xff\xfe\x00", FormatError, "is not valid TOML"),
-    "empty": ("", FormatError, "schema = None: this version reads schema = 1"),
+    "empty": ("", ConfigError, "Config.crystal: is required"),
     "of the future": ("schema = 2\n", FormatError, "schema = 2: this version reads schema = 1"),
     "schema as text": ("schema = 'one'\n", FormatError, "schema = 'one'"),
     "without a crystal": ("schema = 1\n[structure_factors]\ndefault_F = 1\n", ConfigError, "Config.crystal"),
@@ -190,3 +192,82 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         config().to_toml(tmp_path / "missing" / "a.toml")
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.toml"]
+
+
+def with_amplitude(value):
+    """Return a Config whose wavelength and only amplitude agree, to recognize a mixed pair of files."""
+    factors = nb.StructureFactors(indices=[[1, 0, 0]], amplitudes=[value])
+    return config(structure_factors=factors, beam=nb.Beam(wavelength_A=value))
+
+
+def amplitude_of(path):
+    found = nb.Config.from_toml(path)
+    assert found.structure_factors.amplitudes.tolist() == [found.beam.wavelength_A]
+    return found.beam.wavelength_A
+
+
+def test_a_reader_sees_toml_and_arrays_of_one_config_while_both_are_replaced(tmp_path):
+    path, stop = tmp_path / "a.toml", threading.Event()
+    with_amplitude(1.0).to_toml(path)
+
+    def write(value):
+        while not stop.is_set():
+            with_amplitude(value).to_toml(path)
+
+    writers = [threading.Thread(target=write, args=(value,)) for value in (1.0, 2.0)]
+    for writer in writers:
+        writer.start()
+    try:
+        seen = {amplitude_of(path) for _ in range(60)}
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert seen <= {1.0, 2.0}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("failing", ["a.toml", ".npz"])
+def test_a_config_survives_a_failure_of_either_file(tmp_path, monkeypatch, failing):
+    path = tmp_path / "a.toml"
+    with_amplitude(1.0).to_toml(path)
+    real = toml.atomic_write
+
+    def failing_write(target):
+        if str(target).endswith(failing):
+            raise FileError(f"{target}: no space")
+        return real(target)
+
+    monkeypatch.setattr(toml, "atomic_write", failing_write)
+    with pytest.raises(FileError, match="no space"):
+        with_amplitude(2.0).to_toml(path)
+    assert amplitude_of(path) == 1.0
+    monkeypatch.undo()
+    with_amplitude(3.0).to_toml(path)
+    assert amplitude_of(path) == 3.0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_arrays_of_another_file_are_refused(tmp_path):
+    with_amplitude(1.0).to_toml(tmp_path / "a.toml")
+    with_amplitude(2.0).to_toml(tmp_path / "b.toml")
+    (tmp_path / "b.npz").replace(tmp_path / "a.npz")
+    with pytest.raises(FormatError, match=r"a\.npz: is not the file that .*a\.toml was written with"):
+        nb.Config.from_toml(tmp_path / "a.toml")
+
+
+def test_the_arrays_of_a_config_that_has_none_any_more_are_removed(tmp_path):
+    with_amplitude(1.0).to_toml(tmp_path / "a.toml")
+    config().to_toml(tmp_path / "a.toml")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]
+
+
+def test_files_that_only_look_alike_stay(tmp_path):
+    """An .npz that belongs to another TOML file, or that the TOML file did not name."""
+    np.savez(tmp_path / "a.npz", mine=1)
+    with_amplitude(2.0).to_toml(tmp_path / f"a-{'0' * 16}.toml")
+    config().to_toml(tmp_path / "a.toml")
+    assert (tmp_path / "a.npz").exists()
+    for value in (1.0, 3.0, 4.0):
+        with_amplitude(value).to_toml(tmp_path / "a.toml")
+    assert amplitude_of(tmp_path / f"a-{'0' * 16}.toml") == 2.0

@@ -44,7 +44,7 @@ def experiment(name: str, detector: nb.Detector, **fields: object) -> nb.Config:
     cell, space_group = CRYSTALS[name]
     return nb.Config(**{
         "crystal": nb.Crystal(cell=cell, misset_deg=(10, 25, 40), n_cells=12, mosaic_spread_deg=0.1, mosaic_domains=6),
-        "structure_factors": nb.StructureFactors.wilson(cell, space_group, b_factor=20, d_min=1.4, seed=3),
+        "structure_factors": nb.StructureFactors.wilson(cell, space_group, b_factor=20, d_min_A=1.4, seed=3),
         "beam": nb.Beam(wavelength_A=1.0, fluence_ph_m2=1e27, kahn_factor=0.98),
         "detector": detector,
         "background": nb.Background(water_um=0.1),

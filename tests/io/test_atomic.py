@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from nanobragg.errors import FileError
-from nanobragg.io.atomic import atomic_write
+from nanobragg.io.atomic import atomic_write, check_writable
+from nanobragg.io.temporary_file import TemporaryFile
 
 
 @pytest.fixture
@@ -141,3 +142,87 @@ def test_read_only_file_or_folder_is_refused(tmp_path, read_only):
 def test_our_own_errors_pass_unchanged(tmp_path):
     with pytest.raises(FileError, match=r"^inner$"), atomic_write(tmp_path / "a"):
         raise FileError("inner")
+
+
+@pytest.mark.parametrize("name", ["a\0.npy", "\ud800.npy", ""])
+def test_a_name_that_no_file_can_have(name):
+    with pytest.raises(FileError, match="is not a valid file name"), atomic_write(name):
+        pass
+    with pytest.raises(FileError, match="is not a valid file name"):
+        check_writable(name)
+
+
+def test_file_and_folder_are_on_the_disk_before_the_old_file_is_gone(tmp_path, monkeypatch):
+    target = tmp_path / "a.bin"
+    target.write_bytes(b"old")
+    done, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: done.append(stat.S_IFMT(os.fstat(fd).st_mode)) or fsync(fd))
+    monkeypatch.setattr(os, "replace", lambda *paths: done.append("replace") or replace(*paths))
+    with atomic_write(target) as handle:
+        handle.write(b"new")
+    assert done == [stat.S_IFREG, "replace", stat.S_IFDIR]
+
+
+def without_anonymous_files(monkeypatch):
+    """Make the system look like one whose file system has no O_TMPFILE."""
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+
+
+@pytest.mark.parametrize("anonymous", [True, False])
+def test_the_next_writer_removes_what_a_killed_one_left_behind(tmp_path, monkeypatch, anonymous):
+    if not anonymous:
+        without_anonymous_files(monkeypatch)
+    target = tmp_path / "a.bin"
+    with atomic_write(tmp_path / "other.bin"), atomic_write(target):
+        pass
+    (probe := TemporaryFile(str(target))).remove()
+    for number in range(2):
+        (tmp_path / probe._path(number)).write_bytes(b"half")
+    with atomic_write(target) as handle:
+        handle.write(b"new")
+    assert sorted(os.listdir(tmp_path)) == ["a.bin", "other.bin"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("anonymous", [True, False])
+def test_writers_of_one_name_do_not_disturb_each_other(tmp_path, monkeypatch, anonymous, exists):
+    if not anonymous:
+        without_anonymous_files(monkeypatch)
+    target = tmp_path / "a.bin"
+    if exists:
+        target.write_bytes(b"old")
+    with atomic_write(target) as first:
+        first.write(b"first")
+        with atomic_write(target) as second:
+            second.write(b"second")
+        assert target.read_bytes() == b"second"
+    assert target.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_existing_file_keeps_its_owner(tmp_path):
+    target = tmp_path / "a.bin"
+    target.touch()
+    os.chown(target, 1234, 5678)
+    target.chmod(0o640)
+    with atomic_write(target) as handle:
+        handle.write(b"new")
+    assert (target.stat().st_uid, target.stat().st_gid, mode_of(target)) == (1234, 5678, 0o640)
+
+
+def test_an_owner_that_the_system_refuses_is_left_out(tmp_path, monkeypatch):
+    target = tmp_path / "a.bin"
+    target.touch()
+    target.chmod(0o4755)
+    real = os.stat(target)
+    strange = os.stat_result((*real[:4], 4321, *real[5:10]))
+    monkeypatch.setattr("nanobragg.io.atomic._existing", lambda _: strange)
+
+    def refused(*_):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "fchown", refused)
+    with atomic_write(target) as handle:
+        handle.write(b"new")
+    assert mode_of(target) == 0o755

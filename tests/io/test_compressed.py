@@ -50,7 +50,7 @@ def test_compressed_reflections_and_coordinates_are_read(tmp_path, packing):
     of_type = nb.StructureFactors(path=tmp_path / f"a.mtz{packing}")
     assert of_type.kind == "mtz"
     plain, packed = (
-        nb.StructureFactors.from_coordinates(path, d_min=2) for path in (small, tmp_path / f"small.cif{packing}")
+        nb.StructureFactors.from_coordinates(path, d_min_A=2) for path in (small, tmp_path / f"small.cif{packing}")
     )
     assert np.array_equal(plain.listing[1], packed.listing[1])
 
@@ -106,8 +106,8 @@ def test_a_byte_order_mark_is_skipped(tmp_path, encoding):
         return tmp_path / name
 
     small = (INPUTS / "small.cif").read_text()
-    plain = nb.StructureFactors.from_coordinates(INPUTS / "small.cif", d_min=2)
-    again = nb.StructureFactors.from_coordinates(marked("a.cif", small), d_min=2)
+    plain = nb.StructureFactors.from_coordinates(INPUTS / "small.cif", d_min_A=2)
+    again = nb.StructureFactors.from_coordinates(marked("a.cif", small), d_min_A=2)
     assert np.array_equal(again.listing[1], plain.listing[1])
     assert read_sources(marked("sources", "-10 0 0 1 1e-10\n")).tolist() == [[-10, 0, 0, 1, 1e-10]]
     assert nb.StructureFactors.from_hkl(marked("a.hkl", "1 2 3 4\n")).listing[1].tolist() == [4]

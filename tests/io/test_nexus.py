@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import weakref
 
 import fabio
 import h5py
@@ -64,15 +65,20 @@ def test_other_types_are_stored_as_the_next_one(tmp_path, given, stored):
 
 
 def test_images_are_written_as_they_come(tmp_path):
-    alive = []
+    """The writer keeps at most the image that it has just stored, and the file appears after the last one."""
+    given, kept, present = [], [], []
 
     def frames():
         for image in counts(5):
-            alive.append(sum(name.startswith(".nanobragg") for name in os.listdir(tmp_path)))
-            yield image
+            kept.append(sum(each() is not None for each in given))
+            present.append(os.listdir(tmp_path))
+            given.append(weakref.ref(fresh := image.copy()))
+            yield fresh
+            del fresh
 
     nb.write_nexus(tmp_path / "a.nxs", frames(), TURNING)
-    assert alive == [1] * 5
+    assert max(kept) <= 1
+    assert present == [[]] * 5
     assert os.listdir(tmp_path) == ["a.nxs"]
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import nanobragg as nb
 from nanobragg.config.beam import DEFAULT_FLUENCE, EV_ANGSTROM
-from nanobragg.config.crystal import build_lattice, mosaic_rotations
+from nanobragg.config.crystal import build_lattice
+from nanobragg.config.mosaic import mosaic_rotations
 from nanobragg.geometry import rotate_about
 from nanobragg.scene import scene_data
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.config.crystal import misset_angles, mosaic_rotations
+from nanobragg.config.crystal import misset_angles
+from nanobragg.config.mosaic import mosaic_rotations
 from nanobragg.geometry import rotate
 
 from .experiment import length, photons
@@ -61,7 +62,7 @@ def test_at_mos_gaussian_domains_have_the_spread_as_sigma():
     """AT-MOS: 4000 domains of 0.2°: σ of the angle ± 4 standard errors, axes alike in all directions, normal tails."""
     n, sigma = 4000, math.radians(0.2)
     crystal = nb.Crystal(cell=(60,), mosaic_spread_deg=0.2, mosaic_domains=n, mosaic_model="gaussian")
-    rotations = mosaic_rotations(crystal)
+    rotations = mosaic_rotations(crystal.replace(mosaic_sampling="random"))
     np.testing.assert_allclose(
         rotations @ rotations.transpose(0, 2, 1), np.broadcast_to(np.eye(3), (n, 3, 3)), atol=1e-12
     )
@@ -76,7 +77,8 @@ def test_at_mos_gaussian_domains_have_the_spread_as_sigma():
 
 def test_at_mos_cap_domains_stay_within_the_spread():
     """AT-MOS: the first domain is not turned, the others by at most the spread, and by all angles below it."""
-    rotations = mosaic_rotations(nb.Crystal(cell=(60,), mosaic_spread_deg=0.5, mosaic_domains=500))
+    crystal = nb.Crystal(cell=(60,), mosaic_spread_deg=0.5, mosaic_domains=500, mosaic_sampling="random")
+    rotations = mosaic_rotations(crystal)
     angles = np.degrees(length(rotation_vectors(rotations)))
     assert angles[0] == 0
     assert angles.max() <= 0.5 * (1 + 1e-6)

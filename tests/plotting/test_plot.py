@@ -283,7 +283,7 @@ def test_a_slice_shows_the_planes_reflections_at_their_place(values):
 
 
 def test_the_resolution_limit_of_a_slice():
-    offsets = nb.plot_slice(config(), "hk0", d_min=5.0).axes[0].collections[0].get_offsets()
+    offsets = nb.plot_slice(config(), "hk0", d_min_A=5.0).axes[0].collections[0].get_offsets()
     assert len(offsets) > 100
     assert np.linalg.norm(offsets, axis=1).max() <= 0.2
 
@@ -291,8 +291,8 @@ def test_the_resolution_limit_of_a_slice():
 def test_slices_that_show_nothing_are_refused():
     with pytest.raises(ConfigError, match="holds no reflection"):
         nb.plot_slice(config(structure_factors=nb.StructureFactors(indices=[[1, 1, 1]], amplitudes=[5])), "hk0")
-    with pytest.raises(ConfigError, match="d_min = 0"):
-        nb.plot_slice(config(), d_min=0)
+    with pytest.raises(ConfigError, match="d_min_A = 0"):
+        nb.plot_slice(config(), d_min_A=0)
     with pytest.raises(ConfigError, match="values = 'phase'"):
         nb.plot_slice(config(), values="phase")
 

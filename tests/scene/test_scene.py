@@ -115,11 +115,11 @@ def test_float32_images_are_computed_as_precisely_as_their_range_needs(amplitude
 @pytest.mark.parametrize("kahn_factor", [0.0, 0.9])
 @pytest.mark.parametrize("axis", [(0, 0, 1), (0.3, 0.5, 1)])
 def test_the_wave_of_a_source_is_perpendicular_to_its_direction(kahn_factor, axis):
-    """B along polarization axis × direction, E across both."""
+    """B along polarization axis × direction, E across both; of the axis only the part across the beam counts."""
     beam = nb.Beam(kahn_factor=kahn_factor, polarization_axis=axis, divergence_mrad=(20, 20), divergence_steps=(2, 2))
     traced = nb.trace(scene(beam=beam), slow=20, fast=5)
     for place, ray in traced.rays:
-        b = np.cross(axis, ray.incident)
+        b = np.cross((0, *axis[1:]), ray.incident)
         b /= np.linalg.norm(b)
         assert ray.along_b == pytest.approx(place.direction @ b, rel=1e-9)
         assert ray.along_e == pytest.approx(place.direction @ np.cross(ray.incident, b), rel=1e-9)
@@ -135,10 +135,18 @@ def test_pixels_beyond_d_min_are_dark_and_the_others_unchanged():
 
 
 def test_only_unpolarized_sources_may_shine_along_the_polarization_axis():
+    along = nb.Beam(polarization_axis=(-2, 0, 0), divergence_mrad=(4, 4), divergence_steps=(3, 3))
     with pytest.raises(ConfigError, match=r"polarization_axis = \(-1.0, 0.0, 0.0\).* parallel to the beam"):
-        scene(beam=nb.Beam(polarization_axis=(-2, 0, 0)))
+        scene(beam=along.replace(kahn_factor=0.5))
+    for unpolarized in (along, along.replace(kahn_factor=0.5, polarized=False)):
+        made = scene(beam=unpolarized)
+        assert made.polarization_axis @ made.beam_direction == pytest.approx(0, abs=1e-15)
+        assert made.core("float64")
     sources = nb.Sources(positions=[[-10, 0, 0], [0, 0, -10]])
     assert scene(beam=nb.Beam(sources=sources, kahn_factor=0)).core("float64")
+    unpolarized = nb.Beam(sources=sources, kahn_factor=0.5, polarized=False)
+    ours = nb.simulate(scene(beam=unpolarized), dtype="float64")
+    np.testing.assert_array_equal(ours, nb.simulate(scene(beam=unpolarized.replace(kahn_factor=0)), dtype="float64"))
     for kahn_factor in (1, 0.5):
         with pytest.raises(ConfigError, match="source's direction"):
             scene(beam=nb.Beam(sources=sources, kahn_factor=kahn_factor)).core("float64")

@@ -73,13 +73,13 @@ def amplitude(factors: nb.StructureFactors, *hkl: int) -> float:
 
 def test_density_and_direct_summation_agree(model: Path) -> None:
     """The bound is 1 %; the grid and its blur give 2e-5."""
-    factors = nb.StructureFactors.from_coordinates(model, d_min=1.5, k_sol=0)
+    factors = nb.StructureFactors.from_coordinates(model, d_min_A=1.5, k_sol=0)
     indices, amplitudes = sample(factors, 300)
     assert r_factor(amplitudes, direct_sums(model, indices)) < 1e-4
 
 
 def test_the_sphere_is_complete_and_has_f000(model: Path) -> None:
-    factors = nb.StructureFactors.from_coordinates(model, d_min=3.01, k_sol=0)
+    factors = nb.StructureFactors.from_coordinates(model, d_min_A=3.01, k_sol=0)
     structure = gemmi.read_structure(str(model))
     group = structure.find_spacegroup()
     assert factors.known_cell == pytest.approx(structure.cell.parameters)
@@ -89,7 +89,7 @@ def test_the_sphere_is_complete_and_has_f000(model: Path) -> None:
 
 
 def test_anomalous_scattering_sets_bijvoet_mates_apart(model: Path) -> None:
-    factors = nb.StructureFactors.from_coordinates(model, d_min=2.0, k_sol=0, energies_eV=7000)
+    factors = nb.StructureFactors.from_coordinates(model, d_min_A=2.0, k_sol=0, energies_eV=7000)
     indices, amplitudes = sample(factors, 60)
     mates = np.array([amplitude(factors, *(-hkl).tolist()) for hkl in indices])
     theirs, their_mates = (direct_sums(model, each, 7000) for each in (indices, -indices))
@@ -102,17 +102,17 @@ def test_anomalous_scattering_sets_bijvoet_mates_apart(model: Path) -> None:
 
 def test_several_energies_make_a_table_with_an_axis(triclinic: Path) -> None:
     energies = [7000.0, 8000.0, 9000.0]
-    table = nb.StructureFactors.from_coordinates(triclinic, d_min=4, energies_eV=energies)
+    table = nb.StructureFactors.from_coordinates(triclinic, d_min_A=4, energies_eV=energies)
     assert table.listing[1].shape == (3, len(table.listing[0]))
     for row, energy in enumerate(energies):
-        alone = nb.StructureFactors.from_coordinates(triclinic, d_min=4, energies_eV=energy)
+        alone = nb.StructureFactors.from_coordinates(triclinic, d_min_A=4, energies_eV=energy)
         np.testing.assert_array_equal(alone.listing[1], table.listing[1][row])
 
 
 def test_bulk_solvent_fills_what_the_atoms_leave(triclinic: Path) -> None:
     """F(000) grows by k_sol times the solvent's volume, high orders are unchanged, and B_sol damps."""
-    without = nb.StructureFactors.from_coordinates(triclinic, d_min=2.0, k_sol=0)
-    usual = nb.StructureFactors.from_coordinates(triclinic, d_min=2.0)
+    without = nb.StructureFactors.from_coordinates(triclinic, d_min_A=2.0, k_sol=0)
+    usual = nb.StructureFactors.from_coordinates(triclinic, d_min_A=2.0)
     volume = gemmi.UnitCell(*usual.known_cell).volume
     solvent = (amplitude(usual, 0, 0, 0) - amplitude(without, 0, 0, 0)) / 0.35
     assert 0.7 * volume < solvent < 0.95 * volume  # four helices in a roomy cell
@@ -120,7 +120,7 @@ def test_bulk_solvent_fills_what_the_atoms_leave(triclinic: Path) -> None:
     inverse_d = np.sqrt(gemmi.UnitCell(*usual.known_cell).calculate_1_d2_array(indices))
     change = np.abs(usual.listing[1] - without.listing[1])
     assert change[inverse_d > 0.4].mean() < 0.01 * change[(inverse_d > 0) & (inverse_d < 0.1)].mean()
-    flat = nb.StructureFactors.from_coordinates(triclinic, d_min=2.0, b_sol=500)
+    flat = nb.StructureFactors.from_coordinates(triclinic, d_min_A=2.0, b_sol_A2=500)
     kept = np.abs(flat.listing[1] - without.listing[1])
     assert kept[inverse_d > 0.2].max() < 0.1 * change[inverse_d > 0.2].max()
     assert "solvent 0.35 e/Å³, 46 Å²" in usual.note
@@ -130,13 +130,13 @@ def test_mmcif_and_pdb_are_the_same_model(triclinic: Path, tmp_path: Path) -> No
     structure = gemmi.read_structure(str(triclinic))
     structure.setup_entities()
     structure.make_mmcif_document().write_file(str(tmp_path / "model.cif"))
-    pdb, mmcif = (nb.StructureFactors.from_coordinates(path, d_min=3) for path in (triclinic, tmp_path / "model.cif"))
+    pdb, mmcif = (nb.StructureFactors.from_coordinates(path, d_min_A=3) for path in (triclinic, tmp_path / "model.cif"))
     np.testing.assert_allclose(pdb.listing[1], mmcif.listing[1], rtol=1e-5, atol=1e-3)
 
 
 def test_small_molecule_on_a_special_position() -> None:
     """Symmetry comes from the operators, occupancy is divided on the inversion centre, and U is made Cartesian."""
-    factors = nb.StructureFactors.from_coordinates(SMALL, d_min=0.8)
+    factors = nb.StructureFactors.from_coordinates(SMALL, d_min_A=0.8)
     small = gemmi.read_small_structure(str(SMALL))
     small.setup_cell_images()
     small.change_occupancies_to_crystallographic()
@@ -150,7 +150,7 @@ def test_small_molecule_on_a_special_position() -> None:
 
 def test_systematic_absences_are_zero(tmp_path: Path) -> None:
     subprocess.run([sys.executable, MAKE_MODEL, "hexagonal", tmp_path / "m.pdb"], check=True)
-    factors = nb.StructureFactors.from_coordinates(tmp_path / "m.pdb", d_min=3)
+    factors = nb.StructureFactors.from_coordinates(tmp_path / "m.pdb", d_min_A=3)
     assert amplitude(factors, 0, 0, 5) == 0
     assert amplitude(factors, 0, 0, 6) > 1
 
@@ -184,20 +184,20 @@ def atoms(tmp_path: Path, text: str) -> Path:
 )
 def test_models_that_are_refused(tmp_path: Path, text: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
-        nb.StructureFactors.from_coordinates(atoms(tmp_path, text), d_min=2)
+        nb.StructureFactors.from_coordinates(atoms(tmp_path, text), d_min_A=2)
     assert "\n" not in str(caught.value)
 
 
 def test_energies_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="5 eV is not a valid energy; anomalous scattering is known from 1000"):
-        nb.StructureFactors.from_coordinates(atoms(tmp_path, CRYST + ATOM), d_min=2, energies_eV=5)
+        nb.StructureFactors.from_coordinates(atoms(tmp_path, CRYST + ATOM), d_min_A=2, energies_eV=5)
 
 
 def test_missing_occupancies_count_as_one(tmp_path: Path) -> None:
-    whole = nb.StructureFactors.from_coordinates(atoms(tmp_path, CRYST + ATOM), d_min=3)
+    whole = nb.StructureFactors.from_coordinates(atoms(tmp_path, CRYST + ATOM), d_min_A=3)
     with pytest.warns(NanobraggWarning, match="1 atoms have no occupancy; 1 is used"):
         blank = nb.StructureFactors.from_coordinates(
-            atoms(tmp_path, CRYST + ATOM.replace("1.00 10", "     10")), d_min=3
+            atoms(tmp_path, CRYST + ATOM.replace("1.00 10", "     10")), d_min_A=3
         )
     np.testing.assert_array_equal(blank.listing[1], whole.listing[1])
     path = tmp_path / "m.cif"
@@ -206,13 +206,13 @@ def test_missing_occupancies_count_as_one(tmp_path: Path) -> None:
     structure.make_mmcif_document().write_file(str(path))
     path.write_text(path.read_text().replace(" 3 1 10", " 3 ? 10"))
     with pytest.warns(NanobraggWarning, match="1 atoms have no occupancy"):
-        nb.StructureFactors.from_coordinates(path, d_min=3)
+        nb.StructureFactors.from_coordinates(path, d_min_A=3)
 
 
 def test_the_first_of_several_models_counts(tmp_path: Path) -> None:
     text = f"{CRYST}MODEL        1\n{ATOM}ENDMDL\nMODEL        2\n{ATOM}ENDMDL\n"
     with pytest.warns(NanobraggWarning, match="holds 2 models; only the first is used"):
-        factors = nb.StructureFactors.from_coordinates(atoms(tmp_path, text), d_min=3, k_sol=0)
+        factors = nb.StructureFactors.from_coordinates(atoms(tmp_path, text), d_min_A=3, k_sol=0)
     assert amplitude(factors, 0, 0, 0) == pytest.approx(6, rel=2e-3)
 
 
@@ -231,5 +231,5 @@ def test_strict_ncs_is_expanded(tmp_path: Path) -> None:
             ("  0.000000  0.000000  1.000000", 0),
         ])
     )  # fmt: skip
-    factors = nb.StructureFactors.from_coordinates(atoms(tmp_path, CRYST + matrices + ATOM), d_min=3, k_sol=0)
+    factors = nb.StructureFactors.from_coordinates(atoms(tmp_path, CRYST + matrices + ATOM), d_min_A=3, k_sol=0)
     assert amplitude(factors, 0, 0, 0) == pytest.approx(12, rel=2e-3)

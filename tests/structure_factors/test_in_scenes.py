@@ -108,12 +108,12 @@ ATOM      2 FE   HEM A   2       4.000   6.000   9.000  1.00 10.00          FE
 
 def test_anomalous_scattering_at_the_beams_energy(tmp_path: Path) -> None:
     (tmp_path / "m.pdb").write_text(PDB)
-    follows = nb.StructureFactors.from_coordinates(tmp_path / "m.pdb", d_min=2.5, energies_eV="beam")
+    follows = nb.StructureFactors.from_coordinates(tmp_path / "m.pdb", d_min_A=2.5, energies_eV="beam")
     with pytest.raises(ConfigError, match="needs the energy of a beam"):
         _ = follows.listing
     wanted = config(structure_factors=follows, beam=nb.Beam(energy_eV=7200), crystal=nb.Crystal(n_cells=5))
     scene = nb.Scene(wanted)
-    at = nb.StructureFactors.from_coordinates(tmp_path / "m.pdb", d_min=2.5, energies_eV=7200)
+    at = nb.StructureFactors.from_coordinates(tmp_path / "m.pdb", d_min_A=2.5, energies_eV=7200)
     np.testing.assert_allclose(scene.config.structure_factors.listing[1], at.listing[1], rtol=1e-12)
     assert nb.Scene(wanted).config.structure_factors is scene.config.structure_factors  # calculated once
 

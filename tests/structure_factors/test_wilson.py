@@ -13,8 +13,8 @@ from nanobragg.cli.demo import LYSOZYME_CELL, run_demo
 CELL = (40.0, 40.0, 60.0, 90.0, 90.0, 90.0)
 
 
-def listing(space_group: str = "P 43 21 2", seed: int = 3, b_factor: float = 0.0, d_min: float = 2.0):
-    factors = nb.StructureFactors.wilson(CELL, space_group, b_factor=b_factor, d_min=d_min, seed=seed)
+def listing(space_group: str = "P 43 21 2", seed: int = 3, b_factor: float = 0.0, d_min_A: float = 2.0):
+    factors = nb.StructureFactors.wilson(CELL, space_group, b_factor=b_factor, d_min_A=d_min_A, seed=seed)
     assert factors.listing is not None
     return factors.listing
 
@@ -52,7 +52,7 @@ def test_complete_to_the_resolution_limit() -> None:
 
 def test_acentric_intensities_are_exponential() -> None:
     """Wilson: <I^2>/<I>^2 is 2 for acentric reflections, within thin shells; 8000 of them give it to 5 %."""
-    indices, amplitudes = listing("P 1", d_min=1.6)
+    indices, amplitudes = listing("P 1", d_min_A=1.6)
     d_sqr = (indices[:, 0] / 40) ** 2 + (indices[:, 1] / 40) ** 2 + (indices[:, 2] / 60) ** 2
     shell = (d_sqr > 0.2) & (d_sqr < 0.25)
     intensity = amplitudes[shell] ** 2
@@ -73,23 +73,23 @@ def test_the_seed_sets_the_amplitudes() -> None:
 
 def test_an_unknown_space_group_is_refused() -> None:
     with pytest.raises(nb.errors.ConfigError, match="P 99"):
-        nb.StructureFactors.wilson(LYSOZYME_CELL, "P 99", b_factor=20, d_min=3, seed=1)
+        nb.StructureFactors.wilson(LYSOZYME_CELL, "P 99", b_factor=20, d_min_A=3, seed=1)
 
 
 def test_a_short_cell_is_completed_as_the_crystals_is() -> None:
     short, whole = (
-        nb.StructureFactors.wilson(cell, "P 21 21 21", b_factor=20, d_min=5, seed=1)
+        nb.StructureFactors.wilson(cell, "P 21 21 21", b_factor=20, d_min_A=5, seed=1)
         for cell in ((40, 50), (40, 50, 40, 90, 90, 90))
     )
     assert short == whole
     with pytest.raises(nb.errors.ConfigError, match="one to six numbers"):
-        nb.StructureFactors.wilson((), "P 1", b_factor=20, d_min=5, seed=1)
+        nb.StructureFactors.wilson((), "P 1", b_factor=20, d_min_A=5, seed=1)
     assert nb.StructureFactors(cell=(40,)).cell == (40, 40, 40, 90, 90, 90)
 
 
 def test_a_cell_without_its_groups_symmetry_warns() -> None:
     with pytest.warns(nb.errors.NanobraggWarning, match="40 50 60 90 90 90 does not have the symmetry of P 4"):
-        nb.StructureFactors.wilson((40, 50, 60), "P 4", b_factor=20, d_min=5, seed=1)
+        nb.StructureFactors.wilson((40, 50, 60), "P 4", b_factor=20, d_min_A=5, seed=1)
 
 
 @pytest.mark.slow

@@ -178,9 +178,10 @@ def _sensor(scene: Scene) -> str:
         return ""
     depth = scene.config.detector.attenuation_um
     absorbed = scene.sensor.range * 1e6 if depth is None else depth
+    at = 0.0 if scene.config.compat == "c" else scene.config.detector.depth_um
     return (
         f"{scene.sensor.range * 1e6:g} µm thick in {_count(scene.sensor.count, 'layer')}, "
-        f"attenuation depth {absorbed:g} µm"
+        f"attenuation depth {absorbed:.6g} µm" + (f", counted at a depth of {at:.4g} µm" if at else "")
     )
 
 

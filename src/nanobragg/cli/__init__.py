@@ -12,7 +12,6 @@ from ..errors import ConfigError, NanobraggError, NanobraggWarning, escape_unpri
 from ..io.atomic import write_error
 from .verbose import logged, take_switch
 
-HELP = {"-h", "-help", "--help"}
 VERSION = {"-version", "--version"}
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 INTERRUPTED, BROKEN_PIPE = 128 + 2, 128 + 13  # a shell's exit status for SIGINT and SIGPIPE
@@ -62,13 +61,13 @@ def _run(words: list[str]) -> int:
 
         print(f"nanobragg {__version__}")
         return 0
-    if first.startswith("-") and first not in HELP:
+    if first.startswith("-") and first not in ("-h", "-help", "--help"):
         from .c_flags import run
 
         return run(words)
     from .commands import run_command
 
-    return run_command(["help"] if first in HELP else words)
+    return run_command(["help"] if first.startswith("-") else words)
 
 
 def _format_warnings() -> None:

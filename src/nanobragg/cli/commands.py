@@ -10,10 +10,12 @@ from ..errors import ConfigError
 from .parser import CommandParser
 
 COMMANDS = {
+    "init": "write a commented TOML experiment to start from",
     "simulate": "render a TOML experiment into image files",
     "demo": "render a built-in example: a lysozyme-like crystal",
     "convert": "convert an image to another format",
     "plot": "draw an image, its radial average, or a slice of reciprocal space",
+    "cost": "terms, time and memory of an image, without rendering it",
     "trace": "trace the computation of one pixel",
     "compare": "run nanobragg and the C program and compare their images",
     "info": "version, instruction sets, threads",

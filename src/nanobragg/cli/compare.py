@@ -31,7 +31,8 @@ from .progress import progress_reporter
 USAGE = "nanobragg compare [OPTIONS] -- C FLAGS"
 EPILOG = """\
 Both programs run the same flags; with -exact nanobragg uses its corrected physics. The pixel that differs most is
-traced in both, and the first quantity that differs is reported with the row of docs/quirks.md that explains it.
+traced in both, and the first quantity that differs is reported. With -exact, every row of docs/quirks.md that changes
+the image is measured: it is corrected while the others are followed. Pictures have axes if matplotlib is installed.
 The environment variables NB_C_BIN and NB_C_LIB name the C program.
 
 Exit status: 0 success, 1 invalid command line, 2 a program failed, 3 the correlation is below the threshold,
@@ -147,7 +148,11 @@ def _peaks() -> int:
 
 
 def _original(path: str | None) -> Program | Library:
-    if path is None and "NB_C_BIN" not in os.environ and "NB_C_LIB" in os.environ:
+    if path is None and not (os.environ.get("NB_C_BIN") or os.environ.get("NB_C_LIB")):
+        raise ConfigError(
+            "--reference: name the C program, an executable or a shared library, or set NB_C_BIN or NB_C_LIB"
+        )
+    if path is None and not os.environ.get("NB_C_BIN"):
         return load()
     if path is None or not (Path(path).suffix in LIBRARIES or ".so." in Path(path).name):
         return program(path)
@@ -178,6 +183,10 @@ def _run_original(
 def _write_folder(folder: Path, result: Result, about: dict[str, Any]) -> None:
     """Write the files of a comparison, summary.json last."""
     scales = write_comparison(folder, result.ours.image, result.theirs.image, result.compared)
+    if importlib.util.find_spec("matplotlib") is not None:
+        from ..plotting.comparison import save_comparison
+
+        save_comparison(folder, result.ours.image, result.theirs.image, *scales.values())
     if result.traced is not None:
         write_text(folder / "trace.txt", result.traced.trace.to_text())
     write_json(folder / "summary.json", about | summary(result) | scales)

@@ -6,6 +6,7 @@ import numpy.typing as npt
 
 from ..analysis.compare.images import ImageComparison
 from ..nanobragg_c.compare_runs import OurRun, TracedPixel
+from ..nanobragg_c.quirk_sizes import Size
 from ..nanobragg_c.quirks import QUIRKS
 from ..nanobragg_c.reference.program_output import Run
 
@@ -48,7 +49,8 @@ def report_lines(result: Result) -> list[str]:
         "first divergence": _divergence(result.traced),
         "explained by": _rows(result.traced),
     }
-    return [f"{name:<{LABEL_WIDTH}}{text}" for name, text in rows.items() if text]
+    blank = "\n" + " " * LABEL_WIDTH
+    return [f"{name:<{LABEL_WIDTH}}{text.replace(chr(10), blank)}" for name, text in rows.items() if text]
 
 
 def summary(result: Result) -> dict[str, Any]:
@@ -108,11 +110,20 @@ def _divergence(traced: TracedPixel | None) -> str:
 
 
 def _rows(traced: TracedPixel | None) -> str:
-    if traced is None or traced.compared is None or traced.compared.divergence is None:
+    if traced is None or traced.compared is None:
         return ""
-    if not traced.rows:
-        return "no row of docs/quirks.md applies to these flags"
-    return "; ".join(f"row {row} of docs/quirks.md: {QUIRKS[row]}" for row in traced.rows)
+    if traced.compared.divergence is None and not traced.sizes:
+        return ""
+    sized = [_sized(size) for size in traced.sizes]
+    measured = {row for size in traced.sizes for row in size.rows}
+    named = [f"row {row} of docs/quirks.md: {QUIRKS[row]}" for row in traced.rows if row not in measured]
+    return "\n".join(sized + named) or "no row of docs/quirks.md applies to these flags"
+
+
+def _sized(size: Size) -> str:
+    """Return rows with their effect on the image."""
+    rows = f"row {size.rows[0]}" if len(size.rows) == 1 else f"rows {' and '.join(map(str, size.rows))}"
+    return f"{rows} of docs/quirks.md: {'; '.join(QUIRKS[row] for row in size.rows)} ({size.text()})"
 
 
 def _pixel_summary(traced: TracedPixel) -> dict[str, Any]:
@@ -122,5 +133,6 @@ def _pixel_summary(traced: TracedPixel) -> dict[str, Any]:
         "fast": traced.fast,
         "first_divergence": first and {"name": first.name, "ours": first.a, "theirs": first.b},
         "explained_by_rows": {str(row): QUIRKS[row] for row in traced.rows},
+        "sizes_of_rows": [size._asdict() for size in traced.sizes],
         "values": {name: {"ours": ours, "theirs": theirs} for name, (ours, theirs) in traced.values.items()},
     }

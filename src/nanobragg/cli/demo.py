@@ -54,7 +54,7 @@ def demo_config() -> Config:
             mosaic_spread_deg=0.5, mosaic_domains=40,
         ),
         structure_factors=StructureFactors.wilson(
-            LYSOZYME_CELL, SPACE_GROUP, b_factor=B_FACTOR, d_min=D_MIN, seed=SEED
+            LYSOZYME_CELL, SPACE_GROUP, b_factor=B_FACTOR, d_min_A=D_MIN, seed=SEED
         ),
         beam=Beam(wavelength_A=0.9795, fluence_ph_m2=1e26, kahn_factor=0.98),
         detector=Detector.flat(distance_mm=150.0, pixels=(1024, 1024), pixel_mm=0.172),

@@ -1,11 +1,13 @@
-"""`nanobragg help [FLAG | COMMAND]`, `nanobragg --help`."""
+"""`nanobragg help [FLAG | COMMAND | detectors]`, `nanobragg --help`."""
 
 import argparse
 
+from ..detectors.catalogue import DESIGNS
 from ..errors import ConfigError
 from .commands import COMMANDS, run_command
 from .parser import CommandParser
 
+HELP = ("-h", "-help", "--help")
 USAGE = "usage: nanobragg -cell A B C ALPHA BETA GAMMA -hkl FILE [FLAGS], or nanobragg COMMAND [OPTIONS]"
 
 
@@ -16,12 +18,15 @@ def add_options(parser: CommandParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the general help, or that of the given flags or command."""
-    if not chosen.flags:
-        print(_everything())
-    for word in chosen.flags:
-        if word in COMMANDS and word != "help":
-            return run_command([word, "--help"])
-        print(_flag(word))
+    for word in chosen.flags or ["help"]:
+        if word in ("help", *HELP):
+            print(_everything())
+        elif word in COMMANDS:
+            run_command([word, "--help"])
+        elif word == "detectors":
+            print("\n".join(DESIGNS))
+        else:
+            print(_flag(word))
     return 0
 
 
@@ -34,7 +39,7 @@ def _everything() -> str:
         "Flags are those of nanoBragg.c and give the same files: floatimage.bin (photons, 4-byte floats), "
         "intimage.img\n(scaled SMV), image.pgm (picture), noiseimage.img (SMV with photon noise), and Fdump.bin "
         "after -hkl. -exact corrects\nthe C program's physics.\n\n"
-        f"Commands (see also nanobragg help COMMAND):\n{commands}\n\n"
+        f"Commands (see also nanobragg help COMMAND, nanobragg help detectors):\n{commands}\n\n"
         f"{help_text()}\n\n"
         "With any command or flags:\n"
         "  --verbose                 log what is read, resolved, rendered and written to standard error\n\n"
@@ -56,4 +61,4 @@ def _flag(word: str) -> str:
     try:
         return help_flag(word)
     except ConfigError as error:
-        raise ConfigError(f"{error} (commands: {', '.join(COMMANDS)})") from None
+        raise ConfigError(f"{error} (commands: {', '.join(COMMANDS)}; detectors)") from None

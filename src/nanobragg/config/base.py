@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
+from ..bounds import check_bound
 from ..errors import ConfigError
 
 
@@ -90,10 +91,13 @@ class Model(BaseModel):
     )
 
     def __init__(self, **fields: Any) -> None:
+        owner = self.model_config.get("title") or type(self).__name__
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise ConfigError(_explain(error, self.model_config.get("title") or type(self).__name__)) from None
+            raise ConfigError(_explain(error, owner)) from None
+        for name in self.model_fields_set:
+            check_bound(f"{owner}.{name}", getattr(self, name))
 
     def replace(self, **changes: Any) -> Any:
         """Return a re-validated copy with `changes`; unset fields stay unset."""

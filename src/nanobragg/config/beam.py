@@ -9,15 +9,17 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..bounds import MOST_STEPS, check_bound
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, rotate_about, unit
-from ..sweep import MOST_STEPS, Sweep, resolve_sweep
+from ..geometry import FloatArray, Vector, dot, rotate_about, unit
+from ..sweep import Sweep, resolve_sweep
 from .base import Model, Numbers, Rows
 from .spectrum import Spectrum
 
 DEFAULT_FLUENCE = 125932015286227086360700780544.0  # 1 / r_e^2, so that a pixel's photons are F^2 times solid angle
 SOURCE_DISTANCE = 10.0  # metres; only the direction matters
+PARALLEL = 1e-9  # largest sine of the angle between parallel directions
 
 
 class Sources(Model):
@@ -70,12 +72,15 @@ class Sources(Model):
         """
         return cls(path=Path(path))
 
-    def rows(self) -> FloatArray:
-        """Return x y z weight wavelength (m) of each source, shape (n, 5); NaN where not given."""
+    def rows(self, *, ignore_rest: bool = False) -> FloatArray:
+        """Return x y z weight wavelength (m) of each source, shape (n, 5); NaN where not given.
+
+        `ignore_rest`: a line of the file may go on after its fifth field, as the C program allows.
+        """
         if self.path is not None:
             from ..io.text_columns import read_sources
 
-            return read_sources(self.path)
+            return read_sources(self.path, ignore_rest=ignore_rest)
         assert self.positions is not None  # see _consistent
         rows = np.full((len(self.positions), 5), np.nan)
         rows[:, :3] = self.positions
@@ -102,7 +107,8 @@ class Beam(Model):
     kahn_factor, polarized
         Kahn's polarization factor in [-1, 1] (0: unpolarized); `polarized=False` omits the polarization correction.
     direction, polarization_axis
-        Lab vectors; default: those of the detector's convention.
+        Lab vectors; default: those of the detector's convention. The component of the polarization axis along the beam
+        is ignored.
     divergence_mrad, divergence_steps, divergence_step_mrad
         (horizontal, vertical) angular range, number of steps and step.
     round_divergence
@@ -166,7 +172,9 @@ class Beam(Model):
         if not self.flux_ph_s or self.size_mm is None:
             return self.fluence_ph_m2
         size = self.size_mm / 1000.0
-        return self.flux_ph_s * self.exposure_s / size / size
+        fluence = self.flux_ph_s * self.exposure_s / size / size
+        check_bound("Beam.fluence_ph_m2 (of flux_ph_s, exposure_s and size_mm)", fluence, field="Beam.fluence_ph_m2")
+        return fluence
 
 
 class SourceList(NamedTuple):
@@ -177,26 +185,51 @@ class SourceList(NamedTuple):
     weights: FloatArray
 
 
-def build_sources(
-    beam: Beam, direction: FloatArray, polarization_axis: FloatArray, *, equal_weights: bool
-) -> SourceList:
+def polarization_axis(beam: Beam, direction: FloatArray, axis: Vector, *, like_c: bool) -> FloatArray:
+    """Return `axis` made perpendicular to the beam's `direction`, of length 1.
+
+    `like_c` only normalises it, as the C program does (docs/quirks.md, row 27). If nothing is polarized, an axis along
+    the beam is replaced by any perpendicular direction.
+
+    Raises
+    ------
+    ConfigError
+        The axis is parallel to a polarized beam.
+    """
+    given = unit(axis, "Beam.polarization_axis")
+    along = dot(given, direction)
+    if like_c or along == 0:
+        return given
+    across = given - along * direction
+    if np.linalg.norm(across) >= PARALLEL:
+        return unit(across)
+    if beam.polarized and beam.kahn_factor != 0:
+        raise ConfigError(
+            f"Beam.polarization_axis = {tuple(given.tolist())}: is parallel to the beam; give a perpendicular direction"
+        )
+    other = np.eye(3)[np.abs(direction).argmin()]
+    return unit(other - dot(other, direction) * direction)
+
+
+def build_sources(beam: Beam, direction: FloatArray, polarization_axis: FloatArray, *, like_c: bool) -> SourceList:
     """Return the sources of a beam along `direction`; both vectors are unit vectors.
 
-    `equal_weights` ignores the weights of a list, as the C program does (docs/quirks.md, row 5).
+    `like_c` ignores the weights of a list and allows any polarization axis, as the C program does (docs/quirks.md, rows
+    5 and 27).
     """
     if beam.sources is None:
         positions, wavelengths, weights = _source_grid(beam, direction, polarization_axis)
     else:
-        rows = beam.sources.rows()
+        rows = beam.sources.rows(ignore_rest=like_c)
         positions = np.where(np.isnan(rows[:, :3]), -SOURCE_DISTANCE * direction, rows[:, :3])
         weights = np.where(np.isnan(rows[:, 3]), 1.0, rows[:, 3])
         wavelengths = np.where(np.isnan(rows[:, 4]), beam.wavelength / 1e10, rows[:, 4])
+        weights = np.ones(len(positions)) if like_c else weights
         _check_sources(beam.sources, positions, weights, wavelengths)
     lengths = np.sqrt(positions[:, 0] ** 2 + positions[:, 1] ** 2 + positions[:, 2] ** 2)
-    if equal_weights:
-        weights = np.ones(len(positions))
     directions = -(positions / lengths[:, np.newaxis])
-    if beam.polarized and beam.kahn_factor != 0 and not np.cross(polarization_axis, directions).any(axis=1).all():
+    polarized = beam.polarized and beam.kahn_factor != 0
+    if polarized and not like_c and not np.cross(polarization_axis, directions).any(axis=1).all():
         raise ConfigError(
             f"Beam.polarization_axis = {tuple(polarization_axis.tolist())}: is parallel to a source's direction; "
             "give a perpendicular direction"
@@ -210,8 +243,11 @@ def _check_sources(sources: Sources, positions: FloatArray, weights: FloatArray,
         raise ConfigError(f"{where}: positions must be finite and not zero")
     if not (np.isfinite(wavelengths).all() and (wavelengths > 0).all()):
         raise ConfigError(f"{where}: wavelengths must be positive (metres in a file)")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise ConfigError(f"{where}: weights must not be negative or all zero")
+    check_bound(f"{where}: a position", positions, field="Sources.positions")
+    check_bound(f"{where}: a weight", weights, field="Sources.weights")
+    check_bound(f"{where}: a wavelength (Å)", wavelengths * 1e10, field="Beam.wavelength_A")
 
 
 def _source_grid(
@@ -228,7 +264,8 @@ def _source_grid(
         ]
         dropped = 4.0 * (radius[0][:, np.newaxis] + radius[1]) > 1.1
     wavelengths, weights = _wavelengths(beam, dispersion)
-    vertical_axis = unit(np.cross(direction, polarization_axis), "beam × polarization axis (they are parallel)")
+    across = np.cross(direction, polarization_axis)
+    vertical_axis = unit(across) if across.any() else across  # zero only as in the C program
     positions = [
         rotate_about(rotate_about(-SOURCE_DISTANCE * direction, polarization_axis, v), vertical_axis, h)
         for i, h in enumerate(angles_h)

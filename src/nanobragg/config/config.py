@@ -21,6 +21,7 @@ from .sampling import Sampling
 from .scan import Scan
 from .structure_factors import StructureFactors
 from .toml import read_toml, write_toml
+from .toml_parts import build_parts
 
 
 class Config(Model):
@@ -102,7 +103,10 @@ class Config(Model):
         return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
 
     def resolved(self) -> Config:
-        """Return this Config with the cell taken from the structure factors, and these at the energy of the beam.
+        """Return this Config with what follows from its other parts.
+
+        The cell is taken from the structure factors, these at the energy of the beam, and likewise the attenuation of
+        the sensor from its material.
 
         Returns
         -------
@@ -114,9 +118,13 @@ class Config(Model):
         ConfigError
             Neither the crystal nor the structure factors have a cell.
         """
-        factors, changes = self.structure_factors.at_energy(EV_ANGSTROM / self.beam.wavelength), {}
+        factors = self.structure_factors.at_energy(EV_ANGSTROM / self.beam.wavelength)
+        changes: dict[str, Model] = {}
         if factors is not self.structure_factors:
             changes["structure_factors"] = factors
+        detector = self.detector if self.compat == "c" else self.detector.resolved(self.beam.wavelength)
+        if detector is not self.detector:
+            changes["detector"] = detector
         if not self.crystal.has_cell:
             if factors.known_cell is None:
                 raise ConfigError(f"{factors.path}: does not hold a cell; give Crystal.cell or StructureFactors.cell")
@@ -125,7 +133,7 @@ class Config(Model):
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Config:
-        """Read a TOML file; paths in it are relative to its folder.
+        """Read a TOML file; paths in it are relative to its folder (docs/guide/toml.md describes all entries).
 
         Parameters
         ----------
@@ -146,7 +154,7 @@ class Config(Model):
         ConfigError
             A field is unknown, missing or invalid; the message names it.
         """
-        return cls(**read_toml(Path(path)))
+        return cls(**build_parts(read_toml(Path(path))))
 
     def to_toml(self, path: str | os.PathLike[str]) -> None:
         """Write a TOML file, and arrays to an .npz file of the same name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -11,18 +12,20 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from .._functions import SHAPES
 from .._noise import CRandom, random_misset_c, umat_to_misset
-from .._noise import mosaic_rotations as cap_rotations
+from ..bounds import check_bound
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model
+from .realistic import block_cells, block_edge_A, converged_domains, edges_of_matrix
 
 if TYPE_CHECKING:
     Shape = str
 else:
     Shape = Literal[tuple(SHAPES)]
 DEFAULT_MOSAIC_SEED = 12345678
+log = logging.getLogger(__name__)
 
 
 def _complete_cell(value: Any) -> Any:
@@ -70,6 +73,9 @@ class Crystal(Model):
         Largest rotation of a domain, number of domains, seed.
     mosaic_model
         "cap": the C program's spherical cap; "gaussian": rotations about random axes, σ of the angle = spread.
+    mosaic_sampling
+        "balanced": rotations with a mean of zero and the mean square of the model; "random": independent draws, the
+        first domain unrotated, as in the C program. `compat="c"` always uses these.
     spindle_axis
         Lab vector; default: that of the detector's convention.
     """
@@ -89,6 +95,7 @@ class Crystal(Model):
     mosaic_domains: int | None = Field(default=None, ge=1)
     mosaic_seed: int = DEFAULT_MOSAIC_SEED
     mosaic_model: Literal["cap", "gaussian"] = "cap"
+    mosaic_sampling: Literal["balanced", "random"] = "balanced"
     spindle_axis: Vector | None = None
 
     @field_validator("n_cells", "size_mm", mode="before")
@@ -99,7 +106,7 @@ class Crystal(Model):
     @field_validator("n_cells", mode="after")
     @classmethod
     def _whole_numbers(cls, value: tuple[float, float, float]) -> tuple[float, ...]:
-        return tuple(int(n) if float(n).is_integer() else n for n in value)
+        return tuple(int(n) if isinstance(n, int) or n.is_integer() else n for n in value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Crystal:
@@ -119,6 +126,72 @@ class Crystal(Model):
             unit(self.spindle_axis, "Crystal.spindle_axis")
         return self
 
+    @classmethod
+    def realistic(
+        cls,
+        size_mm: float | Vector,
+        *,
+        mosaic_spread_deg: float = 0.1,
+        d_min_A: float = 2.0,
+        accuracy: float = 0.05,
+        **fields: Any,
+    ) -> Crystal:
+        """Return a large mosaic crystal with block, shape and mosaic domains for which a still converges.
+
+        The blocks are Gaussian and about cubic; their spots are half as wide as the mosaic spread makes them at twice
+        `d_min_A`, or the edge is 0.3 µm. There are as many domains as `accuracy` requires. The choice is logged.
+
+        Parameters
+        ----------
+        size_mm
+            Size of the crystal along a, b, c, or one number for all.
+        mosaic_spread_deg
+            Mosaic spread, of the cap unless `mosaic_model` is given.
+        d_min_A
+            Resolution of the image.
+        accuracy
+            Σ|I - I'|/ΣI' of the integrated spots of a still that twice as many domains would leave. A rotation image
+            that records whole reflections needs fewer domains.
+        **fields
+            Other fields of `Crystal`: `cell` or `matrix` is required; n_cells, shape and mosaic_domains replace what
+            would be chosen.
+
+        Returns
+        -------
+        Crystal
+            The crystal.
+
+        Raises
+        ------
+        ConfigError
+            An invalid field, or neither a cell nor a matrix.
+        """
+        given = cls(**{"size_mm": size_mm, "mosaic_spread_deg": mosaic_spread_deg, "shape": "gauss", **fields})
+        if not (0 < d_min_A < math.inf and 0 < accuracy < 1):
+            raise ConfigError(
+                f"d_min_A = {d_min_A}, accuracy = {accuracy}: must be a resolution (Å) and a fraction below 1"
+            )
+        if not all(given.size_mm):
+            raise ConfigError(f"Crystal.size_mm = {given.size_mm}: a realistic crystal has a size along each axis")
+        if given.cell is None and given.matrix is None:
+            raise ConfigError("Crystal.realistic: give cell or matrix; StructureFactors.known_cell is that of a file")
+        edges = given.cell[:3] if given.cell is not None else edges_of_matrix(np.array(given.matrix))
+        if "n_cells" not in fields:
+            cells = block_cells(edges, given.size_mm, block_edge_A(mosaic_spread_deg, d_min_A))
+            given = given.replace(n_cells=cells)
+        block = max(n * edge for n, edge in zip(given.n_cells, edges, strict=True))
+        if "mosaic_domains" not in fields:
+            distribution = (given.mosaic_model, given.mosaic_sampling)
+            domains = converged_domains(distribution, mosaic_spread_deg, block, d_min_A, accuracy)
+            given = given.replace(mosaic_domains=domains)
+        log.info(
+            "realistic crystal of %s mm: %s blocks of %s cells, %.2g µm; %d mosaic domains within %g degrees (%s); a "
+            "still to %g Å changes by %g of its intensities with twice as many",
+            " x ".join(f"{size:g}" for size in given.size_mm), given.shape, " x ".join(map(str, given.n_cells)),
+            block * 1e-4, given.domains(), mosaic_spread_deg, given.mosaic_model, d_min_A, accuracy,
+        )  # fmt: skip
+        return given
+
     @property
     def has_cell(self) -> bool:
         """Whether a cell or a matrix is given."""
@@ -137,14 +210,15 @@ class Lattice(NamedTuple):
     volume: float
 
 
-def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool) -> Lattice:
+def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool, c_misset: bool | None = None) -> Lattice:
     """Return the lattice at φ = 0, without mosaic rotation.
 
     `c_cell` builds a given cell as the C program does: c*_z is too long in triclinic cells, and cross products are
-    scaled to the requested lengths (docs/quirks.md, row 9).
+    scaled to the requested lengths (docs/quirks.md, row 9). `c_misset` draws a random orientation as it does (row 8);
+    default: as `c_cell`.
     """
     reciprocal, volume = _starting_vectors(crystal, wavelength_A, c_cell)
-    misset = misset_angles(crystal, c_cap=c_cell)
+    misset = misset_angles(crystal, c_cap=c_cell if c_misset is None else c_misset)
     reciprocal = np.array([rotate(vector, misset) for vector in reciprocal])
     forced = crystal.cell if c_cell else None
     crossed = cross_products(reciprocal)
@@ -166,11 +240,13 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
         assert vectors is not None  # Config requires a cell or a matrix
         return vectors, volume
     vectors = columns.T
-    if abs(np.linalg.det(vectors)) <= 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
+    if not abs(np.linalg.det(vectors)) > 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
         raise ConfigError(
             f"Crystal matrix {crystal.matrix_path or crystal.matrix}: columns a*, b*, c* are linearly dependent; "
             "correct them"
         )
+    edges = np.linalg.norm(cross_products(vectors), axis=1) / abs(np.linalg.det(vectors))
+    check_bound(f"Crystal matrix {crystal.matrix_path or ''}: an edge of its cell", edges, field="Crystal.cell")
     if crystal.cell is not None and not c_cell:
         found = cell_from_vectors(cross_products(vectors) / np.linalg.det(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):
@@ -199,49 +275,30 @@ def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
     if crystal.misset_deg != "random":
         x, y, z = crystal.misset_deg
         return x / RADIAN_IN_DEGREES, y / RADIAN_IN_DEGREES, z / RADIAN_IN_DEGREES
-    angles = random_misset_c(crystal.misset_seed) if c_cap else umat_to_misset(uniform_rotation(crystal.misset_seed))
+    angles = (
+        random_misset_c(crystal.misset_seed) if c_cap else umat_to_misset(uniform_rotations(crystal.misset_seed, 1)[0])
+    )
     x, y, z = np.asarray(angles).tolist()
     return x, y, z
 
 
-def uniform_rotation(seed: int) -> FloatArray:
-    """Return a random rotation matrix, uniform over all rotations.
+def uniform_rotations(seed: int, count: int) -> FloatArray:
+    """Return random rotation matrices, shape (count, 3, 3), uniform over all rotations.
 
     The first deviate of the seed is discarded because the generator's shuffle makes small ones twice as likely.
     Source: K. Shoemake, Uniform random rotations, Graphics Gems III (1992), 124-132.
     """
-    u, v, w = np.asarray(CRandom(seed).ran1(4)[1:], dtype=np.float64).tolist()
+    deviates = np.asarray(CRandom(seed).ran1(3 * count + 1)[1:], dtype=np.float64)
+    return np.array([_rotation_of(*three) for three in deviates.reshape(count, 3).tolist()])
+
+
+def _rotation_of(u: float, v: float, w: float) -> list[list[float]]:
+    """Return the rotation matrix of three uniform deviates."""
     p, q = math.sqrt(1 - u), math.sqrt(u)
     x, y = p * math.sin(2 * math.pi * v), p * math.cos(2 * math.pi * v)
     z, r = q * math.sin(2 * math.pi * w), q * math.cos(2 * math.pi * w)
-    return np.array([
+    return [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * r), 2 * (x * z + y * r)],
         [2 * (x * y + z * r), 1 - 2 * (x * x + z * z), 2 * (y * z - x * r)],
         [2 * (x * z - y * r), 2 * (y * z + x * r), 1 - 2 * (x * x + y * y)],
-    ])  # fmt: skip
-
-
-def mosaic_rotations(crystal: Crystal) -> FloatArray:
-    """Return rotation matrices of the mosaic domains, shape (domains, 3, 3); the first is the identity."""
-    count = crystal.domains()
-    if count == 1:
-        return np.eye(3)[np.newaxis]
-    spread = (crystal.mosaic_spread_deg or 0.0) / RADIAN_IN_DEGREES
-    if crystal.mosaic_model == "cap":
-        return np.asarray(cap_rotations(spread, count, crystal.mosaic_seed))
-    return _gaussian_rotations(spread, count, crystal.mosaic_seed)
-
-
-def _gaussian_rotations(sigma: float, count: int, seed: int) -> FloatArray:
-    """Return rotations about random axes by normally distributed angles of standard deviation `sigma` (radians)."""
-    draw = CRandom(seed)
-    axes = np.asarray(draw.gauss(3 * count), dtype=np.float64).reshape(count, 3)
-    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    angles = sigma * np.asarray(draw.gauss(count), dtype=np.float64)
-    cross = np.zeros((count, 3, 3))
-    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axes[:, 2], axes[:, 1], -axes[:, 0]
-    cross -= cross.transpose(0, 2, 1)
-    sine, versine = np.sin(angles)[:, None, None], (1 - np.cos(angles))[:, None, None]
-    rotations = np.eye(3) + sine * cross + versine * (cross @ cross)
-    rotations[0] = np.eye(3)
-    return rotations
+    ]

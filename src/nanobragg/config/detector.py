@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ..constants import EV_ANGSTROM
 from ..detectors.catalogue import DESIGNS, Design, find_design, gap_mask
 from ..detectors.conventions import ConventionName, Pivot
-from ..detectors.sensor import sensor_fields
+from ..detectors.sensor import MATERIALS, attenuation_per_mm, sensor_fields, stopping_depth_mm
 from ..errors import ConfigError
 from ..geometry import Vector, as_vector
 from .base import MaskArray, Model
@@ -30,19 +30,24 @@ class Detector(Model):
     convention
         Convention of the lab frame; supplies beam, polarization and spindle directions that are not given.
     sensor_thickness_um, sensor_layers, attenuation_um
-        Thickness of the sensor, number of layers that it is divided into, and attenuation depth 1/µ (not given: the
-        thickness; infinity: nothing is absorbed). Without a thickness every photon is counted.
+        Thickness of the sensor, number of layers that it is divided into, and attenuation depth 1/µ (not given: that of
+        the `sensor_material` at the beam's wavelength, otherwise the thickness; infinity: nothing is absorbed). Without
+        a thickness every photon is counted.
     sensor_depth_um
-        Depth of the first layer below the surface that the panels describe.
+        Depth of the first layer below the surface that the panels describe; default: the mean depth of absorption, or
+        with `sensor_layers` the surface.
     curved
-        Bend panels onto a sphere, so that every pixel has the same distance from the sample.
+        Bend all panels onto the sphere around the sample with the radius of the detector's distance, layers of the
+        sensor included: rays have no parallax there.
     point_pixel
         Omit pixel area and obliquity from the solid angle: ω = 1/R² (m⁻²).
     mask
         Array of the image's shape, or path of an SMV mask; zero: not rendered.
     nominal
         Geometry of the only panel as image headers state it; set by `Detector.flat` and by C flags.
-    name, sensor_material, saturation_adu
+    sensor_material
+        "Si", "CdTe", "GaAs" or "Gd2O2S", for the attenuation; other names are metadata for files.
+    name, saturation_adu
         Metadata for files, and the level at which pixels saturate (for `add_noise`); rendering ignores them.
     """
 
@@ -51,7 +56,7 @@ class Detector(Model):
     sensor_thickness_um: float | None = Field(default=0.0, ge=0)
     sensor_layers: int | None = Field(default=None, ge=1)
     attenuation_um: float | None = Field(default=None, gt=0, allow_inf_nan=True)
-    sensor_depth_um: float = Field(default=0.0, ge=0)
+    sensor_depth_um: float | None = Field(default=None, ge=0)
     curved: bool = False
     point_pixel: bool = False
     mask: MaskArray | Path | None = None
@@ -80,6 +85,23 @@ class Detector(Model):
         """Shape (slow, fast) of an image whose panels are stacked along the slow axis, as in files."""
         slow, fast = self.panels[0].pixels
         return len(self.panels) * slow, fast
+
+    @property
+    def depth_um(self) -> float:
+        """Depth of the first sensor layer below the surface of the panels, resolved."""
+        if self.sensor_depth_um is not None:
+            return self.sensor_depth_um
+        if self.sensor_layers is not None or not self.sensor_thickness_um:
+            return 0.0
+        attenuation = self.sensor_thickness_um if self.attenuation_um is None else self.attenuation_um
+        return 1000.0 * stopping_depth_mm(1000.0 / attenuation, self.sensor_thickness_um / 1000.0)
+
+    def resolved(self, wavelength_A: float) -> Detector:
+        """Return this detector with the attenuation of its sensor's material at a wavelength, if none is given."""
+        if not self.sensor_thickness_um or self.attenuation_um is not None or self.sensor_material not in MATERIALS:
+            return self
+        changed: Detector = self.replace(attenuation_um=1000.0 / attenuation_per_mm(self.sensor_material, wavelength_A))
+        return changed
 
     @classmethod
     def flat(

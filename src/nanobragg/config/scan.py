@@ -8,14 +8,15 @@ from .base import Model
 
 
 class Scan(Model):
-    """Rotation about the spindle during the exposure: φ = start + i·step, i = 0 … steps-1 (degrees).
+    """Rotation about the spindle during the exposure: φ = start + (i + ½)·step, i = 0 … steps-1 (degrees).
 
+    Each step is sampled in its middle (`compat="c"`: at its start). A single step without a range is at the start.
     Fields that are not given follow from the others (docs/step_rules.md).
 
     Attributes
     ----------
     start_deg
-        φ of the first step.
+        φ at the start of the exposure.
     range_deg
         Rotation during the exposure: the width of an image.
     step_deg

@@ -60,6 +60,10 @@ class StructureFactors(StructureFactorFiles):
         For coordinates: energies at which anomalous scattering is added, or "beam" for the energy of the beam; None: no
         anomalous scattering. With several energies, or `amplitudes` of shape (energies, n), each source uses the
         amplitudes at its own energy, interpolated linearly and constant outside the range.
+    block
+        Name of the data block of a CIF; None: the first that holds reflections or atoms, with a warning if several do.
+    unknown_atoms
+        For coordinates: element as which atoms of unknown element (X, UNX) count; None: they are left out.
     default_F
         Amplitude of reflections that are not listed.
     interpolate
@@ -77,6 +81,8 @@ class StructureFactors(StructureFactorFiles):
     k_sol: float | None = Field(default=None, ge=0)
     b_sol_A2: float = Field(default=46.0, ge=0)
     energies_eV: Literal["beam"] | Numbers | None = None
+    block: str | None = None
+    unknown_atoms: str | None = None
     default_F: float = 0.0
     interpolate: bool | None = None
 
@@ -105,6 +111,8 @@ class StructureFactors(StructureFactorFiles):
         kind = self.kind
         allowed = {
             "column": ("mtz", "cif"),
+            "block": ("cif", "coordinates"),
+            "unknown_atoms": ("cif", "coordinates"),
             "space_group": ("shelx", "mtz", "cif", "coordinates", "arrays"),
             "d_min_A": ("cif", "coordinates"),
             "k_sol": ("cif", "coordinates"),
@@ -211,13 +219,15 @@ class StructureFactors(StructureFactorFiles):
         return factors
 
     @classmethod
-    def constant(cls, amplitude: float) -> StructureFactors:
+    def constant(cls, amplitude: float, *, cell: Any = None) -> StructureFactors:
         """Return structure factors with the same amplitude for every reflection.
 
         Parameters
         ----------
         amplitude
             Electrons.
+        cell
+            a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
 
         Returns
         -------
@@ -229,23 +239,23 @@ class StructureFactors(StructureFactorFiles):
         ConfigError
             The amplitude is not finite.
         """
-        return cls(default_F=amplitude)
+        return cls(default_F=amplitude, cell=cell)
 
     @classmethod
     def wilson(
-        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min: float, seed: int, **options: Any
+        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min_A: float, seed: int, **options: Any
     ) -> StructureFactors:
         """Return random amplitudes with the statistics and symmetry of a protein crystal (docs/theory.md).
 
         Parameters
         ----------
         cell
-            a b c (Å) α β γ (degrees).
+            a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
         space_group
             Symbol or number; amplitudes obey its symmetry and Friedel's law.
         b_factor
             Wilson B, Å².
-        d_min
+        d_min_A
             Resolution limit, Å.
         seed
             Seed of the random numbers.
@@ -266,8 +276,8 @@ class StructureFactors(StructureFactorFiles):
 
         whole = cls(cell=cell).cell
         assert whole is not None
-        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min=d_min, seed=seed)
-        return cls(indices=indices, amplitudes=amplitudes, **options)
+        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min_A=d_min_A, seed=seed)
+        return cls(indices=indices, amplitudes=amplitudes, cell=whole, **options)
 
     @cached_property
     def p1_reflections(self) -> P1Reflections | None:
@@ -282,18 +292,18 @@ class StructureFactors(StructureFactorFiles):
         given: dict[str, Any] = {"space_group": self.space_group, "cell": self.cell}
         if self._holds_coordinates(self.path):
             return calculate_reflections(
-                self.path, d_min_A=self.d_min_A, k_sol=self.k_sol, b_sol_A2=self.b_sol_A2, energies_eV=self.energies,
-                **given,
+                self.path, block=self.block, unknown_atoms=self.unknown_atoms, d_min_A=self.d_min_A, k_sol=self.k_sol,
+                b_sol_A2=self.b_sol_A2, energies_eV=self.energies, **given,
             )  # fmt: skip
-        return read_reflections(self.path, self.kind, column=self.column, **given)
+        return read_reflections(self.path, self.kind, column=self.column, block=self.block, **given)
 
     def _holds_coordinates(self, path: Path) -> bool:
         """Return whether the file holds coordinates; without a format, a CIF is inspected."""
         if self.kind != "cif" or self.file_format is not None:
             return self.kind == "coordinates"
-        from ..io.cif import holds_reflections, read_cif_document
+        from ..io.cif import holds_reflections
 
-        return self.d_min_A is not None or not holds_reflections(read_cif_document(path))
+        return self.d_min_A is not None or not holds_reflections(path)
 
     @property
     def listing(self) -> tuple[IndexArray, FloatArray] | None:

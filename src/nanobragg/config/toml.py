@@ -1,6 +1,13 @@
-"""The TOML form of a Config: paths relative to the file, arrays in an .npz file of the same name."""
+"""The TOML form of a Config: paths relative to the file, arrays in an .npz file beside it.
 
+The TOML file names the .npz together with its digest, and an .npz that a TOML file names is never overwritten: while a
+Config is written again, readers see the old pair or the new one, also if the writer is killed.
+"""
+
+import hashlib
+import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,30 +16,61 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError, NanobraggError
-from ..io.atomic import atomic_write
-from ..io.input_file import read_text
-from ..io.npy import read_npz
+from ..errors import FileError, FormatError, NanobraggError
+from ..io.atomic import atomic_write, lock_folder
+from ..io.input_file import as_text, read_file, read_text
+from ..io.named_files import check_reference, reason
+from ..io.npy import load_npz
+from ..io.toml_limits import check_toml
 from .base import Model, changed_fields
 
 SCHEMA = 1
+DIGITS = 16  # of the digest, in the name of an .npz
+MOST_ATTEMPTS = 100  # at reading a pair of files that is being replaced
 Arrays = dict[str, npt.NDArray[Any]]
+FILE_NAMES = {"path", "mask", "hkl", "dump", "shelx", "mtz", "cif", "coordinates"}  # entries with a path
 
 
 def write_toml(fields: dict[str, Any], path: Path) -> None:
-    """Write the fields of a Config to `path`, and arrays to `path` with the suffix .npz."""
+    """Write the fields of a Config to `path`, and arrays to an .npz file beside it."""
     import tomli_w
 
     arrays: Arrays = {}
     body = plain(fields, path.parent, (), arrays)
-    document = {"schema": SCHEMA, **body}
+    content = io.BytesIO()
     if arrays:
-        companion = path.with_suffix(".npz")
-        document = {"schema": SCHEMA, "arrays": companion.name, **body}
-        with atomic_write(companion) as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    with atomic_write(path) as file:
-        file.write(tomli_w.dumps(document).encode())
+        np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    packed = content.getvalue()
+    heading: dict[str, Any] = {"schema": SCHEMA}
+    with lock_folder(path.parent):
+        before, companion = _companion(path), None
+        if arrays:
+            digest = hashlib.sha256(packed).hexdigest()
+            companion = path.with_name(f"{path.stem}.npz" if before is None else f"{path.stem}-{digest[:DIGITS]}.npz")
+            heading |= {"arrays": companion.name, "arrays_sha256": digest}
+        with atomic_write(path) as file:
+            file.write(tomli_w.dumps({**heading, **body}).encode())
+            if companion is not None:
+                with atomic_write(companion) as array_file:
+                    array_file.write(packed)
+        for other in {*_with_digest(path), *([before] if before else [])} - {companion}:
+            other.unlink(missing_ok=True)
+
+
+def _companion(path: Path) -> Path | None:
+    """Return the .npz that was written with an existing TOML file; None if there is none."""
+    try:
+        named = path.parent / parse_toml(path.read_text("utf-8"))["arrays"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return named if named == path.with_suffix(".npz") or named in _with_digest(path) else None
+
+
+def _with_digest(path: Path) -> list[Path]:
+    """Return the files beside a TOML file that have its name and a digest, and do not belong to another one."""
+    ours = re.compile(rf"{re.escape(path.stem)}-[0-9a-f]{{{DIGITS}}}\.npz")
+    found = [path.parent / name for name in os.listdir(path.parent) if ours.fullmatch(name)]
+    return [each for each in found if not each.with_suffix(".toml").exists()]
 
 
 def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> Any:
@@ -60,15 +98,37 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the fields of the Config in a file; raises `FormatError` if it is not valid TOML of this schema."""
+    """Return the fields of the Config in a file; raises `FormatError` if it is not valid TOML of this schema.
+
+    If the arrays are those of another TOML file because both are just being replaced, the TOML file is read again.
+    """
+    content = read_file(path)
+    for _ in range(MOST_ATTEMPTS):
+        try:
+            return _parsed(path, content)
+        except (_OtherArraysError, FileError):
+            again = read_file(path)
+            if again == content:
+                raise
+            content = again
+    raise FormatError(f"{path}: changes while it is being read; stop the program that writes it")
+
+
+class _OtherArraysError(FormatError):
+    """The .npz does not have the digest that the TOML file names."""
+
+
+def _parsed(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        return _fields(path, parse_toml(read_text(path, strict=True).replace("\r\n", "\n")))
+        text = as_text(content, strict=True).replace("\r\n", "\n")
+        check_toml(path, text)
+        return _fields(path, parse_toml(text))
     except RecursionError:
         raise FormatError(f"{path}: tables or arrays are nested too deeply; remove some levels") from None
     except NanobraggError:
         raise
     except ValueError as error:  # not TOML, not UTF-8, or a number with more digits than Python reads
-        raise FormatError(f"{path}: is not valid TOML: {error}") from None
+        raise FormatError(f"{path}: is not valid TOML: {reason(path, error)}") from None
 
 
 def input_files(path: Path, config: Model) -> list[Path]:
@@ -89,22 +149,29 @@ def _paths_in(value: Any) -> Iterator[Path]:
 
 
 def _fields(path: Path, document: dict[str, Any]) -> dict[str, Any]:
-    schema = document.pop("schema", None)
+    schema = document.pop("schema", SCHEMA)
     if schema != SCHEMA:
         raise FormatError(
             f"{path}: schema = {schema!r}: this version reads schema = {SCHEMA}; set it or convert the file"
         )
-    arrays = _read_arrays(path, document.pop("arrays", None))
+    arrays = _read_arrays(path, document.pop("arrays", None), document.pop("arrays_sha256", None))
     fields: dict[str, Any] = _resolved(document, path, arrays)
     return fields
 
 
-def _read_arrays(path: Path, companion: Any) -> Arrays:
+def _read_arrays(path: Path, companion: Any, digest: Any) -> Arrays:
     if companion is None:
         return {}
     if not isinstance(companion, str):
         raise FormatError(f"{path}: arrays = {companion!r}: must be the name of an .npz file")
-    return read_npz(path.parent / companion)
+    file = path.parent / companion
+    check_reference(file, path)
+    content = read_file(file)
+    if digest is not None and hashlib.sha256(content).hexdigest() != digest:
+        raise _OtherArraysError(
+            f"{file}: is not the file that {path} was written with (arrays_sha256); restore it, or remove that line"
+        )
+    return load_npz(content, file)
 
 
 def _resolved(value: Any, path: Path, arrays: Arrays, name: str = "") -> Any:
@@ -116,7 +183,8 @@ def _resolved(value: Any, path: Path, arrays: Arrays, name: str = "") -> Any:
         return {key: _resolved(item, path, arrays, key) for key, item in value.items()}
     if isinstance(value, list):
         return [_resolved(item, path, arrays, name) for item in value]
-    if isinstance(value, str) and (name == "path" or name.endswith("_path") or name == "mask"):
+    if isinstance(value, str) and (name in FILE_NAMES or name.endswith("_path")):
+        check_reference(path.parent / value, path)
         return path.parent / value
     if value == "none":
         return None

@@ -8,6 +8,8 @@ import numpy as np
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
 
+THIN, THICK = 1e-4, 700.0  # µ times thickness
+
 
 class Material(NamedTuple):
     """Density (g/cm³), and a table of "energy:µ/ρ" (keV, cm²/g) with two entries at each absorption edge."""
@@ -85,4 +87,9 @@ def sensor_fields(material: str, thickness_um: float, wavelength_A: float) -> di
 
 def stopping_depth_mm(mu_per_mm: float, thickness_mm: float) -> float:
     """Return the mean depth of the photons that a slab absorbs at normal incidence: 1/µ - t/(exp(µt) - 1)."""
-    return 1 / mu_per_mm - thickness_mm / math.expm1(mu_per_mm * thickness_mm)
+    thicknesses = mu_per_mm * thickness_mm
+    if thicknesses < THIN:  # the limit, which the formula misses by cancellation
+        return thickness_mm * (0.5 - thicknesses / 12.0)
+    if thicknesses > THICK:  # expm1 overflows
+        return 1 / mu_per_mm
+    return 1 / mu_per_mm - thickness_mm / math.expm1(thicknesses)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..bounds import LENGTH
 from ..config.base import same
-from ..config.beam import Beam, build_sources
+from ..config.beam import Beam, build_sources, polarization_axis
 from ..config.config import Config
 from ..config.detector import Detector
 from ..config.digest import canonical_text, text_digest
@@ -153,15 +154,17 @@ class Description:
 def _directions(config: Config) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return unit vectors of the beam, the polarization axis and the spindle in the lab frame."""
     frame = CONVENTIONS[config.detector.convention]
+    beam = unit(config.beam.direction or frame.beam, "Beam.direction")
+    axis = config.beam.polarization_axis or frame.polarization
     return (
-        unit(config.beam.direction or frame.beam, "Beam.direction"),
-        unit(config.beam.polarization_axis or frame.polarization, "Beam.polarization_axis"),
+        beam,
+        polarization_axis(config.beam, beam, axis, like_c=False),
         unit(config.crystal.spindle_axis or frame.spindle, "Crystal.spindle_axis"),
     )
 
 
 def mcstas_frame(beam_direction: FloatArray, polarization_axis: FloatArray) -> FloatArray:
-    """Return the rotation from the lab to the McStas frame: z along the beam, x against the polarization axis.
+    """Return the rotation from the lab to the McStas frame: z along the beam, x against the perpendicular axis.
 
     With horizontal polarization y is up, and in the frame of DIALS, rotated by 180 degrees about y, x is along the
     polarization axis.
@@ -171,8 +174,7 @@ def mcstas_frame(beam_direction: FloatArray, polarization_axis: FloatArray) -> F
     ndarray, shape (3, 3)
         Rows x, y, z.
     """
-    across = polarization_axis - (polarization_axis @ beam_direction) * beam_direction
-    x = -unit(across, "Beam.polarization_axis (across the beam)")
+    x = -polarization_axis
     return np.array([x, np.cross(beam_direction, x), beam_direction])
 
 
@@ -184,7 +186,7 @@ def beam_on_stacked_image(panels: Sequence[Panel], beam: FloatArray) -> tuple[fl
     distances = []
     for index, panel in enumerate(panels):
         distance = 1000.0 * panel_distance(panel, beam)
-        if not 0 < distance < np.inf:
+        if not 0 < distance <= LENGTH.high:  # edge-on, or behind the sample
             continue
         distances.append(distance)
         fast, slow = panel_position_px(panel, distance * beam)
@@ -239,10 +241,10 @@ def _shared(values: Sequence[Any]) -> FloatArray:
 
 
 def spectrum_of(
-    beam: Beam, direction: FloatArray, polarization: FloatArray, equal_weights: bool
+    beam: Beam, direction: FloatArray, polarization: FloatArray, like_c: bool
 ) -> tuple[FloatArray, FloatArray]:
     """Return the distinct wavelengths (Å, ascending) of a beam's sources, and the sum of their weights."""
-    sources = build_sources(beam, direction, polarization, equal_weights=equal_weights)
+    sources = build_sources(beam, direction, polarization, like_c=like_c)
     wavelengths, where = np.unique(sources.wavelengths * 1e10, return_inverse=True)
     return wavelengths, np.bincount(where.ravel(), weights=sources.weights).astype(np.float64)
 

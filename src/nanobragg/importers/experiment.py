@@ -153,7 +153,7 @@ class Experiment:
         if self.width_deg == 0:
             return Scan(start_deg=start)
         steps = phi_steps or max(1, math.ceil(self.width_deg / FINEST_STEP_DEG - 1e-9))
-        return Scan(start_deg=start + self.width_deg / steps / 2, range_deg=self.width_deg, steps=steps)
+        return Scan(start_deg=start, range_deg=self.width_deg, steps=steps)
 
     def crystal(self, image: int = 0, **fields: Any) -> Crystal:
         """Return the crystal in its orientation at φ = 0 for an image.

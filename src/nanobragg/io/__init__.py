@@ -30,10 +30,11 @@ def read_image(
     Parameters
     ----------
     path : path
-        .img or .smv (SMV), .bin (raw 32-bit floats), .npy, .png, .pgm, .cbf, .tif or .tiff, .nxs, .h5 or .hdf5
-        (NXmx). Files compressed with gzip or bzip2 are unpacked; their suffix may be followed by .gz or .bz2.
+        .img or .smv (SMV, d*TREK), .bin (raw 32-bit floats), .npy, .png, .pgm, .cbf, .tif or .tiff, .nxs, .h5 or
+        .hdf5 (NXmx), .mccd (MarCCD, a TIFF), .edf. Files compressed with gzip or bzip2 are unpacked; their suffix may
+        be followed by .gz or .bz2.
     format : str, optional
-        smv, bin, npy, png, pgm, cbf, tiff or nexus; default: chosen by the suffix.
+        smv, bin, npy, png, pgm, cbf, tiff, nexus, mccd or edf; default: chosen by the suffix.
     shape : (slow, fast), optional
         Required for bin, which has no header. For other formats, the shape that the image must have.
     index : int
@@ -44,8 +45,8 @@ def read_image(
     image : (slow, fast)
         In the file's data type.
     metadata : dict
-        SMV and CBF: the header's keys and values as text. PGM: `scale`, if recorded. TIFF: `description`, if present.
-        NXmx: see `nexus_read.read_nexus`. Other formats: empty.
+        SMV, CBF and EDF: the header's keys and values as text. PGM: `scale`, if recorded. TIFF: `description`, if
+        present. NXmx: see `nexus_read.read_nexus`. Other formats: empty.
 
     Raises
     ------

@@ -1,19 +1,19 @@
 """Atomic writes: a file appears whole or not at all.
 
-The bytes go to a temporary file in the target's folder, which replaces the target once everything is written. Targets
-other than regular files (/dev/null, a pipe) are written directly.
+The bytes go to a temporary file in the target's folder, which replaces the target once everything is written and on
+disk. Targets other than regular files (/dev/null, a pipe) are written directly.
 """
 
 import errno
 import logging
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from ..errors import FileError
+from .temporary_file import TemporaryFile
 
 StrPath = str | os.PathLike[str]
 
@@ -39,9 +39,12 @@ def atomic_write(path: StrPath) -> Iterator[BinaryIO]:
     """Open `path` for binary writing; the target changes only if the block ends without an error.
 
     An `OSError` becomes a `FileError`. The file yielded is a temporary one in the same folder, open for reading too, as
-    HDF5 requires. It is removed on any failure, including an interrupt. Symbolic links are followed. A new file gets
-    the permissions that `open` would give; an existing file keeps its own.
+    HDF5 requires. It is removed on any failure, including an interrupt. File and folder are synchronized with the disk,
+    so that after a power failure the target has either its old or its new content. Symbolic links are followed. A new
+    file gets the permissions that `open` would give; an existing one keeps its permissions, and its owner where the
+    system allows that.
     """
+    check_name(path)
     try:
         with _open_stream(path) if _is_stream(path) else _replace(path) as handle:
             yield handle
@@ -79,36 +82,73 @@ def _replace(path: StrPath) -> Iterator[BinaryIO]:
     target = os.path.realpath(path)
     if not os.path.basename(os.fspath(path)):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    mode = _existing_mode(target)
-    temporary = os.path.join(os.path.dirname(target), f".nanobragg-{secrets.token_hex(8)}.tmp")
-    handle = open(temporary, "x+b")  # noqa: SIM115 (closed below, before it is moved or removed)
+    existing = _existing(target)
+    temporary = TemporaryFile(target)
     try:
-        yield handle
-        handle.close()
-        if mode is not None:
-            os.chmod(temporary, mode)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):  # on a full disk, close fails again
-            handle.close()
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+        yield temporary.handle
+        temporary.handle.flush()
+        if existing is not None:
+            _keep_owner_and_mode(temporary.handle.fileno(), existing)
+        temporary.replace_target()
+    finally:
+        temporary.remove()
 
 
-def _existing_mode(target: str) -> int | None:
-    """Return the permissions of an existing target, or None; raise `PermissionError` if it is read-only."""
+def _existing(target: str) -> os.stat_result | None:
+    """Return the status of an existing target, or None; raise `PermissionError` if it is read-only."""
     try:
-        mode = stat.S_IMODE(os.stat(target).st_mode)
+        status = os.stat(target)
     except FileNotFoundError:
         return None
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    return mode
+    return status
+
+
+def _keep_owner_and_mode(descriptor: int, existing: os.stat_result) -> None:
+    """Give an open file the owner, group and permissions of another, as far as the system allows."""
+    mine, mode = os.fstat(descriptor), stat.S_IMODE(existing.st_mode)
+    if (mine.st_uid, mine.st_gid) != (existing.st_uid, existing.st_gid):
+        try:
+            os.fchown(descriptor, existing.st_uid, existing.st_gid)
+        except OSError:
+            mode &= 0o1777  # never set-user-ID for somebody else
+            with suppress(OSError):
+                os.fchown(descriptor, -1, existing.st_gid)
+    if hasattr(os, "fchmod"):  # on Windows since Python 3.13
+        os.fchmod(descriptor, mode)
+
+
+@contextmanager
+def lock_folder(folder: StrPath) -> Iterator[None]:
+    """Keep other writers that use this function out of a folder; without effect where folders cannot be locked."""
+    descriptor = None
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def check_name(path: StrPath) -> None:
+    """Raise `FileError` if no file can have the name: it holds a NUL or an unpaired surrogate."""
+    try:
+        if "\0" not in os.fspath(path) and os.fsencode(path):
+            return
+        reason = "embedded null byte" if os.fspath(path) else "empty"
+    except UnicodeEncodeError as error:
+        reason = str(error)
+    raise FileError(f"{os.fspath(path)!r} is not a valid file name ({reason}); correct it")
 
 
 def check_writable(path: StrPath) -> None:
     """Raise `FileError` if `path` cannot be written; call it before rendering."""
+    check_name(path)
     problem = _write_errno(os.path.realpath(path))
     if problem:
         raise FileError(f"{path}: cannot be written ({os.strerror(problem)}); {CURES[problem]}")

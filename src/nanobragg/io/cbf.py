@@ -18,6 +18,7 @@ from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .check_image import check_image, check_pixels
 from .input_file import read_file
+from .named_files import reason
 from .optional_imports import import_optional
 
 CONVENTION = "GENERIC_MINI"  # DIALS' name for a miniCBF of an unknown detector, without Pilatus gaps
@@ -52,10 +53,11 @@ def write_cbf(path: StrPath, image: npt.NDArray[np.int32], header: Mapping[str, 
 
 
 def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
-    """Return the (slow, fast) int32 image of a CBF file, and its header lines `# Key value`.
+    """Return the (slow, fast) image of a CBF file, and its header lines `# Key value`.
 
-    The file is a miniCBF, or an imgCBF with one image. Raises `FormatError` if the file is not a valid CBF, is
-    truncated, or its data do not match their checksum.
+    The file is a miniCBF, or an imgCBF with one image, of integers that are compressed as byte offsets, or of integers
+    or reals that are not compressed. The image has the file's type. Raises `FormatError` if the file is not a valid
+    CBF, is truncated, or its data do not match their checksum.
     """
     content = read_file(path)
     if not content.startswith(b"###CBF"):
@@ -76,18 +78,57 @@ def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
 
 
 def _decompress(path: StrPath, packed: bytes, mime: dict[str, str], shape: tuple[int, int]) -> npt.NDArray[Any]:
-    if BYTE_OFFSET not in mime.get("Content-Type", "") or "signed 32-bit" not in mime.get("X-Binary-Element-Type", ""):
-        raise FormatError(f"{path}: only signed 32-bit pixels compressed as {BYTE_OFFSET} are read; convert it first")
+    dtype, is_packed = _stored_type(path, mime)
+    if not is_packed:
+        if len(packed) != shape[0] * shape[1] * dtype.itemsize:
+            raise FormatError(
+                f"{path}: {len(packed)} bytes are not {shape[0]} x {shape[1]} pixels of {dtype}; fetch it again"
+            )
+        return np.frombuffer(packed, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
     fabio = import_optional("fabio.compression", f"{path}: CBF")
     if shape[0] * shape[1] > len(packed):  # every pixel takes at least a byte
         raise FormatError(f"{path}: {len(packed)} bytes cannot hold {shape[0]} x {shape[1]} pixels; fetch it again")
     try:
         pixels = np.asarray(fabio.decByteOffset(packed, shape[0] * shape[1]))
     except Exception as error:  # fabio raises many types for damaged data
-        raise FormatError(f"{path}: the pixels cannot be decompressed ({error}); fetch the file again") from error
+        raise FormatError(
+            f"{path}: the pixels cannot be decompressed ({reason(path, error)}); fetch the file again"
+        ) from error
     if pixels.size != shape[0] * shape[1]:
         raise FormatError(f"{path}: holds {pixels.size} pixels, not {shape[0]} x {shape[1]}; fetch the file again")
-    return pixels.astype(np.int32, copy=False).reshape(shape)
+    return _as_type(path, pixels, dtype).reshape(shape)
+
+
+def _stored_type(path: StrPath, mime: dict[str, str]) -> tuple[np.dtype[Any], bool]:
+    """Return the dtype of the pixels and whether they are compressed as byte offsets; other ones are refused."""
+    element = mime.get("X-Binary-Element-Type", "").strip().strip("\"'")
+    found = re.fullmatch(r"(un)?signed (8|16|32|64)-bit (integer|real IEEE)", element, re.IGNORECASE)
+    content, encoding = mime.get("Content-Type", ""), mime.get("Content-Transfer-Encoding", "BINARY").strip().upper()
+    compressions = [word.upper() for word in re.findall(r"x-CBF_\w+", content, re.IGNORECASE)]
+    is_real = found is not None and "real" in found.group(3).lower()
+    is_packed = compressions == [BYTE_OFFSET.upper()]
+    known = found is not None and encoding == "BINARY" and (is_packed or compressions in ([], ["X-CBF_NONE"]))
+    if found is None or not known or (is_real and (is_packed or found.group(1) or found.group(2) in ("8", "16"))):
+        told = ", ".join(filter(None, [element, *compressions, encoding if encoding != "BINARY" else ""]))
+        raise FormatError(
+            f"{path}: {told[:80]!r}: only signed 32-bit pixels and those of the other types of CBF, uncompressed or "
+            f"integers compressed as {BYTE_OFFSET}, are read; convert it first"
+        )
+    order = ">" if mime.get("X-Binary-Element-Byte-Order", "").strip().upper().startswith("BIG") else "<"
+    kind = "f" if is_real else "u" if found.group(1) else "i"
+    return np.dtype(f"{order}{kind}{int(found.group(2)) // 8}"), is_packed
+
+
+def _as_type(path: StrPath, pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return decompressed pixels in their type; the differences of unsigned ones may have been wrapped."""
+    native = dtype.newbyteorder("=")
+    bits = 8 * native.itemsize
+    lowest, highest = -(2 ** (bits - 1)), 2 ** (bits if native.kind == "u" else bits - 1) - 1
+    if int(pixels.min()) < lowest or int(pixels.max()) > highest:
+        raise FormatError(
+            f"{path}: pixels from {pixels.min()} to {pixels.max()} do not fit into {native}; fetch the file again"
+        )
+    return pixels.astype(native, copy=False)
 
 
 def _mime_lines(image: npt.NDArray[np.int32], packed: bytes) -> list[str]:

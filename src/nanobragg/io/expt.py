@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import read_file
+from .named_files import reason
 
 MODELS = ("beam", "detector", "goniometer", "scan", "crystal", "imageset")
 
@@ -84,7 +85,9 @@ def _load(path: StrPath) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise FormatError(f"{path} is not valid JSON ({error}); write the .expt file again with DIALS") from None
+        raise FormatError(
+            f"{path} is not valid JSON ({reason(path, error)}); write the .expt file again with DIALS"
+        ) from None
     kind = document.get("__id__") if isinstance(document, dict) else None
     if isinstance(document, list) and document and isinstance(document[0], dict):
         kind = document[0].get("__id__")

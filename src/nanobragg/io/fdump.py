@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .input_file import open_input, read_array
+from .named_files import quote
 
 HEADER_LIMIT = 256
 HEADER = re.compile(rb"\s*" + rb"\s+".join([rb"([-+]?[0-9]{1,10})"] * 6) + rb"\n\f")
@@ -29,7 +30,9 @@ def read_fdump(path: StrPath) -> tuple[int, int, int, npt.NDArray[np.float64]]:
         start = handle.read(HEADER_LIMIT)
         header = HEADER.match(start)
         if header is None:
-            raise FormatError(f"{path}: starts with {start[:40]!r}, not with six index limits and a form feed; {CURE}")
+            raise FormatError(
+                f"{path}: starts with {quote(path, start[:40])}, not with six index limits and a form feed; {CURE}"
+            )
         limits = [int(number) for number in header.groups()]
         mins, maxs = limits[0::2], limits[1::2]
         if any(low > high or max(-low, high) > INDEX_LIMIT for low, high in zip(mins, maxs, strict=True)):

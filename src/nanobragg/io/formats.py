@@ -138,6 +138,17 @@ def _write_nexus(path: StrPath, image: Image, metadata: Mapping[str, object]) ->
     )
 
 
+def _read_edf(request: Request) -> tuple[Image, Metadata]:
+    from .edf import read_edf
+
+    image, header = read_edf(request.path)
+    return image, dict(header)
+
+
+def _refuse_to_write(path: StrPath, image: Image, metadata: Mapping[str, object]) -> None:
+    raise ConfigError(f"{path}: this format is only read; write .img, .cbf, .nxs, .tif, .npy or .bin")
+
+
 FORMATS = (
     ImageFormat("smv", (".img", ".smv"), _read_smv, _write_smv),
     ImageFormat("bin", (".bin",), _read_bin, _write_bin),
@@ -148,13 +159,20 @@ FORMATS = (
     ImageFormat("tiff", (".tif", ".tiff"), _read_tiff, _write_tiff),
     ImageFormat("nexus", (".nxs", ".h5", ".hdf5"), _read_nexus, _write_nexus, many=True),
 )
+ONLY_READ = (
+    ImageFormat("edf", (".edf",), _read_edf, _refuse_to_write),
+    ImageFormat("mccd", (".mccd",), _read_tiff, _refuse_to_write),
+)
 BY_NAME = {each.name: each for each in FORMATS}
 BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
 
 
 def format_to_read(path: StrPath, format: str | None = None) -> ImageFormat:
-    """As `format_of`, for a file that may be compressed: the suffix .gz or .bz2 is ignored."""
-    return format_of(without_compression_suffix(os.fspath(path)), format)
+    """As `format_of`, with the formats that are only read; the suffix .gz or .bz2 of a compressed file is ignored."""
+    name = without_compression_suffix(os.fspath(path))
+    suffix = os.path.splitext(name)[1].lower()
+    found = (each for each in ONLY_READ if format == each.name or (format is None and suffix in each.suffixes))
+    return next(found, None) or format_of(name, format)
 
 
 def format_of(path: StrPath, format: str | None = None) -> ImageFormat:

@@ -1,15 +1,15 @@
 """Opening HDF5 files with clear errors, and the compression filters of detectors."""
 
 import io
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Literal, get_args
 
 from ..errors import ConfigError, FormatError, NanobraggError
 from .atomic import StrPath, atomic_write
+from .hdf5_items import Dataset, Group
+from .hdf5_links import LinkedFiles
 from .input_file import open_input
-from .limits import check_bytes
 from .optional_imports import import_optional
 
 Compression = Literal["bslz4", "lz4", "gzip"]
@@ -113,15 +113,15 @@ def create_hdf5(path: StrPath) -> Iterator[NewFile]:
 
 @contextmanager
 def open_hdf5(path: StrPath) -> Iterator[Any]:
-    """Open an existing file as an h5py File; every HDF5 error inside the block becomes a `FormatError`."""
+    """Open an existing file and yield its root, a `Group`; HDF5's errors inside the block become a `FormatError`."""
     h5py = import_optional("h5py", f"{path}: HDF5")
     import_optional("hdf5plugin", f"{path}: HDF5 of detectors")
     with open_input(path) as handle:  # h5py's own errors do not distinguish a missing file from a damaged one
         if isinstance(handle, io.BytesIO):
             raise FormatError(f"{path} is compressed as a whole, which is not read for HDF5; unpack it first")
     try:
-        with h5py.File(path, "r") as root:
-            yield root
+        with LinkedFiles() as files, h5py.File(path, "r") as root:
+            yield Group(files, root)
     except NanobraggError:
         raise
     except Exception as error:  # h5py raises many types for damaged files
@@ -129,13 +129,10 @@ def open_hdf5(path: StrPath) -> Iterator[Any]:
         raise FormatError(f"{path} is not valid HDF5 ({reason[:200]}); fetch the whole file again") from error
 
 
-def read_values(item: Any, index: Any = ()) -> Any:
+def read_values(item: Dataset, index: Any = ()) -> Any:
     """Return a dataset's values, or those at `index` of its first axis.
 
-    Raise `FormatError` if they or a chunk exceed `limits.byte_limit`: HDF5 fills in values that were never written, so
-    a small file may declare a large dataset.
+    Raise `FormatError` if they or a chunk exceed `limits.byte_limit`, because HDF5 fills in values that were never
+    written, or if a chunk does not unpack to its size.
     """
-    shape = item.shape if index == () else item.shape[1:]
-    for block in (shape, item.chunks or ()):  # a chunk is decompressed as a whole
-        check_bytes(item.file.filename, math.prod(block) * item.dtype.itemsize, item.name)
     return item[index]

@@ -13,6 +13,7 @@ from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .hkl_kinds import describe_other_list
 from .input_file import read_text
+from .named_files import quote
 
 INDEX_LIMIT = 2**31 - 1
 OTHER_SUFFIXES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")  # of files with readers of their own
@@ -84,7 +85,7 @@ def _parse_lines(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
             continue
         row = _parse_line(line)
         if row is None and not rows and (kind := describe_other_list(content.decode("utf-8", "replace"))):
-            raise FormatError(f"{path}, line {number}: {_quoted(line)} is not 'h k l F': the file {kind}")
+            raise FormatError(f"{path}, line {number}: {_quoted(path, line)} is not 'h k l F': the file {kind}")
         if row is None and os.fspath(path).lower().endswith(OTHER_SUFFIXES):
             raise FormatError(
                 f"{path} is not a text file of h k l F; read it with StructureFactors.from_mtz, from_cif or "
@@ -93,15 +94,15 @@ def _parse_lines(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
         if row is None:
             comment = " (comments may stand before the first reflection only)" if line.lstrip()[:1] == b"#" else ""
             raise FormatError(
-                f"{path}, line {number}: {_quoted(line)} is not 'h k l F'; expected three integers and one finite "
-                f"number{comment}"
+                f"{path}, line {number}: {_quoted(path, line)} is not 'h k l F'; expected three integers and one "
+                f"finite number{comment}"
             )
         rows.extend(row)
     return np.array(rows).reshape(-1, 4)
 
 
-def _quoted(line: bytes) -> str:
-    return repr(line.decode("utf-8", "replace")[:60])
+def _quoted(path: StrPath, line: bytes) -> str:
+    return quote(path, line.decode("utf-8", "replace")[:60])
 
 
 def _parse_line(line: bytes) -> list[float] | None:

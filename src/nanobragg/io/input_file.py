@@ -6,6 +6,7 @@ import io
 import logging
 import math
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FileError, FormatError
-from .atomic import StrPath
+from .atomic import StrPath, check_name
 from .compressed import packed_as, unpacked, without_compression_suffix
 from .limits import check_bytes
 
@@ -27,6 +28,8 @@ CURES = {
     errno.EACCES: "ask for permission to read it",
 }
 CHUNK_BYTES = 2**18
+OPEN_FILES = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+KERNEL_FOLDERS = ("/proc/", "/sys/")  # their files may make readers wait
 SIGNATURE_BYTES = 8
 
 
@@ -56,10 +59,30 @@ def open_input(path: StrPath, *, has_signature: bool = True) -> Iterator[BinaryI
 
 
 def _open(path: StrPath) -> io.BufferedReader:
+    """Open a file for reading without waiting for it."""
+    check_name(path)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        return open(path, "rb")
-    except ValueError as error:  # a NUL or an unpaired surrogate in the path
-        raise FileError(f"{os.fspath(path)!r} is not a valid file name ({error}); correct it") from None
+        _check_kind(path, descriptor)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_kind(path: StrPath, descriptor: int) -> None:
+    """Raise unless an open file is regular, a device that delivers data, or a pipe that the caller was given."""
+    status = os.fstat(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if os.path.abspath(path).startswith(OPEN_FILES):  # also <(command) of a shell
+        os.set_blocking(descriptor, True)
+    elif stat.S_ISFIFO(status.st_mode):
+        raise FileError(f"{path}: is a pipe, which may have no writer; name a file, or /dev/stdin")
+    elif stat.S_ISBLK(status.st_mode) or os.path.realpath(path).startswith(KERNEL_FOLDERS):
+        raise FileError(f"{path}: is a device or a file of the kernel; name another file")
+    elif stat.S_ISCHR(status.st_mode):
+        os.read(descriptor, 1)  # raises BlockingIOError if it makes readers wait, as a terminal does
 
 
 def read_file(path: StrPath) -> bytes:
@@ -77,11 +100,15 @@ def read_file(path: StrPath) -> bytes:
 
 
 def read_text(path: StrPath, *, strict: bool = False) -> str:
-    """Return the text of a file in UTF-8, or in UTF-16 with a byte-order mark, without this mark.
+    """Return the text of a file, decoded as by `as_text`."""
+    return as_text(read_file(path), strict=strict)
+
+
+def as_text(content: bytes, *, strict: bool = False) -> str:
+    """Return a text in UTF-8, or in UTF-16 with a byte-order mark, without this mark.
 
     A text that is neither is Latin-1, or raises `UnicodeDecodeError` if `strict`.
     """
-    content = read_file(path)
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         return content.decode(encoding)

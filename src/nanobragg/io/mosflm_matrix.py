@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import NUMBER, open_input
+from .named_files import quote
 
 READ_LIMIT = 65536
 # MOSFLM writes fixed columns, so two numbers may be separated by a sign only
@@ -37,7 +38,7 @@ def read_matrix(path: StrPath) -> npt.NDArray[np.float64]:
 def _message(path: StrPath, text: str, position: int, count: int) -> str:
     rest = text[position:].lstrip()
     line = text.count("\n", 0, len(text) - len(rest)) + 1
-    found = repr(rest.split()[0][:40]) if rest else "the end of the file"
+    found = quote(path, rest.split()[0][:40]) if rest else "the end of the file"
     return (
         f"{path}, line {line}: found {found} in place of number {count + 1} of 9; "
         "expected three lines x y z of the columns a* b* c*"

@@ -31,7 +31,6 @@ def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[st
             if offset < len(stack):
                 break
             offset -= len(stack)
-        _check_links(path, stack)
         image = np.asarray(read_values(stack, offset))
         metadata: dict[str, object] = {"frames": frames, **_frame_metadata(entry, index)}
     return image.reshape(-1, image.shape[-1]), metadata
@@ -42,27 +41,13 @@ def _stacks(file: NexusFile, entry: Any) -> list[Any]:
     for group in file.groups_of_class(entry, "NXdata"):
         signal = text(group.attrs.get("signal", "data"))
         names = [signal] if signal in group else sorted(name for name in group if name.startswith("data_"))
-        if missing := [name for name in names if group.get(name) is None]:
-            link = group.get(missing[0], getlink=True)
-            raise FormatError(
-                f"{file.path}: {missing[0]} is in {link.filename}, which is missing; put it in the same folder"
-            )
+        if missing := [name for name in names if name not in group]:
+            where = group.link_file(missing[0])
+            raise FormatError(f"{file.path}: {missing[0]} is in {where}, which is missing; put it in the same folder")
         stacks = [group[name] for name in names]
         if stacks and all(getattr(stack, "ndim", 0) in (3, 4) and stack.dtype.kind in "uif" for stack in stacks):
             return stacks
     raise FormatError(f"{file.path}: NXdata holds no stack of images (frames, slow, fast); read the file with h5py")
-
-
-def _check_links(path: StrPath, stack: Any) -> None:
-    """Raise `FormatError` if a virtual dataset lacks a data file, whose images HDF5 would read as zeros."""
-    if not stack.is_virtual:
-        return
-    import os
-
-    folder = os.path.dirname(os.path.abspath(path))
-    for source in stack.virtual_sources():
-        if source.file_name != "." and not os.path.exists(os.path.join(folder, source.file_name)):
-            raise FormatError(f"{path}: images are in {source.file_name}, which is missing; put it in the same folder")
 
 
 def _frame_metadata(entry: Any, index: int) -> dict[str, object]:

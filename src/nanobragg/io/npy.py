@@ -14,9 +14,11 @@ from .atomic import StrPath, atomic_write
 from .check_image import check_image
 from .input_file import file_size, open_input, read_file
 from .limits import check_bytes
+from .named_files import reason
 
 NUMBERS = "buif"  # kinds of dtype
 HEADER_LIMIT = 65536
+PIECE_BYTES = 2**18
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -43,20 +45,43 @@ def read_npz(path: StrPath, kinds: str = NUMBERS) -> dict[str, npt.NDArray[Any]]
     Raises `FormatError` if the file is not a valid .npz of the accepted `kinds` of dtype, or its arrays exceed
     `limits.byte_limit`.
     """
-    content = read_file(path)  # given a file, zipfile allocates whatever a member's header asks for
+    return load_npz(read_file(path), path, kinds)
+
+
+def load_npz(content: bytes, path: StrPath, kinds: str = NUMBERS) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays in the content of an .npz file; `path` is for errors, otherwise as `read_npz`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as stored:
             check_bytes(path, sum(member.file_size for member in stored.infolist()), "its arrays")
             return {
                 member.filename.removesuffix(".npy"): _load(
-                    io.BytesIO(stored.read(member)), member.file_size, f"{path}, {member.filename!r}", kinds
+                    _member(stored, member, path), member.file_size, f"{path}, {member.filename!r}", kinds
                 )
                 for member in stored.infolist()
             }
     except FormatError:
         raise
     except Exception as error:  # zipfile raises many types for damaged files
-        raise FormatError(f"{path}: is not a readable .npz ({error}); write it with numpy.savez") from error
+        raise FormatError(
+            f"{path}: is not a readable .npz ({reason(path, error)}); write it with numpy.savez"
+        ) from error
+
+
+def _member(stored: zipfile.ZipFile, member: zipfile.ZipInfo, path: StrPath) -> BinaryIO:
+    """Return a member of a zip file, decompressed in pieces so that its stated size cannot be exceeded."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others decompress as a whole
+        raise FormatError(f"{path}, {member.filename!r}: only deflate is read; write it with numpy.savez_compressed")
+    content, left = io.BytesIO(), member.file_size
+    with stored.open(member) as packed:
+        while piece := packed.read(PIECE_BYTES):
+            left -= len(piece)
+            if left < 0:
+                raise FormatError(
+                    f"{path}, {member.filename!r}: holds more than its {member.file_size} bytes; fetch it again"
+                )
+            content.write(piece)
+    content.seek(0)
+    return content
 
 
 def _load(handle: BinaryIO, size: int, where: StrPath, kinds: str = NUMBERS) -> npt.NDArray[Any]:
@@ -70,7 +95,7 @@ def _load(handle: BinaryIO, size: int, where: StrPath, kinds: str = NUMBERS) -> 
         try:
             shape, _, dtype = READERS[np.lib.format.read_magic(start)](start)
         except Exception as error:  # the header is evaluated as Python text, which fails in many ways
-            raise FormatError(f"{where}: no .npy header ({error}); write it with numpy.save") from error
+            raise FormatError(f"{where}: no .npy header ({reason(where, error)}); write it with numpy.save") from error
         if dtype.kind not in kinds:
             raise FormatError(f"{where}: must hold numbers, not {dtype}; convert it first")
         needed, held = math.prod(shape) * dtype.itemsize, size - start.tell()

@@ -9,6 +9,7 @@ from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
 from .input_file import open_input, read_array
+from .named_files import quote
 
 HEADER_LIMIT = 4096
 GAP = rb"(?:\s|#[^\n]*\n)+"
@@ -31,7 +32,7 @@ def read_pgm(path: StrPath) -> tuple[npt.NDArray[np.uint8], float | None]:
         start = handle.read(HEADER_LIMIT)
         header = HEADER.match(start)
         if header is None:
-            raise FormatError(f"{path}: starts with {start[:20]!r}, not with a P5 header; check the file")
+            raise FormatError(f"{path}: starts with {quote(path, start[:20])}, not with a P5 header; check the file")
         fast, slow, white = map(int, header.groups())
         if not (fast and slow and 0 < white <= 255):
             raise FormatError(

@@ -13,6 +13,7 @@ from .atomic import StrPath, atomic_write
 from .check_image import check_image
 from .input_file import read_file
 from .limits import check_bytes
+from .named_files import reason
 
 WHITE_AND_BLACK = (10.0, 99.9)  # percentiles of the pixels
 
@@ -44,7 +45,7 @@ def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     except FormatError:
         raise
     except Exception as error:  # Pillow raises SyntaxError, OSError, struct.error, … for damaged files
-        raise FormatError(f"{path} is not a valid PNG ({error}); write it again") from error
+        raise FormatError(f"{path} is not a valid PNG ({reason(path, error)}); write it again") from error
     if mode == "L":
         return pixels.astype(np.uint8)
     if mode in ("I;16", "I"):

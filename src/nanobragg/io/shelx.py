@@ -8,8 +8,10 @@ import numpy as np
 
 from ..errors import FormatError
 from .atomic import StrPath
+from .file_symmetry import FileSymmetry
 from .hkl_kinds import describe_other_list, is_shelx_line
 from .input_file import read_text
+from .named_files import quote
 from .reflections import Unmerged, checked_indices
 
 LABEL = "_shelx_hkl_file"  # the name of an embedded list
@@ -22,7 +24,7 @@ def read_shelx(path: StrPath) -> Unmerged:
     if not is_shelx_line(first):
         kind = describe_other_list(text)
         told = f"the file {kind}" if kind else "expected h k l (3I4), F² and σ (2F8)"
-        raise FormatError(f"{path}: {first[:60]!r} is not a line of SHELX's HKLF 4; {told}")
+        raise FormatError(f"{path}: {quote(path, first[:60])} is not a line of SHELX's HKLF 4; {told}")
     return parse_shelx(path, text)
 
 
@@ -37,12 +39,13 @@ def parse_shelx(path: StrPath, text: str) -> Unmerged:
         except ValueError:
             if rows:
                 break  # instructions or checksums after the list
-            raise FormatError(f"{path}: {line[:40]!r} in {LABEL} is not 'h k l F² σ' (3I4, 2F8)") from None
+            raise FormatError(f"{path}: {quote(path, line[:40])} in {LABEL} is not 'h k l F² σ' (3I4, 2F8)") from None
         if row[:3] == (0, 0, 0):
             break
         if line[28:32].strip().startswith("-"):
             raise FormatError(
-                f"{path}: {line[:40]!r} overlaps with the next reflection of a twin (HKLF 5); give a list of HKLF 4"
+                f"{path}: {quote(path, line[:40])} overlaps with the next reflection of a twin (HKLF 5); give a list "
+                "of HKLF 4"
             )
         rows.append(row)
     if not rows:
@@ -51,4 +54,4 @@ def parse_shelx(path: StrPath, text: str) -> Unmerged:
     if not np.isfinite(table).all():
         raise FormatError(f"{path}: {LABEL} holds a number that is not finite; correct it")
     indices = checked_indices(path, table[:, :3].astype(np.int64))
-    return Unmerged(indices, table[:, 3], table[:, 4], None, "", LABEL, "F² of SHELX (HKLF 4)")
+    return Unmerged(indices, table[:, 3], table[:, 4], None, FileSymmetry(), LABEL, "F² of SHELX (HKLF 4)")

@@ -1,13 +1,14 @@
-"""SMV images (ADSC): a text header of KEY=value lines, then unsigned 16-bit pixels, fast axis first.
+"""SMV images (ADSC, and Rigaku's d*TREK): a text header of KEY=value lines, then pixels, fast axis first.
 
-The header is padded with blanks to HEADER_BYTES, 512 or a multiple of it.
+The header is padded with blanks to HEADER_BYTES, 512 or a multiple of it. Files are written with unsigned 16-bit pixels
+and read with every type of `smv_pixels`.
 """
 
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,9 @@ from ..errors import FormatError
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
 from .input_file import file_size, open_input, read_array
+from .smv_pixels import check_overflow, entry, pixel_type
 
 BLOCK = 512
-BYTE_ORDERS = {"little_endian": "<u2", "big_endian": ">u2"}
 STRUCTURE = ("HEADER_BYTES", "DIM", "BYTE_ORDER", "TYPE", "SIZE1", "SIZE2")
 NO_SEMICOLON = "DIALS_ORIGIN"
 
@@ -102,11 +103,28 @@ def format_header(entries: Mapping[str, object]) -> str:
 def parse_header(text: str) -> dict[str, str]:
     """Return the entries of a header text, without surrounding blanks; the last occurrence of a key is used.
 
-    Anything after the first `}` is ignored.
+    A value may hold braces (`HOLDER={ Z X Y };`). Anything after the brace that closes the header is ignored; if the
+    braces do not match, the header ends at the last one.
     """
-    inside = text[1:].partition("}")[0]
-    pieces = (piece.partition("=") for piece in re.split(r"[;\r\n]", inside))
+    pieces = (piece.partition("=") for piece in _split(text[1:]))
     return {key.strip(): value.strip() for key, equals, value in pieces if equals and key.strip()}
+
+
+def _split(inside: str) -> list[str]:
+    """Return the entries between the braces of a header; those inside further braces belong to a value."""
+    depth, start = 0, 0
+    pieces: list[str] = []
+    for sign in re.finditer(r"[{};\r\n]", inside):
+        if sign.group() == "{":
+            depth += 1
+        elif sign.group() == "}":
+            depth -= 1
+            if depth < 0:
+                return [*pieces, inside[start : sign.start()]]
+        elif depth == 0:
+            pieces.append(inside[start : sign.start()])
+            start = sign.end()
+    return re.split(r"[;\r\n]", inside.rpartition("}")[0] or inside)
 
 
 def write_smv(path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str, object] | str | None = None) -> None:
@@ -127,24 +145,20 @@ def write_smv(path: StrPath, image: npt.NDArray[np.uint16], header: Mapping[str,
         handle.write(np.ascontiguousarray(image, dtype="<u2").data)
 
 
-def read_smv(path: StrPath) -> tuple[npt.NDArray[np.uint16], dict[str, str]]:
-    """Return the (slow, fast) uint16 image of an SMV file, and its header's keys and values as text.
+def read_smv(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
+    """Return the (slow, fast) image of an SMV or d*TREK file, and its header's keys and values as text.
 
-    Raises `FormatError` if the header is damaged or does not match the file's size.
+    The image has the file's type: integers of 8, 16 or 32 bits, signed or not, or 32-bit floats. Raises `FormatError`
+    if the header is damaged, does not match the file's size, or states another type.
     """
     with open_input(path) as handle:
         header = _read_header(handle, path)
-        kind = header.get("TYPE", "unsigned_short")
-        if kind != "unsigned_short" or header.get("DIM", "2") != "2":
-            raise FormatError(
-                f"{path}: TYPE={kind[:40]!r}, DIM={header.get('DIM', '2')[:40]!r} is not supported; "
-                "convert it to a two-dimensional image of unsigned_short"
-            )
-        order = header.get("BYTE_ORDER")
-        if order not in BYTE_ORDERS:
-            raise FormatError(f"{path}: BYTE_ORDER={order!r} is unknown; it must be {' or '.join(BYTE_ORDERS)}")
+        dtype = pixel_type(path, header)
         shape = (_positive(path, header, "SIZE2"), _positive(path, header, "SIZE1"))
-        return read_array(handle, path, BYTE_ORDERS[order], shape, "SIZE2 x SIZE1"), header
+        image = read_array(handle, path, dtype, shape, "SIZE2 x SIZE1")
+    if dtype.kind == "u" and dtype.itemsize == 2:
+        check_overflow(path, header, int(image.max()))
+    return image, header
 
 
 def _read_header(handle: BinaryIO, path: StrPath) -> dict[str, str]:
@@ -164,15 +178,18 @@ def _read_header(handle: BinaryIO, path: StrPath) -> dict[str, str]:
         raise FormatError(f"{path}: no '}}' within HEADER_BYTES={size} bytes; correct the number or end the header")
     header = parse_header(text)
     if _positive(path, header, "HEADER_BYTES") != size:
-        raise FormatError(f"{path}: HEADER_BYTES is both {size} and {header['HEADER_BYTES']}; keep the correct one")
+        raise FormatError(
+            f"{path}: HEADER_BYTES is both {size} and {entry(header, 'HEADER_BYTES')}; keep the correct one"
+        )
     return header
 
 
 def _positive(path: StrPath, header: Mapping[str, str], key: str) -> int:
     """Return a header value as a positive integer."""
-    value = header.get(key)
+    value = entry(header, key)
     if value is None:
-        raise FormatError(f"{path}: the header has no {key}; add it")
+        edf = " (it looks like one of EDF)" if entry(header, "Dim_1") or entry(header, "HeaderID") else ""
+        raise FormatError(f"{path}: the header has no {key}{edf}; add it")
     if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) == 0:
         raise FormatError(f"{path}: {key}={value[:40]!r} is not a positive integer; correct it")
     return int(value)

@@ -19,6 +19,7 @@ from ..rendering.trace.trace import Trace, trace
 from ..scene.scene import Scene
 from .flags.config_from_flags import parse_flags
 from .flags.flag_table import SPELLINGS
+from .quirk_sizes import Size, quirk_sizes
 from .quirks import active_quirks, explaining_quirks, has_distorted_cell, unreproduced_quirks
 from .reference.program_output import Run
 from .reference.trace_comparison import beside_original, compare_trace
@@ -53,6 +54,8 @@ class TracedPixel:
         Values that both programs have, by name: ours, the original's.
     rows
         Rows of docs/quirks.md that explain the first divergence.
+    sizes
+        Rows that change the image, with their sizes, if ours is of corrected physics.
     """
 
     slow: int
@@ -61,6 +64,7 @@ class TracedPixel:
     compared: TraceComparison | None
     values: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
     rows: list[int]
+    sizes: list[Size]
 
 
 def render_flags(flags: Sequence[str], progress: bool | Progress = False) -> OurRun:
@@ -124,12 +128,21 @@ def trace_difference(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: R
     slow, fast = pixel
     traced = trace(run.scene, slow=slow, fast=fast)
     if printed is None:
-        return TracedPixel(slow, fast, traced, None, {}, [])
+        return TracedPixel(slow, fast, traced, None, {}, [], [])
     compared = compare_trace(traced, printed)
     rows: list[int] = []
     if compared.divergence is not None:
         rows = explaining_quirks(compared.divergence.name, quirks_of_flags(flags))
-    return TracedPixel(slow, fast, traced, compared, beside_original(traced, printed), rows)
+    sizes = [] if run.scene.config.compat == "c" else sizes_of_flags(flags)
+    return TracedPixel(slow, fast, traced, compared, beside_original(traced, printed), rows, sizes)
+
+
+def sizes_of_flags(flags: Sequence[str]) -> list[Size]:
+    """Return the rows that change the image of these flags, with their sizes, the largest first."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NanobraggWarning)  # already given during the run
+        config, exact = (parse_flags(flags_for_original(flags), exact=exact).config for exact in (False, True))
+        return quirk_sizes(config, exact, active_quirks(Scene(config)))
 
 
 def quirks_of_flags(flags: Sequence[str]) -> set[int]:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from ..config.crystal import Crystal
-from ..constants import RADIAN_IN_DEGREES
 from ..scene.scene import Scene
 from ..unit_cell import reciprocal_vectors
 from .flags.flag_table import SPELLINGS
@@ -31,11 +30,15 @@ QUIRKS = {
     19: "flags match as substrings: -misset_seed also sets a misset",
     20: "DISTANCE is read from the last header key that contains the word",
     22: "-curved_det as the last word is ignored",
+    25: "φ is sampled at the start of each step",
+    26: "mosaic domains are random draws, so that a few turn the mean lattice",
+    27: "the polarization axis is used as given, even if it is not across the beam",
+    28: "a thick sensor without layers is divided into two, the first at its surface",
 }
 
 # Rows that affect a quantity directly, not only through earlier ones. Names of vectors have no component suffix.
-_SUM = {1, 2, 3, 4, 5, 6, 7, 11, 12}
-_ORIENTATION = {1, 8, 19}
+_SUM = {1, 2, 3, 4, 5, 6, 7, 11, 12, 25, 26, 27, 28}
+_ORIENTATION = {1, 8, 19, 25, 26}
 _AFFECTING = {
     "oversample": {15},
     "random_misset_deg": {8, 19},
@@ -43,20 +46,20 @@ _AFFECTING = {
     "recip_cell": {9},
     "volume_A3": {9},
     "dials_origin_mm": {15, 20},
-    "stol_m_inv": {10, 12, 15, 20, 22},
-    "pixel_pos_meters": {10, 12, 15, 20, 22},
+    "stol_m_inv": {10, 12, 15, 20, 22, 28},
+    "pixel_pos_meters": {10, 12, 15, 20, 22, 28},
     "real_space_a": _ORIENTATION,
     "real_space_b": _ORIENTATION,
     "real_space_c": _ORIENTATION,
     "rot_a_angstroms": _ORIENTATION,
     "rot_b_angstroms": _ORIENTATION,
     "rot_c_angstroms": _ORIENTATION,
-    "hkl_frac": _ORIENTATION | {10, 12},
+    "hkl_frac": _ORIENTATION | {10, 12, 27, 28},
     "F_cell": {6},
     "F_latt": {7, 13},
-    "polar": {2, 4},
-    "omega_pixel": {2, 4},
-    "capture_fraction": {3, 4, 12},
+    "polar": {2, 4, 27},
+    "omega_pixel": {2, 4, 28},
+    "capture_fraction": {3, 4, 12, 28},
     "I_before_scaling": _SUM,
     "I_per_step": _SUM,
     "floatimage_accumulated": _SUM,
@@ -68,18 +71,19 @@ def active_quirks(scene: Scene) -> set[int]:
 
     Rows 2 and 3 need several layers, sub-pixels or beam directions. Row 9 needs a cell whose γ differs from that of the
     orthogonal construction, or a matrix as well as a cell, and an image that depends on the cell. Row 15 needs a
-    two-theta swing with automatic sub-pixels or a curved detector. With a sensor that absorbs nothing, no row matters.
+    two-theta swing with automatic sub-pixels or a curved detector. Row 27 needs polarization or several directions.
+    With a sensor that absorbs nothing, no row matters.
     """
     config, crystal, detector = scene.config, scene.config.crystal, scene.config.detector
     sampling = config.sampling
-    phi = config.scan.start_deg / RADIAN_IN_DEGREES + scene.phi.step * np.arange(scene.phi.count)
     has_sensor, several = scene.sensor.range > 0, scene.sensor.count > 1 or scene.oversample > 1
-    listed = config.beam.sources
+    listed, directions = config.beam.sources, len(np.unique(scene.sources.directions, axis=0))
+    polarized = config.beam.polarized and config.beam.kahn_factor != 0
     if has_sensor and math.isinf(detector.attenuation_um or 0.0):
         return set()
     active = {
-        1: (phi == 0).any() and (phi != 0).any(),
-        2: several or len(np.unique(scene.sources.directions, axis=0)) > 1,
+        1: (scene.phi_angles == 0).any() and (scene.phi_angles != 0).any(),
+        2: several or directions > 1,
         3: has_sensor and several,
         4: sampling.oversample_omega or sampling.oversample_polar or sampling.oversample_thick,
         5: listed is not None and len(np.unique(listed.rows()[:, 3])) > 1,
@@ -93,6 +97,11 @@ def active_quirks(scene: Scene) -> set[int]:
         15: detector.nominal is not None
         and detector.nominal.twotheta_deg != 0
         and (sampling.oversample is None or detector.curved),
+        25: scene.phi.step > 0,
+        26: scene.domains > 1 and crystal.mosaic_sampling == "balanced",
+        27: abs(float(scene.polarization_axis @ scene.beam_direction)) > 1e-9
+        and (polarized or (listed is None and directions > 1)),
+        28: has_sensor and detector.sensor_layers is None,
     }
     return {row for row, is_active in active.items() if is_active}
 

@@ -71,7 +71,7 @@ def plot_slice(
     plane: str = "hk0",
     *,
     values: Literal["intensity", "amplitude"] = "intensity",
-    d_min: float | None = None,
+    d_min_A: float | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
@@ -85,7 +85,7 @@ def plot_slice(
         Three indices with two different letters: hk0, h0l, 0kl, hk3, hhl, h-hl, …
     values
         "intensity" (F²) or "amplitude" (F). The strongest 5 % of the reflections all have the largest disc.
-    d_min
+    d_min_A
         Resolution limit, Å; default: that of the table, or of the detector.
     title
         Title of the plot; default: the plane.
@@ -99,15 +99,15 @@ def plot_slice(
     Raises
     ------
     ConfigError
-        `plane`, `values` or `d_min` is not valid, or the plane holds no reflections.
+        `plane`, `values` or `d_min_A` is not valid, or the plane holds no reflections.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if values not in ("intensity", "amplitude"):
         raise ConfigError(f"values = {values!r}: must be 'intensity' or 'amplitude'")
-    if d_min is not None and not d_min > 0:
-        raise ConfigError(f"d_min = {d_min!r}: must be a positive number of Å")
+    if d_min_A is not None and not d_min_A > 0:
+        raise ConfigError(f"d_min_A = {d_min_A!r}: must be a positive number of Å")
     cut = parse_plane(plane)
-    hkl, strength = _reflections(scene, cut, d_min)
+    hkl, strength = _reflections(scene, cut, d_min_A)
     if values == "intensity":
         strength = strength**2
     basis = cut.steps @ scene.lattice.reciprocal
@@ -123,14 +123,14 @@ def plot_slice(
     return figure_of(ax)
 
 
-def _reflections(scene: Scene, cut: Plane, d_min: float | None) -> tuple[npt.NDArray[np.int64], FloatArray]:
+def _reflections(scene: Scene, cut: Plane, d_min_A: float | None) -> tuple[npt.NDArray[np.int64], FloatArray]:
     """Return h k l and |F| of the reflections on the plane, without 0 0 0."""
     normal = np.cross(*cut.steps)
     level = normal @ cut.start
     lookup = amplitude_lookup(scene, [scene.mean_energy_eV])
     found = [hkl[(hkl @ normal == level) & hkl.any(axis=1)] for hkl in reflections(scene, lookup)]
     hkl = np.concatenate(found).astype(np.int64)
-    longest = 1.0 / d_min if d_min else longest_q(scene) * 1e-10
+    longest = 1.0 / d_min_A if d_min_A else longest_q(scene) * 1e-10
     hkl = hkl[np.linalg.norm(hkl @ scene.lattice.reciprocal, axis=1) <= longest]
     strength = np.abs(lookup.amplitudes(hkl.astype(np.int32)))
     order = np.argsort(-strength)[:MOST_SHOWN]

@@ -1,6 +1,7 @@
 """Which terms of an image may be left out, and its rendering without them (docs/culling.md)."""
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -9,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import PRECISIONS, CoreScene, kernel_address
-from .._culling import CullingPlan, find_brightest, memory_per_thread, render
+from .._culling import REGION_PIXELS, CullingPlan, find_brightest, memory_per_thread, render
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene import Scene
+from .pixel_selection import Selection
 
 LOSSLESS = {"gauss": 1e-16, "gauss_star": 1e-16, "tophat": 0.0}  # shapes whose terms are left out by default
 FEWEST_TERMS = 5e6  # of an image, below which the exact engine takes no longer than a decision
@@ -20,6 +22,7 @@ TERMS_PER_REFLECTION = 30  # likewise, to prepare the table of structure factors
 MOST_MEMORY = 1 << 28  # bytes that a thread may need
 TILE = 4  # pixels along each side of what is searched for the brightest pixel
 BRIGHT_TILES = 16
+SAMPLES = 8  # regions that an estimate of the cost is based on
 REACHES = (1.0, 16.0, 256.0, 4096.0)  # squared radii within which reflections are looked for
 
 _brightest: WeakKeyDictionary[Scene, dict[str, float]] = WeakKeyDictionary()
@@ -85,14 +88,20 @@ class Culling:
         Of the image.
     tolerance : Tolerance
     threads : int
-    stop : ndarray of int32, shape (1,)
+    stop : ndarray of int32, shape (1,), optional
         Another thread sets it to give up.
     """
 
     def __init__(
-        self, scene: Scene, dtype: npt.DTypeLike, tolerance: Tolerance, threads: int, stop: npt.NDArray[np.int32]
+        self,
+        scene: Scene,
+        dtype: npt.DTypeLike,
+        tolerance: Tolerance,
+        threads: int,
+        stop: npt.NDArray[np.int32] | None = None,
     ) -> None:
-        self.scene, self.dtype, self.threads, self.stop = scene, dtype, threads, stop
+        self.scene, self.dtype, self.threads = scene, dtype, threads
+        self.stop = np.zeros(1, np.int32) if stop is None else stop
         self.core: CoreScene = scene.core(dtype)
         self.plan: CullingPlan | None = None
         self.epsilon = 0.0
@@ -136,6 +145,22 @@ class Culling:
             kernel_address(), self.core.address, self.plan, self.epsilon if epsilon is None else epsilon,
             PRECISIONS.index(self.core.precision), out, roi, mask, add, self.threads, self.stop, done,
         )  # fmt: skip
+
+    def sample(self, roi: Roi, mask: npt.NDArray[np.uint8] | None) -> tuple[float, float]:
+        """Return the share of terms that are evaluated and the seconds of the rendering, from a few regions of it."""
+        x0, x1, y0, y1 = roi
+        corners = [(x, y) for y in range(y0, y1 + 1, REGION_PIXELS) for x in range(x0, x1 + 1, REGION_PIXELS)]
+        chosen = corners[len(corners) // (2 * SAMPLES) :: max(len(corners) // SAMPLES, 1)]
+        out = np.zeros((self.core.n_panels, *self.scene.shape[-2:]), self.dtype)
+        terms = evaluated = 0
+        start = time.perf_counter()
+        for x, y in chosen:
+            part = x, min(x + REGION_PIXELS - 1, x1), y, min(y + REGION_PIXELS - 1, y1)
+            _, some = self.render(out, part, mask, False, np.zeros(1, np.int64))
+            terms += Selection(mask, part).count(len(out)) * self.scene.terms * self.scene.sensor.count
+            evaluated += some
+        seconds = (time.perf_counter() - start) * len(corners) / len(chosen)
+        return evaluated / terms if terms else 1.0, seconds
 
     def _find_brightest(self) -> float:
         """Return a lower bound of the brightest pixel, in most images the pixel itself, or 0 if none is found.

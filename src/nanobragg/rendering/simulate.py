@@ -2,12 +2,9 @@
 
 import logging
 import math
-import os
-import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -17,16 +14,17 @@ from .._core import render
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import Roi
+from ..io.limits import physical_memory
 from ..scene.scene import Scene
+from .check_photons import PhotonRange, check_panels, check_photons, photon_range
+from .cost import log_notable_cost
 from .culling import Culling, resolve_tolerance
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
+from .progress import Progress, Reporter
 from .threads import rendering_threads
+from .workers import run_stoppable
 
-Progress = Callable[[int, int], None]
-POLL_SECONDS = 0.1
-MOST_CALLS = 1024  # concurrent calls of `simulate`; threads are created as needed
-DEFAULT_COLUMNS = 79
 log = logging.getLogger(__name__)
 
 
@@ -149,12 +147,19 @@ def simulate(
     Raises
     ------
     ConfigError
-        An invalid Config, ROI, selection of pixels, array, or tolerance.
+        An invalid Config, ROI, selection of pixels, array, or tolerance; photons that are not finite in `dtype`, or negative; or
+        no thread can be started.
+
+    Warns
+    -----
+    NanobraggWarning
+        With `compat="c"`, photons that are not finite, or negative; and fewer threads than requested.
     KeyboardInterrupt
         Within half a second of Ctrl-C; `out` is then partly rendered.
     """
     select_instruction_set()
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
+    check_panels(scene)
     chosen = select_pixels(scene, pixels, roi)
     image = _target(scene, out, add, dtype)
     panels = scene.config.detector.panels
@@ -169,13 +174,16 @@ def simulate(
     def render_chosen(stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
         nonlocal bound, evaluated
         culling = Culling(scene, flat.dtype, limit, threads, stop)
+        log_notable_cost(scene, chosen, culling)
         if culling.plan is None:
             render(culling.core, flat, chosen.roi, chosen.mask, add, threads, stop, done)
         else:
             bound, evaluated = culling.render(flat, chosen.roi, chosen.mask, add, done)
 
     if chosen.roi is not None:
-        _run(render_chosen, _Reporter(progress, total))
+        before = PhotonRange(0.0, 0.0) if out is None else photon_range(flat, chosen.roi)
+        _run(render_chosen, Reporter(progress, total))
+        check_photons(scene, flat, chosen.roi, before)
     summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)
     log.info("rendered %d pixels on %d threads: %s", total, threads, summary)
     return (image, summary) if report else image
@@ -201,65 +209,21 @@ def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -
 
 
 def _new_image(shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     try:
-        return np.zeros(shape, dtype)
+        if size <= physical_memory():
+            return np.zeros(shape, dtype)
     except (MemoryError, ValueError):
-        size = math.prod(shape) * np.dtype(dtype).itemsize / 2**30
-        pixels = " x ".join(map(str, shape))
-        raise ConfigError(f"an image of {pixels} pixels needs {size:.1f} GiB, more than fits; use fewer") from None
+        pass
+    pixels = " x ".join(map(str, shape))
+    raise ConfigError(f"an image of {pixels} pixels needs {size / 2**30:.1f} GiB, more than fits; use fewer")
 
 
-def _columns() -> int | None:
-    """Return the width of a progress bar if the terminal does not report its own (as tqdm needs one), else None."""
-    try:
-        return None if os.get_terminal_size(sys.stderr.fileno()).columns else DEFAULT_COLUMNS
-    except (OSError, ValueError, AttributeError):  # not a terminal
-        return None
-
-
-class _Reporter:
-    """Reports the progress of the kernel as a bar, or to the caller's function."""
-
-    def __init__(self, progress: bool | Progress, total: int) -> None:
-        self.total = total
-        self.call = progress if callable(progress) else None
-        self.bar: Any = None
-        if progress is True:
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=total, unit="px", unit_scale=True, leave=False, ncols=_columns())
-
-    def show(self, done: int) -> None:
-        if self.bar is not None:
-            self.bar.update(done - self.bar.n)
-        if self.call is not None:
-            self.call(done, self.total)
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    """Return the pool of rendering threads: one per concurrent call of `simulate`, each with its OpenMP team."""
-    return ThreadPoolExecutor(MOST_CALLS, "nanobragg")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
-
-
-def _run(job: Callable[[npt.NDArray[np.int32], npt.NDArray[np.int64]], None], reporter: _Reporter) -> None:
+def _run(job: Callable[[npt.NDArray[np.int32], npt.NDArray[np.int64]], None], reporter: Reporter) -> None:
     """Call job(stop, done) in another thread, so that this one can report progress and handle Ctrl-C."""
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    rendering = _pool().submit(job, stop, done)
     try:
-        while wait([rendering], POLL_SECONDS).not_done:
-            reporter.show(int(done[0]))
+        run_stoppable(partial(job, stop, done), stop, lambda: reporter.show(int(done[0])))
         reporter.show(reporter.total)
     finally:
-        stop[0] = 1
-        wait([rendering])
         reporter.close()
-    rendering.result()

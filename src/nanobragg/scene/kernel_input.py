@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from .._core import C_RULES, LOOKUPS, PANEL, PARAMETERS, SOURCE, CoreScene
 from .._functions import SHAPES, shape_metric
+from ..bounds import BOUNDS
 from ..constants import EV_ANGSTROM, R_E_SQR
+from ..errors import ConfigError
 from ..geometry import FloatArray, dot, unit
 from ..structure_factors.tables import Table
 from .panel_geometry import PanelGeometry
@@ -45,6 +47,7 @@ def _single_serves(scene: SceneData, largest: float) -> bool:
 
 def build_core(scene: SceneData, precision: str) -> CoreScene:
     """Return the kernel's scene in one of PRECISIONS, with a table no larger than the detector reaches."""
+    _check_oversample(scene)
     energies, numbers = table_energies(scene)
     table = None
     if scene.table is not None:
@@ -58,6 +61,16 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
         None if scene.amorphous is None else scene.amorphous.values / scene.blocks,
         precision, _c_rules(scene) if like_c else None, scene.first_cells,
     )  # fmt: skip
+
+
+def _check_oversample(scene: SceneData) -> None:
+    """Raise `ConfigError` if the automatic number of sub-pixels exceeds the largest that may be given."""
+    most = BOUNDS["Sampling.oversample"].high
+    if scene.oversample > most:
+        raise ConfigError(
+            f"Sampling.oversample: this crystal needs {scene.oversample:.3g} sub-pixels along a side of a pixel, more "
+            f"than {most:g}; give oversample, or a smaller crystal"
+        )
 
 
 def filled(dtype: np.dtype[np.void], count: int, /, **fields: Any) -> npt.NDArray[np.void]:
@@ -99,11 +112,14 @@ def _sources(scene: SceneData, tables: list[int]) -> npt.NDArray[np.void]:
 
 
 def _wave_axes(scene: SceneData, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return E and B of a source's wave, or zero vectors for an unpolarized beam along the polarization axis."""
+    """Return E and B of a source's wave, or zero vectors for a source along the polarization axis.
+
+    `build_sources` allows such a source if nothing is polarized, and with compat="c" (include/nanobragg/walk_c.h).
+    """
     across = np.cross(scene.polarization_axis, direction)
-    if scene.config.beam.kahn_factor == 0 and not across.any():
+    if not across.any():
         return across, across
-    b = unit(across, "polarization axis × a source's direction")
+    b = unit(across)
     return unit(np.cross(direction, b)), b
 
 
@@ -130,11 +146,12 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
 
 
 def _c_rules(scene: SceneData) -> npt.NDArray[np.void]:
-    sampling = scene.config.sampling
+    sampling, every = scene.config.sampling, scene.follows(4)
     return filled(
         C_RULES, 1,
-        every_omega=sampling.oversample_omega, every_polar=sampling.oversample_polar,
-        every_capture=sampling.oversample_thick, interpolation_ends=scene.lookup == "tricubic",
+        every_omega=every and sampling.oversample_omega, every_polar=every and sampling.oversample_polar,
+        every_capture=every and sampling.oversample_thick,
+        interpolation_ends=scene.follows(6) and scene.lookup == "tricubic",
     )  # fmt: skip
 
 
@@ -142,7 +159,7 @@ def radius_metric(scene: SceneData) -> FloatArray:
     """Return a shape's squared radius as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
     n, reciprocal = np.array(scene.n_cells, float), scene.lattice.reciprocal
-    if scene.config.compat == "c" and shape in ("gauss", "tophat"):  # docs/quirks.md, row 7
+    if scene.follows(7) and shape in ("gauss", "tophat"):
         a, b, c = reciprocal
         products = [dot(a, a), dot(b, b), dot(c, c), 2 * dot(b, c), 2 * dot(a, c), 2 * dot(a, b)]
         return np.asarray(np.array(products) * (fudge * (n[0] * n[1] * n[2]) ** 2))
@@ -154,5 +171,5 @@ def _water_and_scale(scene: SceneData) -> tuple[float, float]:
     water = scene.config.background.water
     photons = R_E_SQR * scene.fluence
     if scene.config.compat == "c":  # row 11: fluence twice, and shared out among the terms
-        return water * photons, photons / scene.terms
+        return water * (photons if scene.follows(11) else scene.terms), photons / scene.terms
     return water / scene.blocks, photons * scene.blocks / scene.oversample**2

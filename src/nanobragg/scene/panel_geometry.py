@@ -1,5 +1,6 @@
 """Geometry of panels: positions, directions, angles and solid angles of pixels, and the pixel that a ray meets."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
@@ -22,8 +23,9 @@ class PanelGeometry:
     sensor's first layer as numbers or as arrays that broadcast to a common shape (...). For whole panels, give slow
     positions of shape (slow, 1) and fast ones of shape (fast,).
 
-    A curved panel lies on the sphere of radius `distance` around the sample. A point P of the flat panel moves to
-    R(bend_axes[1], φ1)·R(bend_axes[0], φ0)·beam·distance with φ = (bend_along·P - bend_start)/distance.
+    Curved panels and all layers of their sensor lie on the sphere of radius `distance` around the sample. A point P of
+    the flat panel moves to R(bend_axes[1], φ1)·R(bend_axes[0], φ0)·beam·distance with
+    φ = (bend_along·P - bend_start)/distance.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ class PanelGeometry:
         Sample to detector along the beam, m.
     like_c
         Use axes without normalising them, and bend curved panels as the C program does (row 10 of docs/quirks.md).
+    corrected
+        Rows of docs/quirks.md that are corrected in spite of `like_c`.
 
     Attributes
     ----------
@@ -55,7 +59,15 @@ class PanelGeometry:
         As in `Detector`.
     """
 
-    def __init__(self, detector: Detector, beam: FloatArray, distance: float, *, like_c: bool) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        beam: FloatArray,
+        distance: float,
+        *,
+        like_c: bool,
+        corrected: Collection[int] = (),
+    ) -> None:
         panels = detector.panels
         self.beam, self.distance = beam, distance
         self.curved, self.point_pixel, self.size = detector.curved, detector.point_pixel, panels[0].pixels
@@ -67,10 +79,11 @@ class PanelGeometry:
         ])  # fmt: skip
         self.fast, self.slow, self.normal = frames[:, 0], frames[:, 1], frames[:, 2]
         surface = np.array([panel.origin_mm for panel in panels]) / 1000.0
-        self.origin = surface + detector.sensor_depth_um * 1e-6 * self.normal
+        depth_um = (detector.sensor_depth_um or 0.0) if like_c and 28 not in corrected else detector.depth_um
+        self.origin = surface + depth_um * 1e-6 * self.normal
         self.pixel = np.array([panel.pixel_mm for panel in panels]) / 1000.0
         self.close_distance = np.array([dot(o, n) for o, n in zip(self.origin, self.normal, strict=True)])
-        if like_c:
+        if like_c and 10 not in corrected:
             self.bend_axes = frames[:, [1, 0]]
             self.bend_along = np.tile(np.eye(3)[1:], (len(panels), 1, 1))
             self.bend_start = np.zeros((len(panels), 2))

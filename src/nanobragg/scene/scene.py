@@ -1,8 +1,12 @@
 """The Scene: a resolved Config with its checks and its form for the kernel."""
 
+from __future__ import annotations
+
+import copy
 import logging
 import warnings
-from typing import Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +20,11 @@ from .culling_plan import build_plan
 from .kernel_input import build_core, float32_precision
 from .scene_data import SceneData
 
+if TYPE_CHECKING:
+    from ..geometry import Roi
+    from ..rendering.cost import Cost
+    from ..rendering.pixel_selection import PixelList
+
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +34,8 @@ class Scene(SceneData):
     Parameters
     ----------
     config : Config
+    corrected : collection of int
+        Rows of docs/quirks.md that are corrected in spite of `compat="c"`, to measure their effects; not rows 2 and 3.
 
     Attributes
     ----------
@@ -42,8 +53,12 @@ class Scene(SceneData):
         Direction of travel, wavelength (m) and weight of each source.
     phi : Sweep
         Rotation steps, radians.
+    phi_angles : ndarray, shape (φ steps,)
+        φ of each step (radians): its middle, with `compat="c"` its start.
     domains : int
         Number of mosaic domains.
+    mosaic_rotations : ndarray, shape (domains, 3, 3)
+        Rotation of each domain, applied after φ.
     sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int
@@ -68,8 +83,8 @@ class Scene(SceneData):
         The Config is valid but probably a mistake.
     """
 
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
+        super().__init__(config, corrected)
         self._cores: dict[str, CoreScene] = {}
         self._plans: dict[str, CullingPlan | None] = {}
         log.debug(
@@ -81,7 +96,47 @@ class Scene(SceneData):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Scene, (self.config,)
+        return Scene, (self.config, self._corrected)
+
+    def changed(self, **attributes: Any) -> Scene:
+        """Return a copy with other values of resolved attributes, such as `sources` or `cells`.
+
+        Its Config remains the original one.
+        """
+        other = copy.copy(self)
+        other.__dict__.update(attributes, _cores={})
+        return other
+
+    def cost(
+        self,
+        *,
+        roi: Roi | None = None,
+        pixels: PixelList | None = None,
+        threads: int | None = None,
+        dtype: Literal["float32", "float64"] = "float32",
+    ) -> Cost:
+        """Return what an image of this scene costs: terms, time on this machine, memory.
+
+        The speed of the kernel is measured on a few pixels, which takes some milliseconds.
+
+        Parameters
+        ----------
+        roi, pixels, threads, dtype
+            As in `simulate`.
+
+        Returns
+        -------
+        Cost
+            `terms`, `terms_evaluated`, `seconds`, `threads`, `memory_bytes` and `cures`; `str` makes it a sentence.
+
+        Raises
+        ------
+        ConfigError
+            An invalid ROI, selection of pixels, number of threads or data type.
+        """
+        from ..rendering.cost import estimate_cost
+
+        return estimate_cost(self, roi=roi, pixels=pixels, threads=threads, dtype=dtype)
 
     def core(self, dtype: npt.DTypeLike) -> CoreScene:
         """Return the scene in the kernel's form for an image of float32 or float64; it is cached.

@@ -1,6 +1,7 @@
 """The data of a Scene: a Config with every default resolved into arrays and numbers in SI units."""
 
 import math
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -8,18 +9,21 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..bounds import LENGTH, MOST_STEPS
 from ..config.background import amorphous_curve
-from ..config.beam import build_sources
+from ..config.beam import build_sources, polarization_axis
 from ..config.config import Config
-from ..config.crystal import build_lattice, mosaic_rotations
+from ..config.crystal import build_lattice
+from ..config.mosaic import mosaic_rotations
 from ..config.panel import panel_distance
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
-from ..geometry import FloatArray, Roi, dot, rotate_about, unit
-from ..sweep import MOST_STEPS, Sweep, resolve_sweep
+from ..geometry import FloatArray, Roi, dot, rotate_by_each, unit
+from ..sweep import Sweep, resolve_sweep
 from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
+from .panel_checks import panels_facing_away
 from .panel_geometry import PanelGeometry
 
 Lookup = Literal["constant", "nearest", "tricubic"]
@@ -28,29 +32,45 @@ Lookup = Literal["constant", "nearest", "tricubic"]
 class SceneData:
     """A resolved Config; `Scene` documents the attributes."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
         config = self.config = config.resolved()
         self._c = config.compat == "c"
+        self._corrected = frozenset(corrected)
         frame = CONVENTIONS[config.detector.convention]
         self.beam_direction = unit(config.beam.direction or frame.beam)
-        self.polarization_axis = unit(config.beam.polarization_axis or frame.polarization)
+        self.polarization_axis = polarization_axis(
+            config.beam,
+            self.beam_direction,
+            config.beam.polarization_axis or frame.polarization,
+            like_c=self.follows(27),
+        )
         self.spindle_axis = unit(config.crystal.spindle_axis or frame.spindle)
-        if np.linalg.norm(np.cross(self.beam_direction, self.polarization_axis)) < 1e-9:
-            raise ConfigError(
-                f"Beam.polarization_axis = {tuple(self.polarization_axis.tolist())}: is parallel to the beam; "
-                "give a perpendicular direction"
-            )
         self.wavelength = config.beam.wavelength / 1e10
         self.fluence = config.beam.fluence
-        self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, equal_weights=self._c)
-        self.lattice = build_lattice(config.crystal, config.beam.wavelength, c_cell=self._c)
+        self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, like_c=self.follows(5))
+        self.lattice = build_lattice(
+            config.crystal, config.beam.wavelength, c_cell=self.follows(9), c_misset=self.follows(8)
+        )
         self.n_cells, self.blocks = resolve_blocks(config.crystal, config.beam, self.lattice, like_c=self._c)
         self.phi = config.scan.resolved()
         self.domains = config.crystal.domains()
+        if self.phi.count * self.domains > MOST_STEPS:
+            raise ConfigError(
+                f"Scan and Crystal: {self.phi.count} phi steps of {self.domains} mosaic domains are more than "
+                f"{MOST_STEPS} orientations; use fewer"
+            )
+        self.phi_angles = config.scan.start_deg / RADIAN_IN_DEGREES + self.phi.step * (
+            np.arange(self.phi.count) + (0.0 if self.follows(25) else 0.5)
+        )
+        self.mosaic_rotations = mosaic_rotations(
+            config.crystal.replace(mosaic_sampling="random") if self.follows(26) else config.crystal
+        )
         self.cells, self.first_cells = self._orientations()
         self.sensor = self._sensor_layers()
         self.distance = self._distance()
-        self.geometry = PanelGeometry(config.detector, self.beam_direction, self.distance, like_c=self._c)
+        self.geometry = PanelGeometry(
+            config.detector, self.beam_direction, self.distance, like_c=self._c, corrected=self._corrected
+        )
         self.recommended_oversample = self._recommended_oversample()
         self.oversample = config.sampling.oversample or self.recommended_oversample
         self.table = config.structure_factors.limits
@@ -59,6 +79,10 @@ class SceneData:
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = load_mask(config)
         self.reach = self._largest_indices()
+
+    def follows(self, row: int) -> bool:
+        """Return whether the scene follows the C program in a row of docs/quirks.md."""
+        return self._c and row not in self._corrected
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,6 +99,11 @@ class SceneData:
     def rendered(self) -> npt.NDArray[np.bool_]:
         """Boolean array of the image's shape: True where the mask does not exclude a pixel, regardless of the ROI."""
         return np.ones(self.shape, bool) if self.mask is None else self.mask.reshape(self.shape).astype(bool)
+
+    @cached_property
+    def panels_facing_away(self) -> list[int]:
+        """Numbers of the panels whose normal does not face the rays from the sample."""
+        return panels_facing_away(self.config.detector.panels)
 
     @property
     def mean_energy_eV(self) -> float:
@@ -106,39 +135,41 @@ class SceneData:
         Under compat="c" a φ of exactly 0 keeps the previous orientation (docs/quirks.md, row 1): that of the last step
         in all terms but the first.
         """
-        if self.phi.count * self.domains > MOST_STEPS:
-            raise ConfigError(
-                f"Scan and Crystal: {self.phi.count} phi steps of {self.domains} mosaic domains are more than "
-                f"{MOST_STEPS} orientations; use fewer"
-            )
         direct = self.lattice.direct * 1e-10
         first, last = self._rotated(direct, direct)
-        usual, _ = self._rotated(direct, last) if self._c else (first, last)
+        usual, _ = self._rotated(direct, last) if self.follows(1) else (first, last)
         if np.array_equal(first, usual):
             return self._with_domains(usual), None
         return self._with_domains(usual), self._with_domains(first)
 
     def _rotated(self, direct: FloatArray, before: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the cells at every φ, and the last of them, if `before` was evaluated last."""
-        start = self.config.scan.start_deg / RADIAN_IN_DEGREES
-        turned = []
-        for i in range(self.phi.count):
-            phi = start + self.phi.step * i
-            before = rotate_about(direct, self.spindle_axis, phi) if phi != 0.0 else (before if self._c else direct)
-            turned.append(before)
-        return np.array(turned), before
+        still = before if self.follows(1) else direct
+        turned = rotate_by_each(direct, self.spindle_axis, self.phi_angles.tolist())
+        moved = self.phi_angles != 0.0
+        if moved.all():
+            return turned, turned[-1]
+        if not self.follows(1):
+            turned[~moved] = still
+            return turned, turned[-1]
+        latest = np.maximum.accumulate(np.where(moved, np.arange(len(moved)), -1))
+        turned = np.where(latest[:, np.newaxis, np.newaxis] < 0, still, turned[latest])
+        return turned, turned[-1]
 
     def _with_domains(self, rotated: FloatArray) -> FloatArray:
         if self.domains == 1:
             return np.ascontiguousarray(rotated)
-        u, v = mosaic_rotations(self.config.crystal)[np.newaxis, :, np.newaxis], rotated[:, np.newaxis, :, np.newaxis]
+        u, v = self.mosaic_rotations[np.newaxis, :, np.newaxis], rotated[:, np.newaxis, :, np.newaxis]
         turned = u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1] + u[..., 2] * v[..., 2]
         return np.ascontiguousarray(turned.reshape(-1, 3, 3))
 
     def _sensor_layers(self) -> Sweep:
         detector = self.config.detector
         thickness = None if detector.sensor_thickness_um is None else detector.sensor_thickness_um * 1e-6
-        return resolve_sweep("sensor", detector.sensor_layers, thickness, None, layers_overshoot=self._c)
+        layers = detector.sensor_layers
+        if layers is None and thickness and not self.follows(28):
+            layers = 1  # at the mean depth of absorption
+        return resolve_sweep("sensor", layers, thickness, None, layers_overshoot=self.follows(12))
 
     @property
     def attenuation(self) -> float:
@@ -152,6 +183,8 @@ class SceneData:
         """Return the distance (m) along the beam to the nearest panel's plane, along its normal if it is behind."""
         detector = self.config.detector
         if detector.nominal is not None:
+            if abs(detector.nominal.distance_mm) < LENGTH.low:
+                raise ConfigError("Detector.panels: the plane of a panel contains the sample; move the panel")
             return detector.nominal.distance_mm / 1000.0
         distances = [panel_distance(panel, self.beam_direction) for panel in detector.panels]
         ahead = [distance for distance in distances if distance > 0]
@@ -162,7 +195,7 @@ class SceneData:
                 "Detector.curved: the detector is behind the sample; move it into the beam or set curved=False"
             )
         nearest = min(abs(dot(panel.origin_mm, panel.axes()[2])) for panel in detector.panels) / 1000.0
-        if nearest == 0:
+        if nearest * 1000.0 < LENGTH.low:
             raise ConfigError("Detector.panels: the plane of a panel contains the sample; move the panel")
         return nearest
 

@@ -110,7 +110,9 @@ class TestTraces:
         assert str(found).startswith(f"{quantity}: ")
 
     def test_other_mosaic_seed_shows_in_the_second_domain(self):
-        mosaic = nb.Crystal(cell=(40, 50, 60), n_cells=6, mosaic_spread_deg=1, mosaic_domains=2)
+        mosaic = nb.Crystal(
+            cell=(40, 50, 60), n_cells=6, mosaic_spread_deg=1, mosaic_domains=2, mosaic_sampling="random"
+        )
         one, other = (
             nb.trace(config(crystal=mosaic.replace(mosaic_seed=seed)), **PIXEL, strongest=None) for seed in (1, 2)
         )

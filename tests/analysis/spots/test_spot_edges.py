@@ -143,7 +143,8 @@ def test_the_photons_of_a_rotation_are_the_mean_of_its_steps(
 
     found = np.zeros(len(rotation))
     for i in range(scan.steps):
-        still = predicted(scan=nb.Scan(start_deg=scan.start_deg + i * scan.range_deg / scan.steps, steps=1), **fields)
+        middle = scan.start_deg + (i + 0.5) * scan.range_deg / scan.steps
+        still = predicted(scan=nb.Scan(start_deg=middle, steps=1, range_deg=0), **fields)
         found += close(still) @ still.photons / scan.steps
         assert close(still).any(axis=0)[inner(still)].all()
     chosen = inner(rotation)

@@ -242,3 +242,19 @@ def test_missing_or_spoilt_header_is_an_error(tmp_path):
         parse("-mask none.img")
     with pytest.raises(FormatError, match="DISTANCE=far is not a finite number"):
         parse("-img " + write_image(tmp_path / "a.img", DISTANCE="far"))
+
+
+def test_numbers_of_a_header_may_be_followed_by_their_unit(tmp_path):
+    """C's atof reads as far as a number goes."""
+    path = write_image(tmp_path / "a.img", DISTANCE="80 mm", WAVELENGTH=" 1.2 Angstrom", PIXEL_SIZE="0.25mm")
+    config = parse_flags(f"-default_F 1 -cell 50 -img {path}").config
+    assert (config.detector.nominal.distance_mm, config.beam.wavelength_A) == (80, 1.2)
+    path = write_image(tmp_path / "a.img", DISTANCE="8 cm")
+    with pytest.warns(NanobraggWarning, match="DISTANCE=8 cm: 8 is used and 'cm' is ignored, as the C program does"):
+        assert parse_flags(f"-default_F 1 -cell 50 -img {path}").config.detector.nominal.distance_mm == 8
+
+
+def test_a_header_with_braces_in_a_value_sets_the_whole_geometry(tmp_path):
+    path = write_image(tmp_path / "a.img", HOLDER="{ Z X Y }", DISTANCE=80, WAVELENGTH=1.2)
+    config = parse_flags(f"-default_F 1 -cell 50 -img {path}").config
+    assert (config.detector.nominal.distance_mm, config.beam.wavelength_A) == (80, 1.2)

@@ -80,7 +80,8 @@ class TestOriginal:
 
     def test_factors_within_the_terms_are_left_out_of_corrected_physics(self, has_trace):
         ours, theirs = (
-            nb.Scene(nb.config_from_flags(f"{LINE} -cell 40 50 60 90 90 90", exact=exact)) for exact in (True, False)
+            nb.Scene(nb.config_from_flags(f"{LINE} -cell 40 50 60 90 90 90 -osc 0 -phisteps 1", exact=exact))
+            for exact in (True, False)
         )
         twin = printed_by_a_twin(theirs, has_trace)
         assert nb.reference.compare_trace(nb.trace(theirs, **PIXEL), twin).divergence is None

@@ -147,7 +147,7 @@ def test_the_sum_is_divided_by_the_number_of_sub_pixels() -> None:
     assert traced.final.steps == 9
     assert numbers(traced.explain().splitlines()[-1])[-2:] == pytest.approx([9, traced.final.pixel], rel=1e-5)
     turned = nb.trace(config(scan=nb.Scan(start_deg=1, range_deg=1, steps=4)), slow=20, fast=11, strongest=4)
-    assert sorted(term.phi_deg for term in turned.terms) == pytest.approx([1, 1.25, 1.5, 1.75])
+    assert sorted(term.phi_deg for term in turned.terms) == pytest.approx([1.125, 1.375, 1.625, 1.875])
 
 
 @pytest.mark.parametrize("switch", [None, "oversample_omega", "oversample_polar", "oversample_thick"])

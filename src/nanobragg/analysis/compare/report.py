@@ -23,8 +23,9 @@ VECTOR = re.compile(r"\[[^\[\]{}\"]*\]")  # a list of numbers
 def write_comparison(folder: StrPath, ours: Image, theirs: Image, compared: ImageComparison) -> dict[str, float]:
     """Write metrics.json, both images and their pictures to a folder, which is created if needed.
 
-    The files are metrics.json, ours.npy, theirs.npy, ours.png, theirs.png, difference.png and ratio.png. Returns the
-    scales of the last two (`difference_maps.write_maps`).
+    The files are metrics.json, ours.npy, theirs.npy, ours.png, theirs.png, difference.png and ratio.png. Pictures are
+    plain pixels; `nanobragg.plotting.comparison` draws them with axes. Returns the scales of the last two
+    (`difference_maps.write_maps`).
     """
     folder = make_folder(folder)
     write_npy(folder / "ours.npy", ours)

@@ -98,9 +98,9 @@ def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Cro
     b = 2.0 * ((q - along) @ k)
     c = 2.0 * (q @ np.cross(k, u))  # k·(u×q) = q·(k×u)
     margin = _margin(scene, shape, np.sqrt(length_sqr))
-    start = scene.config.scan.start_deg * math.pi / 180.0
     if scene.phi.count == 1:
-        near = np.flatnonzero(np.abs(a + b * math.cos(start) + c * math.sin(start)) <= margin)
+        phi = float(scene.phi_angles[0])
+        near = np.flatnonzero(np.abs(a + b * math.cos(phi) + c * math.sin(phi)) <= margin)
         none = np.full(len(near), np.nan)
         step = np.zeros(len(near), np.int64)
         return Crossings(hkl[near], none, step, step, none, none)
@@ -127,13 +127,12 @@ def _margin(scene: Scene, shape: Shape, length: FloatArray) -> FloatArray:
 
 def _widest_domain(scene: Scene) -> float:
     """Return the largest |δq|/|q| between any orientation and the lattice without mosaic spread at the same φ."""
-    start = scene.config.scan.start_deg * math.pi / 180.0
     widest = 0.0
     cells = scene.cells.reshape(scene.phi.count, scene.domains, 3, 3)
     for i in range(
         scene.phi.count if scene.config.compat == "c" else 1
     ):  # the same at every φ except for docs/quirks.md, row 1
-        plain = rotate_about(scene.lattice.direct * 1e-10, scene.spindle_axis, start + i * scene.phi.step)
+        plain = rotate_about(scene.lattice.direct * 1e-10, scene.spindle_axis, float(scene.phi_angles[i]))
         turned = np.linalg.inv(plain) @ cells[i]
         widest = max(widest, float(np.linalg.norm(turned - np.eye(3), axis=(1, 2)).max()) / math.sqrt(2.0))
     return widest
@@ -153,13 +152,12 @@ def _turning(
         (crossing, middle, inner, outer), (crossing, -middle, -outer, -inner),
         (below, 0.0 * a, -outer, outer), (above, 0.0 * a + math.pi, inner, 2.0 * math.pi - inner),
     ]  # fmt: skip
-    start = scene.config.scan.start_deg * math.pi / 180.0
-    step, count = scene.phi.step, scene.phi.count
+    start, step, count = float(scene.phi_angles[0]), scene.phi.step, scene.phi.count
     turns = math.ceil(step * count / (2.0 * math.pi)) + 1
     parts = []
     for chosen, at, low, high in kinds:
         row = np.flatnonzero(chosen)
-        home = np.mod(top[row] + at[row] - start, 2.0 * math.pi)  # angle of the crossing from the start
+        home = np.mod(top[row] + at[row] - start, 2.0 * math.pi)  # angle of the crossing from the first step
         for turn in range(-1, turns):
             phi = home + 2.0 * math.pi * turn
             first = np.maximum(np.ceil((phi + (low - at)[row]) / step), 0).astype(np.int64)

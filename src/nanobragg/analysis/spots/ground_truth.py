@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...config.background import Background
 from ...config.config import Config
 from ...config.digest import config_digest
+from ...config.mosaic import mean_rotation_deg
 from ...constants import RADIAN_IN_DEGREES
 from ...errors import ConfigError, FormatError
 from ...geometry import FloatArray
@@ -48,6 +49,8 @@ class GroundTruth:
         Unit vectors in the lab.
     phi_start_deg, phi_range_deg : float
         R(φ) is the rotation by φ about the spindle.
+    mosaic_mean_deg : ndarray, shape (3,)
+        Rotation vector (degrees) of the mean of the mosaic domains, which turn after R(φ); zero with balanced domains.
     wavelength_A : float
         Mean wavelength of the sources.
     spots : Spots
@@ -68,6 +71,7 @@ class GroundTruth:
     beam_direction: FloatArray
     phi_start_deg: float
     phi_range_deg: float
+    mosaic_mean_deg: FloatArray
     wavelength_A: float
     spots: Spots
     bragg_mask: npt.NDArray[np.bool_]
@@ -221,6 +225,7 @@ def ground_truth(
         n_cells=np.array(scene.n_cells, float), blocks=scene.blocks,
         spindle_axis=scene.spindle_axis, beam_direction=mean_direction(scene),
         phi_start_deg=scene.config.scan.start_deg, phi_range_deg=scene.phi.range * RADIAN_IN_DEGREES,
+        mosaic_mean_deg=mean_rotation_deg(scene.mosaic_rotations),
         wavelength_A=mean_wavelength_A(scene), spots=spots,
         bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_digest(scene.config),
     )  # fmt: skip

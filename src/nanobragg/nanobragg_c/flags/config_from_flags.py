@@ -122,6 +122,7 @@ def _crystal(values: FlagValues) -> Crystal:
         mosaic_spread_deg=_not_negative(values.mosaic_spread_deg),
         mosaic_domains=values.mosaic_domains if values.mosaic_domains > 0 else None,
         mosaic_seed=values.mosaic_seed,
+        mosaic_sampling="random",
         **fields,
     )
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from ...config.beam import DEFAULT_FLUENCE
 from ...config.crystal import DEFAULT_MOSAIC_SEED, Shape
 from ...detectors.conventions import CONVENTIONS, ConventionName, Pivot
-from ...errors import ConfigError, FormatError
+from ...errors import ConfigError, FormatError, NanobraggWarning
 from ...geometry import Vector
+from ...io.input_file import NUMBER
 from .flag_table import SPELLINGS, Flag, find_flag
 
 MAX_SEED = 2**31 - 1
@@ -269,6 +271,9 @@ _HEADER_KEYS = {
 }  # fmt: skip
 
 
+_HEADER_UNITS = ("", "mm", "a", "å", "angstrom", "angstroms", "deg", "degree", "degrees", "px", "pixel", "pixels")
+
+
 def _read_header(values: FlagValues, path: str, *, is_mask: bool) -> None:
     """Set the geometry from an SMV header; BEAM_CENTER_Y of a mask is measured from the far edge."""
     from ...io.smv import read_smv
@@ -287,6 +292,15 @@ def _read_header(values: FlagValues, path: str, *, is_mask: bool) -> None:
 
 
 def _header_number(path: str, key: str, text: str) -> float:
-    if not _is_number(text):
+    """Return the number that a header's value starts with, as C's atof does; warn about a unit that is not expected."""
+    found = re.match(NUMBER, text)
+    number, unit = (found.group(), text[found.end() :].strip()) if found else (text, "")
+    if not _is_number(number):
         raise FormatError(f"{path}: {key}={text} is not a finite number; correct the header")
-    return float(text)
+    if unit.lower().rstrip(".") not in _HEADER_UNITS:
+        warnings.warn(
+            f"{path}: {key}={text}: {number} is used and {unit[:20]!r} is ignored, as the C program does; remove it",
+            NanobraggWarning,
+            stacklevel=2,
+        )
+    return float(number)

@@ -165,7 +165,7 @@ class RecordReader:
         a_star, b_star, c_star = (as_vector(axis) for axis in cross_products(cell) / scene.lattice.volume)
         return Term(
             ordinal=int(record["ordinal"]), place=self.place(record), ray=self.ray(record),
-            phi_step=phi_step, phi_deg=scene.config.scan.start_deg + scene.phi.step * RADIAN_IN_DEGREES * phi_step,
+            phi_step=phi_step, phi_deg=float(scene.phi_angles[phi_step]) * RADIAN_IN_DEGREES,
             domain=domain,
             a_A=a, b_A=b, c_A=c, a_star_per_A=a_star, b_star_per_A=b_star, c_star_per_A=c_star,
             hkl=as_vector(record["h"]), nearest=_index(record["nearest"]),

@@ -1,0 +1,82 @@
+"""Parts of a TOML file written by hand that name a constructor: a detector's name, a file of structure factors."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..errors import ConfigError
+from .beam import Beam
+from .crystal import Crystal
+from .detector import Detector
+from .structure_factors import StructureFactors
+
+FILE_FORMATS = ("hkl", "dump", "shelx", "mtz", "cif", "coordinates")
+Part = TypeVar("Part", Detector, StructureFactors)
+FACTORS = (*FILE_FORMATS, "constant", "wilson")
+
+
+def build_parts(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a Config with the parts that the tables of a TOML file describe by a constructor.
+
+    These are `[detector] name = "EIGER2 16M"` (`Detector.named`), `[detector.flat]` (`Detector.flat`), and
+    `[structure_factors]` with one of `FACTORS`. The beam supplies the wavelength of a named detector, and the crystal
+    the cell of Wilson amplitudes.
+
+    Raises
+    ------
+    ConfigError
+        A table is incomplete, or names more than one constructor.
+    """
+    fields = dict(fields)
+    for name, part in (("beam", Beam), ("crystal", Crystal)):
+        if isinstance(fields.get(name), dict):
+            fields[name] = part(**fields[name])
+    if isinstance(fields.get("detector"), dict):
+        fields["detector"] = _detector(fields["detector"], fields.get("beam", Beam()))
+    if isinstance(fields.get("structure_factors"), dict):
+        fields["structure_factors"] = _structure_factors(fields["structure_factors"], fields.get("crystal"))
+    return fields
+
+
+def _detector(table: dict[str, Any], beam: Any) -> Detector:
+    if "panels" in table:
+        return Detector(**table)
+    if "flat" in table:
+        rest = {name: value for name, value in table.items() if name != "flat"}
+        return _call(Detector.flat, "detector.flat", table["flat"], **rest)
+    if "name" in table:
+        wavelength = {"wavelength_A": beam.wavelength} if isinstance(beam, Beam) else {}
+        return _call(Detector.named, "detector", table, **wavelength)
+    raise ConfigError('[detector]: give name = "EIGER2 16M" (or another one), a table [detector.flat], or panels')
+
+
+def _structure_factors(table: dict[str, Any], crystal: Any) -> StructureFactors:
+    named = [name for name in FACTORS if name in table]
+    if not named:
+        return StructureFactors(**table)
+    rivals = [*named, *(name for name in ("path", "indices") if name in table)]
+    if len(rivals) > 1:
+        raise ConfigError(f"[structure_factors]: {' and '.join(rivals)} contradict each other; give one of them")
+    kind = named[0]
+    rest = {name: value for name, value in table.items() if name != kind}
+    if kind == "constant":
+        return _call(StructureFactors.constant, "structure_factors", {"amplitude": table[kind], **rest})
+    if kind == "wilson":
+        cell = {"cell": crystal.cell} if isinstance(crystal, Crystal) and crystal.cell is not None else {}
+        given = {**cell, **table[kind]} if isinstance(table[kind], dict) else table[kind]
+        return _call(StructureFactors.wilson, "structure_factors.wilson", given, **rest)
+    return StructureFactors(**{"path": table[kind], "file_format": kind, **rest})
+
+
+def _call(constructor: Callable[..., Part], where: str, table: Any, **more: Any) -> Part:
+    """Call a constructor with the entries of the table `where`; a missing or doubled argument raises `ConfigError`."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where} = {table!r}: must be a table, [{where}]")
+    if doubled := sorted(table.keys() & more.keys()):
+        raise ConfigError(f"[{where}]: {doubled[0]} is given twice; leave one out")
+    given = {**table, **more}
+    try:
+        inspect.signature(constructor).bind(**given)
+    except TypeError as error:
+        raise ConfigError(f"[{where}]: {error}") from None
+    return constructor(**given)

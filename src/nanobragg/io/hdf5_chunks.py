@@ -1,0 +1,63 @@
+"""Checks of what an HDF5 dataset stores before HDF5 decodes it: kinds of values, and every chunk that is read."""
+
+import math
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from ..errors import FormatError
+from .hdf5_filters import Filter, check_chunk, check_filters, largest_chunk
+from .limits import check_bytes
+
+Box = Sequence[tuple[int, int]]  # first and last index along each axis
+
+MANY_CHUNKS = 4096  # from this number on, only those that exist are looked up
+LARGEST_TEXTS = 16  # texts of variable length in one array
+
+
+def check_kind(dataset: Any) -> None:
+    """Raise `FormatError` unless the values of a dataset or attribute have a size that is known before they are read.
+
+    Texts of variable length are accepted in small numbers: each of them may be as long as the file.
+    """
+    import h5py
+
+    dtype = dataset.dtype
+    if dtype.hasobject and (h5py.check_string_dtype(dtype) is None or math.prod(dataset.shape or ()) > LARGEST_TEXTS):
+        raise FormatError(
+            f"{dataset.file.filename}: {dataset.name}: holds values of variable length, which are not read"
+        )
+
+
+def check_chunks(dataset: Any, properties: Any, box: Box) -> None:
+    """Raise an error unless the chunks of a part of an h5py Dataset unpack to their size."""
+    filters = [
+        Filter(code, tuple(values))
+        for code, _, values, _ in map(properties.get_filter, range(properties.get_nfilters()))
+    ]
+    itemsize = dataset.id.get_type().get_size()
+    size = math.prod(dataset.chunks) * itemsize
+    check_bytes(dataset.file.filename, size, dataset.name)
+    if dataset.dtype.hasobject and filters:
+        raise ValueError("compressed values of variable length are not read")
+    check_filters(filters, itemsize)
+    for place in _places(dataset, box):
+        info = dataset.id.get_chunk_info_by_coord(place)
+        if info.byte_offset is None:  # never written
+            continue
+        if info.size > largest_chunk(size):
+            raise ValueError(f"a chunk of {size} bytes takes {info.size} bytes")
+        mask, raw = dataset.id.read_direct_chunk(place)
+        check_chunk(raw, [each for i, each in enumerate(filters) if not mask >> i & 1], size)
+
+
+def _places(dataset: Any, box: Box) -> list[tuple[int, ...]]:
+    """Return the first indices of the chunks that a box needs."""
+    ranges = [
+        range(first // edge * edge, last + 1, edge) for (first, last), edge in zip(box, dataset.chunks, strict=True)
+    ]
+    if math.prod(map(len, ranges)) <= MANY_CHUNKS:
+        return list(product(*ranges))
+    found: list[tuple[int, ...]] = []
+    dataset.id.chunk_iter(lambda info: found.append(tuple(info.chunk_offset)))
+    return [place for place in found if all(at in each for at, each in zip(place, ranges, strict=True))]
