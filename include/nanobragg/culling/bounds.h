@@ -32,11 +32,6 @@ NB_INLINE int place_of(const Grid g, int h, int k, int l)
          + (clamp(k, g.low[1], g.high[1]) - g.low[1]) * g.stride_k + (clamp(l, g.low[2], g.high[2]) - g.low[2]);
 }
 
-NB_INLINE float round_to_nearest(float x)
-{
-    return (x + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23 */
-}
-
 /* One axis of a box: its middle is `offset` from the reflection `nearest`, and it reaches `width` to both sides. */
 struct Side {
     float nearest, offset, width;

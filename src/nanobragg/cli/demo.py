@@ -18,7 +18,8 @@ from ..config.structure_factors import StructureFactors
 from ..export.write import write_image
 from ..io.atomic import check_writable
 from ..io.png import render_grey, write_png
-from ..rendering.simulate import Progress, simulate
+from ..rendering.progress import Progress
+from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
 from ..unit_cell import Cell

@@ -2,7 +2,7 @@
 
 import sys
 
-from ..rendering.simulate import Progress
+from ..rendering.progress import Progress
 
 PERCENT_STEP = 5
 

@@ -14,7 +14,8 @@ from ..analysis.compare.traces import TraceComparison
 from ..config.config import check_roi
 from ..errors import NanobraggWarning, ShapeError
 from ..geometry import Roi
-from ..rendering.simulate import Progress, simulate
+from ..rendering.progress import Progress
+from ..rendering.simulate import simulate
 from ..rendering.trace.trace import Trace, trace
 from ..scene.scene import Scene
 from .flags.config_from_flags import parse_flags

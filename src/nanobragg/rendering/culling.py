@@ -73,7 +73,7 @@ def check_tolerance(tolerance: float | None, tolerance_ph: float | None) -> None
     if tolerance is not None and tolerance_ph is not None:
         raise ConfigError(f"tolerance = {tolerance} and tolerance_ph = {tolerance_ph}: give one of them")
     if tolerance is not None and not 0 <= tolerance < 1:
-        raise ConfigError(f"tolerance = {tolerance}: must be at least 0 and less than 1, a share of the brightest pixel")
+        raise ConfigError(f"tolerance = {tolerance}: must be a share of the brightest pixel, from 0 to below 1")
     if tolerance_ph is not None and not 0 <= tolerance_ph < math.inf:
         raise ConfigError(f"tolerance_ph = {tolerance_ph}: must be a number of photons, 0 or more")
 

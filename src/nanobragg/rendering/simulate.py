@@ -147,8 +147,8 @@ def simulate(
     Raises
     ------
     ConfigError
-        An invalid Config, ROI, selection of pixels, array, or tolerance; photons that are not finite in `dtype`, or negative; or
-        no thread can be started.
+        An invalid Config, ROI, selection of pixels, array, or tolerance; photons that are not finite in `dtype`, or
+        negative; or no thread can be started.
 
     Warns
     -----
@@ -171,18 +171,18 @@ def simulate(
     bound, evaluated = 0.0, terms
     start = time.perf_counter()
 
-    def render_chosen(stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
+    def render_chosen(roi: Roi, stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
         nonlocal bound, evaluated
         culling = Culling(scene, flat.dtype, limit, threads, stop)
         log_notable_cost(scene, chosen, culling)
         if culling.plan is None:
-            render(culling.core, flat, chosen.roi, chosen.mask, add, threads, stop, done)
+            render(culling.core, flat, roi, chosen.mask, add, threads, stop, done)
         else:
-            bound, evaluated = culling.render(flat, chosen.roi, chosen.mask, add, done)
+            bound, evaluated = culling.render(flat, roi, chosen.mask, add, done)
 
     if chosen.roi is not None:
         before = PhotonRange(0.0, 0.0) if out is None else photon_range(flat, chosen.roi)
-        _run(render_chosen, Reporter(progress, total))
+        _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
         check_photons(scene, flat, chosen.roi, before)
     summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)
     log.info("rendered %d pixels on %d threads: %s", total, threads, summary)

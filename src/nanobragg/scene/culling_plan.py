@@ -1,5 +1,7 @@
 """What the kernel needs to leave terms out of an image (include/nanobragg/culling/plan.h), from a Scene."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,7 +28,8 @@ def build_plan(core: CoreScene) -> CullingPlan | None:
     grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
     culling = filled(
         CULLING_PARAMETERS, 1,
-        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest, length=np.linalg.norm(cells, axis=2).max(axis=0),
+        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest,
+        length=np.linalg.norm(cells, axis=2).max(axis=0),
         inverse_metric=_form(np.linalg.inv(metric)),
     )  # fmt: skip
     return CullingPlan(
@@ -43,8 +46,7 @@ def _matrix(form: FloatArray) -> FloatArray:
     return np.array([[hh, hk / 2, hl / 2], [hk / 2, kk, kl / 2], [hl / 2, kl / 2, ll]])
 
 
-def _form(matrix: FloatArray) -> FloatArray:
-    m = matrix
+def _form(m: npt.NDArray[np.floating[Any]]) -> FloatArray:
     return np.array([m[0, 0], m[1, 1], m[2, 2], 2 * m[1, 2], 2 * m[0, 2], 2 * m[0, 1]])
 
 
@@ -61,7 +63,7 @@ def _sort_sources(sources: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], 
 
 def _one_per_beam(sources: npt.NDArray[np.void], beams: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """Return one source per beam with all of the beam's weight."""
-    around = sources[beams["first"]].copy()
+    around: npt.NDArray[np.void] = sources[beams["first"]].copy()
     around["weight"] = beams["weight"]
     return around
 
@@ -107,7 +109,7 @@ def _squares(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     belongs to the next.
     """
     lookup = core.lookup
-    if lookup == "constant":
+    if core.tables is None:
         largest = float(core.parameters["default_F"][0]) ** 2
         return np.ones((1, 1, 1, 2), np.float32), largest
     here = (core.tables.astype(np.float64) ** 2).max(axis=0)

@@ -114,14 +114,17 @@ class Scene(SceneData):
         pixels: PixelList | None = None,
         threads: int | None = None,
         dtype: Literal["float32", "float64"] = "float32",
+        tolerance: float | None = None,
+        tolerance_ph: float | None = None,
     ) -> Cost:
         """Return what an image of this scene costs: terms, time on this machine, memory.
 
-        The speed of the kernel is measured on a few pixels, which takes some milliseconds.
+        The speed of the kernel is measured on a few pixels, which takes some milliseconds; where terms are left out,
+        a few parts of the image are rendered.
 
         Parameters
         ----------
-        roi, pixels, threads, dtype
+        roi, pixels, threads, dtype, tolerance, tolerance_ph
             As in `simulate`.
 
         Returns
@@ -136,7 +139,9 @@ class Scene(SceneData):
         """
         from ..rendering.cost import estimate_cost
 
-        return estimate_cost(self, roi=roi, pixels=pixels, threads=threads, dtype=dtype)
+        return estimate_cost(
+            self, roi=roi, pixels=pixels, threads=threads, dtype=dtype, tolerance=tolerance, tolerance_ph=tolerance_ph
+        )
 
     def core(self, dtype: npt.DTypeLike) -> CoreScene:
         """Return the scene in the kernel's form for an image of float32 or float64; it is cached.
