@@ -201,7 +201,6 @@ cdef class CoreScene:
 
     cdef Scene scene
     cdef object keep
-    cdef readonly object sources, parameters, cells, tables
     cdef object mask
     cdef readonly int n_panels
     cdef readonly bint like_c
@@ -230,11 +229,7 @@ cdef class CoreScene:
             self.scene.rules = c_rules[0]
         if first_cells is not None:
             self.scene.first_cells = &first_cells[0, 0, 0]
-        self.sources = np.asarray(sources)
-        self.parameters = np.asarray(parameters)
-        self.cells = np.asarray(cells)
-        self.tables = tables
-        self.keep = (panels, amorphous, c_rules, first_cells)
+        self.keep = (panels, sources, parameters, cells, tables, amorphous, c_rules, first_cells)
 
     cdef keep_tables(self, tables):
         cdef const double[:, :, :, ::1] doubles
@@ -264,6 +259,26 @@ cdef class CoreScene:
     def precision(self):
         """One of PRECISIONS."""
         return PRECISIONS[self.precision_number]
+
+    @property
+    def sources(self):
+        """Sources as an array of SOURCE."""
+        return np.asarray(self.keep[1])
+
+    @property
+    def parameters(self):
+        """An array of PARAMETERS, shape (1,)."""
+        return np.asarray(self.keep[2])
+
+    @property
+    def cells(self):
+        """Vectors a, b, c (rows, metres) of every orientation."""
+        return np.asarray(self.keep[3])
+
+    @property
+    def tables(self):
+        """Structure factors, or None."""
+        return self.keep[4]
 
     @property
     def lookup(self):

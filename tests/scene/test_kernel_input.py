@@ -13,12 +13,12 @@ CELLS = np.eye(3)[np.newaxis]
 
 def test_a_field_without_a_value_is_named():
     with pytest.raises(TypeError, match="without a value: every_polar, interpolation_ends"):
-        kernel_input._filled(C_RULES, 1, every_omega=1, every_capture=0)
+        kernel_input.filled(C_RULES, 1, every_omega=1, every_capture=0)
 
 
 def test_a_field_that_the_kernel_does_not_have_is_named():
     with pytest.raises(ValueError, match="every_color"):
-        kernel_input._filled(
+        kernel_input.filled(
             C_RULES, 1, every_omega=1, every_polar=0, every_capture=0, interpolation_ends=0, every_color=1
         )
 

@@ -73,7 +73,7 @@ def estimate_cost(
         raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
     limit = resolve_tolerance(scene, tolerance, tolerance_ph)
     threads = rendering_threads(threads)
-    return _cost(scene, select_pixels(scene, pixels, roi), Culling(scene, dtype, limit, threads))
+    return _cost(scene, select_pixels(scene, pixels, roi), Culling(scene, np.dtype(dtype), limit, threads))
 
 
 def notable_cost(scene: Scene, chosen: Selection, culling: Culling, *, images: int = 1) -> list[str]:
@@ -113,7 +113,7 @@ def _cost(scene: Scene, chosen: Selection, culling: Culling) -> Cost:
     elif terms:
         speed = kernel_speed(scene, culling.dtype)
         seconds = (rays * speed.per_ray + terms * speed.per_term) / threads
-    cures = tuple(_cures(scene, chosen))
+    cures = tuple(_cures(scene, chosen, tolerated=culling.plan is not None))
     return Cost(terms, round(share * terms), seconds, threads, _memory(scene, culling.dtype), cures)
 
 
@@ -124,14 +124,14 @@ def _memory(scene: Scene, dtype: npt.DTypeLike) -> int:
     return image + scene.core(dtype).nbytes + sum(array.nbytes for array in listing)
 
 
-def _cures(scene: Scene, chosen: Selection) -> Iterator[str]:
+def _cures(scene: Scene, chosen: Selection, *, tolerated: bool) -> Iterator[str]:
     edge = float((np.linalg.norm(scene.lattice.direct, axis=1) * scene.n_cells).max()) * 1e-10
     if edge > LARGE_BLOCK_M and scene.config.compat is None:
         yield (
             f"smaller blocks, n_cells beside size_mm (nb.Crystal.realistic): blocks of {edge * 1e6:.2g} µm need "
             f"{scene.recommended_oversample}² sub-pixels"
         )
-    if scene.config.compat is None:
+    if scene.config.compat is None and scene.terms > 1 and not tolerated:
         yield "tolerance=1e-7, to leave out terms that cannot be seen"
     everything = scene.config.detector.panels[0].pixels
     if chosen.mask is scene.mask and chosen.area == everything[0] * everything[1]:
