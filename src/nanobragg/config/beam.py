@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, dot, rotate_about, unit
-from ..sweep import MOST_STEPS, Sweep, resolve_sweep
+from ..step_rules import MOST_STEPS, Sweep, resolve_sweep
 from .base import Model, Numbers, Rows
 from .spectrum import Spectrum
 

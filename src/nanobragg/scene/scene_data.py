@@ -19,7 +19,7 @@ from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
 from ..geometry import FloatArray, Roi, dot, rotate_about, unit
-from ..sweep import MOST_STEPS, Sweep, resolve_sweep
+from ..step_rules import MOST_STEPS, Sweep, resolve_sweep
 from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
 from .panel_geometry import PanelGeometry
