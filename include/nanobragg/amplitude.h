@@ -59,6 +59,14 @@ template <class Entry> NB_INLINE Cubic<Entry> cubic_weights(Entry t)
             up * t * down * (Entry)(1.0 / 6.0)};
 }
 
+/* Their derivatives with respect to t. */
+template <class Entry> NB_INLINE Cubic<Entry> cubic_slopes(Entry t)
+{
+    const Entry tt = 3 * t * t;
+    return {(tt - 6 * t + 2) * (Entry)(-1.0 / 6.0), (tt - 4 * t - 1) * (Entry)0.5, (tt - 2 * t - 2) * (Entry)-0.5,
+            (tt - 1) * (Entry)(1.0 / 6.0)};
+}
+
 template <class Entry> NB_INLINE Entry cubic_sum(const Entry *row, const Cubic<Entry> c)
 {
     return row[0] * c.w0 + row[1] * c.w1 + row[2] * c.w2 + row[3] * c.w3;

@@ -58,6 +58,17 @@ NB_INLINE float unsigned_offset(int32_t offset)
     return (float)offset * 0x1p-32f;
 }
 
+/* An offset as a number in [-1/2, 1/2], with its sign. */
+NB_INLINE double signed_offset(double offset)
+{
+    return offset;
+}
+
+NB_INLINE float signed_offset(int32_t offset)
+{
+    return (float)offset * -0x1p-32f;
+}
+
 } // namespace nb::NB_ISA
 
 #endif

@@ -2,9 +2,12 @@
 #ifndef NANOBRAGG_KERNEL_H
 #define NANOBRAGG_KERNEL_H
 
+#include "coefficient.h"
+#include "primitives.h"
 #include "scene.h"
 #include "trace_record.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 namespace nb {
@@ -43,41 +46,55 @@ struct Kernel {
     double (*multiply_adds)(int64_t n); /* roofline.h */
 };
 
+/* Derivatives (gradient_kernel.cpp): the primitives of n pixels, as `render` their photons, into planes that are
+ * `stride` numbers apart. */
+struct GradientKernel {
+    void (*primitives)(const Scene &s, const Motions &motions, const Panel &p, int slow, const int *fast, int n,
+                       int precision, const volatile int *stop, double *out, size_t stride);
+    void (*coefficients)(const Scene &s, const Panel &p, int slow, const int *fast, int n, int precision,
+                         const volatile int *stop, PushCoefficient *push, void *list); /* coefficients.h */
+};
+
 namespace baseline {
 extern const Kernel kernel;
-}
+extern const GradientKernel gradient_kernel;
+} // namespace baseline
 namespace v2 {
 extern const Kernel kernel;
-}
+extern const GradientKernel gradient_kernel;
+} // namespace v2
 namespace v3 {
 extern const Kernel kernel;
-}
+extern const GradientKernel gradient_kernel;
+} // namespace v3
 namespace v4 {
 extern const Kernel kernel;
-}
+extern const GradientKernel gradient_kernel;
+} // namespace v4
 
 struct NamedKernel {
     const char *name;
     const Kernel *kernel;
+    const GradientKernel *gradient;
 };
 
 /* Compiled kernels that this processor can run, slowest first; returns how many. */
 static inline int kernels(NamedKernel *list)
 {
     int n = 0;
-    list[n++] = {"baseline", &baseline::kernel};
+    list[n++] = {"baseline", &baseline::kernel, &baseline::gradient_kernel};
 #if defined(NB_HAVE_V2)
     if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"))
-        list[n++] = {"v2", &v2::kernel};
+        list[n++] = {"v2", &v2::kernel, &v2::gradient_kernel};
 #endif
 #if defined(NB_HAVE_V3)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        list[n++] = {"v3", &v3::kernel};
+        list[n++] = {"v3", &v3::kernel, &v3::gradient_kernel};
 #endif
 #if defined(NB_HAVE_V4)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl"))
-        list[n++] = {"v4", &v4::kernel};
+        list[n++] = {"v4", &v4::kernel, &v4::gradient_kernel};
 #endif
     return n;
 }

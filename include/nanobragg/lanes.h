@@ -122,15 +122,26 @@ static inline bool mark_within_resolution(double d_min, int n, Lanes &lanes)
     return alive > 0.0;
 }
 
+/* Squared amplitude times molecules of the amorphous material at a scattering vector of squared length qq, and its
+ * derivative with respect to that vector's length. */
+struct Amorphous {
+    double value, slope;
+};
+
+NB_INLINE Amorphous amorphous_at(const Scene &s, double qq)
+{
+    const double at = 0.5 * sqrt(qq) / s.amorphous_step;
+    const int place = clamp((int)at, 0, s.n_amorphous - 2);
+    const double here = s.amorphous[place], next = s.amorphous[place + 1];
+    return {here + (at - place) * (next - here), (next - here) * 0.5 / s.amorphous_step};
+}
+
 /* Squared amplitude times molecules of all that surrounds the crystal, water included, for every lane. */
 static inline void find_surroundings(const Scene &s, int n, Lanes &lanes)
 {
     for (int i = 0; i < n; ++i) {
         const double q[3] = {lanes.q[0][i], lanes.q[1][i], lanes.q[2][i]};
-        const double at = 0.5 * sqrt(dot(q, q)) / s.amorphous_step;
-        const int place = clamp((int)at, 0, s.n_amorphous - 2);
-        const double here = s.amorphous[place], next = s.amorphous[place + 1];
-        lanes.around[i] = s.water + here + (at - place) * (next - here);
+        lanes.around[i] = s.water + amorphous_at(s, dot(q, q)).value;
     }
 }
 

@@ -42,6 +42,15 @@ NB_INLINE double round_to_nearest(double x)
 #endif
 }
 
+NB_INLINE float round_to_nearest(float x)
+{
+#if defined(__SSE4_1__) || !(defined(__x86_64__) || defined(__i386__))
+    return rintf(x);
+#else
+    return (x + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23 */
+#endif
+}
+
 /* x / y from per_y = 1 / y; if `exact`, rounded as the division is (where the machine fuses multiply and add). */
 template <bool exact> NB_INLINE double divide(double x, double y, double per_y)
 {
@@ -76,23 +85,44 @@ NB_INLINE double sinpi_sqr(double xx)
 }
 
 /* The same in single precision; relative error 1.1e-8. */
-NB_INLINE float sinpi_sqr(float xx)
+NB_INLINE float sinpi_over_x(float xx)
 {
     float p = 0.077560386790797222249f;
     p = p * xx - 0.5982421263420936507f;
     p = p * xx + 2.5500697263299960901f;
     p = p * xx - 5.167709684799476654f;
-    p = p * xx + 3.1415926368954115438f;
+    return p * xx + 3.1415926368954115438f;
+}
+
+NB_INLINE float sinpi_sqr(float xx)
+{
+    const float p = sinpi_over_x(xx);
     return p * p * xx;
 }
 
-/* (sin y/y - cos y)/y^2 for |y| <= pi/2, from y squared: the Taylor series, relative error 1e-16. */
-NB_INLINE double sine_less_cosine(double yy)
+/* sin(pi x)/(pi x) - cos(pi x) for |x| <= 1/2, from x squared; relative error 2e-16. */
+NB_INLINE double sine_less_cosine(double xx)
 {
-    double sum = 0.0;
-    for (int k = 11; k > 0; --k) /* term k is -yy/(2k (2k + 3)) times the one before */
-        sum = -yy / (2.0 * k * (2.0 * k + 3.0)) * (1.0 + sum);
-    return (1.0 + sum) / 3.0;
+    double p = -3.9194859222347774537e-6;
+    p = p * xx + 0.00009760902867913335569;
+    p = p * xx - 0.001781134172339883066;
+    p = p * xx + 0.023460809010626449757;
+    p = p * xx - 0.20918278245451971113;
+    p = p * xx + 1.1445109447297475435;
+    p = p * xx - 3.2469697011333810079;
+    p = p * xx + 3.2898681336964528055;
+    return p * xx;
+}
+
+/* The same in single precision; relative error 1e-8. */
+NB_INLINE float sine_less_cosine(float xx)
+{
+    float p = 0.022359108826576492344f;
+    p = p * xx - 0.2089397958696572501f;
+    p = p * xx + 1.1444888712392272939f;
+    p = p * xx - 3.24696899229519645f;
+    p = p * xx + 3.2898681299968845121f;
+    return p * xx;
 }
 
 /* exp(x), relative error 3e-16; x beyond -708 and 709 counts as these. */

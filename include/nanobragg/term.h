@@ -27,9 +27,10 @@ template <class Real> NB_INLINE void find_index(const double *cell, double qx, d
     }
 }
 
-/* Derivatives of F_latt^2 with respect to the offsets and the numbers of cells. */
-struct Slopes {
-    double offset[3], n[3];
+/* F_latt^2, and its derivatives by the offsets, by the numbers of cells and, where the radius of an offset follows the
+ * cell, by the logarithm of the cell's volume. */
+template <class Real> struct Slopes {
+    Real value, offset[3], n[3], volume;
 };
 
 /* F_cell^2 F_latt^2, a term of the sum over orientations. */

@@ -23,6 +23,41 @@ NB_INLINE void rotate_about(const double *v, const double *axis, double angle, d
     out[2] = z;
 }
 
+/* The same by value, for loops over vector lanes: its parts stay in registers. */
+struct Triple {
+    double x, y, z;
+};
+
+NB_INLINE Triple triple(const double *v)
+{
+    return {v[0], v[1], v[2]};
+}
+
+NB_INLINE Triple operator+(const Triple a, const Triple b)
+{
+    return {a.x + b.x, a.y + b.y, a.z + b.z};
+}
+
+NB_INLINE Triple operator-(const Triple a, const Triple b)
+{
+    return {a.x - b.x, a.y - b.y, a.z - b.z};
+}
+
+NB_INLINE Triple operator*(double factor, const Triple v)
+{
+    return {factor * v.x, factor * v.y, factor * v.z};
+}
+
+NB_INLINE double dot(const Triple a, const Triple b)
+{
+    return a.x * b.x + a.y * b.y + a.z * b.z;
+}
+
+NB_INLINE Triple cross(const Triple a, const Triple b)
+{
+    return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
+}
+
 } // namespace nb::NB_ISA
 
 #endif

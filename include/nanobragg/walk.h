@@ -53,6 +53,7 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
         const double factors = weight * lanes.omega[i] * lanes.polar[i] * lanes.capture[i];
         sink.total[i] += factors * (crystal * per_cell + lanes.around[i]);
     }
+    sink.leave_source(s, number, n, lanes);
 }
 
 /* visit(layer, slow, fast) for every sub-pixel of every sensor layer, with its place along the axes (m), that along the

@@ -23,6 +23,11 @@ from .config.sampling import Sampling as Sampling
 from .config.scan import Scan as Scan
 from .config.spectrum import Spectrum as Spectrum
 from .config.structure_factors import StructureFactors as StructureFactors
+from .derivatives.check import check_derivatives as check_derivatives
+from .derivatives.images import derivatives as derivatives
+from .derivatives.images import jvp as jvp
+from .derivatives.images import vjp as vjp
+from .derivatives.parameters import parameters as parameters
 from .export.nexus import write_nexus as write_nexus
 from .export.write import write_image as write_image
 from .importers.dials import read_expt as read_expt

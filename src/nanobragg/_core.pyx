@@ -3,7 +3,7 @@
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memset
 
 from collections import namedtuple
@@ -87,9 +87,12 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
         double (*solid_angle)(const Scene &, const Panel &, int, int) noexcept nogil
         double (*solid_angle_c)(const Scene &, const Panel &, int, int) noexcept nogil
         double (*multiply_adds)(int64_t) noexcept nogil
+    ctypedef struct GradientKernel:
+        pass
     ctypedef struct NamedKernel:
         const char *name
         const Kernel *kernel
+        const GradientKernel *gradient
     int kernels(NamedKernel *list)
 
 cdef extern from *:
@@ -154,6 +157,11 @@ def use_instruction_set(name):
 def instruction_set():
     """Name of the kernel in use."""
     return chosen.name.decode()
+
+
+def gradient_kernel():
+    """Address of the gradient kernel of the instruction set in use, for `_gradient`."""
+    return <uintptr_t> chosen.gradient
 
 
 def multiply_adds(int64_t n):
@@ -233,6 +241,11 @@ cdef class CoreScene:
     def precision(self):
         """One of PRECISIONS."""
         return PRECISIONS[self.precision_number]
+
+    @property
+    def address(self):
+        """Address of the kernel's scene, for `_gradient`; valid while this object lives."""
+        return <uintptr_t> &self.scene
 
 
 def render(CoreScene core, photons_t[:, :, ::1] out, roi, const unsigned char[:, :, ::1] mask, bint add, int threads,

@@ -17,7 +17,7 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         double[6] metric
 
 cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
-    ctypedef struct Slopes:
+    ctypedef struct Slopes "nb::NB_ISA::Slopes<double>":
         double[3] offset
         double[3] n
     ctypedef struct ShapeFacts:

@@ -23,19 +23,26 @@ static inline void shape_metric(int shape, const double *n, double fudge, const 
     Shapes::visit<int>(shape, [=](auto s) { return s.metric(n, fudge, reciprocal, metric), 0; });
 }
 
-/* F_latt^2 at an offset from the nearest reflection. */
-static inline double shape_value(int shape, const Crystal &crystal, const double *offset)
+NB_INLINE Term<double> term_at(const double *offset)
 {
     Term<double> term = {};
     for (int i = 0; i < 3; ++i)
         term.offset[i] = offset[i];
+    return term;
+}
+
+/* F_latt^2 at an offset from the nearest reflection. */
+static inline double shape_value(int shape, const Crystal &crystal, const double *offset)
+{
+    Term<double> term = term_at(offset);
     Shapes::visit<int>(shape, [&](auto s) { return s.evaluate(crystal, term), 0; });
     return term.lattice_sqr;
 }
 
-static inline Slopes shape_slopes(int shape, const Crystal &crystal, const double *offset)
+static inline Slopes<double> shape_slopes(int shape, const Crystal &crystal, const double *offset)
 {
-    return Shapes::visit<Slopes>(shape, [&](auto s) { return s.slopes(crystal, offset); });
+    const Term<double> term = term_at(offset);
+    return Shapes::visit<Slopes<double>>(shape, [&](auto s) { return s.slopes(crystal, term); });
 }
 
 /* An upper bound of F_latt^2 at this offset and everywhere farther out: along each axis, or by radius. */

@@ -19,7 +19,7 @@ struct Gauss : Radial<Gauss> {
         return rr > width * gone ? 0.0 : peak * bounded_exp(-2.0 * rr / width);
     }
 
-    static double derivative(double peak, double rr) { return -2.0 / width * value(peak, rr); }
+    NB_INLINE double derivative(double peak, double rr) { return -2.0 / width * value(peak, rr); }
     NB_INLINE float envelope_at(float rr) { return exp_from_above((float)(2.0 / width) * rr); }
 
     /* Squared radius beyond which F_latt^2 is below `ratio` of its peak. */

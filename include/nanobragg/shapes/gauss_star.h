@@ -11,6 +11,7 @@ namespace nb::NB_ISA {
 
 struct GaussStar : Radial<GaussStar> {
     static constexpr const char *name = "gauss_star";
+    static constexpr bool follows_cell = true;
     static constexpr bool compact = true;
     static constexpr double decay = 3.8; /* of the square */
     static constexpr double reach = 2.0;
@@ -18,7 +19,7 @@ struct GaussStar : Radial<GaussStar> {
 
     NB_INLINE double value(double peak, double rr) { return peak * bounded_exp(-decay * rr); }
 
-    static double derivative(double peak, double rr) { return -decay * value(peak, rr); }
+    NB_INLINE double derivative(double peak, double rr) { return -decay * value(peak, rr); }
     NB_INLINE float envelope_at(float rr) { return exp_from_above((float)decay * rr); }
     static double reach_sqr(double ratio) { return fmin(-log(ratio), 708.0) / decay; }
     static double section(double rr) { return NB_PI / decay * bounded_exp(-decay * rr); }
@@ -38,10 +39,12 @@ struct GaussStar : Radial<GaussStar> {
         m[5] = 2.0 * scale * dot(a, b);
     }
 
-    static double radius_by_n(const Crystal &crystal, const double *offset, double rr, int axis)
+    NB_INLINE double radius_by_volume(double rr) { return 2.0 / 3.0 * rr; }
+
+    NB_INLINE double radius_by_n(const Crystal &crystal, double offset, double rr, int axis)
     {
         (void)offset;
-        return 2.0 / 3.0 * rr / crystal.n[axis];
+        return 2.0 / 3.0 * rr * (1.0 / crystal.n[axis]);
     }
 };
 

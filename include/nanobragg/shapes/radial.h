@@ -6,7 +6,9 @@
  *     section(rr)                             integral over the plane at the radius, for a peak of 1
  *     reach, integral                         radius that holds a spot's photons; integral over space, for a peak of 1
  *
- * and metric and radius_by_n where the radius is not the index-space one, fudge * sum (N delta)^2. */
+ * and metric and radius_by_n where the radius is not the index-space one, fudge * sum (N delta)^2; follows_cell and
+ * radius_by_volume (the derivative of the squared radius with respect to the logarithm of the cell's volume) where it
+ * is a multiple, which depends on that volume, of a squared length in reciprocal space. */
 #ifndef NANOBRAGG_SHAPES_RADIAL_H
 #define NANOBRAGG_SHAPES_RADIAL_H
 
@@ -20,6 +22,7 @@ template <class Shape> struct Radial {
     static constexpr bool separable = false;
     static constexpr bool compact = false; /* whether it has a reach_sqr: spots with nothing between them */
     static constexpr bool single_precision = false; /* as fast in double precision (docs/performance.md) */
+    static constexpr bool follows_cell = false; /* whether the radius of an offset depends on the cell */
 
     NB_INLINE double radius_sqr(const double *metric, double dh, double dk, double dl)
     {
@@ -50,24 +53,27 @@ template <class Shape> struct Radial {
     }
 
     /* Derivative of the squared radius rr with respect to a number of cells. */
-    static double radius_by_n(const Crystal &crystal, const double *offset, double rr, int axis)
+    NB_INLINE double radius_by_n(const Crystal &crystal, double offset, double rr, int axis)
     {
         (void)rr;
-        return 2.0 * crystal.metric[axis] * offset[axis] * offset[axis] / crystal.n[axis];
+        return 2.0 * crystal.metric[axis] * offset * offset * (1.0 / crystal.n[axis]);
     }
 
-    static Slopes slopes(const Crystal &crystal, const double *offset)
+    /* ... and with respect to the logarithm of the cell's volume. */
+    NB_INLINE double radius_by_volume(double) { return 0.0; }
+
+    template <class Real> NB_INLINE Slopes<Real> slopes(const Crystal &crystal, const Term<Real> &t)
     {
-        const double *m = crystal.metric, dh = offset[0], dk = offset[1], dl = offset[2];
+        const double *m = crystal.metric, dh = t.offset[0], dk = t.offset[1], dl = t.offset[2];
         const double rr = radius_sqr(m, dh, dk, dl), top = peak(crystal);
         const double value = Shape::value(top, rr), by_rr = Shape::derivative(top, rr);
-        Slopes all = {{by_rr * (2.0 * m[0] * dh + m[4] * dl + m[5] * dk),
-                       by_rr * (2.0 * m[1] * dk + m[3] * dl + m[5] * dh),
-                       by_rr * (2.0 * m[2] * dl + m[3] * dk + m[4] * dh)},
-                      {}};
-        for (int i = 0; i < 3; ++i)
-            all.n[i] = 2.0 * value / crystal.n[i] + by_rr * Shape::radius_by_n(crystal, offset, rr, i);
-        return all;
+        return {value,
+                {by_rr * (2.0 * m[0] * dh + m[4] * dl + m[5] * dk), by_rr * (2.0 * m[1] * dk + m[3] * dl + m[5] * dh),
+                 by_rr * (2.0 * m[2] * dl + m[3] * dk + m[4] * dh)},
+                {2.0 * value * (1.0 / crystal.n[0]) + by_rr * Shape::radius_by_n(crystal, dh, rr, 0),
+                 2.0 * value * (1.0 / crystal.n[1]) + by_rr * Shape::radius_by_n(crystal, dk, rr, 1),
+                 2.0 * value * (1.0 / crystal.n[2]) + by_rr * Shape::radius_by_n(crystal, dl, rr, 2)},
+                by_rr * Shape::radius_by_volume(rr)};
     }
 
     NB_INLINE float envelope(const Extent e, float dh, float dk, float dl)

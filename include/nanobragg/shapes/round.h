@@ -7,9 +7,14 @@
 
 namespace nb::NB_ISA {
 
-/* [3 (sin x/x - cos x)/x^2]^2 with x = pi r. The sign that whole turns of pi give drops out of the square;
- * below r = 1/4 the series, where the difference would lose digits. */
-NB_INLINE double sphere_sqr(double r)
+/* G = 3 (sin x/x - cos x)/x^2 with x = pi r, up to its sign, and its derivative with respect to x^2. The sign that
+ * whole turns of pi give drops out of G^2 and of its derivative; below r = 1/4 the series, where the differences would
+ * lose digits. */
+struct Sphere {
+    double g, slope;
+};
+
+NB_INLINE Sphere sphere(double r)
 {
     const double x = NB_PI * r, f = r - round_half_down(r), g = 0.5 - fabs(f);
     const double sine = f * sinpi_over_x(f * f), cosine = g * sinpi_over_x(g * g);
@@ -23,7 +28,21 @@ NB_INLINE double sphere_sqr(double r)
     near = 18.0 / 5040.0 - xx * near;
     near = 12.0 / 120.0 - xx * near;
     near = 1.0 - xx * near;
-    return r < 0.25 ? near * near : far_off * far_off;
+    const double far_slope = 1.5 * (sine / safe - far_off) / (safe * safe);
+    double slope = 7.0 * 48.0 / 355687428096000.0;
+    slope = 6.0 * 42.0 / 1307674368000.0 - xx * slope;
+    slope = 5.0 * 36.0 / 6227020800.0 - xx * slope;
+    slope = 4.0 * 30.0 / 39916800.0 - xx * slope;
+    slope = 3.0 * 24.0 / 362880.0 - xx * slope;
+    slope = 2.0 * 18.0 / 5040.0 - xx * slope;
+    slope = xx * slope - 12.0 / 120.0;
+    return {r < 0.25 ? near : far_off, r < 0.25 ? slope : far_slope};
+}
+
+NB_INLINE double sphere_sqr(double r)
+{
+    const double g = sphere(r).g;
+    return g * g;
 }
 
 struct Round : Radial<Round> {
@@ -35,22 +54,10 @@ struct Round : Radial<Round> {
 
     NB_INLINE double value(double peak, double rr) { return peak * (scale * scale) * sphere_sqr(sqrt(rr)); }
 
-    /* With G = 3 (sin x/x - cos x)/x^2: 2 G dG/dxx pi^2. Below x = 1.5 by the series. */
-    static double derivative(double peak, double rr)
+    NB_INLINE double derivative(double peak, double rr)
     {
-        const double xx = NB_PI * NB_PI * rr, x = sqrt(xx);
-        double g, slope = 0.0;
-        if (xx < 2.25) {
-            g = 3.0 * sine_less_cosine(xx);
-            for (int k = 11; k > 0; --k) /* term k + 1 is -xx (k + 1)/(k (2k + 2)(2k + 5)) times term k */
-                slope = -xx / (2.0 * k * (2.0 * k + 5.0)) * (1.0 + slope);
-            slope = -(1.0 + slope) / 10.0;
-        } else {
-            const double difference = sin(x) / x - cos(x);
-            g = 3.0 * difference / xx;
-            slope = 1.5 * (sin(x) / x - 3.0 * difference / xx) / xx;
-        }
-        return peak * (scale * scale) * 2.0 * g * slope * (NB_PI * NB_PI);
+        const Sphere ball = sphere(sqrt(rr));
+        return peak * (scale * scale) * 2.0 * ball.g * ball.slope * (NB_PI * NB_PI);
     }
 
     /* |sin x/x - cos x|^2 <= 1 + 1/x^2 */

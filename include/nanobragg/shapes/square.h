@@ -14,6 +14,7 @@ struct Square {
     static constexpr bool separable = true;        /* a product over the axes, no function of the radius */
     static constexpr bool compact = false;
     static constexpr bool single_precision = true; /* has a kernel in single precision (docs/performance.md) */
+    static constexpr bool follows_cell = false;    /* the radius of an offset does not depend on the cell */
     static constexpr double reach = 12.0;          /* radius within which 97 % of a crossing spot's photons are */
     static constexpr double integral = 1.0;        /* of F_latt^2 over the radius, for a peak of 1 */
 
@@ -45,35 +46,42 @@ struct Square {
         }
     }
 
-    struct Slope {
-        double value, by_offset, by_n;
+    /* Added to offsets, so that sines are not 0. */
+    template <class Real> static constexpr Real nudge = (Real)(sizeof(Real) == sizeof(float) ? 1e-12 : 1e-60);
+
+    /* Along one axis: s = sin(pi N d) and S = sin(pi d); S^2 times the derivative of s/S with respect to d, and S times
+     * that with respect to N. */
+    template <class Real> struct Axis {
+        Real s, S, by_offset, by_n;
     };
 
-    /* s^2/S^2, s = sin(pi N d), S = sin(pi d), and its derivatives. The derivative with respect to d is
-     * 2 pi s (N c S - s C)/S^3; the bracket is formed without cancellation at small d. */
-    static Slope axis_slope(double offset, double n)
+    /* With k the whole part of N d and e = N d - k, the derivative of s/S is pi (N c S - s C)/S^2, c and C the cosines;
+     * the bracket is formed without cancellation at small d. */
+    template <class Real> NB_INLINE Axis<Real> along(Offset<Real> offset, double n)
     {
-        const double d = offset + 1e-60, e = multiply_mod_1(d, n), k = round_to_nearest(n * d - e);
-        const double P = sinpi_over_x(e * e) / NB_PI, Q = sinpi_over_x(d * d) / NB_PI; /* sin(pi e)/(pi e), … */
-        const double ee = NB_PI * NB_PI * e * e, xx = NB_PI * NB_PI * d * d;
-        const double s = NB_PI * e * P, S = NB_PI * d * Q;
-        const double u = ee * sine_less_cosine(ee), v = xx * sine_less_cosine(xx);
-        const double bracket = NB_PI * k * P * Q - n * NB_PI * d * Q * u + NB_PI * e * P * v;
-        return {s * s / (S * S), 2.0 * NB_PI * s * bracket / (S * S * S), 2.0 * NB_PI * d * s * (P - u) / (S * S)};
+        constexpr Real pi = (Real)NB_PI, per_pi = (Real)(1.0 / NB_PI);
+        const Real cells = (Real)n, d = signed_offset(offset) + nudge<Real>;
+        const Real e = signed_offset(multiply_mod_1(offset, n)) + cells * nudge<Real>;
+        const Real turns = round_to_nearest(cells * d - e);
+        const Real P = sinpi_over_x(e * e), Q = sinpi_over_x(d * d), s = e * P, S = d * Q;
+        const Real u = sine_less_cosine(e * e), v = sine_less_cosine(d * d);
+        const Real bracket = turns * P * (Q * per_pi) - cells * S * u + s * v;
+        return {s, S, pi * bracket, pi * d * (P * per_pi - u)};
     }
 
-    static Slopes slopes(const Crystal &crystal, const double *offset)
+    template <class Real> NB_INLINE Slopes<Real> slopes(const Crystal &crystal, const Term<Real> &t)
     {
-        Slope axis[3];
-        Slopes all;
-        for (int i = 0; i < 3; ++i)
-            axis[i] = axis_slope(offset[i], crystal.n[i]);
-        for (int i = 0; i < 3; ++i) {
-            const double others = axis[(i + 1) % 3].value * axis[(i + 2) % 3].value;
-            all.offset[i] = axis[i].by_offset * others;
-            all.n[i] = axis[i].by_n * others;
-        }
-        return all;
+        const Axis<Real> a = along<Real>(t.offset[0], crystal.n[0]), b = along<Real>(t.offset[1], crystal.n[1]),
+                         c = along<Real>(t.offset[2], crystal.n[2]);
+        const Real bc = b.S * c.S, per_all = 1 / (a.S * bc);
+        const Real per_a = per_all * bc, per_b = per_all * (a.S * c.S), per_c = per_all * (a.S * b.S);
+        const Real ra = a.s * per_a, rb = b.s * per_b, rc = c.s * per_c, root = ra * rb * rc;
+        const Real by_a = 2 * root * rb * rc * per_a, by_b = 2 * root * ra * rc * per_b,
+                   by_c = 2 * root * ra * rb * per_c;
+        return {root * root,
+                {by_a * (a.by_offset * per_a), by_b * (b.by_offset * per_b), by_c * (c.by_offset * per_c)},
+                {by_a * a.by_n, by_b * b.by_n, by_c * c.by_n},
+                0};
     }
 
     /* Each axis contributes at most N^2 (also for an N >= 1 that is not whole: the sine is concave) and at most

@@ -16,7 +16,7 @@ struct Tophat : Radial<Tophat> {
 
     NB_INLINE double value(double peak, double rr) { return rr < edge ? peak : 0.0; }
 
-    static double derivative(double peak, double rr)
+    NB_INLINE double derivative(double peak, double rr)
     {
         (void)peak, (void)rr;
         return 0.0;

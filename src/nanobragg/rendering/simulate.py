@@ -6,8 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -21,10 +20,9 @@ from ..scene.scene import Scene
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
 from .threads import rendering_threads
+from .workers import run_stoppable
 
 Progress = Callable[[int, int], None]
-POLL_SECONDS = 0.1
-MOST_CALLS = 1024  # concurrent calls of `simulate`; threads are created as needed
 DEFAULT_COLUMNS = 79
 log = logging.getLogger(__name__)
 
@@ -152,16 +150,6 @@ class _Reporter:
             self.bar.close()
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    """Return the pool of rendering threads: one per concurrent call of `simulate`, each with its OpenMP team."""
-    return ThreadPoolExecutor(MOST_CALLS, "nanobragg")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
-
-
 def _run(
     scene: Scene,
     out: npt.NDArray[Any],
@@ -174,13 +162,10 @@ def _run(
     """Render in another thread, so that this one can report progress and handle Ctrl-C."""
     core = scene.core(out.dtype)
     stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    rendering = _pool().submit(render, core, out, roi, mask, add, threads, stop, done)
     try:
-        while wait([rendering], POLL_SECONDS).not_done:
-            reporter.show(int(done[0]))
+        run_stoppable(
+            partial(render, core, out, roi, mask, add, threads, stop, done), stop, lambda: reporter.show(int(done[0]))
+        )
         reporter.show(reporter.total)
     finally:
-        stop[0] = 1
-        wait([rendering])
         reporter.close()
-    rendering.result()

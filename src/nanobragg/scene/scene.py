@@ -1,5 +1,8 @@
 """The Scene: a resolved Config with its checks and its form for the kernel."""
 
+from __future__ import annotations
+
+import copy
 import logging
 import warnings
 from collections.abc import Collection
@@ -86,6 +89,15 @@ class Scene(SceneData):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Scene, (self.config, self._corrected)
+
+    def changed(self, **attributes: Any) -> Scene:
+        """Return a copy with other values of resolved attributes, such as `sources` or `cells`.
+
+        Its Config remains the original one.
+        """
+        other = copy.copy(self)
+        other.__dict__.update(attributes, _cores={})
+        return other
 
     def core(self, dtype: npt.DTypeLike) -> CoreScene:
         """Return the scene in the kernel's form for an image of float32 or float64; it is cached.

@@ -1,0 +1,119 @@
+/* The terms of a span of pixels with their slopes, for some orientations: added to a gradient. */
+#ifndef NANOBRAGG_ACCUMULATE_SLOPES_H
+#define NANOBRAGG_ACCUMULATE_SLOPES_H
+
+#include "accumulate.h"
+#include "gradient.h"
+
+namespace nb::NB_ISA {
+
+/* A term whose amplitude does not change with the index. */
+template <class Real> NB_INLINE SlopedTerm<Real> sloped(const Term<Real> &term, const Slopes<Real> &lattice)
+{
+    const Real ff = term.amplitude * term.amplitude;
+    return {ff * lattice.value,
+            {(Real)term.h[0], (Real)term.h[1], (Real)term.h[2]},
+            {ff * lattice.offset[0], ff * lattice.offset[1], ff * lattice.offset[2]},
+            {ff * lattice.n[0], ff * lattice.n[1], ff * lattice.n[2]}};
+}
+
+/* Add the terms of some orientations out of `cells`, seen along one source's scattering vectors, for n lanes. */
+template <class Real, class Shape, class Lookup>
+static void accumulate_slopes(const Scene &s, int table_number, const double *cells, const Orientations list,
+                              const Lanes &lanes, int n, Gradient<Real> &sink)
+{
+    const auto table = table_of<typename Lookup::Entry>(s, table_number);
+    for (int c = 0; c < list.count; ++c) {
+        const double *vertices = cells + 9 * list.number(c);
+        double cell[9];
+        memcpy(cell, vertices, sizeof cell);
+        sink.from_orientation(vertices, n);
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
+            Term<Real> term;
+            find_index(cell, qx, qy, qz, term);
+            Lookup::find(table, term);
+            const Slopes<Real> lattice = Shape::template slopes<Real>(s.crystal, term);
+            sink.add_slopes(i, sloped(term, lattice), (Real)qx, (Real)qy, (Real)qz);
+            if constexpr (Shape::follows_cell)
+                sink.follow_cell(i, term, lattice);
+        }
+    }
+}
+
+/* An amplitude and its derivatives by the index. */
+template <class Entry> struct SlopedAmplitude {
+    Entry value, by_index[3];
+};
+
+/* Between reflections the amplitude changes with the index; where only one counts, it does not. */
+template <class Entry, class Real>
+static SlopedAmplitude<Entry> interpolate_slopes(const Table<Entry> &table, const Term<Real> &term)
+{
+    Neighbours<Entry> near = find_neighbours(table, term);
+    SlopedAmplitude<Entry> found = {sum_neighbours(table, near), {0, 0, 0}};
+    if (!near.inside)
+        return found;
+    Cubic<Entry> *weights[3] = {&near.h, &near.k, &near.l};
+    for (int x = 0; x < 3; ++x) {
+        const Cubic<Entry> kept = *weights[x];
+        *weights[x] = cubic_slopes((Entry)(term.h[x] - branchless_floor(term.h[x])));
+        found.by_index[x] = sum_neighbours(table, near);
+        *weights[x] = kept;
+    }
+    return found;
+}
+
+/* The same with tricubic interpolation, one lane after the other: look-ups take most of the time. */
+template <class Real, class Shape, class Entry>
+static void accumulate_slopes_tricubic(const Scene &s, int table_number, const double *cells, const Orientations list,
+                                       const Lanes &lanes, int n, Gradient<Real> &sink)
+{
+    const auto table = table_of<Entry>(s, table_number);
+    for (int c = 0; c < list.count; ++c) {
+        const double *cell = cells + 9 * list.number(c);
+        sink.from_orientation(cell, n);
+        for (int i = 0; i < n; ++i) {
+            const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
+            Term<Real> term;
+            find_index(cell, qx, qy, qz, term);
+            const Slopes<Real> lattice = Shape::template slopes<Real>(s.crystal, term);
+            const SlopedAmplitude<Entry> amplitude = interpolate_slopes(table, term);
+            term.amplitude = (Real)amplitude.value;
+            SlopedTerm<Real> sum = sloped(term, lattice);
+            const Real twice = 2 * term.amplitude * lattice.value;
+            for (int x = 0; x < 3; ++x)
+                sum.by_index[x] += twice * (Real)amplitude.by_index[x];
+            sink.add_slopes(i, sum, (Real)qx, (Real)qy, (Real)qz);
+            if constexpr (Shape::follows_cell)
+                sink.follow_cell(i, term, lattice);
+        }
+    }
+}
+
+/* The functions of one precision and type of table, by shape and lookup; NULL where a shape has none. */
+template <class Real, class Entry> struct SlopesTable {
+    Accumulate<Gradient<Real>> *function[Shapes::size][LOOKUPS];
+
+    constexpr SlopesTable() : function{} { fill(Shapes{}); }
+
+    template <class... Shape> constexpr void fill(List<Shape...>)
+    {
+        int shape = 0;
+        (fill_shape<Shape>(shape++), ...);
+    }
+
+    template <class Shape> constexpr void fill_shape(int shape)
+    {
+        if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
+            function[shape][CONSTANT] = accumulate_slopes<Real, Shape, Constant<Entry>>;
+            function[shape][NEAREST] = accumulate_slopes<Real, Shape, Nearest<Entry>>;
+            function[shape][TRICUBIC] = accumulate_slopes_tricubic<Real, Shape, Entry>;
+        }
+    }
+};
+
+} // namespace nb::NB_ISA
+
+#endif

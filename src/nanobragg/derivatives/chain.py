@@ -1,0 +1,102 @@
+"""From primitives to parameters: the constant factors of the chain rule (docs/derivatives.md)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._gradient import COUNT, PLACES
+from ..constants import RADIAN_IN_DEGREES
+from ..geometry import FloatArray
+from ..scene.scene_data import SceneData
+from .cells import cell_strains, rotation_strain
+from .groups import Group, Groups, panel_groups
+from .parameters import CELL, COUNTS, MOTIONS, ROTATIONS, crystal_cell
+
+RADIAN = 1.0 / RADIAN_IN_DEGREES
+
+
+class Chain:
+    """The factors that turn the primitives of a pixel into derivatives with respect to parameters.
+
+    Parameters
+    ----------
+    scene
+        The scene.
+    groups
+        Groups of panels that move together.
+    """
+
+    def __init__(self, scene: SceneData, groups: Groups | None) -> None:
+        self._scene = scene
+        self._groups = panel_groups(scene, groups)
+        self._panels = len(scene.geometry)
+
+    def factors(self, names: list[str]) -> FloatArray:
+        """Return the factors of every parameter, panel and primitive, shape (names, panels, primitives).
+
+        Parameters that need more than primitives (amplitudes, weights of sources), or that the scene does not depend
+        on, have the factor zero.
+        """
+        return np.array([self._of(name) for name in names]).reshape(len(names), self._panels, COUNT)
+
+    def _of(self, name: str) -> FloatArray:
+        factors = np.zeros((self._panels, COUNT))
+        if name in CELL:
+            self._strain(factors, cell_strains(crystal_cell(self._scene))[CELL.index(name)])
+        elif name in ROTATIONS:
+            self._strain(factors, self._rotation(np.eye(3)[ROTATIONS.index(name)]))
+        elif name == "phi_start":
+            self._strain(factors, RADIAN * self._rotation(self._scene.spindle_axis))
+        elif name in COUNTS:
+            factors[:, PLACES["cells"] + COUNTS.index(name)] = 1.0
+        elif name == "log_blocks" or (name == "default_F" and self._scene.lookup == "constant"):
+            amplitude = self._scene.config.structure_factors.default_F
+            share = 1.0 if name == "log_blocks" else (2.0 / amplitude if amplitude else 0.0)
+            factors[:, PLACES["total"]], factors[:, PLACES["surroundings"]] = share, -share
+        elif name in SIMPLE:
+            factors[:, PLACES[SIMPLE[name][0]] + SIMPLE[name][1]] = 1.0
+        elif name == "distance":
+            self._move(factors, self._groups["detector"], self._scene.beam_direction / 1000.0, np.zeros(3))
+        elif name.rpartition("_")[0] in self._groups:
+            group, _, motion = name.rpartition("_")
+            unit = np.eye(3)[MOTIONS.index(motion) % 3]
+            shift, turn = (unit / 1000.0, 0 * unit) if motion[0] == "t" else (0 * unit, unit)
+            self._move(factors, self._groups[group], shift, turn)
+        return factors
+
+    def _rotation(self, axis: FloatArray) -> FloatArray:
+        return rotation_strain(self._scene.lattice.direct, axis)
+
+    @staticmethod
+    def _strain(factors: FloatArray, strain: FloatArray) -> None:
+        """Add a change of the index by `strain` times the index."""
+        factors[:, PLACES["strain"] : PLACES["strain"] + 9] = strain.ravel()
+
+    def _move(self, factors: FloatArray, group: Group, shift: FloatArray, turn: FloatArray) -> None:
+        """Add a shift (m) and a rotation (rad) about the pivot of a group of panels."""
+        geometry = self._scene.geometry
+        for number in group.panels:
+            corner = geometry.origin[number]  # of the first layer: the rotation carries it along
+            factors[number, PLACES["force"] : PLACES["force"] + 3] = shift + np.cross(turn, corner - group.pivot)
+            factors[number, PLACES["torque"] : PLACES["torque"] + 3] = turn
+            if geometry.curved:
+                factors[:, PLACES["bend"]] += self._distance_change(number, group, shift, turn)
+
+    def _distance_change(self, number: int, group: Group, shift: FloatArray, turn: FloatArray) -> float:
+        """Return the change of a curved detector's radius with a motion of one of its panels."""
+        beam, normal = self._scene.beam_direction, self._scene.geometry.normal[number]
+        origin = np.array(self._scene.config.detector.panels[number].origin_mm) / 1000.0
+        if not math.isclose(origin @ normal / (beam @ normal), self._scene.distance, rel_tol=1e-12):
+            return 0.0
+        moved, tilted = shift + np.cross(turn, origin - group.pivot), np.cross(turn, normal)
+        change = moved @ normal + origin @ tilted - self._scene.distance * (beam @ tilted)
+        return float(change / (beam @ normal))
+
+
+SIMPLE = {
+    "mosaic_spread": ("spread", 0), "log_fluence": ("total", 0), "log_wavelength": ("wave", 0),
+    "log_bandwidth": ("wave_slope", 0), "log_background": ("surroundings", 0), "source_h": ("turn", 0),
+    "source_v": ("turn", 1), "kahn": ("kahn", 0),
+}  # fmt: skip

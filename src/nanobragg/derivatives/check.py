@@ -1,0 +1,116 @@
+"""Comparison of derivatives with numerical differences."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..config.config import Config
+from ..errors import NanobraggWarning
+from ..geometry import FloatArray
+from ..rendering.pixel_selection import PixelList
+from ..rendering.simulate import simulate
+from ..scene.scene import Scene
+from .evaluate import as_scene
+from .groups import Groups
+from .images import derivatives
+from .mosaic import domain_vectors, rotations_from_vectors
+from .moved import moved_config
+from .parameters import all_parameters, check_names
+
+STEP = 1e-4  # of a parameter's typical change
+
+
+class Check(NamedTuple):
+    """The derivative by one parameter beside a numerical difference.
+
+    Attributes
+    ----------
+    name
+        The parameter.
+    largest
+        Largest magnitude of the derivative, photons per unit.
+    error
+        Largest difference between the two in a smooth pixel, relative to `largest`.
+    jumps
+        Number of pixels where the image jumps within the step, which differences see and derivatives do not.
+    """
+
+    name: str
+    largest: float
+    error: float
+    jumps: int
+
+
+def check_derivatives(
+    experiment: Config | Scene,
+    names: Iterable[str],
+    *,
+    pixels: PixelList | None = None,
+    threads: int | None = None,
+    groups: Groups | None = None,
+) -> list[Check]:
+    """Compare derivatives with central differences of the image, in double precision.
+
+    The differences are extrapolated from steps of 1e-4 and 5e-5 of each parameter's typical change. Pixels where the
+    differences of three steps do not converge as those of a smooth function are counted as jumps.
+
+    Parameters
+    ----------
+    experiment
+        A `Config`, or a `Scene` made from it.
+    names
+        Names of parameters.
+    pixels, threads, groups
+        As in `derivatives`.
+
+    Returns
+    -------
+    list of Check
+        One for each name.
+
+    Raises
+    ------
+    ConfigError
+        As `derivatives`.
+    """
+    scene = as_scene(experiment)
+    wanted = check_names(scene, names, groups)
+    known, checks = all_parameters(scene, groups), []
+    analytic = derivatives(scene, wanted, pixels=pixels, threads=threads, groups=groups)
+
+    def image(name: str, change: float) -> FloatArray:
+        return simulate(displaced(scene, name, change, groups), pixels=pixels, dtype="float64", threads=threads)
+
+    for name, exact in zip(wanted, analytic, strict=True):
+        step = STEP * (known[name].scale if name in known else 1.0)
+        coarse, fine, finest = ((image(name, h) - image(name, -h)) / (2 * h) for h in (step, step / 2, step / 4))
+        checks.append(_compare(name, exact, coarse, fine, finest))
+    return checks
+
+
+def _compare(name: str, exact: FloatArray, coarse: FloatArray, fine: FloatArray, finest: FloatArray) -> Check:
+    """Compare with the extrapolated difference, where the steps' differences agree to a millionth of the largest."""
+    largest = float(np.abs(exact).max(initial=0.0))
+    scale = largest or 1.0
+    smooth = np.abs(fine - finest) <= 0.5 * np.abs(coarse - fine) + 1e-6 * scale
+    smooth &= np.abs(coarse - finest) <= 1e-3 * scale
+    error = np.abs(exact - (4 * finest - fine) / 3)[smooth].max(initial=0.0)
+    return Check(name, largest, float(error / scale), int(np.count_nonzero(~smooth)))
+
+
+def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> Scene:
+    """Return a scene with one parameter changed, at the same rotation axes of the mosaic domains."""
+    if name == "mosaic_spread":
+        spread = scene.config.crystal.mosaic_spread_deg or 0.0
+        before = scene.mosaic_rotations
+        after = rotations_from_vectors(domain_vectors(scene) * (1.0 + change / spread))
+        turn = after @ before.transpose(0, 2, 1)
+        cells = scene.cells.reshape(-1, scene.domains, 3, 3) @ turn.transpose(0, 2, 1)
+        return scene.changed(cells=np.ascontiguousarray(cells.reshape(-1, 3, 3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NanobraggWarning)
+        return Scene(moved_config(scene, {name: change}, groups))

@@ -1,0 +1,154 @@
+"""The primitives of chosen pixels, a block of pixels at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _gradient
+from .._core import PRECISIONS, gradient_kernel
+from ..config.config import Config
+from ..errors import ConfigError
+from ..geometry import FloatArray, Roi
+from ..rendering.instruction_sets import select_instruction_set
+from ..rendering.pixel_selection import PixelList, select_pixels
+from ..rendering.threads import rendering_threads
+from ..rendering.workers import run_stoppable
+from ..scene.scene import Scene
+from .mosaic import domain_spins
+from .sources import source_motions
+
+BLOCK_PIXELS = 16384
+Places = npt.NDArray[np.int64]
+
+
+def as_scene(experiment: object) -> Scene:
+    """Return the scene of a Config, or a scene as it is; raises `ConfigError` for compat="c"."""
+    scene = experiment if isinstance(experiment, Scene) else Scene(_config(experiment))
+    if scene.config.compat is not None:
+        raise ConfigError('Config.compat = "c": its images are not differentiated; use compat=None (-exact)')
+    return scene
+
+
+def _config(experiment: object) -> Config:
+    if isinstance(experiment, Config):
+        return experiment
+    raise ConfigError(f"{type(experiment).__name__}: give a Config or a Scene")
+
+
+class Block(NamedTuple):
+    """Pixels of one panel, in the order of the flat image, with their primitives, shape (primitives, pixels)."""
+
+    panel: int
+    pixels: Places
+    primitives: FloatArray
+
+
+class Coefficients(NamedTuple):
+    """What entries of the tables of structure factors contribute to pixels.
+
+    Attributes
+    ----------
+    places
+        The pixels, in the flat image.
+    pixels, entries, values
+        Number of the pixel in `places`, number of the entry counted through all tables, and the coefficient: of the
+        squared amplitude of the nearest reflection, or the derivative by the amplitude with tricubic interpolation.
+    """
+
+    places: Places
+    pixels: Places
+    entries: Places
+    values: FloatArray
+
+
+class Evaluation:
+    """The primitives of a scene in chosen pixels.
+
+    Parameters
+    ----------
+    scene
+        The scene.
+    dtype
+        float64, or float32 for single precision where `simulate` uses it.
+    pixels
+        A boolean array or boxes, as in `simulate`; None: all.
+    threads
+        As in `simulate`.
+    """
+
+    def __init__(self, scene: Scene, dtype: npt.DTypeLike, pixels: PixelList | None, threads: int | None) -> None:
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
+        self.scene = scene
+        self.threads = rendering_threads(threads)
+        self.selection = pixels
+        self.places = chosen_places(scene, pixels, None)
+        self.count = _gradient.COUNT
+        self._dtype = np.dtype(dtype)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield blocks of pixels; their primitives are overwritten when the next is computed."""
+        select_instruction_set()
+        scene, core = self.scene, self.scene.core(self._dtype)
+        motions, spins = source_motions(scene), domain_spins(scene)
+        shape = scene.geometry.size
+        buffer = np.empty((_gradient.COUNT, BLOCK_PIXELS))
+        for part, panel in block_parts(self.places, shape[0] * shape[1]):
+            out = buffer[:, : len(part)] if len(part) == BLOCK_PIXELS else np.empty((_gradient.COUNT, len(part)))
+            stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
+            call = partial(
+                _gradient.primitives, gradient_kernel(), core.address, PRECISIONS.index(core.precision), motions,
+                spins, shape, part, spans_of(part, shape[1]), out, self.threads, stop, done,
+            )  # fmt: skip
+            run_stoppable(call, stop)
+            yield Block(panel, part, out)
+
+    def coefficients(self) -> Iterator[Coefficients]:
+        """Yield the coefficients of structure factors, for a block of pixels at a time."""
+        select_instruction_set()
+        core, shape = self.scene.core(self._dtype), self.scene.geometry.size
+        for part, _ in block_parts(self.places, shape[0] * shape[1]):
+            stop = np.zeros(1, np.int32)
+            call = partial(
+                _gradient.coefficients, gradient_kernel(), core.address, PRECISIONS.index(core.precision), shape, part,
+                spans_of(part, shape[1]), self.threads, stop,
+            )  # fmt: skip
+            yield Coefficients(part, *run_stoppable(call, stop))
+
+
+def chosen_places(scene: Scene, pixels: PixelList | None, roi: Roi | None) -> Places:
+    """Return the places in the flat image of the pixels that are chosen, within the ROI, and not masked."""
+    chosen = select_pixels(scene, pixels, roi)
+    inside = np.zeros((len(scene.geometry), *scene.geometry.size), bool)
+    if chosen.roi is not None:
+        x0, x1, y0, y1 = chosen.roi
+        part = np.s_[:, y0 : y1 + 1, x0 : x1 + 1]
+        inside[part] = True if chosen.mask is None else chosen.mask[part] != 0
+    return np.flatnonzero(inside)
+
+
+def block_parts(places: Places, panel_pixels: int) -> Iterator[tuple[Places, int]]:
+    """Yield parts of a rising list of places, each of at most BLOCK_PIXELS pixels of one panel, and the panel."""
+    if not len(places):
+        return
+    for panel in range(int(places[0] // panel_pixels), int(places[-1] // panel_pixels) + 1):
+        low, high = np.searchsorted(places, [panel * panel_pixels, (panel + 1) * panel_pixels])
+        for start in range(low, high, BLOCK_PIXELS):
+            yield np.ascontiguousarray(places[start : min(start + BLOCK_PIXELS, high)]), panel
+
+
+def spans_of(places: Places, fast: int) -> Places:
+    """Return where spans of neighbouring pixels begin in a rising list of places, and its end: at most 64 of a row."""
+    rows = places // fast
+    new_row = np.flatnonzero(np.diff(rows)) + 1
+    starts = np.concatenate([[0], new_row])
+    counts = np.diff(np.append(starts, len(places)))
+    pieces = -(-counts // _gradient.SPAN)
+    first = np.repeat(starts, pieces)
+    within = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    return np.append(first + within * _gradient.SPAN, len(places))

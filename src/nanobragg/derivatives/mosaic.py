@@ -1,0 +1,35 @@
+"""Rotation vectors of mosaic domains."""
+
+import numpy as np
+
+from ..geometry import FloatArray
+from ..scene.scene_data import SceneData
+
+
+def domain_vectors(scene: SceneData) -> FloatArray:
+    """Return the rotation vector (radians) of every mosaic domain, shape (domains, 3); zero without a spread."""
+    rotations = scene.mosaic_rotations
+    skew = 0.5 * (rotations - rotations.transpose(0, 2, 1))
+    sines = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], axis=1)
+    sine = np.linalg.norm(sines, axis=1)
+    angle = np.arctan2(sine, 0.5 * (np.trace(rotations, axis1=1, axis2=2) - 1.0))
+    return np.asarray(sines * np.where(sine > 0, angle / np.where(sine > 0, sine, 1.0), 1.0)[:, np.newaxis])
+
+
+def domain_spins(scene: SceneData) -> FloatArray:
+    """Return the change of these vectors per degree of spread: every angle is proportional to it."""
+    spread = scene.config.crystal.mosaic_spread_deg or 0.0
+    if scene.domains == 1 or spread == 0:
+        return np.zeros((scene.domains, 3))
+    return np.ascontiguousarray(domain_vectors(scene) / spread)
+
+
+def rotations_from_vectors(vectors: FloatArray) -> FloatArray:
+    """Return rotation matrices, shape (n, 3, 3), of rotation vectors (radians)."""
+    angle = np.linalg.norm(vectors, axis=1)
+    axes = vectors / np.where(angle > 0, angle, 1.0)[:, np.newaxis]
+    cross = np.zeros((len(vectors), 3, 3))
+    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axes[:, 2], axes[:, 1], -axes[:, 0]
+    cross -= cross.transpose(0, 2, 1)
+    sine, versine = np.sin(angle)[:, None, None], 2.0 * np.sin(angle / 2)[:, None, None] ** 2
+    return np.asarray(np.eye(3) + sine * cross + versine * (cross @ cross))

@@ -1,0 +1,216 @@
+"""The parameters of a scene that an image can be differentiated by: names, units, values."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import warnings
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import ConfigError, NanobraggWarning
+from ..scene.scene_data import SceneData
+from ..unit_cell import Cell, cell_from_vectors
+from .groups import Groups, panel_groups
+
+REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
+WEIGHT = re.compile(r"source_weight(\d+)")
+CELL = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
+ROTATIONS = ("rot_x", "rot_y", "rot_z")
+COUNTS = ("n_a", "n_b", "n_c")
+MOTIONS = ("tx", "ty", "tz", "rx", "ry", "rz")
+KEPT = "the direction of a* and the plane of a*, b* stay"
+
+# name: unit, typical change, meaning
+MEANINGS: dict[str, tuple[str, float, str]] = {
+    **{f"cell_{x}": ("Å", 0.1, f"{x} of the cell; {KEPT}") for x in "abc"},
+    **{f"cell_{x}": ("deg", 0.1, f"{x} of the cell; {KEPT}") for x in ("alpha", "beta", "gamma")},
+    **{f"rot_{x}": ("rad", 1e-3, f"crystal turned about lab {x}, inside φ and mosaic rotations") for x in "xyz"},
+    **{f"n_{x}": ("cells", 1.0, f"unit cells of a block along {x}, at the same number of blocks") for x in "abc"},
+    "mosaic_spread": ("deg", 0.01, "mosaic spread; the angles of all domains are proportional to it, their axes stay"),
+    "log_fluence": ("1", 0.1, "scale of the image: fluence times 1 + x"),
+    "log_blocks": ("1", 0.1, "scale of the crystal's part of the image: number of blocks times 1 + x"),
+    "log_wavelength": ("1", 1e-3, "all wavelengths times 1 + x"),
+    "log_bandwidth": ("1", 0.1, "differences of the wavelengths from their mean times 1 + x"),
+    "log_background": ("1", 0.1, "water and amorphous material times 1 + x"),
+    "source_h": ("rad", 1e-4, "all sources turned about beam × polarization axis; the beam and that axis stay"),
+    "source_v": ("rad", 1e-4, "all sources turned about the polarization axis; the beam and that axis stay"),
+    "kahn": ("1", 0.1, "Kahn's polarization factor"),
+    "default_F": ("electrons", 1.0, "amplitude of reflections that are not listed"),
+    "phi_start": ("deg", 0.01, "start of the scan; all φ move together"),
+    "distance": ("mm", 0.1, "all panels moved along the beam"),
+}  # fmt: skip
+MOTION_MEANINGS = {
+    **{f"t{x}": ("mm", 0.1, f"moved along lab {x}") for x in "xyz"},
+    **{f"r{x}": ("rad", 1e-3, f"turned about lab {x} through the origin of a panel, or the middle of a group")
+       for x in "xyz"},
+}  # fmt: skip
+
+
+class Parameter(NamedTuple):
+    """A parameter that an image can be differentiated by.
+
+    Attributes
+    ----------
+    name, unit
+        Short name, and the unit of its value.
+    value
+        Its present value; 0 for rotations, shifts and the logarithms of factors, which are changes.
+    scale
+        A typical change, for scaling and for numerical differences.
+    meaning
+        What changes.
+    """
+
+    name: str
+    unit: str
+    value: float
+    scale: float
+    meaning: str
+
+
+def parameters(experiment: object, *, groups: Groups | None = None) -> list[Parameter]:
+    """Return what an image can be differentiated by, except for single reflections and sources.
+
+    Amplitudes of listed reflections are differentiated as ``F(h,k,l)``, and weights of sources as ``source_weight0`` …
+
+    Parameters
+    ----------
+    experiment
+        A `Config`, or a `Scene` made from it.
+    groups
+        Groups of panels that move together: their names, with the numbers of their panels.
+
+    Returns
+    -------
+    list of Parameter
+
+    Raises
+    ------
+    ConfigError
+        An invalid Config, or one with `compat="c"`, whose images are not smooth.
+    """
+    from .evaluate import as_scene
+
+    return list(all_parameters(as_scene(experiment), groups).values())
+
+
+def crystal_cell(scene: SceneData) -> Cell:
+    """Return the cell of a scene's crystal."""
+    return scene.config.crystal.cell or cell_from_vectors(scene.lattice.direct)
+
+
+def all_parameters(scene: SceneData, groups: Groups | None) -> dict[str, Parameter]:
+    """Return the parameters that the scene depends on, by name."""
+    values = _values(scene)
+    found = {name: _parameter(name, values[name]) for name in MEANINGS if name in values}
+    for group in panel_groups(scene, groups):
+        for motion in MOTIONS:
+            unit, scale, what = MOTION_MEANINGS[motion]
+            found[f"{group}_{motion}"] = Parameter(f"{group}_{motion}", unit, 0.0, scale, f"{group} {what}")
+    return found
+
+
+def _parameter(name: str, value: float) -> Parameter:
+    unit, scale, what = MEANINGS[name]
+    return Parameter(name, unit, value, scale, what)
+
+
+def _values(scene: SceneData) -> dict[str, float]:
+    """Return the present values of all parameters of MEANINGS that the scene depends on."""
+    config = scene.config
+    values = dict(zip(CELL, crystal_cell(scene), strict=True))
+    values |= dict.fromkeys(ROTATIONS, 0.0)
+    values |= dict(zip(COUNTS, map(float, scene.n_cells), strict=True))
+    if scene.domains > 1:
+        values["mosaic_spread"] = config.crystal.mosaic_spread_deg or 0.0
+    values |= {"log_fluence": 0.0, "log_blocks": 0.0, "log_wavelength": 0.0}
+    if np.ptp(scene.sources.wavelengths) > 0:
+        values["log_bandwidth"] = 0.0
+    if has_surroundings(scene):
+        values["log_background"] = 0.0
+    values |= {"source_h": 0.0, "source_v": 0.0}
+    if config.beam.polarized:
+        values["kahn"] = config.beam.kahn_factor
+    values["default_F"] = config.structure_factors.default_F
+    values["phi_start"] = config.scan.start_deg
+    values["distance"] = scene.distance * 1000.0
+    return values
+
+
+def has_surroundings(scene: SceneData) -> bool:
+    """Return whether anything but the crystal scatters."""
+    return scene.config.background.water > 0 or scene.amorphous is not None
+
+
+def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -> list[str]:
+    """Return the names as a list; those that the scene does not depend on are said in a warning.
+
+    Raises
+    ------
+    ConfigError
+        A name that is not a parameter, with the nearest names.
+    """
+    known, wanted = all_parameters(scene, groups), [names] if isinstance(names, str) else list(names)
+    without = []
+    for name in wanted:
+        if name in known:
+            continue
+        if name in MEANINGS:
+            without.append(name)
+        elif not _is_reflection(scene, name) and not _is_source(scene, name):
+            _refuse(name, [*known, *MEANINGS])
+    still = [name for name in wanted if name in (*CELL, *ROTATIONS, "mosaic_spread", "phi_start")]
+    if without:
+        warnings.warn(
+            f"{', '.join(without)}: the scene does not depend on {'it' if len(without) == 1 else 'them'}; "
+            "the derivative is zero", NanobraggWarning, stacklevel=3,
+        )  # fmt: skip
+    if still and scene.config.crystal.shape == "tophat":
+        warnings.warn(
+            f"{', '.join(still)}: a tophat has flat spots, so that their derivatives are zero though the image jumps; "
+            "use shape='gauss' or 'square' to fit them", NanobraggWarning, stacklevel=3,
+        )  # fmt: skip
+    return wanted
+
+
+def _refuse(name: str, known: list[str]) -> None:
+    near = difflib.get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.5)
+    cure = f"did you mean {' or '.join(near)}?" if near else "nb.parameters(scene) lists them"
+    raise ConfigError(f"{name!r} is not a parameter of this scene; {cure}")
+
+
+def reflection_of(name: str) -> tuple[int, int, int] | None:
+    """Return h, k, l of a name like F(1,2,3); None for another name."""
+    match = REFLECTION.fullmatch(name)
+    return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
+
+
+def source_of(name: str) -> int | None:
+    """Return the number of the source of a name like source_weight3; None for another name."""
+    match = WEIGHT.fullmatch(name)
+    return None if match is None else int(match[1])
+
+
+def _is_reflection(scene: SceneData, name: str) -> bool:
+    index = reflection_of(name)
+    if index is None:
+        return False
+    listing = scene.config.structure_factors.listing
+    if listing is None:
+        raise ConfigError(f"{name}: the structure factors are one constant; use default_F")
+    if not (listing[0] == index).all(axis=1).any():
+        raise ConfigError(f"{name}: the reflection is not listed; use default_F, or list it")
+    return True
+
+
+def _is_source(scene: SceneData, name: str) -> bool:
+    number = source_of(name)
+    if number is None:
+        return False
+    count = len(scene.sources.weights)
+    if number >= count:
+        raise ConfigError(f"{name}: there are {count} sources, 0 to {count - 1}")
+    return True

@@ -1,0 +1,40 @@
+"""The table of parameters."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import nanobragg as nb
+from nanobragg.derivatives.parameters import MEANINGS
+from tests.builders import config
+from tests.derivatives.scenes import config as golden
+
+PAGE = Path(__file__).parents[2] / "docs" / "derivatives.md"
+
+
+def test_the_documentation_has_the_table_of_the_code():
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE.read_text(), re.MULTILINE))
+    assert rows == {name: f"{unit} | {meaning}" for name, (unit, _, meaning) in MEANINGS.items()}
+
+
+@pytest.mark.filterwarnings("ignore:.*does not hit the detector", "ignore:oversample")
+def test_parameters_have_the_values_of_the_scene():
+    found = {parameter.name: parameter for parameter in nb.parameters(golden("two_panels"))}
+    assert found["cell_c"].value == pytest.approx(80)
+    assert found["n_a"].value == 6
+    assert found["mosaic_spread"][:3] == ("mosaic_spread", "deg", 0.5)
+    assert found["distance"].value == pytest.approx(nb.Scene(golden("two_panels")).distance * 1000)
+    assert {"panel0_tx", "panel1_rz", "detector_ty", "log_background", "log_bandwidth"} <= found.keys()
+
+
+def test_parameters_that_do_not_matter_are_not_listed():
+    names = {parameter.name for parameter in nb.parameters(config(beam=nb.Beam(polarized=False)))}
+    assert not names & {"kahn", "mosaic_spread", "log_background", "log_bandwidth", "panel1_tx"}
+
+
+def test_groups_are_listed():
+    names = [parameter.name for parameter in nb.parameters(config(), groups={"all_of_it": (0,)})]
+    assert names[-6:] == [f"all_of_it_{motion}" for motion in ("tx", "ty", "tz", "rx", "ry", "rz")]
