@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,10 @@ from .display import completions, html_table, model_repr, readable_signature, sh
 from .messages import explain, short, suggestion
 
 if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
     from typing_extensions import Self
+else:
+    ModelMetaclass = type(BaseModel)
 
 
 def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.NDArray[Any]]:
@@ -49,11 +52,11 @@ Indices = Annotated[npt.NDArray[np.int32], PlainValidator(_array_field(np.int32,
 MaskArray = Annotated[npt.NDArray[np.bool_], PlainValidator(_array_field(np.bool_))]
 
 
-class _ModelType(type(BaseModel)):  # type: ignore[misc]
+class _ModelType(ModelMetaclass):
     """The class of models: completes without the names of pydantic."""
 
     def __dir__(cls) -> list[str]:
-        return list(completions(super().__dir__(), cls))
+        return list(completions(list(super().__dir__()), cast("type[BaseModel]", cls)))
 
 
 class Model(BaseModel, metaclass=_ModelType):
@@ -129,12 +132,12 @@ class Model(BaseModel, metaclass=_ModelType):
             super().__setattr__(name, value)
             return
         raise ConfigError(
-            f"{type(self).__name__}.{name}: a {type(self).__name__} cannot be changed; "
+            f"{type(self).__name__}.{name}: a {type(self).__name__} is frozen; "
             f"replace({name}={short(value)}) returns a changed copy"
         )
 
     def __delattr__(self, name: str) -> None:
-        raise ConfigError(f"{type(self).__name__}.{name}: a {type(self).__name__} cannot be changed")
+        raise ConfigError(f"{type(self).__name__}.{name}: a {type(self).__name__} is frozen; use replace")
 
     def __dir__(self) -> list[str]:
         return list(completions(list(super().__dir__()), type(self)))

@@ -62,9 +62,7 @@ def readable_signature(model: type[BaseModel]) -> inspect.Signature:
         note = written.get(name, field.annotation)
         note = Written(note if isinstance(note, str) else inspect.formatannotation(note))
         default = inspect.Parameter.empty if field.is_required() else field.default
-        parameters.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=note)
-        )
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=note))
     return inspect.Signature(parameters)
 
 
@@ -74,7 +72,6 @@ def completions(names: list[str], owner: type[BaseModel]) -> Iterator[str]:
     own = {name for parent in owner.__mro__ if parent.__module__.startswith(__package__ or "") for name in vars(parent)}
     hidden = {name for name in own if name.startswith(("_", "model_"))}
     for name in names:
-        if (name.startswith("__") and name.endswith("__")) or (name not in inherited and name not in hidden):
-            yield name
-        elif name in own and name not in hidden:
+        special = name.startswith("__") and name.endswith("__")
+        if special or (name not in hidden and (name in own or name not in inherited)):
             yield name

@@ -27,7 +27,7 @@ SYNONYMS = {
     "orgx": "org_px", "origin": "origin_mm", "twotheta": "twotheta_deg", "tilt": "rotation_deg",
     "thickness": "sensor_thickness_um", "sensorthickness": "sensor_thickness_um", "material": "sensor_material",
     "saturation": "saturation_adu", "overload": "saturation_adu", "osc": "range_deg", "oscillation": "range_deg",
-    "oscillationrange": "range_deg", "width": "range_deg", "range": "range_deg", "phi": "start_deg",
+    "oscillationrange": "range_deg", "oscrange": "range_deg", "width": "range_deg", "range": "range_deg", "phi": "start_deg",
     "start": "start_deg", "phisteps": "steps", "step": "step_deg", "dmin": "d_min_A", "resolution": "d_min_A",
     "subpixels": "oversample", "oversampling": "oversample", "water": "water_um", "file": "path", "filename": "path",
     "hkl": "path", "spacegroup": "space_group", "f": "amplitudes", "factors": "structure_factors",
@@ -57,7 +57,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 def explain(error: ValidationError, model: type[BaseModel], owner: str, parameters: Iterable[str] = ()) -> str:
     """Return a message of one line per invalid field; messages of a `ConfigError` are kept as they are.
 
-    `parameters` are further names that a misspelt field may mean.
+    `parameters` are names of constructors' parameters that a misspelt field may mean.
     """
     lines: list[str] = []
     fields: dict[tuple[int | str, ...], list[Any]] = {}
@@ -83,6 +83,8 @@ def _field_line(model: type[BaseModel], owner: str, items: list[Any], parameters
     kind, place = closest[0]["type"], closest[0]["loc"]
     where = ".".join([owner, *map(str, place[:1])])
     if kind == "extra_forbidden":
+        if place[0] in parameters:
+            return f"{where}: is not a field; it is a parameter of {owner}.flat(…) and {owner}.named(…)"
         hint = suggestion(str(place[0]), [*model.model_fields, *parameters]) or (
             f"the fields are {', '.join(model.model_fields)}"
         )
@@ -114,8 +116,9 @@ def _tuple_length(annotation: Any) -> int | None:
 
 def _message(item: Any) -> str:
     """Return pydantic's message in the words of this package."""
-    text = str(item["msg"]).removeprefix("Value error, ")
-    text = text.split(", unable to parse")[0]
+    if item["type"] == "value_error":
+        return str(item["msg"]).removeprefix("Value error, ")
+    text = str(item["msg"]).split(", unable to parse")[0]
     name = item.get("ctx", {}).get("class_name") if isinstance(item.get("ctx"), dict) else None
     words = {
         "tuple_type": "must be a list or tuple", "float_type": "must be a number", "float_parsing": "must be a number",
