@@ -28,7 +28,10 @@ from .derivatives.check import check_derivatives as check_derivatives
 from .derivatives.images import derivatives as derivatives
 from .derivatives.images import jvp as jvp
 from .derivatives.images import vjp as vjp
+from .derivatives.likelihood import Noise as Noise
 from .derivatives.parameters import parameters as parameters
+from .derivatives.sums import loss_and_gradient as loss_and_gradient
+from .derivatives.sums import normal_equations as normal_equations
 from .export.nexus import write_nexus as write_nexus
 from .export.write import write_image as write_image
 from .importers.dials import read_expt as read_expt
@@ -44,6 +47,7 @@ from .nanobragg_c.trace_lines import c_trace_lines as c_trace_lines
 from .plotting import plot as plot
 from .plotting import plot_radial as plot_radial
 from .plotting import plot_slice as plot_slice
+from .rendering.cost import Cost as Cost
 from .rendering.pixel_selection import Box as Box
 from .rendering.simulate import simulate as simulate
 from .rendering.trace.trace import Trace as Trace

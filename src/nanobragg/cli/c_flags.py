@@ -15,6 +15,7 @@ from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.simulate import simulate
 from ..rendering.trace.trace import trace
 from ..scene.scene import Scene
+from .cost import cost_lines
 from .progress import progress_reporter
 
 
@@ -28,7 +29,7 @@ def run(words: Sequence[str]) -> int:
         check_writable(path)
     scene = Scene(parsed.config)
     dump = _dump_path(scene, outputs)
-    _print(summarize_scene(scene))
+    _print(summarize_scene(scene) + cost_lines(scene, None, outputs.threads, "float32"))
     if outputs.write_noise:
         _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} reproduces this noise)"])
     image = simulate(scene, threads=outputs.threads, progress=progress_reporter(outputs.progress))

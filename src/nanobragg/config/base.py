@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
+from ..bounds import check_bound
 from ..errors import ConfigError
 from .display import completions, html_table, model_repr, readable_signature, short_repr
 from .messages import explain, short, suggestion
@@ -75,6 +76,8 @@ class Model(BaseModel, metaclass=_ModelType):
             super().__init__(**fields)
         except ValidationError as error:
             raise ConfigError(explain(error, type(self), owner, self._parameters())) from None
+        for name in self.model_fields_set:
+            check_bound(f"{owner}.{name}", getattr(self, name))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -1,0 +1,96 @@
+"""How likely an image is, given the expected photons: losses, their derivatives and weights."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..geometry import FloatArray
+
+FEWEST = 1e-6  # photons: a smaller expectation, or variance, counts as this
+
+
+class PixelTerms(NamedTuple):
+    """Loss of every pixel, its derivative by the expected photons, and the Fisher weight of a pixel."""
+
+    loss: FloatArray
+    slope: FloatArray
+    weight: FloatArray
+
+
+class Noise(NamedTuple):
+    """How measured photons scatter about the expected ones.
+
+    Attributes
+    ----------
+    kind
+        "poisson": counted photons. "normal": normal with the variance m + sigma², m the expected photons.
+    sigma
+        Read-out noise, photons; for "normal".
+    robust
+        Deviations beyond this many standard deviations count linearly instead of as squares (P. J. Huber, Ann. Math.
+        Stat. 35 (1964) 73-101); for "normal". None: all as squares.
+    """
+
+    kind: Literal["poisson", "normal"] = "poisson"
+    sigma: float = 0.0
+    robust: float | None = None
+
+    def terms(self, data: FloatArray, model: FloatArray) -> PixelTerms:
+        """Return loss, slope and Fisher weight of every pixel.
+
+        The loss is the negative logarithm of the likelihood, less that of a model equal to the data.
+
+        Parameters
+        ----------
+        data, model : ndarray, shape (n,)
+            Measured and expected photons.
+        """
+        return self._poisson(data, model) if self.kind == "poisson" else self._normal(data, model)
+
+    def variance(self, model: FloatArray) -> FloatArray:
+        """Return the variance of every pixel, photons²."""
+        sigma = self.sigma if self.kind == "normal" else 0.0
+        return np.maximum(model + sigma**2, FEWEST)
+
+    def _poisson(self, data: FloatArray, model: FloatArray) -> PixelTerms:
+        m = np.maximum(model, FEWEST)
+        logarithm = np.log(np.where(data > 0, data, 1.0) / np.where(data > 0, m, 1.0))
+        return PixelTerms(m - data + data * logarithm, 1.0 - data / m, 1.0 / m)
+
+    def _normal(self, data: FloatArray, model: FloatArray) -> PixelTerms:
+        """With V = m + σ², u = y - m and z = u/√V: ½ ln V + ρ(z), ρ(z) = ½z² where it is not cut."""
+        variance = self.variance(model)
+        deviation = np.sqrt(variance)
+        u = data - model
+        z = u / deviation
+        limit = np.inf if self.robust is None else self.robust
+        cut = np.clip(z, -limit, limit)
+        reference = np.maximum(data + self.sigma**2, FEWEST)
+        loss = 0.5 * np.log(variance / reference) + cut * (z - 0.5 * cut)
+        slope = 0.5 / variance - cut * (1.0 / deviation + 0.5 * u / (variance * deviation))
+        weight = np.where(np.abs(z) <= limit, 1.0, limit / np.maximum(np.abs(z), 1.0)) / variance
+        return PixelTerms(loss, slope, weight + 0.5 / variance**2)
+
+
+def as_noise(noise: Noise | str | float) -> Noise:
+    """Return a Noise from its kind, or from the read-out noise of a normal one.
+
+    Raises
+    ------
+    ConfigError
+        An unknown kind, or numbers that are not positive.
+    """
+    if isinstance(noise, str):
+        noise = Noise(noise)  # type: ignore[arg-type]
+    elif not isinstance(noise, Noise):
+        noise = Noise("normal", float(noise))
+    if noise.kind not in ("poisson", "normal"):
+        raise ConfigError(f"noise = {noise.kind!r}: must be 'poisson' or 'normal', or the read-out noise in photons")
+    if not 0 <= noise.sigma < np.inf or (noise.robust is not None and not noise.robust > 0):
+        raise ConfigError(f"noise = {noise}: sigma must not be negative, and robust must be positive")
+    if noise.kind == "poisson" and (noise.sigma or noise.robust is not None):
+        raise ConfigError("noise: sigma and robust are for kind='normal'")
+    return noise
