@@ -88,3 +88,16 @@ def test_commands_that_render_say_an_expensive_image(run: Callable[..., str]) ->
 def test_an_experiment_is_required(run: Callable[..., str]) -> None:
     assert "nothing to estimate: give a CONFIG.toml or C flags" in run("cost", code=2)
     assert "two.toml: unexpected after one.toml" in run("cost", "one.toml", "two.toml", code=2)
+
+
+def test_the_cost_of_a_series_is_that_of_all_images(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = nb.Config.from_toml("still.toml").replace(scan=nb.Scan(range_deg=1, steps=1))
+    config.to_toml("series.toml")
+    terms = 1200 * nb.Scene(config).terms
+    monkeypatch.setattr(cost_module, "kernel_speed", lambda scene, dtype: Speed(0.0, 7.0 / terms))
+    words = ("simulate", "series.toml", "-o", "a_##.npy", "--threads", "1", "--images")
+    assert "cost " not in run(*words, "1")
+    assert "about 7 s on 1 thread" in run(*words, "2")
+    told = [line for line in run(*words, "20").splitlines() if line.startswith("cost ")]
+    assert told[0].endswith(" an image, 2.3 minutes for 20")
+    assert "to shorten it" in told[1]

@@ -5,11 +5,18 @@ import argparse
 import numpy as np
 
 from ..analysis.summary import LABEL_WIDTH
-from ..rendering.cost import NOTABLE_SECONDS, duration, long_cost_cures, notable_cost
+from ..rendering.cost import NOTABLE_SECONDS, duration, notable_cost
 from ..rendering.pixel_selection import PixelList, select_pixels
 from ..rendering.threads import rendering_threads
 from ..scene.scene import Scene
-from .experiment import PIXEL_OPTIONS, add_pixel_options, pixel_chooser, read_experiment, splitter, with_roi
+from .experiment import (
+    PIXEL_OPTIONS,
+    add_pixel_options,
+    chosen_pixels,
+    read_experiment,
+    splitter,
+    with_pixel_options,
+)
 from .parser import CommandParser
 
 ARGUMENTS = {"--threads": 1, "--dtype": 1, **PIXEL_OPTIONS}
@@ -33,9 +40,8 @@ def add_options(parser: CommandParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the cost of an image."""
-    config = with_roi(read_experiment(chosen.flags, "estimate"), chosen)
-    scene, pixels = Scene(config), pixel_chooser(config, chosen)
-    cost = scene.cost(pixels=pixels(scene), threads=chosen.threads, dtype=chosen.dtype)
+    scene = Scene(with_pixel_options(read_experiment(chosen.flags, "estimate"), chosen))
+    cost = scene.cost(pixels=chosen_pixels(scene, chosen), threads=chosen.threads, dtype=chosen.dtype)
     lines = {
         "terms": f"{cost.terms:.4g}",
         "evaluated": f"{cost.terms_evaluated:.4g}",
@@ -49,7 +55,8 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def cost_lines(scene: Scene, pixels: PixelList | None, threads: int | None, dtype: str) -> list[str]:
-    """Return lines about an image that takes more than ten seconds, with the cures if it takes more than a minute."""
-    cost = notable_cost(scene, select_pixels(scene, pixels, None), np.dtype(dtype), rendering_threads(threads))
-    return [] if cost is None else [f"{'cost':<{LABEL_WIDTH}}{text}" for text in (str(cost), *long_cost_cures(cost))]
+def cost_lines(scene: Scene, pixels: PixelList | None, threads: int | None, dtype: str, images: int = 1) -> list[str]:
+    """Return lines about images that take more than ten seconds, with the cures if they take more than a minute."""
+    chosen = select_pixels(scene, pixels, None)
+    sentences = notable_cost(scene, chosen, np.dtype(dtype), rendering_threads(threads), images=images)
+    return [f"{'cost':<{LABEL_WIDTH}}{text}" for text in sentences]

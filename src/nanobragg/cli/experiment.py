@@ -12,6 +12,7 @@ from ..io import read_image
 from ..nanobragg_c.flags.config_from_flags import config_from_flags
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
+from ..scene.scene_data import load_mask
 from .parser import CommandParser
 
 PIXEL_OPTIONS = {"--roi": 4, "--pixels": 1, "--shoeboxes": 1}  # number of arguments
@@ -54,24 +55,27 @@ def add_pixel_options(parser: CommandParser) -> None:
     parser.add_argument("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
                         help="render this region only: first and last fast, first and last slow pixel")  # fmt: skip
     some = parser.add_mutually_exclusive_group()
-    some.add_argument("--pixels", metavar="MASK", help="render the pixels that are not 0 in this image file only")
+    some.add_argument("--pixels", metavar="MASK",
+                      help="render the pixels that are not 0 in this image file only; others are masked")  # fmt: skip
     some.add_argument("--shoeboxes", type=float, metavar="RADIUS",
                       help="render boxes around the predicted spots only, to this number of pixels from their "
-                      "centres")  # fmt: skip
+                      "centres; other pixels are 0")  # fmt: skip
 
 
-def with_roi(config: Config, chosen: argparse.Namespace) -> Config:
-    """Return the Config with the region of --roi."""
-    return config if chosen.roi is None else config.replace(roi=tuple(chosen.roi))
-
-
-def pixel_chooser(config: Config, chosen: argparse.Namespace) -> Callable[[Scene], PixelList | None]:
-    """Return a function from a scene to the pixels of --pixels or --shoeboxes, or to None; reads the mask."""
-    if chosen.shoeboxes is not None:
-        radius = float(chosen.shoeboxes)
-        return lambda scene: shoeboxes(scene, radius)
+def with_pixel_options(config: Config, chosen: argparse.Namespace) -> Config:
+    """Return the Config with the region of --roi, and with the mask of --pixels beside its own."""
+    if chosen.roi is not None:
+        config = config.replace(roi=tuple(chosen.roi))
     if chosen.pixels is None:
-        return lambda scene: None
+        return config
     image, _ = read_image(chosen.pixels, shape=config.detector.stacked_shape)
-    mask = np.asarray(image != 0).reshape(config.detector.shape)
-    return lambda scene: mask
+    wanted, mask = np.asarray(image != 0).reshape(config.detector.shape), load_mask(config)
+    if mask is not None:
+        wanted &= mask.reshape(config.detector.shape) != 0
+    masked: Config = config.replace(detector=config.detector.replace(mask=wanted))
+    return masked
+
+
+def chosen_pixels(scene: Scene, chosen: argparse.Namespace) -> PixelList | None:
+    """Return the boxes of --shoeboxes, or None."""
+    return None if chosen.shoeboxes is None else shoeboxes(scene, chosen.shoeboxes)

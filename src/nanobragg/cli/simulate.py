@@ -2,9 +2,8 @@
 
 import argparse
 import math
-import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,14 @@ from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
-from ..io.atomic import StrPath, check_writable
+from ..io.atomic import check_distinct, check_writable
 from ..io.formats import format_of
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
 from .cost import cost_lines
-from .experiment import add_pixel_options, pixel_chooser, with_roi
+from .experiment import add_pixel_options, chosen_pixels, with_pixel_options
 from .image_series import ImageFiles, numbered
 from .parser import CommandParser
 from .progress import progress_reporter
@@ -69,15 +68,15 @@ def run(chosen: argparse.Namespace) -> int:
         raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
     if chosen.images is not None and chosen.images < 1:
         raise ConfigError(f"--images {chosen.images}: must be at least 1")
-    config = with_roi(Config.from_toml(chosen.config), chosen)
+    described = Config.from_toml(chosen.config)
+    config = with_pixel_options(described, chosen)
     count = chosen.images or 1
     seed = secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed
     seeds = range(seed, seed + count) if chosen.noise else None
     truths = None if chosen.truth is None else _check_truth_paths(numbered(chosen.truth, chosen.images))
-    pixels_of = pixel_chooser(config, chosen)
     images = ImageFiles(chosen.output, config, chosen.images, seeds)
-    inputs = [*input_files(Path(chosen.config), config), *([] if chosen.pixels is None else [chosen.pixels])]
-    _check_inputs_are_kept(inputs, [*images.names, *(truths or [])])
+    inputs = [*input_files(Path(chosen.config), described), *([] if chosen.pixels is None else [chosen.pixels])]
+    check_distinct([*images.names, *(truths or [])], inputs)
     clipped = []
 
     def show(lines: Sequence[str]) -> None:
@@ -87,7 +86,7 @@ def run(chosen: argparse.Namespace) -> int:
     with images as files:
         for number, each in enumerate(config.series(count)):
             scene = Scene(each)
-            pixels = pixels_of(scene)
+            pixels = chosen_pixels(scene, chosen)
             image = _image(scene, number, pixels, chosen, show)
             if truths is not None:
                 summary = _write_truth(truths[number], scene, image, pixels, chosen.threads)
@@ -113,7 +112,7 @@ def _image(
     """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
-        show(summarize_scene(scene) + cost_lines(scene, pixels, chosen.threads, chosen.dtype))
+        show(summarize_scene(scene) + cost_lines(scene, pixels, chosen.threads, chosen.dtype, chosen.images or 1))
     progress = progress_reporter(not chosen.quiet and not series)
     image = simulate(scene, pixels=pixels, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
     stats = statistics(image, scene, pixels=pixels)
@@ -142,11 +141,3 @@ def _write_truth(
     truth = ground_truth(scene, image=image)
     truth.save(path)
     return f"{len(truth.spots)} spots, {truth.bragg_mask.mean():.2%} of the pixels, in {path}"
-
-
-def _check_inputs_are_kept(inputs: Iterable[StrPath], outputs: Sequence[str]) -> None:
-    """Raise `ConfigError` if an output would overwrite an input file of the experiment."""
-    kept = {os.path.realpath(path) for path in inputs}
-    for path in outputs:
-        if os.path.isfile(path) and os.path.realpath(path) in kept:
-            raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")

@@ -70,23 +70,27 @@ def estimate_cost(
     return _cost(scene, select_pixels(scene, pixels, roi), np.dtype(dtype), rendering_threads(threads))
 
 
-def notable_cost(scene: Scene, chosen: Selection, dtype: np.dtype[Any], threads: int) -> Cost | None:
-    """Return the cost of the chosen pixels if they take more than ten seconds."""
-    if _rays(scene, chosen) * len(scene.cells) < NOTABLE_TERMS:
-        return None
+def notable_cost(scene: Scene, chosen: Selection, dtype: np.dtype[Any], threads: int, *, images: int = 1) -> list[str]:
+    """Return sentences about images of the chosen pixels that take more than ten seconds all together.
+
+    The second names the cures, if they take more than a minute.
+    """
+    if images * _rays(scene, chosen) * len(scene.cells) < NOTABLE_TERMS:
+        return []
     cost = _cost(scene, chosen, dtype, threads)
-    return cost if cost.seconds > NOTABLE_SECONDS else None
+    seconds = images * cost.seconds
+    if seconds <= NOTABLE_SECONDS:
+        return []
+    series = "" if images == 1 else f" an image, {duration(seconds)} for {images}"
+    cures = [f"to shorten it: {'; '.join(cost.cures)}"] if seconds > LONG_SECONDS and cost.cures else []
+    return [f"{cost}{series}", *cures]
 
 
-def log_cost(cost: Cost) -> None:
-    """Log a cost, as a warning with the cures if it is more than a minute."""
-    level = logging.WARNING if cost.seconds > LONG_SECONDS else logging.INFO
-    log.log(level, "%s", "; ".join(["the image has " + str(cost), *long_cost_cures(cost)]))
-
-
-def long_cost_cures(cost: Cost) -> list[str]:
-    """Return a sentence with the cures if the cost is more than a minute."""
-    return [f"to shorten it: {'; '.join(cost.cures)}"] if cost.seconds > LONG_SECONDS and cost.cures else []
+def log_notable_cost(scene: Scene, chosen: Selection, dtype: np.dtype[Any], threads: int) -> None:
+    """Log the cost of an image of more than ten seconds, as a warning with the cures if it is more than a minute."""
+    sentences = notable_cost(scene, chosen, dtype, threads)
+    if sentences:
+        log.log(logging.WARNING if len(sentences) > 1 else logging.INFO, "the image has %s", "; ".join(sentences))
 
 
 def _rays(scene: Scene, chosen: Selection) -> int:

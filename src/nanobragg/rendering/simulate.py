@@ -19,7 +19,7 @@ from ..geometry import Roi
 from ..io.limits import physical_memory
 from ..scene.scene import Scene
 from .check_photons import PhotonRange, check_panels, check_photons, photon_range
-from .cost import log_cost, notable_cost
+from .cost import log_notable_cost
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
 from .threads import rendering_threads
@@ -94,9 +94,7 @@ def simulate(
     flat = image.reshape(len(panels), *panels[0].pixels)
     total = len(panels) * chosen.area
     threads = rendering_threads(threads)
-    cost = notable_cost(scene, chosen, image.dtype, threads)
-    if cost is not None:
-        log_cost(cost)
+    log_notable_cost(scene, chosen, image.dtype, threads)
     start = time.perf_counter()
     if chosen.roi is not None:
         before = PhotonRange(0.0, 0.0) if out is None else photon_range(flat, chosen.roi)
