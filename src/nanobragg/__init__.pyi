@@ -23,6 +23,7 @@ from .config.sampling import Sampling as Sampling
 from .config.scan import Scan as Scan
 from .config.spectrum import Spectrum as Spectrum
 from .config.structure_factors import StructureFactors as StructureFactors
+from .config.sweep import sweep as sweep
 from .derivatives.check import check_derivatives as check_derivatives
 from .derivatives.images import derivatives as derivatives
 from .derivatives.images import jvp as jvp

@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 
 
 def _complete_cell(value: Any) -> Any:
-    """Complete a cell: b and c default to a, angles to 90 degrees; values that are not sequences are returned as is."""
+    """Complete a cell: b and c default to a, angles to 90 degrees; what is not numbers is returned as it is."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = (value,)
     if isinstance(value, (list, tuple)):
         if not 1 <= len(value) <= 6:
             raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")

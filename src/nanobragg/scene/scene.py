@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .._core import CoreScene
 from ..config.config import Config
+from ..config.display import html_table
 from ..errors import NanobraggWarning
 from .checks import check_scene
 from .kernel_input import build_core, float32_precision
@@ -91,6 +92,16 @@ class Scene(SceneData):
         )  # fmt: skip
         for message in check_scene(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return f"Scene({self.config!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the summary as a table."""
+        from ..analysis.summary import LABEL_WIDTH, summarize_scene
+
+        lines = summarize_scene(self)
+        return html_table("Scene", {line[:LABEL_WIDTH].strip(): line[LABEL_WIDTH:] for line in lines})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Scene, (self.config, self._corrected)
