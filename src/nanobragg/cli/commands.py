@@ -17,6 +17,7 @@ COMMANDS = {
     "plot": "draw an image, its radial average, or a slice of reciprocal space",
     "trace": "trace the computation of one pixel",
     "compare": "run nanobragg and the C program and compare their images",
+    "refine": "refine an experiment against a measured image",
     "info": "version, instruction sets, threads",
     "help": "help on a flag or a command",
 }  # each is a module of this package with functions add_options(parser) and run(chosen) -> exit code
