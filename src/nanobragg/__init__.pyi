@@ -23,6 +23,7 @@ from .config.sampling import Sampling as Sampling
 from .config.scan import Scan as Scan
 from .config.spectrum import Spectrum as Spectrum
 from .config.structure_factors import StructureFactors as StructureFactors
+from .config.sweep import sweep as sweep
 from .derivatives.check import check_derivatives as check_derivatives
 from .derivatives.images import derivatives as derivatives
 from .derivatives.images import jvp as jvp
@@ -50,6 +51,7 @@ from .plotting import plot_slice as plot_slice
 from .refinement.refine import refine as refine
 from .refinement.refine import refine_images as refine_images
 from .refinement.result import Refinement as Refinement
+from .rendering.cost import Cost as Cost
 from .rendering.pixel_selection import Box as Box
 from .rendering.simulate import simulate as simulate
 from .rendering.trace.trace import Trace as Trace

@@ -224,7 +224,7 @@ cdef class CoreScene:
             self.scene.rules = c_rules[0]
         if first_cells is not None:
             self.scene.first_cells = &first_cells[0, 0, 0]
-        self.keep = (panels, sources, cells, tables, amorphous, first_cells)
+        self.keep = (panels, sources, parameters, cells, tables, amorphous, c_rules, first_cells)
 
     cdef keep_tables(self, tables):
         cdef const double[:, :, :, ::1] doubles
@@ -236,6 +236,19 @@ cdef class CoreScene:
             floats = tables
             self.scene.tables = &floats[0, 0, 0, 0]
         self.scene.table_bytes = tables[0].nbytes
+
+    def probe(self, int orientations, int sources):
+        """The first orientations and sources of this scene, with one sub-pixel, to measure the speed of the kernel."""
+        panels, every_source, parameters, cells, tables, amorphous, c_rules, _ = self.keep
+        coarse = np.array(parameters)
+        coarse["oversample"] = 1
+        return CoreScene(panels, every_source[:sources], coarse, cells[:orientations], None, tables, amorphous,
+                         self.precision, c_rules)
+
+    @property
+    def nbytes(self):
+        """Bytes of all arrays."""
+        return sum(np.asarray(array).nbytes for array in (*self.keep, self.mask) if array is not None)
 
     @property
     def precision(self):
@@ -265,7 +278,8 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, const unsigned char[:,
         One number; grows with the pixels that are finished.
     """
     cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3]
-    cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // SPAN_PIXELS + 1
+    cdef int width = unit_width(mask, x0, x1, y0, y1)
+    cdef int64_t rows = y1 - y0 + 1, blocks = (x1 - x0) // width + 1
     cdef int64_t units = core.n_panels * rows * blocks, unit, begun = 0
     cdef int chunk = max(1, min(16, units // (8 * threads)))
     cdef const Kernel *kernel = chosen.kernel
@@ -279,8 +293,17 @@ def render(CoreScene core, photons_t[:, :, ::1] out, roi, const unsigned char[:,
         for unit in prange(begun * blocks, units, schedule="dynamic", chunksize=chunk, num_threads=threads):
             if not stop[0]:
                 render_unit(kernel, core, out, <int> (unit // blocks // rows), y0 + <int> (unit // blocks % rows),
-                            x0 + <int> (unit % blocks) * SPAN_PIXELS, x1, mask, add, order, &stop[0])
-                count(&done[0], min(SPAN_PIXELS, x1 - x0 + 1 - <int> (unit % blocks) * SPAN_PIXELS))
+                            x0 + <int> (unit % blocks) * width, min(x1, x0 + <int> (unit % blocks + 1) * width - 1),
+                            mask, add, order, &stop[0])
+                count(&done[0], min(width, x1 - x0 + 1 - <int> (unit % blocks) * width))
+
+
+cdef int unit_width(mask, int x0, int x1, int y0, int y1):
+    """Columns of a unit of work that has about a span of rendered pixels: more where most are masked."""
+    if mask is None:
+        return SPAN_PIXELS
+    part = np.asarray(mask)[:, y0:y1 + 1, x0:x1 + 1]
+    return min(x1 - x0 + 1, SPAN_PIXELS * max(1, part.size // max(1, np.count_nonzero(part))))
 
 
 cdef inline COrder first_pixel() noexcept nogil:
@@ -310,18 +333,25 @@ cdef void render_row_in_order(const Kernel *kernel, CoreScene core, photons_t[:,
             store(&out[panel, slow, fast], photons, add)
 
 
-cdef void render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow, int begin,
-                      int x1, const unsigned char[:, :, ::1] mask, bint add, COrder order,
+cdef void render_unit(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow, int first,
+                      int last, const unsigned char[:, :, ::1] mask, bint add, COrder order,
                       const int *stop) noexcept nogil:
+    """Render the columns from `first` to `last` of a row, a span of unmasked pixels at a time."""
     cdef int[SPAN_PIXELS] fast
-    cdef double[SPAN_PIXELS] photons
     cdef int n = 0, i
-    for i in range(begin, min(begin + SPAN_PIXELS, x1 + 1)):
+    for i in range(first, last + 1):
         if mask is None or mask[panel, slow, i] != 0:
             fast[n] = i
             n += 1
-    if n == 0:
-        return
+        if n == SPAN_PIXELS or (i == last and n > 0):
+            render_span(kernel, core, out, panel, slow, fast, n, add, order, stop)
+            n = 0
+
+
+cdef void render_span(const Kernel *kernel, CoreScene core, photons_t[:, :, ::1] out, int panel, int slow,
+                      const int *fast, int n, bint add, COrder order, const int *stop) noexcept nogil:
+    cdef double[SPAN_PIXELS] photons
+    cdef int i
     if core.like_c:
         kernel.render_c(core.scene, core.scene.panels[panel], slow, fast, n, &order, stop, photons)
     else:
@@ -338,6 +368,8 @@ def solid_angle(CoreScene core, roi, const unsigned char[:, :, ::1] mask):
     with nogil:
         for panel in range(core.n_panels):
             for slow in range(y0, y1 + 1):
+                with gil:
+                    PyErr_CheckSignals()
                 for fast in range(x0, x1 + 1):
                     if mask is not None and mask[panel, slow, fast] == 0:
                         continue

@@ -1,6 +1,7 @@
 """Products, normalisation and rotations of vectors, in the order of operations of the C program."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -74,11 +75,27 @@ def rotate_about(vector: npt.ArrayLike, axis: npt.ArrayLike, angle_rad: float) -
     angle_rad
         Right-handed angle, radians.
     """
+    return _turned(vector, axis, math.cos(angle_rad), math.sin(angle_rad))
+
+
+def rotate_by_each(vector: npt.ArrayLike, axis: npt.ArrayLike, angles_rad: Sequence[float]) -> FloatArray:
+    """Rotate vectors (..., 3) about an axis by each of n angles, to the same bits as `rotate_about`; shape (n, ..., 3).
+
+    NumPy's own cosines may differ in the last bit.
+    """
+    shape = (-1, *[1] * (np.ndim(vector) - 1))
+    cosine, sine = (np.array(list(map(function, angles_rad))).reshape(shape) for function in (math.cos, math.sin))
+    return _turned(vector, axis, cosine, sine)
+
+
+def _turned(
+    vector: npt.ArrayLike, axis: npt.ArrayLike, cosine: float | FloatArray, sine: float | FloatArray
+) -> FloatArray:
     v = np.asarray(vector, dtype=np.float64)
     u = np.asarray(axis, dtype=np.float64)
-    cosine, sine = math.cos(angle_rad), math.sin(angle_rad)
     along = (v[..., 0] * u[0] + v[..., 1] * u[1] + v[..., 2] * u[2]) * (1.0 - cosine)
     x, y, z = v[..., 0], v[..., 1], v[..., 2]
     across = np.stack([u[1] * z - u[2] * y, u[2] * x - u[0] * z, u[0] * y - u[1] * x], axis=-1)
+    cosine, sine = np.asarray(cosine)[..., np.newaxis], np.asarray(sine)[..., np.newaxis]
     turned: FloatArray = u * along[..., np.newaxis] + v * cosine + across * sine
     return turned

@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 
+from .bounds import check_bound
 from .constants import RADIAN_IN_DEGREES
 from .errors import ConfigError
 from .geometry import FloatArray
+
+FLATTEST = 1e-6  # relative volume; flatter cells lose the precision of their reciprocal vectors
 
 Cell = tuple[float, float, float, float, float, float]
 
@@ -16,13 +19,22 @@ def check_cell(cell: Cell) -> Cell:
     lengths, (alpha, beta, gamma) = cell[:3], cell[3:]
     if min(lengths) <= 0:
         raise ConfigError(f"cell {cell}: lengths must be positive (Å)")
+    check_bound(f"cell {cell}: an edge", lengths, field="Crystal.cell")
     total = alpha + beta + gamma
     if min(cell[3:]) <= 0 or total >= 360 or 2 * max(cell[3:]) >= total:
         raise ConfigError(
             f"cell {cell}: {alpha:g}, {beta:g}, {gamma:g} are not valid angles; each must be positive and smaller "
             "than the sum of the other two, and their sum below 360 degrees"
         )
+    if _relative_volume(alpha, beta, gamma) < FLATTEST:
+        raise ConfigError(f"cell {cell}: {alpha:g}, {beta:g}, {gamma:g} enclose almost no volume; correct the angles")
     return cell
+
+
+def _relative_volume(alpha: float, beta: float, gamma: float) -> float:
+    """Return the volume of a cell with edges of length 1; angles in degrees."""
+    x, y, z = (math.cos(angle / RADIAN_IN_DEGREES) for angle in (alpha, beta, gamma))
+    return math.sqrt(max(0.0, 1.0 - x * x - y * y - z * z + 2.0 * x * y * z))
 
 
 def reciprocal_vectors(cell: Cell, *, c_cell: bool = False) -> tuple[FloatArray, float]:

@@ -186,6 +186,8 @@ def test_an_output_that_would_overwrite_an_input(refused, tmp_path, output):
     kept = (tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()
     message = refused(f"simulate still.toml -o out.img {output}")
     assert "is an input file of the experiment; choose another name" in message
+    nb.write_image(tmp_path / "some.npy", np.ones(shape))
+    assert refused(f"simulate still.toml -o out.img {output} --pixels some.npy") == message
     assert ((tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()) == kept
 
 

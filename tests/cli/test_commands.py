@@ -247,3 +247,14 @@ def test_the_ground_truth_of_shoeboxes_leaves_the_background_out(run, config, tm
     run("simulate", "still.toml", "-o", "a.npy", "--shoeboxes", "2", "--truth", "dry.npz", "--quiet")
     wet_mask, dry_mask = (nb.GroundTruth.load(name).bragg_mask for name in ("wet.npz", "dry.npz"))
     assert (wet_mask == dry_mask).all()
+
+
+def test_pixels_outside_a_mask_file_are_masked_in_nexus_files(run, config, tmp_path):
+    hidden, mask = np.ones((30, 40), bool), np.zeros((30, 40), np.uint8)
+    hidden[:, 7] = False
+    mask[3:9, 5:25] = 1
+    config.replace(detector=config.detector.replace(mask=hidden)).to_toml(tmp_path / "hidden.toml")
+    nb.write_image("mask.npy", mask)
+    run("simulate", "hidden.toml", "-o", "a.nxs", "--pixels", "mask.npy")
+    (experiment,) = [nb.read_nxmx("a.nxs")]
+    assert (np.asarray(experiment.detector.mask) == hidden & (mask != 0)).all()

@@ -65,6 +65,17 @@ def test_the_bits_are_those_of_the_whole_image_with_interpolated_amplitudes() ->
     assert np.array_equal(nb.simulate(what, pixels=chosen), np.where(chosen, nb.simulate(what), 0))
 
 
+@pytest.mark.parametrize("share", [0.002, 0.2, 0.45, 0.7, 0.97])
+def test_dense_and_sparse_selections_have_the_bits_of_the_whole_image(share: float) -> None:
+    what = scene(nb.Detector.flat(distance_mm=100, pixels=(11, 401), pixel_mm=0.1))
+    whole, chosen = nb.simulate(what), scattered(what.shape, share)
+    for threads in (1, 2):
+        assert np.array_equal(nb.simulate(what, pixels=chosen, threads=threads), np.where(chosen, whole, 0))
+    seen: list[tuple[int, int]] = []
+    nb.simulate(what, pixels=chosen, progress=lambda *counts: seen.append(counts))
+    assert seen[-1][0] == seen[-1][1] > 0
+
+
 def test_boxes_are_half_open_ranges_of_a_panel_and_may_overlap() -> None:
     what = scene(PANELS)
     whole = nb.simulate(what)

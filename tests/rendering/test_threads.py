@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import signal
 
+import numpy as np
 import pytest
 
 import nanobragg as nb
 from nanobragg._core import HAS_OPENMP
-from nanobragg.errors import NanobraggWarning
-from nanobragg.rendering.threads import thread_count
+from nanobragg.errors import ConfigError, NanobraggWarning
+from nanobragg.rendering.threads import share, thread_count
 from tests.builders import config
+from tests.paths import ROOT
 from tests.processes import python
 
 needs_openmp_and_fork = pytest.mark.skipif(
@@ -92,3 +94,78 @@ def test_a_child_forked_before_any_rendering_uses_all_threads():
         """)
     child.communicate(timeout=60)
     assert child.returncode == 2
+
+
+@pytest.mark.parametrize("value", ["²", "٣", "1e3", "99999999999999999999", "1025", "3.5", "\t", "4;4", "0x10", "true"])
+def test_omp_num_threads_may_be_any_text(monkeypatch, value):
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 3}, raising=False)
+    assert thread_count(None) == 2
+    assert np.isfinite(nb.simulate(config())).all()
+
+
+@pytest.mark.parametrize("threads", [-1, 0, 1025, 10_000, 536_870_912, 2**31, 2**64, 2.5, "2", float("nan")])
+def test_numbers_of_threads_that_are_refused(threads):
+    for call in (
+        lambda: nb.simulate(config(), threads=threads),
+        lambda: nb.add_noise(np.ones((2, 2)), threads=threads),
+    ):
+        with pytest.raises(ConfigError, match="threads ="):
+            call()
+
+
+LIMITED = """
+    import resource, sys, threading, warnings
+    import numpy as np
+    import nanobragg as nb
+    from nanobragg.errors import NanobraggError, NanobraggWarning
+    from tests.builders import config
+
+    class Refusing(threading.Thread):
+        def start(self):
+            if threading.active_count() > {most}:
+                raise RuntimeError("can't start new thread")
+            super().start()
+
+    threading.Thread = Refusing
+    warnings.simplefilter("always", NanobraggWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            image = {call}
+            print("made", image.shape, *(str(each.message) for each in caught))
+        except NanobraggError as error:
+            print("refused", error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "most", "expected"),
+    [
+        ("nb.simulate(config(), threads=8)", 0, "refused rendering: can't start new thread"),
+        ("nb.simulate(config(), threads=8)", 5, "made (32, 48) only 5 of 8 threads can be started; rendering on 2"),
+        ("nb.add_noise(np.ones((99, 9999)), seed=1, threads=8)", 0, "made (99, 9999)"),
+        ("nb.add_noise(np.ones((99, 9999)), seed=1, threads=8)", 3, "made (99, 9999)"),
+        ("nb.add_noise(np.ones((9, 9)), seed=1, psf='gaussian', psf_fwhm_px=2.0, threads=8)", 0, "made (9, 9)"),
+    ],
+)
+def test_threads_that_cannot_be_started(call, most, expected):
+    """The limit of the system is imitated, because it holds for all processes of a user."""
+    if not HAS_OPENMP and "only" in expected:
+        pytest.skip("no OpenMP")
+    with python(LIMITED.format(call=call, most=most), cwd=ROOT) as process:
+        output, errors = process.communicate(timeout=60)
+    assert output.startswith(expected), errors
+
+
+def test_share_hands_out_every_number_once_and_raises_the_first_failure():
+    taken = []
+    share(taken.extend, 1000, 4)
+    assert sorted(taken) == list(range(1000))
+
+    def fail(numbers):
+        for number in numbers:
+            if number == 7:
+                raise ValueError("seven")
+
+    with pytest.raises(ValueError, match="seven"):
+        share(fail, 10**9, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import gemmi
@@ -264,3 +265,72 @@ def test_the_fields_round_trip_through_toml(tmp_path: Path) -> None:
     again = nb.Config.from_toml(tmp_path / "b.toml")
     assert again == config
     assert again.structure_factors.known_cell == CELL
+
+
+def test_the_mean_supplies_reflections_that_the_pair_lacks(tmp_path: Path) -> None:
+    path = write_mtz(tmp_path / "a.mtz", {
+        "F": ("F", [10, 8, 7, 5]), "F(+)": ("G", [11, np.nan, np.nan, 4]), "F(-)": ("G", [9, np.nan, np.nan, np.nan]),
+    })  # fmt: skip
+    factors = nb.StructureFactors.from_mtz(path)
+    found = as_dict(factors)
+    assert (found[1, 2, 3], found[-1, -2, -3], found[0, 2, 3], found[4, 4, 4], found[2, 0, 0]) == (11, 9, 8, 7, 4)
+    assert "preferred to F), and 2 reflections from F; expanded" in factors.note
+    path = write_mtz(tmp_path / "b.mtz", {
+        "IMEAN": ("J", [1, 4, 9, 16]), "I(+)": ("K", [121, np.nan, 49, 16]), "I(-)": ("K", [81, np.nan, 49, 16]),
+    })  # fmt: skip
+    assert as_dict(nb.StructureFactors.from_mtz(path))[0, 2, 3] == 2
+
+
+def test_placeholder_columns_come_last(tmp_path: Path) -> None:
+    """UNIQUE of CCP4 leaves F_unique; others fill a column with one value."""
+    path = write_mtz(tmp_path / "a.mtz", {"F_unique": ("F", ONES), "FOSC": ("F", [1, 2, 3, 4]), "SIGFOSC": ("Q", ONES)})
+    assert nb.StructureFactors.from_mtz(path).note.startswith("FOSC (")
+    rows = np.array([[h, 1, 1] for h in range(1, 11)])
+    columns = {"FNEW": ("F", [10.0] * 10), "FOLD": ("F", np.arange(10.0))}
+    assert nb.StructureFactors.from_mtz(write_mtz(path, columns, indices=rows)).note.startswith("FOLD (")
+    columns = {"FX": ("F", np.arange(10.0)), "FY": ("F", np.arange(10.0)), "SIGFY": ("Q", np.arange(10.0))}
+    assert nb.StructureFactors.from_mtz(write_mtz(path, columns, indices=rows)).note.startswith("FY (")
+
+
+def test_rows_that_are_marked_or_of_another_data_set_are_left_out(tmp_path: Path) -> None:
+    items = "status wavelength_id crystal_id F_meas_au"
+    rows = "1 2 3 o 1 1 10\n1 2 4 x 1 1 99\n1 2 5 - 1 1 99\n1 2 3 o 2 1 20\n1 2 6 f 1 1 30\n1 2 7 < 1 2 50"
+    with pytest.warns(
+        NanobraggWarning, match=r"2 reflections are left out: their status is x \(unreliable\) or - \(abs"
+    ) as told:
+        found = as_dict(nb.StructureFactors.from_cif(cif(tmp_path / "a.cif", ".", items, rows)))
+    assert {hkl: value for hkl, value in found.items() if min(hkl) > 0} == {(1, 2, 3): 10, (1, 2, 6): 30}
+    message = str(told[0].message)
+    assert "1 reflections are left out: their wavelength_id is not '1'" in message
+    assert "1 reflections are left out: their crystal_id is not '1'" in message
+
+
+def test_one_of_several_blocks_of_reflections(tmp_path: Path) -> None:
+    path = cif(tmp_path / "a.cif", ".", "F_meas_au", "1 2 3 10")
+    path.write_text(
+        path.read_text() + "data_s\nloop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.F_meas_au\n1 2 3 20\n"
+    )
+    with pytest.warns(
+        NanobraggWarning, match=r"has reflections in 2 blocks \('r', 's'\); block 'r' is used; choose one with"
+    ):
+        factors = nb.StructureFactors.from_cif(path)
+    assert as_dict(factors)[1, 2, 3] == 10
+    assert factors.note.startswith("block r: F_meas_au")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert as_dict(nb.StructureFactors.from_cif(path, block="s"))[1, 2, 3] == 20
+    assert ["block 's' has no cell" in str(told[0].message), "'s' has no symmetry" in str(told[1].message)] == [
+        True
+    ] * 2
+    with pytest.raises(ConfigError, match="has reflections in 'r', 's'"):
+        nb.StructureFactors.from_cif(path, block="t")
+
+
+def test_operators_of_a_cif_expand_its_reflections(tmp_path: Path) -> None:
+    """Without a symbol, and for operators that no table has."""
+    head = HEAD.replace("_symmetry{d}space_group_name_H-M 'P 21 21 21'\n", "")
+    head += "loop_\n_symmetry_equiv{d}pos_as_xyz\nx,y,z\n-x+0.2,-y+0.4,z\n"
+    path = cif(tmp_path / "a.cif", "_", "F_meas", "1 2 3 5", head=head.replace("equiv{d}", "equiv_"))
+    factors = nb.StructureFactors.from_cif(path)
+    assert sorted(as_dict(factors)) == [(-1, -2, -3), (-1, -2, 3), (1, 2, -3), (1, 2, 3)]
+    assert factors.note.endswith("expanded from 2 operators of the file")

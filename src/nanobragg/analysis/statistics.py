@@ -80,17 +80,20 @@ def statistics(
     chosen = part[rendered]
     values = chosen.astype(np.float64)
     n = max(values.size, 1)
-    mean = float(values.sum()) / n
-    squares = (chosen * chosen).astype(np.float64) if like_c else values * values
     spread = part.astype(np.float64) if like_c else values
+    with np.errstate(over="ignore", invalid="ignore"):  # of photons that are not finite, or whose squares are not
+        mean = float(values.sum()) / n
+        squares = (chosen * chosen).astype(np.float64) if like_c else values * values
+        deviations = (spread - mean) ** 2
+        mean_square, variance = (float(each.sum()) / max(each.size - 1, 1) for each in (squares, deviations))
     place = _brightest(part, rendered, region)
     return Statistics(
         maximum=float(image[place]),
         maximum_at=place,
         maximum_at_mm=_centre_mm(scene, place[-2:], last_sub_pixel=like_c),
         mean=mean,
-        rms=math.sqrt(float(squares.sum()) / max(n - 1, 1)),
-        rmsd=math.sqrt(float(((spread - mean) ** 2).sum()) / max(spread.size - 1, 1)),
+        rms=math.sqrt(mean_square),
+        rmsd=math.sqrt(variance),
         solid_angle_sr=solid_angle(scene.core(image.dtype), region, mask)
         / (scene.terms if like_c else scene.oversample**2),
         pixels=values.size,

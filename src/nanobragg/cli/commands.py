@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "render a built-in example: a lysozyme-like crystal",
     "convert": "convert an image to another format",
     "plot": "draw an image, its radial average, or a slice of reciprocal space",
+    "cost": "terms, time and memory of an image, without rendering it",
     "trace": "trace the computation of one pixel",
     "compare": "run nanobragg and the C program and compare their images",
     "refine": "refine an experiment against a measured image",

@@ -2,17 +2,14 @@
 
 import argparse
 import math
-import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..analysis.spots.ground_truth import bragg_image, ground_truth
-from ..analysis.spots.shoeboxes import shoeboxes
 from ..analysis.statistics import statistics
 from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
 from ..config.background import Background
@@ -20,13 +17,14 @@ from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
-from ..io import read_image
-from ..io.atomic import StrPath, check_writable
+from ..io.atomic import check_distinct, check_writable
 from ..io.formats import format_of
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
+from .cost import cost_lines
+from .experiment import add_pixel_options, chosen_pixels, with_pixel_options
 from .image_series import ImageFiles, numbered
 from .parser import CommandParser
 from .progress import progress_reporter
@@ -56,12 +54,7 @@ def add_options(parser: CommandParser) -> None:
     add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be repeated")
     add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, otherwise the available processors")
     add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
-    add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
-        help="render this region only: first and last fast, first and last slow pixel")  # fmt: skip
-    some = parser.add_mutually_exclusive_group()
-    some.add_argument("--pixels", metavar="MASK", help="render the pixels that are not 0 in this image file only")
-    some.add_argument("--shoeboxes", type=float, metavar="RADIUS",
-        help="render boxes around the predicted spots only, to this number of pixels from their centres")  # fmt: skip
+    add_pixel_options(parser)
     add("--images", type=int, metavar="N", help="render a rotation series of N images")
     add("--noise", action="store_true", help="add photon noise")
     add("--seed", type=int, metavar="N", help="seed of the noise (default: a random one, which is printed)")
@@ -75,17 +68,15 @@ def run(chosen: argparse.Namespace) -> int:
         raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
     if chosen.images is not None and chosen.images < 1:
         raise ConfigError(f"--images {chosen.images}: must be at least 1")
-    config: Config = Config.from_toml(chosen.config)
-    if chosen.roi is not None:
-        config = config.replace(roi=tuple(chosen.roi))
+    described = Config.from_toml(chosen.config)
+    config = with_pixel_options(described, chosen)
     count = chosen.images or 1
     seed = secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed
     seeds = range(seed, seed + count) if chosen.noise else None
     truths = None if chosen.truth is None else _check_truth_paths(numbered(chosen.truth, chosen.images))
-    mask = _read_pixels(chosen.pixels, config)
     images = ImageFiles(chosen.output, config, chosen.images, seeds)
-    inputs = [*input_files(Path(chosen.config), config), *([] if chosen.pixels is None else [chosen.pixels])]
-    _check_inputs_are_kept(inputs, [*images.names, *(truths or [])])
+    inputs = [*input_files(Path(chosen.config), described), *([] if chosen.pixels is None else [chosen.pixels])]
+    check_distinct([*images.names, *(truths or [])], inputs)
     clipped = []
 
     def show(lines: Sequence[str]) -> None:
@@ -95,7 +86,7 @@ def run(chosen: argparse.Namespace) -> int:
     with images as files:
         for number, each in enumerate(config.series(count)):
             scene = Scene(each)
-            pixels = mask if chosen.shoeboxes is None else shoeboxes(scene, chosen.shoeboxes)
+            pixels = chosen_pixels(scene, chosen)
             image = _image(scene, number, pixels, chosen, show)
             if truths is not None:
                 summary = _write_truth(truths[number], scene, image, pixels, chosen.threads)
@@ -111,14 +102,6 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _read_pixels(path: str | None, config: Config) -> PixelList | None:
-    """Return the pixels that are not 0 in an image file; None without a file."""
-    if path is None:
-        return None
-    mask, _ = read_image(path, shape=config.detector.stacked_shape)
-    return np.asarray(mask != 0).reshape(config.detector.shape)
-
-
 def _image(
     scene: Scene,
     number: int,
@@ -129,7 +112,7 @@ def _image(
     """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
-        show(summarize_scene(scene))
+        show(summarize_scene(scene) + cost_lines(scene, pixels, chosen.threads, chosen.dtype, chosen.images or 1))
     progress = progress_reporter(not chosen.quiet and not series)
     image = simulate(scene, pixels=pixels, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
     stats = statistics(image, scene, pixels=pixels)
@@ -158,11 +141,3 @@ def _write_truth(
     truth = ground_truth(scene, image=image)
     truth.save(path)
     return f"{len(truth.spots)} spots, {truth.bragg_mask.mean():.2%} of the pixels, in {path}"
-
-
-def _check_inputs_are_kept(inputs: Iterable[StrPath], outputs: Sequence[str]) -> None:
-    """Raise `ConfigError` if an output would overwrite an input file of the experiment."""
-    kept = {os.path.realpath(path) for path in inputs}
-    for path in outputs:
-        if os.path.isfile(path) and os.path.realpath(path) in kept:
-            raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")

@@ -1,13 +1,11 @@
 """`nanobragg trace still.toml --pixel 512 600`: trace the computation of one pixel."""
 
 import argparse
-from collections.abc import Sequence
 
-from ..config.config import Config
 from ..errors import ConfigError
-from ..nanobragg_c.flags.config_from_flags import config_from_flags
 from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
+from .experiment import read_experiment, splitter
 from .parser import CommandParser
 
 ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # number of arguments of an option
@@ -22,7 +20,7 @@ Quantities are printed as `name = value`, in the order of computation."""
 def add_options(parser: CommandParser) -> None:
     """Describe the command and add its options."""
     parser.description, parser.epilog = "Trace the computation of one pixel.", EPILOG
-    parser.usage, parser.split = USAGE, _split
+    parser.usage, parser.split = USAGE, splitter(ARGUMENTS)
     add = parser.add_argument
     add("--pixel", type=int, nargs=2, required=True, metavar=("SLOW", "FAST"), help="counted from 0")
     add("--panel", type=int, default=0, metavar="N", help="number of the panel (default: 0)")
@@ -42,36 +40,11 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.strongest < 1:
         raise ConfigError(f"--strongest {chosen.strongest}: must be at least 1")
     slow, fast = chosen.pixel
-    traced = trace(_config(chosen.flags), slow=slow, fast=fast, panel=chosen.panel, strongest=chosen.strongest)
+    traced = trace(
+        read_experiment(chosen.flags, "trace"), slow=slow, fast=fast, panel=chosen.panel, strongest=chosen.strongest
+    )
     print(_form(traced, chosen.form), end="")
     return 0
-
-
-def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the options, and the arguments that describe the experiment."""
-    own: list[str] = []
-    experiment: list[str] = []
-    left = 0
-    for word in words:
-        if left == 0 and (word.startswith("--") or word in ("-h", "-help")):
-            left = 0 if "=" in word else ARGUMENTS.get(word, 0)
-            own.append("--help" if word in ("-h", "-help") else word)
-        elif left > 0:
-            left -= 1
-            own.append(word)
-        else:
-            experiment.append(word)
-    return own, experiment
-
-
-def _config(words: list[str]) -> Config:
-    if not words:
-        raise ConfigError("nothing to trace: give a CONFIG.toml or C flags")
-    if words[0].startswith("-"):
-        return config_from_flags(words)
-    if len(words) > 1:
-        raise ConfigError(f"{' '.join(words[1:])}: unexpected after {words[0]}; give one CONFIG.toml or C flags")
-    return Config.from_toml(words[0])
 
 
 def _form(traced: Trace, form: str | None) -> str:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..bounds import MOST_STEPS, check_bound
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, dot, rotate_about, unit
-from ..sweep import MOST_STEPS, Sweep, resolve_sweep
+from ..step_rules import Sweep, resolve_sweep
 from .base import Model, Numbers, Rows
 from .spectrum import Spectrum
 
@@ -71,12 +72,15 @@ class Sources(Model):
         """
         return cls(path=Path(path))
 
-    def rows(self) -> FloatArray:
-        """Return x y z weight wavelength (m) of each source, shape (n, 5); NaN where not given."""
+    def rows(self, *, ignore_rest: bool = False) -> FloatArray:
+        """Return x y z weight wavelength (m) of each source, shape (n, 5); NaN where not given.
+
+        `ignore_rest`: a line of the file may go on after its fifth field, as the C program allows.
+        """
         if self.path is not None:
             from ..io.text_columns import read_sources
 
-            return read_sources(self.path)
+            return read_sources(self.path, ignore_rest=ignore_rest)
         assert self.positions is not None  # see _consistent
         rows = np.full((len(self.positions), 5), np.nan)
         rows[:, :3] = self.positions
@@ -168,7 +172,9 @@ class Beam(Model):
         if not self.flux_ph_s or self.size_mm is None:
             return self.fluence_ph_m2
         size = self.size_mm / 1000.0
-        return self.flux_ph_s * self.exposure_s / size / size
+        fluence = self.flux_ph_s * self.exposure_s / size / size
+        check_bound("Beam.fluence_ph_m2 (of flux_ph_s, exposure_s and size_mm)", fluence, field="Beam.fluence_ph_m2")
+        return fluence
 
 
 class SourceList(NamedTuple):
@@ -214,14 +220,13 @@ def build_sources(beam: Beam, direction: FloatArray, polarization_axis: FloatArr
     if beam.sources is None:
         positions, wavelengths, weights = _source_grid(beam, direction, polarization_axis)
     else:
-        rows = beam.sources.rows()
+        rows = beam.sources.rows(ignore_rest=like_c)
         positions = np.where(np.isnan(rows[:, :3]), -SOURCE_DISTANCE * direction, rows[:, :3])
         weights = np.where(np.isnan(rows[:, 3]), 1.0, rows[:, 3])
         wavelengths = np.where(np.isnan(rows[:, 4]), beam.wavelength / 1e10, rows[:, 4])
+        weights = np.ones(len(positions)) if like_c else weights
         _check_sources(beam.sources, positions, weights, wavelengths)
     lengths = np.sqrt(positions[:, 0] ** 2 + positions[:, 1] ** 2 + positions[:, 2] ** 2)
-    if like_c:
-        weights = np.ones(len(positions))
     directions = -(positions / lengths[:, np.newaxis])
     polarized = beam.polarized and beam.kahn_factor != 0
     if polarized and not like_c and not np.cross(polarization_axis, directions).any(axis=1).all():
@@ -238,8 +243,11 @@ def _check_sources(sources: Sources, positions: FloatArray, weights: FloatArray,
         raise ConfigError(f"{where}: positions must be finite and not zero")
     if not (np.isfinite(wavelengths).all() and (wavelengths > 0).all()):
         raise ConfigError(f"{where}: wavelengths must be positive (metres in a file)")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise ConfigError(f"{where}: weights must not be negative or all zero")
+    check_bound(f"{where}: a position", positions, field="Sources.positions")
+    check_bound(f"{where}: a weight", weights, field="Sources.weights")
+    check_bound(f"{where}: a wavelength (Å)", wavelengths * 1e10, field="Beam.wavelength_A")
 
 
 def _source_grid(

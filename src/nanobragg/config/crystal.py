@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from .._functions import SHAPES
 from .._noise import CRandom, random_misset_c, umat_to_misset
+from ..bounds import check_bound
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
@@ -28,7 +29,9 @@ log = logging.getLogger(__name__)
 
 
 def _complete_cell(value: Any) -> Any:
-    """Complete a cell: b and c default to a, angles to 90 degrees; values that are not sequences are returned as is."""
+    """Complete a cell: b and c default to a, angles to 90 degrees; what is not numbers is returned as it is."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = (value,)
     if isinstance(value, (list, tuple)):
         if not 1 <= len(value) <= 6:
             raise ValueError("must be one to six numbers: a, b, c (Å), alpha, beta, gamma (degrees)")
@@ -105,7 +108,7 @@ class Crystal(Model):
     @field_validator("n_cells", mode="after")
     @classmethod
     def _whole_numbers(cls, value: tuple[float, float, float]) -> tuple[float, ...]:
-        return tuple(int(n) if float(n).is_integer() else n for n in value)
+        return tuple(int(n) if isinstance(n, int) or n.is_integer() else n for n in value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Crystal:
@@ -239,11 +242,13 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
         assert vectors is not None  # Config requires a cell or a matrix
         return vectors, volume
     vectors = columns.T
-    if abs(np.linalg.det(vectors)) <= 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
+    if not abs(np.linalg.det(vectors)) > 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
         raise ConfigError(
             f"Crystal matrix {crystal.matrix_path or crystal.matrix}: columns a*, b*, c* are linearly dependent; "
             "correct them"
         )
+    edges = np.linalg.norm(cross_products(vectors), axis=1) / abs(np.linalg.det(vectors))
+    check_bound(f"Crystal matrix {crystal.matrix_path or ''}: an edge of its cell", edges, field="Crystal.cell")
     if crystal.cell is not None and not c_cell:
         found = cell_from_vectors(cross_products(vectors) / np.linalg.det(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):

@@ -118,9 +118,9 @@ def _random_gaussian_rotations(sigma: float, count: int, seed: int) -> FloatArra
 
 
 def _rotations(vectors: FloatArray) -> FloatArray:
-    """Return the matrices of rotation vectors (radians, shape (n, 3)), none of which is zero."""
+    """Return the matrices of rotation vectors (radians, shape (n, 3)); those that underflow to zero do not rotate."""
     angles = np.linalg.norm(vectors, axis=1)
-    return _about(vectors / angles[:, np.newaxis], angles)
+    return _about(vectors / np.where(angles > 0, angles, 1.0)[:, np.newaxis], angles)
 
 
 def _about(axes: FloatArray, angles: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..bounds import check_bound
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError, FormatError
 from ..geometry import FloatArray
@@ -68,7 +69,7 @@ class Spectrum(Model):
         if self.weights is None or len(self.weights) != len(values):
             count = "no" if self.weights is None else str(len(self.weights))
             raise ConfigError(f"Spectrum.weights: {count} weights for {len(values)} {given[0]}; give one for each")
-        _check(f"Spectrum.{given[0]}", values, self.weights)
+        _check(f"Spectrum.{given[0]}", given[0], values, self.weights)
         return self
 
     @classmethod
@@ -138,15 +139,18 @@ class Spectrum(Model):
                 f"{self.path}: does not name its first column; give axis='wavelength_A' or 'energy_eV', "
                 "or put 'energy_eV weight' on the first line"
             )
-        _check(f"{self.path}", rows[:, 0], rows[:, 1])
+        _check(f"{self.path}", "energies_eV" if axis == "energy_eV" else "wavelengths_A", rows[:, 0], rows[:, 1])
         return "energy_eV" if axis == "energy_eV" else "wavelength_A", rows[:, 0], rows[:, 1]
 
 
-def _check(where: str, values: FloatArray, weights: FloatArray) -> None:
+def _check(where: str, field: str, values: FloatArray, weights: FloatArray) -> None:
+    """Raise `ConfigError` unless the values of a field of `Spectrum`, and their weights, are valid."""
     if not (len(values) and (values > 0).all()):
         raise ConfigError(f"{where}: wavelengths and energies must be positive")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise ConfigError(f"{where}: weights must be finite, not negative, and not all zero")
+    check_bound(f"{where}: {field}", values, field=f"Spectrum.{field}")
+    check_bound(f"{where}, Spectrum.weights", weights, field="Spectrum.weights")
 
 
 def _merged(

@@ -172,7 +172,7 @@ class StructureFactorFiles(Model):
         space_group
             Replaces that of the file.
         **options
-            The fields cell, default_F and interpolate.
+            The fields block, cell, default_F and interpolate.
 
         Returns
         -------
@@ -183,6 +183,11 @@ class StructureFactorFiles(Model):
         ------
         ConfigError, FormatError, FileError
             A missing column (the message lists the existing ones), an unknown space group, unmerged or corrupt data.
+
+        Warns
+        -----
+        NanobraggWarning
+            Several blocks hold reflections, rows are left out, or operators and symbol of the file disagree.
         """
         return cls._from_file(path, "cif", column=column, space_group=space_group, **options)
 
@@ -210,7 +215,7 @@ class StructureFactorFiles(Model):
         energies_eV
             Energy or energies at which f' and f'' are added, or "beam"; None: no anomalous scattering.
         **options
-            The fields space_group, cell, default_F and interpolate.
+            The fields space_group, cell, block, unknown_atoms, default_F and interpolate.
 
         Returns
         -------
@@ -221,6 +226,11 @@ class StructureFactorFiles(Model):
         ------
         ConfigError, FormatError, FileError
             No atoms, cell or space group, an invalid limit or energy, a corrupt file.
+
+        Warns
+        -----
+        NanobraggWarning
+            Entries that are missing, doubtful or contradictory, with their number (docs/readers.md).
         """
         return cls._from_file(
             path, "coordinates", d_min_A=d_min_A, k_sol=k_sol, b_sol_A2=b_sol_A2, energies_eV=energies_eV, **options

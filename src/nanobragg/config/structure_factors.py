@@ -60,6 +60,10 @@ class StructureFactors(StructureFactorFiles):
         For coordinates: energies at which anomalous scattering is added, or "beam" for the energy of the beam; None: no
         anomalous scattering. With several energies, or `amplitudes` of shape (energies, n), each source uses the
         amplitudes at its own energy, interpolated linearly and constant outside the range.
+    block
+        Name of the data block of a CIF; None: the first that holds reflections or atoms, with a warning if several do.
+    unknown_atoms
+        For coordinates: element as which atoms of unknown element (X, UNX) count; None: they are left out.
     default_F
         Amplitude of reflections that are not listed.
     interpolate
@@ -77,6 +81,8 @@ class StructureFactors(StructureFactorFiles):
     k_sol: float | None = Field(default=None, ge=0)
     b_sol_A2: float = Field(default=46.0, ge=0)
     energies_eV: Literal["beam"] | Numbers | None = None
+    block: str | None = None
+    unknown_atoms: str | None = None
     default_F: float = 0.0
     interpolate: bool | None = None
 
@@ -105,6 +111,8 @@ class StructureFactors(StructureFactorFiles):
         kind = self.kind
         allowed = {
             "column": ("mtz", "cif"),
+            "block": ("cif", "coordinates"),
+            "unknown_atoms": ("cif", "coordinates"),
             "space_group": ("shelx", "mtz", "cif", "coordinates", "arrays"),
             "d_min_A": ("cif", "coordinates"),
             "k_sol": ("cif", "coordinates"),
@@ -284,18 +292,18 @@ class StructureFactors(StructureFactorFiles):
         given: dict[str, Any] = {"space_group": self.space_group, "cell": self.cell}
         if self._holds_coordinates(self.path):
             return calculate_reflections(
-                self.path, d_min_A=self.d_min_A, k_sol=self.k_sol, b_sol_A2=self.b_sol_A2, energies_eV=self.energies,
-                **given,
+                self.path, block=self.block, unknown_atoms=self.unknown_atoms, d_min_A=self.d_min_A, k_sol=self.k_sol,
+                b_sol_A2=self.b_sol_A2, energies_eV=self.energies, **given,
             )  # fmt: skip
-        return read_reflections(self.path, self.kind, column=self.column, **given)
+        return read_reflections(self.path, self.kind, column=self.column, block=self.block, **given)
 
     def _holds_coordinates(self, path: Path) -> bool:
         """Return whether the file holds coordinates; without a format, a CIF is inspected."""
         if self.kind != "cif" or self.file_format is not None:
             return self.kind == "coordinates"
-        from ..io.cif import holds_reflections, read_cif_document
+        from ..io.cif import holds_reflections
 
-        return self.d_min_A is not None or not holds_reflections(read_cif_document(path))
+        return self.d_min_A is not None or not holds_reflections(path)
 
     @property
     def listing(self) -> tuple[IndexArray, FloatArray] | None:

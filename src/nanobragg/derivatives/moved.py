@@ -60,7 +60,7 @@ def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups 
     if changes.get("phi_start"):
         parts["scan"] = config.scan.replace(start_deg=config.scan.start_deg + changes["phi_start"])
     parts["sampling"] = config.sampling.replace(oversample=scene.oversample)
-    return config.replace(**parts)  # type: ignore[no-any-return]
+    return config.replace(**parts)
 
 
 def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
@@ -78,7 +78,7 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     moved["blocks"] = scene.blocks * math.exp(changes.get("log_blocks", 0.0))
     if "mosaic_spread" in changes:
         moved["mosaic_spread_deg"] = (crystal.mosaic_spread_deg or 0.0) + changes["mosaic_spread"]
-    return crystal.replace(**moved)  # type: ignore[no-any-return]
+    return crystal.replace(**moved)
 
 
 def _cell(cell: Cell, changes: Mapping[str, float]) -> Cell:
@@ -150,7 +150,7 @@ def _detector(scene: SceneData, changes: Mapping[str, float], groups: Groups | N
             )
     if all(one is other for one, other in zip(panels, detector.panels, strict=True)):
         return detector
-    return detector.replace(panels=tuple(panels), nominal=None)  # type: ignore[no-any-return]
+    return detector.replace(panels=tuple(panels), nominal=None)
 
 
 def _structure_factors(scene: SceneData, changes: Mapping[str, float]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..bounds import LENGTH
 from ..config.base import same
 from ..config.beam import Beam, build_sources, polarization_axis
 from ..config.config import Config
@@ -185,7 +186,7 @@ def beam_on_stacked_image(panels: Sequence[Panel], beam: FloatArray) -> tuple[fl
     distances = []
     for index, panel in enumerate(panels):
         distance = 1000.0 * panel_distance(panel, beam)
-        if not 0 < distance < np.inf:
+        if not 0 < distance <= LENGTH.high:  # edge-on, or behind the sample
             continue
         distances.append(distance)
         fast, slow = panel_position_px(panel, distance * beam)

@@ -37,9 +37,10 @@ def check_bytes(path: StrPath, needed: int, what: str) -> None:
 
 
 def allowed_memory() -> int:
-    """Return the bytes that one array may take: the smaller of the physical memory and `byte_limit`.
+    """Return the bytes that one array may take: the smaller of the physical memory and `byte_limit`."""
+    return min(physical_memory(), byte_limit())
 
-    Where the system does not report its physical memory, 16 GiB are assumed.
-    """
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
-    return min(physical, byte_limit())
+
+def physical_memory() -> int:
+    """Return the bytes of physical memory; 16 GiB where the system does not report them."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34

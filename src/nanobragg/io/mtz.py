@@ -10,9 +10,20 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath
+from .file_symmetry import FileSymmetry, listed_operators
 from .input_file import read_file
 from .named_files import reason
-from .reflections import Column, Reflections, as_amplitudes, cell_or_none, checked_indices, choose_column
+from .reflections import (
+    Column,
+    Kind,
+    Reflections,
+    as_amplitudes,
+    cell_or_none,
+    checked_indices,
+    choose_column,
+    constant,
+    fill_from_mean,
+)
 
 HEADER_RECORD = 80
 KINDS = {"F": "F", "G": "G", "J": "J", "K": "K"}
@@ -29,30 +40,65 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     _check_size(path, content)
     try:
         mtz = _read(path, content)
-        columns = [Column(each.label, KINDS.get(each.type)) for each in mtz.columns]  # type: ignore[arg-type]
         cells = {dataset.id: dataset.cell.parameters for dataset in mtz.datasets}
-        group = mtz.spacegroup
-        symbol = group.xhm() if group is not None else f"{mtz.spacegroup_name or mtz.spacegroup_number}"
+        labels = [each.label for each in mtz.columns]
+        symmetry = _symmetry(path, mtz)
     except (RuntimeError, ValueError, IndexError, MemoryError, OSError, UnicodeError) as error:
+        if isinstance(error, FormatError):
+            raise
         raise FormatError(f"{path} is not a valid MTZ file ({reason(path, error)}); fetch or write it again") from None
-    if len(mtz.batches) > 0 or any(each.label == "M/ISYM" for each in columns):
+    if len(mtz.batches) > 0 or "M/ISYM" in labels:
         raise FormatError(f"{path} holds unmerged data ({len(mtz.batches)} batches); scale and merge it first")
-    choice = choose_column(path, columns, column)
-    labels = [each.label for each in columns]
-    table = np.asarray(mtz.array, dtype=np.float32)
-
-    def values(label: str) -> npt.NDArray[np.float64]:
-        with np.errstate(invalid="ignore"):  # signalling NaNs
-            found = table[:, labels.index(label)].astype(np.float64)
-        found[found == mtz.valm] = np.nan  # the file's marker of missing values
-        return as_amplitudes(path, label, choice.kind, found)
-
-    with np.errstate(invalid="ignore"):
-        indices = checked_indices(path, np.nan_to_num(table[:, :3], nan=2.0**40))
+    table = _Values(path, mtz)
+    choice = choose_column(path, [table.column(number) for number in range(len(labels))], column)
+    values, mates = table.amplitudes(choice.label, choice.kind), None
+    note = choice.note
+    if choice.mate is not None:
+        mates = table.amplitudes(choice.mate, choice.kind)
+    if choice.mean is not None and mates is not None:
+        values, count = fill_from_mean(values, mates, table.amplitudes(*choice.mean))
+        note += f", and {count} reflections from {choice.mean[0]}" if count else ""
     of_column = cells.get(mtz.columns[labels.index(choice.label)].dataset_id)
     cell = (of_column and cell_or_none(of_column)) or cell_or_none(mtz.cell.parameters)
-    mates = None if choice.mate is None else values(choice.mate)
-    return Reflections(indices, values(choice.label), mates, cell, symbol, choice.note)
+    return Reflections(table.indices(), values, mates, cell, symmetry, note)
+
+
+class _Values:
+    """The numbers of an MTZ file."""
+
+    def __init__(self, path: StrPath, mtz: Any) -> None:
+        self._path, self._missing, self._columns = path, mtz.valm, mtz.columns
+        self._labels = [each.label for each in mtz.columns]
+        self._table = np.asarray(mtz.array, dtype=np.float32)
+
+    def indices(self) -> npt.NDArray[np.int32]:
+        """Return h k l, (n, 3)."""
+        with np.errstate(invalid="ignore"):  # signalling NaNs
+            return checked_indices(self._path, np.nan_to_num(self._table[:, :3], nan=2.0**40))
+
+    def column(self, number: int) -> Column:
+        """Return a column's description."""
+        label, kind = self._labels[number], KINDS.get(self._columns[number].type)
+        has_sigma = f"SIG{label}" in self._labels or f"SIG_{label}" in self._labels
+        return Column(label, kind, has_sigma, kind is not None and constant(self._numbers(label)))  # type: ignore[arg-type]
+
+    def amplitudes(self, label: str, kind: Kind) -> npt.NDArray[np.float64]:
+        """Return the amplitudes of a column; NaN where missing."""
+        return as_amplitudes(self._path, label, kind, self._numbers(label))
+
+    def _numbers(self, label: str) -> npt.NDArray[np.float64]:
+        with np.errstate(invalid="ignore"):  # signalling NaNs
+            found = self._table[:, self._labels.index(label)].astype(np.float64)
+        found[found == self._missing] = np.nan  # the file's marker of missing values
+        return found
+
+
+def _symmetry(path: StrPath, mtz: Any) -> FileSymmetry:
+    """Return the symbol in gemmi's table; else the symbol in the file, with the operators of its SYMM records."""
+    if mtz.spacegroup is not None:
+        return FileSymmetry(mtz.spacegroup.xhm())
+    symbol = f"{mtz.spacegroup_name or mtz.spacegroup_number}"
+    return FileSymmetry(symbol, listed_operators(path, [op.triplet() for op in getattr(mtz, "symops", [])]))
 
 
 def _read(path: StrPath, content: bytes) -> Any:

@@ -6,6 +6,7 @@ Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -130,7 +131,9 @@ def write_entry(root: Any, record: ExperimentRecord, frames: int, dtype: np.dtyp
     entry["definition"] = "NXmx"
     entry["definition"].attrs["version"] = "1.0"
     entry["start_time"] = _iso(record.start_time)
-    entry["end_time_estimated"] = _iso(record.start_time + timedelta(seconds=frames * record.detector.exposure_s))
+    with suppress(OverflowError):  # an exposure that ends after the year 9999
+        end = record.start_time + timedelta(seconds=frames * record.detector.exposure_s)
+        entry["end_time_estimated"] = _iso(end)
     _write_source(entry)
     instrument = _group(entry, "instrument", "NXinstrument")
     instrument["name"] = "nanobragg (simulated)"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import ConfigError, FormatError, NanobraggWarning
 from ..unit_cell import Cell
 from .atomic import StrPath
+from .file_symmetry import FileSymmetry
 
 Kind = Literal["F", "G", "J", "K"]  # MTZ's column types: F, F(+) or F(-), I, I(+) or I(-)
 
@@ -22,27 +23,42 @@ KIND_NAMES = {
     "K": "intensities of Bijvoet mates",
 }
 PREFERENCE = "GFKJ"
+FEWEST_OF_DUMMY = 8  # reflections with the same value that make a column a placeholder
 OBSERVED = {"F", "FP", "FO", "FOBS", "FMEAN", "FMEAS", "FMEASAU", "I", "IMEAN", "IOBS", "INTENSITYMEAS", "FSQUAREDMEAS"}
 OBSERVED |= {"FPLUS", "PDBXFPLUS", "IPLUS", "PDBXIPLUS", "FOBSPLUS", "IOBSPLUS"}
 CALCULATED = re.compile(r"(PDBX)?(FC|FMODEL|FSQUAREDCALC)")
+DUMMY = re.compile(r"^F?UNIQUE|DUMMY|DUM$")  # placeholders of CCP4's UNIQUE and similar programs
 MAP_COEFFICIENTS = re.compile(r"(2?M?FO?D?FC)|FWT|FEM|DELF")
 MATES = (("(+)", "(-)"), ("plus", "minus"), ("PLUS", "MINUS"), ("Plus", "Minus"), ("+", "-"))
 
 
 class Column(NamedTuple):
-    """A column's label and kind; None if it holds neither amplitudes nor intensities."""
+    """A column of a file.
+
+    Attributes
+    ----------
+    label, kind
+        Its name, and what it holds; None: neither amplitudes nor intensities.
+    has_sigma
+        Whether a column of its standard uncertainties follows.
+    is_dummy
+        Whether all of its values are the same, as in the placeholders that some programs add.
+    """
 
     label: str
     kind: Kind | None
+    has_sigma: bool = False
+    is_dummy: bool = False
 
 
 class Choice(NamedTuple):
-    """The chosen column, the column of its Friedel mates if there is one, and a note on the choice."""
+    """The chosen column, its Friedel mates' column and the mean's if it has them, and a note on the choice."""
 
     label: str
     mate: str | None
     kind: Kind
     note: str
+    mean: tuple[str, Kind] | None = None
 
 
 class Reflections(NamedTuple):
@@ -56,8 +72,8 @@ class Reflections(NamedTuple):
         Amplitudes of h k l, and of -h -k -l if they have a column of their own; NaN where missing.
     cell
         Unit cell, or None if the file has none.
-    space_group
-        Symbol in the file, or "" if there is none.
+    symmetry
+        Operators and symbol in the file.
     note
         The columns read, and the alternatives.
     """
@@ -66,8 +82,13 @@ class Reflections(NamedTuple):
     amplitudes: npt.NDArray[np.float64]
     mates: npt.NDArray[np.float64] | None
     cell: Cell | None
-    space_group: str
+    symmetry: FileSymmetry
     note: str
+
+    @property
+    def space_group(self) -> str:
+        """Symbol in the file, or "" if there is none."""
+        return self.symmetry.symbol
 
 
 class Unmerged(NamedTuple):
@@ -81,8 +102,8 @@ class Unmerged(NamedTuple):
         Of shape (n,); a σ that is not positive is unknown.
     cell
         Unit cell, or None if the file has none.
-    space_group
-        Symbol in the file, or "" if there is none.
+    symmetry
+        Operators and symbol in the file.
     label, note
         Name of the column, and what was read.
     """
@@ -91,7 +112,7 @@ class Unmerged(NamedTuple):
     intensities: npt.NDArray[np.float64]
     sigmas: npt.NDArray[np.float64]
     cell: Cell | None
-    space_group: str
+    symmetry: FileSymmetry
     label: str
     note: str
 
@@ -100,8 +121,10 @@ def choose_column(path: StrPath, columns: Sequence[Column], wanted: str | None) 
     """Return the column named `wanted`, or the preferred one.
 
     Measured values are preferred to calculated ones, then F to F(+) and F(-), to I(+) and I(-), to I, in the order of
-    `PREFERENCE`. Map coefficients are used only on request. Raises `ConfigError` if there is no column `wanted` or it
-    holds neither amplitudes nor intensities, and `FormatError` if no column does.
+    `PREFERENCE`; placeholders (F_unique, or values that are all the same) come last, and among equals those with a
+    standard uncertainty first. Map coefficients are used only on request. The mean column of a preferred pair supplies
+    reflections that the pair lacks. Raises `ConfigError` if there is no column `wanted` or it holds neither amplitudes
+    nor intensities, and `FormatError` if no column does.
     """
     labels = [column.label for column in columns]
     listed = ", ".join(f"{c.label} ({KIND_NAMES[c.kind]})" if c.kind else c.label for c in columns) or "none"
@@ -124,19 +147,49 @@ def choose_column(path: StrPath, columns: Sequence[Column], wanted: str | None) 
     names = chosen.label if mate is None else f"{chosen.label} and {mate}"
     others = [column.label for column in usable if column.label not in (chosen.label, mate)]
     how = "as requested" if wanted is not None else f"preferred to {', '.join(others)}" if others else "the only one"
-    return Choice(chosen.label, mate, chosen.kind, f"{names} ({KIND_NAMES[chosen.kind]}; {how})")
+    note = f"{names} ({KIND_NAMES[chosen.kind]}; {how})"
+    mean = None if mate is None or wanted is not None else _mean_of(chosen, usable)
+    return Choice(chosen.label, mate, chosen.kind, note, mean)
+
+
+def _mean_of(pair: Column, columns: Sequence[Column]) -> tuple[str, Kind] | None:
+    """Return the best column of the means of a pair: measured if the pair is, and no map coefficient."""
+    kind: Kind = "F" if pair.kind == "G" else "J"
+    calculated = bool(CALCULATED.match(_plain(pair.label)))
+    means = [
+        column
+        for column in columns
+        if column.kind == kind and not column.is_dummy and not MAP_COEFFICIENTS.search(_plain(column.label))
+        and bool(CALCULATED.match(_plain(column.label))) == calculated
+    ]  # fmt: skip
+    return (min(means, key=_rank).label, kind) if means else None
+
+
+def fill_from_mean(
+    plus: npt.NDArray[np.float64], minus: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], int]:
+    """Return F(+) with the mean where neither F(+) nor F(-) is known, and how often."""
+    missing = np.isnan(plus) & np.isnan(minus) & np.isfinite(mean)
+    return np.where(missing, mean, plus), int(missing.sum())
+
+
+def constant(values: npt.NDArray[np.float64]) -> bool:
+    """Return whether several values are all the same."""
+    finite = values[np.isfinite(values)]
+    return len(finite) >= FEWEST_OF_DUMMY and bool((finite == finite[0]).all())
 
 
 def _plain(label: str) -> str:
     return re.sub("[^A-Z0-9]", "", label.replace("(+)", "PLUS").replace("(-)", "MINUS").upper())
 
 
-def _rank(column: Column) -> tuple[bool, int, bool, bool]:
+def _rank(column: Column) -> tuple[bool, bool, int, bool, bool, bool]:
     name = _plain(column.label)
     first_of_pair = any(plus in column.label for plus, _ in MATES)
     assert column.kind is not None
+    dummy = column.is_dummy or bool(DUMMY.search(name))
     return (
-        bool(CALCULATED.match(name)), PREFERENCE.index(column.kind), name not in OBSERVED,
+        dummy, bool(CALCULATED.match(name)), PREFERENCE.index(column.kind), name not in OBSERVED, not column.has_sigma,
         column.kind in "GK" and not first_of_pair,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import FormatError
 from .atomic import StrPath
+from .file_symmetry import FileSymmetry
 from .hkl_kinds import describe_other_list, is_shelx_line
 from .input_file import read_text
 from .named_files import quote
@@ -53,4 +54,4 @@ def parse_shelx(path: StrPath, text: str) -> Unmerged:
     if not np.isfinite(table).all():
         raise FormatError(f"{path}: {LABEL} holds a number that is not finite; correct it")
     indices = checked_indices(path, table[:, :3].astype(np.int64))
-    return Unmerged(indices, table[:, 3], table[:, 4], None, "", LABEL, "F² of SHELX (HKLF 4)")
+    return Unmerged(indices, table[:, 3], table[:, 4], None, FileSymmetry(), LABEL, "F² of SHELX (HKLF 4)")

@@ -2,11 +2,12 @@
 
 import math
 import re
+import warnings
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
+from ..errors import FormatError, NanobraggWarning
 from .atomic import StrPath
 from .input_file import NUMBER, read_text
 from .named_files import quote
@@ -14,14 +15,14 @@ from .named_files import quote
 DELIMITERS = re.compile(r"[ \t,;:!]+")
 
 
-def read_sources(path: StrPath) -> npt.NDArray[np.float64]:
+def read_sources(path: StrPath, *, ignore_rest: bool = False) -> npt.NDArray[np.float64]:
     """Return a list of sources, (n, 5): x, y, z, weight, wavelength in metres; NaN if missing.
 
     Only the direction of x, y, z is used. One source per line; fields are separated by blanks, tabs or any of , ; : !
-    Raises `FormatError`, which names the line, if a field is not a number, a line has too many fields, or the file is
-    empty.
+    Raises `FormatError`, which names the line, if a field is not a number, a line has too many fields (unless
+    `ignore_rest`, which warns), or the file is empty.
     """
-    return _rows(path, _lines(path), ("x", "y", "z", "weight", "wavelength_m"))
+    return _rows(path, _lines(path), ("x", "y", "z", "weight", "wavelength_m"), ignore_rest=ignore_rest)
 
 
 def read_two_columns(path: StrPath) -> npt.NDArray[np.float64]:
@@ -46,19 +47,29 @@ def _lines(path: StrPath) -> list[str]:
     return read_text(path).replace("\r\n", "\n").split("\n")
 
 
-def _rows(path: StrPath, lines: list[str], names: tuple[str, ...]) -> npt.NDArray[np.float64]:
-    rows = []
+def _rows(
+    path: StrPath, lines: list[str], names: tuple[str, ...], *, ignore_rest: bool = False
+) -> npt.NDArray[np.float64]:
+    rows, longer = [], 0
     for number, line in enumerate(lines, start=1):
         tokens = [token for token in DELIMITERS.split(line) if token]
         if not tokens:
             continue
         where = f"{path}, line {number}"
-        if len(tokens) > len(names):
+        longer += len(tokens) > len(names)
+        if len(tokens) > len(names) and not ignore_rest:
             raise FormatError(f"{where}: {len(tokens)} fields; expected at most {len(names)}: {' '.join(names)}")
         row = [_value(path, token, where, name) for token, name in zip(tokens, names, strict=False)]
         rows.append(row + [np.nan] * (len(names) - len(row)))
     if not rows:
         raise FormatError(f"{path}: holds no numbers; expected lines of {' '.join(names)}")
+    if longer:
+        warnings.warn(
+            f"{path}: {longer} lines have more fields than {' '.join(names)}; the others are ignored, as in the C "
+            "program",
+            NanobraggWarning,
+            stacklevel=2,
+        )
     return np.array(rows)
 
 

@@ -62,6 +62,13 @@ class Selection(NamedTuple):
     mask: npt.NDArray[np.uint8] | None
     roi: Roi | None
 
+    def count(self, panels: int) -> int:
+        """Return the number of pixels that are computed."""
+        if self.mask is None or self.roi is None:
+            return panels * self.area
+        x0, x1, y0, y1 = self.roi
+        return int(np.count_nonzero(self.mask[:, y0 : y1 + 1, x0 : x1 + 1]))
+
     @property
     def area(self) -> int:
         """Number of pixels in the region on one panel."""

@@ -16,7 +16,10 @@ from .._core import render
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import Roi
+from ..io.limits import physical_memory
 from ..scene.scene import Scene
+from .check_photons import PhotonRange, check_panels, check_photons, photon_range
+from .cost import log_notable_cost
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
 from .threads import rendering_threads
@@ -72,21 +75,31 @@ def simulate(
     Raises
     ------
     ConfigError
-        An invalid Config, ROI, selection of pixels, or array.
+        An invalid Config, ROI, selection of pixels, or array; photons that are not finite in `dtype`, or negative; or
+        no thread can be started.
+
+    Warns
+    -----
+    NanobraggWarning
+        With `compat="c"`, photons that are not finite, or negative; and fewer threads than requested.
     KeyboardInterrupt
         Within half a second of Ctrl-C; `out` is then partly rendered.
     """
     select_instruction_set()
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
+    check_panels(scene)
     chosen = select_pixels(scene, pixels, roi)
     image = _target(scene, out, add, dtype)
     panels = scene.config.detector.panels
     flat = image.reshape(len(panels), *panels[0].pixels)
     total = len(panels) * chosen.area
     threads = rendering_threads(threads)
+    log_notable_cost(scene, chosen, image.dtype, threads)
     start = time.perf_counter()
     if chosen.roi is not None:
+        before = PhotonRange(0.0, 0.0) if out is None else photon_range(flat, chosen.roi)
         _run(scene, flat, chosen.roi, chosen.mask, add, threads, _Reporter(progress, total))
+        check_photons(scene, flat, chosen.roi, before)
     log.info("rendered %d pixels on %d threads in %.3g s", total, threads, time.perf_counter() - start)
     return image
 
@@ -111,12 +124,14 @@ def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -
 
 
 def _new_image(shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     try:
-        return np.zeros(shape, dtype)
+        if size <= physical_memory():
+            return np.zeros(shape, dtype)
     except (MemoryError, ValueError):
-        size = math.prod(shape) * np.dtype(dtype).itemsize / 2**30
-        pixels = " x ".join(map(str, shape))
-        raise ConfigError(f"an image of {pixels} pixels needs {size:.1f} GiB, more than fits; use fewer") from None
+        pass
+    pixels = " x ".join(map(str, shape))
+    raise ConfigError(f"an image of {pixels} pixels needs {size / 2**30:.1f} GiB, more than fits; use fewer")
 
 
 def _columns() -> int | None:

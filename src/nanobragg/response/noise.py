@@ -1,8 +1,7 @@
 """Noise of an exposure: from expected photons to recorded detector units."""
 
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -12,12 +11,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .._noise import CRandom, ordered_sum, poisson_quantiles
 from ..errors import ConfigError
 from ..geometry import FloatArray, Roi
-from ..rendering.threads import thread_count
+from ..rendering.threads import share, thread_count
 from .psf import Psf, blur
 from .quantize import checked_image, roi_slices
 
 MAX_C_SEED = 2**31 - 1
 BLOCK_PIXELS = 1 << 15  # pixels per random stream; changing it changes every noisy image
+LARGEST_PARAMETER, LARGEST_OFFSET = 1e30, 1e15  # products with photons stay finite, sums fit into 64 bits
 INVERSION_BELOW, GAUSSIAN_FROM = 15.0, 1e6  # mean photons at which the sampling method changes
 
 FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # purposes of random streams
@@ -60,12 +60,22 @@ def c_noise(
     _check_offset(adc_offset)
     means = checked_image(image, lowest=0.0)
     where = roi_slices(roi, means.shape)
-    photons = CRandom(seed).poisson(means[where])
+    photons = _c_photons(means[where], seed)
     adu = photons + np.float64(adc_offset)
     overloads = int(np.count_nonzero(adu > 65535.0))
     noisy = np.zeros(means.shape, np.uint16)
     noisy[where] = np.minimum(adu, 65535.0, out=adu).astype(np.int64)
     return noisy, ordered_sum(photons), overloads
+
+
+def _c_photons(means: NDArray[Any], seed: int) -> NDArray[np.float32]:
+    """Return deviates of the C program in row-major order, drawn in blocks so that Ctrl-C is noticed between them."""
+    draw, flat = CRandom(seed), np.ascontiguousarray(means, np.float32).reshape(-1)
+    photons = np.empty_like(flat)
+    for start in range(0, len(flat), BLOCK_PIXELS):
+        block = slice(start, start + BLOCK_PIXELS)
+        photons[block] = draw.poisson(flat[block])
+    return photons.reshape(means.shape)
 
 
 def add_noise(
@@ -293,17 +303,14 @@ def _each_block(work: Callable[[int, slice, FloatArray], None], shape: tuple[int
     """
     n_rows, n_columns = shape
     step = max(1, BLOCK_PIXELS // n_columns)
-    n_blocks = math.ceil(n_rows / step)
-    threads = min(threads, n_blocks)
 
-    def every_nth_block(first: int) -> None:
+    def some_blocks(blocks: Iterator[int]) -> None:
         scratch = np.empty((2, step, n_columns))
-        for n in range(first, n_blocks, threads):
+        for n in blocks:
             rows = slice(n * step, min((n + 1) * step, n_rows))
             work(n, rows, scratch[:, : rows.stop - rows.start])
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(every_nth_block, range(threads)))
+    share(some_blocks, math.ceil(n_rows / step), threads)
 
 
 def _rows(image: NDArray[Any]) -> NDArray[Any]:
@@ -317,13 +324,15 @@ def _check_seed(name: str, seed: object) -> None:
 
 
 def _check_range(name: str, value: float) -> None:
-    if not 0.0 <= value < math.inf:
-        raise ConfigError(f"{name} = {value} is not valid; give a finite number of at least 0")
+    if not 0.0 <= value <= LARGEST_PARAMETER:
+        raise ConfigError(f"{name} = {value} is not valid; give a number from 0 to {LARGEST_PARAMETER:g}")
 
 
 def _check_offset(adc_offset: float) -> None:
-    if not math.isfinite(adc_offset):
-        raise ConfigError(f"adc_offset = {adc_offset} is not valid; give a finite number")
+    if not abs(adc_offset) <= LARGEST_OFFSET:
+        raise ConfigError(
+            f"adc_offset = {adc_offset} is not valid; give a number from -{LARGEST_OFFSET:g} to {LARGEST_OFFSET:g}"
+        )
 
 
 def _check_psf(psf: Psf, fwhm_px: float) -> None:

@@ -1,12 +1,13 @@
 """Point-spread functions of detectors."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 
 from ..geometry import FloatArray
+from ..rendering.threads import share
 
 Psf = Literal["none", "gaussian", "fiber"]
 
@@ -46,14 +47,14 @@ def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatAr
     kernel = np.fft.rfft(_mirrored(quadrant, length_fast, axis=1), axis=1).real
     spectrum = np.fft.rfft(photons, length_fast, axis=1)
 
-    def convolve(start: int) -> None:
-        columns = slice(start, start + COLUMNS_PER_CHUNK)
-        factor = np.fft.fft(_mirrored(kernel[:, columns], length_slow, axis=0), axis=0).real
-        product = np.fft.fft(spectrum[:, columns], length_slow, axis=0) * factor
-        spectrum[:, columns] = np.fft.ifft(product, axis=0)[:n_slow]
+    def convolve(chunks: Iterator[int]) -> None:
+        for chunk in chunks:
+            columns = slice(chunk * COLUMNS_PER_CHUNK, (chunk + 1) * COLUMNS_PER_CHUNK)
+            factor = np.fft.fft(_mirrored(kernel[:, columns], length_slow, axis=0), axis=0).real
+            product = np.fft.fft(spectrum[:, columns], length_slow, axis=0) * factor
+            spectrum[:, columns] = np.fft.ifft(product, axis=0)[:n_slow]
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(convolve, range(0, spectrum.shape[1], COLUMNS_PER_CHUNK)))
+    share(convolve, math.ceil(spectrum.shape[1] / COLUMNS_PER_CHUNK), threads)
     blurred = np.fft.irfft(spectrum, length_fast, axis=1)[:, :n_fast]
     return np.maximum(blurred, 0.0)  # rounding errors must not give negative photons
 

@@ -1,11 +1,13 @@
 """Checks of a valid scene for probable mistakes."""
 
+import math
+
 import numpy as np
 
 from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
 from ..unit_cell import Cell, cell_from_vectors
-from .panel_checks import overlapping_panels, panels_facing_away
+from .panel_checks import overlapping_panels
 from .scene_data import SceneData
 
 CELL_LENGTH_TOLERANCE, CELL_ANGLE_TOLERANCE_DEG = 0.005, 0.5
@@ -85,12 +87,8 @@ def _format_cell(cell: Cell) -> str:
 def _check_panels(scene: SceneData) -> list[str]:
     """Return warnings about implausible panels; not errors, because a refined geometry may come close to them."""
     detector, found = scene.config.detector, []
-    away = panels_facing_away(detector.panels)
-    if away:
-        found.append(
-            f"panel {_names(detector.panels, away)}: is edge-on to the sample or faces away from it, so that its "
-            "solid angles are not positive: check origin, axes and normal_axis"
-        )
+    if scene.panels_facing_away:
+        found.append(facing_away(scene))
     if len(detector.panels) > 1:
         pairs = overlapping_panels(detector.panels)
         if pairs:
@@ -98,6 +96,14 @@ def _check_panels(scene: SceneData) -> list[str]:
             more = f", and {len(pairs) - 1} more pairs" if len(pairs) > 1 else ""
             found.append(f"panels {first} overlap as seen from the sample{more}: photons there are counted twice")
     return found
+
+
+def facing_away(scene: SceneData) -> str:
+    """Return the description of the panels that face away from the sample."""
+    return (
+        f"panel {_names(scene.config.detector.panels, scene.panels_facing_away)}: is edge-on to the sample or faces "
+        "away from it, so that its solid angles are not positive: check origin, axes and normal_axis"
+    )
 
 
 def _names(panels: tuple[Panel, ...], numbers: list[int] | tuple[int, ...]) -> str:
@@ -109,7 +115,10 @@ def _beam_hits(scene: SceneData) -> bool:
     """Return whether the beam passes through the bounding rectangle of all panels in the plane of the first."""
     first = scene.config.detector.panels[0]
     fast, slow, _ = first.axes()
-    spot = panel_distance(first, scene.beam_direction) * scene.beam_direction * 1000.0
+    distance = panel_distance(first, scene.beam_direction)
+    if not math.isfinite(distance):
+        return False
+    spot = distance * scene.beam_direction * 1000.0
     corners = [panel.corners_mm() for panel in scene.config.detector.panels]
     places = np.concatenate(corners) @ np.array([fast, slow]).T
     where = np.array([spot @ fast, spot @ slow])

@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from .._core import C_RULES, LOOKUPS, PANEL, PARAMETERS, SOURCE, CoreScene
 from .._functions import SHAPES, shape_metric
+from ..bounds import BOUNDS
 from ..constants import EV_ANGSTROM, R_E_SQR
+from ..errors import ConfigError
 from ..geometry import FloatArray, dot, unit
 from ..structure_factors.tables import Table
 from .panel_geometry import PanelGeometry
@@ -45,6 +47,7 @@ def _single_serves(scene: SceneData, largest: float) -> bool:
 
 def build_core(scene: SceneData, precision: str) -> CoreScene:
     """Return the kernel's scene in one of PRECISIONS, with a table no larger than the detector reaches."""
+    _check_oversample(scene)
     energies, numbers = table_energies(scene)
     table = None
     if scene.table is not None:
@@ -58,6 +61,16 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
         None if scene.amorphous is None else scene.amorphous.values / scene.blocks,
         precision, _c_rules(scene) if like_c else None, scene.first_cells,
     )  # fmt: skip
+
+
+def _check_oversample(scene: SceneData) -> None:
+    """Raise `ConfigError` if the automatic number of sub-pixels exceeds the largest that may be given."""
+    most = BOUNDS["Sampling.oversample"].high
+    if scene.oversample > most:
+        raise ConfigError(
+            f"Sampling.oversample: this crystal needs {scene.oversample:.3g} sub-pixels along a side of a pixel, more "
+            f"than {most:g}; give oversample, or a smaller crystal"
+        )
 
 
 def _filled(dtype: np.dtype[np.void], count: int, **fields: Any) -> npt.NDArray[np.void]:

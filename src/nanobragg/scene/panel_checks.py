@@ -11,11 +11,14 @@ EDGE_ON = 1e-9  # sine of the angle at which a plane passes through the sample
 
 
 def panels_facing_away(panels: Sequence[Panel]) -> list[int]:
-    """Return the numbers of panels whose plane contains the sample or whose normal points towards it."""
+    """Return the numbers of panels whose normal is not within 90° of the ray to each of their corners.
+
+    Their plane contains the sample, or their normal points towards it or is slanted more than the rays.
+    """
     away = []
     for i, panel in enumerate(panels):
-        normal, origin = panel.axes()[2], np.asarray(panel.origin_mm)
-        if origin @ normal <= EDGE_ON * np.linalg.norm(origin):
+        corners = panel.corners_mm()
+        if (corners @ panel.axes()[2] <= EDGE_ON * np.linalg.norm(corners, axis=1)).any():
             away.append(i)
     return away
 

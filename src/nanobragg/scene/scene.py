@@ -6,17 +6,23 @@ import copy
 import logging
 import warnings
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .._core import CoreScene
 from ..config.config import Config
+from ..config.display import html_table
 from ..errors import NanobraggWarning
 from .checks import check_scene
 from .kernel_input import build_core, float32_precision
 from .scene_data import SceneData
+
+if TYPE_CHECKING:
+    from ..geometry import Roi
+    from ..rendering.cost import Cost
+    from ..rendering.pixel_selection import PixelList
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +93,16 @@ class Scene(SceneData):
         for message in check_scene(self):
             warnings.warn(message, NanobraggWarning, stacklevel=2)
 
+    def __repr__(self) -> str:
+        return f"Scene({self.config!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the summary as a table."""
+        from ..analysis.summary import LABEL_WIDTH, summarize_scene
+
+        lines = summarize_scene(self)
+        return html_table("Scene", {line[:LABEL_WIDTH].strip(): line[LABEL_WIDTH:] for line in lines})
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Scene, (self.config, self._corrected)
 
@@ -98,6 +114,37 @@ class Scene(SceneData):
         other = copy.copy(self)
         other.__dict__.update(attributes, _cores={})
         return other
+
+    def cost(
+        self,
+        *,
+        roi: Roi | None = None,
+        pixels: PixelList | None = None,
+        threads: int | None = None,
+        dtype: Literal["float32", "float64"] = "float32",
+    ) -> Cost:
+        """Return what an image of this scene costs: terms, time on this machine, memory.
+
+        The speed of the kernel is measured on a few pixels, which takes some milliseconds.
+
+        Parameters
+        ----------
+        roi, pixels, threads, dtype
+            As in `simulate`.
+
+        Returns
+        -------
+        Cost
+            `terms`, `terms_evaluated`, `seconds`, `threads`, `memory_bytes` and `cures`; `str` makes it a sentence.
+
+        Raises
+        ------
+        ConfigError
+            An invalid ROI, selection of pixels, number of threads or data type.
+        """
+        from ..rendering.cost import estimate_cost
+
+        return estimate_cost(self, roi=roi, pixels=pixels, threads=threads, dtype=dtype)
 
     def core(self, dtype: npt.DTypeLike) -> CoreScene:
         """Return the scene in the kernel's form for an image of float32 or float64; it is cached.

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..bounds import LENGTH, MOST_STEPS
 from ..config.background import amorphous_curve
 from ..config.beam import build_sources, polarization_axis
 from ..config.config import Config
@@ -18,10 +19,11 @@ from ..config.panel import panel_distance
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
-from ..geometry import FloatArray, Roi, dot, rotate_about, unit
-from ..sweep import MOST_STEPS, Sweep, resolve_sweep
+from ..geometry import FloatArray, Roi, dot, rotate_by_each, unit
+from ..step_rules import Sweep, resolve_sweep
 from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
+from .panel_checks import panels_facing_away
 from .panel_geometry import PanelGeometry
 
 Lookup = Literal["constant", "nearest", "tricubic"]
@@ -98,6 +100,11 @@ class SceneData:
         """Boolean array of the image's shape: True where the mask does not exclude a pixel, regardless of the ROI."""
         return np.ones(self.shape, bool) if self.mask is None else self.mask.reshape(self.shape).astype(bool)
 
+    @cached_property
+    def panels_facing_away(self) -> list[int]:
+        """Numbers of the panels whose normal does not face the rays from the sample."""
+        return panels_facing_away(self.config.detector.panels)
+
     @property
     def mean_energy_eV(self) -> float:
         """Photon energy at the mean wavelength of the sources."""
@@ -137,13 +144,17 @@ class SceneData:
 
     def _rotated(self, direct: FloatArray, before: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the cells at every φ, and the last of them, if `before` was evaluated last."""
-        turned = []
-        for phi in self.phi_angles.tolist():
-            before = (
-                rotate_about(direct, self.spindle_axis, phi) if phi != 0.0 else (before if self.follows(1) else direct)
-            )
-            turned.append(before)
-        return np.array(turned), before
+        still = before if self.follows(1) else direct
+        turned = rotate_by_each(direct, self.spindle_axis, self.phi_angles.tolist())
+        moved = self.phi_angles != 0.0
+        if moved.all():
+            return turned, turned[-1]
+        if not self.follows(1):
+            turned[~moved] = still
+            return turned, turned[-1]
+        latest = np.maximum.accumulate(np.where(moved, np.arange(len(moved)), -1))
+        turned = np.where(latest[:, np.newaxis, np.newaxis] < 0, still, turned[latest])
+        return turned, turned[-1]
 
     def _with_domains(self, rotated: FloatArray) -> FloatArray:
         if self.domains == 1:
@@ -172,7 +183,7 @@ class SceneData:
         """Return the distance (m) along the beam to the nearest panel's plane, along its normal if it is behind."""
         detector = self.config.detector
         if detector.nominal is not None:
-            if detector.nominal.distance_mm == 0:
+            if abs(detector.nominal.distance_mm) < LENGTH.low:
                 raise ConfigError("Detector.panels: the plane of a panel contains the sample; move the panel")
             return detector.nominal.distance_mm / 1000.0
         distances = [panel_distance(panel, self.beam_direction) for panel in detector.panels]
@@ -184,7 +195,7 @@ class SceneData:
                 "Detector.curved: the detector is behind the sample; move it into the beam or set curved=False"
             )
         nearest = min(abs(dot(panel.origin_mm, panel.axes()[2])) for panel in detector.panels) / 1000.0
-        if nearest == 0:
+        if nearest * 1000.0 < LENGTH.low:
             raise ConfigError("Detector.panels: the plane of a panel contains the sample; move the panel")
         return nearest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,17 @@ from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..io.limits import allowed_memory
 from ..unit_cell import Cell
-from .symmetry import IndexArray, expand_to_p1, rotations_of, separate_mates
+from .direct_sum import ionic_factors, sum_over_atoms, unique_reflections
+from .placed_atoms import PlacedAtoms, place_atoms, with_all_copies
+from .symmetry import (
+    Group,
+    IndexArray,
+    absent_reflections,
+    expand_to_p1,
+    group_from_table,
+    point_group,
+    separate_mates,
+)
 
 if TYPE_CHECKING:
     from ..io.atoms import AtomicModel
@@ -22,6 +33,8 @@ K_SOL = 0.35  # A. Fokine and A. Urzhumtsev, Acta Cryst. D58 (2002) 1387-1392
 LOWEST_EV, HIGHEST_EV = 1000.0, 200_000.0  # validity of Cromer and Liberman's calculation
 NO_CELL_A = 1.0  # Å; for gemmi a cell with this edge a means "no cell"
 BYTES_PER_POINT = 24  # density, transform and mask
+QUICK_TERMS = 2e7  # of a sum over atoms, which takes half a second
+MOST_TERMS = 1e9
 ComplexArray = npt.NDArray[np.complex128]
 
 
@@ -45,18 +58,20 @@ def model_amplitudes(
     where: str,
     model: AtomicModel,
     cell: Cell,
-    group: Any,
+    group: Group,
     *,
     d_min_A: float,
     k_sol: float | None,
     b_sol_A2: float,
     energies_eV: FloatArray | None,
+    own_group: bool = True,
 ) -> ModelAmplitudes:
     """Calculate the amplitudes of an atomic model.
 
     The electron density (scattering factors of the International Tables, 1992, vol. C) is sampled on a grid of at most
     a third of `d_min_A`, blurred accordingly, and transformed with gemmi (L. F. Ten Eyck, Acta Cryst. A33 (1977)
-    486-492). Bulk solvent adds k_sol·exp(-B_sol·s²/4) times the transform of the solvent mask. f' and f'' are those of
+    486-492). Small molecules, and cells that are narrow for the density of an atom, are summed over their atoms.
+    Bulk solvent adds k_sol·exp(-B_sol·s²/4) times the transform of the solvent mask. f' and f'' are those of
     D. T. Cromer and D. A. Liberman, Acta Cryst. A37 (1981) 267-268; with them Bijvoet mates are kept separate.
 
     Parameters
@@ -66,13 +81,15 @@ def model_amplitudes(
     model
         Model from `io.atoms.read_atoms`.
     cell, group
-        Unit cell, and space group as a gemmi object.
+        Unit cell and space group.
     d_min_A
         Resolution limit.
     k_sol, b_sol_A2
         Electrons/Å³ and Å²; k_sol None: 0.35, and 0 for small molecules.
     energies_eV
         Energies for anomalous scattering; None: no anomalous scattering.
+    own_group
+        Whether the group is that of the file, to which stated multiplicities of sites refer.
 
     Raises
     ------
@@ -80,18 +97,19 @@ def model_amplitudes(
         A grid that does not fit into memory, or an energy outside 1 to 200 keV.
     """
     _check_grid(where, cell, d_min_A)
-    structure = _placed(model, cell, group)
+    placed = place_atoms(where, model, cell, group, own_group=own_group)
     k_sol = (0.0 if model.small else K_SOL) if k_sol is None else k_sol
-    rotations = rotations_of(group.operations())
-    calculator = _Calculator(structure, d_min_A)
+    calculator = _calculator(placed, d_min_A, direct_if_small=model.small and k_sol == 0)
+    rotations = point_group(calculator.group)
     indices, atoms = calculator.transform()
-    present = ~np.asarray(group.operations().systematic_absences(indices), dtype=bool)
+    present = ~absent_reflections(indices, calculator.group)
     solvent = 0.0
     if k_sol > 0:
-        damping = np.exp(-b_sol_A2 * structure.cell.calculate_1_d2_array(indices) / 4.0)
+        damping = np.exp(-b_sol_A2 * placed.structure.cell.calculate_1_d2_array(indices) / 4.0)
         solvent = k_sol * damping * calculator.solvent(where)
     normal = present * (atoms + solvent)
     note = f"calculated to {d_min_A:g} Å" + (f", solvent {k_sol:g} e/Å³, {b_sol_A2:g} Å²" if k_sol > 0 else "")
+    note = ", ".join(filter(None, [model.note, note, placed.note]))
     if energies_eV is None:
         return ModelAmplitudes(*expand_to_p1(indices, np.abs(normal), rotations, where), note)
     coefficients = {number: present * each for number, each in calculator.by_element(atoms).items()}
@@ -119,36 +137,66 @@ def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
         )
 
 
-def _placed(model: AtomicModel, cell: Cell, group: Any) -> Any:
-    """Return the structure in its cell, with symmetry copies set up."""
-    import gemmi
+def _calculator(placed: PlacedAtoms, d_min_A: float, *, direct_if_small: bool) -> _Density | _Sum:
+    """Return the density, or the sum over atoms where it is quick, or where atoms are too diffuse for the cell."""
+    density = _Density(placed, d_min_A)
+    cell, group = placed.structure.cell, placed.group
+    spheres = 2 * np.pi / 3 * cell.volume / d_min_A**3 / len(point_group(group))  # reflections of half a sphere, unique
+    terms = spheres * len(placed.atoms.fract) * len(group.rotations)
+    if (direct_if_small and terms < QUICK_TERMS) or (terms < MOST_TERMS and density.is_too_narrow()):
+        return _Sum(placed, d_min_A, density)
+    return density
 
-    structure = model.structure.clone()
-    structure.cell = gemmi.UnitCell(*cell)
-    structure.spacegroup_hm = group.xhm()
-    structure.setup_cell_images()
-    return structure
 
-
-class _Calculator:
+class _Density:
     """Fourier transforms of a structure's density and solvent mask, on the same grid and list of reflections."""
 
-    def __init__(self, structure: Any, d_min_A: float) -> None:
+    def __init__(self, placed: PlacedAtoms, d_min_A: float) -> None:
         import gemmi
 
-        self.structure, self.d_min = structure, d_min_A
+        tabulated = placed.group.tabulated is not None
+        self.group = placed.group if tabulated else group_from_table(gemmi.SpaceGroup("P 1"))
+        self.structure = placed.structure if tabulated else with_all_copies(placed)
+        self._charged, self.d_min = placed.charged, d_min_A
         self.density = gemmi.DensityCalculatorX()
         self.density.d_min = d_min_A
-        self.density.set_refmac_compatible_blur(structure[0])
-        self.density.set_grid_cell_and_spacegroup(structure)
+        self.density.set_refmac_compatible_blur(self.structure[0])
+        self.density.set_grid_cell_and_spacegroup(self.structure)
+
+    def is_too_narrow(self) -> bool:
+        """Return whether the density of an atom would reach beyond half the cell, where it is cut off."""
+        broadest: dict[tuple[str, int], Any] = {}
+        for each in self.structure[0].all():
+            key = (each.atom.element.name, each.atom.charge)
+            if key not in broadest or each.atom.b_iso > broadest[key].b_iso:
+                broadest[key] = each.atom
+        with ionic_factors():
+            radii = [self.density.estimate_radius(atom) for atom in broadest.values()]
+        spacings = 1.0 / np.array(self.structure.cell.reciprocal().parameters[:3])
+        return bool(2 * np.nanmax([0.0, *radii]) > spacings.min())
 
     def transform(self) -> tuple[IndexArray, ComplexArray]:
-        self.density.put_model_density_on_grid(self.structure[0])
+        self.density.initialize_grid()
+        with ionic_factors() if self._charged else nullcontext():
+            for each in self.structure[0].all():  # Ctrl-C is noticed between atoms, not in put_model_density_on_grid
+                self.density.add_atom_density_to_grid(each.atom)
+        self.density.grid.symmetrize_sum()
         found = self._listed(self.density.grid, self.density.blur)
         return np.array(found.miller_array, dtype=np.int32), np.array(found.value_array, dtype=np.complex128)
 
     def solvent(self, where: str) -> ComplexArray:
         """Return the transform of the solvent mask, which is 1 outside molecules."""
+        return np.array(self._listed(self._mask(where), 0.0).value_array, dtype=np.complex128)
+
+    def solvent_at(self, where: str, indices: IndexArray) -> ComplexArray:
+        """Return the transform of the solvent mask at some reflections."""
+        import gemmi
+
+        self.density.initialize_grid()
+        transformed = gemmi.transform_map_to_f_phi(self._mask(where), half_l=True)
+        return np.array(transformed.get_value_by_hkl(indices), dtype=np.complex128)
+
+    def _mask(self, where: str) -> Any:
         import gemmi
 
         mask = gemmi.FloatGrid(*self.density.grid.shape)
@@ -157,7 +205,7 @@ class _Calculator:
             gemmi.SolventMasker(gemmi.AtomicRadiiSet.Cctbx).put_mask_on_float_grid(mask, self.structure[0])
         except RuntimeError:
             raise ConfigError(f"{where}: the cell is too small for a mask of bulk solvent; give k_sol = 0") from None
-        return np.array(self._listed(mask, 0.0).value_array, dtype=np.complex128)
+        return mask
 
     def by_element(self, atoms: ComplexArray) -> dict[int, ComplexArray]:
         """Return, by atomic number, what one more electron per atom of the element adds to the transform `atoms`."""
@@ -176,6 +224,32 @@ class _Calculator:
 
         transformed = gemmi.transform_map_to_f_phi(grid, half_l=True)
         return transformed.prepare_asu_data(dmin=self.d_min, unblur=blur, with_000=True, with_sys_abs=True)
+
+
+class _Sum:
+    """The sum over atoms and operators, with the interface of `_Density`."""
+
+    def __init__(self, placed: PlacedAtoms, d_min_A: float, density: _Density) -> None:
+        self.group, self._placed, self._density = placed.group, placed, density
+        cell = placed.structure.cell
+        self.indices = unique_reflections(cell.parameters, placed.group, d_min_A)
+        self._inverse_d2 = cell.calculate_1_d2_array(self.indices)
+
+    def transform(self) -> tuple[IndexArray, ComplexArray]:
+        return self.indices, sum_over_atoms(self._placed.atoms, self.group, self.indices, self._inverse_d2)
+
+    def solvent(self, where: str) -> ComplexArray:
+        return self._density.solvent_at(where, self.indices)
+
+    def by_element(self, atoms: ComplexArray) -> dict[int, ComplexArray]:
+        """Return, by atomic number, what one more electron per atom of the element adds."""
+        unit = np.array([[0.0] * 8 + [1.0]])
+        found = {}
+        for number in np.unique(self._placed.elements).tolist():
+            of_element = self._placed.elements == number
+            chosen = self._placed.atoms.chosen(of_element, unit)
+            found[number] = sum_over_atoms(chosen, self.group, self.indices, self._inverse_d2)
+        return found
 
 
 def _bijvoet_pair(

@@ -42,7 +42,7 @@ def merge_equivalents(where: str, found: Unmerged, rotations: npt.NDArray[np.int
         r_merge = f"{spread / total:.3f}" if total > 0 else "undefined"
     note = f"{found.note}; {len(keys)} measurements merged to {len(first)} reflections, R_merge {r_merge}"
     amplitudes = as_amplitudes(where, found.label, "J", means)
-    return Reflections(found.indices[first], amplitudes, None, found.cell, found.space_group, note)
+    return Reflections(found.indices[first], amplitudes, None, found.cell, found.symmetry, note)
 
 
 def _weighted_means(values: FloatArray, sigmas: FloatArray, group: npt.NDArray[np.intp]) -> FloatArray:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..bounds import check_bound
 from ..errors import ConfigError, FormatError
 from ..geometry import FloatArray
+from ..io.file_symmetry import FileSymmetry
 from ..io.reflections import Unmerged
 from ..unit_cell import Cell, check_cell
-from .symmetry import IndexArray, expand_to_p1, find_space_group, rotations_of, separate_mates, space_group_of_cell
+from .symmetry import IndexArray, choose_group, expand_to_p1, point_group, separate_mates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,25 +56,31 @@ def expand_arrays(
     """
     if space_group is None:
         return P1Reflections(indices, amplitudes, cell)
-    group = _space_group("StructureFactors", space_group, cell)
-    expanded = expand_to_p1(indices, amplitudes, rotations_of(group.operations()))
-    return P1Reflections(*expanded, cell, f"expanded from {group.xhm()}")
+    group = choose_group("StructureFactors", space_group, FileSymmetry(), cell)
+    expanded = expand_to_p1(indices, amplitudes, point_group(group))
+    return P1Reflections(*expanded, cell, f"expanded from {group.name}")
 
 
 def read_reflections(
-    path: Path, kind: str, *, column: str | None = None, space_group: str | None = None, cell: Cell | None = None
+    path: Path,
+    kind: str,
+    *,
+    column: str | None = None,
+    space_group: str | None = None,
+    cell: Cell | None = None,
+    block: str | None = None,
 ) -> P1Reflections:
     """Read a file of reflections; MTZ, CIF and SHELX are expanded to P1, text and dumps already list it.
 
     `kind` is "hkl", "dump", "shelx", "mtz" or "cif". `column` is the label of amplitudes or intensities in an MTZ or
-    CIF file; `space_group` and `cell` replace those of the file.
+    CIF file, `block` the name of a CIF's data block; `space_group` and `cell` replace those of the file.
     """
     if kind == "hkl":
         from ..io.hkl import read_hkl
 
-        return P1Reflections(*read_hkl(path), cell)
+        return _as_listed(path, *read_hkl(path), cell)
     if kind == "dump":
-        return P1Reflections(*_read_dump(path), cell)
+        return _as_listed(path, *_read_dump(path), cell)
     if kind == "shelx":
         from ..io.shelx import read_shelx
 
@@ -83,7 +91,17 @@ def read_reflections(
         return _expanded(str(path), read_mtz(path, column), space_group, cell)
     from ..io.cif import read_cif
 
-    return _expanded(str(path), read_cif(path, column), space_group, cell)
+    return _expanded(str(path), read_cif(path, column, block), space_group, cell)
+
+
+def _as_listed(path: Path, indices: IndexArray, amplitudes: FloatArray, cell: Cell | None) -> P1Reflections:
+    """Return reflections that a file lists in P1; raise `FormatError` if one is out of bounds."""
+    try:
+        check_bound(f"{path}: an index", indices, field="StructureFactors.indices")
+        check_bound(f"{path}: an amplitude", amplitudes, field="StructureFactors.amplitudes")
+    except ConfigError as error:
+        raise FormatError(str(error)) from None
+    return P1Reflections(indices, amplitudes, cell)
 
 
 def _read_dump(path: Path) -> tuple[IndexArray, FloatArray]:
@@ -97,8 +115,8 @@ def _read_dump(path: Path) -> tuple[IndexArray, FloatArray]:
 def _expanded(where: str, found: Reflections | Unmerged, space_group: str | None, cell: Cell | None) -> P1Reflections:
     cell = cell or found.cell
     _check_file_cell(where, cell)
-    group = _space_group(where, space_group or found.space_group, cell)
-    rotations = rotations_of(group.operations())
+    group = choose_group(where, space_group, found.symmetry, cell)
+    rotations = point_group(group)
     if isinstance(found, Unmerged):
         from .merging import merge_equivalents
 
@@ -108,7 +126,7 @@ def _expanded(where: str, found: Reflections | Unmerged, space_group: str | None
     if len(indices) == 0:
         raise FormatError(f"{where}: {found.note}: has no values; choose another column")
     expanded = expand_to_p1(indices, amplitudes, rotations, where)
-    return P1Reflections(*expanded, cell, f"{found.note}; expanded from {group.xhm()}")
+    return P1Reflections(*expanded, cell, f"{found.note}; expanded from {group.name}")
 
 
 def calculate_reflections(
@@ -120,11 +138,13 @@ def calculate_reflections(
     energies_eV: FloatArray | None,
     space_group: str | None = None,
     cell: Cell | None = None,
+    block: str | None = None,
+    unknown_atoms: str | None = None,
 ) -> P1Reflections:
     """Calculate reflections from a PDB, mmCIF, or small-molecule CIF file.
 
     The numbers are those of `model_amplitudes`; the resolution limit is required. `space_group` and `cell` replace
-    those of the file.
+    those of the file; `block` and `unknown_atoms` are those of `read_atoms`.
     """
     from ..io.atoms import read_atoms
     from .coordinates import model_amplitudes
@@ -132,13 +152,13 @@ def calculate_reflections(
     where = str(path)
     if d_min_A is None:
         raise ConfigError(f"{where}: coordinates need a resolution limit; give StructureFactors.d_min_A (Å)")
-    model = read_atoms(path)
+    model = read_atoms(path, block=block, unknown_atoms=unknown_atoms)
     cell = cell or model.cell
     if cell is None:
         raise ConfigError(f"{where}: does not hold a cell (CRYST1, _cell); give StructureFactors.cell")
     _check_file_cell(where, cell)
     found = model_amplitudes(
-        where, model, cell, _space_group(where, space_group or model.space_group, cell),
+        where, model, cell, choose_group(where, space_group, model.symmetry, cell), own_group=space_group is None,
         d_min_A=d_min_A, k_sol=k_sol, b_sol_A2=b_sol_A2, energies_eV=energies_eV,
     )  # fmt: skip
     return P1Reflections(found.indices, found.amplitudes, cell, found.note)
@@ -150,8 +170,3 @@ def _check_file_cell(where: str, cell: Cell | None) -> None:
             check_cell(cell)
         except ConfigError as error:
             raise FormatError(f"{where}: {error}") from None
-
-
-def _space_group(where: str, symbol: str, cell: Cell | None) -> Any:
-    """Return the space group of a symbol, with the axes of a rhombohedral group taken from the cell."""
-    return find_space_group(symbol, where) if cell is None else space_group_of_cell(symbol, cell, where)

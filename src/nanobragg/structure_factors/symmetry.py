@@ -1,7 +1,10 @@
 """Space groups, and reflections of the asymmetric unit expanded to P1."""
 
+from __future__ import annotations
+
+import re
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,46 +13,206 @@ from ..errors import ConfigError, FormatError, NanobraggWarning
 from ..geometry import FloatArray
 from ..unit_cell import Cell
 
+if TYPE_CHECKING:
+    from ..io.file_symmetry import FileSymmetry
+
 IndexArray = npt.NDArray[np.int32]
 
 MERGED = 0.01  # equivalents that differ by more, relative to the mean and their own amplitude, are unmerged
+SETTINGS = (  # spellings of a setting after the symbol, and gemmi's extension
+    (r"\s*[{(:]?\s*rhombohedral( axes| setting)?\s*[})]?$", "R"),
+    (r"\s*[{(:]?\s*hexagonal( axes| setting)?\s*[})]?$", "H"),
+    (r"\s*[{(:]?\s*origin( choice)? ?(no\.? ?)?1\s*[})]?$", "1"),
+    (r"\s*[{(:]?\s*origin( choice)? ?(no\.? ?)?2\s*[})]?$", "2"),
+    (r"\s+HR?$", "H"), (r"\s+R$", "R"), (r"\s+S$", "1"), (r"\s+Z$", "2"),  # of the Inorganic Crystal Structure Database
+)  # fmt: skip
 INDEX_OFFSET = 2**20  # larger than any |h|
+
+
+class Group(NamedTuple):
+    """A space group: its name and all of its operators x' = R x + t.
+
+    Attributes
+    ----------
+    name
+        Extended Hermann-Mauguin symbol, or the symbol and number of operators of a group that is not tabulated.
+    rotations, translations
+        Shapes (n, 3, 3) and (n, 3), the identity first.
+    tabulated
+        The group with these operators in gemmi's table; None if there is none.
+    closed
+        Whether the operators make a group. Otherwise amplitudes have no symmetry.
+    """
+
+    name: str
+    rotations: npt.NDArray[np.int64]
+    translations: FloatArray
+    tabulated: Any
+    closed: bool = True
 
 
 def find_space_group(name: str, where: str) -> Any:
     """Return gemmi's space group for a Hermann-Mauguin or Hall symbol or number; raises `ConfigError` if it is unknown.
 
-    Examples are "P 43 21 2", "P212121", "96" and "R 3 :H". `where` is the field or file, for the error.
+    Examples are "P 43 21 2", "P212121", "96" and "R 3 :H"; screw axes may be written as in "P 2(1)/c" or "P 2_1/c", and
+    settings as in "R -3 m {rhombohedral axes}" or "F d -3 m S". `where` is the field or file, for the error.
     """
-    import gemmi
-
-    group = gemmi.find_spacegroup_by_name(str(name))
+    group = _named(str(name))
     if group is None:
         found = f"{name!r} is not a valid space group" if str(name).strip() else "the space group is missing"
         raise ConfigError(f"{where}: {found}; give space_group, a symbol like 'P 43 21 2' or a number")
     return group
 
 
-def space_group_of_cell(name: str, cell: Cell, where: str) -> Any:
-    """As `find_space_group`, with the axes of a rhombohedral group taken from the cell; warns if the two disagree."""
+def _named(name: str, alpha: float = 0.0, gamma: float = 0.0) -> Any:
+    """Return gemmi's group of a symbol in any usual spelling, or None; angles select the axes of a rhombohedral one."""
     import gemmi
 
+    name = re.sub(r"\((\d)\)", r"\1", name.strip())
+    setting = ""
+    for pattern, extension in SETTINGS:
+        found = re.search(pattern, name, re.IGNORECASE)
+        if found and gemmi.find_spacegroup_by_name(name) is None:
+            name, setting = name[: found.start()].strip(), extension
+            break
+    group = gemmi.find_spacegroup_by_name(name, alpha, gamma) if name else None
+    if group is None and name:
+        try:
+            group = gemmi.find_spacegroup_by_ops(gemmi.symops_from_hall(name))
+        except (RuntimeError, ValueError):
+            group = None
+    return (gemmi.find_spacegroup_by_name(f"{group.hm}:{setting}") or group) if group and setting else group
+
+
+def space_group_of_cell(name: str, cell: Cell, where: str) -> Any:
+    """As `find_space_group`, with the axes of a rhombohedral group taken from the cell; warns if the two disagree."""
     group = find_space_group(name, where)
-    group = gemmi.find_spacegroup_by_name(str(name), cell[3], cell[5]) or group
+    group = _named(str(name), cell[3], cell[5]) or group
+    _warn_of_cell(group, cell, where)
+    return group
+
+
+def _warn_of_cell(group: Any, cell: Cell, where: str) -> None:
+    import gemmi
+
     if not gemmi.UnitCell(*cell).is_compatible_with_spacegroup(group):
         warnings.warn(
             f"{where}: the cell {' '.join(f'{x:g}' for x in cell)} does not have the symmetry of {group.xhm()}; "
             "check both", NanobraggWarning, stacklevel=2,
         )  # fmt: skip
+
+
+def group_from_table(group: Any) -> Group:
+    """Return a group of gemmi's table with its operators."""
+    operators = list(group.operations())
+    rotations = np.array([op.rot for op in operators], dtype=np.int64) // operators[0].DEN
+    translations = np.array([op.tran for op in operators], dtype=np.float64) / operators[0].DEN % 1.0
+    return Group(group.xhm(), rotations, translations, group)
+
+
+def choose_group(where: str, wanted: str | None, stated: FileSymmetry, cell: Cell | None) -> Group:
+    """Return the group that the user wants, or that a file states, whose operators decide where its symbol disagrees.
+
+    Raises `ConfigError` if neither is known. Warns if operators and symbol of the file belong to different groups.
+    """
+    if wanted is not None or stated.operators is None:
+        symbol = stated.symbol if wanted is None else wanted
+        found = find_space_group(symbol, where) if cell is None else space_group_of_cell(symbol, cell, where)
+        return group_from_table(found)
+    named = _named(stated.symbol) if cell is None else _named(stated.symbol, cell[3], cell[5])
+    group = _group_of_operators(stated, named)
+    if named is not None and not _is_setting(group, named):
+        warnings.warn(
+            f"{where}: its {len(group.rotations)} symmetry operators are not those of its space group "
+            f"{stated.symbol!r}; the operators are used; correct the file, or give space_group",
+            NanobraggWarning,
+            stacklevel=3,
+        )
+    if group.tabulated is not None and cell is not None:
+        _warn_of_cell(group.tabulated, cell, where)
     return group
 
 
+def _group_of_operators(stated: FileSymmetry, named: Any) -> Group:
+    """Return the group of operators, with its entry in the table if it has one (`named` if that is it)."""
+    import gemmi
+
+    assert stated.operators is not None
+    rotations, translations, closed = stated.operators
+    steps = translations * gemmi.Op.DEN
+    tabulated = None
+    if closed and np.abs(steps - np.rint(steps)).max() < 1e-6:
+        if named is not None and _operator_set(group_from_table(named)) == _operator_set(
+            Group("", rotations, translations, None)
+        ):
+            return group_from_table(named)
+        ops = [_gemmi_op(rotation, step) for rotation, step in zip(rotations, np.rint(steps).astype(int), strict=True)]
+        tabulated = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(ops))
+    if tabulated is not None:
+        return group_from_table(tabulated)
+    name = f"{len(rotations)} operators of the file" + (f" ({stated.symbol})" if stated.symbol else "")
+    return Group(name, rotations, translations, None, closed)
+
+
+def _gemmi_op(rotation: npt.NDArray[np.int64], steps: npt.NDArray[np.int64]) -> Any:
+    import gemmi
+
+    op = gemmi.Op()
+    op.rot = (rotation * op.DEN).tolist()
+    op.tran = (steps % op.DEN).tolist()
+    return op
+
+
+def _operator_set(group: Group) -> set[tuple[int, ...]]:
+    steps = np.rint(group.translations * 1000).astype(int) % 1000
+    return {(*rotation.ravel().tolist(), *step.tolist()) for rotation, step in zip(group.rotations, steps, strict=True)}
+
+
+def _is_setting(group: Group, named: Any) -> bool:
+    """Return whether operators may be those of a tabulated group in another setting."""
+    if group.tabulated is not None:
+        return bool(group.tabulated.number == named.number)
+    other = group_from_table(named)
+
+    def kinds(each: Group) -> list[tuple[int, int]]:
+        rotations = point_group(each)
+        traces, signs = np.trace(rotations, axis1=1, axis2=2), np.rint(np.linalg.det(rotations))
+        return sorted(zip(traces.astype(int).tolist(), signs.astype(int).tolist(), strict=True))
+
+    return kinds(group) == kinds(other)
+
+
 def rotations_of(operations: Any) -> npt.NDArray[np.int64]:
-    """Return the distinct rotation matrices R of a group, shape (n, 3, 3); h·R is equivalent to h."""
+    """Return the distinct rotation matrices R of gemmi's operations, shape (n, 3, 3); h·R is equivalent to h."""
     matrices = {tuple(map(tuple, op.rot)) for op in operations.sym_ops}
     rotations = np.array(sorted(matrices, reverse=True), dtype=np.int64)
     rotations //= next(iter(operations.sym_ops)).DEN
     return rotations
+
+
+def point_group(group: Group) -> npt.NDArray[np.int64]:
+    """Return the distinct rotation matrices R of a group, shape (n, 3, 3); h·R is equivalent to h.
+
+    Operators that make no group leave the identity only.
+    """
+    if not group.closed:
+        return np.eye(3, dtype=np.int64)[None]
+    return np.array(sorted(set(map(_as_tuple, group.rotations)), reverse=True), dtype=np.int64)
+
+
+def _as_tuple(matrix: npt.NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+def absent_reflections(indices: IndexArray, group: Group) -> npt.NDArray[np.bool_]:
+    """Return a mask of the systematic absences: an operator with h·R = h changes their phase."""
+    absent = np.zeros(len(indices), dtype=bool)
+    if not group.closed:
+        return absent
+    for rotation, translation in zip(group.rotations, group.translations, strict=True):
+        turns = indices @ translation
+        absent |= (indices @ rotation == indices).all(axis=1) & (np.abs(turns - np.rint(turns)) > 1e-3)
+    return absent
 
 
 def centric_reflections(indices: IndexArray, rotations: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -1,16 +1,21 @@
 """Random structure factors with Wilson statistics on the absolute scale of a protein crystal."""
 
+import math
+
 import gemmi
 import numpy as np
 import numpy.typing as npt
 
+from ..bounds import check_bound
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..io.limits import allowed_memory
 from ..unit_cell import Cell
 from .symmetry import expand_to_p1, rotations_of, space_group_of_cell
 
 PROTEIN_ATOMS = {"C": 0.63, "N": 0.17, "O": 0.19, "S": 0.01}  # fractions of the non-hydrogen atoms of a protein
 DALTON_PER_ATOM = 14.5  # protein mass, hydrogens included, per non-hydrogen atom
+BYTES_PER_REFLECTION = 200  # while they are expanded
 MATTHEWS_A3_PER_DALTON = 2.4  # B. W. Matthews, J. Mol. Biol. 33 (1968) 491-497
 
 
@@ -48,6 +53,9 @@ def wilson_amplitudes(
             f"d_min_A = {d_min_A}, b_factor = {b_factor} Å²: d_min_A must be positive, b_factor at least 0"
         )
     unit_cell, operations = gemmi.UnitCell(*cell), group.operations()
+    check_bound("StructureFactors.wilson: d_min_A", d_min_A, field="StructureFactors.d_min_A")
+    check_bound("StructureFactors.wilson: b_factor", b_factor, field="StructureFactors.b_sol_A2")
+    _check_count(unit_cell.volume, d_min_A)
     unique = gemmi.make_miller_array(unit_cell, group, d_min_A)
     inverse_d_sqr = unit_cell.calculate_1_d2_array(unique)
     epsilon = np.array([operations.epsilon_factor_without_centering(hkl) for hkl in unique.tolist()])
@@ -55,6 +63,15 @@ def wilson_amplitudes(
     mean = epsilon * len(list(operations.cen_ops)) * _scattering_power(unit_cell.volume, inverse_d_sqr)
     intensity = mean * np.exp(-b_factor * inverse_d_sqr / 2.0) * _normalised_intensities(centric, seed)
     return expand_to_p1(unique, np.sqrt(intensity), rotations_of(operations))
+
+
+def _check_count(volume_A3: float, d_min: float) -> None:
+    """Raise `ConfigError` if the reflections within the resolution limit do not fit into memory."""
+    count = 4.0 / 3.0 * math.pi * volume_A3 / d_min**3
+    if count * BYTES_PER_REFLECTION > allowed_memory():
+        raise ConfigError(
+            f"StructureFactors.wilson: {count:.3g} reflections to {d_min:g} Å do not fit into memory; raise d_min_A"
+        )
 
 
 def _scattering_power(volume_A3: float, inverse_d_sqr: FloatArray) -> FloatArray:

@@ -7,10 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from .bounds import MOST_STEPS
 from .constants import RADIAN_IN_DEGREES
 from .errors import ConfigError
-
-MOST_STEPS = 10_000_000
 
 
 @dataclass(frozen=True)

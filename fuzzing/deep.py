@@ -1,0 +1,67 @@
+"""What is done with an accepted Config: resolve it, render a few pixels, write every format and read it back."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+import nanobragg as nb
+from nanobragg.errors import NanobraggError
+
+SIDE = 8  # pixels of the part that is rendered
+MOST_PIXELS = 2**18  # of an image; larger ones are resolved only
+MOST_TERMS = 2000  # of a pixel, for speed
+MOST_ORIENTATIONS = 2000
+SUFFIXES = (".npy", ".bin", ".img", ".cbf", ".tif", ".png", ".pgm", ".nxs", ".edf")
+
+
+def use_config(config: nb.Config, folder: Path) -> None:
+    """Resolve and render an experiment, and write it and its image; raise `AssertionError` if something changes.
+
+    Errors of nanobragg are passed on: any of these steps may refuse the experiment.
+    """
+    config.to_toml(folder / "again.toml")
+    assert nb.Config.from_toml(folder / "again.toml") == config, "the TOML file describes another experiment"
+    scan, domains = config.scan.resolved().count, config.crystal.domains()
+    if scan * domains > MOST_ORIENTATIONS or _sources(config) > MOST_ORIENTATIONS:
+        return
+    scene = nb.Scene(config)
+    if scene.terms * scene.sensor.count > MOST_TERMS or math.prod(scene.shape) > MOST_PIXELS:
+        return
+    x0, x1, y0, y1 = scene.roi
+    image = nb.simulate(scene, roi=(x0, min(x1, x0 + SIDE - 1), y0, min(y1, y0 + SIDE - 1)), threads=1)
+    if config.compat != "c":
+        assert np.isfinite(image).all(), "photons that are not finite"
+    if image.size <= 64 * SIDE * SIDE:
+        write_everywhere(image, config, folder)
+
+
+def _sources(config: nb.Config) -> int:
+    """Return an upper limit of the number of sources, where it is known without a file."""
+    beam = config.beam
+    count = math.prod((steps or 1) for steps in (*beam.divergence_steps, beam.dispersion_steps))
+    return max(count, 0 if beam.spectrum is None else len(beam.spectrum.lines.weights))
+
+
+def write_everywhere(image: np.ndarray, config: nb.Config | None, folder: Path) -> None:
+    """Write an image in every format that accepts it, and read it back."""
+    for suffix in SUFFIXES:
+        path = folder / f"image{suffix}"
+        try:
+            nb.write_image(path, image, config=config)
+        except NanobraggError:
+            continue
+        again, _ = nb.read_image(
+            path, shape=(image.shape[-2] * (image.size // math.prod(image.shape[-2:])), image.shape[-1])
+        )
+        if suffix in (".npy", ".bin"):
+            assert np.array_equal(again.ravel(), image.astype(again.dtype).ravel(), equal_nan=True), suffix
+
+
+def use_image(path: Path, suffix_of_format: str) -> None:
+    """Read an image file and write it in every format."""
+    image, _ = nb.read_image(path, format=suffix_of_format)
+    if image.size <= MOST_PIXELS:
+        write_everywhere(image, None, path.parent)

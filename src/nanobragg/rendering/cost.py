@@ -1,0 +1,141 @@
+"""What an image costs before it is rendered: terms, time and memory, and how to make it cheaper."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..geometry import Roi
+from ..scene.scene import Scene
+from .instruction_sets import select_instruction_set
+from .pixel_selection import PixelList, Selection, select_pixels
+from .speed import kernel_speed
+from .threads import rendering_threads
+
+NOTABLE_SECONDS, LONG_SECONDS = 10.0, 60.0
+NOTABLE_TERMS = 2e8  # fewer take less than ten seconds on any machine
+LARGE_BLOCK_M = 5e-7  # blocks of real crystals are smaller
+UNITS = {"s": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0, "years": 365.25 * 86400}
+log = logging.getLogger(__name__)
+
+
+class Cost(NamedTuple):
+    """The cost of an image on this machine.
+
+    Attributes
+    ----------
+    terms : int
+        Terms of all pixels: sub-pixels, sensor layers, sources, φ steps and mosaic domains.
+    terms_evaluated : int
+        Those that are evaluated.
+    seconds : float
+        Time of the rendering, from the speed of the kernel, which is measured on some pixels.
+    threads : int
+        Number of threads.
+    memory_bytes : int
+        Memory of the image and of the resolved scene.
+    cures : tuple of str
+        What would make the image cheaper.
+    """
+
+    terms: int
+    terms_evaluated: int
+    seconds: float
+    threads: int
+    memory_bytes: int
+    cures: tuple[str, ...]
+
+    def __str__(self) -> str:
+        some = "" if self.terms_evaluated == self.terms else f", {self.terms_evaluated:.3g} of them evaluated"
+        threads = f"{self.threads} thread" + ("s" if self.threads > 1 else "")
+        memory = self.memory_bytes / 2**20
+        return f"{self.terms:.3g} terms{some}, about {duration(self.seconds)} on {threads}, {memory:.3g} MiB"
+
+
+def estimate_cost(
+    scene: Scene,
+    *,
+    roi: Roi | None = None,
+    pixels: PixelList | None = None,
+    threads: int | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+) -> Cost:
+    """Return the cost of an image; `Scene.cost` describes the arguments."""
+    if dtype not in ("float32", "float64"):
+        raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
+    return _cost(scene, select_pixels(scene, pixels, roi), np.dtype(dtype), rendering_threads(threads))
+
+
+def notable_cost(scene: Scene, chosen: Selection, dtype: np.dtype[Any], threads: int, *, images: int = 1) -> list[str]:
+    """Return sentences about images of the chosen pixels that take more than ten seconds all together.
+
+    The second names the cures, if they take more than a minute.
+    """
+    if images * _rays(scene, chosen) * len(scene.cells) < NOTABLE_TERMS:
+        return []
+    cost = _cost(scene, chosen, dtype, threads)
+    seconds = images * cost.seconds
+    if seconds <= NOTABLE_SECONDS:
+        return []
+    series = "" if images == 1 else f" an image, {duration(seconds)} for {images}"
+    cures = [f"to shorten it: {'; '.join(cost.cures)}"] if seconds > LONG_SECONDS and cost.cures else []
+    return [f"{cost}{series}", *cures]
+
+
+def log_notable_cost(scene: Scene, chosen: Selection, dtype: np.dtype[Any], threads: int) -> None:
+    """Log the cost of an image of more than ten seconds, as a warning with the cures if it is more than a minute."""
+    sentences = notable_cost(scene, chosen, dtype, threads)
+    if sentences:
+        log.log(logging.WARNING if len(sentences) > 1 else logging.INFO, "the image has %s", "; ".join(sentences))
+
+
+def _rays(scene: Scene, chosen: Selection) -> int:
+    places = chosen.count(len(scene.config.detector.panels)) * scene.oversample**2 * scene.sensor.count
+    return places * len(scene.sources.weights)
+
+
+def _cost(scene: Scene, chosen: Selection, dtype: np.dtype[Any], threads: int) -> Cost:
+    select_instruction_set()
+    rays = _rays(scene, chosen)
+    terms, seconds = rays * len(scene.cells), 0.0
+    if terms:
+        speed = kernel_speed(scene, dtype)
+        seconds = (rays * speed.per_ray + terms * speed.per_term) / threads
+    return Cost(terms, terms, seconds, threads, _memory(scene, dtype), tuple(_cures(scene, chosen)))
+
+
+def _memory(scene: Scene, dtype: np.dtype[Any]) -> int:
+    """Return the bytes of an image, of the kernel's scene, and of the list of structure factors."""
+    listing = scene.config.structure_factors.listing or ()
+    image = int(np.prod(scene.shape, dtype=np.int64)) * dtype.itemsize
+    return image + scene.core(dtype).nbytes + sum(array.nbytes for array in listing)
+
+
+def _cures(scene: Scene, chosen: Selection) -> Iterator[str]:
+    edge = float((np.linalg.norm(scene.lattice.direct, axis=1) * scene.n_cells).max()) * 1e-10
+    if edge > LARGE_BLOCK_M and scene.config.compat is None:
+        yield (
+            f"smaller blocks, n_cells beside size_mm (nb.Crystal.realistic): blocks of {edge * 1e6:.2g} µm need "
+            f"{scene.recommended_oversample}² sub-pixels"
+        )
+    everything = scene.config.detector.panels[0].pixels
+    if chosen.mask is scene.mask and chosen.area == everything[0] * everything[1]:
+        yield "roi=, or pixels=nb.shoeboxes(scene, radius), for part of the image"
+    counts = {
+        "sub-pixels": scene.oversample**2, "sensor layers": scene.sensor.count, "sources": len(scene.sources.weights),
+        "φ steps": scene.phi.count, "mosaic domains": scene.domains,
+    }  # fmt: skip
+    many = [f"{count} {name}" for name, count in counts.items() if count > 1]
+    if many:
+        yield f"fewer of the {', '.join(many)}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the largest unit of which it has at least two."""
+    unit = max((name for name, size in UNITS.items() if seconds >= 2 * size), key=UNITS.__getitem__, default="s")
+    count = seconds / UNITS[unit]
+    return f"{count:.0f} {unit}" if count >= 10 else f"{count:.2g} {unit}"

@@ -1,0 +1,159 @@
+"""Atoms on special positions, and several atoms in one place: the share of each in the sum over all operators."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import NanobraggWarning
+from ..geometry import FloatArray
+from .neighbours import ONE_PLACE_A, close_pairs, distances_to_copies
+
+if TYPE_CHECKING:
+    from .symmetry import Group
+
+Integers = npt.NDArray[np.int64]
+
+EXACT_A = 0.02  # Å; rounding of coordinates with three decimals or more
+ROUNDED_A = 0.1  # Å; of coordinates with two decimals
+ON_THE_POSITION = "atoms count once on a special position, because more than full occupancy has symmetry copies"
+STATED_A = 1.0  # Å; a stated site symmetry does not move an atom farther than this
+FULL = 1.05  # occupancy of one place that is more than full by more than rounding
+
+
+class Sites(NamedTuple):
+    """Atoms in a cell.
+
+    Attributes
+    ----------
+    fract : ndarray, shape (n, 3)
+        Fractional coordinates.
+    occupancies : ndarray, shape (n,)
+        As in the file.
+    elements : ndarray, shape (n,)
+        Atomic numbers.
+    orthogonal : ndarray, shape (3, 3)
+        Columns a, b, c (Å).
+    stated : ndarray, shape (n, 2), or None
+        Multiplicity and order of the site symmetry in the file's own group, NaN where not stated.
+    chemical
+        Whether occupancies are those of the place, which the order divides (CIF core dictionary). In a macromolecule's
+        file the occupancy on a special position is already divided; only one that is too large is reduced.
+    """
+
+    fract: FloatArray
+    occupancies: FloatArray
+    elements: Integers
+    orthogonal: FloatArray
+    stated: FloatArray | None
+    chemical: bool
+
+
+def site_shares(where: str, sites: Sites, group: Group) -> FloatArray:
+    """Return the occupancy of each atom in a sum over all operators of the group.
+
+    An atom on a special position of order m appears m times in this sum, so that its occupancy is divided by m. The
+    order is the stated one where it is possible; otherwise the number of copies in exactly one place, or of copies that
+    are as close as rounding can put them, if their occupancies would add up to more than 1. A macromolecule's atom with
+    more than full occupancy at copies closer than ONE_PLACE_A is reduced to the share that fills the place. An atom
+    that is a symmetry copy of an earlier one of its element does not count if the place would be more than full. Warns
+    about all of these, and about other places with an occupancy above 1; `where` names the file.
+    """
+    nearest = _Nearest(sites, group)
+    close = nearest.count(ONE_PLACE_A)
+    overfull = sites.occupancies * close > FULL
+    told: list[str] = []
+    if sites.chemical:
+        shares = sites.occupancies / _orders(sites, nearest, len(group.rotations), told)
+    else:
+        shares = np.where(overfull, np.minimum(sites.occupancies, 1.0 / close), sites.occupancies)
+        _tell(told, int((overfull & (close > 1)).sum()), f"{ON_THE_POSITION} at less than {ONE_PLACE_A} Å")
+    shares, copies, crowded = _without_copies(sites, shares, group)
+    _tell(told, copies, "atoms are symmetry copies of other atoms in the file, and do not count again")
+    where_else = f"share places of {ONE_PLACE_A} Å with others or their own copies, with an occupancy above 1 in all"
+    _tell(told, crowded, f"atoms {where_else}; state their site symmetry or occupancy")
+    if told:
+        warnings.warn(f"{where}: {'; '.join(told)}; correct the file if that is wrong", NanobraggWarning, stacklevel=4)
+    return shares
+
+
+def _orders(sites: Sites, nearest: _Nearest, operators: int, told: list[str]) -> Integers:
+    """Return the order of each site's symmetry, and tell of those that are not stated or exact."""
+    stated, contradicted = _stated_orders(sites.stated, nearest, operators)
+    _tell(told, contradicted, "stated site symmetries contradict the coordinates, which are used")
+    exact, rounded = nearest.count(EXACT_A), nearest.count(ROUNDED_A)
+    merged = (sites.occupancies * rounded > FULL) & (rounded > exact) & (stated == 0)
+    _tell(told, int(merged.sum()), f"{ON_THE_POSITION} at less than {ROUNDED_A} Å")
+    return np.where(stated > 0, stated, np.where(merged, rounded, exact))
+
+
+def _tell(told: list[str], count: int, what: str) -> None:
+    if count:
+        told.append(f"{count} {what}")
+
+
+class _Nearest:
+    """Distances of atoms from their own copies, sorted, for the atoms that have a copy nearby."""
+
+    def __init__(self, sites: Sites, group: Group) -> None:
+        self.count_of_atoms = len(sites.fract)
+        near = np.zeros(self.count_of_atoms, np.int64)
+        for distances in distances_to_copies(sites.fract, group, sites.orthogonal):
+            near += distances < STATED_A
+        self.rows = np.flatnonzero(near > 1)
+        columns = distances_to_copies(sites.fract[self.rows], group, sites.orthogonal)
+        self.sorted = np.sort(np.stack(list(columns), axis=1), axis=1)
+
+    def count(self, limit_A: float) -> Integers:
+        """Return how many copies of each atom, itself included, are closer than a limit of at most STATED_A."""
+        counts = np.ones(self.count_of_atoms, np.int64)
+        counts[self.rows] = (self.sorted < limit_A).sum(axis=1)
+        return counts
+
+    def possible(self, orders: FloatArray) -> Integers:
+        """Return the orders for which that many copies are apart from all others, and 0 for impossible ones."""
+        operators = self.sorted.shape[1]
+        whole = np.isfinite(orders) & (orders >= 1) & (orders <= operators)
+        last = np.where(whole & (np.abs(orders - np.rint(orders)) < 1e-6), np.nan_to_num(orders), 0).astype(np.int64)
+        found = np.where(last == 1, 1, 0)
+        rows, wanted = np.arange(len(self.rows)), np.maximum(last[self.rows], 1)
+        inside = self.sorted[rows, wanted - 1] < STATED_A
+        beyond = np.where(wanted < operators, self.sorted[rows, np.minimum(wanted, operators - 1)], np.inf)
+        found[self.rows] = np.where(inside & (beyond > EXACT_A), last[self.rows], 0)
+        return found
+
+
+def _stated_orders(stated: FloatArray | None, nearest: _Nearest, operators: int) -> tuple[Integers, int]:
+    """Return the stated orders of site symmetry, 0 where none is stated or possible, and how many are impossible.
+
+    Some programs write the order in place of the multiplicity, so that the meaning with more possible orders is taken
+    for the whole list.
+    """
+    if stated is None or not np.isfinite(stated).any():
+        return np.zeros(nearest.count_of_atoms, np.int64), 0
+    multiplicity, order = stated.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        meanings = [np.where(np.isfinite(order), order, each) for each in (operators / multiplicity, multiplicity)]
+    found = [nearest.possible(meaning) for meaning in meanings]
+    best = max(found, key=lambda orders: int((orders > 0).sum()))
+    given = np.isfinite(multiplicity) | np.isfinite(order)
+    return best, int((given & (best == 0)).sum())
+
+
+def _without_copies(sites: Sites, shares: FloatArray, group: Group) -> tuple[FloatArray, int, int]:
+    """Return shares of 0 for atoms that copy earlier ones, their number, and that of atoms in other crowded places."""
+    pairs = close_pairs(sites.fract, group, sites.orthogonal)
+
+    def crowded() -> Integers:
+        totals = np.bincount(pairs.here, shares[pairs.there], len(shares))
+        return np.flatnonzero((totals > FULL) & (shares > 0))
+
+    suspects = np.isin(pairs.here, crowded()) & pairs.is_copy & (pairs.there < pairs.here)
+    suspects &= sites.elements[pairs.there] == sites.elements[pairs.here]
+    shares = shares.copy()
+    copies = np.unique(pairs.here[suspects])
+    shares[copies] = 0.0
+    return shares, len(copies), len(crowded())

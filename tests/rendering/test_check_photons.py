@@ -1,0 +1,84 @@
+"""Photons that are not finite, or negative, are refused; with the C program's rules there is a warning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nanobragg as nb
+from nanobragg.errors import ConfigError, NanobraggWarning
+from tests.builders import CRYSTAL, config
+
+BRIGHT = nb.StructureFactors.constant(1e23)
+FEW = nb.Detector.flat(distance_mm=100, pixels=(6, 7), pixel_mm=1)
+
+
+def bright(**fields):
+    return config(structure_factors=BRIGHT, detector=FEW, **fields)
+
+
+def slanted(normal, **detector):
+    panel = nb.Panel(
+        origin_mm=(100, 12, -14), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0), normal_axis=normal, pixel_mm=4,
+        pixels=(6, 7),
+    )  # fmt: skip
+    return nb.Detector(panels=(panel,), **detector)
+
+
+def test_photons_beyond_float32_are_refused_and_kept_in_float64():
+    with pytest.raises(
+        ConfigError, match=r"image: pixel \(slow 0, fast 0\) has inf photons, and 41 more; .*dtype='float64'"
+    ):
+        nb.simulate(bright())
+    image = nb.simulate(bright(), dtype="float64")
+    assert np.isfinite(image).all()
+    assert image.max() > 3.5e38
+
+
+def test_the_c_programs_rules_warn():
+    with pytest.warns(NanobraggWarning, match="inf photons.*as in the C program"):
+        assert np.isinf(nb.simulate(bright(compat="c"))).any()
+
+
+def test_only_pixels_of_the_region_are_checked_and_named():
+    with pytest.raises(ConfigError, match=r"pixel \(slow 3, fast 2\)"):
+        nb.simulate(bright(), roi=(2, 4, 3, 3))
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, -1.0])
+def test_what_an_image_had_before_is_not_an_error(value):
+    out = np.full(FEW.shape, value, np.float32)
+    nb.simulate(config(detector=FEW), out=out, add=True)
+    assert np.array_equal(np.isfinite(out), np.full(FEW.shape, np.isfinite(value)))
+
+
+@pytest.mark.parametrize("normal", [(1, 0, -10), (1, -10, 0), (-1, 0, 0), (0, 0, 1)])
+@pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
+def test_a_panel_whose_normal_does_not_face_its_rays_is_refused(normal):
+    detector = slanted(normal, sensor_thickness_um=300, attenuation_um=400)
+    with pytest.raises(ConfigError, match="edge-on to the sample or faces away"):
+        nb.simulate(config(detector=detector))
+
+
+def test_a_normal_that_is_slanted_less_than_the_rays_is_rendered():
+    assert nb.simulate(config(detector=slanted((1, 0.1, -0.1), sensor_thickness_um=300))).min() > 0
+
+
+def test_negative_amplitudes_of_a_background_may_give_negative_photons():
+    background = nb.Background(table=[[0, -3], [0.5, -3]], thickness_um=100)
+    assert nb.simulate(config(detector=FEW, background=background)).min() < 0
+
+
+def test_weights_whose_sum_is_not_finite_are_refused():
+    for weight in (1e308, 1e200):
+        sources = {"positions": [[-1, 0, 0]] * 2, "weights": [weight] * 2}
+        with pytest.raises(ConfigError, match=r"Sources\.weights"):
+            nb.simulate(config(beam=nb.Beam(sources=nb.Sources(**sources))))
+        with pytest.raises(ConfigError, match=r"Spectrum\.weights"):
+            nb.Spectrum(wavelengths_A=[1, 1.1], weights=[weight] * 2)
+
+
+def test_an_automatic_number_of_sub_pixels_beyond_the_largest_is_refused():
+    large = CRYSTAL.replace(n_cells=10**7)
+    with pytest.raises(ConfigError, match=r"Sampling.oversample: .*more than 1000"):
+        nb.simulate(config(crystal=large))
