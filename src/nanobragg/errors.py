@@ -26,7 +26,8 @@ status  meaning
 1       a bug: Python's traceback is printed
 2       a `NanobraggError`: an invalid command line or experiment, or a file that cannot be used
 130     interrupted with Ctrl-C
-141     the reader of standard output closed the pipe
+141     the reader of standard output closed the pipe; the files are written all the same
+143     ended by SIGTERM (129: SIGHUP)
 ======  =============================================================================================
 
 `nanobragg compare` has its own: 1 invalid command line, 2 a program failed, 3 the correlation is below the threshold,

@@ -2,9 +2,8 @@
 
 import argparse
 import math
-import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from ..config.config import Config
 from ..config.toml import input_files
 from ..errors import ConfigError
 from ..export.write import HIGHEST
-from ..io.atomic import StrPath, check_writable
+from ..io.atomic import check_distinct, check_writable
 from ..io.formats import format_of
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
@@ -77,7 +76,7 @@ def run(chosen: argparse.Namespace) -> int:
     truths = None if chosen.truth is None else _check_truth_paths(numbered(chosen.truth, chosen.images))
     images = ImageFiles(chosen.output, config, chosen.images, seeds)
     inputs = [*input_files(Path(chosen.config), described), *([] if chosen.pixels is None else [chosen.pixels])]
-    _check_inputs_are_kept(inputs, [*images.names, *(truths or [])])
+    check_distinct([*images.names, *(truths or [])], inputs)
     clipped = []
 
     def show(lines: Sequence[str]) -> None:
@@ -142,11 +141,3 @@ def _write_truth(
     truth = ground_truth(scene, image=image)
     truth.save(path)
     return f"{len(truth.spots)} spots, {truth.bragg_mask.mean():.2%} of the pixels, in {path}"
-
-
-def _check_inputs_are_kept(inputs: Iterable[StrPath], outputs: Sequence[str]) -> None:
-    """Raise `ConfigError` if an output would overwrite an input file of the experiment."""
-    kept = {os.path.realpath(path) for path in inputs}
-    for path in outputs:
-        if os.path.isfile(path) and os.path.realpath(path) in kept:
-            raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config.background import Background
+from ...config.base import changed_fields
 from ...config.beam import Beam, Sources
 from ...config.config import Config
 from ...config.crystal import Crystal
@@ -16,8 +17,11 @@ from ...config.detector import Detector
 from ...config.sampling import Sampling
 from ...config.scan import Scan
 from ...config.structure_factors import StructureFactors
-from ...errors import ConfigError, NanobraggWarning
+from ...config.toml import paths_in
+from ...errors import ConfigError, FormatError, NanobraggWarning
 from ...geometry import Roi
+from ...io.atomic import StrPath
+from ...io.input_file import read_file
 from ...unit_cell import Cell
 from .flag_table import find_flag, help_flag, help_text, split_flags
 from .flag_values import FlagValues, Outputs, read_flags
@@ -41,6 +45,8 @@ class ParsedFlags:
     stol_path, stol_multiplier
         Background amplitudes (-stol, -4stol, -Q): the file, and the factor from its first column to
         sin(theta)/lambda. Recorded, not used.
+    img_path
+        File of -img, whose header sets the geometry.
     """
 
     config: Config
@@ -48,6 +54,12 @@ class ParsedFlags:
     unused: list[str]
     stol_path: str | None = None
     stol_multiplier: float = 1.0
+    img_path: str | None = None
+
+    @property
+    def input_files(self) -> list[StrPath]:
+        """All files that the flags name as input."""
+        return [*paths_in(changed_fields(self.config)), *filter(None, (self.stol_path, self.img_path))]
 
 
 def config_from_flags(flags: str | list[str], *, exact: bool = False) -> Config:
@@ -91,7 +103,13 @@ def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFla
     )
     outputs = _outputs(values)
     unused = _warn_unused(values)
-    return ParsedFlags(config, outputs, unused, values.stol_path, values.stol_multiplier)
+    return ParsedFlags(config, outputs, unused, values.stol_path, values.stol_multiplier, values.img_path)
+
+
+def check_background_file(parsed: ParsedFlags) -> None:
+    """Raise an error if the file of -stol, which the C program reads but does not use, is missing or empty."""
+    if parsed.stol_path is not None and not read_file(parsed.stol_path).strip():
+        raise FormatError(f"{parsed.stol_path}: is empty; the C program stops here; omit -stol, which has no effect")
 
 
 def _warn(text: str) -> None:
