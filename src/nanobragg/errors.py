@@ -34,6 +34,9 @@ status  meaning
 4 the images have different shapes, 5 a file cannot be read or written.
 """
 
+import sys
+import warnings
+
 
 def escape_unprintable(text: str) -> str:
     """Return `text` with unprintable characters escaped, because messages quote the content of arbitrary files."""
@@ -73,6 +76,14 @@ class FormatError(NanobraggError, ValueError):
 
 class ProgramError(NanobraggError):
     """The C program failed, timed out or left no image."""
+
+
+def warn_user(message: str) -> None:
+    """Issue a `NanobraggWarning` at the line outside this package that led to it."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, NanobraggWarning, stacklevel=level)
 
 
 class NanobraggWarning(UserWarning):
