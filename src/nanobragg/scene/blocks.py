@@ -1,12 +1,10 @@
 """The coherent blocks of a crystal: their unit cells, and the number of them in the beam (docs/theory.md, Size)."""
 
 import math
-import warnings
 from typing import NamedTuple
 
 from ..config.beam import Beam
 from ..config.crystal import Crystal, Lattice
-from ..errors import NanobraggWarning
 from ..geometry import dot
 
 
@@ -31,8 +29,6 @@ def resolve_blocks(crystal: Crystal, beam: Beam, lattice: Lattice, *, like_c: bo
     Along an axis with a size, the crystal is a row of blocks, or a single one if `n_cells` is 1 or `block_um` is not
     smaller. With `like_c` it is a single one whatever `n_cells` is.
     """
-    for message in _clippings(crystal, beam.size_mm):
-        warnings.warn(message, NanobraggWarning, stacklevel=4)
     axes = [math.sqrt(dot(vector, vector)) for vector in lattice.direct * 1e-10]
     width = math.inf if beam.size_mm is None else beam.size_mm / 1000.0
     along, *across = (size / 1000.0 for size in crystal.size_mm)
@@ -56,7 +52,7 @@ def _edge_mm(volume_mm3: float) -> float:
     return float(volume_mm3 ** (1 / 3))
 
 
-def _clippings(crystal: Crystal, beam_mm: float | None) -> list[str]:
+def clippings(crystal: Crystal, beam_mm: float | None) -> list[str]:
     """Return a message about each size that the beam clips."""
     if beam_mm is None:
         return []

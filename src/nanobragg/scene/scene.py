@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import warnings
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,10 +13,11 @@ import numpy.typing as npt
 from .._core import CoreScene
 from ..config.config import Config
 from ..config.display import html_table
-from ..errors import NanobraggWarning
+from ..errors import warn_user
 from .checks import check_scene
 from .kernel_input import build_core, float32_precision
 from .scene_data import SceneData
+from .unit_slips import unit_slips
 
 if TYPE_CHECKING:
     from ..geometry import Roi
@@ -83,6 +83,8 @@ class Scene(SceneData):
     """
 
     def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
+        told = config.__dict__.setdefault("_told", set())  # of the Config, so that it warns once
+        self._warn(unit_slips(config), told)
         super().__init__(config, corrected)
         self._cores: dict[str, CoreScene] = {}
         log.debug(
@@ -90,8 +92,15 @@ class Scene(SceneData):
             " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
             self.oversample**2, self.sensor.count,
         )  # fmt: skip
-        for message in check_scene(self):
-            warnings.warn(message, NanobraggWarning, stacklevel=2)
+        self._warn(check_scene(self), told)
+
+    @staticmethod
+    def _warn(messages: list[str], told: set[str]) -> None:
+        """Issue the warnings that this Config has not given yet."""
+        for message in messages:
+            if message not in told:
+                told.add(message)
+                warn_user(message)
 
     def __repr__(self) -> str:
         return f"Scene({self.config!r})"
