@@ -18,6 +18,7 @@ from .config.beam import Sources as Sources
 from .config.config import Config as Config
 from .config.crystal import Crystal as Crystal
 from .config.detector import Detector as Detector
+from .config.noise import Noise as Noise
 from .config.panel import Panel as Panel
 from .config.sampling import Sampling as Sampling
 from .config.scan import Scan as Scan

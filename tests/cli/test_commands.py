@@ -68,7 +68,7 @@ def test_photons_beyond_16_bits_are_clipped_and_counted(run, config, tmp_path):
 
 def test_noise_is_that_of_the_seed_in_every_file(run, config, photons):
     out = run("simulate", "still.toml", "-o", "n.img", "-o", "n.npy", "--noise", "--seed", "5")
-    expected = add_noise(photons, 5)
+    expected = add_noise(photons, seed=5)
     integers, header = read_image("n.img")
     assert (integers == expected).all()
     assert (read_image("n.npy")[0] == expected).all()
