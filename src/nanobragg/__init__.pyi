@@ -33,6 +33,7 @@ from .derivatives.likelihood import Noise as Noise
 from .derivatives.parameters import parameters as parameters
 from .derivatives.sums import loss_and_gradient as loss_and_gradient
 from .derivatives.sums import normal_equations as normal_equations
+from .export.expt import write_expt as write_expt
 from .export.nexus import write_nexus as write_nexus
 from .export.write import write_image as write_image
 from .importers.dials import read_expt as read_expt
@@ -48,6 +49,9 @@ from .nanobragg_c.trace_lines import c_trace_lines as c_trace_lines
 from .plotting import plot as plot
 from .plotting import plot_radial as plot_radial
 from .plotting import plot_slice as plot_slice
+from .refinement.refine import refine as refine
+from .refinement.refine import refine_images as refine_images
+from .refinement.result import Refinement as Refinement
 from .rendering.cost import Cost as Cost
 from .rendering.pixel_selection import Box as Box
 from .rendering.simulate import simulate as simulate

@@ -68,10 +68,10 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     crystal = scene.config.crystal
     moved: dict[str, Any] = {}
     if any(name in changes for name in (*CELL, *ROTATIONS)):
-        before, after = crystal_cell(scene), _cell(crystal_cell(scene), changes)
-        orientation = _orientation(scene, before)
+        after = _cell(crystal_cell(scene), changes)
+        before_turn = orientation(scene)
         turn = rotations_from_vectors(np.array([[changes.get(name, 0.0) for name in ROTATIONS]]))[0]
-        angles = np.asarray(umat_to_misset(turn @ orientation)) * RADIAN_IN_DEGREES
+        angles = np.asarray(umat_to_misset(turn @ before_turn)) * RADIAN_IN_DEGREES
         moved |= {"cell": after, "misset_deg": as_vector(angles), "matrix": None, "matrix_path": None}
     moved["n_cells"] = tuple(n + changes.get(name, 0.0) for n, name in zip(scene.n_cells, COUNTS, strict=True))
     moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None}
@@ -86,9 +86,9 @@ def _cell(cell: Cell, changes: Mapping[str, float]) -> Cell:
     return check_cell((a, b, c, alpha, beta, gamma))
 
 
-def _orientation(scene: SceneData, cell: Cell) -> FloatArray:
+def orientation(scene: SceneData) -> FloatArray:
     """Return the rotation that takes reciprocal vectors with a* along x and b* in the xy plane to the crystal's."""
-    standard, _ = reciprocal_vectors(cell)
+    standard, _ = reciprocal_vectors(crystal_cell(scene))
     rotation = (np.linalg.inv(standard) @ scene.lattice.reciprocal).T
     if np.linalg.det(rotation) < 0:
         raise ConfigError("Crystal.matrix: is left-handed, so that no cell and rotation describe it; reverse an axis")

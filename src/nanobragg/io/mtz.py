@@ -41,7 +41,7 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     try:
         mtz = _read(path, content)
         cells = {dataset.id: dataset.cell.parameters for dataset in mtz.datasets}
-        labels = [each.label for each in mtz.columns]
+        labels, types = [each.label for each in mtz.columns], [each.type for each in mtz.columns]
         symmetry = _symmetry(path, mtz)
     except (RuntimeError, ValueError, IndexError, MemoryError, OSError, UnicodeError) as error:
         if isinstance(error, FormatError):
@@ -49,7 +49,7 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
         raise FormatError(f"{path} is not a valid MTZ file ({reason(path, error)}); fetch or write it again") from None
     if len(mtz.batches) > 0 or "M/ISYM" in labels:
         raise FormatError(f"{path} holds unmerged data ({len(mtz.batches)} batches); scale and merge it first")
-    table = _Values(path, mtz)
+    table = _Values(path, mtz, labels, types)
     choice = choose_column(path, [table.column(number) for number in range(len(labels))], column)
     values, mates = table.amplitudes(choice.label, choice.kind), None
     note = choice.note
@@ -66,9 +66,8 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
 class _Values:
     """The numbers of an MTZ file."""
 
-    def __init__(self, path: StrPath, mtz: Any) -> None:
-        self._path, self._missing, self._columns = path, mtz.valm, mtz.columns
-        self._labels = [each.label for each in mtz.columns]
+    def __init__(self, path: StrPath, mtz: Any, labels: list[str], types: list[str]) -> None:
+        self._path, self._missing, self._labels, self._types = path, mtz.valm, labels, types
         self._table = np.asarray(mtz.array, dtype=np.float32)
 
     def indices(self) -> npt.NDArray[np.int32]:
@@ -78,7 +77,7 @@ class _Values:
 
     def column(self, number: int) -> Column:
         """Return a column's description."""
-        label, kind = self._labels[number], KINDS.get(self._columns[number].type)
+        label, kind = self._labels[number], KINDS.get(self._types[number])
         has_sigma = f"SIG{label}" in self._labels or f"SIG_{label}" in self._labels
         return Column(label, kind, has_sigma, kind is not None and constant(self._numbers(label)))  # type: ignore[arg-type]
 

@@ -28,7 +28,7 @@ FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # purposes of random streams
 
 
 def c_noise(
-    image: ArrayLike, seed: int, adc_offset: float = 40.0, roi: Roi | None = None
+    image: ArrayLike, seed: int, adc_offset: float = 40.0, roi: Roi | None = None, before: CRandom | None = None
 ) -> tuple[NDArray[np.uint16], float, int]:
     """Add the C program's photon noise to an image, reproducing its noise image byte for byte.
 
@@ -40,11 +40,14 @@ def c_noise(
     image : array of shape (slow, fast)
         Expected photons, as float32. Masked pixels are 0 and draw a deviate too.
     seed : int
-        Value of the C program's ``-seed``, 0 … 2147483647.
+        Value of the C program's ``-seed``, 0 … 2147483647. A negative one, which its generator does not take for a
+        new seed, needs `before`.
     adc_offset : float
         Added to every pixel of the region of interest, ADU.
     roi : (xmin, xmax, ymin, ymax), optional
         Inclusive limits in pixels, x fast and y slow. Pixels outside draw no deviate and are 0.
+    before : CRandom, optional
+        The stream that a negative seed continues: that of the mosaic domains (`config.mosaic.c_stream_of_mosaic`).
 
     Returns
     -------
@@ -59,12 +62,12 @@ def c_noise(
     ConfigError
         A negative or non-finite pixel, or a seed out of range.
     """
-    if not 0 <= seed <= MAX_C_SEED:
+    if not (0 if before is None else -MAX_C_SEED) <= seed <= MAX_C_SEED:
         raise ConfigError(f"seed = {seed} is not a valid seed of the C program; give 0 to {MAX_C_SEED}")
     _check_offset(adc_offset)
     means = checked_image(image, lowest=0.0)
     where = roi_slices(roi, means.shape)
-    photons = _c_photons(means[where], seed)
+    photons = _c_photons(means[where], CRandom(seed, before))
     adu = photons + np.float64(adc_offset)
     overloads = int(np.count_nonzero(adu > 65535.0))
     noisy = np.zeros(means.shape, np.uint16)
@@ -72,9 +75,9 @@ def c_noise(
     return noisy, ordered_sum(photons), overloads
 
 
-def _c_photons(means: NDArray[Any], seed: int) -> NDArray[np.float32]:
+def _c_photons(means: NDArray[Any], draw: CRandom) -> NDArray[np.float32]:
     """Return deviates of the C program in row-major order, drawn in blocks so that Ctrl-C is noticed between them."""
-    draw, flat = CRandom(seed), np.ascontiguousarray(means, np.float32).reshape(-1)
+    flat = np.ascontiguousarray(means, np.float32).reshape(-1)
     photons = np.empty_like(flat)
     for start in range(0, len(flat), BLOCK_PIXELS):
         block = slice(start, start + BLOCK_PIXELS)

@@ -25,7 +25,7 @@ from ...io.input_file import read_file
 from ...unit_cell import Cell
 from .flag_table import find_flag, help_flag, help_text, split_flags
 from .flag_values import FlagValues, Outputs, read_flags
-from .geometry_from_flags import build_detector, convention_of, geometry_flags_without_effect
+from .geometry_from_flags import axes_without_rotation, build_detector, convention_of, geometry_flags_without_effect
 
 __all__ = ["Outputs", "ParsedFlags", "config_from_flags", "help_flag", "help_text", "parse_flags"]
 
@@ -93,7 +93,7 @@ def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFla
     config = Config(
         crystal=_crystal(values),
         structure_factors=_structure_factors(values),
-        beam=_beam(values),
+        beam=_beam(values, exact),
         detector=detector,
         scan=_scan(values),
         sampling=_sampling(values, exact),
@@ -186,8 +186,16 @@ def _wants_interpolation(values: FlagValues) -> bool:
     return few
 
 
-def _beam(values: FlagValues) -> Beam:
+class BeamBeyondOne(Beam):
+    """A beam whose polarization factor is not limited to ±1, which the C program renders."""
+
+    kahn_factor: float = 0.0
+
+
+def _beam(values: FlagValues, exact: bool) -> Beam:
     fields: dict[str, Any] = {}
+    beyond = abs(values.kahn_factor) > 1 and not exact
+    kahn_factor = values.kahn_factor if values.polarized else max(-1.0, min(1.0, values.kahn_factor))
     if values.energy_eV is None:
         fields["wavelength_A"] = values.wavelength_A
     else:
@@ -197,10 +205,10 @@ def _beam(values: FlagValues) -> Beam:
     if values.convention == "custom":
         frame = convention_of(values)
         fields.update(direction=frame.beam, polarization_axis=frame.polarization)
-    return Beam(
+    return (BeamBeyondOne if beyond and values.polarized else Beam)(
         fluence_ph_m2=values.fluence_ph_m2,
         size_mm=_not_negative(values.beamsize_mm),
-        kahn_factor=values.kahn_factor,
+        kahn_factor=kahn_factor,
         polarized=values.polarized,
         divergence_mrad=(_not_negative(values.hdiv_range_mrad), _not_negative(values.vdiv_range_mrad)),
         divergence_steps=(max(values.hdiv_steps, 0) or None, max(values.vdiv_steps, 0) or None),
@@ -277,6 +285,11 @@ def _warn_unused(values: FlagValues) -> list[str]:
         _warn(f"{name} has no effect: {reason}" + (f" (docs/quirks.md row {row})" if row else ""))
     if values.thickness_um > 0 and math.isinf(values.attenuation_um):
         _warn("-detector_abs inf absorbs no photons, so the image is zero (docs/quirks.md row 22)")
+    if abs(values.kahn_factor) > 1:
+        _warn(f"-polar {values.kahn_factor:g} is not a degree of polarization; give a number from -1 to 1")
+    for name in axes_without_rotation(values) if values.convention == "custom" else []:
+        flag = {"spindle": "-spindle_axis", "twotheta_axis": "-twotheta_axis"}[name]
+        _warn(f"{flag} 0 0 0 has no direction; nothing rotates about it, so that the usual axis takes its place")
     length = math.hypot(*convention_of(values).twotheta_axis)
     if values.twotheta_deg != 0 and abs(length - 1) > 1e-6:
         _warn(f"-twotheta_axis has length {length:.6g}, not 1: the C program distorts the detector")
