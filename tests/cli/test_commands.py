@@ -177,7 +177,7 @@ def turning(config, tmp_path):
 def test_a_series_with_noise(run, turning, tmp_path):
     out = run("simulate", "scan.toml", "--images", "3", "--noise", "--seed", "5",
               "-o", "a.nxs", "-o", "a_###.cbf", "-o", "a_#.tif")  # fmt: skip
-    expected = [add_noise(nb.simulate(one), 5 + i) for i, one in enumerate(turning.series(3))]
+    expected = [add_noise(nb.simulate(one), seed=5 + i) for i, one in enumerate(turning.series(3))]
     for i, image in enumerate(expected):
         series, told = read_image("a.nxs", index=i)
         assert (series == image).all()

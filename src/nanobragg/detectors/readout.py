@@ -22,12 +22,11 @@ class Readout(NamedTuple):
 
 GENERIC = Readout(1.0, 40.0, 0.0, "uint16")  # as the C program's noise image
 # Photon counters record photons: no gain, offset or noise. Integrating pixel detectors record photons after their
-# calibration, with noise: JUNGFRAU 83 electrons rms at high gain (A. Mozzanica et al., J. Instrum. 11 (2016) C02047),
-# AGIPD 265 electrons (A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82), ePix10k 120 electrons (G. Blaj et al.,
-# AIP Conf. Proc. 2054 (2019) 060062) and CSPAD 1000 electrons (S. Herrmann et al., Nucl. Instrum. Methods A 718 (2013)
-# 550-553), of 3300 electrons per photon of 12 keV; the numbers are quoted from memory. CCDs record units above an
-# offset: ADSC 1.8 per photon and 40 (J. Holton, X-ray image formats, bl831.als.lbl.gov), Rayonix and MAR 10 (XDS' table
-# of detectors); their other numbers are assumptions.
+# calibration, with noise, of 3300 electrons per photon of 12 keV: JUNGFRAU 83 electrons rms (A. Mozzanica et al., J.
+# Instrum. 11 (2016) C02047), AGIPD 265 (A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82), ePix10k 120
+# (G. Blaj et al., AIP Conf. Proc. 2054 (2019) 060062), CSPAD 1000 (S. Herrmann et al., Nucl. Instrum. Methods A 718
+# (2013) 550-553); the numbers are quoted from memory. CCDs record units above an offset: ADSC 1.8 per photon and 40
+# (J. Holton, X-ray image formats, bl831.als.lbl.gov), Rayonix and MAR 10; their other numbers are assumptions.
 FAMILIES = {
     "eiger": Readout(1.0, 0.0, 0.0, "uint32"),
     "pilatus": Readout(1.0, 0.0, 0.0, "int32"),

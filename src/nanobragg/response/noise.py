@@ -140,7 +140,8 @@ def add_noise(
     saturation_adu : float, optional
         Largest value of a pixel, ADU; default: the maximum of `dtype`, 65535 for the default type.
     dtype : dtype
-        Type of the result; default: uint16. Integer types round to nearest; floating types keep fractions and negative values.
+        Type of the result; default: uint16. Integer types round to nearest; floating types keep fractions and negative
+        values.
     threads : int, optional
         Number of threads. Default: OMP_NUM_THREADS, or the processors available to this process.
 
@@ -163,7 +164,8 @@ def add_noise(
         "calibration_seed": calibration_seed, "flicker": flicker, "psf": psf, "psf_fwhm_px": psf_fwhm_px,
         "saturation_adu": saturation_adu, "dtype": dtype,
     }  # fmt: skip
-    settings = resolve_recording(config)._replace(**{name: value for name, value in given.items() if value is not None})
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    settings = resolve_recording(config)._replace(**changes)
     return _record(means, settings, thread_count(threads))
 
 
