@@ -49,6 +49,8 @@ from .nanobragg_c.trace_lines import c_trace_lines as c_trace_lines
 from .plotting import plot as plot
 from .plotting import plot_radial as plot_radial
 from .plotting import plot_slice as plot_slice
+from .refinement.amplitudes import AmplitudeRefinement as AmplitudeRefinement
+from .refinement.amplitudes import refine_amplitudes as refine_amplitudes
 from .refinement.refine import refine as refine
 from .refinement.refine import refine_images as refine_images
 from .refinement.result import Refinement as Refinement

@@ -37,10 +37,19 @@ status  meaning
 import sys
 import warnings
 
+LONGEST_LINE = 1200  # characters
+
 
 def escape_unprintable(text: str) -> str:
     """Return `text` with unprintable characters escaped, because messages quote the content of arbitrary files."""
     return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
+
+
+def _one_line(text: str) -> str:
+    """Return a text in one printable line, without its middle if it is very long."""
+    if len(text) > LONGEST_LINE:
+        text = f"{text[: LONGEST_LINE * 2 // 3]} … {text[-LONGEST_LINE // 3 :]}"
+    return escape_unprintable(text).replace("\n", "\\n")
 
 
 class NanobraggError(Exception):
@@ -55,7 +64,8 @@ class NanobraggError(Exception):
     exit_code = 2
 
     def __str__(self) -> str:
-        return escape_unprintable(super().__str__())
+        """Return one printable line for each argument; messages quote names and content of arbitrary length."""
+        return "\n".join(_one_line(str(line)) for line in self.args if line) or type(self).__name__
 
 
 class ConfigError(NanobraggError, ValueError):

@@ -105,6 +105,7 @@ def test_a_constant_background_is_found(truth, data):
     assert result.errors["offset"] < 0.1
 
 
+@pytest.mark.slow
 def test_several_images_share_the_detector():
     missets = [(10, 20, 30), (75, 5, 40), (33, -60, 12)]
     truths = [still(misset) for misset in missets]

@@ -75,9 +75,10 @@ class Model(BaseModel, metaclass=_ModelType):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise ConfigError(explain(error, type(self), owner, self._parameters())) from None
-        for name in self.model_fields_set:
-            check_bound(f"{owner}.{name}", getattr(self, name))
+            raise ConfigError(*explain(error, type(self), owner, self._parameters())) from None
+        for name in type(self).model_fields:
+            if name in self.model_fields_set:
+                check_bound(f"{owner}.{name}", getattr(self, name))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

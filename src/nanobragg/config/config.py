@@ -225,7 +225,7 @@ class Config(Model):
 
 def _check_crystal_of_c(crystal: Crystal) -> None:
     """Raise `ConfigError` for a crystal that the C program does not have."""
-    for name in ("blocks", "volume_mm3"):
+    for name in ("block_um", "blocks", "volume_mm3"):
         value = getattr(crystal, name)
         if value is not None:
             raise ConfigError(f"Crystal.{name} = {value:g}: compat='c' does not support it; use compat=None (-exact)")

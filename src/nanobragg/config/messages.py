@@ -34,12 +34,15 @@ SYNONYMS = {
     "hkl": "path", "spacegroup": "space_group", "f": "amplitudes", "factors": "structure_factors",
     "reflections": "structure_factors", "image": "roi", "region": "roi", "energies": "energies_eV",
 }  # fmt: skip
+MOST_LINES = 5  # of a message
+LONGEST_NAME = 60  # of a field that does not exist
 FACTORS = {"kev": " (in eV: 1000 times the number)", "nm": " (in Å: 10 times the number)"}
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return "did you mean …?" for a field that does not exist, or an empty text if no field is like it."""
     known = list(known)
+    name = name[:LONGEST_NAME]
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     bare = re.sub(r"(kev|ev|mrad|percent|deg|mm|um|nm|a)$", "", plain) or plain
     found = next((SYNONYMS[key] for key in (plain, bare) if SYNONYMS.get(key) in known), None)
@@ -55,20 +58,25 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"did you mean {found}{unit}?"
 
 
-def explain(error: ValidationError, model: type[BaseModel], owner: str, parameters: Iterable[str] = ()) -> str:
-    """Return a message of one line per invalid field; messages of a `ConfigError` are kept as they are.
+def explain(error: ValidationError, model: type[BaseModel], owner: str, parameters: Iterable[str] = ()) -> list[str]:
+    """Return one line for each of the first invalid fields, and their number if there are more.
 
-    `parameters` are names of constructors' parameters that a misspelt field may mean.
+    Messages of a `ConfigError` are kept as they are. `parameters` are names of constructors' parameters that a misspelt
+    field may mean.
     """
     lines: list[str] = []
     fields: dict[tuple[int | str, ...], list[Any]] = {}
     for item in error.errors(include_url=False):
         if isinstance(item.get("ctx", {}).get("error"), ConfigError):
-            lines.append(_message(item))
+            lines += item["ctx"]["error"].args
         else:
             fields.setdefault(item["loc"][:1], []).append(item)
-    lines += [_field_line(model, owner, items, parameters) for items in fields.values()]
-    return "\n".join(dict.fromkeys(lines))
+    inner, more = list(dict.fromkeys(lines)), len(fields) - MOST_LINES
+    shown = inner[: MOST_LINES + 1]  # those of one part, and their number
+    if len(inner) > len(shown):
+        shown.append(f"{owner}: and {len(inner) - len(shown)} more lines about its parts")
+    shown += [_field_line(model, owner, items, parameters) for items in list(fields.values())[:MOST_LINES]]
+    return [*shown, f"{owner}: and {more} more invalid fields"] if more > 0 else shown
 
 
 def short(value: Any, most: int = 80) -> str:

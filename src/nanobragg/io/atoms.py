@@ -129,7 +129,11 @@ def _macromolecule(path: StrPath, structure: Any, symmetry: FileSymmetry, note: 
     import gemmi
 
     if len(structure) > 1:
-        warnings.warn(f"{path} holds {len(structure)} models; only the first is used", NanobraggWarning, stacklevel=2)
+        warnings.warn(
+            f"{path} holds {len(structure)} models; only the first is used; split the file for others",
+            NanobraggWarning,
+            stacklevel=2,
+        )
         while len(structure) > 1:
             del structure[-1]
     copies = sum(not operation.given for operation in structure.ncs)

@@ -21,6 +21,7 @@ from .input_file import file_size, open_input, read_array
 from .smv_pixels import check_overflow, entry, pixel_type
 
 BLOCK = 512
+LARGEST_SIDE = 10**6  # pixels
 STRUCTURE = ("HEADER_BYTES", "DIM", "BYTE_ORDER", "TYPE", "SIZE1", "SIZE2")
 NO_SEMICOLON = "DIALS_ORIGIN"
 
@@ -171,6 +172,8 @@ def read_smv_shape(path: StrPath) -> tuple[tuple[int, int], dict[str, str]]:
         header = _read_header(handle, path)
         shape = (_positive(path, header, "SIZE2"), _positive(path, header, "SIZE1"))
         size = file_size(handle) - handle.tell()
+    if max(shape) > LARGEST_SIDE:
+        raise FormatError(f"{path}: SIZE2 x SIZE1 = {shape[0]} x {shape[1]} is not the size of an image; correct it")
     needed = shape[0] * shape[1] * pixel_type(path, header).itemsize
     if size != needed:
         warnings.warn(
