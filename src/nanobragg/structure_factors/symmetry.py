@@ -329,3 +329,25 @@ def _check_merged(
             f"values (as do {apart.sum()} of {count} reflections): the data are unmerged, or the space group is wrong; "
             "merge them first"
         )
+
+
+def equivalent_groups(
+    indices: IndexArray, rotations: npt.NDArray[np.int64], *, friedel: bool
+) -> tuple[IndexArray, npt.NDArray[np.int64]]:
+    """Return one reflection of each set of equivalents, and the number of the set of every reflection.
+
+    Parameters
+    ----------
+    indices : ndarray, shape (n, 3)
+    rotations : ndarray, shape (m, 3, 3)
+        From `rotations_of`.
+    friedel
+        Whether h and -h are equivalent.
+    """
+    largest = np.full(len(indices), -1, np.int64)
+    for rotation in rotations:
+        turned = indices @ rotation
+        for each in (turned, -turned) if friedel else (turned,):
+            largest = np.maximum(largest, reflection_keys(each))
+    _, first, group = np.unique(largest, return_index=True, return_inverse=True)
+    return indices[first], group.astype(np.int64)
