@@ -51,6 +51,90 @@ ATOM 1 C CA ALA A 1 1.0 2.0 3.0 1.0 10 . 1 A 1
 ATOM 2 O O ALA A 1 2.0 3.0 4.0 0.5 20 . 1 A 1
 """
 
+BARE_PDB = """\
+REMARK 290       1555   X,Y,Z
+REMARK 290       2555   -X,Y+1/2,-Z
+CRYST1   20.000   21.000   22.000  90.00  95.00  90.00 Q 7
+ATOM      1 N    GLY A   1       1.000   2.000   3.000
+ATOM      2 CA   GLY A   1       2.200   2.700   3.300  1.00 10.00
+HETATM    3 CA    CA A   2       0.000   5.000   0.000  1.00 10.00
+HETATM    4 UNK  UNX A   3       4.000   5.000   6.000  1.00 20.00           X
+"""
+
+BARE_MMCIF = """\
+data_x
+_cell.length_a 20
+_cell.length_b 21
+_cell.length_c 22
+_cell.angle_alpha 90
+_cell.angle_beta 100
+_cell.angle_gamma 90
+loop_
+_symmetry_equiv.pos_as_xyz
+x,y,z
+-x,y+1/2,-z
+loop_
+_atom_site.id
+_atom_site.label_atom_id
+_atom_site.label_comp_id
+_atom_site.Cartn_x
+_atom_site.Cartn_y
+_atom_site.Cartn_z
+_atom_site.U_iso_or_equiv
+1 CA ALA 1.0 2.0 3.0 0.1
+2 O ALA 2.0 3.0 4.0 ?
+loop_
+_atom_site_anisotrop.id
+_atom_site_anisotrop.B[1][1]
+_atom_site_anisotrop.B[2][2]
+_atom_site_anisotrop.B[3][3]
+_atom_site_anisotrop.B[1][2]
+_atom_site_anisotrop.B[1][3]
+_atom_site_anisotrop.B[2][3]
+2 10 11 12 1 2 3
+"""
+
+MINERAL = """\
+data_g
+_cell_length_a 5.1
+_cell_length_b 5.1
+_cell_length_c 5.9
+_cell_angle_gamma 120
+_space_group_name_H-M_alt 'P 32 2 1'
+_chemical_formula_sum 'Si O2 Fe'
+loop_
+_space_group_symop_operation_xyz
+x,y,z
+y,x,2/3-z
+-y,x-y,0.6667+z
+-x,-x+y,1/3-z
+-x+y,-x,1/3+z
+x-y,-y,-z
+data_s
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_B_iso_or_equiv
+_atom_site_occupancy
+_atom_site_calc_flag
+_atom_site_site_symmetry_multiplicity
+Si1 0.45 0 0 0.8 1 d 3
+OW 0.40 0.25 0.13 ? ? d 6
+FE1 0.1 0.2 0.3 1 0.1 d 6
+Cg 0.5 0.5 0.5 1 1 dum ?
+loop_
+_atom_site_aniso_label
+_atom_site_aniso_beta_11
+_atom_site_aniso_beta_22
+_atom_site_aniso_beta_33
+_atom_site_aniso_beta_12
+_atom_site_aniso_beta_13
+_atom_site_aniso_beta_23
+OW 0.02 0.03 0.01 0.01 0.002 0.004
+"""
+
 HEAD = """\
 data_r
 _cell{dot}length_a 30

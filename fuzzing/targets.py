@@ -209,7 +209,10 @@ TARGETS: dict[str, Target] = {
     ),
     "coordinates": Target(
         lambda path: StructureFactors.from_coordinates(path, d_min_A=10, k_sol=0),
-        [text(sample_files.PDB), text(sample_files.COORDINATES), text(SMALL_MOLECULE)],
+        [
+            text(sample_files.PDB), text(sample_files.BARE_PDB), text(sample_files.COORDINATES),
+            text(sample_files.BARE_MMCIF), text(SMALL_MOLECULE), text(sample_files.MINERAL),
+        ],
         keywords=(*sample_files.COORDINATES.split(), *SMALL_MOLECULE.split()),
     ),
     "matrix": Target(

@@ -28,7 +28,7 @@ PAGES = [
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     if not {"_build", "_generated", "gallery"} & set(path.parts) and examples.blocks(path)
 ]
-SLOW = {"dials", "tutorial", "install"}  # more than two seconds
+SLOW = {"dials", "refinement", "tutorial", "install"}  # more than two seconds
 
 
 @pytest.mark.filterwarnings("ignore:this nanobragg was built without OpenMP")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import re
 
+import numpy as np
 import pytest
 
+import nanobragg as nb
 from nanobragg import cli, errors
+from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
+from tests.builders import config
 
 CLASSES = [value for value in vars(errors).values() if inspect.isclass(value)]
 ERRORS = [cls for cls in CLASSES if issubclass(cls, Exception) and not issubclass(cls, Warning)]
@@ -42,3 +47,49 @@ def test_help_and_documentation_name_the_same_statuses(capsys):
     for status in (0, errors.NanobraggError.exit_code, cli.INTERRUPTED, cli.BROKEN_PIPE):
         assert f"\n{status:<8}" in errors.__doc__
         assert str(status) in text[text.index("Exit status:") :]
+
+
+def message(call) -> str:
+    with pytest.raises(NanobraggError) as caught:
+        call()
+    return str(caught.value)
+
+
+LONG, BREAK = "x" * 100_000, "a\nb\x1b[2J"
+CALLS = {
+    "key": lambda: nb.Config(**{BREAK: 1}),
+    "key of a part": lambda: nb.Crystal(**{BREAK: 1}),
+    "long key": lambda: nb.Beam(**{LONG: 1}),
+    "value": lambda: nb.Scan(start_deg=BREAK),
+    "path": lambda: nb.read_image(f"{BREAK}.npy"),
+    "format": lambda: nb.read_image("a.npy", format=BREAK),
+    "flag": lambda: nb.config_from_flags([f"-{BREAK}"]),
+    "long flag": lambda: nb.config_from_flags([f"-{LONG}", "1"]),
+    "value of a flag": lambda: nb.config_from_flags(["-N", LONG]),
+    "space group": lambda: nb.StructureFactors.from_asu([[1, 0, 0]], [1], LONG),
+    "detector": lambda: nb.Detector.named(BREAK),
+    "seed": lambda: nb.add_noise([[1.0]], seed=LONG),
+    "roi": lambda: nb.simulate(config(), roi=LONG),
+    "output": lambda: nb.write_image(f"{BREAK}/{LONG}.npy", np.ones((2, 2))),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_messages_are_short_printable_lines_whatever_they_quote(name):
+    text = message(CALLS[name])
+    assert text
+    assert all(line.isprintable() and len(line) < 1300 for line in text.split("\n"))
+    assert "b" not in [line[:1] for line in text.split("\n")]  # what was after the line break
+
+
+def test_sixty_thousand_unknown_fields_are_five_lines_and_a_count():
+    fields = {f"unknown{i}": i for i in range(60_000)}
+    for lines in (message(lambda: nb.Config(**fields)), message(lambda: config(crystal=fields))):
+        assert len(lines.split("\n")) == 6
+        assert re.search(r"and (59995|59998) more invalid fields$", lines)
+
+
+def test_a_message_is_never_empty():
+    assert str(FormatError()) == str(FormatError("")) == "FormatError"
+    assert str(FileError("a.txt: gone")) == "a.txt: gone"
+    assert str(ConfigError("one", "two")) == "one\ntwo"

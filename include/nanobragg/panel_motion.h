@@ -1,4 +1,4 @@
-/* How a pixel's photons change when its panel moves (docs/derivatives.md, Detector). */
+/* How a pixel's photons change when its panel moves (docs/derivatives.md, How they are computed). */
 #ifndef NANOBRAGG_PANEL_MOTION_H
 #define NANOBRAGG_PANEL_MOTION_H
 

@@ -9,7 +9,7 @@ import numpy as np
 
 cdef extern from "nanobragg/random.h" nogil:
     ctypedef struct nb_ran1:
-        pass
+        int64_t state
     ctypedef struct nb_gauss:
         pass
     ctypedef struct nb_poisson:
@@ -30,14 +30,20 @@ cdef class CRandom:
     Parameters
     ----------
     seed : int
-        Value of its ``-seed``, 0 … 2147483647; 0 gives the same stream as 1.
+        Value of its ``-seed``, 0 … 2147483647; 0 gives the same stream as 1. A negative seed, which its generator does
+        not take for a new one, continues the shuffle of `before`, and without it gives the stream of 1.
+    before : CRandom, optional
+        The stream that was drawn from before.
     """
 
     cdef nb_ran1 uniform
     cdef nb_poisson state
 
-    def __init__(self, int64_t seed):
+    def __init__(self, int64_t seed, CRandom before=None):
         self.uniform = nb_ran1_seeded(seed)
+        if before is not None and seed < 0:
+            self.uniform = before.uniform
+            self.uniform.state = -seed
         self.state = nb_poisson_fresh()
 
     def ran1(self, Py_ssize_t n):
@@ -114,18 +120,18 @@ def ordered_sum(values):
     return total
 
 
-def mosaic_rotations(double spread_rad, Py_ssize_t n, int64_t seed):
+def mosaic_rotations(double spread_rad, Py_ssize_t n, int64_t seed, CRandom before=None):
     """Return the rotations of n mosaic domains, shape (n, 3, 3), by up to spread_rad about random axes.
 
-    Domain 0 draws deviates too, but is the identity.
+    Domain 0 draws three deviates too, but is the identity. `seed` and `before` are those of CRandom.
     """
+    cdef CRandom draw = CRandom(seed, before)
     out = np.empty((n, 9))
     cdef double[:, ::1] rotations = out
-    cdef nb_ran1 uniform = nb_ran1_seeded(seed)
     cdef Py_ssize_t i
     with nogil:
         for i in range(n):
-            nb_mosaic_rotation(&uniform, <float>spread_rad, &rotations[i, 0])
+            nb_mosaic_rotation(&draw.uniform, <float>spread_rad, &rotations[i, 0])
     out[:1] = np.eye(3).reshape(9)
     return out.reshape(n, 3, 3)
 

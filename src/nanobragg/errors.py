@@ -26,17 +26,30 @@ status  meaning
 1       a bug: Python's traceback is printed
 2       a `NanobraggError`: an invalid command line or experiment, or a file that cannot be used
 130     interrupted with Ctrl-C
-141     the reader of standard output closed the pipe
+141     the reader of standard output closed the pipe; the files are written all the same
+143     ended by SIGTERM (129: SIGHUP)
 ======  =============================================================================================
 
 `nanobragg compare` has its own: 1 invalid command line, 2 a program failed, 3 the correlation is below the threshold,
 4 the images have different shapes, 5 a file cannot be read or written.
 """
 
+import sys
+import warnings
+
+LONGEST_LINE = 1200  # characters
+
 
 def escape_unprintable(text: str) -> str:
     """Return `text` with unprintable characters escaped, because messages quote the content of arbitrary files."""
     return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
+
+
+def _one_line(text: str) -> str:
+    """Return a text in one printable line, without its middle if it is very long."""
+    if len(text) > LONGEST_LINE:
+        text = f"{text[: LONGEST_LINE * 2 // 3]} … {text[-LONGEST_LINE // 3 :]}"
+    return escape_unprintable(text).replace("\n", "\\n")
 
 
 class NanobraggError(Exception):
@@ -51,7 +64,8 @@ class NanobraggError(Exception):
     exit_code = 2
 
     def __str__(self) -> str:
-        return escape_unprintable(super().__str__())
+        """Return one printable line for each argument; messages quote names and content of arbitrary length."""
+        return "\n".join(_one_line(str(line)) for line in self.args if line) or type(self).__name__
 
 
 class ConfigError(NanobraggError, ValueError):
@@ -72,6 +86,14 @@ class FormatError(NanobraggError, ValueError):
 
 class ProgramError(NanobraggError):
     """The C program failed, timed out or left no image."""
+
+
+def warn_user(message: str) -> None:
+    """Issue a `NanobraggWarning` at the line outside this package that led to it."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, NanobraggWarning, stacklevel=level)
 
 
 class NanobraggWarning(UserWarning):

@@ -81,11 +81,11 @@ def refused(tmp_path, monkeypatch, capsys):
         ("-sourcefile nowhere.txt", "nowhere.txt"),
         ("-mask nowhere.img", "nowhere.img"),
         ("-img nowhere.img", "nowhere.img"),
-        ("-seed -1", "-seed -1"),
+        ("-seed many", "-seed many"),
         ("-threads 0", "-threads 0"),
         ("-roi 10 5 0 15", "roi"),
         ("-osc 0 -phistep 1", "-osc 0"),
-        ("-polar 2", "kahn"),
+        ("-exact -polar 2", "kahn"),
         (
             "-floatfile nowhere/f.bin",
             "nowhere/f.bin: cannot be written (No such file or directory); make the folder first",
@@ -232,21 +232,22 @@ def test_a_mask_of_another_shape(refused, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("flag", "old", "new"),
     [
-        (b"SIZE1=64;", b"SIZE1=65;"),
-        (b"SIZE1=64;", b"SIZE1=-4;"),
-        (b"SIZE2=64;", b"SIZE2=9999999999;"),
-        (b"HEADER_BYTES=512;", b"HEADER_BYTES=999999;"),
-        (b"TYPE=unsigned_short;", b"TYPE=float;"),
+        ("-mask", b"SIZE1=64;", b"SIZE1=65;"),  # of -img, only the header is used
+        ("-img", b"SIZE1=64;", b"SIZE1=-4;"),
+        ("-img", b"SIZE2=64;", b"SIZE2=9999999999;"),
+        ("-mask", b"SIZE2=64;", b"SIZE2=9999999999;"),
+        ("-img", b"HEADER_BYTES=512;", b"HEADER_BYTES=999999;"),
+        ("-mask", b"TYPE=unsigned_short;", b"TYPE=float;"),
     ],
 )
-def test_a_header_that_contradicts_the_file(refused, tmp_path, old, new):
+def test_a_header_that_contradicts_the_file(refused, tmp_path, flag, old, new):
     whole = (INPUTS / "mask_64.img").read_bytes()
     header = whole[:512].replace(old, new)
     assert header != whole[:512]
     (tmp_path / "lies.img").write_bytes(header.rstrip(b" ").ljust(512) + whole[512:])
-    assert "lies.img" in refused(f"{GOOD} -img lies.img")
+    assert "lies.img" in refused(f"{GOOD} {flag} lies.img")
 
 
 def test_a_truncated_image(refused, tmp_path):

@@ -22,6 +22,7 @@ from nanobragg import _core, cli
 from nanobragg.cli.commands import COMMANDS
 from nanobragg.cli.progress import progress_reporter
 from nanobragg.errors import ConfigError
+from nanobragg.io.smv import write_smv
 from nanobragg.nanobragg_c.flags.flag_table import GROUPS
 from nanobragg.rendering.instruction_sets import select_instruction_set
 
@@ -285,7 +286,7 @@ def test_a_closed_pipe_ends_a_process_quietly(process):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, which is always full")
 @pytest.mark.parametrize("words", [(*MINIMAL, "-noprogress", "-nonoise"), ("info",)])
-def test_a_log_on_a_full_disk_is_an_error_of_one_line(process, tmp_path, words):
+def test_a_log_on_a_full_disk_is_an_error_of_one_line_and_the_images_are_kept(process, tmp_path, words):
     with open("/dev/full", "w") as full:
         run = process(*words, stdout=full)
     _, err = run.communicate()
@@ -294,7 +295,8 @@ def test_a_log_on_a_full_disk_is_an_error_of_one_line(process, tmp_path, words):
         "nanobragg: error: standard output: cannot be written (No space left on device); "
         "free some space or choose another disk\n"
     )
-    assert list(tmp_path.iterdir()) == []
+    written = {"floatimage.bin", "image.pgm", "intimage.img"} if words[0] != "info" else set()
+    assert {path.name for path in tmp_path.iterdir()} == written
 
 
 def test_standard_output_can_be_an_output_file(process, tmp_path):
@@ -304,3 +306,105 @@ def test_standard_output_can_be_an_output_file(process, tmp_path):
     out, _ = run.communicate()
     assert run.returncode == 0
     assert (tmp_path / "floatimage.bin").read_bytes() in out
+
+
+CLOSINGS = {">&-": 0, "2>&-": 0, ">&- 2>&- <&-": 0, "2> /dev/full": 0, "> /dev/full": 2, "| true": 141}  # exit status
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("closing", CLOSINGS)
+def test_streams_that_fail_never_lose_the_image(closing, tmp_path):
+    """Whatever becomes of the log, the files are those of a usual run."""
+    command = f"{sys.executable} -m nanobragg {' '.join(MINIMAL)} -nonoise"
+    for name, ending in (("usual", "> log 2> errors"), ("failing", closing)):
+        (tmp_path / name).mkdir()
+        shell = ["bash", "-c", f"set -o pipefail; {command} {ending}"]
+        done = subprocess.run(shell, cwd=tmp_path / name, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == (0 if name == "usual" else CLOSINGS[closing])
+        assert "Traceback" not in done.stderr
+    for file in ("floatimage.bin", "intimage.img", "image.pgm"):
+        assert (tmp_path / "failing" / file).read_bytes() == (tmp_path / "usual" / file).read_bytes()
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("info",), MINIMAL])
+def test_the_c_locale_shows_question_marks(process, words):
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = process(*words, env={**os.environ, **locale})
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert "Å" not in out
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_the_process_leaves_no_file(process, tmp_path, name):
+    number = getattr(signal, name)
+    run = process(*MINIMAL, "-detpixels", "1500", "-oversample", "30", "-floatfile", "a.bin")
+    for line in run.stdout:
+        if line.startswith("noise"):
+            break
+    time.sleep(0.2)
+    run.send_signal(number)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 128 + number
+    assert err.endswith(f"nanobragg: terminated by {name}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_modules_are_imported(process, tmp_path):
+    """There is one line and no traceback, at whatever moment it comes once Python has started."""
+    for delay in (0.06, 0.12, 0.2, 0.3):
+        run = process(*MINIMAL, "-detpixels", "1500", "-oversample", "30", "-nonoise")
+        time.sleep(delay)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=30)
+        assert "__main__.py" not in err, err  # what comes before it is Python's own start
+        if "nanobragg: " in err:
+            assert run.returncode in (130, -signal.SIGINT)  # Python ends by the signal if it met code in exec
+            assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-floatfile", "same", "-intfile", "same"),
+        ("-floatfile", "same", "-noisefile", "./same"),
+        ("-intfile", "image.pgm"),
+        ("-hkl", "s.hkl", "-floatfile", "s.hkl"),
+        ("-hkl", "s.hkl", "-intfile", "link.hkl"),
+        ("-hkl", "s.hkl", "-intfile", "hard.hkl"),
+        ("-hkl", "s.hkl", "-pgmfile", "Fdump.bin"),
+        ("-mat", "a.mat", "-pgmfile", "a.mat"),
+        ("-sourcefile", "a.mat", "-noisefile", "a.mat"),
+        ("-stol", "s.hkl", "-noisefile", "s.hkl"),
+        ("-img", "a.img", "-floatfile", "a.img"),
+        ("-mask", "a.img", "-intfile", "a.img"),
+    ],
+)
+def test_flags_that_would_overwrite_an_input_or_another_output_are_refused(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.hkl").write_text("0 0 1 5\n1 0 0 3\n")
+    (tmp_path / "a.mat").write_text("0.01 0 0\n0 0.01 0\n0 0 0.01\n")
+    write_smv(tmp_path / "a.img", np.ones((8, 8), np.uint16))
+    (tmp_path / "link.hkl").symlink_to("s.hkl")
+    os.link("s.hkl", "hard.hkl")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert cli.main([*MINIMAL, *words]) == 2
+    assert "two outputs" in (told := capsys.readouterr().err) or "is an input file" in told
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_devices_may_be_named_several_times(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [word for flag in ("-floatfile", "-intfile", "-pgmfile", "-noisefile") for word in (flag, "/dev/null")]
+    assert cli.main([*MINIMAL, *names]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("content", "told"), [(None, "No such file"), ("", "is empty")])
+def test_a_background_file_that_is_missing_or_empty_is_an_error(content, told, tmp_path, monkeypatch, capsys):
+    """The C program ignores its values, and ends without it."""
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "a.stol").write_text(content)
+    assert cli.main([*MINIMAL, "-stol", "a.stol"]) == 2
+    assert told in capsys.readouterr().err

@@ -263,3 +263,10 @@ def test_the_domain_size_of_a_crystal_is_that_of_its_blocks(tmp_path: Path) -> N
     large = nb.Scene(experiment.config(factors, size_mm=0.01))
     assert large.n_cells == scene.n_cells
     assert large.blocks == pytest.approx(np.prod(1e5 / edges / scene.n_cells))
+
+
+@pytest.mark.parametrize(("key", "value", "told"), [("probe", "electron", ""), ("wavelength", 0.0251, "0.0251 Å")])
+def test_electrons_are_read_with_a_warning(tmp_path: Path, key: str, value: Any, told: str) -> None:
+    path = edited(put("beam", key, value), tmp_path / "a.expt")
+    with pytest.warns(NanobraggWarning, match=rf"a\.expt: a beam of .*{told} is one of electrons; .*give amplitudes"):
+        assert len(nb.read_expt(path)) == len(MADE["experiment"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.errors import ConfigError, FileError, FormatError
+from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggWarning
 from nanobragg.geometry import rotate_about
 
 h5py = pytest.importorskip("h5py", reason="the extra files is not installed")
@@ -245,3 +245,100 @@ def test_truncated_and_missing_files(tmp_path: Path) -> None:
             nb.read_nxmx(tmp_path / "cut.h5")
     with pytest.raises(FileError, match="check the path"):
         nb.read_nxmx(tmp_path / "none.h5")
+
+
+def stack(root: Any, count: int) -> None:
+    group(root["entry"], "data", "NXdata")["data"] = np.ones((count, 40, 30), np.int32)
+
+
+def test_the_number_of_images_comes_from_the_data(tmp_path: Path) -> None:
+    """Without a sample, for a grid scan, and with a warning where the angles disagree."""
+
+    def without_sample(root: Any) -> None:
+        stack(root, 4)
+        del root["entry/sample"]
+
+    def grid(root: Any) -> None:
+        stack(root, 4)
+        del root["entry/sample/transformations"]
+        turns = group(root["entry/sample"], "transformations", "NXtransformations")
+        axis(turns, "omega", [30], (-1, 0, 0), ".", "deg")
+        axis(turns, "sam_x", [0, 0.02, 0.04, 0.06], (1, 0, 0), "omega")
+        del root["entry/sample/depends_on"]
+        root["entry/sample/depends_on"] = "transformations/sam_x"
+
+    for change in (without_sample, grid):
+        still = nb.read_nxmx(write(tmp_path / "a.h5", change))
+        assert (still.images, still.width_deg) == (4, 0)
+    with pytest.warns(NanobraggWarning, match="holds 6 images, and 10 angles or wavelengths; 6 images are used"):
+        assert nb.read_nxmx(write(tmp_path / "a.h5", lambda root: stack(root, 6))).images == 6
+
+
+def test_the_goniometer_of_eiger_files_has_no_chain(tmp_path: Path) -> None:
+    def change(root: Any) -> None:
+        stack(root, 4)
+        del root["entry/sample"]
+        sample = group(root["entry"], "sample", "NXsample")
+        goniometer = group(sample, "goniometer", "NXtransformations")
+        goniometer["omega"], goniometer["omega_increment"] = [10, 10.5, 11, 11.5], 0.5
+        goniometer["omega"].attrs["units"] = "degree"
+
+    with pytest.warns(NanobraggWarning, match=r"/entry/sample/goniometer/omega has no axis; \(-1\.0, 0\.0, 0\.0\) in"):
+        found = nb.read_nxmx(write(tmp_path / "a.h5", change))
+    assert (found.images, found.start_deg, found.width_deg) == (4, 10, 0.5)
+    assert found.rotation_axis.tolist() == [-1, 0, 0]
+
+
+def test_the_detector_is_the_one_that_has_modules(tmp_path: Path) -> None:
+    def change(root: Any) -> None:
+        root["entry/instrument/z"] = root["entry/instrument/detector"]
+        del root["entry/instrument/detector"]
+        group(root["entry/instrument"], "a_monitor", "NXdetector")["distance"] = 1.0
+        for name, module in root["entry/instrument/z"].items():
+            if name.startswith("module"):
+                module["module_offset"].attrs["depends_on"] = "/entry/instrument/z/transformations/det_z"
+
+    assert len(nb.read_nxmx(write(tmp_path / "a.h5", change)).detector.panels) == 2
+
+
+def test_optional_items_behind_dead_links_are_absent(tmp_path: Path) -> None:
+    def change(root: Any) -> None:
+        detector = root["entry/instrument/detector"]
+        for name in ("pixel_mask", "sensor_material", "sensor_thickness", "description", "saturation_value"):
+            del detector[name]
+            detector[name] = h5py.ExternalLink("gone.h5", f"/{name}")
+
+    detector = nb.read_nxmx_detector(write(tmp_path / "a.h5", change))
+    assert (detector.mask, detector.saturation_adu, detector.name) == (None, None, "")
+
+
+@pytest.mark.parametrize(("probe", "wavelength"), [("electron", 0.98), (None, 0.0251)])
+def test_electrons_are_read_with_a_warning(tmp_path: Path, probe: str | None, wavelength: float) -> None:
+    def change(root: Any) -> None:
+        if probe:
+            group(root["entry/instrument"], "source", "NXsource")["probe"] = probe
+        root["entry/instrument/beam/incident_wavelength"][()] = wavelength
+
+    with pytest.warns(NanobraggWarning, match=rf"a\.h5: a beam of {wavelength} Å is one of electrons; spots are where"):
+        found = nb.read_nxmx(write(tmp_path / "a.h5", change))
+    assert found.beams[0].wavelength == wavelength
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "unit"),
+    [("NXmonochromator", ("wavelength", 0.0979), "nm"), ("NXmonochromator", ("energy", 12.664372), "keV"),
+     ("NXbeam", ("wavelength", 97.9), "pm")],
+)  # fmt: skip
+def test_the_wavelength_may_be_in_other_usual_places(
+    tmp_path: Path, place: str, value: tuple[str, float], unit: str
+) -> None:
+    def change(root: Any) -> None:
+        instrument = root["entry/instrument"]
+        del instrument["beam/incident_wavelength"]
+        where = instrument["beam"] if place == "NXbeam" else group(instrument, "monochromator", place)
+        where[value[0]] = value[1]
+        where[value[0]].attrs["units"] = unit
+
+    found = nb.read_nxmx(write(tmp_path / "a.h5", change)).beams[0]
+    assert found.wavelength == pytest.approx(0.979, rel=1e-6)
+    assert found.kahn_factor == 0.99

@@ -98,7 +98,9 @@ def test_data_files_and_a_master(tmp_path, per_file, lengths):
     assert np.array_equal(nb.read_image(tmp_path / "moved" / "a_master.h5", index=4)[0], images[4])
     (tmp_path / "moved" / names[-1]).unlink()
     with pytest.raises(FormatError, match=rf"images are in {names[-1]}, which is missing"):
-        nb.read_image(tmp_path / "moved" / "a_master.h5")
+        nb.read_image(tmp_path / "moved" / "a_master.h5", index=4)
+    if len(names) > 1:
+        assert np.array_equal(nb.read_image(tmp_path / "moved" / "a_master.h5", index=0)[0], images[0])
 
 
 # bad input

@@ -11,16 +11,18 @@ the beam or, with -polar, along a source); and what comments below say.
 from __future__ import annotations
 
 import random
+import re
 import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from nanobragg.io.fdump import write_fdump
-from nanobragg.nanobragg_c.flags.flag_table import GROUPS
+from nanobragg.nanobragg_c.flags.flag_table import GROUPS, SPELLINGS
 
 INPUTS = Path(__file__).parents[1] / "inputs"
 TERMS = 240  # of a pixel, at most: a line is a few milliseconds of the C program's time
@@ -109,6 +111,32 @@ def random_line(seed: int) -> Words:
     uses += [*_pixels(draw, float(pixel)), ["-pixel", pixel], *_geometry(draw, float(pixel), distance)]
     draw.rng.shuffle(uses)
     return _in_order(draw, uses)
+
+
+def odd_line(seed: int) -> Words:
+    """Return a random line with numbers spelled as C reads them, and with doubtful values."""
+    draw = Draw(seed)
+    words = [_respelled(draw, word, previous) for previous, word in pairwise(["", *random_line(seed)])]
+    doubtful = draw.maybe(0.15, "-seed", draw.whole(-99999, -1)) + draw.maybe(
+        0.15, "-mosaic_seed", draw.whole(-999, -1)
+    )
+    doubtful += draw.maybe(0.1, "-polar", draw.number(1, 3)) + draw.maybe(0.1, "-sourcefile", "odd.sources")
+    doubtful += draw.maybe(0.05, "-polar_vector", "1", "0", "0") + draw.maybe(0.1, "-img", "odd.img")
+    doubtful += draw.maybe(0.05, "-spindle_axis", "0", "0", "0") + draw.maybe(0.05, "-stol", "stol.txt")
+    draw.rng.shuffle(doubtful)
+    return [word for use in doubtful for word in use] + words
+
+
+def _respelled(draw: Draw, word: str, previous: str) -> str:
+    """Return another spelling of a number with the same value for the C program; other words as they are."""
+    if not re.fullmatch(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", word) or draw.chance(0.7):
+        return word
+    sign, digits = ("-", word[1:]) if word.startswith("-") else (draw.pick("", "", "+"), word)
+    if previous in SPELLINGS and SPELLINGS[previous].kind in ("integer", "seed"):
+        return sign + draw.pick(f"0{digits}", f"{digits}.9", f"{digits}abc", f"{digits}e1", f"{digits}.")
+    if "e" in digits:
+        return sign + draw.pick(digits.replace("e", "E"), f"{digits}.5", f"{digits}mm", f"0{digits}")
+    return sign + draw.pick(f"0{digits}", f"{digits}e0", f"{digits}E+00", f"{digits}mm", f"{digits},5", f"{digits}e")
 
 
 def _in_order(draw: Draw, uses: list[Words]) -> Words:
@@ -372,6 +400,10 @@ def write_inputs(folder: Path) -> None:
     _write_header(folder / "bare.mask", "")
     beam = "PIXEL_SIZE=0.5 DISTANCE=75 WAVELENGTH=2.1 BEAM_CENTER_X=9.3 BEAM_CENTER_Y=8.1 PHI=-1 OSC_RANGE=2 TWOTHETA=4"
     _write_header(folder / "beam.img", beam)
+    (folder / "odd.sources").write_text("-9 0 0 0 1.1e-10 # first\n-9 0.02 0.01 -2 1.2e-10 second 5\n")
+    _write_header(folder / "odd.img", "PIXEL_SIZE=0.4 DISTANCE=70 WAVELENGTH=1.4 BEAM_CENTER_X=6")
+    with open(folder / "odd.img", "ab") as image:
+        image.write(bytes(100))
     _write_header(folder / "org.img", "PIXEL_SIZE=0.6 ORGX=13.2 ORGY=9.9 CLOSE_DISTANCE=55 DISTANCE=57 OSC_RANGE=0")
 
 

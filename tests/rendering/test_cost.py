@@ -113,9 +113,11 @@ def test_a_kind_of_scene_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> No
     kernel_speed(builders.scene(crystal=builders.CRYSTAL.replace(shape="round")), float32)
     kernel_speed(builders.scene(), np.dtype(np.float64))
     assert len(measured) == 3
+    kernel_speed(builders.scene(crystal=MOSAIC), float32)  # one orientation does not tell rays and terms apart
+    assert len(measured) == 4
     for _ in range(2):  # what a resolution limit leaves out differs between scenes
         kernel_speed(builders.scene(sampling=nb.Sampling(d_min_A=4)), float32)
-    assert len(measured) == 5
+    assert len(measured) == 6
 
 
 def said(caplog: pytest.LogCaptureFixture, scene: nb.Scene, **options: Any) -> list[tuple[str, str]]:

@@ -82,7 +82,7 @@ def test_invalid_options_are_refused(name):
 
 
 def test_an_image_beyond_memory_is_refused():
-    detector = nb.Detector.flat(pixels=1_000_000, pixel_mm=0.0001)
+    detector = nb.Detector.flat(pixels=1_000_000, pixel_mm=0.001)
     with pytest.raises(ConfigError, match=r"1000000 x 1000000 pixels needs 3725.3 GiB, more than fits"):
         nb.simulate(CONFIG.replace(detector=detector, sampling=nb.Sampling(oversample=1)))
 

@@ -80,6 +80,30 @@ def test_symbols_in_the_spellings_of_data_bases(spelled: str, name: str) -> None
     assert find_space_group(spelled, "here").xhm() == name
 
 
+@pytest.mark.parametrize(
+    ("items", "group", "told"),
+    [
+        ({"name_Hall": "-F 4vw 2vw 3", "name_H-M_alt": "F d -3 m"}, "F d -3 m:2", ""),
+        ({"name_Hall": "P 2"}, "P 1 1 2", ""),
+        ({"name_Hall": "P 2 2", "name_H-M_alt": "P 1 21/c 1"}, "P 1 21/c 1", "P 1 21/c 1 is used"),
+        ({"name_H-M_alt": "P 99", "IT_number": "14"}, "P 1 21/c 1", "'P 99', which is unknown, and number 14"),
+        ({"IT_number": "19"}, "P 21 21 21", ""),
+    ],
+)
+def test_the_setting_comes_from_the_hall_symbol_and_the_number_is_the_last_resort(
+    tmp_path: Path, items: dict[str, str], group: str, told: str
+) -> None:
+    more = "".join(f"_space_group_{item} '{value}'\n" for item, value in items.items())
+    cell = (12, 12, 12, 90, 90, 90)
+    path = write_cif(tmp_path / "a.cif", cell, ["O1 O 0.11 0.23 0.37 0.01 1"], more=more)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = read(path, d_min_A=3)
+    assert [told in str(each.message) for each in caught] == [True] * bool(told)
+    write_cif(path, cell, ["O1 O 0.11 0.23 0.37 0.01 1"], symbol=group)
+    assert found == pytest.approx(read(path, d_min_A=3))
+
+
 def test_a_group_of_the_user_is_applied_to_the_atoms_as_listed(tmp_path: Path) -> None:
     every = [
         f"{element}{i} {element} {' '.join(str((x + y) % 1) for x, y in zip(site, shift, strict=True))} 0.01 1"

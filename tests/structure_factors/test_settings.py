@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
+from nanobragg.structure_factors import coordinates
 from tests.structure_factors.cif_files import write_cif
 
 SETTINGS = list(gemmi.spacegroup_table())
@@ -135,3 +136,20 @@ def test_amplitudes_are_those_of_the_operators(folder: Path, group: gemmi.SpaceG
     ):  # fmt: skip
         write_cif(path, cell, rows(sites, shift), symbol=symbol, operators=triplets)
         is_right(nb.StructureFactors.from_coordinates(path, d_min_A=2), group, cell, sites)
+
+
+DENSITY_NAMES = ("C 1", "F -1", "P 1 21/c 1", "I 2 2 2a", "R 3 2:H", "P 42/n c m:1", "F d -3 m:2")
+
+
+@pytest.mark.parametrize("name", DENSITY_NAMES)
+def test_the_density_has_the_symmetry_of_the_operators(folder: Path, monkeypatch, name: str) -> None:
+    """As above for structures that are too large to be summed over their atoms."""
+    monkeypatch.setattr(coordinates, "QUICK_TERMS", 0)
+    monkeypatch.setattr(coordinates, "MOST_TERMS", 0)
+    group = next(each for each in SETTINGS if each.xhm() == name)
+    cell = tuple(2.6 * x if i < 3 else x for i, x in enumerate(cell_of(group)))
+    sites, path = make_sites(group, cell), folder / "a.cif"
+    shifted = [triplet(moved(operator, SHIFT), decimals=True) for operator in operators(group)]
+    for symbol, triplets, shift in ((group.xhm(), (), UNSHIFTED), (None, shifted, SHIFT)):
+        write_cif(path, cell, rows(sites, shift), symbol=symbol, operators=triplets)
+        is_right(nb.StructureFactors.from_coordinates(path, d_min_A=4.5), group, cell, sites)

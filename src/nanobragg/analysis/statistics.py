@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import solid_angle
+from ..config.config import Config
 from ..geometry import Roi
 from ..rendering.pixel_selection import PixelList, select_pixels
 from ..scene.scene import Scene
@@ -43,7 +44,7 @@ class Statistics(NamedTuple):
 
 
 def statistics(
-    image: npt.NDArray[Any], scene: Scene, roi: Roi | None = None, pixels: PixelList | None = None
+    image: npt.NDArray[Any], experiment: Config | Scene, roi: Roi | None = None, pixels: PixelList | None = None
 ) -> Statistics:
     """Return summary statistics of a rendered image.
 
@@ -54,8 +55,8 @@ def statistics(
     ----------
     image : ndarray, shape (slow, fast) or (panels, slow, fast)
         Photons in every pixel.
-    scene
-        The rendered scene.
+    experiment
+        The `Config` or `Scene` of the image.
     roi
         The rendered region; default: that of the scene.
     pixels
@@ -71,6 +72,7 @@ def statistics(
     ConfigError
         An invalid region or selection of pixels.
     """
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     mask, region = select_pixels(scene, pixels, roi)
     region = region or scene.roi
     like_c = scene.config.compat == "c"

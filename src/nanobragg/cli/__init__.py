@@ -1,20 +1,20 @@
 """The command line: C flags, or a command with options, mapped to the public API."""
 
 import errno
-import os
+import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TextIO
 
 from ..errors import ConfigError, NanobraggError, NanobraggWarning, escape_unprintable
 from ..io.atomic import write_error
+from .streams import CLOSED, Terminated, ended_by_signals, safe_streams
 from .verbose import logged, take_switch
 
 VERSION = {"-version", "--version"}
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-INTERRUPTED, BROKEN_PIPE = 128 + 2, 128 + 13  # a shell's exit status for SIGINT and SIGPIPE
+SIGNALLED, BROKEN_PIPE = 128, 128 + 13  # a shell's exit status for a signal is its number added to 128
+INTERRUPTED = SIGNALLED + 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,29 +25,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv
         Arguments after the program's name; default: `sys.argv[1:]`.
     """
-    verbose, words = take_switch(list(sys.argv[1:] if argv is None else argv))
-    with warnings.catch_warnings(), logged(verbose):
-        _format_warnings()
-        try:
-            with _printable(sys.stdout), _printable(sys.stderr):
-                code = _run(words)
-                sys.stdout.flush()
+    with safe_streams() as (output, _):
+        code = _run_to_the_end(list(sys.argv[1:] if argv is None else argv))
+        output.flush()
+        failure = output.failure
+        if failure is None or code or failure.errno in CLOSED:
             return code
-        except NanobraggError as error:
-            return _fail(str(error), error.exit_code)
-        except MemoryError as error:
-            return _fail(f"{error or 'out of memory'}; use fewer pixels", NanobraggError.exit_code)
-        except KeyboardInterrupt:
-            _say("interrupted")
-            return INTERRUPTED
-        except BrokenPipeError:
-            _silence_stdout()
+        if failure.errno == errno.EPIPE:
             return BROKEN_PIPE
-        except OSError as error:
-            if error.errno not in DISK_FULL or error.filename is not None:
-                raise  # only errors of streams have no file name
-            _silence_stdout()
-            return _fail(f"standard output: {write_error(error)}", NanobraggError.exit_code)
+        return _fail(f"standard output: {write_error(failure)}", NanobraggError.exit_code)
+
+
+def _run_to_the_end(words: list[str]) -> int:
+    """Run one command line and report how it ends; an interrupt may come at any time, also while modules load."""
+    try:
+        verbose, words = take_switch(words)
+        with warnings.catch_warnings(), logged(verbose), ended_by_signals():
+            _format_warnings()
+            return _run(words)
+    except NanobraggError as error:
+        return _fail(str(error), error.exit_code)
+    except MemoryError as error:
+        return _fail(f"{error or 'out of memory'}; use fewer pixels", NanobraggError.exit_code)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except Terminated as error:
+        _say(f"terminated by {signal.Signals(error.number).name}")
+        return SIGNALLED + error.number
 
 
 def _run(words: list[str]) -> int:
@@ -88,34 +93,10 @@ def _format_warnings() -> None:
 
 
 def _fail(text: str, code: int) -> int:
-    try:
-        sys.stdout.flush()  # keep the order of output and error
-    except BrokenPipeError:
-        _silence_stdout()
+    sys.stdout.flush()  # keep the order of output and error
     _say(f"error: {text}")
     return code
 
 
 def _say(text: str) -> None:
     print(f"nanobragg: {'; '.join(escape_unprintable(text).splitlines())}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _printable(stream: TextIO) -> Iterator[None]:
-    """Replace characters that the encoding of a stream lacks, such as Å, with question marks."""
-    errors = getattr(stream, "errors", None)
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is None or errors != "strict":
-        yield
-        return
-    reconfigure(errors="replace")
-    try:
-        yield
-    finally:
-        if not stream.closed:
-            reconfigure(errors=errors)
-
-
-def _silence_stdout() -> None:
-    """Redirect stdout, whose reader closed the pipe, so that the final flush succeeds."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

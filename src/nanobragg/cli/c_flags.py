@@ -8,8 +8,8 @@ from dataclasses import replace
 from ..analysis.statistics import statistics
 from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
 from ..errors import FileError, NanobraggWarning
-from ..io.atomic import check_writable
-from ..nanobragg_c.flags.config_from_flags import Outputs, parse_flags
+from ..io.atomic import check_distinct, check_writable
+from ..nanobragg_c.flags.config_from_flags import Outputs, check_background_file, parse_flags
 from ..nanobragg_c.outputs import CImages, make_c_images, output_paths, write_c_files, write_dump
 from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.simulate import simulate
@@ -22,13 +22,18 @@ from .progress import progress_reporter
 def run(words: Sequence[str]) -> int:
     """Render what the flags describe, and write the C program's files."""
     parsed = parse_flags(words)
+    check_background_file(parsed)
     outputs = parsed.outputs
     if outputs.write_noise and outputs.seed is None:
         outputs = replace(outputs, seed=int(time.time()))
-    for path in output_paths(outputs).values():
+    files = list(output_paths(outputs).values())
+    for path in files:
         check_writable(path)
+    check_distinct(files, parsed.input_files)
     scene = Scene(parsed.config)
     dump = _dump_path(scene, outputs)
+    if dump is not None:
+        check_distinct([*files, dump], parsed.input_files)
     _print(summarize_scene(scene) + cost_lines(scene, None, outputs.threads, "float32"))
     if outputs.write_noise:
         _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} reproduces this noise)"])

@@ -1,8 +1,10 @@
 """Base class of Config and its parts: validation with one-line errors, immutability, array fields, equality."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,14 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from ..bounds import check_bound
 from ..errors import ConfigError
+from .display import completions, html_table, model_repr, readable_signature, short_repr
+from .messages import explain, short, suggestion
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+    from typing_extensions import Self
+else:
+    ModelMetaclass = type(BaseModel)
 
 
 def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.NDArray[Any]]:
@@ -43,66 +53,126 @@ Indices = Annotated[npt.NDArray[np.int32], PlainValidator(_array_field(np.int32,
 MaskArray = Annotated[npt.NDArray[np.bool_], PlainValidator(_array_field(np.bool_))]
 
 
-def _explain(error: ValidationError, owner: str) -> str:
-    """Return a message of one line per invalid field; messages of a `ConfigError` are kept as they are."""
-    lines: list[str] = []
-    fields: dict[tuple[int | str, ...], list[Any]] = {}
-    for item in error.errors(include_url=False):
-        if isinstance(item.get("ctx", {}).get("error"), ConfigError):
-            lines.append(_message(item))
-        else:
-            fields.setdefault(item["loc"][:1], []).append(item)
-    lines += [_field_line(owner, items) for items in fields.values()]
-    return "\n".join(dict.fromkeys(lines))
+class _ModelType(ModelMetaclass):
+    """The class of models: completes without the names of pydantic."""
+
+    def __dir__(cls) -> list[str]:
+        return list(completions(list(super().__dir__()), cast("type[BaseModel]", cls)))
 
 
-def _message(item: Any) -> str:
-    return str(item["msg"]).removeprefix("Value error, ")
-
-
-def _field_line(owner: str, items: list[Any]) -> str:
-    """Return the message for one field; for a union, that of the members whose validation got furthest."""
-    depth = max(len(item["loc"]) for item in items)
-    closest = [item for item in items if len(item["loc"]) == depth]
-    kind, place = closest[0]["type"], closest[0]["loc"]
-    where = ".".join([owner, *map(str, place[:1])])
-    if kind == "extra_forbidden":
-        return f"{where}: is not a field of {owner}; check the spelling"
-    if kind == "missing" and depth == 1:
-        return f"{where}: is required; give a value"
-    if not place:
-        return f"{where}: {_message(closest[0])}"
-    if kind == "missing":
-        return f"{where} = {_short(closest[0]['input'])}: has too few numbers"
-    where = ".".join([where, *(str(part) for part in place[1:] if isinstance(part, int))])
-    return f"{where} = {_short(closest[0]['input'])}: {' or: '.join(dict.fromkeys(map(_message, closest)))}"
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) < 80 else text[:77] + "..."
-
-
-class Model(BaseModel):
+class Model(BaseModel, metaclass=_ModelType):
     """Immutable, validated model. An invalid field raises `ConfigError` with the field, the value and the cure."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False, validate_default=False
     )
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, *values: Any, **fields: Any) -> None:
         owner = self.model_config.get("title") or type(self).__name__
+        if values:
+            first = next(iter(type(self).model_fields))
+            raise ConfigError(f"{owner}: takes named fields only; write {owner}({first}={short(values[0])}, …)")
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise ConfigError(_explain(error, owner)) from None
-        for name in self.model_fields_set:
-            check_bound(f"{owner}.{name}", getattr(self, name))
+            raise ConfigError(*explain(error, type(self), owner, self._parameters())) from None
+        for name in type(self).model_fields:
+            if name in self.model_fields_set:
+                check_bound(f"{owner}.{name}", getattr(self, name))
 
-    def replace(self, **changes: Any) -> Any:
-        """Return a re-validated copy with `changes`; unset fields stay unset."""
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Replace pydantic's signature by a readable one."""
+        cls.__signature__ = readable_signature(cls)
+
+    @classmethod
+    def _parameters(cls) -> Iterable[str]:
+        """Return names of constructors' parameters that a misspelt field may mean."""
+        return ()
+
+    def replace(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Self:
+        """Return a changed copy, validated anew; fields that are not set stay unset.
+
+        Parameters
+        ----------
+        changes
+            New values by name; names with dots reach into parts: `{"crystal.n_cells": 5, "detector.distance_mm": 120}`.
+        **fields
+            New values of this model's own fields.
+
+        Returns
+        -------
+        Model
+            A model of the same class.
+
+        Raises
+        ------
+        ConfigError
+            A name or a value is not valid.
+        """
+        own, inner = dict(fields), dict[str, dict[str, Any]]()
+        for name, value in (changes or {}).items():
+            first, _, rest = name.partition(".")
+            if rest:
+                inner.setdefault(first, {})[rest] = value
+            else:
+                own[name] = value
+        for name, parts in inner.items():
+            part = own.get(name, getattr(self, name, None) if name in type(self).model_fields else None)
+            if part is None and name in type(self).model_fields:
+                part = self._empty_part(name)
+            if not isinstance(part, Model):
+                known = [each for each in type(self).model_fields if isinstance(getattr(self, each), Model)]
+                hint = suggestion(name, known) or f"the parts are {', '.join(known) or 'none'}"
+                raise ConfigError(f"{type(self).__name__}.{name}: is not a part of {type(self).__name__}; {hint}")
+            own[name] = part.replace(parts)
         given = {name: getattr(self, name) for name in self.model_fields_set}
-        return type(self)(**{**given, **changes})
+        return type(self)(**{**given, **own})
+
+    @classmethod
+    def _empty_part(cls, name: str) -> Model | None:
+        """Return the part that a name with dots means if it is None: a model without required fields, if it is one."""
+        kinds = [each for each in get_args(cls.model_fields[name].annotation) if isinstance(each, type)]
+        for kind in kinds:
+            if issubclass(kind, Model):
+                try:
+                    return kind()
+                except ConfigError:  # it has required fields
+                    return None
+        return None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return this model, or with `update` a changed copy, validated like that of `replace`."""
+        return self.replace(update) if update else self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("__"):
+            super().__setattr__(name, value)
+            return
+        raise ConfigError(
+            f"{type(self).__name__}.{name}: a {type(self).__name__} is frozen; "
+            f"replace({name}={short(value)}) returns a changed copy"
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise ConfigError(f"{type(self).__name__}.{name}: a {type(self).__name__} is frozen; use replace")
+
+    def __dir__(self) -> list[str]:
+        return list(completions(list(super().__dir__()), type(self)))
+
+    def __repr__(self) -> str:
+        return model_repr(type(self).__name__, self._shown())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_table(type(self).__name__, {name: short_repr(value) for name, value in self._shown().items()})
+
+    def _shown(self) -> dict[str, Any]:
+        """Return the fields that are shown: those that differ from their defaults."""
+        fields = type(self).model_fields
+        values = {name: getattr(self, name) for name in fields}
+        return {n: v for n, v in values.items() if fields[n].is_required() or not same(v, fields[n].default)}
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

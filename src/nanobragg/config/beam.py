@@ -13,7 +13,7 @@ from ..bounds import MOST_STEPS, check_bound
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, dot, rotate_about, unit
-from ..sweep import Sweep, resolve_sweep
+from ..step_rules import Sweep, resolve_sweep
 from .base import Model, Numbers, Rows
 from .spectrum import Spectrum
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import operator
 import os
+import warnings
 from pathlib import Path
 from typing import Literal
 
 from pydantic import model_validator
 
 from ..constants import EV_ANGSTROM
-from ..errors import ConfigError
+from ..errors import ConfigError, NanobraggError
 from ..geometry import Roi
 from .background import Background
 from .base import Model, changed_fields
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
+from .noise import Noise
+from .python_script import python_script
 from .sampling import Sampling
 from .scan import Scan
 from .structure_factors import StructureFactors
@@ -31,6 +34,8 @@ class Config(Model):
     ----------
     crystal, structure_factors, beam, detector, scan, sampling, background
         Parts of the experiment, one class each.
+    noise
+        How the detector records photons, for `add_noise` and `nanobragg simulate`; rendering ignores it.
     roi
         First and last fast pixel, first and last slow pixel, inclusive; pixels outside stay zero.
     compat
@@ -44,6 +49,7 @@ class Config(Model):
     scan: Scan = Scan()
     sampling: Sampling = Sampling()
     background: Background = Background()
+    noise: Noise | None = None
     roi: Roi | None = None
     compat: Literal["c"] | None = None
 
@@ -131,6 +137,49 @@ class Config(Model):
             changes["crystal"] = self.crystal.replace(cell=factors.known_cell)
         return self.replace(**changes) if changes else self
 
+    def to_flags(self, folder: str | os.PathLike[str] = ".") -> list[str]:
+        """Return the C program's flags for this experiment (`nanobragg.config_to_flags`).
+
+        Parameters
+        ----------
+        folder
+            An existing folder for the files that flags name.
+
+        Returns
+        -------
+        list of str
+            Flags without the program's name and outputs; `shlex.join` makes a line of them.
+
+        Raises
+        ------
+        ConfigError, FileError
+            The flags cannot express a field, or a file named by the Config is missing.
+        """
+        from ..nanobragg_c.flags.config_to_flags import config_to_flags
+
+        return config_to_flags(self, folder)
+
+    def to_python(self) -> str:
+        """Return a Python script that makes this Config and assigns it to the name `config`.
+
+        Returns
+        -------
+        str
+            The script; long arrays are packed into it.
+        """
+        return python_script(self)
+
+    def _repr_html_(self) -> str:
+        """Return the resolved experiment as a table, or its fields if it cannot be resolved."""
+        from ..scene.scene import Scene
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return Scene(self)._repr_html_().replace("Scene", "Config", 1)
+        except (NanobraggError, MemoryError):
+            return super()._repr_html_()
+
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Config:
         """Read a TOML file; paths in it are relative to its folder (docs/guide/toml.md describes all entries).
@@ -176,7 +225,7 @@ class Config(Model):
 
 def _check_crystal_of_c(crystal: Crystal) -> None:
     """Raise `ConfigError` for a crystal that the C program does not have."""
-    for name in ("blocks", "volume_mm3"):
+    for name in ("block_um", "blocks", "volume_mm3"):
         value = getattr(crystal, name)
         if value is not None:
             raise ConfigError(f"Crystal.{name} = {value:g}: compat='c' does not support it; use compat=None (-exact)")

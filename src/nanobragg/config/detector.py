@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from ..constants import EV_ANGSTROM
 from ..detectors.catalogue import DESIGNS, Design, find_design, gap_mask
-from ..detectors.conventions import ConventionName, Pivot
+from ..detectors.conventions import CONVENTIONS, ConventionName, Pivot
 from ..detectors.sensor import MATERIALS, attenuation_per_mm, sensor_fields, stopping_depth_mm
 from ..errors import ConfigError
-from ..geometry import Vector, as_vector
+from ..geometry import Vector, as_vector, unit
 from .base import MaskArray, Model
 from .flat_panel import FlatPanelParameters, NominalGeometry
 from .panel import Panel
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+MOVES = ("distance_mm", "beam_center_mm", "rotation_deg", "shift_mm")  # of Detector.moved
 
 
 class Detector(Model):
@@ -102,6 +107,66 @@ class Detector(Model):
             return self
         changed: Detector = self.replace(attenuation_um=1000.0 / attenuation_per_mm(self.sensor_material, wavelength_A))
         return changed
+
+    def moved(
+        self,
+        *,
+        distance_mm: float | None = None,
+        beam_center_mm: tuple[float, float] | None = None,
+        rotation_deg: Vector = (0.0, 0.0, 0.0),
+        pivot: Pivot = "beam",
+        shift_mm: Vector = (0.0, 0.0, 0.0),
+        beam_direction: Vector | None = None,
+    ) -> Detector:
+        """Return the detector moved as a whole.
+
+        Parameters
+        ----------
+        distance_mm
+            New distance from the sample along the beam to the nearest panel; the beam spot stays where it is.
+        beam_center_mm
+            New X, Y of the beam in the convention's coordinates, for one panel.
+        rotation_deg
+            Rotation about lab x, then y, then z, in addition to the present one.
+        pivot
+            Point that the rotation keeps in place: the "beam" spot of the nearest panel, or the "sample".
+        shift_mm
+            Translation in the lab frame, after all else.
+        beam_direction
+            Lab vector; default: that of the convention.
+
+        Returns
+        -------
+        Detector
+            A detector with moved panels; the rest is unchanged.
+
+        Raises
+        ------
+        ConfigError
+            A distance that is not positive, a beam that meets no panel, or a beam centre of several panels.
+        """
+        from .moved_detector import move
+
+        beam = unit(beam_direction or CONVENTIONS[self.convention].beam, "beam_direction")
+        panels, nominal = move(
+            self.panels, self.nominal, self.convention, beam, distance_mm=distance_mm, beam_center_mm=beam_center_mm,
+            rotation_deg=rotation_deg, pivot=pivot, shift_mm=shift_mm,
+        )  # fmt: skip
+        return super().replace(panels=panels, nominal=nominal)
+
+    def replace(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Self:
+        """Return a changed copy; distance_mm, beam_center_mm, rotation_deg and shift_mm move it as `moved` does."""
+        given = {**(changes or {}), **fields}
+        moves = {name: given.pop(name) for name in MOVES if name in given}
+        changed = super().replace(given)
+        return changed.moved(**moves) if moves else changed  # type: ignore[return-value]
+
+    @classmethod
+    def _parameters(cls) -> Iterable[str]:
+        return FlatPanelParameters.model_fields
+
+    def _shown(self) -> dict[str, Any]:
+        return {name: value for name, value in super()._shown().items() if name != "nominal"}
 
     @classmethod
     def flat(

@@ -8,12 +8,20 @@ import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ..constants import RADIAN_IN_DEGREES
-from ..detectors.conventions import CONVENTIONS, Convention, ConventionName, Pivot, beam_spot, default_beam_center
+from ..detectors.conventions import (
+    CONVENTIONS,
+    Convention,
+    ConventionName,
+    Pivot,
+    beam_center,
+    beam_spot,
+    default_beam_center,
+)
 from ..detectors.placement import PlacedPanel, place_flat_panel
 from ..errors import ConfigError
-from ..geometry import Vector, unit
+from ..geometry import FloatArray, Vector, dot, unit
 from .base import Model
-from .panel import Panel, Pixels
+from .panel import Panel, Pixels, panel_distance
 
 Pair = tuple[float, float]
 
@@ -103,6 +111,28 @@ def nominal_geometry(
         twotheta_deg=twotheta_deg,
         slow_size_mm=slow_size_mm,
     )
+
+
+def nominal_of_panel(
+    panel: Panel, convention: str, beam: FloatArray, twotheta_deg: float = 0.0
+) -> NominalGeometry | None:
+    """Return the geometry of a panel for image headers; None if the beam, a unit vector, does not meet its plane."""
+    distance = panel_distance(panel, beam)
+    if not 0 < distance < np.inf:
+        return None
+    fast, slow, normal = panel.axes()
+    pix0 = np.asarray(panel.origin_mm) / 1000.0
+    spot = distance * beam - pix0
+    placed = PlacedPanel(
+        pix0, fast, slow, normal, distance, dot(pix0, normal),
+        dot(fast, spot), dot(slow, spot), -dot(pix0, fast), -dot(pix0, slow),
+    )  # fmt: skip
+    center = beam_center(
+        convention, (placed.beam_fast * 1000.0, placed.beam_slow * 1000.0), panel.pixels[0] * panel.pixel_mm,
+        panel.pixel_mm,
+    )  # fmt: skip
+    near = placed.near_fast * 1000.0, placed.near_slow * 1000.0
+    return nominal_geometry(placed, convention, center, near, twotheta_deg)
 
 
 class FlatPanelParameters(Model):

@@ -11,6 +11,8 @@ from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray
 from .crystal import Crystal, uniform_rotations
 
+DRAWS_PER_ROTATION = 3  # of the C program's generator
+
 
 def mosaic_rotations(crystal: Crystal) -> FloatArray:
     """Return rotation matrices of the mosaic domains, shape (domains, 3, 3).
@@ -25,8 +27,24 @@ def mosaic_rotations(crystal: Crystal) -> FloatArray:
     if crystal.mosaic_sampling == "balanced":
         return _balanced_rotations(spread, count, crystal.mosaic_seed, cap=cap)
     if cap:
-        return np.asarray(c_cap_rotations(spread, count, crystal.mosaic_seed))
+        return np.asarray(c_cap_rotations(spread, count, crystal.mosaic_seed, c_stream_of_misset(crystal)))
     return _random_gaussian_rotations(spread, count, crystal.mosaic_seed)
+
+
+def c_stream_of_misset(crystal: Crystal) -> CRandom | None:
+    """Return the stream from which the C program drew a random orientation; None if it drew none."""
+    if crystal.misset_deg != "random":
+        return None
+    draw = CRandom(crystal.misset_seed)
+    draw.ran1(DRAWS_PER_ROTATION)
+    return draw
+
+
+def c_stream_of_mosaic(crystal: Crystal) -> CRandom:
+    """Return the stream from which the C program drew the mosaic domains; there is at least one."""
+    draw = CRandom(crystal.mosaic_seed, c_stream_of_misset(crystal))
+    draw.ran1(DRAWS_PER_ROTATION * crystal.domains())
+    return draw
 
 
 def mean_rotation_deg(rotations: FloatArray) -> FloatArray:

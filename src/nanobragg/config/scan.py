@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from ..constants import RADIAN_IN_DEGREES
-from ..sweep import Sweep, resolve_sweep
+from ..step_rules import Sweep, resolve_sweep
 from .base import Model
 
 

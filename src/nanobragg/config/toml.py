@@ -28,7 +28,9 @@ SCHEMA = 1
 DIGITS = 16  # of the digest, in the name of an .npz
 MOST_ATTEMPTS = 100  # at reading a pair of files that is being replaced
 Arrays = dict[str, npt.NDArray[Any]]
-FILE_NAMES = {"path", "mask", "hkl", "dump", "shelx", "mtz", "cif", "coordinates"}  # entries with a path
+FILE_NAMES = {  # entries with a path
+    "path", "mask", "hkl", "dump", "shelx", "mtz", "cif", "coordinates", "gain_map", "dead_pixels", "hot_pixels",
+}  # fmt: skip
 
 
 def write_toml(fields: dict[str, Any], path: Path) -> None:
@@ -133,19 +135,20 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
 
 def input_files(path: Path, config: Model) -> list[Path]:
     """Return all input files of a `config` read from `path`: the TOML file, its .npz and the files that it names."""
-    files = [path, *_paths_in(changed_fields(config))]
+    files = [path, *paths_in(changed_fields(config))]
     if path.is_file():
         companion = parse_toml(read_text(path, strict=True)).get("arrays")
         files += [] if companion is None else [path.parent / companion]
     return files
 
 
-def _paths_in(value: Any) -> Iterator[Path]:
+def paths_in(value: Any) -> Iterator[Path]:
+    """Yield the paths in nested fields of a Config."""
     if isinstance(value, Path):
         yield value
     elif isinstance(value, (dict, list, tuple)):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _paths_in(item)
+            yield from paths_in(item)
 
 
 def _fields(path: Path, document: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,11 @@ from ..scene.scene_data import SceneData
 
 def domain_vectors(scene: SceneData) -> FloatArray:
     """Return the rotation vector (radians) of every mosaic domain, shape (domains, 3); zero without a spread."""
-    rotations = scene.mosaic_rotations
+    return rotation_vectors(scene.mosaic_rotations)
+
+
+def rotation_vectors(rotations: FloatArray) -> FloatArray:
+    """Return the rotation vectors (radians, shape (n, 3)) of rotation matrices by less than half a turn."""
     skew = 0.5 * (rotations - rotations.transpose(0, 2, 1))
     sines = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], axis=1)
     sine = np.linalg.norm(sines, axis=1)

@@ -60,7 +60,7 @@ def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups 
     if changes.get("phi_start"):
         parts["scan"] = config.scan.replace(start_deg=config.scan.start_deg + changes["phi_start"])
     parts["sampling"] = config.sampling.replace(oversample=scene.oversample)
-    return config.replace(**parts)  # type: ignore[no-any-return]
+    return config.replace(**parts)
 
 
 def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
@@ -68,17 +68,17 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     crystal = scene.config.crystal
     moved: dict[str, Any] = {}
     if any(name in changes for name in (*CELL, *ROTATIONS)):
-        before, after = crystal_cell(scene), _cell(crystal_cell(scene), changes)
-        orientation = _orientation(scene, before)
+        after = _cell(crystal_cell(scene), changes)
+        before_turn = orientation(scene)
         turn = rotations_from_vectors(np.array([[changes.get(name, 0.0) for name in ROTATIONS]]))[0]
-        angles = np.asarray(umat_to_misset(turn @ orientation)) * RADIAN_IN_DEGREES
+        angles = np.asarray(umat_to_misset(turn @ before_turn)) * RADIAN_IN_DEGREES
         moved |= {"cell": after, "misset_deg": as_vector(angles), "matrix": None, "matrix_path": None}
     moved["n_cells"] = tuple(n + changes.get(name, 0.0) for n, name in zip(scene.n_cells, COUNTS, strict=True))
     moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None}
     moved["blocks"] = scene.blocks * math.exp(changes.get("log_blocks", 0.0))
     if "mosaic_spread" in changes:
         moved["mosaic_spread_deg"] = (crystal.mosaic_spread_deg or 0.0) + changes["mosaic_spread"]
-    return crystal.replace(**moved)  # type: ignore[no-any-return]
+    return crystal.replace(**moved)
 
 
 def _cell(cell: Cell, changes: Mapping[str, float]) -> Cell:
@@ -86,9 +86,9 @@ def _cell(cell: Cell, changes: Mapping[str, float]) -> Cell:
     return check_cell((a, b, c, alpha, beta, gamma))
 
 
-def _orientation(scene: SceneData, cell: Cell) -> FloatArray:
+def orientation(scene: SceneData) -> FloatArray:
     """Return the rotation that takes reciprocal vectors with a* along x and b* in the xy plane to the crystal's."""
-    standard, _ = reciprocal_vectors(cell)
+    standard, _ = reciprocal_vectors(crystal_cell(scene))
     rotation = (np.linalg.inv(standard) @ scene.lattice.reciprocal).T
     if np.linalg.det(rotation) < 0:
         raise ConfigError("Crystal.matrix: is left-handed, so that no cell and rotation describe it; reverse an axis")
@@ -150,7 +150,7 @@ def _detector(scene: SceneData, changes: Mapping[str, float], groups: Groups | N
             )
     if all(one is other for one, other in zip(panels, detector.panels, strict=True)):
         return detector
-    return detector.replace(panels=tuple(panels), nominal=None)  # type: ignore[no-any-return]
+    return detector.replace(panels=tuple(panels), nominal=None)
 
 
 def _structure_factors(scene: SceneData, changes: Mapping[str, float]) -> Any:

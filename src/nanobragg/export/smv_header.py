@@ -4,11 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..config.flat_panel import NominalGeometry, nominal_geometry
-from ..config.panel import panel_distance
+from ..config.flat_panel import NominalGeometry, nominal_of_panel
 from ..constants import RADIAN_IN_DEGREES
-from ..detectors.conventions import beam_center
-from ..detectors.placement import PlacedPanel
 from ..geometry import dot
 from ..io.smv import format_header, smv_header
 from ..scene.scene import Scene
@@ -62,22 +59,6 @@ def _flat_geometry(scene: Scene) -> NominalGeometry | None:
     detector = scene.config.detector
     if detector.nominal is not None:
         return detector.nominal
-    panel = detector.panels[0]
-    distance = panel_distance(panel, scene.beam_direction)
-    if len(detector.panels) > 1 or not 0 < distance < np.inf:
+    if len(detector.panels) > 1:
         return None
-    fast, slow, normal = panel.axes()
-    pix0 = np.asarray(panel.origin_mm) / 1000.0
-    spot = distance * scene.beam_direction - pix0
-    placed = PlacedPanel(
-        pix0, fast, slow, normal, distance, dot(pix0, normal),
-        dot(fast, spot), dot(slow, spot), -dot(pix0, fast), -dot(pix0, slow),
-    )  # fmt: skip
-    center = beam_center(
-        detector.convention,
-        (placed.beam_fast * 1000.0, placed.beam_slow * 1000.0),
-        panel.pixels[0] * panel.pixel_mm,
-        panel.pixel_mm,
-    )
-    near = placed.near_fast * 1000.0, placed.near_slow * 1000.0
-    return nominal_geometry(placed, detector.convention, center, near, 0.0)
+    return nominal_of_panel(detector.panels[0], detector.convention, scene.beam_direction)

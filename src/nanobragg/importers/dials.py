@@ -14,6 +14,7 @@ from ..geometry import FloatArray, rotate_about, unit
 from ..io.atomic import StrPath
 from ..io.expt import ModelFields, read_expt_models
 from .dials_detector import detector_from_dials
+from .electrons import warn_of_electrons
 from .experiment import Experiment
 
 Models = dict[str, ModelFields]
@@ -49,7 +50,7 @@ def read_expt(path: StrPath) -> list[Experiment]:
     Warns
     -----
     NanobraggWarning
-        The file has distortion maps, which are ignored.
+        The file has distortion maps, which are ignored, or a beam is one of electrons.
     """
     listed = read_expt_models(path)
     detectors: dict[int, Detector] = {}
@@ -64,6 +65,9 @@ def read_expt(path: StrPath) -> list[Experiment]:
             detectors[id(model)] = detector_from_dials(model)
         experiments.append(_experiment(models, detectors[id(model)]))
     _warn_of_distortion(listed)
+    probes = [models["beam"].text("probe") for models in listed]
+    beams = [(each.beams[0].wavelength, probe) for each, probe in zip(experiments, probes, strict=True)]
+    warn_of_electrons(path, beams)
     return experiments
 
 
@@ -130,8 +134,8 @@ def _beam(model: ModelFields) -> Beam:
     b = n·ŝ₁, is P = (1-2f)(1-b²) + f(1+cos²2θ). With K = 2f-1 and e² + b² = sin²2θ, e along n × ŝ₀, this is Kahn's
     ½(1+cos²2θ - K(e²-b²)).
     """
-    if model.text("probe") not in ("", "x-ray"):
-        raise model.error("probe", f"{model.text('probe')!r} is not 'x-ray'; only X-rays are simulated")
+    if model.text("probe") not in ("", "x-ray", "electron"):
+        raise model.error("probe", f"{model.text('probe')!r} is not 'x-ray' or 'electron'; only X-rays are simulated")
     direction = -unit(model.numbers("direction", (3,)), f"{model.path}: {model.name}.direction")
     normal = model.numbers("polarization_normal", (3,), (0.0, 1.0, 0.0))
     electric = np.cross(normal, direction)

@@ -4,6 +4,7 @@ Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,18 @@ from ..config.panel import Panel
 from ..config.spectrum import Spectrum
 from ..constants import EV_ANGSTROM
 from ..detectors.sensor import MATERIALS, sensor_fields
-from ..errors import ConfigError
+from ..errors import ConfigError, NanobraggWarning
 from ..geometry import FloatArray, rotate_about
 from ..io.atomic import StrPath
 from ..io.hdf5 import open_hdf5, read_values
-from ..io.nexus_file import ANGLES, ENERGIES, LENGTHS, WAVELENGTHS, Axis, NexusFile, text
+from ..io.nexus_file import Axis, NexusFile, text
+from ..io.nexus_stacks import count_images, image_stacks
+from ..io.units import ANGLE, ENERGY, LENGTH, WAVELENGTH
+from .electrons import is_of_electrons, warn_of_electrons
 from .experiment import Experiment
 
+EIGER_OMEGA = "goniometer/omega"
+EIGER_AXIS = (-1.0, 0.0, 0.0)
 SENSORS = {"silicon": "Si", "si": "Si", "cdte": "CdTe", "gaas": "GaAs"}
 
 
@@ -51,6 +57,12 @@ def read_nxmx(path: StrPath) -> Experiment:
     ConfigError
         Panels of different shapes, pixels that are not square, or h5py is not installed
         (`pip install 'nanobragg[files]'`).
+
+    Warns
+    -----
+    NanobraggWarning
+        The rotation has no axis, the numbers of images and angles differ, or the beam is one of electrons, for which
+        the detector absorbs every particle at its surface.
     """
     with open_hdf5(path) as root:
         file = NexusFile(path, root)
@@ -59,13 +71,39 @@ def read_nxmx(path: StrPath) -> Experiment:
         if not beams:
             raise file.error(entry, "has no NXbeam with incident_wavelength")
         rotation = _rotation(file, entry)
-        images = rotation.get("images", 1)
-        if len(beams) > 1 and images == 1:
-            rotation["images"] = images = len(beams)
+        rotation["images"] = images = _images(file, entry, rotation.get("images", 1), len(beams))
         if len(beams) not in (1, images):
             raise file.error(entry, f"has {len(beams)} wavelengths for {images} images")
-        detector = _detector(file, entry, beams[0].wavelength)
+        wavelength, probe = beams[0].wavelength, _probe(file, entry)
+        detector = _detector(file, entry, None if is_of_electrons(wavelength, probe) else wavelength)
+        warn_of_electrons(path, [(wavelength, probe)])
     return Experiment(detector=detector, beams=tuple(beams), **rotation)
+
+
+def _probe(file: NexusFile, entry: Any) -> str:
+    """Return the probe of the source, such as "x-ray" or "electron"; "" if the file has none."""
+    instrument = file.first_of_class(entry, "NXinstrument")
+    sources = [group for place in (instrument, entry) for group in file.groups_of_class(place, "NXsource")]
+    probe = next((found for source in sources if hasattr(found := source.get("probe"), "shape")), None)
+    return "" if probe is None else text(read_values(probe))
+
+
+def _images(file: NexusFile, entry: Any, moves: int, beams: int) -> int:
+    """Return the number of images: that of the data, or else of angles or wavelengths; warns if they differ."""
+    expected = moves if moves > 1 else beams
+    stacks = image_stacks(file, entry)
+    stored = count_images(stacks)
+    if not stored or any(stack.item is None for stack in stacks):
+        return max(expected, stored)
+    if expected not in (1, stored):
+        warnings.warn(
+            f"{file.path}: holds {stored} images, and {expected} angles or wavelengths; {min(stored, expected)} images "
+            "are used; check whether the run was complete",
+            NanobraggWarning,
+            stacklevel=3,
+        )
+        return min(stored, expected)
+    return stored
 
 
 def read_nxmx_detector(path: StrPath) -> Detector:
@@ -94,7 +132,9 @@ def read_nxmx_detector(path: StrPath) -> Detector:
 
 
 def _detector(file: NexusFile, entry: Any, wavelength_A: float | None) -> Detector:
-    group = file.first_of_class(file.first_of_class(entry, "NXinstrument"), "NXdetector")
+    instrument = file.first_of_class(entry, "NXinstrument")
+    detectors = file.groups_of_class(instrument, "NXdetector") or [file.first_of_class(instrument, "NXdetector")]
+    group = next((each for each in detectors if file.groups_of_class(each, "NXdetector_module")), detectors[0])
     modules = file.groups_of_class(group, "NXdetector_module")
     if not modules:
         raise file.error(group, "has no NXdetector_module, which describes the pixels")
@@ -176,7 +216,7 @@ def _sensor(file: NexusFile, group: Any, wavelength_A: float | None) -> dict[str
     thickness = group.get("sensor_thickness")
     if thickness is None or material not in MATERIALS or wavelength_A is None:
         return {"sensor_material": material}
-    thickness_um = 1000.0 * float(file.numbers(thickness, LENGTHS)[0])
+    thickness_um = 1000.0 * float(file.numbers(thickness, LENGTH)[0])
     if thickness_um < 0.1:  # simulations without a sensor write such values
         return {"sensor_material": material}
     return sensor_fields(material, thickness_um, wavelength_A)
@@ -189,22 +229,20 @@ def _beams(file: NexusFile, entry: Any) -> list[Beam]:
     groups = [group for place in (instrument, *samples) for group in file.groups_of_class(place, "NXbeam")]
     group = next((each for each in groups if each.get("incident_wavelength") is not None), None)
     if group is None:
-        return []
+        return _beams_elsewhere(file, instrument, groups)
     common = {"direction": (0.0, 0.0, 1.0), **_polarization(file, group)}
     wavelengths = group["incident_wavelength"]
     variant = text(wavelengths.attrs.get("variant", ""))
     channels = group[variant] if variant and variant in group else wavelengths
     weights = group.get(channels.name.rsplit("/", 1)[-1] + "_weights")
     if weights is None:
-        means = file.numbers(wavelengths, WAVELENGTHS)
+        means = file.numbers(wavelengths, WAVELENGTH)
         if not (len(means) and (means > 0).all()):
             raise file.error(wavelengths, "must be positive")
         if (means == means[0]).all():
             means = means[:1]
         return [Beam(wavelength_A=mean, **common) for mean in means.tolist()]
-    units, to_A = (
-        (ENERGIES, True) if text(channels.attrs.get("units", "")).casefold() in ENERGIES else (WAVELENGTHS, False)
-    )
+    units, to_A = (ENERGY, True) if ENERGY.factor(text(channels.attrs.get("units", ""))) else (WAVELENGTH, False)
     axis = file.numbers(channels, units)
     rows = np.atleast_2d(np.asarray(read_values(weights), np.float64))
     count = rows.shape[1]
@@ -215,6 +253,28 @@ def _beams(file: NexusFile, entry: Any) -> list[Beam]:
         Beam(spectrum=Spectrum(wavelengths_A=EV_ANGSTROM / line if to_A else line, weights=row), **common)
         for line, row in zip(lines, rows, strict=True)
     ]
+
+
+ELSEWHERE = (  # of the wavelength, in files of other programs
+    ("NXbeam", "wavelength", WAVELENGTH), ("NXmonochromator", "wavelength", WAVELENGTH),
+    ("NXbeam", "incident_energy", ENERGY), ("NXmonochromator", "energy", ENERGY),
+)  # fmt: skip
+
+
+def _beams_elsewhere(file: NexusFile, instrument: Any, beams: list[Any]) -> list[Beam]:
+    """Return the beam of a wavelength or energy in other usual places; an empty list if there is none."""
+    polarization = _polarization(file, beams[0]) if beams else {"polarization_axis": (1.0, 0.0, 0.0)}
+    for nx_class, name, dimension in ELSEWHERE:
+        groups = beams if nx_class == "NXbeam" else file.groups_of_class(instrument, nx_class)
+        item = next((found for group in groups if hasattr(found := group.get(name), "shape")), None)
+        if item is None:
+            continue
+        values = file.numbers(item, dimension)
+        if not (len(values) and values[0] > 0):
+            raise file.error(item, "must be positive")
+        wavelength = float(values[0]) if dimension is WAVELENGTH else EV_ANGSTROM / float(values[0])
+        return [Beam(wavelength_A=wavelength, direction=(0.0, 0.0, 1.0), **polarization)]
+    return []
 
 
 def _polarization(file: NexusFile, group: Any) -> dict[str, Any]:
@@ -240,8 +300,10 @@ def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
     Axes before the moving one give the fixed rotation, those after it the setting rotation.
     """
     samples = file.groups_of_class(entry, "NXsample")
-    if not samples or samples[0].get("depends_on") is None:
+    if not samples:
         return {}
+    if samples[0].get("depends_on") is None:
+        return _unplaced_rotation(file, samples[0])
     items = file.chain(samples[0], text(read_values(samples[0]["depends_on"])))
     axes = [(item, axis) for item in items if (axis := file.axis(item)).rotates]
     moving = [i for i, (item, axis) in enumerate(axes) if _width(file, item, axis)]
@@ -260,6 +322,34 @@ def _rotation(file: NexusFile, entry: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _unplaced_rotation(file: NexusFile, sample: Any) -> dict[str, Any]:
+    """Return the rotation from omega of the goniometer, which EIGER's file writers give without axis and chain."""
+    omega = sample.get(EIGER_OMEGA)
+    if not hasattr(omega, "shape"):
+        return {}
+    values = file.numbers(omega, ANGLE, "deg")
+    beside = omega.parent.get("omega_increment")
+    width = float(np.median(np.diff(values))) if len(values) > 1 else 0.0
+    if not width and hasattr(beside, "shape"):
+        width = float(np.median(file.numbers(beside, ANGLE, "deg")))
+    if not len(values) or not width:
+        return {"images": max(1, len(values))}
+    has_axis = "vector" in omega.attrs
+    axis = file.vector(omega, "vector") if has_axis else np.array(EIGER_AXIS)
+    if not has_axis:
+        warnings.warn(
+            f"{file.path}: {omega.name} has no axis; {EIGER_AXIS} in the McStas frame is used, as of DECTRIS's files; "
+            "replace rotation_axis of the experiment if that is wrong",
+            NanobraggWarning,
+            stacklevel=4,
+        )
+    turn = math.copysign(1.0, width)
+    return {
+        "images": len(values), "start_deg": float(values[0]) * turn, "width_deg": abs(width),
+        "rotation_axis": axis * turn,
+    }  # fmt: skip
+
+
 def _product(axes: list[tuple[Any, Axis]]) -> FloatArray:
     rotation = np.eye(3)
     for _, axis in axes:
@@ -272,6 +362,6 @@ def _width(file: NexusFile, item: Any, axis: Axis) -> float:
     for suffix, start in (("_increment_set", 0.0), ("_end", axis.values)):
         beside = item.parent.get(axis.name + suffix)
         if beside is not None:
-            values = file.numbers(beside, ANGLES, "deg") - start
+            values = file.numbers(beside, ANGLE, "deg") - start
             return float(np.median(values))
     return float(np.median(np.diff(axis.values))) if len(axis.values) > 1 else 0.0

@@ -8,11 +8,11 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from ..errors import FileError
+from ..errors import ConfigError, FileError
 from .temporary_file import TemporaryFile
 
 StrPath = str | os.PathLike[str]
@@ -144,6 +144,34 @@ def check_name(path: StrPath) -> None:
     except UnicodeEncodeError as error:
         reason = str(error)
     raise FileError(f"{os.fspath(path)!r} is not a valid file name ({reason}); correct it")
+
+
+def check_distinct(outputs: Iterable[StrPath], inputs: Iterable[StrPath]) -> None:
+    """Raise `ConfigError` if an output would overwrite an input file or another output; call it before rendering.
+
+    Devices and pipes may be named several times.
+    """
+    kept = {_identity(path) for path in inputs}
+    written: set[object] = set()
+    for path in outputs:
+        check_name(path)
+        if _is_stream(path):
+            continue
+        identity = _identity(path)
+        if identity in kept:
+            raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")
+        if identity in written:
+            raise ConfigError(f"{path}: is the name of two outputs; choose another one")
+        written.add(identity)
+
+
+def _identity(path: StrPath) -> object:
+    """Return what two names of the same file have in common, also if it has several hard links."""
+    try:
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    except (OSError, ValueError):  # a new file
+        return os.path.realpath(path) if "\0" not in os.fspath(path) else path
 
 
 def check_writable(path: StrPath) -> None:

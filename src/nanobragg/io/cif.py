@@ -95,9 +95,10 @@ class _Rows:
     """The rows of a loop of reflections that count."""
 
     def __init__(self, path: StrPath, block: Any, doubts: Doubts) -> None:
-        self._path, self._block, self._start = path, block, _loop_start(block) or ""
+        self._path, self._start = path, _loop_start(block) or ""
         loop = block.find_loop(f"{self._start}index_h").get_loop()
         self._tags = [tag[len(self._start) :] for tag in loop.tags]
+        self._values = loop.values
         self._kept = self._choose_rows(loop.length(), doubts)
         indices = np.column_stack([self._numbers(f"index_{axis}") for axis in "hkl"])
         if not (np.isfinite(indices).all() and (indices == np.rint(indices)).all() and (np.abs(indices) < 2**40).all()):
@@ -133,16 +134,19 @@ class _Rows:
         return kept
 
     def _texts(self, item: str) -> npt.NDArray[np.str_]:
-        return np.array([text_of(value) for value in self._block.find_loop(f"{self._start}{item}")], dtype=np.str_)
+        return np.array([text_of(value) for value in self._column_of(item)], dtype=np.str_)
 
     def _numbers(self, item: str) -> npt.NDArray[np.float64]:
         """Return a column as numbers without standard uncertainties; NaN where a value is missing."""
         import gemmi
 
-        found = self._block.find_loop(f"{self._start}{item}")
-        if not found:
+        return np.array([gemmi.cif.as_number(text) for text in self._column_of(item)], dtype=np.float64)[self._kept]
+
+    def _column_of(self, item: str) -> list[str]:
+        if item not in self._tags:
             raise FormatError(f"{self._path}: its loop has no {self._start}{item}; add it")
-        return np.array([gemmi.cif.as_number(text) for text in found], dtype=np.float64)[self._kept]
+        values: list[str] = self._values[self._tags.index(item) :: len(self._tags)]
+        return values
 
 
 def _sigmas(tag: str) -> tuple[str, str]:

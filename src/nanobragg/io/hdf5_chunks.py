@@ -29,8 +29,8 @@ def check_kind(dataset: Any) -> None:
         )
 
 
-def check_chunks(dataset: Any, properties: Any, box: Box) -> None:
-    """Raise an error unless the chunks of a part of an h5py Dataset unpack to their size."""
+def check_chunks(dataset: Any, properties: Any, box: Box, *, written: bool = False) -> None:
+    """Raise an error unless the chunks of a part of an h5py Dataset unpack to their size, and exist if `written`."""
     filters = [
         Filter(code, tuple(values))
         for code, _, values, _ in map(properties.get_filter, range(properties.get_nfilters()))
@@ -41,14 +41,20 @@ def check_chunks(dataset: Any, properties: Any, box: Box) -> None:
     if dataset.dtype.hasobject and filters:
         raise ValueError("compressed values of variable length are not read")
     check_filters(filters, itemsize)
-    for place in _places(dataset, box):
+    places, found = _places(dataset, box), 0
+    for place in places:
         info = dataset.id.get_chunk_info_by_coord(place)
         if info.byte_offset is None:  # never written
             continue
+        found += 1
         if info.size > largest_chunk(size):
             raise ValueError(f"a chunk of {size} bytes takes {info.size} bytes")
         mask, raw = dataset.id.read_direct_chunk(place)
         check_chunk(raw, [each for i, each in enumerate(filters) if not mask >> i & 1], size)
+    if written and (found < len(places) or not places):
+        raise FormatError(
+            f"{dataset.file.filename}: {dataset.name}: the image was never written; the run was interrupted"
+        )
 
 
 def _places(dataset: Any, box: Box) -> list[tuple[int, ...]]:

@@ -102,7 +102,7 @@ class Dataset(_Item):
             box[0] = (int(index), int(index))
         check_bytes(self.file.filename, math.prod(shape) * self.dtype.itemsize, self.name)
         if all(first <= last for first, last in box):
-            check_values(self._files, self._item, box)
+            check_values(self._files, self._item, box, written=index != ())
         return self._item[index]
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .file_symmetry import FileSymmetry, listed_operators
+from .hkl_kinds import describe_other_list
 from .input_file import read_file
 from .named_files import reason
 from .reflections import (
@@ -26,6 +27,7 @@ from .reflections import (
 )
 
 HEADER_RECORD = 80
+TEXT_BYTES = 4096  # of another file, from which its format is seen
 KINDS = {"F": "F", "G": "G", "J": "J", "K": "K"}
 
 
@@ -37,19 +39,21 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     types, and `ConfigError` if there is no column of that label.
     """
     content = read_file(path)
+    if not content.startswith(b"MTZ ") and (kind := describe_other_list(content[:TEXT_BYTES].decode("latin-1"))):
+        raise FormatError(f"{path} is not a valid MTZ file: it {kind}")
     _check_size(path, content)
     try:
         mtz = _read(path, content)
         cells = {dataset.id: dataset.cell.parameters for dataset in mtz.datasets}
-        labels = [each.label for each in mtz.columns]
-        symmetry = _symmetry(path, mtz)
+        labels, types = [each.label for each in mtz.columns], [each.type for each in mtz.columns]
+        symmetry = _symmetry(path, mtz, content)
     except (RuntimeError, ValueError, IndexError, MemoryError, OSError, UnicodeError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path} is not a valid MTZ file ({reason(path, error)}); fetch or write it again") from None
     if len(mtz.batches) > 0 or "M/ISYM" in labels:
         raise FormatError(f"{path} holds unmerged data ({len(mtz.batches)} batches); scale and merge it first")
-    table = _Values(path, mtz)
+    table = _Values(path, mtz, labels, types)
     choice = choose_column(path, [table.column(number) for number in range(len(labels))], column)
     values, mates = table.amplitudes(choice.label, choice.kind), None
     note = choice.note
@@ -66,9 +70,8 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
 class _Values:
     """The numbers of an MTZ file."""
 
-    def __init__(self, path: StrPath, mtz: Any) -> None:
-        self._path, self._missing, self._columns = path, mtz.valm, mtz.columns
-        self._labels = [each.label for each in mtz.columns]
+    def __init__(self, path: StrPath, mtz: Any, labels: list[str], types: list[str]) -> None:
+        self._path, self._missing, self._labels, self._types = path, mtz.valm, labels, types
         self._table = np.asarray(mtz.array, dtype=np.float32)
 
     def indices(self) -> npt.NDArray[np.int32]:
@@ -78,7 +81,7 @@ class _Values:
 
     def column(self, number: int) -> Column:
         """Return a column's description."""
-        label, kind = self._labels[number], KINDS.get(self._columns[number].type)
+        label, kind = self._labels[number], KINDS.get(self._types[number])
         has_sigma = f"SIG{label}" in self._labels or f"SIG_{label}" in self._labels
         return Column(label, kind, has_sigma, kind is not None and constant(self._numbers(label)))  # type: ignore[arg-type]
 
@@ -93,12 +96,21 @@ class _Values:
         return found
 
 
-def _symmetry(path: StrPath, mtz: Any) -> FileSymmetry:
-    """Return the symbol in gemmi's table; else the symbol in the file, with the operators of its SYMM records."""
-    if mtz.spacegroup is not None:
-        return FileSymmetry(mtz.spacegroup.xhm())
-    symbol = f"{mtz.spacegroup_name or mtz.spacegroup_number}"
-    return FileSymmetry(symbol, listed_operators(path, [op.triplet() for op in getattr(mtz, "symops", [])]))
+def _symmetry(path: StrPath, mtz: Any, content: bytes) -> FileSymmetry:
+    """Return the symbol and the operators of the SYMM records, without them if one is not valid."""
+    group = mtz.spacegroup
+    symbol = group.xhm() if group is not None else f"{mtz.spacegroup_name or mtz.spacegroup_number}"
+    triplets = [record[4:].decode("latin-1") for record in _records(path, content) if record[:4].upper() == b"SYMM"]
+    try:
+        return FileSymmetry(symbol, listed_operators(path, triplets))
+    except FormatError:
+        return FileSymmetry(symbol)
+
+
+def _records(path: StrPath, content: bytes) -> list[bytes]:
+    """Return the records of the header."""
+    header = content[4 * _header_word(path, content) - 4 :]
+    return [header[at : at + HEADER_RECORD] for at in range(0, len(header), HEADER_RECORD)]
 
 
 def _read(path: StrPath, content: bytes) -> Any:
@@ -116,9 +128,7 @@ def _read(path: StrPath, content: bytes) -> Any:
 
 def _check_size(path: StrPath, content: bytes) -> None:
     """Raise `FormatError` if the header declares more numbers than the file holds, before gemmi allocates them."""
-    header = content[4 * _header_word(path, content) - 4 :]
-    records = [header[at : at + HEADER_RECORD] for at in range(0, len(header), HEADER_RECORD)]
-    declared = [record[4:].split()[:2] for record in records if record[:4].upper() == b"NCOL"]
+    declared = [record[4:].split()[:2] for record in _records(path, content) if record[:4].upper() == b"NCOL"]
     try:
         sizes = [(int(columns), int(rows)) for columns, rows in declared]
     except ValueError:

@@ -12,14 +12,8 @@ from ..errors import FormatError
 from ..geometry import FloatArray
 from .atomic import StrPath
 from .hdf5 import read_values
+from .units import ANGLE, LENGTH, Dimension
 
-LENGTHS = {  # mm
-    "m": 1e3, "meter": 1e3, "metre": 1e3, "meters": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0, "millimetre": 1.0,
-    "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3, "nm": 1e-6,
-}  # fmt: skip
-ANGLES = {"deg": 1.0, "degree": 1.0, "degrees": 1.0, "rad": 57.29577951308232, "radian": 57.29577951308232}
-WAVELENGTHS = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "å": 1.0, "nm": 10.0, "pm": 0.01, "m": 1e10}
-ENERGIES = {"ev": 1.0, "kev": 1e3}
 LONGEST_CHAIN = 100
 
 
@@ -70,8 +64,8 @@ class NexusFile:
             raise self.error(group, f"holds no {nx_class}")
         return found[0]
 
-    def numbers(self, item: Any, units: dict[str, float] | None = None, default: str = "") -> FloatArray:
-        """Return a dataset as a flat array of finite numbers, in the unit whose factor in `units` is 1."""
+    def numbers(self, item: Any, dimension: Dimension | None = None, default: str = "") -> FloatArray:
+        """Return a dataset as a flat array of finite numbers, in the unit of the dimension whose size is 1."""
         stored = read_values(item)
         try:
             values = np.ravel(np.asarray(stored, dtype=np.float64))
@@ -79,14 +73,15 @@ class NexusFile:
             raise self.error(item, "is not an array of numbers") from None
         if not np.isfinite(values).all():
             raise self.error(item, "holds numbers that are not finite")
-        return values * (self.factor(item, "units", units, default) if units else 1.0)
+        return values * (self.factor(item, "units", dimension, default) if dimension else 1.0)
 
-    def factor(self, item: Any, key: str, units: dict[str, float], default: str = "") -> float:
+    def factor(self, item: Any, key: str, dimension: Dimension, default: str = "") -> float:
         """Return the conversion factor of the unit named by an attribute."""
         unit = text(item.attrs.get(key, default)).strip()
-        factor = units.get(unit, units.get(unit.casefold()))
+        factor = dimension.factor(unit)
         if factor is None:
-            raise self.error(item, f"{key} = {unit!r} is not a known unit; expected one of {', '.join(units)}")
+            examples = ", ".join(dimension.examples)
+            raise self.error(item, f"{key} = {unit[:40]!r} is not a known unit; expected one of {examples}")
         return factor
 
     def vector(self, item: Any, key: str) -> FloatArray:
@@ -113,8 +108,8 @@ class NexusFile:
             raise self.error(item, "its vector has length zero")
         offset = self.vector(item, "offset") if "offset" in item.attrs else np.zeros(3)
         if offset.any():  # some writers omit offset_units and mean the units of the axis
-            offset = offset * self.factor(item, "offset_units" if "offset_units" in item.attrs else "units", LENGTHS)
-        values = self.numbers(item, ANGLES if rotates else LENGTHS)
+            offset = offset * self.factor(item, "offset_units" if "offset_units" in item.attrs else "units", LENGTH)
+        values = self.numbers(item, ANGLE if rotates else LENGTH)
         if not len(values):
             raise self.error(item, "holds no value")
         return Axis(posixpath.basename(item.name), rotates, vector / length, offset, values)

@@ -6,6 +6,7 @@ and read with every type of `smv_pixels`.
 
 import re
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, BinaryIO
@@ -13,13 +14,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
+from ..errors import FormatError, NanobraggWarning
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
 from .input_file import file_size, open_input, read_array
 from .smv_pixels import check_overflow, entry, pixel_type
 
 BLOCK = 512
+LARGEST_SIDE = 10**6  # pixels
 STRUCTURE = ("HEADER_BYTES", "DIM", "BYTE_ORDER", "TYPE", "SIZE1", "SIZE2")
 NO_SEMICOLON = "DIALS_ORIGIN"
 
@@ -159,6 +161,27 @@ def read_smv(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
     if dtype.kind == "u" and dtype.itemsize == 2:
         check_overflow(path, header, int(image.max()))
     return image, header
+
+
+def read_smv_shape(path: StrPath) -> tuple[tuple[int, int], dict[str, str]]:
+    """Return the shape (slow, fast) that the header of an SMV file states, and the header; warn about other pixels.
+
+    The pixels are not read, so that the file may be shorter or longer than its header says.
+    """
+    with open_input(path) as handle:
+        header = _read_header(handle, path)
+        shape = (_positive(path, header, "SIZE2"), _positive(path, header, "SIZE1"))
+        size = file_size(handle) - handle.tell()
+    if max(shape) > LARGEST_SIDE:
+        raise FormatError(f"{path}: SIZE2 x SIZE1 = {shape[0]} x {shape[1]} is not the size of an image; correct it")
+    needed = shape[0] * shape[1] * pixel_type(path, header).itemsize
+    if size != needed:
+        warnings.warn(
+            f"{path}: holds {size} bytes of pixels, and SIZE2 x SIZE1 need {needed}; only its header is used",
+            NanobraggWarning,
+            stacklevel=2,
+        )
+    return shape, header
 
 
 def _read_header(handle: BinaryIO, path: StrPath) -> dict[str, str]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..config.mosaic import c_stream_of_mosaic
 from ..errors import ConfigError
 from ..export.smv_header import smv_header_of
 from ..io.atomic import StrPath
@@ -53,7 +54,9 @@ def make_c_images(image: npt.NDArray[np.float32], scene: Scene, outputs: Outputs
 
         if outputs.seed is None:
             raise ConfigError("Outputs.seed = None is not valid for a noise image; give a seed")
-        noisy, photons, overloads = c_noise(image, outputs.seed, outputs.adc_offset, scene.roi)
+        noisy, photons, overloads = c_noise(
+            image, outputs.seed, outputs.adc_offset, scene.roi, c_stream_of_mosaic(scene.config.crystal)
+        )
         images = images._replace(noisy=noisy, photons=photons, overloads=overloads)
     return images
 

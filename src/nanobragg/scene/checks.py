@@ -7,6 +7,7 @@ import numpy as np
 from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
 from ..unit_cell import Cell, cell_from_vectors
+from .blocks import clippings
 from .panel_checks import overlapping_panels
 from .scene_data import SceneData
 
@@ -18,7 +19,7 @@ COARSE_POINTS = 24  # along each side of a panel
 
 def check_scene(scene: SceneData) -> list[str]:
     """Return warnings about probable mistakes in a valid scene."""
-    found = []
+    found = clippings(scene.config.crystal, scene.config.beam.size_mm)
     if scene.oversample * 2 < scene.recommended_oversample:
         found.append(
             f"oversample = {scene.oversample}: intensity varies strongly within a pixel for a crystal of this size; "

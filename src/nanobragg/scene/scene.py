@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import warnings
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,11 +13,13 @@ import numpy.typing as npt
 from .._core import CoreScene
 from .._culling import CullingPlan
 from ..config.config import Config
-from ..errors import NanobraggWarning
+from ..config.display import html_table
+from ..errors import warn_user
 from .checks import check_scene
 from .culling_plan import build_plan
 from .kernel_input import build_core, float32_precision
 from .scene_data import SceneData
+from .unit_slips import unit_slips
 
 if TYPE_CHECKING:
     from ..geometry import Roi
@@ -84,6 +85,8 @@ class Scene(SceneData):
     """
 
     def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
+        told = config.__dict__.setdefault("_told", set())  # of the Config, so that it warns once
+        self._warn(unit_slips(config), told)
         super().__init__(config, corrected)
         self._cores: dict[str, CoreScene] = {}
         self._plans: dict[str, CullingPlan | None] = {}
@@ -92,8 +95,25 @@ class Scene(SceneData):
             " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
             self.oversample**2, self.sensor.count,
         )  # fmt: skip
-        for message in check_scene(self):
-            warnings.warn(message, NanobraggWarning, stacklevel=2)
+        self._warn(check_scene(self), told)
+
+    @staticmethod
+    def _warn(messages: list[str], told: set[str]) -> None:
+        """Issue the warnings that this Config has not given yet."""
+        for message in messages:
+            if message not in told:
+                told.add(message)
+                warn_user(message)
+
+    def __repr__(self) -> str:
+        return f"Scene({self.config!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the summary as a table."""
+        from ..analysis.summary import LABEL_WIDTH, summarize_scene
+
+        lines = summarize_scene(self)
+        return html_table("Scene", {line[:LABEL_WIDTH].strip(): line[LABEL_WIDTH:] for line in lines})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Scene, (self.config, self._corrected)

@@ -20,7 +20,7 @@ from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
 from ..geometry import FloatArray, Roi, dot, rotate_by_each, unit
-from ..sweep import Sweep, resolve_sweep
+from ..step_rules import Sweep, resolve_sweep
 from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
 from .panel_checks import panels_facing_away

@@ -148,13 +148,18 @@ def _calculator(placed: PlacedAtoms, d_min_A: float, *, direct_if_small: bool) -
     return density
 
 
+def _is_summed_by_gemmi(group: Group) -> bool:
+    """Return whether gemmi sums a density over the operators: those of its table, but not the centring of "C 1"."""
+    return group.tabulated is not None and (group.tabulated.number > 1 or len(group.rotations) == 1)
+
+
 class _Density:
     """Fourier transforms of a structure's density and solvent mask, on the same grid and list of reflections."""
 
     def __init__(self, placed: PlacedAtoms, d_min_A: float) -> None:
         import gemmi
 
-        tabulated = placed.group.tabulated is not None
+        tabulated = _is_summed_by_gemmi(placed.group)
         self.group = placed.group if tabulated else group_from_table(gemmi.SpaceGroup("P 1"))
         self.structure = placed.structure if tabulated else with_all_copies(placed)
         self._charged, self.d_min = placed.charged, d_min_A

@@ -77,6 +77,10 @@ class GroundTruth:
     bragg_mask: npt.NDArray[np.bool_]
     config_sha256: str
 
+    def __repr__(self) -> str:
+        cell = " ".join(f"{x:.5g}" for x in self.cell)
+        return f"<GroundTruth: cell {cell}, {len(self.spots)} spots, {self.bragg_mask.mean():.2%} Bragg pixels>"
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays of a file by name, those of the spots as `spots.hkl`, `spots.fast_px`, …"""
         plain = {name: np.asarray(value) for name, value in vars(self).items() if name != "spots"}

@@ -68,6 +68,15 @@ class Spots:
     crossing_slow_px: FloatArray
     lorentz: FloatArray
 
+    def __repr__(self) -> str:
+        if not len(self):
+            return "<Spots: none>"
+        h, k, l = self.hkl[0].tolist()
+        return (
+            f"<Spots: {len(self)}, {self.d_A.max():.3g} to {self.d_A.min():.3g} Å; brightest {h} {k} {l} with "
+            f"{self.photons[0]:.4g} photons at fast {self.fast_px[0]:.2f}, slow {self.slow_px[0]:.2f}>"
+        )
+
     def __post_init__(self) -> None:
         for array in self.columns().values():
             array.setflags(write=False)

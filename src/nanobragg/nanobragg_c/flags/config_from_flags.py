@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config.background import Background
+from ...config.base import changed_fields
 from ...config.beam import Beam, Sources
 from ...config.config import Config
 from ...config.crystal import Crystal
@@ -16,12 +17,15 @@ from ...config.detector import Detector
 from ...config.sampling import Sampling
 from ...config.scan import Scan
 from ...config.structure_factors import StructureFactors
-from ...errors import ConfigError, NanobraggWarning
+from ...config.toml import paths_in
+from ...errors import ConfigError, FormatError, NanobraggWarning
 from ...geometry import Roi
+from ...io.atomic import StrPath
+from ...io.input_file import read_file
 from ...unit_cell import Cell
 from .flag_table import find_flag, help_flag, help_text, split_flags
 from .flag_values import FlagValues, Outputs, read_flags
-from .geometry_from_flags import build_detector, convention_of, geometry_flags_without_effect
+from .geometry_from_flags import axes_without_rotation, build_detector, convention_of, geometry_flags_without_effect
 
 __all__ = ["Outputs", "ParsedFlags", "config_from_flags", "help_flag", "help_text", "parse_flags"]
 
@@ -41,6 +45,8 @@ class ParsedFlags:
     stol_path, stol_multiplier
         Background amplitudes (-stol, -4stol, -Q): the file, and the factor from its first column to
         sin(theta)/lambda. Recorded, not used.
+    img_path
+        File of -img, whose header sets the geometry.
     """
 
     config: Config
@@ -48,6 +54,12 @@ class ParsedFlags:
     unused: list[str]
     stol_path: str | None = None
     stol_multiplier: float = 1.0
+    img_path: str | None = None
+
+    @property
+    def input_files(self) -> list[StrPath]:
+        """All files that the flags name as input."""
+        return [*paths_in(changed_fields(self.config)), *filter(None, (self.stol_path, self.img_path))]
 
 
 def config_from_flags(flags: str | list[str], *, exact: bool = False) -> Config:
@@ -81,7 +93,7 @@ def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFla
     config = Config(
         crystal=_crystal(values),
         structure_factors=_structure_factors(values),
-        beam=_beam(values),
+        beam=_beam(values, exact),
         detector=detector,
         scan=_scan(values),
         sampling=_sampling(values, exact),
@@ -91,7 +103,13 @@ def parse_flags(flags: str | Sequence[str], *, exact: bool = False) -> ParsedFla
     )
     outputs = _outputs(values)
     unused = _warn_unused(values)
-    return ParsedFlags(config, outputs, unused, values.stol_path, values.stol_multiplier)
+    return ParsedFlags(config, outputs, unused, values.stol_path, values.stol_multiplier, values.img_path)
+
+
+def check_background_file(parsed: ParsedFlags) -> None:
+    """Raise an error if the file of -stol, which the C program reads but does not use, is missing or empty."""
+    if parsed.stol_path is not None and not read_file(parsed.stol_path).strip():
+        raise FormatError(f"{parsed.stol_path}: is empty; the C program stops here; omit -stol, which has no effect")
 
 
 def _warn(text: str) -> None:
@@ -168,8 +186,16 @@ def _wants_interpolation(values: FlagValues) -> bool:
     return few
 
 
-def _beam(values: FlagValues) -> Beam:
+class BeamBeyondOne(Beam):
+    """A beam whose polarization factor is not limited to ±1, which the C program renders."""
+
+    kahn_factor: float = 0.0
+
+
+def _beam(values: FlagValues, exact: bool) -> Beam:
     fields: dict[str, Any] = {}
+    beyond = abs(values.kahn_factor) > 1 and not exact
+    kahn_factor = values.kahn_factor if values.polarized else max(-1.0, min(1.0, values.kahn_factor))
     if values.energy_eV is None:
         fields["wavelength_A"] = values.wavelength_A
     else:
@@ -179,10 +205,10 @@ def _beam(values: FlagValues) -> Beam:
     if values.convention == "custom":
         frame = convention_of(values)
         fields.update(direction=frame.beam, polarization_axis=frame.polarization)
-    return Beam(
+    return (BeamBeyondOne if beyond and values.polarized else Beam)(
         fluence_ph_m2=values.fluence_ph_m2,
         size_mm=_not_negative(values.beamsize_mm),
-        kahn_factor=values.kahn_factor,
+        kahn_factor=kahn_factor,
         polarized=values.polarized,
         divergence_mrad=(_not_negative(values.hdiv_range_mrad), _not_negative(values.vdiv_range_mrad)),
         divergence_steps=(max(values.hdiv_steps, 0) or None, max(values.vdiv_steps, 0) or None),
@@ -259,6 +285,11 @@ def _warn_unused(values: FlagValues) -> list[str]:
         _warn(f"{name} has no effect: {reason}" + (f" (docs/quirks.md row {row})" if row else ""))
     if values.thickness_um > 0 and math.isinf(values.attenuation_um):
         _warn("-detector_abs inf absorbs no photons, so the image is zero (docs/quirks.md row 22)")
+    if abs(values.kahn_factor) > 1:
+        _warn(f"-polar {values.kahn_factor:g} is not a degree of polarization; give a number from -1 to 1")
+    for name in axes_without_rotation(values) if values.convention == "custom" else []:
+        flag = {"spindle": "-spindle_axis", "twotheta_axis": "-twotheta_axis"}[name]
+        _warn(f"{flag} 0 0 0 has no direction; nothing rotates about it, so that the usual axis takes its place")
     length = math.hypot(*convention_of(values).twotheta_axis)
     if values.twotheta_deg != 0 and abs(length - 1) > 1e-6:
         _warn(f"-twotheta_axis has length {length:.6g}, not 1: the C program distorts the detector")

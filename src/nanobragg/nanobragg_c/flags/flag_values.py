@@ -16,6 +16,9 @@ from ...io.input_file import NUMBER
 from .flag_table import SPELLINGS, Flag, find_flag
 
 MAX_SEED = 2**31 - 1
+LARGEST_NUMBER = 1e100  # of a flag; numbers of a Config have their own bounds
+LEADING_NUMBER = re.compile(rf"\s*(?![+-]?0[xX])({NUMBER})", re.ASCII)
+LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,100})(?![0-9])", re.ASCII)
 _CUSTOM = CONVENTIONS["custom"]
 
 
@@ -200,7 +203,7 @@ def _take_values(flag: Flag, spelling: str, following: Sequence[str]) -> tuple[A
     needed = len(flag.arguments.split())
     available = following[:needed]
     for count, text in enumerate(available):
-        ends_cell = flag.kind == "cell" and count > 0 and (text.startswith("-") or not _is_number(text))
+        ends_cell = flag.kind == "cell" and count > 0 and (text.startswith("-") or not LEADING_NUMBER.match(text))
         if text in SPELLINGS or ends_cell:
             available = available[:count]
             break
@@ -229,19 +232,35 @@ def _convert(flag: Flag, spelling: str, text: str) -> Any:
         return math.inf
     if flag.kind in ("integer", "seed"):
         return _integer(flag, spelling, text)
-    if not _is_number(text) or "_" in text:
+    found = LEADING_NUMBER.match(text)
+    if found and abs(float(found[1])) > LARGEST_NUMBER:
+        raise ConfigError(
+            f"{spelling} {text} is too large; give {flag.arguments}{_in_unit(flag)} up to {LARGEST_NUMBER:g}"
+        )
+    if not found or "_" in text:  # Python's way of writing thousands
         raise ConfigError(f"{spelling} {text} is not a finite number; give {flag.arguments}{_in_unit(flag)}")
-    number = float(text)
+    if found.end() < len(text):
+        _warn_partly_read(flag, spelling, text, found[1])
+    number = float(found[1])
     return math.inf if flag.kind == "depth" and number == 0 else number
 
 
 def _integer(flag: Flag, spelling: str, text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,10}(\.0*)?", text) or abs(int(float(text))) > MAX_SEED:
+    """Return the integer that a text starts with, as C's atoi does; warn if it goes on."""
+    found = LEADING_INTEGER.match(text)
+    if not found or abs(int(found[1])) > MAX_SEED:
         raise ConfigError(f"{spelling} {text} is not a valid integer; give {flag.arguments}{_in_unit(flag)}")
-    number = int(float(text))
-    if flag.kind == "seed" and number < 0:
-        raise ConfigError(f"{spelling} {text} is not a valid seed; give 0 to {MAX_SEED}")
-    return number
+    if not re.fullmatch(r"(\.0*)?", text[found.end() :]):
+        _warn_partly_read(flag, spelling, text, found[1])
+    return int(found[1])
+
+
+def _warn_partly_read(flag: Flag, spelling: str, text: str, read: str) -> None:
+    warnings.warn(
+        f"{spelling} {text}: only {read} is read, as in the C program; give {flag.arguments}{_in_unit(flag)}",
+        NanobraggWarning,
+        stacklevel=2,
+    )
 
 
 def _in_unit(flag: Flag) -> str:
@@ -276,10 +295,13 @@ _HEADER_UNITS = ("", "mm", "a", "å", "angstrom", "angstroms", "deg", "degree", 
 
 def _read_header(values: FlagValues, path: str, *, is_mask: bool) -> None:
     """Set the geometry from an SMV header; BEAM_CENTER_Y of a mask is measured from the far edge."""
-    from ...io.smv import read_smv
+    from ...io.smv import read_smv, read_smv_shape
 
-    image, header = read_smv(path)
-    values.spixels, values.fpixels = image.shape
+    if is_mask:
+        image, header = read_smv(path)
+        values.spixels, values.fpixels = image.shape
+    else:
+        (values.spixels, values.fpixels), header = read_smv_shape(path)
     for key, name in _HEADER_KEYS.items():
         if key in header:
             values.assign(name, _header_number(path, key, header[key]))

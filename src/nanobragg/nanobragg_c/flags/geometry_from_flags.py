@@ -25,7 +25,17 @@ def convention_of(values: FlagValues) -> Convention:
     convention = CONVENTIONS[values.convention]
     if values.convention != "custom":
         return convention
-    return convention._replace(**{name: getattr(values, name) for name in VECTOR_FIELDS}, pivot=values.pivot)
+    vectors = {name: getattr(values, name) for name in VECTOR_FIELDS}
+    for name in axes_without_rotation(values):
+        vectors[name] = getattr(convention, name)
+    return convention._replace(**vectors, pivot=values.pivot)
+
+
+def axes_without_rotation(values: FlagValues) -> list[str]:
+    """Return the names of axes of length zero about which nothing rotates, and that the convention's may replace."""
+    still = values.phi_deg == 0 and values.osc_deg <= 0 and values.phistep_deg <= 0 and values.phisteps <= 1
+    unused = {"spindle": still, "twotheta_axis": values.twotheta_deg == 0}
+    return [name for name, may in unused.items() if may and not any(getattr(values, name))]
 
 
 def build_detector(values: FlagValues, *, exact: bool) -> Detector:

@@ -52,6 +52,12 @@ class Trace(TraceData):
         The traced scene.
     """
 
+    def __repr__(self) -> str:
+        return (
+            f"<Trace: panel {self.panel}, slow {self.slow}, fast {self.fast}: {self.final.pixel:.6g} photons, "
+            f"{len(self.terms)} of {self.n_terms} terms; explain() tells how>"
+        )
+
     def values(self) -> dict[str, Value]:
         """Return quantities by name, in the order of computation: `place[0,1,1].source[0].phi[0].domain[2].hkl`, …"""
         return dict(self._named())

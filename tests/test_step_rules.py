@@ -8,7 +8,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError
-from nanobragg.sweep import Sweep, resolve_sweep
+from nanobragg.step_rules import Sweep, resolve_sweep
 from tests.builders import config
 
 DEGREE = math.pi / 180

@@ -1,0 +1,103 @@
+"""`nanobragg refine start.toml image.nxs --vary rot cell distance -o refined.toml`: refinement against an image."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..config.config import Config
+from ..errors import ConfigError
+from ..geometry import FloatArray
+from .parser import CommandParser
+
+if TYPE_CHECKING:
+    from ..refinement.result import Refinement
+
+EPILOG = """\
+words of --vary: rot cell n mosaic distance scale blocks background wavelength beam offset panel0 detector,
+and names of single parameters, such as rot_x or panel0_tz (nb.parameters lists them).
+The image holds ADU: photons are (ADU - offset) / gain. Negative pixels are left out.
+The suffix of -o selects the format: .toml, or .expt for DIALS. Ctrl-C writes the best values so far."""
+
+
+def add_options(parser: CommandParser) -> None:
+    """Describe the command and add its options."""
+    parser.description, parser.epilog = "Refine an experiment against a measured image.", EPILOG
+    add = parser.add_argument
+    add("start", metavar="START", help="the start: a TOML experiment, or a DIALS .expt with --factors")
+    add("image", metavar="IMAGE", help="measured image in any supported format")
+    add("--vary", nargs="+", required=True, metavar="WORD", help="what to refine")
+    add("-o", "--output", required=True, metavar="FILE", help="refined experiment, .toml or .expt")
+    add("--index", type=int, default=0, metavar="N", help="number of the image in a file of several (default 0)")
+    add("--factors", metavar="FILE", help="structure factors for a .expt start (.mtz, .cif, .hkl)")
+    add("--n-cells", type=float, nargs="+", metavar="N", help="cells of a block for a .expt start (default 20)")
+    add("--sigma", type=float, default=None, metavar="S", help="read-out noise in photons (default: Poisson noise)")
+    add("--gain", type=float, default=1.0, metavar="G", help="ADU per photon (default 1)")
+    add("--adc-offset", type=float, default=0.0, metavar="A", help="ADU without photons (default 0)")
+    add("--space-group", metavar="SYMBOL", help="constrains the cell (default: that of the structure factors)")
+    add("--pixels", choices=("shoeboxes", "all"), default="shoeboxes", help="pixels to compare (default shoeboxes)")
+    add("--as-given", action="store_true", help="start from the values as they are, without a fit to spots")
+    add("--iterations", type=int, default=50, metavar="N", help="largest number of iterations (default 50)")
+    add("--plot", metavar="FILE", help="picture of data, model and residual")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Refine, print the values, and write the refined experiment."""
+    from ..refinement.refine import refine
+
+    if not chosen.output.endswith((".toml", ".expt")):
+        raise ConfigError(f"{chosen.output}: the refined experiment is a .toml or .expt file")
+    config = _start(chosen)
+    result = refine(
+        config, _photons(chosen, config), chosen.vary, noise="poisson" if chosen.sigma is None else chosen.sigma,
+        space_group=chosen.space_group, pixels=chosen.pixels, start="given" if chosen.as_given else "spots",
+        most_iterations=chosen.iterations, progress=_show,
+    )  # fmt: skip
+    print(result.summary())
+    _write(chosen, result)
+    return 0 if result.converged else 3
+
+
+def _start(chosen: argparse.Namespace) -> Config:
+    if not chosen.start.endswith(".expt"):
+        return Config.from_toml(chosen.start)
+    from ..config.structure_factors import StructureFactors
+    from ..importers.dials import read_expt
+
+    if chosen.factors is None:
+        raise ConfigError(f"{chosen.start}: a DIALS experiment has no structure factors; give --factors FILE")
+    experiment = read_expt(chosen.start)[0]
+    n_cells = tuple(chosen.n_cells or [20.0])
+    factors = StructureFactors(path=chosen.factors)
+    return experiment.config(factors, n_cells=n_cells * 3 if len(n_cells) == 1 else n_cells)
+
+
+def _photons(chosen: argparse.Namespace, config: Config) -> FloatArray:
+    """Return the photons of the image; NaN where it has no valid value."""
+    from ..io import read_image
+
+    image, _ = read_image(chosen.image, index=chosen.index)
+    adu = np.asarray(image, np.float64).reshape(config.detector.shape)
+    if not chosen.gain > 0:
+        raise ConfigError(f"--gain {chosen.gain:g}: must be positive")
+    return np.where(adu >= 0, (adu - chosen.adc_offset) / chosen.gain, np.nan)
+
+
+def _show(iteration: int, loss: float, values: Mapping[str, float]) -> None:
+    listed = "  ".join(f"{name} {value:.5g}" for name, value in values.items())
+    print(f"{iteration:3d}  loss {loss:.8g}  {listed}", file=sys.stderr, flush=True)
+
+
+def _write(chosen: argparse.Namespace, result: Refinement) -> None:
+    if chosen.output.endswith(".expt"):
+        result.to_expt(chosen.output)
+    else:
+        result.to_toml(chosen.output)
+    if chosen.plot:
+        from ..plotting.figures import save_figure
+
+        save_figure(chosen.plot, result.plot())

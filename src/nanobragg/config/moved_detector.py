@@ -1,0 +1,78 @@
+"""Motion of a detector as a whole (`Detector.moved`)."""
+
+import math
+
+import numpy as np
+
+from ..constants import RADIAN_IN_DEGREES
+from ..detectors.conventions import Pivot, beam_spot
+from ..errors import ConfigError
+from ..geometry import FloatArray, Vector, as_vector, rotate
+from .flat_panel import NominalGeometry, nominal_of_panel
+from .panel import Panel, panel_distance
+
+
+def move(
+    panels: tuple[Panel, ...],
+    nominal: NominalGeometry | None,
+    convention: str,
+    beam: FloatArray,
+    *,
+    distance_mm: float | None,
+    beam_center_mm: tuple[float, float] | None,
+    rotation_deg: Vector,
+    pivot: Pivot,
+    shift_mm: Vector,
+) -> tuple[tuple[Panel, ...], NominalGeometry | None]:
+    """Return moved panels, and the geometry of a single one for image headers; parameters as in `Detector.moved`."""
+    if any(rotation_deg):
+        center = _distance_mm(panels, beam) * beam if pivot == "beam" else np.zeros(3)
+        panels = tuple(_rotated(panel, rotation_deg, center) for panel in panels)
+    if distance_mm is not None:
+        if not (isinstance(distance_mm, (int, float)) and 0 < distance_mm < math.inf):
+            raise ConfigError(f"Detector.distance_mm = {distance_mm!r}: must be a positive number of millimetres")
+        panels = _shifted(panels, (distance_mm - _distance_mm(panels, beam)) * beam)
+    if beam_center_mm is not None:
+        panels = _shifted(panels, _towards_center(panels, convention, beam, beam_center_mm))
+    panels = _shifted(panels, np.asarray(shift_mm, dtype=np.float64))
+    if nominal is None or len(panels) > 1:
+        return panels, None
+    return panels, nominal_of_panel(panels[0], convention, beam, nominal.twotheta_deg)
+
+
+def _distance_mm(panels: tuple[Panel, ...], beam: FloatArray) -> float:
+    distances = [1000.0 * panel_distance(panel, beam) for panel in panels]
+    ahead = [distance for distance in distances if 0 < distance < math.inf]
+    if not ahead:
+        raise ConfigError("Detector.moved: the beam does not meet the plane of a panel; use shift_mm")
+    return min(ahead)
+
+
+def _shifted(panels: tuple[Panel, ...], shift_mm: FloatArray) -> tuple[Panel, ...]:
+    if not shift_mm.any():
+        return panels
+    return tuple(panel.replace(origin_mm=as_vector(np.asarray(panel.origin_mm) + shift_mm)) for panel in panels)
+
+
+def _rotated(panel: Panel, rotation_deg: Vector, center_mm: FloatArray) -> Panel:
+    x, y, z = rotation_deg
+    angles = (x / RADIAN_IN_DEGREES, y / RADIAN_IN_DEGREES, z / RADIAN_IN_DEGREES)
+    origin = rotate(np.asarray(panel.origin_mm) - center_mm, angles) + center_mm
+    normal = None if panel.normal_axis is None else as_vector(rotate(panel.normal_axis, angles))
+    return panel.replace(
+        origin_mm=as_vector(origin), fast_axis=as_vector(rotate(panel.fast_axis, angles)),
+        slow_axis=as_vector(rotate(panel.slow_axis, angles)), normal_axis=normal,
+    )  # fmt: skip
+
+
+def _towards_center(
+    panels: tuple[Panel, ...], convention: str, beam: FloatArray, center_mm: tuple[float, float]
+) -> FloatArray:
+    """Return the shift in the plane of the only panel that puts the beam at a beam centre."""
+    panel = panels[0]
+    now = nominal_of_panel(panel, convention, beam)
+    if len(panels) > 1 or now is None:
+        raise ConfigError("Detector.beam_center_mm: needs a single panel that the beam meets; use shift_mm")
+    fast, slow, _ = panel.axes()
+    wanted = beam_spot(convention, center_mm, panel.pixels[0] * panel.pixel_mm, panel.pixel_mm)
+    return np.asarray((now.beam_fast_mm - wanted[0]) * fast + (now.beam_slow_mm - wanted[1]) * slow)
