@@ -34,6 +34,7 @@ cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
         int stride_h, stride_k, one_table
         double largest
         double[3] length
+        double worthwhile
         double[6] inverse_metric
     ctypedef struct CPlan "nb::Plan":
         const Source *sources

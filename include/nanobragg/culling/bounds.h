@@ -62,6 +62,15 @@ NB_INLINE float bound_in_box(const Grid g, const Extent e, const Side h, const S
     return above(share * (widest < 0.999f ? squares : 1.0f));
 }
 
+/* No term has a larger squared radius: an offset from the nearest reflection is at most 1/2 along each axis. */
+static inline double farthest_sqr(const Crystal &crystal)
+{
+    double sum = 0.0;
+    for (int i = 0; i < 6; ++i)
+        sum += fabs(crystal.metric[i]);
+    return 0.25 * sum * (1.0 + 1e-9);
+}
+
 /* Photons of a pixel if all its terms were as large as one can be. */
 static inline double photons_at_most(const Scene &s, const Plan &plan)
 {

@@ -24,10 +24,11 @@ static inline void find_pixel(const Region &region, const Patch &patch, const do
 }
 
 /* The region's tile with the largest sum of |F|^2 over reflections within a squared reach, if any. */
-static Bright find_brightest(const Scene &s, const Panel &p, const Plan &plan, const Region &region, double reach_sqr,
+static Bright find_brightest(const Scene &s, const Panel &p, const Plan &plan, const Region &region, double reach,
                              char *block, const volatile int *stop)
 {
     RegionMemory memory;
+    const double reach_sqr = smaller(reach, farthest_sqr(s.crystal));
     double score[PEAK_TILES * PEAK_TILES] = {};
     const Patch patch = patch_of(s, p, region);
     const int groups = PEAK_ORIENTATIONS / 2;

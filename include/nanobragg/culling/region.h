@@ -11,7 +11,6 @@ namespace nb::NB_ISA {
 constexpr double TERM_NS = 3.0; /* rough time of a term of the exact engine, */
 constexpr double BOUND_NS = 3.0; /* of a bound, */
 constexpr double ORIENTATION_NS = 80.0; /* and of the search for one orientation's spots in a region */
-constexpr double WORTHWHILE = 0.8; /* share of the exact engine's time below which terms are left out */
 constexpr int SAMPLES = 4; /* tiles, or groups of orientations, that a decision is based on */
 
 /* Whether a scene is rendered from its reflections, not tile by tile. */
@@ -126,7 +125,7 @@ public:
         const bool from_reflections = by_spots(s);
         if (from_reflections ? !spots_pay(region, patch) : !tiles_pay(region)) {
             add_rows(s, all_of(s), region, photons);
-            tally.evaluated += terms_of(region);
+            tally.evaluated += terms_of_wanted(region);
             return;
         }
         if (s.water > 0.0 || s.amorphous)
@@ -146,6 +145,14 @@ private:
     }
 
     long long terms_of(const Region &region) const { return sub_pixels(region) * s.n_sources * s.n_cells; }
+
+    long long terms_of_wanted(const Region &region) const
+    {
+        long long n = 0;
+        for (int i = 0; i < REGION * REGION; ++i)
+            n += region.wanted[i] != 0;
+        return n * s.oversample * s.oversample * s.n_layers * s.n_sources * s.n_cells;
+    }
 
     /* Photons of every wanted pixel of a scene for some of its orientations, by the exact engine's walk. */
     void add_rows(const Scene &scene, const Orientations list, const Region &region, double *photons)
@@ -174,7 +181,7 @@ private:
             const View view = view_of(plan, b, patch);
             const double unit = photons_per_unit(s, patch, plan.sources[plan.beams[b].first])
                               * photons_at_most(s, plan);
-            const Reach reach = {s.shape, epsilon / unit};
+            const Reach reach = {s.shape, epsilon / unit, farthest_sqr(s.crystal)};
             for (int g = 0; g < plan.n_groups && !*stop; g += group_step)
                 visit_spots(s, plan, plan.groups[g], step, view, reach(1.0), stop, *memory.candidates, reach,
                             [&](int orientation, const Spot &spot) { visit(orientation, spot, view); });
@@ -188,7 +195,7 @@ private:
         double sampled = 0.0, cost = 0.0;
         for (int g = 0; g < plan.n_groups; g += group_step)
             sampled += (plan.groups[g].count + step - 1) / step;
-        const double share = sampled / s.n_cells, limit = WORTHWHILE * share * exact;
+        const double share = sampled / s.n_cells, limit = plan.worthwhile * share * exact;
         int enough = 0;
         Spots spots(s, p, plan, region, sum_spot, nullptr);
         visit_region(patch, group_step, step, &enough, [&](int, const Spot &spot, const View &view) {
@@ -247,7 +254,7 @@ private:
                                                    block.n_slow < TILE ? block.n_slow : TILE})),
                     single);
         }
-        return cost < WORTHWHILE * exact;
+        return cost < plan.worthwhile * exact;
     }
 
     /* Nanoseconds, roughly. */
@@ -266,8 +273,12 @@ private:
         Selection selection(s, plan, epsilon, single, memory.selection);
         SinglePixels pixels(crystal, plan, selection.most, sum_run, memory.items);
         visit_tiles(tile_of(region), TILE * BLOCK, [&](const Tile &block) {
-            if (!is_wanted(region, block) || !selection.begin_block(patch_of(s, p, block)))
+            if (!is_wanted(region, block))
                 return;
+            if (!selection.begin_block(patch_of(s, p, block))) {
+                tally.bound = larger(tally.bound, selection.missing_in_block() * epsilon);
+                return;
+            }
             visit_tiles(block, TILE, [&](const Tile &tile) {
                 if (is_wanted(region, tile))
                     add_tile_of(region, tile, selection, single ? &pixels : nullptr, photons, tally);
@@ -285,12 +296,14 @@ private:
             tally.bound = larger(tally.bound, missing * epsilon);
             return;
         }
+        bool wanted[TILE_LANES] = {};
+        const int n_wanted = mark_wanted(region, tile, wanted);
         if (pixels && kept.first[plan.n_runs] <= MOST_ITEMS) {
             fill(sink.total, 0.0, TILE_LANES);
-            missing += pixels->add(p, tile, kept, LIMIT - missing, sink.total, tally.evaluated);
+            missing += pixels->add(p, tile, kept, LIMIT - missing, wanted, sink.total, tally.evaluated);
         } else {
             add_tile(crystal, p, plan, tile, kept, add, stop, sink);
-            tally.evaluated += kept.terms * tile.n_fast * tile.n_slow * s.n_layers;
+            tally.evaluated += kept.terms * n_wanted * s.n_layers;
         }
         for (int y = 0; y < tile.n_slow; ++y)
             for (int x = 0; x < tile.n_fast; ++x)
@@ -301,6 +314,16 @@ private:
     int pixel_of(const Region &region, const Tile &tile, int x, int y) const
     {
         return REGION * ((tile.slow + y) / s.oversample - region.slow) + (tile.fast + x) / s.oversample - region.fast;
+    }
+
+    /* Mark the lanes of a tile whose pixels are wanted; returns how many. */
+    int mark_wanted(const Region &region, const Tile &tile, bool *wanted) const
+    {
+        int n = 0;
+        for (int y = 0; y < tile.n_slow; ++y)
+            for (int x = 0; x < tile.n_fast; ++x)
+                n += wanted[TILE * y + x] = region.wanted[pixel_of(region, tile, x, y)] != 0;
+        return n;
     }
 
     bool is_wanted(const Region &region, const Tile &tile) const

@@ -168,6 +168,9 @@ public:
         return left > 0;
     }
 
+    /* Upper bound of what the block leaves out, as a share of what may be left out. */
+    double missing_in_block() const { return block_sum; }
+
     /* What a tile of the block keeps. */
     const Kept &select(const Patch &patch)
     {

@@ -157,12 +157,12 @@ static inline bool is_compact(int shape)
  * more than the largest term that is left out. */
 struct Reach {
     int shape;
-    double limit;
+    double limit, farthest;
 
     double operator()(double square) const
     {
         const double share = limit / square;
-        return share < 1.0 ? reach_sqr_of(shape, share) * (1.0 + SLACK) : -1.0;
+        return share < 1.0 ? smaller(reach_sqr_of(shape, share) * (1.0 + SLACK), farthest) : -1.0;
     }
 };
 

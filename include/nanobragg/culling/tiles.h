@@ -133,8 +133,10 @@ public:
         return sum && s.n_layers == 1 && s.n_sources >= LONG_RUNS * plan.n_runs;
     }
 
-    /* Add the tile's terms to `total`; `limit`: what may still be left out. Returns what is, at most. */
-    float add(const Panel &p, const Tile &tile, const Kept &kept, float limit, double *total, long long &evaluated)
+    /* Add the tile's terms to the `total` of the lanes in question; `limit`: what may still be left out. Returns what
+     * is, at most. */
+    float add(const Panel &p, const Tile &tile, const Kept &kept, float limit, const bool *wanted, double *total,
+              long long &evaluated)
     {
         Lanes lanes;
         float thresholds[TILE_LANES];
@@ -147,7 +149,7 @@ public:
             for (end = run + 1; end < plan.n_runs && plan.runs[end].beam == beam;)
                 ++end;
             if (kept.first[run] < kept.first[end])
-                add_beam(beam, kept.first[run], kept.first[end], thresholds, lanes, total, evaluated);
+                add_beam(beam, kept.first[run], kept.first[end], thresholds, lanes, wanted, total, evaluated);
         }
         return missing;
     }
@@ -193,13 +195,15 @@ private:
     }
 
     /* Add the items of one beam from `first` to `end` to every sub-pixel that they matter for. */
-    void add_beam(int beam, int first, int end, const float *thresholds, Lanes &lanes, double *total,
-                  long long &evaluated)
+    void add_beam(int beam, int first, int end, const float *thresholds, Lanes &lanes, const bool *wanted,
+                  double *total, long long &evaluated)
     {
         const double *direction = plan.sources[plan.beams[beam].first].direction;
         polarize(beam, lanes);
         for (int i = 0; i < TILE_LANES; ++i) {
             int n = 0;
+            if (!wanted[i])
+                continue;
             for (int item = first; item < end; ++item) {
                 chosen[n] = items[item];
                 if (!(bounds[TILE_LANES * (size_t)item + i] < thresholds[i])) {

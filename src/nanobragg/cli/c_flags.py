@@ -37,7 +37,10 @@ def run(words: Sequence[str]) -> int:
     _print(summarize_scene(scene) + cost_lines(scene, None, outputs.threads, "float32"))
     if outputs.write_noise:
         _print([f"{'noise':<{LABEL_WIDTH}}seed {outputs.seed} (-seed {outputs.seed} reproduces this noise)"])
-    image = simulate(scene, threads=outputs.threads, progress=progress_reporter(outputs.progress))
+    progress = progress_reporter(outputs.progress)
+    image, report = simulate(scene, threads=outputs.threads, progress=progress, report=True)
+    if report.terms_evaluated < report.terms:
+        _print([f"{'rendered':<{LABEL_WIDTH}}{report}"])
     _print_pixels(scene, outputs)
     stats = statistics(image, scene)
     made = make_c_images(image, scene, outputs, stats.rmsd)

@@ -54,6 +54,10 @@ def add_options(parser: CommandParser) -> None:
     add("config", metavar="CONFIG.toml", help="the experiment (nanobragg init writes an example)")
     add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be repeated")
     add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, otherwise the available processors")
+    limit = parser.add_mutually_exclusive_group()
+    limit.add_argument("--tolerance", type=float, metavar="T",
+        help="what a pixel may miss, as a share of the brightest one: weaker terms are left out")  # fmt: skip
+    limit.add_argument("--tolerance-ph", type=float, metavar="N", help="the same in photons")
     add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
     add_pixel_options(parser)
     add("--images", type=int, metavar="N", help="render a rotation series of N images")
@@ -73,7 +77,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.images is not None and chosen.images < 1:
         raise ConfigError(f"--images {chosen.images}: must be at least 1")
     described = Config.from_toml(chosen.config).replace(dict(map(_setting, chosen.set)))
-    config = with_pixel_options(_with_noise(described, chosen), chosen)
+    config = _with_tolerance(with_pixel_options(_with_noise(described, chosen), chosen), chosen)
     count = chosen.images or 1
     seed = chosen.seed if chosen.seed is not None else None if config.noise is None else config.noise.seed
     seed = secrets.randbelow(MAX_SEED) if seed is None else seed
@@ -126,6 +130,13 @@ def _with_noise(config: Config, chosen: argparse.Namespace) -> Config:
     return config.replace(noise=(config.noise or Noise()) if noisy else None)
 
 
+def _with_tolerance(config: Config, chosen: argparse.Namespace) -> Config:
+    """Return the Config with the tolerance of the options, if they give one."""
+    if chosen.tolerance is None and chosen.tolerance_ph is None:
+        return config
+    return config.replace({"sampling.tolerance": chosen.tolerance, "sampling.tolerance_ph": chosen.tolerance_ph})
+
+
 def _image(
     scene: Scene,
     number: int,
@@ -138,12 +149,15 @@ def _image(
     if number == 0:
         show(summarize_scene(scene) + cost_lines(scene, pixels, chosen.threads, chosen.dtype, chosen.images or 1))
     progress = progress_reporter(not chosen.quiet and not series)
-    image = simulate(scene, pixels=pixels, threads=chosen.threads, dtype=chosen.dtype, progress=progress)
+    image, report = simulate(
+        scene, pixels=pixels, threads=chosen.threads, dtype=chosen.dtype, progress=progress, report=True
+    )
     stats = statistics(image, scene, pixels=pixels)
     start = scene.config.scan.start_deg
     label = f"image {number + 1}"
     line = f"φ from {start:g} degrees; maximum {stats.maximum:g}, mean {stats.mean:g} photons"
-    show([f"{label:<{LABEL_WIDTH}}{line}"] if series else summarize_statistics(stats))
+    rendered = [f"{'rendered':<{LABEL_WIDTH}}{report}"]
+    show([f"{label:<{LABEL_WIDTH}}{line}"] if series else [*rendered, *summarize_statistics(stats)])
     return image
 
 

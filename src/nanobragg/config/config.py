@@ -74,6 +74,12 @@ class Config(Model):
             )
         if self.compat == "c":
             _check_crystal_of_c(self.crystal)
+            for name in ("tolerance", "tolerance_ph"):
+                if getattr(self.sampling, name):
+                    raise ConfigError(
+                        f"Sampling.{name} = {getattr(self.sampling, name):g}: compat='c' evaluates every term, as the "
+                        "original does; leave it out, or use compat=None (-exact)"
+                    )
         switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
         if switches and self.compat != "c":
             raise ConfigError(

@@ -1,7 +1,12 @@
-"""Sub-pixel sampling and the resolution limit."""
+"""Sub-pixel sampling, the resolution limit, and what an image may miss."""
 
-from pydantic import Field
+from __future__ import annotations
 
+import math
+
+from pydantic import Field, model_validator
+
+from ..errors import ConfigError
 from .base import Model
 
 
@@ -28,8 +33,23 @@ class Sampling(Model):
 
     oversample: int | None = Field(default=None, ge=1, le=1000)
     d_min_A: float = Field(default=0.0, ge=0)
-    tolerance: float | None = Field(default=None, ge=0, lt=1)
+    tolerance: float | None = Field(default=None, ge=0)
     tolerance_ph: float | None = Field(default=None, ge=0)
     oversample_omega: bool = False
     oversample_polar: bool = False
     oversample_thick: bool = False
+
+    @model_validator(mode="after")
+    def _one_tolerance(self) -> Sampling:
+        check_tolerance(self.tolerance, self.tolerance_ph)
+        return self
+
+
+def check_tolerance(tolerance: float | None, tolerance_ph: float | None) -> None:
+    """Raise `ConfigError` unless at most one is given, and in its range."""
+    if tolerance is not None and tolerance_ph is not None:
+        raise ConfigError(f"tolerance = {tolerance} and tolerance_ph = {tolerance_ph}: give one of them")
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise ConfigError(f"tolerance = {tolerance}: must be a share of the brightest pixel, from 0 to below 1")
+    if tolerance_ph is not None and not 0 <= tolerance_ph < math.inf:
+        raise ConfigError(f"tolerance_ph = {tolerance_ph}: must be a number of photons, 0 or more")

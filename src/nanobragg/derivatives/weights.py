@@ -25,9 +25,9 @@ def weight_images(
     numbers = [(row, number) for row, name in enumerate(names) if (number := source_of(name)) is not None]
     if not numbers:
         return
-    whole = simulate(scene, pixels=pixels, dtype="float64", threads=threads)
+    whole = simulate(scene, pixels=pixels, dtype="float64", threads=threads, tolerance=0)
     for row, number in numbers:
         directions, wavelengths, _ = scene.sources
         one = slice(number, number + 1)
         alone = scene.changed(sources=SourceList(directions[one], wavelengths[one], np.ones(1)))
-        yield row, simulate(alone, pixels=pixels, dtype="float64", threads=threads) - whole
+        yield row, simulate(alone, pixels=pixels, dtype="float64", threads=threads, tolerance=0) - whole

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .._core import PRECISIONS, CoreScene, kernel_address
 from .._culling import REGION_PIXELS, CullingPlan, find_brightest, memory_per_thread, render
+from ..config.sampling import check_tolerance
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene import Scene
@@ -66,16 +67,6 @@ def resolve_tolerance(scene: Scene, tolerance: float | None, tolerance_ph: float
         return Tolerance(relative=tolerance, exact=tolerance == 0)
     shape = scene.config.crystal.shape
     return Tolerance(relative=LOSSLESS.get(shape, 0.0), exact=shape not in LOSSLESS)
-
-
-def check_tolerance(tolerance: float | None, tolerance_ph: float | None) -> None:
-    """Raise ConfigError for a tolerance that is not one number in its range."""
-    if tolerance is not None and tolerance_ph is not None:
-        raise ConfigError(f"tolerance = {tolerance} and tolerance_ph = {tolerance_ph}: give one of them")
-    if tolerance is not None and not 0 <= tolerance < 1:
-        raise ConfigError(f"tolerance = {tolerance}: must be a share of the brightest pixel, from 0 to below 1")
-    if tolerance_ph is not None and not 0 <= tolerance_ph < math.inf:
-        raise ConfigError(f"tolerance_ph = {tolerance_ph}: must be a number of photons, 0 or more")
 
 
 class Culling:

@@ -49,11 +49,12 @@ class RenderReport(NamedTuple):
     seconds: float
 
     def __str__(self) -> str:
-        share = self.terms_evaluated / self.terms if self.terms else 1.0
-        return (
-            f"evaluated {self.terms_evaluated:.4g} of {self.terms:.4g} terms ({100 * share:.2g} %) in "
-            f"{self.seconds:.3g} s; no pixel misses more than {self.bound_ph:.2g} photons"
-        )
+        seconds = f"in {self.seconds:.3g} s"
+        if self.terms_evaluated == self.terms:
+            return f"{seconds}, all {self.terms:.4g} terms"
+        missing = f"no pixel misses more than {self.bound_ph:.2g} photons" if self.bound_ph else "nothing is missing"
+        share = 100 * self.terms_evaluated / self.terms
+        return f"{seconds}, {self.terms_evaluated:.4g} of {self.terms:.4g} terms ({share:.2g} %); {missing}"
 
 
 @overload
@@ -185,7 +186,7 @@ def simulate(
         _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
         check_photons(scene, flat, chosen.roi, before)
     summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)
-    log.info("rendered %d pixels on %d threads: %s", total, threads, summary)
+    log.info("rendered %d pixels on %d threads %s", total, threads, summary)
     return (image, summary) if report else image
 
 

@@ -13,6 +13,7 @@ from .kernel_input import filled
 GROUP = 64  # orientations whose reflections are searched for together
 RUN_SOURCES = 16  # wavelengths that a tile keeps or leaves out together
 VECTOR = 16  # orientations come in whole vectors
+WORTHWHILE = 0.8  # share of the exact engine's time below which a region is rendered with terms left out
 LEBESGUE = 1.25  # largest sum of the absolute weights of a cubic interpolation along one axis
 
 
@@ -28,7 +29,7 @@ def build_plan(core: CoreScene) -> CullingPlan | None:
     grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
     culling = filled(
         CULLING_PARAMETERS, 1,
-        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest,
+        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest, worthwhile=WORTHWHILE,
         length=np.linalg.norm(cells, axis=2).max(axis=0),
         inverse_metric=_form(np.linalg.inv(metric)),
     )  # fmt: skip

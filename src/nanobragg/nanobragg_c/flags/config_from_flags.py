@@ -239,6 +239,8 @@ def _sampling(values: FlagValues, exact: bool) -> Sampling:
     return Sampling(
         oversample=max(values.oversample, 0) or None,
         d_min_A=max(values.d_min_A, 0.0),
+        tolerance=values.tolerance,
+        tolerance_ph=values.tolerance_ph,
         oversample_omega=values.oversample_omega and not exact,
         oversample_polar=values.oversample_polar and not exact,
         oversample_thick=values.oversample_thick and not exact,

@@ -151,6 +151,8 @@ class FlagValues:
     phisteps: int = -1
     oversample: int = -1
     d_min_A: float = 0.0
+    tolerance: float | None = None
+    tolerance_ph: float | None = None
     oversample_thick: bool = False
     oversample_polar: bool = False
     oversample_omega: bool = False

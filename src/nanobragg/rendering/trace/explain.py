@@ -34,7 +34,14 @@ def _count(trace: TraceData) -> str:
     parts = " x ".join(_number(count, name) for name, count in factors.items())
     text = f"It sums {_number(trace.n_terms, 'term')}: {parts}"
     skipped = f", without {_number(trace.n_skipped, 'ray')} beyond d_min = {scene.config.sampling.d_min_A:g} A"
-    return text + (skipped if trace.n_skipped else "") + "."
+    return text + (skipped if trace.n_skipped else "") + "." + (_left_out(trace) if trace.n_left_out else "")
+
+
+def _left_out(trace: TraceData) -> str:
+    return (
+        f" An image leaves out {_number(trace.n_left_out, 'term')} of them, {trace.left_out_ph:.2g} photons together; "
+        f"it may miss {trace.bound_ph:.2g}."
+    )
 
 
 def _strongest(trace: TraceData, term: Term) -> str:

@@ -144,6 +144,9 @@ class TraceData:
     n_skipped: int
     final: Final
     scene: Scene
+    n_left_out: int = 0
+    left_out_ph: float = 0.0
+    bound_ph: float = 0.0
 
 
 class RecordReader:

@@ -17,6 +17,9 @@ from ...constants import R_E_SQR
 from ...errors import ConfigError
 from ...geometry import Vector
 from ...scene.scene import Scene
+from ..culling import resolve_tolerance
+from ..pixel_selection import Box
+from ..simulate import simulate
 from .explain import explain
 from .records import Final, PanelFrame, Place, Ray, RecordReader, Term, TraceData
 
@@ -47,7 +50,10 @@ class Trace(TraceData):
     n_terms, n_skipped
         Number of all terms, and of rays beyond d_min.
     final : Final
-        Scaling of the sum to photons; `final.pixel` is the value of the pixel.
+        Scaling of the sum to photons; `final.pixel` is the value of the pixel from all terms.
+    n_left_out, left_out_ph, bound_ph
+        Terms that an image of this scene leaves out of the pixel (docs/culling.md), their photons, and the most that
+        they were allowed to have.
     scene : Scene
         The traced scene.
     """
@@ -90,6 +96,8 @@ class Trace(TraceData):
                 name = f"{prefix}source[{ray.source}].phi[{term.phi_step}].domain[{term.domain}]."
                 yield from _fields(name, term)
         yield from _fields("final.", self.final)
+        if self.n_left_out:
+            yield from _fields("image.", self, ("n_left_out", "left_out_ph", "bound_ph"))
 
     def _steps(self) -> Iterator[tuple[Place, Ray, Term | None]]:
         """Yield terms with their places and rays, and rays without terms, in the order of computation."""
@@ -117,7 +125,7 @@ def trace(
     Returns
     -------
     Trace
-        The trace; `final.pixel` equals the pixel of a float64 image.
+        The trace; `final.pixel` equals the pixel of a float64 image in which every term is evaluated (tolerance=0).
 
     Raises
     ------
@@ -145,7 +153,20 @@ def trace(
         places=tuple(dict.fromkeys(place for place, _ in rays)), rays=tuple(rays),
         terms=tuple(reader.term(row) for row in rows if row["live"]), last=reader.term(records[-1]),
         n_terms=totals.n_terms, n_skipped=totals.n_skipped, final=_final(scene, totals), scene=scene,
+        **_left_out(scene, panel, slow, fast, totals.photons),
     )  # fmt: skip
+
+
+def _left_out(scene: Scene, panel: int, slow: int, fast: int, photons: float) -> dict[str, Any]:
+    """Return what an image leaves out of a pixel that has so many photons from all of its terms."""
+    if resolve_tolerance(scene, None, None).exact:
+        return {}
+    box = Box(panel, slice(slow, slow + 1), slice(fast, fast + 1))
+    image, report = simulate(scene, pixels=[box], dtype="float64", threads=1, report=True)
+    missing = max(photons - float(box.cut(image)[0, 0]), 0.0) if report.bound_ph else 0.0
+    return {
+        "n_left_out": report.terms - report.terms_evaluated, "left_out_ph": missing, "bound_ph": report.bound_ph,
+    }  # fmt: skip
 
 
 def _check_pixel(scene: Scene, panel: int, slow: int, fast: int) -> None:
