@@ -34,7 +34,7 @@ class ShownFigure(Figure):
         if _in_notebook():
             from IPython.display import display
 
-            display(self)
+            display(self)  # type: ignore[no-untyped-call]
             return
         canvas = _interactive_canvas()
         if canvas is None:
