@@ -13,6 +13,8 @@ from nanobragg.config.realistic import block_cells, block_edge_A, converged_doma
 from nanobragg.errors import ConfigError
 
 TETRAGONAL = (79.1, 79.1, 38.4, 90.0, 90.0, 90.0)
+SMALL = (50.0, 50.0, 38.0, 90.0, 90.0, 90.0)
+SKEW = (35.0, 42.0, 50.0, 85.0, 95.0, 100.0)
 TRICLINIC = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 DETECTOR = nb.Detector.flat(distance_mm=150, pixels=1200, pixel_mm=0.2)
 
@@ -26,8 +28,8 @@ def config(crystal: nb.Crystal, **fields: Any) -> nb.Config:
 
 
 def integrated(crystal: nb.Crystal) -> dict[tuple[int, ...], float]:
-    """Return the photons of the predicted spots of a still to 2 Å; sub-pixels do not enter."""
-    sampling = nb.Sampling(d_min_A=2.0, oversample=1)
+    """Return the photons of the predicted spots of a still to 3 Å; sub-pixels do not enter."""
+    sampling = nb.Sampling(d_min_A=3.0, oversample=1)
     with pytest.warns(nb.errors.NanobraggWarning, match="oversample = 1"):
         scene = nb.Scene(config(crystal, sampling=sampling))
     spots = nb.predict_spots(scene, threshold=0)
@@ -36,23 +38,18 @@ def integrated(crystal: nb.Crystal) -> dict[tuple[int, ...], float]:
 
 @pytest.mark.parametrize("model", ["cap", "gaussian"])
 @pytest.mark.parametrize("drawn", ["balanced", "random"])
-@pytest.mark.parametrize(("cell", "spread"), [(TETRAGONAL, 0.1), (TRICLINIC, 0.3), (TETRAGONAL, 0.04)])
+@pytest.mark.parametrize(("cell", "spread"), [(SMALL, 0.1), (SKEW, 0.3), (SMALL, 0.04)])
 def test_twice_as_many_domains_change_a_still_by_the_accuracy(model: Any, drawn: Any, cell: Any, spread: float) -> None:
     changes = []
-    for seed in (1, 2, 3):
+    for seed in (1, 2):
         crystal = nb.Crystal.realistic(
-            0.05,
-            cell=cell,
-            mosaic_spread_deg=spread,
-            accuracy=0.15,
-            mosaic_model=model,
-            mosaic_seed=seed,
-            mosaic_sampling=drawn,
-        )
+            0.05, cell=cell, mosaic_spread_deg=spread, d_min_A=3, accuracy=0.2, mosaic_model=model,
+            mosaic_sampling=drawn, mosaic_seed=seed,
+        )  # fmt: skip
         once, twice = (integrated(crystal.replace(mosaic_domains=n * crystal.domains())) for n in (1, 2))
         both = [(once.get(hkl, 0.0), photons) for hkl, photons in twice.items()]
         changes.append(sum(abs(a - b) for a, b in both) / sum(b for _, b in both))
-    assert 0 < np.mean(changes) < 0.15
+    assert 0 < np.mean(changes) < 0.2
 
 
 def test_twice_as_many_sub_pixels_hardly_change_the_spots() -> None:
@@ -76,7 +73,7 @@ def test_the_block_is_half_as_wide_as_the_mosaic_spread_makes_spots() -> None:
     assert nb.Scene(config(crystal)).blocks == pytest.approx(0.05**3 * 1e21 / (79.1**2 * 38.4 * 27 * 27 * 56))
     assert block_edge_A(0.0, 2.0) == block_edge_A(0.01, 2.0) == 3000
     assert nb.Crystal.realistic(0.05, cell=TETRAGONAL, mosaic_spread_deg=0).domains() == 1
-    assert nb.Crystal.realistic(0.05, cell=TETRAGONAL, mosaic_spread_deg=2).n_cells == (10, 10, 10)
+    assert nb.Crystal.realistic(0.05, cell=TETRAGONAL, mosaic_spread_deg=2).n_cells == (10, 10, 21)
 
 
 def test_a_block_is_not_larger_than_the_crystal() -> None:
@@ -91,20 +88,29 @@ def test_a_matrix_serves_in_place_of_the_cell() -> None:
     assert from_matrix.n_cells == nb.Crystal.realistic(0.05, cell=TRICLINIC).n_cells
 
 
+def test_the_cell_may_come_with_the_structure_factors(caplog: Any) -> None:
+    with caplog.at_level(logging.INFO, "nanobragg"):
+        crystal = nb.Crystal.realistic(0.05)
+    assert "gauss blocks of 0.21 µm; 154 mosaic domains" in caplog.messages[0]
+    factors = nb.StructureFactors.wilson(TETRAGONAL, "P 43 21 2", b_factor=20, d_min_A=8, seed=1)
+    scene = nb.Scene(nb.Config(crystal=crystal, structure_factors=factors, detector=DETECTOR))
+    assert scene.n_cells == (27, 27, 56)
+    given = nb.Crystal.realistic(0.05, block_um=0.1)
+    assert (given.block_um, given.mosaic_domains) == (0.1, converged_domains(("cap", "balanced"), 0.1, 1e3, 2.0, 0.05))
+
+
 def test_given_fields_replace_what_would_be_chosen_and_the_choice_is_logged(caplog: Any) -> None:
     with caplog.at_level(logging.INFO, "nanobragg"):
         crystal = nb.Crystal.realistic(0.05, cell=TETRAGONAL, n_cells=20, shape="square", mosaic_domains=7)
     assert (crystal.n_cells, crystal.shape, crystal.mosaic_domains) == ((20, 20, 20), "square", 7)
     (line,) = caplog.messages
-    assert line.startswith(
-        "realistic crystal of 0.05 x 0.05 x 0.05 mm: square blocks of 20 x 20 x 20 cells, 0.16 µm; 7"
-    )
+    start = "realistic crystal of 0.05 x 0.05 x 0.05 mm: square blocks of 0.16 µm, 20 x 20 x 20 cells; 7 mosaic domains"
+    assert line.startswith(start)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "give cell or matrix"),
         ({"cell": TETRAGONAL, "accuracy": 0}, "accuracy = 0: must be"),
         ({"cell": TETRAGONAL, "d_min_A": -1}, "d_min_A = -1"),
         ({"cell": TETRAGONAL, "size_mm": (0.1, 0, 0.1)}, "has a size along each axis"),

@@ -185,3 +185,11 @@ def test_metadata_are_found_in_other_usual_places(tmp_path):
         store("sample/goniometer/omega", np.radians([10, 10.5, 11]), "radians")
     metadata = nb.read_image(tmp_path / "a.nxs", index=1)[1]
     assert metadata == pytest.approx({"frames": 3, "wavelength_A": 0.98, "distance_mm": 150, "omega_deg": 10.5})
+
+
+def test_the_signal_may_be_marked_at_the_data(tmp_path):
+    with nxmx(tmp_path / "a.nxs") as file:
+        del file["entry/data"].attrs["signal"]
+        file["entry/data/counts"] = STACK
+        file["entry/data/counts"].attrs["signal"] = 1
+    assert np.array_equal(nb.read_image(tmp_path / "a.nxs", index=1)[0], STACK[1])

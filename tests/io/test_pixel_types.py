@@ -223,6 +223,10 @@ def test_cbf_types_that_are_refused_by_name(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(FormatError, match=rf"a\.cbf: .*{told}.* are read; convert it first"):
             nb.read_image(cbf(tmp_path / "a.cbf", image, image.tobytes(), element, "<", conversions))
+    stack = cbf(tmp_path / "a.cbf", image, image.tobytes(), "signed 32-bit integer")
+    stack.write_bytes(stack.read_bytes().replace(b"Size-Padding: 0", b"Size-Third-Dimension: 2"))
+    with pytest.raises(FormatError, match="holds a stack of images, which is not read"):
+        nb.read_image(stack)
     wide = cbf(tmp_path / "a.cbf", image, byte_offsets(pixels("i4")), "signed 16-bit integer", conversions=OFFSETS)
     with pytest.raises(FormatError, match=r"pixels from -2147483648 to 2147483647 do not fit into int16"):
         nb.read_image(wide)

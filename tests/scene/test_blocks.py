@@ -63,6 +63,13 @@ def test_an_axis_of_one_cell_has_blocks_as_long_as_the_crystal() -> None:
     assert scene(BLOCK.replace(n_cells=1, size_mm=0.0005)).blocks == 1
 
 
+def test_the_block_may_be_given_as_a_length() -> None:
+    made = scene(builders.TRICLINIC.replace(n_cells=1, block_um=0.05, size_mm=(0.001, 0.00004, 0)))
+    assert made.n_cells == (8, 6, 6)  # 500/60, 400/70 rounded up, 500/80
+    assert made.blocks == pytest.approx(0.001 / (8 * 60e-7), rel=1e-12)
+    assert scene(builders.TRICLINIC.replace(n_cells=1, block_um=0.001)).n_cells == (1, 1, 1)
+
+
 def test_the_beam_clips_the_crystal_and_not_the_block() -> None:
     with pytest.warns(NanobraggWarning, match="is larger than the beam and clipped") as caught:
         made = scene(BLOCK.replace(size_mm=0.02), beam=nb.Beam(size_mm=0.01))
@@ -161,7 +168,14 @@ def test_predicted_spots_and_the_ground_truth_know_the_blocks(tmp_path: Any) -> 
 
 
 @pytest.mark.parametrize(
-    "fields", [{"size_mm": (0.01, 0.02, 0.03)}, {"blocks": 1e6}, {"volume_mm3": 1e-5}, {"n_cells": (8.5, 9.0, 7)}]
+    "fields",
+    [
+        {"size_mm": (0.01, 0.02, 0.03)},
+        {"blocks": 1e6},
+        {"volume_mm3": 1e-5},
+        {"n_cells": (8.5, 9.0, 7)},
+        {"n_cells": 1, "block_um": 0.05},
+    ],
 )
 def test_toml_files_and_image_files_keep_the_crystal(fields: dict[str, Any], tmp_path: Any) -> None:
     config = builders.config(crystal=BLOCK.replace(**fields), beam=WIDE)
@@ -209,6 +223,7 @@ def test_flags_of_the_original_program_have_the_blocks_in_the_fluence(tmp_path: 
         ({"volume_mm3": -1}, "volume_mm3 = -1: .*greater than 0"),
         ({"blocks": 5, "size_mm": 0.1}, r"Crystal.blocks = 5.* and Crystal.size_mm: give one of them"),
         ({"volume_mm3": 5, "blocks": 5}, r"Crystal.blocks = 5.* and Crystal.volume_mm3: give one of them"),
+        ({"block_um": 0.1}, r"block_um = 0.1 and Crystal.n_cells = \(8, 9, 7\): give one of them"),
         ({"n_cells": (0.5, 3, 3)}, r"n_cells = \(0.5, 3, 3\): must be at least 1"),
         ({"n_cells": "many"}, "Crystal.n_cells"),
         ({"n_cells": float("nan")}, "Crystal.n_cells"),
@@ -219,7 +234,9 @@ def test_invalid_crystals_are_refused(fields: dict[str, Any], message: str) -> N
         BLOCK.replace(**fields)
 
 
-@pytest.mark.parametrize("fields", [{"blocks": 5}, {"volume_mm3": 1e-6}, {"n_cells": (2.5, 3, 4)}])
+@pytest.mark.parametrize(
+    "fields", [{"blocks": 5}, {"volume_mm3": 1e-6}, {"n_cells": (2.5, 3, 4)}, {"n_cells": 1, "block_um": 0.1}]
+)
 def test_the_c_programs_crystal_has_no_blocks_and_whole_cells(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="compat='c'"):
         builders.config(crystal=BLOCK.replace(**fields), compat="c")

@@ -334,3 +334,14 @@ def test_operators_of_a_cif_expand_its_reflections(tmp_path: Path) -> None:
     factors = nb.StructureFactors.from_cif(path)
     assert sorted(as_dict(factors)) == [(-1, -2, -3), (-1, -2, 3), (1, 2, -3), (1, 2, 3)]
     assert factors.note.endswith("expanded from 2 operators of the file")
+
+
+def test_operators_in_the_header_of_an_mtz_file_decide(tmp_path: Path) -> None:
+    path = write_mtz(tmp_path / "a.mtz", {"F": ("F", [1, 2, 3, 4])}, group="P 1 1 2")
+    content = path.read_bytes()
+    start = content.index(b"SYMM", content.index(b"SYMM") + 4)
+    assert content[start : start + 20].split() == [b"SYMM", b"-X,-Y,Z"]
+    path.write_bytes(content[:start] + b"SYMM -X+1/8, -Y, Z".ljust(80) + content[start + 80 :])
+    factors = nb.StructureFactors.from_mtz(path)
+    assert as_dict(factors)[-1, -2, 3] == 1
+    assert "2 operators of the file (P 1 1 2)" in factors.note

@@ -80,6 +80,30 @@ def test_symbols_in_the_spellings_of_data_bases(spelled: str, name: str) -> None
     assert find_space_group(spelled, "here").xhm() == name
 
 
+@pytest.mark.parametrize(
+    ("items", "group", "told"),
+    [
+        ({"name_Hall": "-F 4vw 2vw 3", "name_H-M_alt": "F d -3 m"}, "F d -3 m:2", ""),
+        ({"name_Hall": "P 2"}, "P 1 1 2", ""),
+        ({"name_Hall": "P 2 2", "name_H-M_alt": "P 1 21/c 1"}, "P 1 21/c 1", "P 1 21/c 1 is used"),
+        ({"name_H-M_alt": "P 99", "IT_number": "14"}, "P 1 21/c 1", "'P 99', which is unknown, and number 14"),
+        ({"IT_number": "19"}, "P 21 21 21", ""),
+    ],
+)
+def test_the_setting_comes_from_the_hall_symbol_and_the_number_is_the_last_resort(
+    tmp_path: Path, items: dict[str, str], group: str, told: str
+) -> None:
+    more = "".join(f"_space_group_{item} '{value}'\n" for item, value in items.items())
+    cell = (12, 12, 12, 90, 90, 90)
+    path = write_cif(tmp_path / "a.cif", cell, ["O1 O 0.11 0.23 0.37 0.01 1"], more=more)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = read(path, d_min_A=3)
+    assert [told in str(each.message) for each in caught] == [True] * bool(told)
+    write_cif(path, cell, ["O1 O 0.11 0.23 0.37 0.01 1"], symbol=group)
+    assert found == pytest.approx(read(path, d_min_A=3))
+
+
 def test_a_group_of_the_user_is_applied_to_the_atoms_as_listed(tmp_path: Path) -> None:
     every = [
         f"{element}{i} {element} {' '.join(str((x + y) % 1) for x, y in zip(site, shift, strict=True))} 0.01 1"
@@ -180,6 +204,32 @@ def test_an_ion_on_a_twofold_axis_counts_once_with_either_occupancy(tmp_path: Pa
         whole = read(path, d_min_A=3)
     assert whole == half
     assert whole[0, 0, 0] == pytest.approx(60, rel=2e-3)
+
+
+def test_coordinates_with_two_decimals_are_on_their_axis(tmp_path: Path) -> None:
+    cell, rows = (10, 10, 10, 90, 90, 120), ["O1 O 0.333 0.667 0.3 0.01 1", "C1 C 0.33 0.67 0.7 0.01 1"]
+    path = write_cif(tmp_path / "a.cif", cell, rows, symbol="P 3")
+    with pytest.warns(NanobraggWarning, match="1 atoms count once on a special position"):
+        assert electrons(path) == pytest.approx(14, rel=1e-3)
+
+
+def test_scale_records_of_another_orientation_are_applied(tmp_path: Path) -> None:
+    """The frame is turned by 90 degrees about c, which exchanges what is along a and b."""
+    cell = "CRYST1   20.000   24.000   28.000  90.00  90.00  90.00 P 1\n"
+    atom = "ATOM      1  CA  ALA A   1    {}{}   3.000  1.00 10.00           C  \n"
+    tensor = "ANISOU    1  CA  ALA A   1  {}{}   1000      0      0      0       C  \n"
+    scale = (
+        "SCALE1      0.000000  0.050000  0.000000        0.00000\n"
+        "SCALE2     -0.041667  0.000000  0.000000        0.00000\n"
+        "SCALE3      0.000000  0.000000  0.035714        0.00000\n"
+    )
+    turned, plain = tmp_path / "turned.pdb", tmp_path / "plain.pdb"
+    other = "ATOM      2  O   ALA A   1    {}{}   3.000  1.00 10.00           O  \n"
+    plain.write_text(cell + atom.format("   1.000", "   2.000") + tensor.format("    500", "   2000")
+                     + other.format("   4.000", "   2.000"))  # fmt: skip
+    turned.write_text(cell + scale + atom.format("  -2.000", "   1.000") + tensor.format("   2000", "    500")
+                      + other.format("  -2.000", "   4.000"))  # fmt: skip
+    assert read(turned, d_min_A=3) == pytest.approx(read(plain, d_min_A=3), abs=2e-3)
 
 
 # --- displacements --------------------------------------------------------------------------------------------

@@ -63,6 +63,8 @@ class Crystal(Model):
     n_cells
         Number of unit cells of a block along a, b, c, or one number for all; not necessarily whole. Along an axis with
         a size and one cell, the default, the block is as long as the crystal.
+    block_um
+        Edge of a block in place of n_cells: the nearest whole number of cells along each axis.
     size_mm
         Size of the crystal along a, b, c, or one number for all; zero: that of one block.
     blocks, volume_mm3
@@ -88,6 +90,7 @@ class Crystal(Model):
     misset_deg: Vector | Literal["random"] = (0.0, 0.0, 0.0)
     misset_seed: int = 1
     n_cells: tuple[int | float, int | float, int | float] = (1, 1, 1)
+    block_um: float | None = Field(default=None, gt=0)
     size_mm: Vector = (0.0, 0.0, 0.0)
     blocks: float | None = Field(default=None, gt=0)
     volume_mm3: float | None = Field(default=None, gt=0)
@@ -116,6 +119,10 @@ class Crystal(Model):
             raise ConfigError(f"Crystal.n_cells = {self.n_cells}: must be at least 1 along each axis")
         if min(self.size_mm) < 0:
             raise ConfigError(f"Crystal.size_mm = {self.size_mm}: must not be negative; zero: that of one block")
+        if self.block_um is not None and self.n_cells != (1, 1, 1):
+            raise ConfigError(
+                f"Crystal.block_um = {self.block_um} and Crystal.n_cells = {self.n_cells}: give one of them"
+            )
         given = [name for name in ("blocks", "volume_mm3") if getattr(self, name) is not None]
         given += ["size_mm"] if any(self.size_mm) else []
         if len(given) > 1:
@@ -141,7 +148,8 @@ class Crystal(Model):
         """Return a large mosaic crystal with block, shape and mosaic domains for which a still converges.
 
         The blocks are Gaussian and about cubic; their spots are half as wide as the mosaic spread makes them at twice
-        `d_min_A`, or the edge is 0.3 µm. There are as many domains as `accuracy` requires. The choice is logged.
+        `d_min_A`, within limits (docs/guide/crystal.md). There are as many domains as `accuracy` requires. The choice
+        is logged.
 
         Parameters
         ----------
@@ -155,8 +163,8 @@ class Crystal(Model):
             Σ|I - I'|/ΣI' of the integrated spots of a still that twice as many domains would leave. A rotation image
             that records whole reflections needs fewer domains.
         **fields
-            Other fields of `Crystal`: `cell` or `matrix` is required; n_cells, shape and mosaic_domains replace what
-            would be chosen.
+            Other fields of `Crystal`. n_cells or block_um, shape and mosaic_domains replace what would be chosen.
+            Without a cell or matrix, the block is chosen as a length.
 
         Returns
         -------
@@ -166,7 +174,7 @@ class Crystal(Model):
         Raises
         ------
         ConfigError
-            An invalid field, or neither a cell nor a matrix.
+            An invalid field or argument.
         """
         given = cls(**{"size_mm": size_mm, "mosaic_spread_deg": mosaic_spread_deg, "shape": "gauss", **fields})
         if not (0 < d_min_A < math.inf and 0 < accuracy < 1):
@@ -175,22 +183,28 @@ class Crystal(Model):
             )
         if not all(given.size_mm):
             raise ConfigError(f"Crystal.size_mm = {given.size_mm}: a realistic crystal has a size along each axis")
-        if given.cell is None and given.matrix is None:
-            raise ConfigError("Crystal.realistic: give cell or matrix; StructureFactors.known_cell is that of a file")
-        edges = given.cell[:3] if given.cell is not None else edges_of_matrix(np.array(given.matrix))
-        if "n_cells" not in fields:
-            cells = block_cells(edges, given.size_mm, block_edge_A(mosaic_spread_deg, d_min_A))
-            given = given.replace(n_cells=cells)
-        block = max(n * edge for n, edge in zip(given.n_cells, edges, strict=True))
+        edges = given.cell[:3] if given.cell else None
+        if given.matrix is not None:
+            edges = edges_of_matrix(np.array(given.matrix))
+        block = block_edge_A(mosaic_spread_deg, d_min_A)
+        if given.block_um is not None:
+            block = given.block_um * 1e4
+        elif edges is None and "n_cells" not in fields:
+            given = given.replace(block_um=block * 1e-4)
+        elif edges is not None:
+            if "n_cells" not in fields:
+                given = given.replace(n_cells=block_cells(edges, given.size_mm, block))
+            block = max(n * edge for n, edge in zip(given.n_cells, edges, strict=True))
         if "mosaic_domains" not in fields:
             distribution = (given.mosaic_model, given.mosaic_sampling)
             domains = converged_domains(distribution, mosaic_spread_deg, block, d_min_A, accuracy)
             given = given.replace(mosaic_domains=domains)
         log.info(
-            "realistic crystal of %s mm: %s blocks of %s cells, %.2g µm; %d mosaic domains within %g degrees (%s); a "
-            "still to %g Å changes by %g of its intensities with twice as many",
-            " x ".join(f"{size:g}" for size in given.size_mm), given.shape, " x ".join(map(str, given.n_cells)),
-            block * 1e-4, given.domains(), mosaic_spread_deg, given.mosaic_model, d_min_A, accuracy,
+            "realistic crystal of %s mm: %s blocks of %.2g µm%s; %d mosaic domains within %g degrees (%s); a still to "
+            "%g Å changes by %g of its intensities with twice as many",
+            " x ".join(f"{size:g}" for size in given.size_mm), given.shape, block * 1e-4,
+            "" if given.n_cells == (1, 1, 1) else f", {' x '.join(map(str, given.n_cells))} cells",
+            given.domains(), mosaic_spread_deg, given.mosaic_model, d_min_A, accuracy,
         )  # fmt: skip
         return given
 

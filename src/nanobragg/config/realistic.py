@@ -9,6 +9,7 @@ from ..geometry import FloatArray, Vector, cross_products
 FWHM = 0.934  # of a Gaussian block's F_latt², times the edge of the block
 BLOCK_SHARE = 0.5  # width of a block's spot relative to that of the mosaic spread, at twice d_min
 LARGEST_A = 3000.0  # larger blocks have spots narrower than a pixel: 60 µm at 200 mm and 1 Å
+SMALLEST_A = 800.0  # ten cells of a small protein
 FEWEST_CELLS = 10  # along an axis; fewer leave no dark space between spots
 # Measured: R² = factor · (spread · block / d)^power / domains
 VARIANCE = {
@@ -18,9 +19,12 @@ VARIANCE = {
 
 
 def block_edge_A(spread_deg: float, d_min_A: float) -> float:
-    """Return the edge of a block whose spots are half as wide as the mosaic spread makes them at twice d_min."""
+    """Return the edge of a block whose spots are half as wide as the mosaic spread makes them at twice d_min.
+
+    It is between `SMALLEST_A` and `LARGEST_A`.
+    """
     width = 2.0 * math.radians(spread_deg) / (2.0 * d_min_A)  # of the mosaic spread, 1/Å
-    return min(LARGEST_A, FWHM / (BLOCK_SHARE * width)) if width > 0 else LARGEST_A
+    return max(SMALLEST_A, min(LARGEST_A, FWHM / (BLOCK_SHARE * width))) if width > 0 else LARGEST_A
 
 
 def block_cells(edges_A: Vector, size_mm: Vector, block_A: float) -> tuple[int, int, int]:

@@ -80,6 +80,15 @@ class AmplitudeMap:
             np.concatenate([values * (1.0 - share), values * share]),
         )
 
+    def squares(self, sums: Coefficients) -> tuple[Rows, Rows, FloatArray]:
+        """Return pixels, listed reflections and the factors of their squared amplitudes, of listed reflections only.
+
+        The nearest reflection counts, at one energy.
+        """
+        rows = self._rows[sums.entries % len(self._rows)]
+        listed = rows >= 0
+        return sums.pixels[listed], rows[listed], sums.values[listed]
+
     def row(self, index: tuple[int, int, int]) -> int:
         """Return the number of a listed reflection."""
         return int(np.flatnonzero((self._indices == index).all(axis=1))[-1])

@@ -129,7 +129,11 @@ def _macromolecule(path: StrPath, structure: Any, symmetry: FileSymmetry, note: 
     import gemmi
 
     if len(structure) > 1:
-        warnings.warn(f"{path} holds {len(structure)} models; only the first is used", NanobraggWarning, stacklevel=2)
+        warnings.warn(
+            f"{path} holds {len(structure)} models; only the first is used; split the file for others",
+            NanobraggWarning,
+            stacklevel=2,
+        )
         while len(structure) > 1:
             del structure[-1]
     copies = sum(not operation.given for operation in structure.ncs)
@@ -163,7 +167,13 @@ def _small_molecule(path: StrPath, block: Any, with_cell: Any, symmetry: FileSym
     doubts.add(listed.dummies, "dummy sites (calc_flag dum) are left out")
     doubts.add(listed.vacancies, "vacancies are left out")
     doubts.add(listed.unplaced, "sites without coordinates are left out")
-    doubts.guessed([(site.label, site.found.element) for site in listed.sites if site.found.doubtful])
+    doubts.guessed(
+        [
+            (site.label, site.found.element)
+            for site in listed.sites
+            if site.found.doubtful and site.found.element != UNKNOWN
+        ]
+    )
     stated = np.array([(site.multiplicity, site.order) for site in listed.sites]).reshape(-1, 2)
     return AtomicModel(structure, cell, symmetry, True, stated)
 

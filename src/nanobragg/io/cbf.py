@@ -67,6 +67,8 @@ def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
     size = _positive(path, mime, "X-Binary-Size")
     if not found or len(data) < size:
         raise FormatError(f"{path}: X-Binary-Size = {size}, the file holds {len(data)} bytes; fetch it again")
+    if "X-Binary-Size-Third-Dimension" in mime and _positive(path, mime, "X-Binary-Size-Third-Dimension") > 1:
+        raise FormatError(f"{path}: holds a stack of images, which is not read; split it into images")
     packed = data[:size]
     if "Content-MD5" in mime and mime["Content-MD5"] != _md5(packed):
         raise FormatError(f"{path}: the pixels do not match their checksum (Content-MD5); fetch the file again")

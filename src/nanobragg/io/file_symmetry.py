@@ -32,19 +32,23 @@ class FileSymmetry(NamedTuple):
     Attributes
     ----------
     symbol
-        Hermann-Mauguin symbol, Hall symbol or number, in this order; "" if there is none.
+        Hermann-Mauguin symbol, or else the number; "" if there is none.
     operators
         Operators; None if the file has none. They decide where the symbol says something else.
+    hall, number
+        Hall symbol, which tells the setting, and number in the International Tables; "" if there is none.
     """
 
     symbol: str = ""
     operators: Operators | None = None
+    hall: str = ""
+    number: str = ""
 
 
 def cif_symmetry(path: StrPath, block: Any) -> FileSymmetry:
     """Return the symmetry of a CIF block; warns if its operators do not make a group."""
-    symbol = next(filter(None, (first_value(block, names) for names in (HERMANN_MAUGUIN, HALL, NUMBERS))), "")
-    return FileSymmetry(symbol, listed_operators(path, loop_values(block, TRIPLETS)))
+    symbol, hall, number = (first_value(block, names) for names in (HERMANN_MAUGUIN, HALL, NUMBERS))
+    return FileSymmetry(symbol or number, listed_operators(path, loop_values(block, TRIPLETS)), hall, number)
 
 
 def listed_operators(path: StrPath, triplets: list[str]) -> Operators | None:

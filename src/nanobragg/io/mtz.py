@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .file_symmetry import FileSymmetry, listed_operators
+from .hkl_kinds import describe_other_list
 from .input_file import read_file
 from .named_files import reason
 from .reflections import (
@@ -26,6 +27,7 @@ from .reflections import (
 )
 
 HEADER_RECORD = 80
+TEXT_BYTES = 4096  # of another file, from which its format is seen
 KINDS = {"F": "F", "G": "G", "J": "J", "K": "K"}
 
 
@@ -37,12 +39,14 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     types, and `ConfigError` if there is no column of that label.
     """
     content = read_file(path)
+    if not content.startswith(b"MTZ ") and (kind := describe_other_list(content[:TEXT_BYTES].decode("latin-1"))):
+        raise FormatError(f"{path} is not a valid MTZ file: it {kind}")
     _check_size(path, content)
     try:
         mtz = _read(path, content)
         cells = {dataset.id: dataset.cell.parameters for dataset in mtz.datasets}
         labels, types = [each.label for each in mtz.columns], [each.type for each in mtz.columns]
-        symmetry = _symmetry(path, mtz)
+        symmetry = _symmetry(path, mtz, content)
     except (RuntimeError, ValueError, IndexError, MemoryError, OSError, UnicodeError) as error:
         if isinstance(error, FormatError):
             raise
@@ -92,12 +96,21 @@ class _Values:
         return found
 
 
-def _symmetry(path: StrPath, mtz: Any) -> FileSymmetry:
-    """Return the symbol in gemmi's table; else the symbol in the file, with the operators of its SYMM records."""
-    if mtz.spacegroup is not None:
-        return FileSymmetry(mtz.spacegroup.xhm())
-    symbol = f"{mtz.spacegroup_name or mtz.spacegroup_number}"
-    return FileSymmetry(symbol, listed_operators(path, [op.triplet() for op in getattr(mtz, "symops", [])]))
+def _symmetry(path: StrPath, mtz: Any, content: bytes) -> FileSymmetry:
+    """Return the symbol and the operators of the SYMM records, without them if one is not valid."""
+    group = mtz.spacegroup
+    symbol = group.xhm() if group is not None else f"{mtz.spacegroup_name or mtz.spacegroup_number}"
+    triplets = [record[4:].decode("latin-1") for record in _records(path, content) if record[:4].upper() == b"SYMM"]
+    try:
+        return FileSymmetry(symbol, listed_operators(path, triplets))
+    except FormatError:
+        return FileSymmetry(symbol)
+
+
+def _records(path: StrPath, content: bytes) -> list[bytes]:
+    """Return the records of the header."""
+    header = content[4 * _header_word(path, content) - 4 :]
+    return [header[at : at + HEADER_RECORD] for at in range(0, len(header), HEADER_RECORD)]
 
 
 def _read(path: StrPath, content: bytes) -> Any:
@@ -115,9 +128,7 @@ def _read(path: StrPath, content: bytes) -> Any:
 
 def _check_size(path: StrPath, content: bytes) -> None:
     """Raise `FormatError` if the header declares more numbers than the file holds, before gemmi allocates them."""
-    header = content[4 * _header_word(path, content) - 4 :]
-    records = [header[at : at + HEADER_RECORD] for at in range(0, len(header), HEADER_RECORD)]
-    declared = [record[4:].split()[:2] for record in records if record[:4].upper() == b"NCOL"]
+    declared = [record[4:].split()[:2] for record in _records(path, content) if record[:4].upper() == b"NCOL"]
     try:
         sizes = [(int(columns), int(rows)) for columns, rows in declared]
     except ValueError:

@@ -19,11 +19,17 @@ def image_stacks(file: NexusFile, entry: Any) -> list[Stack]:
     for group in file.groups_of_class(entry, "NXdata"):
         signal = text(group.attrs.get("signal", "data"))
         names = [signal] if signal in list(group) else sorted(name for name in group if name.startswith("data_"))
+        names = names or [name for name in group if _is_marked(group.get(name))]
         stacks = [Stack(name, group.get(name), group.link_file(name)) for name in names]
         there = [stack.item for stack in stacks if stack.item is not None]
         if stacks and all(getattr(item, "ndim", 0) in (3, 4) and item.dtype.kind in "uif" for item in there):
             return stacks
     return []
+
+
+def _is_marked(item: Any) -> bool:
+    """Return whether a dataset has the attribute signal, as in files before the group had it."""
+    return hasattr(item, "shape") and text(item.attrs.get("signal", "")) == "1"
 
 
 def find_image(file: NexusFile, stacks: list[Stack], index: int) -> tuple[Any, int]:

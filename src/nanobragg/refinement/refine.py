@@ -13,7 +13,7 @@ from ..analysis.spots.shoeboxes import shoeboxes
 from ..config.config import Config
 from ..derivatives.evaluate import as_scene, chosen_places
 from ..derivatives.groups import Groups
-from ..derivatives.likelihood import Noise, as_noise
+from ..derivatives.likelihood import Likelihood, as_noise
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
@@ -21,7 +21,7 @@ from ..scene.scene import Scene
 from .degrees import Degree, choose_degrees, symmetric_changes
 from .fit import Fit, Image, Step, moved_scene, start_values
 from .result import Refinement, make_results
-from .spots import start_from_spots
+from .spots import find_spots, start_from_spots
 
 BOX_RADIUS = 8.0  # pixels around a predicted spot
 BOX_THRESHOLD = 1e-3
@@ -34,7 +34,7 @@ def refine(
     data: npt.ArrayLike,
     vary: Sequence[str],
     *,
-    noise: Noise | str | float = "poisson",
+    noise: Likelihood | str | float = "poisson",
     prior: Mapping[str, tuple[float, float]] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     tie: Sequence[Sequence[str]] = (),
@@ -64,7 +64,7 @@ def refine(
         ``scale``, ``blocks``, ``background``, ``wavelength``, ``beam``, ``offset`` (a constant background, photons per
         pixel), ``panel0`` …, ``detector``, names of groups, and names of single parameters (`nb.parameters`).
     noise
-        "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Noise`.
+        "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Likelihood`.
     prior
         Mean and standard deviation of values that are known from elsewhere, by name.
     bounds
@@ -114,7 +114,7 @@ def refine_images(
     own: Sequence[str],
     shared: Sequence[str],
     *,
-    noise: Noise | str | float = "poisson",
+    noise: Likelihood | str | float = "poisson",
     prior: Mapping[str, tuple[float, float]] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     tie: Sequence[Sequence[str]] = (),
@@ -159,13 +159,13 @@ def refine_images(
     if not own_degrees and not shared_degrees:
         raise ConfigError("vary: names nothing to refine; give for example vary=['rot', 'cell']")
     _check_limits([*own_degrees, *shared_degrees], prior or {}, bounds or {})
-    measured = [_measured(scene, image) for scene, image in zip(scenes, data, strict=True)]
+    measured = [measured_photons(scene, image) for scene, image in zip(scenes, data, strict=True)]
     if start == "spots":
         scenes = _from_spots(scenes, measured, own_degrees, shared_degrees, groups)
     elif start != "given":
         raise ConfigError(f"start = {start!r}: must be 'spots' or 'given'")
     images = [
-        Image(scene, photons, _selection(scene, _valid(scene, photons), pixels))
+        Image(scene, photons, selected_pixels(scene, valid_pixels(scene, photons), pixels))
         for scene, photons in zip(_of_one_start(scenes, shared_degrees, groups), measured, strict=True)
     ]
     fit = Fit(
@@ -216,17 +216,17 @@ def _check_limits(
             )
 
 
-def _measured(scene: Scene, data: npt.ArrayLike) -> FloatArray:
+def measured_photons(scene: Scene, data: npt.ArrayLike) -> FloatArray:
     """Return the data as an array; raises `ConfigError` unless it has the image's shape and some values."""
     measured = np.asarray(data, np.float64)
     if measured.shape != scene.shape:
         raise ConfigError(f"data of shape {measured.shape}: must have the image's shape {scene.shape}")
-    if not _valid(scene, measured).any():
+    if not valid_pixels(scene, measured).any():
         raise ConfigError("data: all pixels are masked or without a value; check the mask and the ROI")
     return measured
 
 
-def _valid(scene: Scene, measured: FloatArray) -> npt.NDArray[np.bool_]:
+def valid_pixels(scene: Scene, measured: FloatArray) -> npt.NDArray[np.bool_]:
     """Return which pixels are not masked and have a value, flat."""
     valid = np.zeros(measured.size, bool)
     valid[chosen_places(scene, None, None)] = True
@@ -238,11 +238,12 @@ def _from_spots(
 ) -> list[Scene]:
     """Return scenes that fit the spots: first each by itself, then with the mean of the shared values."""
 
+    spots = [
+        find_spots(scene, photons, valid_pixels(scene, photons)) for scene, photons in zip(scenes, data, strict=True)
+    ]
+
     def fitted(scenes: list[Scene], degrees: list[Degree]) -> list[Scene]:
-        return [
-            start_from_spots(scene, photons, _valid(scene, photons), degrees, groups)
-            for scene, photons in zip(scenes, data, strict=True)
-        ]
+        return [start_from_spots(scene, found, degrees, groups) for scene, found in zip(scenes, spots, strict=True)]
 
     alone = fitted(scenes, [*own, *shared])
     return alone if len(scenes) == 1 else fitted(_of_one_start(alone, shared, groups), own)
@@ -262,14 +263,16 @@ def _of_one_start(scenes: list[Scene], shared: list[Degree], groups: Groups | No
     return moved
 
 
-def _selection(scene: Scene, valid: npt.NDArray[np.bool_], pixels: Any) -> npt.NDArray[np.bool_]:
+def selected_pixels(
+    scene: Scene, valid: npt.NDArray[np.bool_], pixels: Any, radius: float = BOX_RADIUS
+) -> npt.NDArray[np.bool_]:
     """Return the chosen pixels that have data."""
     if isinstance(pixels, str):
         if pixels not in ("shoeboxes", "all"):
             raise ConfigError(f"pixels = {pixels!r}: must be 'shoeboxes' or 'all', an array or boxes")
         if pixels == "all":
             return valid.reshape(scene.shape)
-        pixels = shoeboxes(scene, BOX_RADIUS, threshold=BOX_THRESHOLD)
+        pixels = shoeboxes(scene, radius, threshold=BOX_THRESHOLD)
         if not pixels:
             raise ConfigError("pixels: no spot is predicted on the detector; check the start, or give pixels='all'")
     chosen = np.zeros(valid.size, bool)

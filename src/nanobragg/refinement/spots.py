@@ -21,6 +21,7 @@ SIGNIFICANCE = 6.0
 FEWEST_SPOTS, MOST_SPOTS = 8, 2000
 LARGEST_INDICES, ITERATIONS = (12, 25, 50, 1000), 4
 TOLERANCE, OUTLIER = 0.35, 0.1  # of an index
+SMALL_STEP = 1e-4  # of how far a start may be off
 TRUST = {
     "rot": 0.02,
     "cell": 0.01,
@@ -38,13 +39,14 @@ class FoundSpots(NamedTuple):
     photons: FloatArray
 
 
-def find_spots(data: FloatArray, valid: npt.NDArray[np.bool_]) -> FoundSpots:
-    """Return the strong spots of an image of shape (panels, slow, fast); pixels that are not valid are left out."""
-    found = [
-        _panel_spots(np.where(v, d, np.nan), number) for number, (d, v) in enumerate(zip(data, valid, strict=True))
-    ]
+def find_spots(scene: Scene, data: FloatArray, valid: npt.NDArray[np.bool_]) -> FoundSpots:
+    """Return the strong spots of an image; pixels that are not `valid` are left out."""
+    shape = (len(scene.geometry), *scene.geometry.size)
+    panels = zip(data.reshape(shape), valid.reshape(shape), strict=True)
+    found = [_panel_spots(np.where(good, image, np.nan), number) for number, (image, good) in enumerate(panels)]
     panel, slow, fast, photons = (np.concatenate(part) for part in zip(*found, strict=True))
     strongest = np.argsort(-photons, kind="stable")[:MOST_SPOTS]
+    log.info("%d spots found for the start", len(strongest))
     return FoundSpots(panel[strongest], slow[strongest], fast[strongest], photons[strongest])
 
 
@@ -83,9 +85,7 @@ def _level(image: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
     return level
 
 
-def start_from_spots(
-    scene: Scene, data: FloatArray, valid: npt.NDArray[np.bool_], degrees: list[Degree], groups: Groups | None
-) -> Scene:
+def start_from_spots(scene: Scene, spots: FoundSpots, degrees: list[Degree], groups: Groups | None) -> Scene:
     """Return a scene whose orientation, cell and distance fit the spots of a still, as far as they are refined.
 
     The index h = A·q of every spot is drawn to the whole numbers next to it by least squares. Spots of low index, whose
@@ -94,19 +94,21 @@ def start_from_spots(
     free = [degree for degree in degrees if set(degree.parameters) <= {*ROTATIONS, *CELL, "distance"}]
     if scene.phi.count > 1 or not any(degree.name in ROTATIONS for degree in free):
         return scene
-    shape = (len(scene.geometry), *scene.geometry.size)
-    spots = find_spots(data.reshape(shape), valid.reshape(shape))
-    log.info("%d spots found for the start", len(spots.panel))
+    trust = np.array([_trust(degree) for degree in free])
     for largest in LARGEST_INDICES:
         for _ in range(ITERATIONS):
-            step = _step(scene, spots, free, largest)
-            if step is None:
+            step = _step(scene, spots, free, trust, largest)
+            if step is None or np.abs(step / trust).max() < SMALL_STEP:
                 break
-            scene = moved_scene(scene, step, groups)
+            changes: dict[str, float] = {}
+            for degree, value in zip(free, step.tolist(), strict=True):
+                for name, factor in degree.parameters.items():
+                    changes[name] = changes.get(name, 0.0) + factor * value
+            scene = moved_scene(scene, changes, groups)
     return scene
 
 
-def _step(scene: Scene, spots: FoundSpots, degrees: list[Degree], largest: int) -> dict[str, float] | None:
+def _step(scene: Scene, spots: FoundSpots, degrees: list[Degree], trust: FloatArray, largest: int) -> FloatArray | None:
     """Return a Gauss-Newton step of the parameters; None if too few spots have whole indices."""
     geometry = scene.geometry
     rays = geometry.positions(spots.slow, spots.fast, spots.panel)
@@ -128,7 +130,7 @@ def _step(scene: Scene, spots: FoundSpots, degrees: list[Degree], largest: int) 
     lab = rotate_about(np.eye(3), scene.spindle_axis, float(scene.phi_angles[0]))
     strains = dict(zip(CELL, cell_strains(crystal_cell(scene)), strict=True))
     strains |= {name: rotation_strain(direct, axis) for name, axis in zip(ROTATIONS, lab, strict=True)}
-    columns, trust = [], []
+    columns = []
     for degree in degrees:
         column = np.zeros_like(index)
         for name, factor in degree.parameters.items():
@@ -138,8 +140,7 @@ def _step(scene: Scene, spots: FoundSpots, degrees: list[Degree], largest: int) 
             else:
                 column += factor * index @ strains[name].T
         columns.append(column)
-        trust.append(_trust(degree))
-    return _solve(np.array(columns)[:, use], offset[use], degrees, np.array(trust))
+    return _solve(np.array(columns)[:, use], offset[use], trust)
 
 
 def _trust(degree: Degree) -> float:
@@ -148,15 +149,11 @@ def _trust(degree: Degree) -> float:
     return TRUST["distance"] if degree.name == "distance" else TRUST["cell"] * degree.start
 
 
-def _solve(columns: FloatArray, offset: FloatArray, degrees: list[Degree], trust: FloatArray) -> dict[str, float]:
+def _solve(columns: FloatArray, offset: FloatArray, trust: FloatArray) -> FloatArray:
     """Return the step that minimises the offsets (spots, 3), outliers down-weighted, with priors of width `trust`."""
     size = np.linalg.norm(offset, axis=1)
     weight = np.minimum(1.0, OUTLIER / np.maximum(size, 1e-12)) / OUTLIER**2
     weighted = columns * weight[:, np.newaxis]
     matrix = np.einsum("isx,jsx->ij", weighted, columns) + np.diag(1.0 / trust**2)
     step = np.linalg.solve(matrix, -np.einsum("isx,sx->i", weighted, offset))
-    changes: dict[str, float] = {}
-    for degree, value in zip(degrees, np.clip(step, -trust, trust), strict=True):
-        for name, factor in degree.parameters.items():
-            changes[name] = changes.get(name, 0.0) + factor * float(value)
-    return changes
+    return np.clip(step, -trust, trust)

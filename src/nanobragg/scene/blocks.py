@@ -26,16 +26,19 @@ class Blocks(NamedTuple):
 def resolve_blocks(crystal: Crystal, beam: Beam, lattice: Lattice, *, like_c: bool) -> Blocks:
     """Return the blocks of a crystal in a beam, which clips the crystal along b and c.
 
-    Along an axis with a size, the crystal is a row of blocks, or a single one if `n_cells` is 1. With `like_c` it is a
-    single one whatever `n_cells` is.
+    Along an axis with a size, the crystal is a row of blocks, or a single one if `n_cells` is 1 or `block_um` is not
+    smaller. With `like_c` it is a single one whatever `n_cells` is.
     """
     axes = [math.sqrt(dot(vector, vector)) for vector in lattice.direct * 1e-10]
     width = math.inf if beam.size_mm is None else beam.size_mm / 1000.0
     along, *across = (size / 1000.0 for size in crystal.size_mm)
     cells: list[float] = []
     number = 1.0 if crystal.blocks is None else crystal.blocks
+    block = None if crystal.block_um is None else crystal.block_um * 1e-6
     for axis, size, n in zip(axes, [along, *(min(size, width) for size in across)], crystal.n_cells, strict=True):
-        one_block = size > 0 and (n == 1 or like_c)
+        one_block = size > 0 and (like_c or (n == 1 if block is None else block >= size))
+        if block is not None:
+            n = max(1, round(block / axis))
         cells.append(max(1, math.ceil(size / axis)) if one_block else n)
         number *= 1.0 if one_block or size == 0 else size / (n * axis)
     if crystal.volume_mm3 is not None:

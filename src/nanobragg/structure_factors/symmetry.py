@@ -76,11 +76,7 @@ def _named(name: str, alpha: float = 0.0, gamma: float = 0.0) -> Any:
             name, setting = name[: found.start()].strip(), extension
             break
     group = gemmi.find_spacegroup_by_name(name, alpha, gamma) if name else None
-    if group is None and name:
-        try:
-            group = gemmi.find_spacegroup_by_ops(gemmi.symops_from_hall(name))
-        except (RuntimeError, ValueError):
-            group = None
+    group = group or _of_hall(name)
     return (gemmi.find_spacegroup_by_name(f"{group.hm}:{setting}") or group) if group and setting else group
 
 
@@ -116,7 +112,12 @@ def choose_group(where: str, wanted: str | None, stated: FileSymmetry, cell: Cel
     Raises `ConfigError` if neither is known. Warns if operators and symbol of the file belong to different groups.
     """
     if wanted is not None or stated.operators is None:
-        symbol = stated.symbol if wanted is None else wanted
+        setting = _setting_of_hall(where, stated) if wanted is None else None
+        if setting is not None:
+            if cell is not None:
+                _warn_of_cell(setting, cell, where)
+            return group_from_table(setting)
+        symbol = _known_symbol(where, stated) if wanted is None else wanted
         found = find_space_group(symbol, where) if cell is None else space_group_of_cell(symbol, cell, where)
         return group_from_table(found)
     named = _named(stated.symbol) if cell is None else _named(stated.symbol, cell[3], cell[5])
@@ -131,6 +132,41 @@ def choose_group(where: str, wanted: str | None, stated: FileSymmetry, cell: Cel
     if group.tabulated is not None and cell is not None:
         _warn_of_cell(group.tabulated, cell, where)
     return group
+
+
+def _setting_of_hall(where: str, stated: FileSymmetry) -> Any:
+    """Return gemmi's group of a file's Hall symbol; None, with a warning, if its other symbol is of another group."""
+    named, hall = _named(stated.symbol), _of_hall(stated.hall)
+    if hall is not None and named is not None and hall.number != named.number:
+        _warn_of_symbols(where, f"Hall symbol {stated.hall!r} and symbol {stated.symbol!r}", stated.symbol)
+        return None
+    return hall
+
+
+def _known_symbol(where: str, stated: FileSymmetry) -> str:
+    """Return the symbol of a file, or its number if the symbol is not known."""
+    if _named(stated.symbol) is not None or _named(stated.number) is None:
+        return stated.symbol
+    _warn_of_symbols(where, f"symbol {stated.symbol!r}, which is unknown, and number {stated.number}", stated.number)
+    return stated.number
+
+
+def _of_hall(symbol: str) -> Any:
+    """Return gemmi's group of a Hall symbol, or None; some are Hermann-Mauguin symbols of other settings too."""
+    import gemmi
+
+    try:
+        return gemmi.find_spacegroup_by_ops(gemmi.symops_from_hall(symbol)) if symbol else None
+    except (RuntimeError, ValueError):
+        return None
+
+
+def _warn_of_symbols(where: str, told: str, used: str) -> None:
+    warnings.warn(
+        f"{where}: its {told} do not name the same space group; {used} is used; give space_group if that is wrong",
+        NanobraggWarning,
+        stacklevel=4,
+    )
 
 
 def _group_of_operators(stated: FileSymmetry, named: Any) -> Group:
@@ -293,3 +329,25 @@ def _check_merged(
             f"values (as do {apart.sum()} of {count} reflections): the data are unmerged, or the space group is wrong; "
             "merge them first"
         )
+
+
+def equivalent_groups(
+    indices: IndexArray, rotations: npt.NDArray[np.int64], *, friedel: bool
+) -> tuple[IndexArray, npt.NDArray[np.int64]]:
+    """Return one reflection of each set of equivalents, and the number of the set of every reflection.
+
+    Parameters
+    ----------
+    indices : ndarray, shape (n, 3)
+    rotations : ndarray, shape (m, 3, 3)
+        From `rotations_of`.
+    friedel
+        Whether h and -h are equivalent.
+    """
+    largest = np.full(len(indices), -1, np.int64)
+    for rotation in rotations:
+        turned = indices @ rotation
+        for each in (turned, -turned) if friedel else (turned,):
+            largest = np.maximum(largest, reflection_keys(each))
+    _, first, group = np.unique(largest, return_index=True, return_inverse=True)
+    return indices[first], group.astype(np.int64)

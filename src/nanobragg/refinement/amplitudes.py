@@ -1,0 +1,250 @@
+"""Refinement of the amplitudes of many reflections against many images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config.config import Config
+from ..config.structure_factors import StructureFactors
+from ..derivatives.amplitudes import AmplitudeMap
+from ..derivatives.evaluate import Evaluation, as_scene
+from ..derivatives.likelihood import Likelihood, as_noise
+from ..derivatives.sums import checked_data
+from ..errors import ConfigError
+from ..geometry import FloatArray
+from ..rendering.simulate import simulate
+from ..scene.scene import Scene
+from ..structure_factors.symmetry import IndexArray, equivalent_groups, find_space_group, rotations_of
+from .refine import measured_photons, selected_pixels, valid_pixels
+
+CONVERGED = 0.02  # of a standard error: the largest step at the minimum
+SOLVED, MOST_SOLVING = 1e-3, 40  # relative residual of the linear equations, and iterations on them
+BOX_RADIUS = 4.0  # pixels around a predicted spot
+log = logging.getLogger(__name__)
+
+
+class AmplitudeRefinement(NamedTuple):
+    """Refined amplitudes.
+
+    Attributes
+    ----------
+    indices : ndarray, shape (n, 3)
+        One reflection of each set of equivalents that the images determine: those whose intensity is expected to have a
+        standard error below its start.
+    amplitudes, errors : ndarray, shape (n,)
+        Electrons; standard errors are those of each amplitude with all others known.
+    structure_factors : StructureFactors
+        All listed reflections of the P1 cell, with the refined amplitudes where there are any.
+    loss, start_loss
+        Negative logarithm of the likelihood, less that of a model equal to the data.
+    iterations, converged
+        Number of iterations, and whether the last step was far below the standard errors.
+    """
+
+    indices: IndexArray
+    amplitudes: FloatArray
+    errors: FloatArray
+    structure_factors: StructureFactors
+    loss: float
+    start_loss: float
+    iterations: int
+    converged: bool
+
+
+def refine_amplitudes(
+    experiments: Sequence[Config | Scene],
+    data: Sequence[npt.ArrayLike],
+    *,
+    noise: Likelihood | str | float = "poisson",
+    space_group: str | None = None,
+    friedel: bool = True,
+    pixels: Any = "shoeboxes",
+    most_iterations: int = 30,
+    threads: int | None = None,
+) -> AmplitudeRefinement:
+    """Refine the amplitudes of all reflections that images hold, at known geometry and crystals.
+
+    A pixel's expected photons are linear in the squared amplitudes, so that the negative logarithm of the likelihood is
+    convex in them. The factors are computed once for each image; Newton steps, solved by conjugate gradients, minimise
+    it over the squares, which stay positive.
+
+    Parameters
+    ----------
+    experiments, data
+        The experiment and the measured photons of every image. All have the structure factors of the first, which are
+        the start; the nearest reflection counts (`interpolate=False`).
+    noise
+        As in `refine`.
+    space_group
+        Symbol or number: reflections that its symmetry relates have one amplitude. Default: that of the structure
+        factors, otherwise P 1.
+    friedel
+        Whether h and -h have one amplitude.
+    pixels
+        As in `refine`, with boxes of 9 pixels.
+    most_iterations
+        Largest number of iterations.
+    threads
+        As in `simulate`.
+
+    Returns
+    -------
+    AmplitudeRefinement
+
+    Raises
+    ------
+    ConfigError
+        As `refine`; structure factors without a list, at several energies, or interpolated.
+    """
+    if not experiments or len(experiments) != len(data):
+        raise ConfigError(f"refine_amplitudes: {len(experiments)} experiments and {len(data)} images; give one of each")
+    kind = as_noise(noise)
+    first = as_scene(experiments[0])
+    indices, amplitudes = _listing(first)
+    name = space_group or first.config.structure_factors.space_group or "P 1"
+    rotations = rotations_of(find_space_group(name, "space_group").operations())
+    unique, group = equivalent_groups(indices, rotations, friedel=friedel)
+    system = _System(group, len(unique))
+    for number, (experiment, image) in enumerate(zip(experiments, data, strict=True)):
+        system.add(as_scene(experiment), image, amplitudes, pixels, threads)
+        log.debug("image %d: %d pixels", number, len(system.measured[-1]))
+    squares = np.zeros(len(unique))
+    np.maximum.at(squares, group, amplitudes**2)
+    matrix, measured, rest, seen = system.assembled(squares, kind)
+    begun = float(kind.terms(measured, matrix @ squares[seen] + rest).loss.sum())
+    refined, iterations, converged = _minimised(kind, matrix, measured, rest, squares[seen], most_iterations)
+    terms = kind.terms(measured, matrix @ refined + rest)
+    deviation = 1.0 / np.sqrt(np.maximum(_diagonal(matrix, terms.weight), 1e-300))
+    values = np.sqrt(refined)
+    squares[seen] = refined
+    everything = np.where(np.isin(group, np.flatnonzero(seen)), np.sqrt(squares[group]), amplitudes)
+    factors = first.config.structure_factors
+    return AmplitudeRefinement(
+        indices=unique[seen], amplitudes=values,
+        errors=np.minimum(deviation / (2.0 * np.maximum(values, 1e-12)), np.sqrt(deviation)),
+        structure_factors=StructureFactors(
+            indices=indices, amplitudes=everything, cell=factors.known_cell, default_F=factors.default_F,
+            interpolate=False,
+        ),
+        loss=float(terms.loss.sum()), start_loss=begun, iterations=iterations, converged=converged,
+    )  # fmt: skip
+
+
+def _listing(scene: Scene) -> tuple[IndexArray, FloatArray]:
+    listing = scene.config.structure_factors.listing
+    if listing is None:
+        raise ConfigError("refine_amplitudes: the structure factors are one constant; list the reflections to refine")
+    if listing[1].ndim > 1:
+        raise ConfigError("refine_amplitudes: the amplitudes are listed at several energies; give them at one")
+    if scene.lookup != "nearest":
+        raise ConfigError("refine_amplitudes: amplitudes are interpolated; use StructureFactors(interpolate=False)")
+    return listing
+
+
+class _System:
+    """The linear system of all images: pixels by sets of equivalent reflections."""
+
+    def __init__(self, group: npt.NDArray[np.int64], count: int) -> None:
+        self._group, self._count = group, count
+        self.measured: list[FloatArray] = []
+        self._rest: list[FloatArray] = []
+        self._blocks: list[Any] = []
+
+    def add(self, scene: Scene, data: npt.ArrayLike, amplitudes: FloatArray, pixels: Any, threads: int | None) -> None:
+        """Add an image: the factors of squared amplitudes in each pixel, and what does not depend on them."""
+        from scipy import sparse
+
+        photons = measured_photons(scene, data)
+        chosen = selected_pixels(scene, valid_pixels(scene, photons), pixels, BOX_RADIUS)
+        evaluation = Evaluation(scene, np.float64, chosen, threads)
+        entries = AmplitudeMap(scene)
+        parts, before = [], 0
+        for sums in evaluation.coefficients():
+            pixel, row, value = entries.squares(sums)
+            parts.append((pixel + before, row, value))
+            before += len(sums.places)
+        pixel, row, value = (np.concatenate(part) for part in zip(*parts, strict=True))
+        shape = (before, self._count)
+        matrix = sparse.coo_matrix((value, (pixel, self._group[row])), shape).tocsr()
+        model = simulate(scene, pixels=chosen, dtype="float64", threads=threads).ravel()[evaluation.places]
+        listed = np.bincount(pixel, value * amplitudes[row] ** 2, before)
+        self._blocks.append(matrix)
+        self._rest.append(model - listed)
+        self.measured.append(checked_data(scene, photons, evaluation.places)[evaluation.places])
+
+    def assembled(
+        self, squares: FloatArray, noise: Likelihood
+    ) -> tuple[Any, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+        """Return the matrix by the sets that the images determine, the data, the rest of the model, and which they are.
+
+        A set is determined if the standard error of its squared amplitude is expected to be below the square.
+        """
+        from scipy import sparse
+
+        matrix, measured = sparse.vstack(self._blocks).tocsr(), np.concatenate(self.measured)
+        model = matrix @ squares + np.concatenate(self._rest)
+        known = _diagonal(matrix, 1.0 / noise.variance(model)) * squares**2 > 1.0
+        if not known.any():
+            raise ConfigError(
+                "refine_amplitudes: the images determine no amplitude; check scale, background and pixels"
+            )
+        chosen = matrix.tocsc()[:, known].tocsr()
+        return chosen, measured, model - chosen @ squares[known], known
+
+
+def _minimised(
+    noise: Likelihood, matrix: Any, data: FloatArray, rest: FloatArray, start: FloatArray, most: int
+) -> tuple[FloatArray, int, bool]:
+    """Return the squares with the smallest loss, the number of iterations, and whether they converged.
+
+    Newton steps with the Fisher matrix, solved by conjugate gradients; the first step takes the data for the variance.
+    """
+    from scipy.sparse import linalg
+
+    squares, loss = start, np.inf
+    for iteration in range(most):
+        terms = noise.terms(data, matrix @ squares + rest)
+        weight = terms.weight if iteration else 1.0 / noise.variance(np.maximum(data, 1.0))
+        slope = terms.slope if iteration else weight * (matrix @ squares + rest - data)
+        gradient, diagonal = matrix.T @ slope, _diagonal(matrix, weight)
+        free = (squares > 0) | (gradient < 0)
+
+        def curved(v: FloatArray, weight: FloatArray = weight, free: npt.NDArray[np.bool_] = free) -> FloatArray:
+            return np.where(free, matrix.T @ (weight * (matrix @ np.where(free, v, 0.0))), v)
+
+        shape = (len(start), len(start))
+        inverse = linalg.LinearOperator(shape, matvec=lambda v, d=diagonal, free=free: np.where(free, v / d, v))
+        operator = linalg.LinearOperator(shape, matvec=curved, dtype=np.float64)
+        step, _ = linalg.cg(operator, np.where(free, -gradient, 0.0), rtol=SOLVED, maxiter=MOST_SOLVING, M=inverse)
+        if iteration and np.abs(step * np.sqrt(diagonal)).max() < CONVERGED:
+            return squares, iteration, True
+        squares, loss = _accepted(noise, matrix, data, rest, squares, step, loss if iteration > 1 else np.inf)
+    return squares, most, False
+
+
+def _accepted(
+    noise: Likelihood,
+    matrix: Any,
+    data: FloatArray,
+    rest: FloatArray,
+    squares: FloatArray,
+    step: FloatArray,
+    before: float,
+) -> tuple[FloatArray, float]:
+    """Return the squares after a step, halved until the loss falls, and their loss."""
+    for part in (1.0, 0.5, 0.25, 0.125):
+        trial = np.maximum(squares + part * step, 0.0)
+        loss = float(noise.terms(data, matrix @ trial + rest).loss.sum())
+        if loss < before:
+            return trial, loss
+    return squares, before
+
+
+def _diagonal(matrix: Any, weights: FloatArray) -> FloatArray:
+    """Return the diagonal of MᵀWM."""
+    return np.asarray(matrix.multiply(matrix).T @ weights)
