@@ -18,6 +18,7 @@ from .config.beam import Sources as Sources
 from .config.config import Config as Config
 from .config.crystal import Crystal as Crystal
 from .config.detector import Detector as Detector
+from .config.noise import Noise as Noise
 from .config.panel import Panel as Panel
 from .config.sampling import Sampling as Sampling
 from .config.scan import Scan as Scan
@@ -28,7 +29,7 @@ from .derivatives.check import check_derivatives as check_derivatives
 from .derivatives.images import derivatives as derivatives
 from .derivatives.images import jvp as jvp
 from .derivatives.images import vjp as vjp
-from .derivatives.likelihood import Noise as Noise
+from .derivatives.likelihood import Likelihood as Likelihood
 from .derivatives.parameters import parameters as parameters
 from .derivatives.sums import loss_and_gradient as loss_and_gradient
 from .derivatives.sums import normal_equations as normal_equations

@@ -68,7 +68,7 @@ def test_photons_beyond_16_bits_are_clipped_and_counted(run, config, tmp_path):
 
 def test_noise_is_that_of_the_seed_in_every_file(run, config, photons):
     out = run("simulate", "still.toml", "-o", "n.img", "-o", "n.npy", "--noise", "--seed", "5")
-    expected = add_noise(photons, 5)
+    expected = add_noise(photons, seed=5)
     integers, header = read_image("n.img")
     assert (integers == expected).all()
     assert (read_image("n.npy")[0] == expected).all()
@@ -177,7 +177,7 @@ def turning(config, tmp_path):
 def test_a_series_with_noise(run, turning, tmp_path):
     out = run("simulate", "scan.toml", "--images", "3", "--noise", "--seed", "5",
               "-o", "a.nxs", "-o", "a_###.cbf", "-o", "a_#.tif")  # fmt: skip
-    expected = [add_noise(nb.simulate(one), 5 + i) for i, one in enumerate(turning.series(3))]
+    expected = [add_noise(nb.simulate(one), seed=5 + i) for i, one in enumerate(turning.series(3))]
     for i, image in enumerate(expected):
         series, told = read_image("a.nxs", index=i)
         assert (series == image).all()

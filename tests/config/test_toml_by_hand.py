@@ -147,7 +147,7 @@ def test_the_guide_names_every_entry():
     text = GUIDE.read_text("utf-8")
     models = (
         nb.Config, nb.Crystal, nb.StructureFactors, nb.Beam, nb.Sources, nb.Spectrum, nb.Detector, nb.Panel, nb.Scan,
-        nb.Sampling, nb.Background, FlatPanelParameters,
+        nb.Sampling, nb.Background, nb.Noise, FlatPanelParameters,
     )  # fmt: skip
     missing = [
         f"{model.__name__}.{name}"

@@ -13,7 +13,7 @@ from tests.derivatives.scenes import config as golden
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not hit the detector", "ignore:oversample")
 NAMES = ["rot_x", "cell_b", "n_c", "mosaic_spread", "log_fluence", "panel0_tz", "log_background", "F(2,-10,-2)"]
-NOISES = ["poisson", 2.5, nb.Noise("normal", 2.5, robust=2.0)]
+NOISES = ["poisson", 2.5, nb.Likelihood("normal", 2.5, robust=2.0)]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_pixels_that_are_not_chosen_may_hold_anything(scene, data):
         (np.zeros((32, 48)), {"pixels": np.zeros((32, 48), bool)}, "all pixels are masked or not chosen"),
         (np.zeros((32, 48)), {"noise": "gamma"}, "noise = 'gamma': must be 'poisson' or 'normal'"),
         (np.zeros((32, 48)), {"noise": -1.0}, "sigma must not be negative"),
-        (np.zeros((32, 48)), {"noise": nb.Noise("poisson", 1.0)}, "sigma and robust are for kind='normal'"),
+        (np.zeros((32, 48)), {"noise": nb.Likelihood("poisson", 1.0)}, "sigma and robust are for kind='normal'"),
     ],
 )
 def test_bad_data_are_refused(data, options, message):

@@ -322,3 +322,23 @@ def test_electrons_are_read_with_a_warning(tmp_path: Path, probe: str | None, wa
     with pytest.warns(NanobraggWarning, match=rf"a\.h5: a beam of {wavelength} Å is one of electrons; spots are where"):
         found = nb.read_nxmx(write(tmp_path / "a.h5", change))
     assert found.beams[0].wavelength == wavelength
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "unit"),
+    [("NXmonochromator", ("wavelength", 0.0979), "nm"), ("NXmonochromator", ("energy", 12.664372), "keV"),
+     ("NXbeam", ("wavelength", 97.9), "pm")],
+)  # fmt: skip
+def test_the_wavelength_may_be_in_other_usual_places(
+    tmp_path: Path, place: str, value: tuple[str, float], unit: str
+) -> None:
+    def change(root: Any) -> None:
+        instrument = root["entry/instrument"]
+        del instrument["beam/incident_wavelength"]
+        where = instrument["beam"] if place == "NXbeam" else group(instrument, "monochromator", place)
+        where[value[0]] = value[1]
+        where[value[0]].attrs["units"] = unit
+
+    found = nb.read_nxmx(write(tmp_path / "a.h5", change)).beams[0]
+    assert found.wavelength == pytest.approx(0.979, rel=1e-6)
+    assert found.kahn_factor == 0.99

@@ -46,7 +46,7 @@ def test_a_start_that_is_far_off_ends_at_the_truth(truth, data, seed):
     assert ("cell_a", "distance") in {pair[:2] for pair in result.strong_correlations(0.8)}
 
 
-@pytest.mark.parametrize("noise", [1.0, nb.Noise("normal", 1.0, robust=3.0)])
+@pytest.mark.parametrize("noise", [1.0, nb.Likelihood("normal", 1.0, robust=3.0)])
 def test_other_likelihoods_lead_to_the_truth_too(truth, data, noise):
     measured = data + np.random.default_rng(5).normal(0, 1.0, data.shape)
     result = nb.refine(start(truth, 4), measured, ["rot", "cell", "n", "mosaic"], noise=noise, space_group=SPACE_GROUP)
@@ -57,7 +57,7 @@ def test_other_likelihoods_lead_to_the_truth_too(truth, data, noise):
 def test_outliers_do_not_matter_to_a_robust_fit(truth, data):
     spoilt = data.copy()
     spoilt.ravel()[np.random.default_rng(6).choice(data.size, 60, replace=False)] = 5000.0
-    noise = nb.Noise("normal", 0.5, robust=3.0)
+    noise = nb.Likelihood("normal", 0.5, robust=3.0)
     result = nb.refine(truth, spoilt, ["rot", "mosaic"], noise=noise, start="given")
     assert max(map(abs, pulls(result, truth).values())) < 6
     plain = nb.refine(truth, spoilt, ["rot", "mosaic"], noise=0.5, start="given", most_iterations=6)

@@ -17,7 +17,7 @@ JOINTS = [14.999, 15.0, 1e6, 1.000001e6]  # where the method changes
 
 
 def photons(mean: float, seed: int = 1, shape: tuple[int, int] = SHAPE) -> np.ndarray:
-    return add_noise(np.full(shape, mean), seed, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
+    return add_noise(np.full(shape, mean), seed=seed, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
 
 
 def p_of_the_poisson_law(counts: np.ndarray, mean: float) -> float:
@@ -73,7 +73,7 @@ def test_mean_0_gives_0():
 
 def test_neighbouring_pixels_of_different_means_keep_their_means():
     means = np.tile(10.0 ** np.arange(-2, 10), (2000, 1))
-    counts = add_noise(means, 5, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
+    counts = add_noise(means, seed=5, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
     off = (counts.mean(axis=0) - means[0]) / np.sqrt(means[0] / len(counts))
     assert np.abs(off).max() < 4
 
@@ -102,34 +102,38 @@ EVERYTHING = {
 @pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["plain", "everything"])
 def test_any_number_of_threads_gives_the_same_image(options):
     image = np.geomspace(0.01, 1e7, 200 * 900).reshape(200, 900)
-    one, two, three = (add_noise(image, 9, threads=n, **options) for n in (1, 2, 3))
+    one, two, three = (add_noise(image, seed=9, threads=n, **options) for n in (1, 2, 3))
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one, three)
 
 
 def test_the_seed_decides_the_image():
     image = np.full((64, 64), 20.0, np.float32)
-    np.testing.assert_array_equal(add_noise(image, 3), add_noise(image, 3))
-    assert (add_noise(image, 3) != add_noise(image, 4)).mean() > 0.8
+    np.testing.assert_array_equal(add_noise(image, seed=3), add_noise(image, seed=3))
+    assert (add_noise(image, seed=3) != add_noise(image, seed=4)).mean() > 0.8
     assert (add_noise(image) != add_noise(image)).mean() > 0.8
 
 
 def test_the_input_is_unchanged_and_its_precision_does_not_matter():
     image = np.full((20, 30), 7.25, np.float32)
-    noisy = add_noise(image, 1, **EVERYTHING)
+    noisy = add_noise(image, seed=1, **EVERYTHING)
     assert (image == 7.25).all()
-    np.testing.assert_array_equal(noisy, add_noise(image.astype(np.float64), 1, **EVERYTHING))
+    np.testing.assert_array_equal(noisy, add_noise(image.astype(np.float64), seed=1, **EVERYTHING))
 
 
 def test_gain_and_offset():
     counts = photons(30.0, seed=6)
-    adu = add_noise(np.full(SHAPE, 30.0), 6, gain_adu_per_photon=2.5, adc_offset=11.25, dtype=np.float64)
+    adu = add_noise(np.full(SHAPE, 30.0), seed=6, gain_adu_per_photon=2.5, adc_offset=11.25, dtype=np.float64)
     np.testing.assert_array_equal(adu, 2.5 * counts + 11.25)
-    np.testing.assert_array_equal(add_noise(np.full(SHAPE, 30.0), 6, 2.5, 11.25), np.rint(adu))
+    np.testing.assert_array_equal(
+        add_noise(np.full(SHAPE, 30.0), seed=6, gain_adu_per_photon=2.5, adc_offset=11.25), np.rint(adu)
+    )
 
 
 def test_readout_noise_has_its_width_in_adu():
-    adu = add_noise(np.zeros(SHAPE), 1, readout_noise_adu=3.0, adc_offset=5, gain_adu_per_photon=7, dtype=np.float64)
+    adu = add_noise(
+        np.zeros(SHAPE), seed=1, readout_noise_adu=3.0, adc_offset=5, gain_adu_per_photon=7, dtype=np.float64
+    )
     n = adu.size
     assert abs(adu.mean() - 5) < 4 * 3 / math.sqrt(n)
     assert abs(adu.std() / 3 - 1) < 4 / math.sqrt(2 * n)
@@ -138,8 +142,8 @@ def test_readout_noise_has_its_width_in_adu():
 
 def test_unsigned_integers_stop_at_0_and_signed_ones_do_not():
     dark = np.zeros((50, 50))
-    assert add_noise(dark, 1, readout_noise_adu=9.0, adc_offset=0).min() == 0
-    signed = add_noise(dark, 1, readout_noise_adu=9.0, adc_offset=0, dtype=np.int32)
+    assert add_noise(dark, seed=1, readout_noise_adu=9.0, adc_offset=0).min() == 0
+    signed = add_noise(dark, seed=1, readout_noise_adu=9.0, adc_offset=0, dtype=np.int32)
     assert signed.dtype == np.int32
     assert signed.min() < -9
 
@@ -147,10 +151,10 @@ def test_unsigned_integers_stop_at_0_and_signed_ones_do_not():
 def test_calibration_error_is_the_same_pattern_in_every_exposure():
     image = np.full(SHAPE, 1e10)
     options = {"calibration_error": 0.03, "adc_offset": 0, "saturation_adu": np.inf, "dtype": np.float64}
-    first, second = (add_noise(image, seed, **options) / 1e10 - 1 for seed in (1, 2))
+    first, second = (add_noise(image, seed=seed, **options) / 1e10 - 1 for seed in (1, 2))
     assert first.std() == pytest.approx(0.03, rel=0.01)
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.999
-    other = add_noise(image, 1, calibration_seed=5, **options) / 1e10 - 1
+    other = add_noise(image, seed=1, calibration_seed=5, **options) / 1e10 - 1
     assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 4 / math.sqrt(image.size)
 
 
@@ -158,7 +162,7 @@ def test_flicker_is_one_factor_per_exposure():
     image = np.full((40, 40), 1e12)
     ratios = []
     for seed in range(400):
-        adu = add_noise(image, seed, flicker=0.1, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
+        adu = add_noise(image, seed=seed, flicker=0.1, adc_offset=0, saturation_adu=np.inf, dtype=np.float64)
         assert adu.std() / adu.mean() < 1e-5
         ratios.append(adu.mean() / 1e12)
     assert abs(np.mean(ratios) - 1) < 4 * 0.1 / 20
@@ -167,9 +171,9 @@ def test_flicker_is_one_factor_per_exposure():
 
 def test_saturation():
     image = np.array([[10.0, 5e4, 1e6]])
-    np.testing.assert_array_equal(add_noise(image, 1, saturation_adu=900)[0, 1:], [900, 900])
-    assert add_noise(image, 1)[0, 2] == 65535
-    assert add_noise(image, 1, saturation_adu=2**31 - 1, dtype=np.int32)[0, 2] > 990000
+    np.testing.assert_array_equal(add_noise(image, seed=1, saturation_adu=900)[0, 1:], [900, 900])
+    assert add_noise(image, seed=1)[0, 2] == 65535
+    assert add_noise(image, seed=1, saturation_adu=2**31 - 1, dtype=np.int32)[0, 2] > 990000
 
 
 @pytest.mark.parametrize(
@@ -177,17 +181,17 @@ def test_saturation():
     [(np.uint8, 255), (np.uint16, 65535), (np.int32, 2**31 - 1), (np.int64, 2**63 - 1024), (np.uint64, 2**64 - 2048)],
 )
 def test_without_saturation_the_type_limits_a_pixel(dtype, largest):
-    dim, bright = add_noise(np.array([[10.0, 1e24]]), 1, dtype=dtype)[0]
+    dim, bright = add_noise(np.array([[10.0, 1e24]]), seed=1, dtype=dtype)[0]
     assert 40 < dim < 80
     assert bright == largest
-    assert add_noise(np.array([[1e24]]), 1, dtype=np.float64) == pytest.approx(1e24)
+    assert add_noise(np.array([[1e24]]), seed=1, dtype=np.float64) == pytest.approx(1e24)
 
 
 def test_panels_keep_their_shape():
     image = np.full((3, 40, 50), 9.0)
-    adu = add_noise(image, 2)
+    adu = add_noise(image, seed=2)
     assert adu.shape == image.shape
-    np.testing.assert_array_equal(adu.reshape(120, 50), add_noise(image.reshape(120, 50), 2))
+    np.testing.assert_array_equal(adu.reshape(120, 50), add_noise(image.reshape(120, 50), seed=2))
 
 
 @pytest.mark.parametrize("value", [-0.5, np.nan, np.inf])
@@ -195,9 +199,9 @@ def test_a_bad_pixel_is_named(value):
     image = np.zeros((4, 5))
     image[3, 2] = value
     with pytest.raises(ConfigError, match=rf"image: pixel \(slow 3, fast 2\) is {value}"):
-        add_noise(image, 1)
+        add_noise(image, seed=1)
     with pytest.raises(ConfigError, match=rf"image: pixel \(panel 0, slow 3, fast 2\) is {value}"):
-        add_noise(image[np.newaxis], 1)
+        add_noise(image[np.newaxis], seed=1)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +242,7 @@ def test_an_image_without_pixels_is_refused():
 def test_a_factor_below_zero_gives_no_photons(effect):
     """A relative standard deviation of 2 gives factors below 0 for three deviates in ten."""
     options = {"adc_offset": 0.0, "saturation_adu": np.inf, "dtype": np.float64, effect: 2.0}
-    images = np.array([add_noise(np.full((8, 8), 1e4), seed, **options) for seed in range(100)])
+    images = np.array([add_noise(np.full((8, 8), 1e4), seed=seed, **options) for seed in range(100)])
     assert images.min() == 0
     dark = np.mean(images == 0)
     if effect == "flicker":
@@ -247,7 +251,7 @@ def test_a_factor_below_zero_gives_no_photons(effect):
 
 
 def test_a_saturation_below_one_unit_limits_floating_types():
-    assert add_noise(np.full((2, 2), 10.0), 1, saturation_adu=0.5, dtype=np.float32).tolist() == [[0.5, 0.5]] * 2
+    assert add_noise(np.full((2, 2), 10.0), seed=1, saturation_adu=0.5, dtype=np.float32).tolist() == [[0.5, 0.5]] * 2
 
 
 def deviates(seed: int, purpose: int, block: int) -> np.random.Generator:
@@ -258,24 +262,24 @@ def test_the_random_numbers_of_a_seed_never_change():
     """Streams 0 to 3 are for flicker, photons, read-out and calibration; a block of rows has 32768 pixels."""
     shape, plain = (70, 1000), {"adc_offset": 0, "saturation_adu": np.inf, "dtype": np.float64}
     blocks = [(0, 0, 32), (1, 32, 64), (2, 64, 70)]
-    noisy = add_noise(np.full(shape, 3.0), 7, **plain)
-    readout = add_noise(np.zeros(shape), 7, readout_noise_adu=2.0, **plain)
-    calibrated = add_noise(np.full(shape, 3.0), 7, calibration_error=0.1, calibration_seed=5, **plain)
+    noisy = add_noise(np.full(shape, 3.0), seed=7, **plain)
+    readout = add_noise(np.zeros(shape), seed=7, readout_noise_adu=2.0, **plain)
+    calibrated = add_noise(np.full(shape, 3.0), seed=7, calibration_error=0.1, calibration_seed=5, **plain)
     for block, start, stop in blocks:
         size = (stop - start, 1000)
         np.testing.assert_array_equal(noisy[start:stop], poisson.ppf(deviates(7, 1, block).random(size), 3.0))
         np.testing.assert_allclose(readout[start:stop], 2.0 * deviates(7, 2, block).standard_normal(size), rtol=1e-12)
         factor = np.maximum(0, 1 + 0.1 * deviates(5, 3, block).standard_normal(size))
         np.testing.assert_allclose(calibrated[start:stop], noisy[start:stop] * factor, rtol=1e-12)
-    flickering = add_noise(np.full((2, 2), 1e12), 7, flicker=0.1, **plain)
+    flickering = add_noise(np.full((2, 2), 1e12), seed=7, flicker=0.1, **plain)
     np.testing.assert_allclose(flickering, 1e12 * (1 + 0.1 * deviates(7, 0, 0).standard_normal()), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["flicker", "calibration_error", "readout_noise_adu", "gain_adu_per_photon"])
 def test_small_negative_options_are_refused_and_zero_is_not(name):
     with pytest.raises(ConfigError, match=f"{name} = -0.01"):
-        add_noise(np.ones((2, 2)), 1, **{name: -0.01})
-    assert add_noise(np.zeros((2, 2)), 1, **{name: 0.0}).tolist() == [[40, 40], [40, 40]]
+        add_noise(np.ones((2, 2)), seed=1, **{name: -0.01})
+    assert add_noise(np.zeros((2, 2)), seed=1, **{name: 0.0}).tolist() == [[40, 40], [40, 40]]
 
 
 def test_seeds_of_the_c_program_end_at_31_bits():

@@ -84,7 +84,7 @@ def test_any_shape_can_be_blurred(psf, shape):
 def test_blurred_noise_is_correlated_between_neighbours_and_panels_do_not_mix():
     image = np.zeros((2, 200, 200))
     image[0] = 1000.0
-    adu = add_noise(image, 1, psf="gaussian", psf_fwhm_px=2.0, adc_offset=0, dtype=np.float64)
+    adu = add_noise(image, seed=1, psf="gaussian", psf_fwhm_px=2.0, adc_offset=0, dtype=np.float64)
     inside = adu[0, 20:-20, 20:-20] - 1000
     assert inside.std() < 0.5 * math.sqrt(1000)
     # two pixels share exp(-d²/4σ²) of the variance, σ = 2 / 2.355, before the pixels' own width is added

@@ -118,6 +118,8 @@ def test_lists_that_are_refused(tmp_path: Path) -> None:
         (" -10-100 -3 1043.39   21.41\n", "looks like a SHELX HKLF 4 list"),
         ("!FORMAT=XDS_ASCII    MERGE=FALSE    FRIEDEL'S_LAW=FALSE\n", "XDS_ASCII file; convert it to MTZ"),
         ("    1\n -987\n    50.0 60.0 70.0 90.0 90.0 90.0 p212121\n   1   0   0   10.0  1.0\n", "scalepack file"),
+        ("    1\n -985\n    50.0 60.0 70.0 90.0 90.0 90.0 p212121\n", "scalepack file"),
+        ("12 p212121\n 1 0 0\n 0 1 0\n 0 0 1\n", "scalepack file"),
         ("CrystFEL reflection list version 2.0\nSymmetry: mmm\n", "CrystFEL reflection list; convert it to MTZ"),
         ("  h   k   l          I    phase   sigma(I)   nmeas\n", "CrystFEL reflection list"),
         ("# TITLE *Aluminum* [McStas]\n# column_j 4\n1 1 1 8 2.33\n", "McStas or McXtrace list"),
@@ -130,6 +132,11 @@ def test_other_lists_are_named_with_the_way_to_read_them(tmp_path: Path, text: s
     path.write_text(text)
     with pytest.raises(FormatError, match=rf"a\.hkl, line \d: .* is not 'h k l F': the file .*{told}"):
         nb.StructureFactors.from_hkl(path)
+    with pytest.raises(FormatError, match=rf"a\.hkl is not a valid MTZ file: it .*{told}"):
+        nb.StructureFactors.from_mtz(path)
+    if not text.startswith("data_"):
+        with pytest.raises(FormatError, match=rf"a\.hkl is not a valid CIF: it .*{told}"):
+            nb.StructureFactors.from_cif(path)
 
 
 def test_comments_before_the_first_reflection_are_skipped(tmp_path: Path) -> None:

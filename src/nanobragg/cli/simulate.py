@@ -14,7 +14,8 @@ from ..analysis.statistics import statistics
 from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
 from ..config.background import Background
 from ..config.config import Config
-from ..config.toml import input_files
+from ..config.noise import Noise
+from ..config.toml import input_files, parse_toml
 from ..errors import ConfigError
 from ..export.write import HIGHEST
 from ..io.atomic import check_distinct, check_writable
@@ -41,8 +42,8 @@ Formats by suffix:
   .nxs .h5    NXmx HDF5, the whole series in one file
 With --images N the scan's width is that of one image, and each image starts where the previous one ended. In names of
 files with one image, each # is a digit of its number: img_####.cbf. Image i has the noise of seed + i - 1.
-With --noise files hold detector counts: Poisson deviates of the photons plus an offset of 40 units; without it,
-expected photons. Several panels are stacked along the slow axis."""
+With --noise, or a table [noise] in CONFIG.toml, files hold what the detector records: Poisson deviates of the photons
+with its gain, offset and read-out noise; otherwise expected photons. Several panels are stacked along the slow axis."""
 MAX_SEED = 2**31
 
 
@@ -56,7 +57,12 @@ def add_options(parser: CommandParser) -> None:
     add("--dtype", default="float32", choices=("float32", "float64"), help="precision of .npy (default: float32)")
     add_pixel_options(parser)
     add("--images", type=int, metavar="N", help="render a rotation series of N images")
-    add("--noise", action="store_true", help="add photon noise")
+    add("--set", action="append", default=[], metavar="NAME=VALUE",
+        help="replace an entry, as in crystal.n_cells=20 or noise.readout_noise_adu=3; may be repeated")  # fmt: skip
+    noise = parser.add_mutually_exclusive_group()
+    noise.add_argument("--noise", action="store_true",
+        help="record the photons as the detector does, with noise (default: if CONFIG.toml has [noise])")  # fmt: skip
+    noise.add_argument("--no-noise", action="store_true", help="write expected photons in spite of [noise]")
     add("--seed", type=int, metavar="N", help="seed of the noise (default: a random one, which is printed)")
     add("--truth", metavar="FILE.npz", help="write the ground truth: orientation, cell, spots, mask of Bragg pixels")
     add("--quiet", action="store_true", help="print nothing but warnings and errors")
@@ -64,15 +70,14 @@ def add_options(parser: CommandParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Render a TOML experiment into files."""
-    if chosen.seed is not None and not (chosen.noise and chosen.seed >= 0):
-        raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
     if chosen.images is not None and chosen.images < 1:
         raise ConfigError(f"--images {chosen.images}: must be at least 1")
-    described = Config.from_toml(chosen.config)
-    config = with_pixel_options(described, chosen)
+    described = Config.from_toml(chosen.config).replace(dict(map(_setting, chosen.set)))
+    config = with_pixel_options(_with_noise(described, chosen), chosen)
     count = chosen.images or 1
-    seed = secrets.randbelow(MAX_SEED) if chosen.seed is None else chosen.seed
-    seeds = range(seed, seed + count) if chosen.noise else None
+    seed = chosen.seed if chosen.seed is not None else None if config.noise is None else config.noise.seed
+    seed = secrets.randbelow(MAX_SEED) if seed is None else seed
+    seeds = None if config.noise is None else range(seed, seed + count)
     truths = None if chosen.truth is None else _check_truth_paths(numbered(chosen.truth, chosen.images))
     images = ImageFiles(chosen.output, config, chosen.images, seeds)
     inputs = [*input_files(Path(chosen.config), described), *([] if chosen.pixels is None else [chosen.pixels])]
@@ -92,7 +97,7 @@ def run(chosen: argparse.Namespace) -> int:
                 summary = _write_truth(truths[number], scene, image, pixels, chosen.threads)
                 show([f"{'ground truth':<{LABEL_WIDTH}}{summary}"])
             if seeds is not None:
-                image = add_noise(image, seeds[number], threads=chosen.threads)
+                image = add_noise(image, scene, seed=seeds[number], threads=chosen.threads)
             clipped.append(files.write(number, image, scene))
     if seeds is not None:
         show([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} reproduces this noise)"])
@@ -100,6 +105,25 @@ def run(chosen: argparse.Namespace) -> int:
     overloads = f" ({max(clipped)} pixels above {highest} are clipped)" if any(clipped) else ""
     show([f"{'written':<{LABEL_WIDTH}}{', '.join(chosen.output)}{overloads}"])
     return 0
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Return the name and the value of NAME=VALUE; a value that is not TOML is a text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text}: must be NAME=VALUE, as in crystal.n_cells=20")
+    try:
+        return name.strip(), parse_toml(f"value = {value}")["value"]
+    except ValueError:
+        return name.strip(), value.strip()
+
+
+def _with_noise(config: Config, chosen: argparse.Namespace) -> Config:
+    """Return the Config with noise if the options or the file ask for it, otherwise without."""
+    noisy = chosen.noise or (config.noise is not None and not chosen.no_noise)
+    if chosen.seed is not None and not (noisy and chosen.seed >= 0):
+        raise ConfigError(f"--seed {chosen.seed}: must not be negative, and needs --noise")
+    return config.replace(noise=(config.noise or Noise()) if noisy else None)
 
 
 def _image(

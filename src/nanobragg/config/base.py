@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,8 @@ class Model(BaseModel, metaclass=_ModelType):
                 own[name] = value
         for name, parts in inner.items():
             part = own.get(name, getattr(self, name, None) if name in type(self).model_fields else None)
+            if part is None and name in type(self).model_fields:
+                part = self._empty_part(name)
             if not isinstance(part, Model):
                 known = [each for each in type(self).model_fields if isinstance(getattr(self, each), Model)]
                 hint = suggestion(name, known) or f"the parts are {', '.join(known) or 'none'}"
@@ -126,6 +128,18 @@ class Model(BaseModel, metaclass=_ModelType):
             own[name] = part.replace(parts)
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self)(**{**given, **own})
+
+    @classmethod
+    def _empty_part(cls, name: str) -> Model | None:
+        """Return the part that a name with dots means if it is None: a model without required fields, if it is one."""
+        kinds = [each for each in get_args(cls.model_fields[name].annotation) if isinstance(each, type)]
+        for kind in kinds:
+            if issubclass(kind, Model):
+                try:
+                    return kind()
+                except ConfigError:  # it has required fields
+                    return None
+        return None
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return this model, or with `update` a changed copy, validated like that of `replace`."""

@@ -18,6 +18,7 @@ from .base import Model, changed_fields
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
+from .noise import Noise
 from .python_script import python_script
 from .sampling import Sampling
 from .scan import Scan
@@ -33,6 +34,8 @@ class Config(Model):
     ----------
     crystal, structure_factors, beam, detector, scan, sampling, background
         Parts of the experiment, one class each.
+    noise
+        How the detector records photons, for `add_noise` and `nanobragg simulate`; rendering ignores it.
     roi
         First and last fast pixel, first and last slow pixel, inclusive; pixels outside stay zero.
     compat
@@ -46,6 +49,7 @@ class Config(Model):
     scan: Scan = Scan()
     sampling: Sampling = Sampling()
     background: Background = Background()
+    noise: Noise | None = None
     roi: Roi | None = None
     compat: Literal["c"] | None = None
 

@@ -15,7 +15,7 @@ def config_digest(config: Config) -> str:
     """Return the SHA-256 of the `canonical_text` of an experiment, in hexadecimal.
 
     It covers every field of `Config.resolved` that differs from its default, arrays by content and files by absolute
-    path. It does not depend on file formats, output options or the number of threads.
+    path. It does not depend on noise, file formats, output options or the number of threads.
     """
     return text_digest(canonical_text(config))
 
@@ -30,7 +30,7 @@ def canonical_text(config: Config) -> str:
     import tomli_w
 
     arrays: Arrays = {}
-    body = plain(changed_fields(config.resolved()), Path("/"), (), arrays)
+    body = plain(changed_fields(config.resolved().replace(noise=None)), Path("/"), (), arrays)
     digests = {
         name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for name, array in arrays.items()
     }

@@ -28,7 +28,9 @@ SCHEMA = 1
 DIGITS = 16  # of the digest, in the name of an .npz
 MOST_ATTEMPTS = 100  # at reading a pair of files that is being replaced
 Arrays = dict[str, npt.NDArray[Any]]
-FILE_NAMES = {"path", "mask", "hkl", "dump", "shelx", "mtz", "cif", "coordinates"}  # entries with a path
+FILE_NAMES = {  # entries with a path
+    "path", "mask", "hkl", "dump", "shelx", "mtz", "cif", "coordinates", "gain_map", "dead_pixels", "hot_pixels",
+}  # fmt: skip
 
 
 def write_toml(fields: dict[str, Any], path: Path) -> None:

@@ -20,7 +20,7 @@ class PixelTerms(NamedTuple):
     weight: FloatArray
 
 
-class Noise(NamedTuple):
+class Likelihood(NamedTuple):
     """How measured photons scatter about the expected ones.
 
     Attributes
@@ -75,8 +75,8 @@ class Noise(NamedTuple):
         return PixelTerms(loss, slope, weight + 0.5 / variance**2)
 
 
-def as_noise(noise: Noise | str | float) -> Noise:
-    """Return a Noise from its kind, or from the read-out noise of a normal one.
+def as_noise(noise: Likelihood | str | float) -> Likelihood:
+    """Return a Likelihood from its kind, or from the read-out noise of a normal one.
 
     Raises
     ------
@@ -84,9 +84,9 @@ def as_noise(noise: Noise | str | float) -> Noise:
         An unknown kind, or numbers that are not positive.
     """
     if isinstance(noise, str):
-        noise = Noise(noise)  # type: ignore[arg-type]
-    elif not isinstance(noise, Noise):
-        noise = Noise("normal", float(noise))
+        noise = Likelihood(noise)  # type: ignore[arg-type]
+    elif not isinstance(noise, Likelihood):
+        noise = Likelihood("normal", float(noise))
     if noise.kind not in ("poisson", "normal"):
         raise ConfigError(f"noise = {noise.kind!r}: must be 'poisson' or 'normal', or the read-out noise in photons")
     if not 0 <= noise.sigma < np.inf or (noise.robust is not None and not noise.robust > 0):

@@ -18,7 +18,7 @@ from .chain import Chain
 from .evaluate import Evaluation, Places, as_scene
 from .groups import Groups
 from .images import Dtype, gradient_of, is_amplitude, wanted_names
-from .likelihood import Noise, as_noise
+from .likelihood import Likelihood, as_noise
 from .parameters import check_names, reflection_of
 from .weights import weight_images
 
@@ -65,7 +65,7 @@ class NormalEquations(NamedTuple):
 def loss_and_gradient(
     experiment: Config | Scene,
     data: npt.ArrayLike,
-    noise: Noise | str | float = "poisson",
+    noise: Likelihood | str | float = "poisson",
     *,
     names: Sequence[str] | None = None,
     pixels: PixelList | None = None,
@@ -82,7 +82,7 @@ def loss_and_gradient(
     data : array_like of the image's shape
         Measured photons. Pixels that are masked in the Config, or not chosen, may hold anything.
     noise
-        "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Noise`.
+        "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Likelihood`.
     names
         As in `vjp`.
     pixels, dtype, threads, groups

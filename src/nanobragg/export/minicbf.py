@@ -8,7 +8,7 @@ from ..config.config import Config
 from ..config.digest import config_digest
 from ..errors import ConfigError
 from ..io.atomic import StrPath
-from .nexus_description import FILM_MM, Description, beam_on_stacked_image, material_of, spectrum_of
+from .nexus_description import FILM_MM, Description, beam_on_stacked_image, material_of, pedestal_of, spectrum_of
 
 ALIGNED = 1e-6  # radians; tolerance of directions
 SENSORS = {"Si": "Silicon", "CdTe": "CdTe"}  # names in the header; other materials are called "CCD"
@@ -34,6 +34,7 @@ def _detector_lines(config: Config, saturation: float) -> list[str]:
     detector = config.detector
     distance, center = beam_on_stacked_image(detector.panels, Description([config]).beam_direction)
     assert center is not None  # a single panel in front of the sample
+    pedestal = pedestal_of(config)
     pixel = f"{detector.panels[0].pixel_mm * 1000.0:.9g}e-6 m"
     thickness = (detector.sensor_thickness_um or 1000.0 * FILM_MM) * 1e-6  # readers require a thickness
     return [
@@ -43,6 +44,7 @@ def _detector_lines(config: Config, saturation: float) -> list[str]:
         f"{SENSORS.get(material_of(detector), 'CCD')} sensor, thickness {thickness:.9f} m",
         "Tau = 0 s",
         f"Count_cutoff {int(saturation)} counts",
+        *([] if pedestal is None else [f"Pedestal {pedestal:g} counts"]),
         "Threshold_setting: 0 eV",
         f"Detector_distance {distance / 1000.0:.9g} m",
         f"Beam_xy ({center[0]:.4f}, {center[1]:.4f}) pixels",

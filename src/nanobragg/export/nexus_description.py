@@ -21,6 +21,7 @@ from ..errors import ConfigError
 from ..geometry import FloatArray, unit
 from ..io.atomic import StrPath
 from ..io.nexus_write import BeamRecord, DetectorRecord, ExperimentRecord, Module, Rotation
+from ..response.recording import resolve_recording
 
 MARKER_VALUES = 2  # number of highest integers with which DECTRIS and DIALS mark pixels
 FILM_MM = 1e-6  # thickness written without a sensor, because DIALS requires one
@@ -83,7 +84,9 @@ class Description:
         process["config_sha256"] = [text_digest(text) for text in texts] if len(texts) > 1 else text_digest(texts[0])
         note = ("application/toml", texts if len(texts) > 1 else texts[0])
         return ExperimentRecord(
-            detector=self._detector(saturation_of(detector, dtype, saturation), material_of(detector, sensor_material)),
+            detector=self._detector(
+                saturation_of(self.first, dtype, saturation), material_of(detector, sensor_material)
+            ),
             beam=self._beam(),
             rotation=self._rotation(),
             start_time=start_time,
@@ -114,6 +117,7 @@ class Description:
             sensor_thickness_mm=(detector.sensor_thickness_um or 0.0) / 1000.0 or FILM_MM,
             saturation=saturation,
             exposure_s=self.first.beam.exposure_s,
+            pedestal=pedestal_of(self.first),
             mask=unrendered_pixels(self.first),
         )
 
@@ -221,9 +225,17 @@ def unrendered_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
     return missing.reshape(-1, fast)
 
 
-def saturation_of(detector: Detector, dtype: np.dtype[Any], given: float | None = None) -> float | None:
+def pedestal_of(config: Config) -> float | None:
+    """Return the units of a pixel without photons; None for expected photons, of a Config without noise."""
+    return None if config.noise is None else resolve_recording(config).adc_offset
+
+
+def saturation_of(config: Config, dtype: np.dtype[Any], given: float | None = None) -> float | None:
     """Return the largest valid value: `given`, that of the detector, or the largest integer that marks no pixels."""
-    saturation = detector.saturation_adu if given is None else given
+    saturation = given
+    if saturation is None:
+        recorded = config.noise is not None
+        saturation = resolve_recording(config).saturation_adu if recorded else config.detector.saturation_adu
     if saturation is not None or dtype.kind == "f":
         return saturation
     return min(int(np.iinfo(dtype).max), LARGEST) - MARKER_VALUES

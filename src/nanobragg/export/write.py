@@ -16,6 +16,7 @@ from ..io.check_image import cast_to_integers, check_image
 from ..io.formats import format_of
 from ..io.optional_imports import import_optional
 from ..response.quantize import to_pgm
+from ..response.recording import resolve_recording
 from ..scene.scene import Scene
 from .smv_header import smv_header_of
 
@@ -113,6 +114,8 @@ def _origin(config: Config, noise_seed: int | None) -> dict[str, object]:
     from ..version import __version__
 
     origin: dict[str, object] = {"NANOBRAGG_VERSION": __version__, "CONFIG_SHA256": config_digest(config)}
+    if config.noise is not None:
+        origin["IMAGE_PEDESTAL"] = f"{resolve_recording(config).adc_offset:g}"
     return origin if noise_seed is None else origin | {"NOISE_SEED": noise_seed, "NUMPY_VERSION": np.__version__}
 
 
@@ -124,7 +127,7 @@ def _write_cbf(
     from .nexus_description import saturation_of, unrendered_pixels
 
     whole = cast_to_integers(path, image, np.int32, "CBF", lowest=0)
-    saturation = saturation_of(config.detector, image.dtype if image.dtype.kind in "ui" else whole.dtype)
+    saturation = saturation_of(config, image.dtype if image.dtype.kind in "ui" else whole.dtype)
     assert saturation is not None  # they are integers
     header = cbf_header(path, config, saturation=saturation, noise_seed=noise_seed)
     missing = unrendered_pixels(config)

@@ -229,7 +229,7 @@ def _beams(file: NexusFile, entry: Any) -> list[Beam]:
     groups = [group for place in (instrument, *samples) for group in file.groups_of_class(place, "NXbeam")]
     group = next((each for each in groups if each.get("incident_wavelength") is not None), None)
     if group is None:
-        return []
+        return _beams_elsewhere(file, instrument, groups)
     common = {"direction": (0.0, 0.0, 1.0), **_polarization(file, group)}
     wavelengths = group["incident_wavelength"]
     variant = text(wavelengths.attrs.get("variant", ""))
@@ -253,6 +253,28 @@ def _beams(file: NexusFile, entry: Any) -> list[Beam]:
         Beam(spectrum=Spectrum(wavelengths_A=EV_ANGSTROM / line if to_A else line, weights=row), **common)
         for line, row in zip(lines, rows, strict=True)
     ]
+
+
+ELSEWHERE = (  # of the wavelength, in files of other programs
+    ("NXbeam", "wavelength", WAVELENGTH), ("NXmonochromator", "wavelength", WAVELENGTH),
+    ("NXbeam", "incident_energy", ENERGY), ("NXmonochromator", "energy", ENERGY),
+)  # fmt: skip
+
+
+def _beams_elsewhere(file: NexusFile, instrument: Any, beams: list[Any]) -> list[Beam]:
+    """Return the beam of a wavelength or energy in other usual places; an empty list if there is none."""
+    polarization = _polarization(file, beams[0]) if beams else {"polarization_axis": (1.0, 0.0, 0.0)}
+    for nx_class, name, dimension in ELSEWHERE:
+        groups = beams if nx_class == "NXbeam" else file.groups_of_class(instrument, nx_class)
+        item = next((found for group in groups if hasattr(found := group.get(name), "shape")), None)
+        if item is None:
+            continue
+        values = file.numbers(item, dimension)
+        if not (len(values) and values[0] > 0):
+            raise file.error(item, "must be positive")
+        wavelength = float(values[0]) if dimension is WAVELENGTH else EV_ANGSTROM / float(values[0])
+        return [Beam(wavelength_A=wavelength, direction=(0.0, 0.0, 1.0), **polarization)]
+    return []
 
 
 def _polarization(file: NexusFile, group: Any) -> dict[str, Any]:

@@ -167,7 +167,13 @@ def _small_molecule(path: StrPath, block: Any, with_cell: Any, symmetry: FileSym
     doubts.add(listed.dummies, "dummy sites (calc_flag dum) are left out")
     doubts.add(listed.vacancies, "vacancies are left out")
     doubts.add(listed.unplaced, "sites without coordinates are left out")
-    doubts.guessed([(site.label, site.found.element) for site in listed.sites if site.found.doubtful])
+    doubts.guessed(
+        [
+            (site.label, site.found.element)
+            for site in listed.sites
+            if site.found.doubtful and site.found.element != UNKNOWN
+        ]
+    )
     stated = np.array([(site.multiplicity, site.order) for site in listed.sites]).reshape(-1, 2)
     return AtomicModel(structure, cell, symmetry, True, stated)
 

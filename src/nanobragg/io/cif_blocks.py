@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import ConfigError, FormatError, NanobraggWarning
 from .atomic import StrPath
 from .file_symmetry import HALL, HERMANN_MAUGUIN, NUMBERS, TRIPLETS
+from .hkl_kinds import describe_other_list
 from .input_file import read_text
 from .named_files import reason
 
@@ -21,6 +22,9 @@ def read_cif_document(path: StrPath) -> Any:
     try:
         document = gemmi.cif.read_string(text)
     except (RuntimeError, ValueError, UnicodeError) as error:
+        kind = describe_other_list(text)
+        if kind and not text.lstrip().lower().startswith("data_"):
+            raise FormatError(f"{path} is not a valid CIF: it {kind}") from None
         raise FormatError(f"{path} is not a valid CIF ({reason(path, error)}); correct it") from None
     if len(document) == 0:
         raise FormatError(f"{path} is a CIF without a data block; fetch it again")

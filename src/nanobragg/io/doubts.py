@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ..errors import NanobraggWarning
 from .atomic import StrPath
+from .elements import UNKNOWN
 
 MOST_NAMED = 6
 
@@ -26,7 +27,8 @@ class Doubts:
         self._told.append(text)
 
     def guessed(self, labels: Sequence[tuple[str, str]]) -> None:
-        """Say which elements (second) were guessed from labels (first)."""
+        """Say which elements (second) were guessed from labels (first); unknown ones are another matter."""
+        labels = [(label, element) for label, element in labels if element != UNKNOWN]
         if labels:
             distinct = sorted({f"{label} as {element}" for label, element in labels})
             more = f" and {len(distinct) - MOST_NAMED} more" if len(distinct) > MOST_NAMED else ""

@@ -23,7 +23,8 @@ def describe_other_list(text: str) -> str | None:
 
 
 def _is_scalepack(first: str, lines: list[str]) -> bool:
-    return re.fullmatch(r"1|\d+ .*\S", first) is not None and len(lines) > 2 and lines[1].split()[:1] == ["-987"]
+    is_merged = first == "1" and len(lines) > 2 and re.fullmatch(r"\s*-\d+\s*", lines[1]) is not None
+    return is_merged or re.fullmatch(r"\d+\s+[A-Za-z]\S*", first) is not None
 
 
 def _is_crystfel(first: str, lines: list[str]) -> bool:

@@ -99,6 +99,6 @@ def _complete_elements(block: Any, loop: Any, doubts: Doubts) -> None:
         residue = residues[row] if row < len(residues) else ""
         found = from_atom_name(name.strip("'\""), residue, left_aligned=True)
         column[row] = found.element or "X"
-        if found.doubtful and found.element != "X":
+        if found.doubtful:
             guessed.append((f"{name} {residue}", found.element))
     doubts.guessed(guessed)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .file_symmetry import FileSymmetry, listed_operators
+from .hkl_kinds import describe_other_list
 from .input_file import read_file
 from .named_files import reason
 from .reflections import (
@@ -26,6 +27,7 @@ from .reflections import (
 )
 
 HEADER_RECORD = 80
+TEXT_BYTES = 4096  # of another file, from which its format is seen
 KINDS = {"F": "F", "G": "G", "J": "J", "K": "K"}
 
 
@@ -37,6 +39,8 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
     types, and `ConfigError` if there is no column of that label.
     """
     content = read_file(path)
+    if not content.startswith(b"MTZ ") and (kind := describe_other_list(content[:TEXT_BYTES].decode("latin-1"))):
+        raise FormatError(f"{path} is not a valid MTZ file: it {kind}")
     _check_size(path, content)
     try:
         mtz = _read(path, content)

@@ -17,7 +17,7 @@ def read_nexus(path: StrPath, index: int = 0) -> tuple[npt.NDArray[Any], dict[st
 
     The file may be the master file of several; linked files must be in the same folder. The metadata are `frames`, the
     number of images in the files that are there, and, where the file has them, `wavelength_A`, `distance_mm`,
-    `omega_deg` and `saturation_value` of this image. Raises `ConfigError` if the index is out of range, and
+    `omega_deg`, `saturation_value` and `pedestal` of this image. Raises `ConfigError` if the index is out of range, and
     `FormatError` if the file is not valid HDF5 or NXmx, or this image is in a file that is missing, or was never
     written.
     """
@@ -41,6 +41,7 @@ ITEMS: dict[str, tuple[Dimension | None, tuple[str, ...]]] = {  # the usual plac
     ),
     "distance_mm": (LENGTH, ("instrument/detector/distance", "instrument/detector/detector_distance")),
     "saturation_value": (None, ("instrument/detector/saturation_value",)),
+    "pedestal": (None, ("instrument/detector/pedestal",)),
     "omega_deg": (ANGLE, ("sample/transformations/omega", "sample/goniometer/omega")),
 }  # fmt: skip
 

@@ -58,6 +58,7 @@ class DetectorRecord:
     sensor_thickness_mm: float
     saturation: float | None
     exposure_s: float
+    pedestal: float | None = None
     mask: npt.NDArray[np.bool_] | None = None
 
 
@@ -202,6 +203,8 @@ def _write_detector(group: Any, record: DetectorRecord, dtype: np.dtype[Any]) ->
         group["bit_depth_readout"] = 8 * dtype.itemsize
     if dtype.kind == "u":
         group["underload_value"] = 0
+    if record.pedestal is not None:
+        group["pedestal"] = record.pedestal
     if record.saturation is not None:
         group["saturation_value"] = record.saturation if dtype.kind == "f" else int(record.saturation)
     group["pixel_mask_applied"] = False

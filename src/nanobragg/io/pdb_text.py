@@ -75,7 +75,7 @@ class _Repaired:
             line = f"{line[:60]:<60}  0.00{line[66:]}"
         if not line[ELEMENT].strip():
             found = from_atom_name(line[12:16], line[17:20], left_aligned=self._left_aligned)
-            if found.doubtful and found.element != "X":
+            if found.doubtful:
                 self.guessed.append((f"{line[12:16].strip()} {line[17:20].strip()}", found.element))
             line = f"{line[:76]:<76}{found.element.upper():>2}{line[78:]}"
         return line

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..derivatives.evaluate import Evaluation
 from ..derivatives.groups import Groups
-from ..derivatives.likelihood import Noise
+from ..derivatives.likelihood import Likelihood
 from ..derivatives.moved import moved_config
 from ..derivatives.parameters import all_parameters
 from ..derivatives.sums import checked_data, jacobian_blocks
@@ -87,7 +87,7 @@ class Fit:
         images: list[Image],
         own: list[Degree],
         shared: list[Degree],
-        noise: Noise,
+        noise: Likelihood,
         *,
         priors: Mapping[str, tuple[float, float]],
         bounds: Mapping[str, tuple[float, float]],

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..derivatives.likelihood import Noise
+from ..derivatives.likelihood import Likelihood
 from ..geometry import FloatArray
 from ..plotting.figures import new_figure
 
 RESIDUAL_RANGE = 5.0  # standard deviations
 
 
-def plot_refinement(data: FloatArray, model: FloatArray, noise: Noise) -> Any:
+def plot_refinement(data: FloatArray, model: FloatArray, noise: Likelihood) -> Any:
     """Return a figure of the data, the refined model, and the residual in standard deviations.
 
     Panels of a detector are stacked along the slow axis.

@@ -13,7 +13,7 @@ from ..analysis.spots.shoeboxes import shoeboxes
 from ..config.config import Config
 from ..derivatives.evaluate import as_scene, chosen_places
 from ..derivatives.groups import Groups
-from ..derivatives.likelihood import Noise, as_noise
+from ..derivatives.likelihood import Likelihood, as_noise
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
@@ -34,7 +34,7 @@ def refine(
     data: npt.ArrayLike,
     vary: Sequence[str],
     *,
-    noise: Noise | str | float = "poisson",
+    noise: Likelihood | str | float = "poisson",
     prior: Mapping[str, tuple[float, float]] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     tie: Sequence[Sequence[str]] = (),
@@ -64,7 +64,7 @@ def refine(
         ``scale``, ``blocks``, ``background``, ``wavelength``, ``beam``, ``offset`` (a constant background, photons per
         pixel), ``panel0`` …, ``detector``, names of groups, and names of single parameters (`nb.parameters`).
     noise
-        "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Noise`.
+        "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Likelihood`.
     prior
         Mean and standard deviation of values that are known from elsewhere, by name.
     bounds
@@ -114,7 +114,7 @@ def refine_images(
     own: Sequence[str],
     shared: Sequence[str],
     *,
-    noise: Noise | str | float = "poisson",
+    noise: Likelihood | str | float = "poisson",
     prior: Mapping[str, tuple[float, float]] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     tie: Sequence[Sequence[str]] = (),

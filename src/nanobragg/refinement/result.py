@@ -22,7 +22,7 @@ from .degrees import OFFSET
 from .fit import start_values
 
 if TYPE_CHECKING:
-    from ..derivatives.likelihood import Noise
+    from ..derivatives.likelihood import Likelihood
     from .fit import Fit, Image, State, Sums
 
 SHELLS = 10
@@ -64,7 +64,7 @@ class Refinement:
         The refined experiment.
     image : Image
         The data, with the scene at the start and the pixels that were compared.
-    noise : Noise
+    noise : Likelihood
         Scatter of the data.
     space_group
         Symbol or number that constrained the cell; None: none.
@@ -85,7 +85,7 @@ class Refinement:
     converged: bool
     config: Config
     image: Image
-    noise: Noise
+    noise: Likelihood
     space_group: str | None
 
     def strong_correlations(self, limit: float = STRONG_CORRELATION) -> list[tuple[str, str, float]]:

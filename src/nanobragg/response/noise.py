@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._noise import CRandom, ordered_sum, poisson_quantiles
+from ..config.config import Config
+from ..config.noise import Psf
 from ..errors import ConfigError
 from ..geometry import FloatArray, Roi
 from ..rendering.threads import share, thread_count
-from .psf import Psf, blur
+from ..scene.scene import Scene
+from .psf import blur
 from .quantize import checked_image, roi_slices
+from .recording import Recording, resolve_recording
 
 MAX_C_SEED = 2**31 - 1
 BLOCK_PIXELS = 1 << 15  # pixels per random stream; changing it changes every noisy image
@@ -83,17 +87,19 @@ def _c_photons(means: NDArray[Any], draw: CRandom) -> NDArray[np.float32]:
 
 def add_noise(
     image: ArrayLike,
+    experiment: Config | Scene | None = None,
+    *,
     seed: int | None = None,
-    gain_adu_per_photon: float = 1.0,
-    adc_offset: float = 40.0,
-    readout_noise_adu: float = 0.0,
-    calibration_error: float = 0.0,
-    calibration_seed: int = 0,
-    flicker: float = 0.0,
-    psf: Psf = "none",
-    psf_fwhm_px: float = 0.0,
+    gain_adu_per_photon: float | None = None,
+    adc_offset: float | None = None,
+    readout_noise_adu: float | None = None,
+    calibration_error: float | None = None,
+    calibration_seed: int | None = None,
+    flicker: float | None = None,
+    psf: Psf | None = None,
+    psf_fwhm_px: float | None = None,
     saturation_adu: float | None = None,
-    dtype: DTypeLike = np.uint16,
+    dtype: DTypeLike | None = None,
     threads: int | None = None,
 ) -> NDArray[Any]:
     """Return the detector units of one exposure, from expected photons.
@@ -106,12 +112,16 @@ def add_noise(
     ----------
     image : array of shape (slow, fast) or (panels, slow, fast)
         Expected photons, finite and not negative.
+    experiment : Config or Scene, optional
+        The experiment of the image. What is not given here is that of its `noise`, and then of its detector: photon
+        counters have no offset and record 32-bit integers (`nanobragg.detectors.readout`). The defaults below are those
+        without an experiment.
     seed : int, optional
         Seed of photons, flicker and read-out noise, 0 or more; default: fresh entropy from the operating system.
     gain_adu_per_photon : float
         ADU per photon (simtbx: ``quantum_gain``).
     adc_offset : float
-        ADU of a pixel without photons (simtbx: ``adc_offset_adu``).
+        ADU of a pixel without photons (simtbx: ``adc_offset_adu``); default: 40.
     readout_noise_adu : float
         Standard deviation of the Gaussian noise of the electronics, ADU per pixel and exposure.
     calibration_error : float
@@ -130,7 +140,8 @@ def add_noise(
     saturation_adu : float, optional
         Largest value of a pixel, ADU; default: the maximum of `dtype`, 65535 for the default type.
     dtype : dtype
-        Type of the result. Integer types round to nearest; floating types keep fractions and negative values.
+        Type of the result; default: uint16. Integer types round to nearest; floating types keep fractions and negative
+        values.
     threads : int, optional
         Number of threads. Default: OMP_NUM_THREADS, or the processors available to this process.
 
@@ -144,13 +155,35 @@ def add_noise(
         A pixel is negative or not finite, or a parameter is out of range; the message names it.
     """
     means = checked_image(image, lowest=0.0, panels=True)
+    if not (experiment is None or isinstance(experiment, (Config, Scene))):
+        raise ConfigError(f"experiment = {experiment!r}: must be a Config or a Scene; give seed={experiment!r} by name")
+    config = experiment.config if isinstance(experiment, Scene) else experiment
+    given = {
+        "seed": seed, "gain_adu_per_photon": gain_adu_per_photon, "adc_offset": adc_offset,
+        "readout_noise_adu": readout_noise_adu, "calibration_error": calibration_error,
+        "calibration_seed": calibration_seed, "flicker": flicker, "psf": psf, "psf_fwhm_px": psf_fwhm_px,
+        "saturation_adu": saturation_adu, "dtype": dtype,
+    }  # fmt: skip
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    settings = resolve_recording(config)._replace(**changes)
+    return _record(means, settings, thread_count(threads))
+
+
+def _record(means: NDArray[Any], settings: Recording, threads: int) -> NDArray[Any]:
+    """Return the detector units of one exposure from resolved settings."""
+    psf, psf_fwhm_px, dtype = settings.psf, settings.psf_fwhm_px, np.dtype(settings.dtype)
     _check_psf(psf, psf_fwhm_px)
-    threads = thread_count(threads)
-    streams = _Streams(seed, calibration_seed)
-    exposure = _Exposure(streams, _rows(means), flicker, calibration_error)
+    for name in ("gain_map", "dead_pixels", "hot_pixels"):
+        pixels = getattr(settings, name)
+        if pixels is not None and pixels.shape != means.shape:
+            raise ConfigError(f"Noise.{name}: shape {pixels.shape} is not that of the image, {means.shape}")
+    streams = _Streams(settings.seed, settings.calibration_seed)
+    gain_map = None if settings.gain_map is None else _rows(settings.gain_map)
+    exposure = _Exposure(streams, _rows(means), settings.flicker, settings.calibration_error, gain_map)
     electronics = _Electronics(
-        streams, gain_adu_per_photon, adc_offset, readout_noise_adu, saturation_adu, np.dtype(dtype)
-    )
+        streams, settings.gain_adu_per_photon, settings.adc_offset, settings.readout_noise_adu,
+        settings.saturation_adu, dtype,
+    )  # fmt: skip
     adu = np.empty(means.shape, dtype)
     recorded = _rows(adu)
 
@@ -159,7 +192,7 @@ def add_noise(
 
     if psf == "none":  # without an array of photons as large as the image
         _each_block(record, recorded.shape, threads)
-        return adu
+        return _with_bad_pixels(adu, settings, electronics.highest)
     photons = np.empty(means.shape)
     registered = _rows(photons)
 
@@ -173,6 +206,15 @@ def add_noise(
     for panel in photons if photons.ndim == 3 else [photons]:
         panel[...] = blur(panel, psf, psf_fwhm_px, threads)
     _each_block(read_out, recorded.shape, threads)
+    return _with_bad_pixels(adu, settings, electronics.highest)
+
+
+def _with_bad_pixels(adu: NDArray[Any], settings: Recording, highest: float) -> NDArray[Any]:
+    """Set dead pixels to the offset and hot ones to the largest value."""
+    if settings.dead_pixels is not None:
+        adu[settings.dead_pixels] = round(settings.adc_offset) if adu.dtype.kind in "iu" else settings.adc_offset
+    if settings.hot_pixels is not None:
+        adu[settings.hot_pixels] = highest
     return adu
 
 
@@ -200,6 +242,7 @@ class _Exposure:
     means: NDArray[np.floating]
     flicker: float
     calibration_error: float
+    gain_map: NDArray[Any] | None
 
     def __post_init__(self) -> None:
         _check_range("flicker", self.flicker)
@@ -216,6 +259,8 @@ class _Exposure:
         if self.calibration_error:
             pattern = self.streams.open(CALIBRATION, block).standard_normal(counts.shape)
             counts *= np.maximum(0.0, 1.0 + self.calibration_error * pattern)
+        if self.gain_map is not None:
+            counts *= self.gain_map[rows]
         return counts
 
 

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 
+from ..config.noise import Psf
 from ..geometry import FloatArray
 from ..rendering.threads import share
-
-Psf = Literal["none", "gaussian", "fiber"]
 
 COLUMNS_PER_CHUNK = 64
 GAUSSIAN_REACH = 3.0  # half-width of the kernel in FWHM; 2e-12 of the signal lies beyond

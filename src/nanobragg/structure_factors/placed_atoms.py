@@ -101,17 +101,26 @@ def with_all_copies(placed: PlacedAtoms) -> Any:
 
 
 def _in_cell(model: AtomicModel, cell: Cell) -> Any:
-    """Return a copy of the structure in a cell; fractional coordinates of a CIF stay what they are."""
+    """Return a copy of the structure in a cell, in the standard orientation.
+
+    Fractional coordinates stay what they are in a CIF, and in a PDB file whose SCALE records state another orientation.
+    """
     import gemmi
 
     structure = model.structure.clone()
-    before, after = gemmi.UnitCell(*structure.cell.parameters), gemmi.UnitCell(*cell)
-    if before.parameters == after.parameters:
+    before, after = structure.cell, gemmi.UnitCell(*cell)
+    if not before.explicit_matrices and (before.parameters == after.parameters or not model.small):
+        structure.cell = after
         return structure
+    fractional, shift = np.array(before.frac.mat.tolist()), np.array(before.frac.vec.tolist())
+    turn = np.array(after.orth.mat.tolist()) @ fractional
+    for atom in atoms_of(structure):
+        x, y, z = (fractional @ atom.pos.tolist() + shift).tolist()
+        atom.pos = after.orthogonalize(gemmi.Fractional(x, y, z))
+        if atom.aniso.nonzero() and before.explicit_matrices:
+            u = turn @ np.array(atom.aniso.as_mat33().tolist()) @ turn.T
+            atom.aniso = gemmi.SMat33f(u[0, 0], u[1, 1], u[2, 2], u[0, 1], u[0, 2], u[1, 2])
     structure.cell = after
-    if model.small:
-        for atom in atoms_of(structure):
-            atom.pos = after.orthogonalize(before.fractionalize(atom.pos))
     return structure
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Integers = npt.NDArray[np.int64]
 
 EXACT_A = 0.02  # Å; rounding of coordinates with three decimals or more
-ROUNDED_A = 0.1  # Å; of coordinates with two decimals
+ROUNDED_A = 0.2  # Å; of coordinates with two decimals
 ON_THE_POSITION = "atoms count once on a special position, because more than full occupancy has symmetry copies"
 STATED_A = 1.0  # Å; a stated site symmetry does not move an atom farther than this
 FULL = 1.05  # occupancy of one place that is more than full by more than rounding
