@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import FloatArray
-from ..io.atoms import AtomicModel, atoms_of
+from ..io.atoms import BYTES_PER_ATOM, AtomicModel, atoms_of
+from ..io.limits import check_bytes
 from ..io.small_molecule import B_PER_U
 from .direct_sum import Atoms, factor_coefficients
 from .sites import Sites, site_shares
@@ -71,10 +72,12 @@ def place_atoms(where: str, model: AtomicModel, cell: Cell, group: Group, *, own
     return PlacedAtoms(structure, atoms, elements, group, any(atom.charge for atom in listed), note)
 
 
-def with_all_copies(placed: PlacedAtoms) -> Any:
+def with_all_copies(where: str, placed: PlacedAtoms) -> Any:
     """Return a structure in P 1 with the copies of all atoms by all operators."""
     import gemmi
 
+    copies = len(placed.atoms.fract) * len(placed.group.rotations)
+    check_bytes(where, copies * BYTES_PER_ATOM, "every symmetry copy of its atoms")
     structure = placed.structure.clone()
     structure.spacegroup_hm = "P 1"
     structure.setup_cell_images()
