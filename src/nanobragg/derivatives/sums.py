@@ -104,9 +104,9 @@ def loss_and_gradient(
     sums, loss = np.zeros((len(scene.geometry), evaluation.count)), 0.0
     slopes = np.zeros(measured.size)
     for block in evaluation.blocks():
-        terms = kind.terms(measured[block.pixels], block.primitives[0])
+        terms = kind.terms(measured[block.where], block.primitives[0])
         loss += float(terms.loss.sum())
-        slopes[block.pixels] = terms.slope
+        slopes[block.where] = terms.slope
         sums[block.panel] += block.primitives @ terms.slope
     return Loss(loss, gradient_of(scene, wanted, groups, sums, evaluation, slopes))
 
@@ -163,7 +163,7 @@ def normal_equations(
 
 def jacobian_blocks(
     evaluation: Evaluation, names: list[str], groups: Groups | None
-) -> Iterator[tuple[Places, FloatArray, FloatArray]]:
+) -> Iterator[tuple[Places | slice, FloatArray, FloatArray]]:
     """Yield places, expected photons (n,) and their derivatives (names, n) of a block of pixels at a time."""
     scene = evaluation.scene
     factors = Chain(scene, groups).factors(names)
@@ -177,8 +177,8 @@ def jacobian_blocks(
             wanted = [reflection_of(names[row]) for row in listed]
             jacobian[listed] = entries.images(next(coefficients), wanted)
         for row, image in by_weight:
-            jacobian[row] = image.ravel()[block.pixels]
-        yield block.pixels, block.primitives[0], jacobian
+            jacobian[row] = image.ravel()[block.where]
+        yield block.where, block.primitives[0], jacobian
 
 
 def checked_data(scene: Scene, data: npt.ArrayLike, places: Places) -> FloatArray:
