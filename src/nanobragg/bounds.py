@@ -44,6 +44,7 @@ BOUNDS: dict[str, Bound] = {
     "Crystal.misset_deg": ANGLE,
     "Crystal.misset_seed": SEED,
     "Crystal.n_cells": CELLS,
+    "Crystal.block_um": Bound(1e-5, 1e9, "µm; from the radius of an atom to a kilometre"),
     "Crystal.size_mm": Bound(0.0, 1e6, "mm; a kilometre"),
     "Crystal.blocks": Bound(1e-30, 1e30, "blocks; their photons must be finite"),
     "Crystal.volume_mm3": Bound(1e-30, 1e18, "mm³; from less than an atom to a cubic kilometre"),
