@@ -19,7 +19,10 @@ Integers = npt.NDArray[np.int64]
 
 EXACT_A = 0.02  # Å; rounding of coordinates with three decimals or more
 ROUNDED_A = 0.2  # Å; of coordinates with two decimals
-ON_THE_POSITION = "atoms count once on a special position, because more than full occupancy has symmetry copies"
+OVERFULL = (
+    "atoms would overfill the place that they share with symmetry copies at less than {} Å; they are taken to be on a "
+    "special position"
+)
 STATED_A = 1.0  # Å; a stated site symmetry does not move an atom farther than this
 FULL = 1.05  # occupancy of one place that is more than full by more than rounding
 
@@ -70,7 +73,11 @@ def site_shares(where: str, sites: Sites, group: Group) -> FloatArray:
         shares = sites.occupancies / _orders(sites, nearest, len(group.rotations), told)
     else:
         shares = np.where(overfull, np.minimum(sites.occupancies, 1.0 / close), sites.occupancies)
-        _tell(told, int((overfull & (close > 1)).sum()), f"{ON_THE_POSITION} at less than {ONE_PLACE_A} Å")
+        _tell(
+            told,
+            int((overfull & (close > 1)).sum()),
+            OVERFULL.format(ONE_PLACE_A),
+        )
     shares, copies, crowded = _without_copies(sites, shares, group)
     _tell(told, copies, "atoms are symmetry copies of other atoms in the file, and do not count again")
     where_else = f"share places of {ONE_PLACE_A} Å with others or their own copies, with an occupancy above 1 in all"
@@ -86,7 +93,7 @@ def _orders(sites: Sites, nearest: _Nearest, operators: int, told: list[str]) ->
     _tell(told, contradicted, "stated site symmetries contradict the coordinates, which are used")
     exact, rounded = nearest.count(EXACT_A), nearest.count(ROUNDED_A)
     merged = (sites.occupancies * rounded > FULL) & (rounded > exact) & (stated == 0)
-    _tell(told, int(merged.sum()), f"{ON_THE_POSITION} at less than {ROUNDED_A} Å")
+    _tell(told, int(merged.sum()), OVERFULL.format(ROUNDED_A))
     return np.where(stated > 0, stated, np.where(merged, rounded, exact))
 
 
