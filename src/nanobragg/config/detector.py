@@ -154,6 +154,31 @@ class Detector(Model):
         )  # fmt: skip
         return super().replace(panels=panels, nominal=nominal)
 
+    def perturbed(self, seed: int, *, shift_um: float | Vector = 0.0, rotation_mrad: float | Vector = 0.0) -> Detector:
+        """Return the detector with its panels slightly out of place, as those of a real one are.
+
+        Parameters
+        ----------
+        seed
+            Seed of the random numbers, 0 or more; one per detector.
+        shift_um, rotation_mrad
+            Standard deviations of normally distributed shifts along a panel's fast, slow and normal axis, and of
+            rotations about them through the panel's centre; one number for all three, or three.
+
+        Returns
+        -------
+        Detector
+            A detector whose panels differ from these; `nominal` still states where they should be.
+
+        Raises
+        ------
+        ConfigError
+            A negative or invalid standard deviation or seed.
+        """
+        from .moved_detector import perturb
+
+        return super().replace(panels=perturb(self.panels, seed, shift_um, rotation_mrad))
+
     def replace(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Self:
         """Return a changed copy; distance_mm, beam_center_mm, rotation_deg and shift_mm move it as `moved` does."""
         given = {**(changes or {}), **fields}

@@ -153,11 +153,12 @@ def normal_equations(
     weights = 1.0 / _checked_variance(scene, variance, evaluation.places)
     chi_squared, gradient, matrix = 0.0, np.zeros(len(wanted)), np.zeros((len(wanted), len(wanted)))
     for places, model, jacobian in jacobian_blocks(evaluation, wanted, groups):
-        residual, weight = measured[places] - model, weights[places]
-        weighted = jacobian * weight
-        chi_squared += float(residual @ (weight * residual))
-        gradient += weighted @ residual
-        matrix += weighted @ jacobian.T
+        root = np.sqrt(weights[places])
+        residual = (measured[places] - model) * root
+        jacobian *= root
+        chi_squared += float(residual @ residual)
+        gradient += jacobian @ residual
+        matrix += jacobian @ jacobian.T  # a symmetric product, which takes half the time
     return NormalEquations(tuple(wanted), chi_squared, gradient, matrix, len(evaluation.places))
 
 

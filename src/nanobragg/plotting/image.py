@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PERCENTILES = (40.0, 99.8)
+STRONG = 4.0  # levels of the background above which all spots are black
 MOST_PIXELS = 1200  # along an edge of the plot
 MOST_SPOTS = 500
 MOST_INSETS, INSET_PIXELS = 8, 12  # INSET_PIXELS on either side of a spot
@@ -166,8 +167,9 @@ def _draw_panels(
     reduced = [shrink(panel, block) for panel in panels]
     values = np.concatenate([part.ravel() for part in reduced])
     white, black = grey_limits(values, PERCENTILES if percentiles is None else percentiles)
-    if percentiles is None:
-        black = max(black, _above_background(values))
+    level = _above_background(values) if percentiles is None else 0.0
+    if level > 0.0:  # weak spots are drawn beside strong ones, and noise stays light
+        black = min(max(black, level), STRONG * level)
     for i, part in enumerate(reduced):
         affine = np.concatenate([layout.maps[i], [[0.0, 0.0, 1.0]]])
         drawn = ax.imshow(
