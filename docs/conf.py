@@ -70,7 +70,7 @@ MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "
 mathjax_path = MATHJAX.name
 
 html_theme = "furo"
-html_title = f"nanobragg {release}"
+html_title = f"nanobragg {release.split('+')[0]}"
 html_static_path = ["_static", str(MATHJAX)]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -21,6 +23,27 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
+FILES = ["elsewhere.h5", "/etc/passwd", "/dev/zero", "fifo", "../up.h5", "\u00e9.h5"]
+CHUNKS = [  # filter, its parameters, and the bytes of a chunk
+    (1, (4,), zlib.compress(bytes(10**7))),
+    (1, (4,), zlib.compress(b"short")),
+    (2, (2,), b"\x00\x01\x02"),
+    (3, (), b"\x00"),
+    (32004, (), (48).to_bytes(8, "big") + (2**30).to_bytes(4, "big") + b"\xff\xff\xff\xff\x00"),
+    (32004, (), (2**40).to_bytes(8, "big") + (0).to_bytes(4, "big")),
+    (32008, (0, 4, 2, 0, 2), (48).to_bytes(8, "big") + (16).to_bytes(4, "big") + b"\x00\x00\x00\x05\x1f\x00"),
+    (32008, (0, 4, 0, 0, 2), (48).to_bytes(8, "big") + (8).to_bytes(4, "big")),
+    (
+        32008,
+        (0, 4, 2, 0, 3),
+        (48).to_bytes(8, "big") + (16).to_bytes(4, "big") + b"\x00\x00\x00\x05\x28\xb5\x2f\xfd\x00",
+    ),
+    (32015, (), b"\x28\xb5\x2f\xfd\xa4" + b"\xff" * 8),
+    (32001, (2, 2, 2, 48, 5, 1, 1), b"\x02\x01\x11\x02" + b"\xff" * 12),
+    (4, (4, 16), b"\x00\x00"),
+]
+
+
 class _GrowableBytesIO(io.BytesIO):
     """Grows when truncated to a larger size, like a file; HDF5 relies on it."""
 
@@ -34,7 +57,7 @@ class _GrowableBytesIO(io.BytesIO):
 def mutate(valid: bytes, edits: bytes) -> bytes:
     """Return a valid file after at most `MOST_EDITS` edits; edits that HDF5 rejects are skipped."""
     stored, names = _GrowableBytesIO(valid), _names(valid)
-    with h5py.File(stored, "r+") as root:
+    with suppress(RuntimeError), h5py.File(stored, "r+") as root:  # HDF5 may not be able to finish what it accepted
         for at in range(0, min(len(edits) - len(edits) % EDIT, EDIT * MOST_EDITS), EDIT):
             _edit(root, names, *edits[at : at + EDIT])
     return stored.getvalue()
@@ -67,16 +90,45 @@ def _change_attribute(item: Any, name: str, value: int) -> None:
         item.attrs[name] = VALUES[value % len(VALUES)]
 
 
+def _change_storage(
+    root: Any, name: str, choice: int, shape: tuple[int, ...], dtype: Any, names: Sequence[str]
+) -> None:
+    """Store a dataset of the same shape in other files, virtually, as texts, or in chunks that lie."""
+    kind, choice = choice % 4, choice // 4
+    if kind == 0:
+        root.create_dataset(name, shape, dtype, external=[(FILES[choice % len(FILES)], 0, 10**6)])
+    elif kind == 1:
+        layout = h5py.VirtualLayout(shape, dtype)
+        layout[...] = h5py.VirtualSource((".", *FILES)[choice % 6], ("/" + name, names[choice])[choice % 2], shape)
+        root.create_virtual_dataset(name, layout)
+    elif kind == 2:
+        root.create_dataset(name, data=["m" * 50] * (1, 20, 1000)[choice % 3], dtype=h5py.string_dtype())
+    else:
+        code, parameters, raw = CHUNKS[choice % len(CHUNKS)]
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_chunk(shape)
+        for _ in range(1 + choice % 2):
+            properties.set_filter(code, h5py.h5z.FLAG_OPTIONAL, parameters)
+        space, kept = h5py.h5s.create_simple(shape), h5py.h5t.py_create(dtype)
+        h5py.h5d.create(root.id, name.encode(), kept, space, properties)
+        root[name].id.write_direct_chunk((0,) * len(shape), raw)
+
+
 def _change_item(root: Any, name: str, value: int, names: Sequence[str]) -> None:
-    attributes = dict(root[name].attrs)
+    attributes, dataset = dict(root[name].attrs), root[name]
+    shape, dtype = getattr(dataset, "shape", None) or (1, 4), getattr(dataset, "dtype", np.dtype("u2"))
     del root[name]
     kind = value % 8
+    if kind == 0 and value // 8:
+        _change_storage(root, name, value // 8, shape, dtype, names)
+        root[name].attrs.update(attributes)
+        return
     if kind == 0:
         return
     if kind == 1:
         root[name] = h5py.SoftLink("/" + names[value // 8 % len(names)])
     elif kind == 2:
-        root[name] = h5py.ExternalLink("elsewhere.h5" if value > 128 else "\u00e9.h5", "/entry")
+        root[name] = h5py.ExternalLink(FILES[value // 8 % len(FILES)], "/entry/data/data")
     elif kind == 3:
         root.create_group(name)
     elif kind == 4:

@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from nanobragg.config.background import Background
-from nanobragg.config.beam import Beam
+from nanobragg.config.beam import Beam, Sources
 from nanobragg.config.config import Config
 from nanobragg.config.crystal import Crystal
 from nanobragg.config.detector import Detector
@@ -25,12 +25,14 @@ from nanobragg.config.sampling import Sampling
 from nanobragg.config.scan import Scan
 from nanobragg.config.spectrum import Spectrum
 from nanobragg.config.structure_factors import StructureFactors
+from nanobragg.errors import ConfigError
 from nanobragg.export.nexus import write_nexus
 from nanobragg.importers.dials import read_expt
+from nanobragg.importers.experiment import Experiment
 from nanobragg.importers.nexus import read_nxmx
 from nanobragg.io.cbf import START_OF_DATA, read_cbf, write_cbf
 from nanobragg.io.edf import read_edf
-from nanobragg.io.fdump import read_fdump, write_fdump
+from nanobragg.io.fdump import write_fdump
 from nanobragg.io.float_image import read_float_image, write_float_image
 from nanobragg.io.hkl import write_hkl
 from nanobragg.io.mosflm_matrix import read_matrix
@@ -45,9 +47,12 @@ from nanobragg.nanobragg_c.flags.config_from_flags import parse_flags
 from nanobragg.nanobragg_c.flags.flag_table import SPELLINGS
 
 from . import sample_files
+from .deep import use_config, write_everywhere
 from .mutate_hdf5 import mutate
+from .mutate_toml import NOUNS, mutated_toml
 
 IMAGE = np.arange(12).reshape(3, 4)
+CRYSTAL = Crystal(cell=(50, 60, 70, 80, 90, 100), n_cells=(5, 4, 3), mosaic_domains=2, mosaic_spread_deg=0.5)
 
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -71,6 +76,8 @@ class Target:
         Keywords of the format, for the fuzzer's dictionary.
     repair
         Turns bytes into a well-formed file, with checksums and structure that a fuzzer cannot guess.
+    use
+        Uses what `read` returned, in a folder: renders it, and writes files.
     """
 
     read: Callable[[Path], Any]
@@ -78,16 +85,38 @@ class Target:
     suffix: str = ".in"
     keywords: Sequence[str] = ()
     repair: Callable[[bytes], bytes] = bytes
+    use: Callable[[Any, Path], object] = lambda found, folder: None
+
+    @property
+    def edits(self) -> bool:
+        """Whether the input bytes select edits of a valid file."""
+        return self.seeds is NO_EDITS
+
+
+def use_factors(factors: StructureFactors, folder: Path) -> None:
+    """Make the dense table of structure factors, and an experiment with them."""
+    factors.table()
+    use_config(config(factors), folder)
+
+
+def use_image(found: Any, folder: Path) -> None:
+    """Write an image in every format; readers return it alone or first."""
+    write_everywhere(found[0] if isinstance(found, tuple) else found, None, folder)
+
+
+def use_experiments(found: Experiment | list[Experiment], folder: Path) -> None:
+    """Make an experiment with the geometry of a file, and with its crystal if there is one."""
+    first = found[0] if isinstance(found, list) else found
+    try:
+        made = first.config(StructureFactors.constant(1))
+    except ConfigError:
+        made = first.config(StructureFactors.constant(1), crystal=CRYSTAL)
+    use_config(made, folder)
 
 
 def text(*lines: str) -> Callable[[Path], object]:
     """Return a writer of a text file."""
     return lambda path: path.write_text("\n".join(lines))
-
-
-def read_table(path: Path) -> Any:
-    """Read reflections and build the kernel's dense table."""
-    return StructureFactors.from_hkl(path).table().values
 
 
 def read_flags(path: Path) -> Any:
@@ -105,21 +134,20 @@ def write_image_smv(path: Path) -> None:
     write_smv(path, IMAGE.astype(np.uint16), header)
 
 
-def config(factors: StructureFactors | None = None, **fields: Any) -> Config:
-    """Return a small experiment."""
-    crystal = Crystal(cell=(50, 60, 70, 80, 90, 100), n_cells=(5, 4, 3), mosaic_domains=2, mosaic_spread_deg=0.5)
-    detector = Detector.flat(distance_mm=100, pixels=(3, 4), **fields)
-    return Config(
-        crystal=crystal,
-        structure_factors=factors or StructureFactors.constant(1),
-        beam=Beam(wavelength_A=1.0),
-        detector=detector,
-    )
+def flat(**fields: Any) -> Detector:
+    """Return a small detector."""
+    return Detector.flat(distance_mm=100, pixels=(3, 4), **fields)
+
+
+def config(factors: StructureFactors | None = None, **parts: Any) -> Config:
+    """Return a small experiment with some of its parts replaced."""
+    usual = {"crystal": CRYSTAL, "beam": Beam(wavelength_A=1.0), "detector": flat()}
+    return Config(structure_factors=factors or StructureFactors.constant(1), **{**usual, **parts})
 
 
 def write_arrays(path: Path) -> None:
     """Write the .npz file that belongs to a TOML file."""
-    config(StructureFactors(indices=IMAGE.reshape(4, 3), amplitudes=IMAGE[0]), mask=IMAGE).to_toml(
+    config(StructureFactors(indices=IMAGE.reshape(4, 3), amplitudes=IMAGE[0]), detector=flat(mask=IMAGE)).to_toml(
         path.with_suffix(".toml")
     )
 
@@ -129,7 +157,8 @@ def read_arrays(path: Path) -> Any:
     beside = path.with_name("beside.toml")
     if not beside.exists():
         write_arrays(beside)
-        beside.write_text(beside.read_text().replace("beside.npz", path.name))
+        lines = beside.read_text().replace("beside.npz", path.name).splitlines()
+        beside.write_text("\n".join(line for line in lines if not line.startswith("arrays_sha256")))
     return Config.from_toml(beside)
 
 
@@ -196,16 +225,21 @@ FIELDS = [name for model in CONFIG_MODELS for name in model.model_fields]
 
 TARGETS: dict[str, Target] = {
     "hkl": Target(
-        read_table, [lambda path: write_hkl(path, IMAGE.reshape(4, 3), IMAGE[0]), text("-1 0 2 1e2", "\t3 -2 1 .5\r")]
+        StructureFactors.from_hkl,
+        [lambda path: write_hkl(path, IMAGE.reshape(4, 3), IMAGE[0]), text("-1 0 2 1e2", "\t3 -2 1 .5\r")],
+        use=use_factors,
     ),
-    "mtz": Target(lambda path: StructureFactors.from_mtz(path).table(), [sample_files.write_mtz], suffix=".mtz"),
+    "mtz": Target(StructureFactors.from_mtz, [sample_files.write_mtz], suffix=".mtz", use=use_factors),
     "cif": Target(
-        lambda path: StructureFactors.from_cif(path).table(),
+        StructureFactors.from_cif,
         [text(sample_files.MERGED), text(sample_files.SQUARES), text(sample_files.SHELX)],
         keywords=(*sample_files.MERGED.split(), *sample_files.SQUARES.split()),
+        use=use_factors,
     ),
     "shelx": Target(
-        lambda path: StructureFactors.from_shelx(path, space_group="P 21/c").table(), [text(*sample_files.SHELX_ROWS)]
+        lambda path: StructureFactors.from_shelx(path, space_group="P 21/c"),
+        [text(*sample_files.SHELX_ROWS)],
+        use=use_factors,
     ),
     "coordinates": Target(
         lambda path: StructureFactors.from_coordinates(path, d_min_A=10, k_sol=0),
@@ -214,32 +248,53 @@ TARGETS: dict[str, Target] = {
             text(sample_files.BARE_MMCIF), text(SMALL_MOLECULE), text(sample_files.MINERAL),
         ],
         keywords=(*sample_files.COORDINATES.split(), *SMALL_MOLECULE.split()),
+        use=use_factors,
     ),
     "matrix": Target(
-        read_matrix, [text("1 0 0", "0 1 0", "0 0 1"), text("-.1-.2 1.e-3", "0.1 0.2 0.3 4 5E2 6", "90.0 90. 90")]
+        lambda path: (read_matrix(path), config(crystal=Crystal(matrix_path=path)))[1],
+        [text("1 0 0", "0 1 0", "0 0 1"), text("-.1-.2 1.e-3", "0.1 0.2 0.3 4 5E2 6", "90.0 90. 90")],
+        use=use_config,
     ),
     "smv": Target(
-        read_smv, [write_image_smv, lambda path: write_smv(path, IMAGE.astype(np.uint16), {"A": 1}), write_dtrek]
+        read_smv,
+        [write_image_smv, lambda path: write_smv(path, IMAGE.astype(np.uint16), {"A": 1}), write_dtrek],
+        use=use_image,
     ),
-    "edf": Target(read_edf, [write_edf]),
-    "mask": Target(read_mask, [write_image_smv]),
-    "fdump": Target(read_fdump, [lambda path: write_fdump(path, -1, 0, 1, IMAGE[None])]),
-    "sources": Target(read_sources, [text("-10 0 0 1 1e-10", "-10 0 1"), text("1,2;3:4 !5e-10", "nan 1 2")]),
-    "columns": Target(read_two_columns, [text("0 2.57", "0.1\t2.5", "0.2;2"), text("0,1\r", "nan 3")]),
-    "pgm": Target(read_pgm, [lambda path: write_pgm(path, IMAGE.astype(np.uint8), 2.5)]),
+    "edf": Target(read_edf, [write_edf], use=use_image),
+    "mask": Target(read_mask, [write_image_smv], use=use_config),
+    "fdump": Target(
+        StructureFactors.from_dump, [lambda path: write_fdump(path, -1, 0, 1, IMAGE[None])], use=use_factors
+    ),
+    "sources": Target(
+        lambda path: (read_sources(path), config(beam=Beam(sources=Sources(path=path))))[1],
+        [text("-10 0 0 1 1e-10", "-10 0 1"), text("1,2;3:4 !5e-10", "nan 1 2")],
+        use=use_config,
+    ),
+    "columns": Target(
+        lambda path: (read_two_columns(path), config(background=Background(table_path=path, thickness_um=1)))[1],
+        [text("0 2.57", "0.1\t2.5", "0.2;2"), text("0,1\r", "nan 3")],
+        use=use_config,
+    ),
+    "pgm": Target(read_pgm, [lambda path: write_pgm(path, IMAGE.astype(np.uint8), 2.5)], use=use_image),
     "png": Target(
         read_png,
         [lambda path: write_png(path, IMAGE.astype(np.uint16)), lambda path: write_png(path, IMAGE.astype(np.uint8))],
         keywords=("IHDR", "IDAT", "IEND", "PLTE", "tRNS", "zTXt", "iTXt", "iCCP"),
         repair=repair_png,
+        use=use_image,
     ),
     "npy": Target(
         read_npy,
         [lambda path: write_npy(path, IMAGE.astype(float)), lambda path: np.save(path, IMAGE.T)],
         suffix=".npy",
+        use=use_image,
     ),
-    "bin": Target(lambda path: read_float_image(path, (3, 4)), [lambda path: write_float_image(path, IMAGE)]),
-    "cbf": Target(read_cbf, [lambda path: write_cbf(path, IMAGE.astype(np.int32), {"A": "1"}), write_plain_cbf]),
+    "bin": Target(
+        lambda path: read_float_image(path, (3, 4)), [lambda path: write_float_image(path, IMAGE)], use=use_image
+    ),
+    "cbf": Target(
+        read_cbf, [lambda path: write_cbf(path, IMAGE.astype(np.int32), {"A": "1"}), write_plain_cbf], use=use_image
+    ),
     "tiff": Target(
         read_tiff,
         [
@@ -247,15 +302,23 @@ TARGETS: dict[str, Target] = {
             lambda path: write_tiff(path, IMAGE / 2),
             lambda path: Image.fromarray(IMAGE.astype(np.uint8)).save(path, "TIFF", compression="tiff_lzw"),
         ],
+        use=use_image,
     ),
-    "nexus": Target(read_nexus, NO_EDITS, repair=mutated_nexus),
-    "nxmx": Target(read_nxmx, NO_EDITS, repair=mutated_nexus),
-    "expt": Target(read_expt, [write_expt]),
+    "nexus": Target(read_nexus, NO_EDITS, repair=mutated_nexus, use=use_image),
+    "nxmx": Target(read_nxmx, NO_EDITS, repair=mutated_nexus, use=use_experiments),
+    "expt": Target(read_expt, [write_expt], use=use_experiments),
     "spectrum": Target(
-        Spectrum.from_file, [text("energy_eV weight", "9000 1", "9001 2.5"), text("# wavelength_A", "1.0,2", "1.1;0")]
+        Spectrum.from_file,
+        [text("energy_eV weight", "9000 1", "9001 2.5"), text("# wavelength_A", "1.0,2", "1.1;0")],
+        use=lambda found, folder: use_config(config(beam=Beam(spectrum=found)), folder),
     ),
-    "npz": Target(read_arrays, [write_arrays], suffix=".npz"),
-    "toml": Target(Config.from_toml, [config().to_toml, config(mask=Path("a.img")).to_toml], keywords=FIELDS),
+    "npz": Target(read_arrays, [write_arrays], suffix=".npz", use=use_config),
+    "toml": Target(
+        Config.from_toml,
+        [config().to_toml, config(detector=flat(mask=Path("a.img"))).to_toml],
+        keywords=FIELDS,
+        use=use_config,
+    ),
     "flags": Target(
         read_flags,
         [
@@ -264,7 +327,9 @@ TARGETS: dict[str, Target] = {
             text("-default_F 1 -cell 50 -pivot sample -roi 1 2 3 4 -phi 1 -osc 2 -phisteps 3 -pix0_vector 1 2 3"),
         ],
         keywords=tuple(SPELLINGS),
+        use=use_config,
     ),
+    **{noun: Target(Config.from_toml, NO_EDITS, repair=partial(mutated_toml, noun), use=use_config) for noun in NOUNS},
 }  # fmt: skip
 
 

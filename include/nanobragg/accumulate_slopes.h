@@ -17,6 +17,26 @@ template <class Real> NB_INLINE SlopedTerm<Real> sloped(const Term<Real> &term, 
             {ff * lattice.n[0], ff * lattice.n[1], ff * lattice.n[2]}};
 }
 
+/* Add the terms of one orientation; the first ones of a sum replace what was there. */
+template <bool first, class Shape, class Lookup, class Real>
+NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entry> &table, const double *vertices,
+                               const Lanes &lanes, int n, Gradient<Real> &sink)
+{
+    double cell[9];
+    memcpy(cell, vertices, sizeof cell);
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
+        Term<Real> term;
+        find_index(cell, qx, qy, qz, term);
+        Lookup::find(table, term);
+        const Slopes<Real> lattice = Shape::template slopes<Real>(s.crystal, term);
+        sink.template add_slopes<first>(i, sloped(term, lattice), (Real)qx, (Real)qy, (Real)qz);
+        if constexpr (Shape::follows_cell)
+            sink.follow_cell(i, term, lattice);
+    }
+}
+
 /* Add the terms of some orientations out of `cells`, seen along one source's scattering vectors, for n lanes. */
 template <class Real, class Shape, class Lookup>
 static void accumulate_slopes(const Scene &s, int table_number, const double *cells, const Orientations list,
@@ -25,20 +45,10 @@ static void accumulate_slopes(const Scene &s, int table_number, const double *ce
     const auto table = table_of<typename Lookup::Entry>(s, table_number);
     for (int c = 0; c < list.count; ++c) {
         const double *vertices = cells + 9 * list.number(c);
-        double cell[9];
-        memcpy(cell, vertices, sizeof cell);
-        sink.from_orientation(vertices, n);
-        NB_SIMD for (int i = 0; i < n; ++i)
-        {
-            const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
-            Term<Real> term;
-            find_index(cell, qx, qy, qz, term);
-            Lookup::find(table, term);
-            const Slopes<Real> lattice = Shape::template slopes<Real>(s.crystal, term);
-            sink.add_slopes(i, sloped(term, lattice), (Real)qx, (Real)qy, (Real)qz);
-            if constexpr (Shape::follows_cell)
-                sink.follow_cell(i, term, lattice);
-        }
+        if (sink.from_orientation(vertices, n))
+            add_orientation<true, Shape, Lookup>(s, table, vertices, lanes, n, sink);
+        else
+            add_orientation<false, Shape, Lookup>(s, table, vertices, lanes, n, sink);
     }
 }
 
@@ -73,7 +83,7 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
     const auto table = table_of<Entry>(s, table_number);
     for (int c = 0; c < list.count; ++c) {
         const double *cell = cells + 9 * list.number(c);
-        sink.from_orientation(cell, n);
+        const bool first = sink.from_orientation(cell, n);
         for (int i = 0; i < n; ++i) {
             const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
             Term<Real> term;
@@ -85,7 +95,10 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
             const Real twice = 2 * term.amplitude * lattice.value;
             for (int x = 0; x < 3; ++x)
                 sum.by_index[x] += twice * (Real)amplitude.by_index[x];
-            sink.add_slopes(i, sum, (Real)qx, (Real)qy, (Real)qz);
+            if (first)
+                sink.template add_slopes<true>(i, sum, (Real)qx, (Real)qy, (Real)qz);
+            else
+                sink.template add_slopes<false>(i, sum, (Real)qx, (Real)qy, (Real)qz);
             if constexpr (Shape::follows_cell)
                 sink.follow_cell(i, term, lattice);
         }

@@ -32,42 +32,43 @@ public:
 
     double primitives[PRIMITIVES][ROW];
 
-    /* The terms of n lanes that follow are those of this orientation. */
-    NB_MEMBER void from_orientation(const double *cell, int n)
+    /* The terms of n lanes that follow are those of this orientation; returns whether they are the first of a sum. */
+    NB_MEMBER bool from_orientation(const double *cell, int n)
     {
         const double *spin = motions.spins + 3 * ((cell - first_cell) / 9 % motions.n_domains);
         for (int x = 0; x < 3; ++x)
             axis[x] = (Real)spin[x];
         for (int x = 0; x < 9; ++x)
             rows[x] = (Real)cell[x];
-        if (sizeof(Real) == sizeof(float) && waiting++ == BATCH)
+        if (sizeof(Real) == sizeof(float) && waiting == BATCH)
             carry(n);
+        return waiting++ == 0;
     }
 
     /* One orientation's term in lane i. */
-    NB_MEMBER void add_slopes(int i, const SlopedTerm<Real> &t, Real qx, Real qy, Real qz)
+    template <bool first> NB_MEMBER void add_slopes(int i, const SlopedTerm<Real> &t, Real qx, Real qy, Real qz)
     {
         const Real v0 = t.by_index[0], v1 = t.by_index[1], v2 = t.by_index[2];
         const Real gx = v0 * rows[0] + v1 * rows[3] + v2 * rows[6], gy = v0 * rows[1] + v1 * rows[4] + v2 * rows[7],
                    gz = v0 * rows[2] + v1 * rows[5] + v2 * rows[8];
-        sums[TERMS][i] += t.value;
-        sums[BY_STRAIN + 0][i] += v0 * t.index[0];
-        sums[BY_STRAIN + 1][i] += v0 * t.index[1];
-        sums[BY_STRAIN + 2][i] += v0 * t.index[2];
-        sums[BY_STRAIN + 3][i] += v1 * t.index[0];
-        sums[BY_STRAIN + 4][i] += v1 * t.index[1];
-        sums[BY_STRAIN + 5][i] += v1 * t.index[2];
-        sums[BY_STRAIN + 6][i] += v2 * t.index[0];
-        sums[BY_STRAIN + 7][i] += v2 * t.index[1];
-        sums[BY_STRAIN + 8][i] += v2 * t.index[2];
-        sums[BY_CELLS + 0][i] += t.by_cells[0];
-        sums[BY_CELLS + 1][i] += t.by_cells[1];
-        sums[BY_CELLS + 2][i] += t.by_cells[2];
-        sums[BY_SPREAD][i] += axis[0] * (gy * qz - gz * qy) + axis[1] * (gz * qx - gx * qz)
-                            + axis[2] * (gx * qy - gy * qx);
-        sums[BY_Q + 0][i] += gx;
-        sums[BY_Q + 1][i] += gy;
-        sums[BY_Q + 2][i] += gz;
+        put<first>(TERMS, i, t.value);
+        put<first>(BY_STRAIN + 0, i, v0 * t.index[0]);
+        put<first>(BY_STRAIN + 1, i, v0 * t.index[1]);
+        put<first>(BY_STRAIN + 2, i, v0 * t.index[2]);
+        put<first>(BY_STRAIN + 3, i, v1 * t.index[0]);
+        put<first>(BY_STRAIN + 4, i, v1 * t.index[1]);
+        put<first>(BY_STRAIN + 5, i, v1 * t.index[2]);
+        put<first>(BY_STRAIN + 6, i, v2 * t.index[0]);
+        put<first>(BY_STRAIN + 7, i, v2 * t.index[1]);
+        put<first>(BY_STRAIN + 8, i, v2 * t.index[2]);
+        put<first>(BY_CELLS + 0, i, t.by_cells[0]);
+        put<first>(BY_CELLS + 1, i, t.by_cells[1]);
+        put<first>(BY_CELLS + 2, i, t.by_cells[2]);
+        put<first>(BY_SPREAD, i,
+                   axis[0] * (gy * qz - gz * qy) + axis[1] * (gz * qx - gx * qz) + axis[2] * (gx * qy - gy * qx));
+        put<first>(BY_Q + 0, i, gx);
+        put<first>(BY_Q + 1, i, gy);
+        put<first>(BY_Q + 2, i, gz);
     }
 
     /* Correct the strain's sums where the radius of an offset follows the cell: with it, the offset itself does not
@@ -97,20 +98,23 @@ public:
     {
         first_cell = cells;
         waiting = 0;
-        memset(sums, 0, sizeof sums);
-        if (sizeof(Real) == sizeof(float))
-            memset(double_sums, 0, sizeof double_sums);
+        carried = false;
     }
 
     void leave_source(const Scene &s, int number, int n, const Lanes &lanes)
     {
         const Source &source = s.sources[number];
         const SourceMotion &motion = motions.sources[number];
-        if (sizeof(Real) == sizeof(float))
-            carry(n);
+        if (waiting == 0)
+            memset(sums, 0, sizeof sums); /* no term is within d_min */
         if (s.amorphous)
             add_surroundings(s, source, motion, n, lanes);
-        add_crystal(s, source, motion, n, lanes);
+        if (carried) {
+            carry(n);
+            add_crystal<true>(s, source, motion, n, lanes);
+        } else {
+            add_crystal<false>(s, source, motion, n, lanes);
+        }
         if (s.polarized)
             NB_SIMD for (int i = 0; i < n; ++i) add_polarization(i, s.kahn, source, motion, lanes);
     }
@@ -138,24 +142,26 @@ public:
 private:
     static constexpr int BATCH = 64; /* orientations whose terms are summed in single precision */
 
-    /* Add what was summed in single precision to the sums in double precision. */
-    NB_MEMBER void carry(int n)
+    template <bool first> NB_MEMBER void put(int k, int i, Real term)
     {
-        for (int k = 0; k < SUMS_OF_SOURCE; ++k)
-            NB_SIMD for (int i = 0; i < n; ++i)
-            {
-                double_sums[k][i] += sums[k][i];
-                sums[k][i] = 0;
-            }
-        waiting = 1;
+        if constexpr (first)
+            sums[k][i] = term;
+        else
+            sums[k][i] += term;
     }
 
-    NB_MEMBER double sum_of(int k, int i) const
+    /* Add what was summed in single precision to the sums in double precision. */
+    void carry(int n)
     {
-        if constexpr (sizeof(Real) == sizeof(float))
-            return double_sums[k][i];
-        else
-            return sums[k][i];
+        for (int k = 0; k < SUMS_OF_SOURCE; ++k)
+            NB_SIMD for (int i = 0; i < n; ++i) double_sums[k][i] = (carried ? double_sums[k][i] : 0.0) + sums[k][i];
+        waiting = 0;
+        carried = true;
+    }
+
+    template <bool from_doubles> NB_MEMBER double sum_of(int k, int i) const
+    {
+        return from_doubles ? double_sums[k][i] : (double)sums[k][i];
     }
 
     NB_MEMBER void add_direction(int i, const Triple g)
@@ -166,6 +172,7 @@ private:
     }
 
     /* The terms of one source with what they share, except for the derivatives of the polarization. */
+    template <bool from_doubles>
     void add_crystal(const Scene &s, const Source &source, const SourceMotion &motion, int n, const Lanes &lanes)
     {
         const double weight = source.weight, per_cell = 1.0 / s.n_cells, per_wavelength = 1.0 / source.wavelength;
@@ -175,29 +182,32 @@ private:
         {
             const double base = weight * lanes.omega[i] * lanes.capture[i], polar = lanes.polar[i];
             const double unpolarized = lanes.live[i] * per_cell * base, crystal = unpolarized * polar;
-            const double around = base * lanes.around[i], total_here = unpolarized * sum_of(TERMS, i) + around;
+            const double around = base * lanes.around[i],
+                         total_here = unpolarized * sum_of<from_doubles>(TERMS, i) + around;
             const Triple g = crystal * per_wavelength
-                           * Triple{sum_of(BY_Q, i), sum_of(BY_Q + 1, i), sum_of(BY_Q + 2, i)};
+                           * Triple{sum_of<from_doubles>(BY_Q, i), sum_of<from_doubles>(BY_Q + 1, i),
+                                    sum_of<from_doubles>(BY_Q + 2, i)};
             const double stretch = crystal
-                                 * (sum_of(BY_STRAIN, i) + sum_of(BY_STRAIN + 4, i) + sum_of(BY_STRAIN + 8, i));
+                                 * (sum_of<from_doubles>(BY_STRAIN, i) + sum_of<from_doubles>(BY_STRAIN + 4, i)
+                                    + sum_of<from_doubles>(BY_STRAIN + 8, i));
             source_total[i] = total_here;
             place_total[i] += total_here * polar;
             primitives[SURROUNDINGS][i] += around * polar;
             primitives[WAVE][i] -= stretch;
             primitives[WAVE_SLOPE][i] -= slope * stretch;
-            primitives[STRAIN + 0][i] += crystal * sum_of(BY_STRAIN + 0, i);
-            primitives[STRAIN + 1][i] += crystal * sum_of(BY_STRAIN + 1, i);
-            primitives[STRAIN + 2][i] += crystal * sum_of(BY_STRAIN + 2, i);
-            primitives[STRAIN + 3][i] += crystal * sum_of(BY_STRAIN + 3, i);
-            primitives[STRAIN + 4][i] += crystal * sum_of(BY_STRAIN + 4, i);
-            primitives[STRAIN + 5][i] += crystal * sum_of(BY_STRAIN + 5, i);
-            primitives[STRAIN + 6][i] += crystal * sum_of(BY_STRAIN + 6, i);
-            primitives[STRAIN + 7][i] += crystal * sum_of(BY_STRAIN + 7, i);
-            primitives[STRAIN + 8][i] += crystal * sum_of(BY_STRAIN + 8, i);
-            primitives[CELLS + 0][i] += crystal * sum_of(BY_CELLS + 0, i);
-            primitives[CELLS + 1][i] += crystal * sum_of(BY_CELLS + 1, i);
-            primitives[CELLS + 2][i] += crystal * sum_of(BY_CELLS + 2, i);
-            primitives[SPREAD][i] += crystal * sum_of(BY_SPREAD, i);
+            primitives[STRAIN + 0][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 0, i);
+            primitives[STRAIN + 1][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 1, i);
+            primitives[STRAIN + 2][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 2, i);
+            primitives[STRAIN + 3][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 3, i);
+            primitives[STRAIN + 4][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 4, i);
+            primitives[STRAIN + 5][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 5, i);
+            primitives[STRAIN + 6][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 6, i);
+            primitives[STRAIN + 7][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 7, i);
+            primitives[STRAIN + 8][i] += crystal * sum_of<from_doubles>(BY_STRAIN + 8, i);
+            primitives[CELLS + 0][i] += crystal * sum_of<from_doubles>(BY_CELLS + 0, i);
+            primitives[CELLS + 1][i] += crystal * sum_of<from_doubles>(BY_CELLS + 1, i);
+            primitives[CELLS + 2][i] += crystal * sum_of<from_doubles>(BY_CELLS + 2, i);
+            primitives[SPREAD][i] += crystal * sum_of<from_doubles>(BY_SPREAD, i);
             primitives[TURN + 0][i] -= dot(g, about_h);
             primitives[TURN + 1][i] -= dot(g, about_v);
             add_direction(i, g);
@@ -258,6 +268,7 @@ private:
     Place place{};
     const double *first_cell = nullptr;
     int waiting = 0; /* orientations whose terms are in `sums` only */
+    bool carried = false; /* whether `double_sums` holds terms of this source */
     Real axis[3], rows[9]; /* of the present orientation */
     alignas(64) Real sums[SUMS_OF_SOURCE][REAL_ROW];
     alignas(64) double double_sums[SUMS_OF_SOURCE][ROW]; /* what `sums` held in single precision */

@@ -32,11 +32,11 @@ NB_INLINE void keep_direction(Lanes &lanes, int i, const Ray &ray)
     lanes.d[2][i] = ray.z;
 }
 
-NB_INLINE void keep_place(Lanes &lanes, int i, const double *place)
+NB_INLINE void keep_place(Lanes &lanes, int i, double x, double y, double z)
 {
-    lanes.place[0][i] = place[0];
-    lanes.place[1][i] = place[1];
-    lanes.place[2][i] = place[2];
+    lanes.place[0][i] = x;
+    lanes.place[1][i] = y;
+    lanes.place[2][i] = z;
 }
 
 /* Keep policy: a lane keeps the latest value of a factor as it moves over the sub-pixels. */
@@ -72,18 +72,17 @@ static void find_rays(const Scene &s, const Panel &p, int layer, double slow, co
             find_position(s, p, row, fast[i], place);
             const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
             if constexpr (places)
-                keep_place(lanes, i, place);
+                keep_place(lanes, i, place[0], place[1], place[2]);
             lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
             keep_direction(lanes, i, ray);
         }
     } else {
         NB_SIMD for (int i = begin; i < end; ++i)
         {
-            const double place[3] = {coordinate(row.x, fast[i]), coordinate(row.y, fast[i]),
-                                     coordinate(row.z, fast[i])};
-            const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
+            const double x = coordinate(row.x, fast[i]), y = coordinate(row.y, fast[i]), z = coordinate(row.z, fast[i]);
+            const Ray ray = ray_to<exact>(area, x, y, z);
             if constexpr (places)
-                keep_place(lanes, i, place);
+                keep_place(lanes, i, x, y, z);
             lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
             keep_direction(lanes, i, ray);
         }

@@ -10,6 +10,7 @@ from .errors import ConfigError
 
 Vector = tuple[float, float, float]
 FloatArray = npt.NDArray[np.float64]
+ANGLES_AT_ONCE = 65536
 Roi = tuple[int, int, int, int]  # first and last fast, first and last slow pixel, inclusive
 
 
@@ -83,9 +84,15 @@ def rotate_by_each(vector: npt.ArrayLike, axis: npt.ArrayLike, angles_rad: Seque
 
     NumPy's own cosines may differ in the last bit.
     """
+    turned = np.empty((len(angles_rad), *np.shape(vector)))
     shape = (-1, *[1] * (np.ndim(vector) - 1))
-    cosine, sine = (np.array(list(map(function, angles_rad))).reshape(shape) for function in (math.cos, math.sin))
-    return _turned(vector, axis, cosine, sine)
+    for start in range(0, len(angles_rad), ANGLES_AT_ONCE):  # lest millions take gigabytes
+        block = slice(start, start + ANGLES_AT_ONCE)
+        cosine, sine = (
+            np.array([function(x) for x in angles_rad[block]]).reshape(shape) for function in (math.cos, math.sin)
+        )
+        turned[block] = _turned(vector, axis, cosine, sine)
+    return turned
 
 
 def _turned(

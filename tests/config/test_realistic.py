@@ -99,6 +99,10 @@ def test_the_cell_may_come_with_the_structure_factors(caplog: Any) -> None:
     assert (given.block_um, given.mosaic_domains) == (0.1, converged_domains(("cap", "balanced"), 0.1, 1e3, 2.0, 0.05))
 
 
+def test_a_crystal_without_mosaic_spread_has_one_domain() -> None:
+    assert nb.Crystal.realistic(0.05, cell=TETRAGONAL, mosaic_spread_deg=None).domains() == 1
+
+
 def test_given_fields_replace_what_would_be_chosen_and_the_choice_is_logged(caplog: Any) -> None:
     with caplog.at_level(logging.INFO, "nanobragg"):
         crystal = nb.Crystal.realistic(0.05, cell=TETRAGONAL, n_cells=20, shape="square", mosaic_domains=7)
@@ -111,8 +115,11 @@ def test_given_fields_replace_what_would_be_chosen_and_the_choice_is_logged(capl
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cell": TETRAGONAL, "accuracy": 0}, "accuracy = 0: must be"),
-        ({"cell": TETRAGONAL, "d_min_A": -1}, "d_min_A = -1"),
+        ({"cell": TETRAGONAL, "accuracy": 0}, r"Crystal.realistic\(accuracy\) = 0: must be a number from 0.0001 to 1"),
+        ({"cell": TETRAGONAL, "accuracy": float("nan")}, r"realistic\(accuracy\) = nan: must be a number"),
+        ({"cell": TETRAGONAL, "d_min_A": -1}, r"realistic\(d_min_A\) = -1: must be a number from 0.1 to 1000"),
+        ({"cell": TETRAGONAL, "d_min_A": None}, r"realistic\(d_min_A\) = None: must be a number"),
+        ({"matrix": ((0, 0, 0), (0, 0, 0), (0, 0, 0))}, "an edge of the cell of Crystal.matrix = nan"),
         ({"cell": TETRAGONAL, "size_mm": (0.1, 0, 0.1)}, "has a size along each axis"),
         ({"cell": TETRAGONAL, "size_mm": -0.1}, "must not be negative"),
         ({"cell": TETRAGONAL, "mosaic_spread_deg": -0.1}, "mosaic_spread_deg = -0.1"),

@@ -16,28 +16,52 @@ from nanobragg.scene.panel_checks import overlapping_panels
 from tests import builders
 
 SHAPES = {
+    "EIGER 500K": (514, 1030), "EIGER 1M": (1065, 1030), "EIGER 4M": (2167, 2070), "EIGER 9M": (3269, 3110),
+    "EIGER 16M": (4371, 4150),
+    "EIGER2 500K": (512, 1028), "EIGER2 1M": (1062, 1028), "EIGER2 4M": (2162, 2068), "EIGER2 9M": (3262, 3108),
     "EIGER2 16M": (4362, 4148),
-    "PILATUS3 6M": (2527, 2463),
-    "PILATUS3 2M": (1679, 1475),
-    "PILATUS3 300K": (619, 487),
-    "JUNGFRAU 4M": (8, 514, 1030),
+    **{f"{series} {name}": shape for series in ("PILATUS", "PILATUS3") for name, shape in {
+        "100K": (195, 487), "200K": (407, 487), "300K": (619, 487), "300K-W": (195, 1475), "1M": (1043, 981),
+        "2M": (1679, 1475), "6M": (2527, 2463)}.items()},
+    "PILATUS4 1M": (1080, 1033), "PILATUS4 2M": (1630, 1553), "PILATUS4 4M": (2180, 2073),
+    "JUNGFRAU 0.5M": (514, 1030), "JUNGFRAU 1M": (2, 514, 1030), "JUNGFRAU 4M": (8, 514, 1030),
     "JUNGFRAU 16M": (32, 514, 1030),
-    "Rayonix MX340": (3840, 3840),
+    "Rayonix MX170": (1920, 1920), "Rayonix MX170-HS": (1920, 1920), "Rayonix MX225": (3072, 3072),
+    "Rayonix MX225-HS": (2880, 2880), "Rayonix MX300": (4096, 4096), "Rayonix MX300-HS": (3840, 3840),
+    "Rayonix MX325": (4096, 4096), "Rayonix MX340": (3840, 3840), "Rayonix MX340-HS": (3840, 3840),
+    "MAR 165": (2048, 2048), "MAR 225": (3072, 3072),
+    "ADSC Q4": (2304, 2304), "ADSC Q210": (2048, 2048), "ADSC Q270": (2084, 2084), "ADSC Q315": (3072, 3072),
     "ADSC Q315r": (3072, 3072),
     "AGIPD 1M": (128, 64, 128),
-}
+}  # fmt: skip
+EDGES_MM = {  # of CCDs, which name them: length of an edge
+    "Rayonix MX170": 170, "Rayonix MX225": 225, "Rayonix MX225-HS": 225, "Rayonix MX300": 300, "Rayonix MX300-HS": 300,
+    "Rayonix MX325": 325, "Rayonix MX340": 340, "MAR 165": 162, "MAR 225": 225, "ADSC Q4": 188, "ADSC Q210": 209,
+    "ADSC Q270": 270, "ADSC Q315": 313, "ADSC Q315r": 315,
+}  # fmt: skip
 GAPS = {  # masked pixels, rows and columns of pyFAI 2026.9, whose masks are the same pixel by pixel
     "EIGER2 16M": (1_250_824, 266, 36),
     "PILATUS3 6M": (526_101, 187, 28),
     "PILATUS3 2M": (197_365, 119, 14),
     "PILATUS3 300K": (16_558, 34, 0),
 }
-SENSITIVE = {  # pixels of all modules
-    "EIGER2 16M": 32 * 512 * 1028,
-    "PILATUS3 6M": 60 * 195 * 487,
-    "PILATUS3 2M": 24 * 195 * 487,
-    "PILATUS3 300K": 3 * 195 * 487,
+MODULES = {
+    "EIGER ": 514 * 1030,
+    "EIGER2": 512 * 1028,
+    "PILATUS ": 195 * 487,
+    "PILATUS3": 195 * 487,
+    "PILATUS4": 255 * 513,
 }
+COUNTS = {"100K": 1, "200K": 2, "300K": 3, "300K-W": 3, "500K": 1, "1M": 10, "2M": 24, "4M": 8, "6M": 60, "9M": 18,
+          "16M": 32}  # fmt: skip
+SPECIAL = {"EIGER 1M": 2, "EIGER2 1M": 2, "PILATUS4 1M": 8, "PILATUS4 2M": 18, "PILATUS4 4M": 32}
+SENSITIVE = {  # pixels of all modules
+    name: pixels * SPECIAL.get(name, COUNTS[name.split()[1]])
+    for name in SHAPES
+    for family, pixels in MODULES.items()
+    if name.startswith(family)
+}
+CIRCLE = round(math.pi / 4 * 2048**2)
 
 
 def test_all_names_are_tested() -> None:
@@ -50,9 +74,18 @@ def test_pixels_and_gaps(name: str) -> None:
     assert detector.name == name
     assert detector.shape == SHAPES[name]
     sensitive = math.prod(detector.shape) if detector.mask is None else np.count_nonzero(detector.mask)
-    assert sensitive == SENSITIVE.get(name, math.prod(detector.shape))
+    if name == "MAR 165":
+        assert sensitive == pytest.approx(CIRCLE, rel=1e-4)
+    else:
+        assert sensitive == SENSITIVE.get(name, math.prod(detector.shape))
     assert detector.saturation_adu >= 10_000
     assert overlapping_panels(detector.panels) == []
+
+
+@pytest.mark.parametrize("name", EDGES_MM)
+def test_ccds_have_the_size_of_their_name(name: str) -> None:
+    panel = nb.Detector.named(name).panels[0]
+    assert panel.pixel_mm * panel.pixels[0] == pytest.approx(EDGES_MM[name], rel=0.003)
 
 
 @pytest.mark.parametrize("name", GAPS)
@@ -80,7 +113,7 @@ def test_the_beam_hits_the_middle_at_the_distance(name: str) -> None:
     np.testing.assert_allclose(corners[:, 2], 200, atol=1e-9)
     np.testing.assert_allclose((corners.min(axis=0) + corners.max(axis=0))[:2], 0, atol=1.6)
     hit = [np.ptp(np.sign(panel.corners_mm()[:, :2]), axis=0).all() for panel in detector.panels]
-    assert any(hit) != (name in ("JUNGFRAU 4M", "JUNGFRAU 16M", "AGIPD 1M"))
+    assert any(hit) != (name in ("JUNGFRAU 1M", "JUNGFRAU 4M", "JUNGFRAU 16M", "AGIPD 1M"))
 
 
 def test_modules_follow_the_placement() -> None:
@@ -186,10 +219,10 @@ def test_one_layer_puts_a_spot_where_many_layers_do() -> None:
     ("make", "message"),
     [
         (
-            lambda: nb.Detector.named("EIGER 16M"),
-            "'EIGER 16M' is not one of EIGER2 16M, PILATUS3 6M.*did you mean 'EIGER2",
+            lambda: nb.Detector.named("EIGR 16M"),
+            "'EIGR 16M' is not one of EIGER 500K, EIGER 1M.*did you mean 'EIGER 16M'",
         ),
-        (lambda: nb.Detector.named("film"), "'film' is not one of EIGER2 16M"),
+        (lambda: nb.Detector.named("film"), "'film' is not one of EIGER 500K"),
         (lambda: nb.Detector.named("AGIPD 1M", pixels=3), "Detector.pixels: is fixed by Detector.named"),
         (lambda: nb.Detector.named("AGIPD 1M", distance=3), "is not a field of"),
         (lambda: nb.Detector.named("AGIPD 1M", wavelength_A=1, energy_eV=1), "contradict"),

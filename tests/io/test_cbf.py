@@ -203,3 +203,15 @@ def test_missing_file_folder_and_library_are_named(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"needs fabio\.compression .*nanobragg\[files\]"):
         nb.write_image(tmp_path / "a.cbf", COUNTS, config=TURNING)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("delta", [2**40, -(2**40), 2**31, 2**63 - 1, -(2**63)])
+def test_differences_beyond_the_type_are_refused(tmp_path, delta):
+    write_cbf(path := tmp_path / "a.cbf", np.zeros((2, 3), np.int32))
+    packed = b"\x00" * 2 + b"\x80\x00\x80\x00\x00\x00\x80" + delta.to_bytes(8, "little", signed=True) + b"\x00" * 3
+    head, start, _ = path.read_bytes().partition(b"\x0c\x1a\x04\xd5")
+    lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Content-MD5")]
+    head = b"\r\n".join(b"X-Binary-Size: %d" % len(packed) if b"X-Binary-Size: " in line else line for line in lines)
+    path.write_bytes(head + start + packed)
+    with pytest.raises(FormatError, match="do not fit into int32"):
+        read_cbf(path)

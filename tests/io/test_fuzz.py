@@ -13,7 +13,7 @@ from fuzzing.targets import FOUND, TARGETS, seed_files
 from nanobragg.io.limits import LIMIT_VARIABLE
 
 FEW = settings(max_examples=40)
-MANY = settings(max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 
 mutation = st.tuples(st.integers(0, 10**6), st.integers(0, 3), st.binary(max_size=4))
 every_reader = pytest.mark.parametrize("name", TARGETS)
@@ -81,7 +81,7 @@ def test_damaged_files(name, sound, seed, mutations):
 @every_reader
 @MANY
 @given(seed=st.integers(0, 9), mutations=st.lists(mutation, min_size=1, max_size=8))
-def test_two_thousand_damaged_files(name, sound, seed, mutations):
+def test_a_thousand_damaged_files(name, sound, seed, mutations):
     read_damaged(sound, name, seed, mutations)
 
 

@@ -332,3 +332,9 @@ def test_a_dataset_of_many_chunks_reads_only_those_that_exist(tmp_path):
         dataset[0, :4, :4] = 7
     with open_hdf5(path) as root:
         assert int(read_values(root["a"]).sum()) == 7 * 16
+
+
+def test_complex_numbers_are_refused_without_a_warning_of_numpy(path):
+    name = "entry/instrument/detector/distance"
+    replace_data(path, lambda group, last: group.create_dataset(last, data=[1 + 2j]), name)
+    refused(path, "complex numbers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 import zlib
 
 import h5py
@@ -161,3 +162,74 @@ def test_toml_number_of_more_digits_than_python_reads(tmp_path):
 def test_messages_hold_no_terminal_control_characters(tmp_path):
     assert str(NanobraggError("\x1b[2J \x9b \x07 é 中 \ud800")) == r"\x1b[2J \x9b \x07 é 中 \ud800"
     assert str(FileError("a\x1bb")) == r"a\x1bb"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_arrays_packed_by_methods_that_unpack_as_a_whole(tmp_path, method):
+    """NumPy writes deflate only; a few hundred bytes of these make gigabytes."""
+    with zipfile.ZipFile(path := tmp_path / "a.npz", "w", method) as packed:
+        packed.writestr("a.npy", bytes(10**6))
+    with pytest.raises(FormatError, match="only deflate is read"):
+        read_npz(path)
+
+
+def test_arrays_that_hold_more_than_their_stated_size(tmp_path):
+    with zipfile.ZipFile(path := tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.npy", bytes(10**7))
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):  # uncompressed size of either header
+        at = content.index(signature) + offset
+        content[at : at + 4] = (100).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"a\.npz"):
+        read_npz(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".a" * 20_000 + " = 1",
+        "[a" + ' . "b"' * 20_000 + "]",
+        "x = " + "[" * 17 + "]" * 17,
+        "x = " + "{a = " * 17 + "1" + "}" * 17,
+        "x = '" + "y" * 2**18 + "'",
+        'x = "' + '\\"' * 60_000,
+    ],
+    ids=["dotted key", "dotted table", "arrays", "inline tables", "size", "string without an end"],
+)
+def test_toml_that_would_take_quadratic_time_is_refused_before_it_is_parsed(tmp_path, text):
+    (path := tmp_path / "a.toml").write_text(f"schema = 1\n{text}\n")
+    with pytest.raises(NanobraggError, match=r"a\.toml"):
+        Config.from_toml(path)
+
+
+def test_dots_and_brackets_in_texts_and_comments_are_not_levels(tmp_path):
+    text = "schema = 1 # " + "[a." * 50 + '\ncompat = "' + "a.[{" * 50 + '"\n'
+    (path := tmp_path / "a.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"Config\.compat"):
+        Config.from_toml(path)
+
+
+@pytest.mark.filterwarnings("ignore:.*no occupancy:nanobragg.errors.NanobraggWarning")
+@pytest.mark.parametrize("edge", ["5e-324", "1e-9", "1e-3", "1e9"])
+def test_cells_that_libraries_cannot_process(tmp_path, edge):
+    (path := tmp_path / "a.cif").write_text(small_cif(edge))
+    with pytest.raises(FormatError, match=r"an edge|far too large"):
+        StructureFactors.from_coordinates(path, d_min_A=8, k_sol=0)
+
+
+def small_cif(edge):
+    """Return a CIF of one atom in a cell with a given edge c."""
+    lengths = f"_cell_length_a 20\n_cell_length_b 21\n_cell_length_c {edge}\n"
+    angles = "_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n_space_group_name_H-M_alt 'P 1'\n"
+    atoms = (
+        "loop_\n_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
+    )
+    return f"data_a\n{lengths}{angles}{atoms}C1 C 0.1 0.2 0.3\n"
+
+
+@pytest.mark.parametrize("index", [2**31 - 1, -(2**31 - 1), 2**30 + 1])
+def test_indices_whose_table_has_no_border_in_32_bits(tmp_path, index):
+    (path := tmp_path / "a.hkl").write_text(f"{index} 0 0 5\n")
+    with pytest.raises(FormatError, match="an index"):
+        StructureFactors.from_hkl(path)

@@ -76,3 +76,20 @@ def test_wrong_and_missing_files_are_refused(tmp_path):
         read_tiff(tmp_path / "none.tif")
     with pytest.raises(FileError, match="make the folder first"):
         write_tiff(tmp_path / "none" / "a.tif", VALUES)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_missing_strips_are_not_read_as_zeros(tmp_path, compression):
+    """The directory promises more rows than it has strips for."""
+    picture = Image.fromarray(np.arange(40, dtype=np.uint16).reshape(8, 5))
+    picture.save(path := tmp_path / "a.tif", compression=compression, tiffinfo={278: 8})
+    content = bytearray(path.read_bytes())
+    assert content.count(b"\x01\x01\x03\x00\x01\x00\x00\x00\x08\x00") + content.count(
+        b"\x01\x01\x04\x00\x01\x00\x00\x00\x08\x00"
+    )
+    for kind in (3, 4):
+        old = b"\x01\x01" + bytes([kind]) + b"\x00\x01\x00\x00\x00\x08\x00"
+        content = bytearray(bytes(content).replace(old, old[:-2] + b"\x10\x00"))
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="is not a valid TIFF"):
+        read_tiff(path)

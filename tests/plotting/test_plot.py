@@ -382,6 +382,7 @@ def test_no_window_and_no_global_state():
 
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
+    monkeypatch.delitem(sys.modules, "nanobragg.plotting.shown_figure", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigError, match=r"pip install 'nanobragg\[plot\]'"):
         nb.plot(np.zeros((5, 5)))

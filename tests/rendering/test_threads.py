@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 
 import numpy as np
@@ -169,3 +170,11 @@ def test_share_hands_out_every_number_once_and_raises_the_first_failure():
 
     with pytest.raises(ValueError, match="seven"):
         share(fail, 10**9, 3)
+
+
+@pytest.mark.parametrize("value", ["abc", "", "0", "-3", "4,x", "99999999999999999999", "1" * 5000, "²"])
+def test_an_invalid_omp_num_threads_makes_no_noise(value):
+    script = "import nanobragg as nb; from tests.builders import config; print(nb.simulate(config()).shape)"
+    with python(script, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": value}) as process:
+        output, errors = process.communicate(timeout=60)
+    assert (output, errors) == ("(32, 48)\n", "")

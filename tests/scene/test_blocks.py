@@ -98,6 +98,11 @@ def test_probable_mistakes_warn(crystal: nb.Crystal, message: str) -> None:
         scene(crystal)
 
 
+def test_a_crystal_without_a_volume_in_the_beam_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"number of blocks in the beam = 0: must be from 1e-30 to 1e\+30"):
+        scene(BLOCK.replace(size_mm=1e-300))
+
+
 def test_the_background_is_that_of_one_beam() -> None:
     """Water and amorphous material do not depend on the number of blocks."""
     for background in (nb.Background(water_um=20), nb.Background(table=[[0, 2.6], [0.5, 2]], thickness_um=50)):

@@ -9,6 +9,7 @@ import nanobragg as nb
 from nanobragg.analysis.spots.ewald_crossings import longest_q
 from nanobragg.constants import R_E_SQR
 from nanobragg.errors import ConfigError
+from nanobragg.geometry import rotate_about
 from nanobragg.scene.kernel_input import float32_precision, radius_metric
 from tests.builders import CRYSTAL, FACTORS, scene
 
@@ -150,3 +151,15 @@ def test_only_unpolarized_sources_may_shine_along_the_polarization_axis():
     for kahn_factor in (1, 0.5):
         with pytest.raises(ConfigError, match="source's direction"):
             scene(beam=nb.Beam(sources=sources, kahn_factor=kahn_factor)).core("float64")
+
+
+@pytest.mark.parametrize("compat", [None, "c"])
+def test_many_rotation_steps_are_those_of_one_rotation_each(compat):
+    """To the same bits; under compat="c" a φ of exactly 0 keeps the orientation before it."""
+    made = scene(scan=nb.Scan(start_deg=-1, range_deg=4, steps=8), compat=compat)
+    direct = made.lattice.direct * 1e-10
+    angles = made.phi_angles.tolist()
+    before = rotate_about(direct, made.spindle_axis, angles[-1])
+    for angle, cell in zip(angles, made.cells, strict=True):
+        before = rotate_about(direct, made.spindle_axis, angle) if angle or compat is None else before
+        np.testing.assert_array_equal(cell, before)

@@ -161,7 +161,7 @@ def test_a_full_atom_near_a_mirror_warns(tmp_path: Path) -> None:
     with pytest.warns(NanobraggWarning, match="1 atoms share places of 0.4 Å .* above 1 in all; state their"):
         assert electrons(path) == pytest.approx(8 * 8, rel=1e-3)
     write_cif(path, P1_CELL, ["O1 O 0.005 0.2 0.3 0.01 1"], symbol="P m m m")
-    with pytest.warns(NanobraggWarning, match="1 atoms count once on a special position, because more than full"):
+    with pytest.warns(NanobraggWarning, match="1 atoms would overfill the place .* they are taken to be on a special"):
         assert electrons(path) == pytest.approx(4 * 8, rel=1e-3)
 
 
@@ -200,10 +200,36 @@ def test_an_ion_on_a_twofold_axis_counts_once_with_either_occupancy(tmp_path: Pa
     path.write_text(MONOCLINIC + ZINC.replace("1.00 12", "0.50 12"))
     half = read(path, d_min_A=3)
     path.write_text(MONOCLINIC + ZINC)
-    with pytest.warns(NanobraggWarning, match="1 atoms count once on a special position, because more than full occup"):
+    with pytest.warns(NanobraggWarning, match="1 atoms would overfill the place .* at less than 0.4 Å"):
         whole = read(path, d_min_A=3)
     assert whole == half
     assert whole[0, 0, 0] == pytest.approx(60, rel=2e-3)
+
+
+def test_coordinates_with_two_decimals_are_on_their_axis(tmp_path: Path) -> None:
+    cell, rows = (10, 10, 10, 90, 90, 120), ["O1 O 0.333 0.667 0.3 0.01 1", "C1 C 0.33 0.67 0.7 0.01 1"]
+    path = write_cif(tmp_path / "a.cif", cell, rows, symbol="P 3")
+    with pytest.warns(NanobraggWarning, match="1 atoms would overfill the place"):
+        assert electrons(path) == pytest.approx(14, rel=1e-3)
+
+
+def test_scale_records_of_another_orientation_are_applied(tmp_path: Path) -> None:
+    """The frame is turned by 90 degrees about c, which exchanges what is along a and b."""
+    cell = "CRYST1   20.000   24.000   28.000  90.00  90.00  90.00 P 1\n"
+    atom = "ATOM      1  CA  ALA A   1    {}{}   3.000  1.00 10.00           C  \n"
+    tensor = "ANISOU    1  CA  ALA A   1  {}{}   1000      0      0      0       C  \n"
+    scale = (
+        "SCALE1      0.000000  0.050000  0.000000        0.00000\n"
+        "SCALE2     -0.041667  0.000000  0.000000        0.00000\n"
+        "SCALE3      0.000000  0.000000  0.035714        0.00000\n"
+    )
+    turned, plain = tmp_path / "turned.pdb", tmp_path / "plain.pdb"
+    other = "ATOM      2  O   ALA A   1    {}{}   3.000  1.00 10.00           O  \n"
+    plain.write_text(cell + atom.format("   1.000", "   2.000") + tensor.format("    500", "   2000")
+                     + other.format("   4.000", "   2.000"))  # fmt: skip
+    turned.write_text(cell + scale + atom.format("  -2.000", "   1.000") + tensor.format("   2000", "    500")
+                      + other.format("  -2.000", "   4.000"))  # fmt: skip
+    assert read(turned, d_min_A=3) == pytest.approx(read(plain, d_min_A=3), abs=2e-3)
 
 
 # --- displacements --------------------------------------------------------------------------------------------

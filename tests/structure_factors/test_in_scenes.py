@@ -118,7 +118,10 @@ def test_anomalous_scattering_at_the_beams_energy(tmp_path: Path) -> None:
     assert nb.Scene(wanted).config.structure_factors is scene.config.structure_factors  # calculated once
 
 
-@pytest.mark.parametrize(("name", "fields"), [("a.mtz", ""), ("m.pdb", "d_min_A = 3.0"), ("m.cif", "d_min_A = 3.0")])
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("a.mtz", ""), ("m.pdb", "d_min_A = 3.0\nf000 = true"), ("m.cif", "d_min_A = 3.0\nf000 = true")],
+)
 def test_a_toml_file_on_the_command_line(mtz: Path, name: str, fields: str, monkeypatch, capsys) -> None:
     monkeypatch.chdir(mtz.parent)
     Path("m.pdb").write_text(PDB)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from ..errors import ConfigError, NanobraggError, NanobraggWarning, escape_unprintable
+from ..errors import LONGEST_LINE, ConfigError, NanobraggError, NanobraggWarning, escape_unprintable
 from ..io.atomic import write_error
 from .streams import CLOSED, Terminated, ended_by_signals, safe_streams
 from .verbose import logged, take_switch
@@ -44,7 +44,8 @@ def _run_to_the_end(words: list[str]) -> int:
             _format_warnings()
             return _run(words)
     except NanobraggError as error:
-        return _fail(str(error), error.exit_code)
+        lines = "\n".join(map(str, error.args))
+        return _fail(lines if 0 < len(lines) <= LONGEST_LINE else str(error), error.exit_code)
     except MemoryError as error:
         return _fail(f"{error or 'out of memory'}; use fewer pixels", NanobraggError.exit_code)
     except KeyboardInterrupt:

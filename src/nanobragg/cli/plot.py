@@ -27,6 +27,7 @@ def add_options(parser: CommandParser) -> None:
     parser.description, parser.epilog = "Draw an image, its radial average, or a slice of reciprocal space.", EPILOG
     add = parser.add_argument
     add("image", nargs="?", metavar="IMAGE", help="image in any supported format; not with --slice")
+    add("--image", type=int, default=1, metavar="N", dest="number", help="image of a series, from 1 (default: 1)")
     add("-o", "--output", required=True, metavar="FILE", help="file of the plot")
     add("--config", metavar="CONFIG.toml", help="the experiment of the image")
     add("--no-spots", action="store_true", help="do not circle the predicted spots")
@@ -58,6 +59,8 @@ def _check(chosen: argparse.Namespace) -> None:
     for name in ("radial", "slice", "rings"):
         if getattr(chosen, name) is not None and chosen.config is None:
             raise ConfigError(f"--{name}: needs the geometry; give --config CONFIG.toml")
+    if chosen.number < 1:
+        raise ConfigError(f"--image {chosen.number}: must be at least 1")
     if chosen.log and chosen.radial is None:
         raise ConfigError("--log: is for --radial; leave it out")
     if chosen.radial or chosen.slice:
@@ -72,7 +75,7 @@ def _figure(chosen: argparse.Namespace, scene: Scene | None) -> Figure:
     if chosen.slice is not None:
         assert scene is not None  # _check
         return plot_slice(scene, chosen.slice, title=chosen.title)
-    image = _image(chosen.image, scene)
+    image = _image(chosen.image, scene, chosen.number)
     if chosen.radial is not None:
         assert scene is not None  # _check
         return plot_radial(image, scene, statistic=chosen.radial, log=chosen.log, title=chosen.title)
@@ -80,10 +83,10 @@ def _figure(chosen: argparse.Namespace, scene: Scene | None) -> Figure:
     return plot(image, scene, spots=not chosen.no_spots, rings=rings, zoom=chosen.zoom, title=chosen.title)
 
 
-def _image(path: str, scene: Scene | None) -> npt.NDArray[Any]:
+def _image(path: str, scene: Scene | None, number: int) -> npt.NDArray[Any]:
     """Read the image; a .bin file gets the shape of the experiment."""
     from ..io import read_image
 
     if scene is None or not path.lower().endswith(".bin"):
-        return read_image(path)[0]
+        return read_image(path, index=number - 1)[0]
     return read_image(path, shape=scene.config.detector.stacked_shape)[0]

@@ -37,6 +37,8 @@ class Background(Model):
         Scattering variable: "stol" (sin θ/λ), "4stol" (4 sin θ/λ) or "Q" (4π sin θ/λ).
     thickness_um, density_g_cm3, molar_mass_g_mol
         Properties of the amorphous material; its illuminated area is the square of `Beam.size_mm`.
+    more
+        Further backgrounds, added; `Background.water(…) + Background.air(…)` makes such a sum.
     """
 
     water_um: float = Field(default=0.0, ge=0)
@@ -46,6 +48,7 @@ class Background(Model):
     thickness_um: float = Field(default=0.0, ge=0)
     density_g_cm3: float = Field(default=1.0, gt=0)
     molar_mass_g_mol: float = Field(default=18.0, gt=0)
+    more: tuple[Background, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Background:
@@ -53,22 +56,122 @@ class Background(Model):
             raise ConfigError(f"Background.table and Background.table_path = {self.table_path}: give one of them")
         if self.table is not None and (self.table.shape[1] != 2 or len(self.table) < 2):
             raise ConfigError(f"Background.table: shape {self.table.shape} is not (n, 2) with n of at least 2")
-        if (self.thickness_um > 0) != self.amorphous:
+        if (self.thickness_um > 0) != self._has_table:
             raise ConfigError(
                 f"Background.thickness_um = {self.thickness_um}: give a positive thickness and a table together"
             )
         return self
 
+    @classmethod
+    def water(cls, thickness_um: float) -> Background:
+        """Return liquid water with its ring near 3.2 Å, a film as wide as the beam.
+
+        Parameters
+        ----------
+        thickness_um
+            Thickness along the beam.
+
+        Returns
+        -------
+        Background
+            Debye's formula over the molecule and its neighbours at 295 K (`structure_factors.surroundings`); inelastic
+            scattering is left out.
+        """
+        from ..structure_factors.surroundings import water
+
+        return cls._of(water(), thickness_um, 0.9978, 18.015)
+
+    @classmethod
+    def ice(cls, thickness_um: float, *, ring_width_A: float = 0.02) -> Background:
+        """Return a powder of hexagonal ice with its rings at 3.90, 3.67, 3.44, 2.67, 2.25 Å and so on.
+
+        Parameters
+        ----------
+        thickness_um
+            Thickness of the ice along the beam.
+        ring_width_A
+            Full width at half maximum of the ring at 3.67 Å, Å; all rings have the same width in sin θ/λ.
+
+        Returns
+        -------
+        Background
+            Intensities of the structure of ice Ih, on an absolute scale.
+        """
+        from ..structure_factors.surroundings import ice
+
+        if not 0.001 <= ring_width_A <= 1.0:
+            raise ConfigError(f"Background.ice: ring_width_A = {ring_width_A}: must be between 0.001 and 1 Å")
+        sigma = ring_width_A / 2.3548 / (2.0 * 3.67**2)
+        return cls._of(ice(sigma), thickness_um, 0.93, 18.015)
+
+    @classmethod
+    def air(cls, path_mm: float) -> Background:
+        """Return a path of dry air at 20 °C and 1013 hPa, from Debye's formula of its molecules.
+
+        Parameters
+        ----------
+        path_mm
+            Path of the beam in air that the detector sees. All of it scatters as if it were at the sample.
+
+        Returns
+        -------
+        Background
+            The air.
+        """
+        from ..structure_factors.surroundings import air
+
+        return cls._of(air(), 1000.0 * path_mm, 1.204e-3, 28.96)
+
+    @classmethod
+    def helium(cls, path_mm: float) -> Background:
+        """Return a path of helium at 20 °C and 1013 hPa.
+
+        Parameters
+        ----------
+        path_mm
+            As for `air`.
+
+        Returns
+        -------
+        Background
+            The helium.
+        """
+        from ..structure_factors.surroundings import helium
+
+        return cls._of(helium(), 1000.0 * path_mm, 1.664e-4, 4.0026)
+
+    @classmethod
+    def _of(
+        cls, amplitude: FloatArray, thickness_um: float, density_g_cm3: float, molar_mass_g_mol: float
+    ) -> Background:
+        from ..structure_factors.surroundings import STOL
+
+        return cls(
+            table=np.stack([STOL, amplitude], axis=1), thickness_um=thickness_um, density_g_cm3=density_g_cm3,
+            molar_mass_g_mol=molar_mass_g_mol,
+        )  # fmt: skip
+
+    def __add__(self, other: Background) -> Background:
+        """Return both backgrounds together."""
+        if not isinstance(other, Background):
+            return NotImplemented
+        return self.replace(more=(*self.more, other))
+
     @property
-    def amorphous(self) -> bool:
-        """Whether a table is given."""
+    def _has_table(self) -> bool:
         return self.table is not None or self.table_path is not None
 
     @property
-    def water(self) -> float:
-        """Squared forward amplitude times the number of molecules in the water cube."""
+    def amorphous(self) -> bool:
+        """Whether any of the backgrounds has a table."""
+        return self._has_table or any(each.amorphous for each in self.more)
+
+    @property
+    def water_scattering(self) -> float:
+        """Squared forward amplitude times the number of molecules in the water cubes."""
         edge = self.water_um / 1e6
-        return WATER_AMPLITUDE**2 * (edge**3 * WATER_DENSITY * AVOGADRO / WATER_MOLAR_MASS)
+        cube = WATER_AMPLITUDE**2 * (edge**3 * WATER_DENSITY * AVOGADRO / WATER_MOLAR_MASS)
+        return cube + sum(each.water_scattering for each in self.more)
 
 
 class Curve(NamedTuple):
@@ -79,7 +182,7 @@ class Curve(NamedTuple):
 
 
 def amorphous_curve(background: Background, beam: Beam, stol_max: float) -> Curve | None:
-    """Return the background table on an even grid up to `stol_max` (1/m); None without a table.
+    """Return the sum of the background tables on an even grid up to `stol_max` (1/m); None without a table.
 
     Raises
     ------
@@ -90,10 +193,23 @@ def amorphous_curve(background: Background, beam: Beam, stol_max: float) -> Curv
         return None
     if beam.size_mm is None:
         raise ConfigError("Background.thickness_um: needs Beam.size_mm, the illuminated area")
-    volume = background.thickness_um * 1e-6 * (beam.size_mm / 1000.0) ** 2
+    grid = np.linspace(0.0, stol_max, GRID_POINTS)
+    values = np.zeros(GRID_POINTS)
+    for each in (background, *background.more):
+        inner = (
+            amorphous_curve(each, beam, stol_max) if each is not background else _own(background, beam.size_mm, grid)
+        )
+        values += 0.0 if inner is None else inner.values
+    return Curve(values, float(grid[1]))
+
+
+def _own(background: Background, size_mm: float, grid: FloatArray) -> Curve | None:
+    """Return the curve of the background's own table; None without one."""
+    if not background._has_table:
+        return None
+    volume = background.thickness_um * 1e-6 * (size_mm / 1000.0) ** 2
     molecules = volume * background.density_g_cm3 * 1e6 * AVOGADRO / background.molar_mass_g_mol
     stol, amplitude = _table(background)
-    grid = np.linspace(0.0, stol_max, GRID_POINTS)
     found = cubic_through(stol, amplitude, grid)
     return Curve(np.sign(found) * found**2 * molecules, float(grid[1]))
 

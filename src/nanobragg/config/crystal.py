@@ -18,7 +18,7 @@ from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model
-from .realistic import block_cells, block_edge_A, converged_domains, edges_of_matrix
+from .realistic import block_cells, block_edge_A, check_argument, converged_domains, edges_of_matrix
 
 if TYPE_CHECKING:
     Shape = str
@@ -177,16 +177,15 @@ class Crystal(Model):
             An invalid field or argument.
         """
         given = cls(**{"size_mm": size_mm, "mosaic_spread_deg": mosaic_spread_deg, "shape": "gauss", **fields})
-        if not (0 < d_min_A < math.inf and 0 < accuracy < 1):
-            raise ConfigError(
-                f"d_min_A = {d_min_A}, accuracy = {accuracy}: must be a resolution (Å) and a fraction below 1"
-            )
+        check_argument("d_min_A", d_min_A)
+        check_argument("accuracy", accuracy)
         if not all(given.size_mm):
             raise ConfigError(f"Crystal.size_mm = {given.size_mm}: a realistic crystal has a size along each axis")
         edges = given.cell[:3] if given.cell else None
         if given.matrix is not None:
             edges = edges_of_matrix(np.array(given.matrix))
-        block = block_edge_A(mosaic_spread_deg, d_min_A)
+        spread = given.mosaic_spread_deg or 0.0
+        block = block_edge_A(spread, d_min_A)
         if given.block_um is not None:
             block = given.block_um * 1e4
         elif edges is None and "n_cells" not in fields:
@@ -197,14 +196,14 @@ class Crystal(Model):
             block = max(n * edge for n, edge in zip(given.n_cells, edges, strict=True))
         if "mosaic_domains" not in fields:
             distribution = (given.mosaic_model, given.mosaic_sampling)
-            domains = converged_domains(distribution, mosaic_spread_deg, block, d_min_A, accuracy)
+            domains = converged_domains(distribution, spread, block, d_min_A, accuracy)
             given = given.replace(mosaic_domains=domains)
         log.info(
             "realistic crystal of %s mm: %s blocks of %.2g µm%s; %d mosaic domains within %g degrees (%s); a still to "
             "%g Å changes by %g of its intensities with twice as many",
             " x ".join(f"{size:g}" for size in given.size_mm), given.shape, block * 1e-4,
             "" if given.n_cells == (1, 1, 1) else f", {' x '.join(map(str, given.n_cells))} cells",
-            given.domains(), mosaic_spread_deg, given.mosaic_model, d_min_A, accuracy,
+            given.domains(), spread, given.mosaic_model, d_min_A, accuracy,
         )  # fmt: skip
         return given
 

@@ -154,6 +154,31 @@ class Detector(Model):
         )  # fmt: skip
         return super().replace(panels=panels, nominal=nominal)
 
+    def perturbed(self, seed: int, *, shift_um: float | Vector = 0.0, rotation_mrad: float | Vector = 0.0) -> Detector:
+        """Return the detector with its panels slightly out of place, as those of a real one are.
+
+        Parameters
+        ----------
+        seed
+            Seed of the random numbers, 0 or more; one per detector.
+        shift_um, rotation_mrad
+            Standard deviations of normally distributed shifts along a panel's fast, slow and normal axis, and of
+            rotations about them through the panel's centre; one number for all three, or three.
+
+        Returns
+        -------
+        Detector
+            A detector whose panels differ from these; `nominal` still states where they should be.
+
+        Raises
+        ------
+        ConfigError
+            A negative or invalid standard deviation or seed.
+        """
+        from .moved_detector import perturb
+
+        return super().replace(panels=perturb(self.panels, seed, shift_um, rotation_mrad))
+
     def replace(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Self:
         """Return a changed copy; distance_mm, beam_center_mm, rotation_deg and shift_mm move it as `moved` does."""
         given = {**(changes or {}), **fields}
@@ -242,19 +267,31 @@ class Detector(Model):
     ) -> Detector:
         """Return a detector of the catalogue, placed as `Detector.flat` places a panel of its size.
 
-        ============== ============================ ========================== ====================== ==========
-        name           pixels (slow, fast)          modules, gaps (slow, fast) sensor                 saturation
-        ============== ============================ ========================== ====================== ==========
-        EIGER2 16M     4362 x 4148 of 75 µm         8 x 4; 38, 12              Si 450 µm              65535 [1]_
-        PILATUS3 6M    2527 x 2463 of 172 µm        12 x 5; 17, 7              Si 450 µm (or 1000)    1048575 [2]_
-        PILATUS3 2M    1679 x 1475 of 172 µm        8 x 3; 17, 7               as above               as above
-        PILATUS3 300K  619 x 487 of 172 µm          3 x 1; 17                  as above               as above
-        JUNGFRAU 4M    8 panels 514 x 1030 of 75 µm 4 x 2, shifted by 68, 67   Si 320 µm              10⁴ [3]_
-        JUNGFRAU 16M   32 panels 514 x 1030         8 x 4 around a hole        as above               as above
-        Rayonix MX340  3840 x 3840 of 88.5417 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [4]_
-        ADSC Q315r     3072 x 3072 of 102.592 µm    no gaps; 2 x 2 binning     Gd2O2S 40 µm           65535 [5]_
-        AGIPD 1M       128 panels 64 x 128, 200 µm  16 modules of 8 chips      Si 500 µm              10⁴ [6]_
-        ============== ============================ ========================== ====================== ==========
+        ================= ================================================= ================== ============ ============
+        name              pixels (slow, fast)                               modules; gaps      sensor       saturation
+        ================= ================================================= ================== ============ ============
+        EIGER             500K 514 x 1030, 1M 1065 x 1030, 4M 2167 x 2070,  514 x 1030; 37, 10 Si 450 µm    65535 [1]_
+        .                 9M 3269 x 3110, 16M 4371 x 4150; 75 µm
+        EIGER2            500K 512 x 1028, 1M 1062 x 1028, 4M 2162 x 2068,  512 x 1028; 38, 12 Si 450 µm    65535 [1]_
+        .                 9M 3262 x 3108, 16M 4362 x 4148; 75 µm
+        PILATUS, PILATUS3 100K 195 x 487, 200K 407 x 487, 300K 619 x 487,   195 x 487; 17, 7   Si 320 µm,   1048575 [2]_
+        .                 300K-W 195 x 1475, 1M 1043 x 981,                                    450 µm
+        .                 2M 1679 x 1475, 6M 2527 x 2463; 172 µm
+        PILATUS4          1M 1080 x 1033, 2M 1630 x 1553, 4M 2180 x 2073;   255 x 513; 20, 7   Si 450 µm    1048575 [7]_
+        .                 150 µm
+        JUNGFRAU          0.5M, 1M, 4M, 16M: 1, 2, 8 and 32 panels of       gap 36; 4M and 16M Si 320 µm    10⁴ [3]_
+        .                 514 x 1030; 75 µm                                 shifted
+        Rayonix           MX170 1920 of 88.5417 µm, MX225 3072 and MX300    none; 2 x 2        Gd2O2S 40 µm 65535 [4]_
+        .                 4096 of 73.242 µm, MX325 4096 of 79.346 µm, MX340 binning
+        .                 3840 of 88.5417 µm; MX225-HS 2880 and MX300-HS
+        .                 3840 of 78.125 µm; MX170-HS, MX340-HS
+        MAR               165 2048 of 79 µm (a circle), 225 as MX225        none; 2 x 2        Gd2O2S 40 µm 65535 [4]_
+        .                                                                   binning
+        ADSC              Q4 2304 of 81.6 µm, Q210 2048 and Q315 3072 of    none; Q4 unbinned, Gd2O2S 40 µm 65535 [5]_
+        .                 102 µm, Q270 2084 of 129.6 µm, Q315r 3072 of      others 2 x 2
+        .                 102.592 µm
+        AGIPD 1M          128 panels 64 x 128, 200 µm                       16 x 8 chips       Si 500 µm    10⁴ [6]_
+        ================= ================================================= ================== ============ ============
 
         Saturation is in photons, for CCDs in ADU. Gaps between modules that share an image are masked. The sensor has
         one layer at the mean depth of absorption (`nanobragg.detectors.sensor.sensor_fields`).
@@ -292,16 +329,18 @@ class Detector(Model):
                other 4M are a plain grid with gaps of 36 and 8 pixels (pyFAI, detectors/_psi.py). 320 µm is usual, 450
                µm exist: JUNGFRAU documentation of the European XFEL. 10⁴ photons of 12 keV: A. Mozzanica et al., J.
                Instrum. 11 (2016) C02047, quoted from memory.
-        .. [4] 7680 x 7680 pixels on 340 mm: 44.271 ± 0.026 µm (manufacturer to SLAC, Confluence page 214947144; pyFAI,
-               detectors/_rayonix.py), 16 bit. Phosphor: 40 µm Gd2O2S in pyFAI; a packing fraction of one half,
-               15 mg/cm², is an assumption.
-        .. [5] Header of an image of detector 926 at the Advanced Light Source's beamline 8.3.1 (J. Holton, X-ray image
-               formats, bl831.als.lbl.gov): also 1.8 ADU per photon, offset 40. 16 bit; dxtbx, format/FormatSMVADSC.py,
+        .. [4] Pixels and sizes: pyFAI, detectors/_rayonix.py. MX340: 7680 x 7680 pixels on 340 mm: 44.271 ±
+               0.026 µm (manufacturer to SLAC, Confluence page 214947144), 16 bit. Phosphor: 40 µm Gd2O2S in pyFAI; a
+               packing fraction of one half, 15 mg/cm², is an assumption.
+        .. [5] Pixels and sizes: pyFAI, detectors/_adsc.py; Q4 has 81.6 µm in its headers. Q315r:
+               header of detector 926 at the Advanced Light Source's beamline 8.3.1 (J. Holton, X-ray image formats,
+               bl831.als.lbl.gov): also 1.8 ADU per photon, offset 40. 16 bit; dxtbx, format/FormatSMVADSC.py,
                trusts 1 to 65534. The phosphor is assumed to be that of [4]_.
         .. [6] A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82: more than 10⁴ photons of 12 keV; 500 µm is
                quoted from memory. Chips have 64 x 64 pixels (AGIPD ASIC manual, DESY); a panel is two chips. Positions:
                EXtra-geom (European XFEL), AGIPD_1MGeometry.from_quad_positions with the quadrants of its example.
                Quadrants move between runs; each run has its own geometry file.
+        .. [7] Pixels, modules, gaps: pyFAI, detectors/_dectris.py. The saturation is assumed to be that of [2]_.
         """
         for field in ("pixels", "pixel_mm"):
             if field in placement:
@@ -317,7 +356,7 @@ class Detector(Model):
         if design.modules:
             given = {field: getattr(flat, field) for field in flat.model_fields_set}
             return cls(**{**given, "panels": tuple(_module_panels(design, flat.panels[0])), "nominal": None})
-        if not any(design.gap):
+        if not any(design.gap) and not design.circular:
             return flat
         if flat.mask is not None and not isinstance(flat.mask, np.ndarray):
             raise ConfigError(f"Detector.mask = {flat.mask}: must be an array, to combine with the gaps of {name}")

@@ -7,7 +7,7 @@ import numpy as np
 from ..constants import RADIAN_IN_DEGREES
 from ..detectors.conventions import Pivot, beam_spot
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, as_vector, rotate
+from ..geometry import FloatArray, Vector, as_vector, rotate, rotate_about
 from .flat_panel import NominalGeometry, nominal_of_panel
 from .panel import Panel, panel_distance
 
@@ -38,6 +38,47 @@ def move(
     if nominal is None or len(panels) > 1:
         return panels, None
     return panels, nominal_of_panel(panels[0], convention, beam, nominal.twotheta_deg)
+
+
+def perturb(
+    panels: tuple[Panel, ...], seed: int, shift_um: float | Vector, rotation_mrad: float | Vector
+) -> tuple[Panel, ...]:
+    """Return panels that are randomly out of place; parameters as in `Detector.perturbed`."""
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ConfigError(f"Detector.perturbed: seed = {seed!r}: must be an integer of at least 0")
+    shift, rotation = (
+        _deviations(name, value) for name, value in (("shift_um", shift_um), ("rotation_mrad", rotation_mrad))
+    )
+    draw = np.random.default_rng(seed)
+    deviates = draw.standard_normal((len(panels), 2, 3))
+    return tuple(
+        _out_of_place(panel, one[0] * shift / 1000.0, one[1] * rotation / 1000.0)
+        for panel, one in zip(panels, deviates, strict=True)
+    )
+
+
+def _deviations(name: str, value: float | Vector) -> FloatArray:
+    try:
+        three = np.broadcast_to(np.asarray(value, dtype=np.float64), 3)
+    except (TypeError, ValueError):
+        three = np.full(3, np.nan)
+    if not (np.isfinite(three).all() and (three >= 0).all()):
+        raise ConfigError(f"Detector.perturbed: {name} = {value!r}: must be one or three numbers of at least 0")
+    return three
+
+
+def _out_of_place(panel: Panel, shift_mm: FloatArray, rotation_rad: FloatArray) -> Panel:
+    """Return a panel shifted along its axes and rotated about them through its centre."""
+    axes = np.array(panel.axes())
+    slow, fast = panel.pixels
+    center = np.asarray(panel.origin_mm) + 0.5 * panel.pixel_mm * (fast * axes[0] + slow * axes[1])
+    corner, turned = np.asarray(panel.origin_mm) - center, axes
+    for axis, angle in zip(axes, rotation_rad.tolist(), strict=True):
+        corner, turned = rotate_about(corner, axis, angle), rotate_about(turned, axis, angle)
+    return panel.replace(
+        origin_mm=as_vector(center + corner + shift_mm @ axes), fast_axis=as_vector(turned[0]),
+        slow_axis=as_vector(turned[1]), normal_axis=as_vector(turned[2]),
+    )  # fmt: skip
 
 
 def _distance_mm(panels: tuple[Panel, ...], beam: FloatArray) -> float:

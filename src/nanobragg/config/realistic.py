@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from ..bounds import check_bound
+from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, cross_products
 
 FWHM = 0.934  # of a Gaussian block's F_latt², times the edge of the block
@@ -11,11 +13,19 @@ BLOCK_SHARE = 0.5  # width of a block's spot relative to that of the mosaic spre
 LARGEST_A = 3000.0  # larger blocks have spots narrower than a pixel: 60 µm at 200 mm and 1 Å
 SMALLEST_A = 800.0  # ten cells of a small protein
 FEWEST_CELLS = 10  # along an axis; fewer leave no dark space between spots
+ARGUMENTS = {"d_min_A": (0.1, 1e3), "accuracy": (1e-4, 1.0)}  # the number of domains grows with the inverse squares
 # Measured: R² = factor · (spread · block / d)^power / domains
 VARIANCE = {
     ("cap", "balanced"): (0.11, 2), ("gaussian", "balanced"): (0.32, 2),
     ("cap", "random"): (0.36, 1), ("gaussian", "random"): (2.0, 1),
 }  # fmt: skip
+
+
+def check_argument(name: str, value: object) -> None:
+    """Raise `ConfigError` for an argument of `Crystal.realistic` that is not a number in its range."""
+    low, high = ARGUMENTS[name]
+    if not isinstance(value, int | float | np.integer | np.floating) or not low <= value <= high:
+        raise ConfigError(f"Crystal.realistic({name}) = {value!r}: must be a number from {low:g} to {high:g}")
 
 
 def block_edge_A(spread_deg: float, d_min_A: float) -> float:
@@ -52,5 +62,7 @@ def converged_domains(
 
 def edges_of_matrix(matrix: FloatArray) -> Vector:
     """Return |a|, |b|, |c| (Å) of reciprocal vectors a*, b*, c* in columns (Å⁻¹)."""
-    a, b, c = np.linalg.norm(cross_products(matrix.T) / np.linalg.det(matrix), axis=1).tolist()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b, c = np.linalg.norm(cross_products(matrix.T) / np.linalg.det(matrix), axis=1).tolist()
+    check_bound("an edge of the cell of Crystal.matrix", [a, b, c], field="Crystal.cell")
     return a, b, c

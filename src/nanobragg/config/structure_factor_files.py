@@ -215,7 +215,8 @@ class StructureFactorFiles(Model):
         energies_eV
             Energy or energies at which f' and f'' are added, or "beam"; None: no anomalous scattering.
         **options
-            The fields space_group, cell, block, unknown_atoms, default_F and interpolate.
+            The fields space_group, cell, block, unknown_atoms, default_F and interpolate; and f000=True. By
+            default F(000) is listed but does not scatter: its spot, in the direct beam, outshines all others.
 
         Returns
         -------

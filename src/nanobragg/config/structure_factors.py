@@ -64,6 +64,8 @@ class StructureFactors(StructureFactorFiles):
         Name of the data block of a CIF; None: the first that holds reflections or atoms, with a warning if several do.
     unknown_atoms
         For coordinates: element as which atoms of unknown element (X, UNX) count; None: they are left out.
+    f000
+        For coordinates: whether F(000), the direct beam's reflection, scatters. It outshines all others.
     default_F
         Amplitude of reflections that are not listed.
     interpolate
@@ -83,6 +85,7 @@ class StructureFactors(StructureFactorFiles):
     energies_eV: Literal["beam"] | Numbers | None = None
     block: str | None = None
     unknown_atoms: str | None = None
+    f000: bool = False
     default_F: float = 0.0
     interpolate: bool | None = None
 
@@ -305,6 +308,11 @@ class StructureFactors(StructureFactorFiles):
 
         return self.d_min_A is not None or not holds_reflections(path)
 
+    @cached_property
+    def _leaves_out_f000(self) -> bool:
+        """Whether F(000) does not scatter: it was calculated, and nobody asked for it."""
+        return not self.f000 and self.path is not None and self._holds_coordinates(self.path)
+
     @property
     def listing(self) -> tuple[IndexArray, FloatArray] | None:
         """Indices (n, 3) and amplitudes, (n,) or (energies, n), in P1; None without a list."""
@@ -372,6 +380,8 @@ class StructureFactors(StructureFactorFiles):
         indices, amplitudes = self.listing
         where = f"StructureFactors {self.path or 'arrays'}"
         check_table_size(limits or self.limits, len(energies_eV), dtype, where)
+        if self._leaves_out_f000:
+            amplitudes = np.where(indices.any(axis=1), amplitudes, 0.0)
         rows = (amplitudes_at(energy, amplitudes, self.energies) for energy in energies_eV)
         table = dense_tables(indices, rows, len(energies_eV), limits or self.limits, self.default_F, dtype)
         log.debug(

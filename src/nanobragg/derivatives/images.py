@@ -72,7 +72,7 @@ def derivatives(
     images = np.zeros((len(wanted), int(np.prod(scene.shape))), dtype)
     factors = Chain(scene, groups).factors(wanted)
     for block in evaluation.blocks():
-        images[:, block.pixels] = factors[:, block.panel] @ block.primitives
+        images[:, block.where] = factors[:, block.panel] @ block.primitives
     _add_amplitudes(images, wanted, evaluation)
     for row, image in weight_images(scene, wanted, pixels, threads):
         images[row] = image.ravel()
@@ -135,7 +135,7 @@ def jvp(
     image = np.zeros(int(np.prod(scene.shape)), dtype)
     factors = np.einsum("n,npk->pk", changes, Chain(scene, groups).factors(wanted))
     for block in evaluation.blocks():
-        image[block.pixels] = factors[block.panel] @ block.primitives
+        image[block.where] = factors[block.panel] @ block.primitives
     if others:
         images = derivatives(scene, others, pixels=pixels, dtype=dtype, threads=threads, groups=groups)
         image += np.tensordot([tangent[name] for name in others], images, 1).ravel().astype(dtype)
@@ -188,7 +188,7 @@ def vjp(
     wanted = wanted_names(scene, names, groups)
     sums = np.zeros((len(scene.geometry), evaluation.count))
     for block in evaluation.blocks():
-        sums[block.panel] += block.primitives @ flat[block.pixels]
+        sums[block.panel] += block.primitives @ flat[block.where]
     return gradient_of(scene, wanted, groups, sums, evaluation, flat)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._noise import umat_to_misset
+from ..config.background import Background
 from ..config.beam import Beam, Sources
 from ..config.config import Config
 from ..config.crystal import Crystal
@@ -53,14 +54,19 @@ def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups 
     parts["detector"] = _detector(scene, changes, groups)
     parts["structure_factors"] = _structure_factors(scene, changes)
     if changes.get("log_background"):
-        factor, background = math.exp(changes["log_background"]), config.background
-        parts["background"] = background.replace(
-            water_um=background.water_um * factor ** (1 / 3), thickness_um=background.thickness_um * factor
-        )
+        parts["background"] = _scaled(config.background, math.exp(changes["log_background"]))
     if changes.get("phi_start"):
         parts["scan"] = config.scan.replace(start_deg=config.scan.start_deg + changes["phi_start"])
     parts["sampling"] = config.sampling.replace(oversample=scene.oversample)
     return config.replace(**parts)
+
+
+def _scaled(background: Background, factor: float) -> Background:
+    """Return a background of `factor` times the photons."""
+    return background.replace(
+        water_um=background.water_um * factor ** (1 / 3), thickness_um=background.thickness_um * factor,
+        more=tuple(_scaled(each, factor) for each in background.more),
+    )  # fmt: skip
 
 
 def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:

@@ -142,7 +142,7 @@ def _values(scene: SceneData) -> dict[str, float]:
 
 def has_surroundings(scene: SceneData) -> bool:
     """Return whether anything but the crystal scatters."""
-    return scene.config.background.water > 0 or scene.amorphous is not None
+    return scene.config.background.water_scattering > 0 or scene.amorphous is not None
 
 
 def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -> list[str]:

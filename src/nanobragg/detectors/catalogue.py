@@ -1,7 +1,7 @@
 """Catalogue of commercial and facility detectors: modules, gaps and sensors."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class Design:
         Pixels (slow, fast) of the whole detector.
     gap
         Gap (slow, fast) between modules that share an image, pixels.
+    circular
+        Whether only the circle within the image is sensitive.
     modules
         Modules that are panels of their own, in place of a grid.
     saturation
@@ -44,6 +46,7 @@ class Design:
     thickness_um: float
     saturation: float
     gap: tuple[int, int] = (0, 0)
+    circular: bool = False
     modules: tuple[Module, ...] = ()
 
 
@@ -78,25 +81,66 @@ def agipd() -> Design:
     return Design(0.2, (64, 128), (2 * middle[1], 2 * middle[0]), "Si", 500, 10_000, modules=modules)
 
 
-PILATUS3: dict[str, Any] = {"material": "Si", "thickness_um": 450, "saturation": 2**20 - 1}
+SILICON: dict[str, Any] = {"material": "Si", "thickness_um": 450}
+PHOSPHOR: dict[str, Any] = {"material": "Gd2O2S", "thickness_um": 40, "saturation": 2**16 - 1}
+
+
+def pilatus(series: str, counts: dict[str, tuple[int, int]]) -> dict[str, Design]:
+    """Return the PILATUS detectors of a series from their numbers of modules (slow, fast)."""
+    sensor = {"material": "Si", "thickness_um": 320 if series == "PILATUS" else 450, "saturation": 2**20 - 1}
+    return {
+        f"{series} {name}": module_grid(0.172, (195, 487), count, (17, 7), **sensor) for name, count in counts.items()
+    }
+
+
+def eiger(counts: dict[str, tuple[int, int]], pixels: tuple[int, int], gap: tuple[int, int]) -> dict[str, Design]:
+    """Return EIGER detectors from their numbers of modules (slow, fast)."""
+    return {
+        name: module_grid(0.075, pixels, count, gap, **SILICON, saturation=2**16 - 1) for name, count in counts.items()
+    }
+
+
+def ccd(pixel_mm: float, pixels: int, modules: int = 1, *, circular: bool = False) -> Design:
+    """Return a CCD detector without gaps, with pixels along an edge after 2 x 2 binning."""
+    size = (pixels // modules, pixels // modules)
+    grid = module_grid(pixel_mm, size, (modules, modules), (0, 0), **PHOSPHOR)
+    return replace(grid, circular=circular)
+
+
 DESIGNS = {
-    "EIGER2 16M": module_grid(
-        0.075, (512, 1028), (8, 4), (38, 12), material="Si", thickness_um=450, saturation=2**16 - 1
-    ),
-    "PILATUS3 6M": module_grid(0.172, (195, 487), (12, 5), (17, 7), **PILATUS3),
-    "PILATUS3 2M": module_grid(0.172, (195, 487), (8, 3), (17, 7), **PILATUS3),
-    "PILATUS3 300K": module_grid(0.172, (195, 487), (3, 1), (17, 7), **PILATUS3),
+    **eiger({"EIGER 500K": (1, 1), "EIGER 1M": (2, 1), "EIGER 4M": (4, 2), "EIGER 9M": (6, 3), "EIGER 16M": (8, 4)},
+            (514, 1030), (37, 10)),
+    **eiger({"EIGER2 500K": (1, 1), "EIGER2 1M": (2, 1), "EIGER2 4M": (4, 2), "EIGER2 9M": (6, 3),
+             "EIGER2 16M": (8, 4)}, (512, 1028), (38, 12)),
+    **pilatus("PILATUS", {"100K": (1, 1), "200K": (2, 1), "300K": (3, 1), "300K-W": (1, 3), "1M": (5, 2), "2M": (8, 3),
+                          "6M": (12, 5)}),
+    **pilatus("PILATUS3", {"100K": (1, 1), "200K": (2, 1), "300K": (3, 1), "300K-W": (1, 3), "1M": (5, 2),
+                           "2M": (8, 3), "6M": (12, 5)}),
+    **{f"PILATUS4 {name}": module_grid(0.15, (255, 513), count, (20, 7), **SILICON, saturation=2**20 - 1)
+       for name, count in {"1M": (4, 2), "2M": (6, 3), "4M": (8, 4)}.items()},
+    "JUNGFRAU 0.5M": jungfrau((0,), (0,)),
+    "JUNGFRAU 1M": jungfrau((0, 550), (0, 0)),
     "JUNGFRAU 4M": jungfrau((68, 0, 618, 550, 1168, 1100, 1718, 1650), (0, 1039, 0, 1039, 67, 1106, 67, 1106)),
     "JUNGFRAU 16M": jungfrau(
         tuple(550 * row + shift for row in range(8) for shift in (0, 0, 68, 68)),
         tuple(1039 * column + shift for shift in (68, 68, 68, 68, 0, 0, 0, 0) for column in range(4)),
     ),
-    "Rayonix MX340": module_grid(
-        0.0885417, (960, 960), (4, 4), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
-    ),
-    "ADSC Q315r": module_grid(
-        0.102592, (1024, 1024), (3, 3), (0, 0), material="Gd2O2S", thickness_um=40, saturation=2**16 - 1
-    ),
+    "Rayonix MX170": ccd(0.0885417, 1920, 2),
+    "Rayonix MX170-HS": ccd(0.0885417, 1920, 2),
+    "Rayonix MX225": ccd(0.073242, 3072, 3),
+    "Rayonix MX225-HS": ccd(0.078125, 2880, 3),
+    "Rayonix MX300": ccd(0.073242, 4096, 4),
+    "Rayonix MX300-HS": ccd(0.078125, 3840, 4),
+    "Rayonix MX325": ccd(0.079346, 4096, 4),
+    "Rayonix MX340": ccd(0.0885417, 3840, 4),
+    "Rayonix MX340-HS": ccd(0.0885417, 3840, 4),
+    "MAR 165": ccd(0.079, 2048, circular=True),
+    "MAR 225": ccd(0.073242, 3072, 3),
+    "ADSC Q4": ccd(0.0816, 2304, 2),
+    "ADSC Q210": ccd(0.102, 2048, 2),
+    "ADSC Q270": ccd(0.1296, 2084, 2),
+    "ADSC Q315": ccd(0.102, 3072, 3),
+    "ADSC Q315r": ccd(0.102592, 3072, 3),
     "AGIPD 1M": agipd(),
 }  # fmt: skip
 
@@ -117,9 +161,13 @@ def _plain(name: str) -> str:
 
 
 def gap_mask(design: Design) -> npt.NDArray[np.bool_]:
-    """Return the mask of a grid of modules: False in the gaps."""
+    """Return the mask of a grid of modules: False in the gaps, and outside a circular detector."""
     slow, fast = (
         np.arange(size) % (pixels + space) < pixels
         for size, pixels, space in zip(design.size, design.pixels, design.gap, strict=True)
     )
-    return np.asarray(slow[:, np.newaxis] & fast)
+    mask = np.asarray(slow[:, np.newaxis] & fast)
+    if design.circular:
+        y, x = (np.arange(size) + 0.5 - size / 2 for size in design.size)
+        mask &= np.hypot(y[:, np.newaxis], x) <= min(design.size) / 2
+    return mask

@@ -12,12 +12,15 @@ class Readout(NamedTuple):
         Recorded units per photon, of a pixel without photons, and standard deviation of the electronics' noise.
     dtype
         Type of the pixels in files.
+    sums
+        Whether an image is the sum of many read-outs, so that it holds more than the counter of a pixel.
     """
 
     gain_adu_per_photon: float
     adc_offset: float
     readout_noise_adu: float
     dtype: str
+    sums: bool = False
 
 
 GENERIC = Readout(1.0, 40.0, 0.0, "uint16")  # as the C program's noise image
@@ -28,7 +31,7 @@ GENERIC = Readout(1.0, 40.0, 0.0, "uint16")  # as the C program's noise image
 # (2013) 550-553); the numbers are quoted from memory. CCDs record units above an offset: ADSC 1.8 per photon and 40
 # (J. Holton, X-ray image formats, bl831.als.lbl.gov), Rayonix and MAR 10; their other numbers are assumptions.
 FAMILIES = {
-    "eiger": Readout(1.0, 0.0, 0.0, "uint32"),
+    "eiger": Readout(1.0, 0.0, 0.0, "uint32", sums=True),
     "pilatus": Readout(1.0, 0.0, 0.0, "int32"),
     "jungfrau": Readout(1.0, 0.0, 0.025, "float32"),
     "agipd": Readout(1.0, 0.0, 0.08, "float32"),

@@ -232,8 +232,10 @@ def pedestal_of(config: Config) -> float | None:
 
 def saturation_of(config: Config, dtype: np.dtype[Any], given: float | None = None) -> float | None:
     """Return the largest valid value: `given`, that of the detector, or the largest integer that marks no pixels."""
-    of_noise = None if config.noise is None else config.noise.saturation_adu
-    saturation = next((level for level in (given, of_noise, config.detector.saturation_adu) if level is not None), None)
+    saturation = given
+    if saturation is None:
+        recorded = config.noise is not None
+        saturation = resolve_recording(config).saturation_adu if recorded else config.detector.saturation_adu
     if saturation is not None or dtype.kind == "f":
         return saturation
     return min(int(np.iinfo(dtype).max), LARGEST) - MARKER_VALUES

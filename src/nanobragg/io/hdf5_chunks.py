@@ -23,6 +23,8 @@ def check_kind(dataset: Any) -> None:
     import h5py
 
     dtype = dataset.dtype
+    if dtype.kind == "c":
+        raise FormatError(f"{dataset.file.filename}: {dataset.name}: holds complex numbers, which are not read")
     if dtype.hasobject and (h5py.check_string_dtype(dtype) is None or math.prod(dataset.shape or ()) > LARGEST_TEXTS):
         raise FormatError(
             f"{dataset.file.filename}: {dataset.name}: holds values of variable length, which are not read"

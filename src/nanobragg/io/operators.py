@@ -78,12 +78,11 @@ def _is_group(rotations: npt.NDArray[np.int64], translations: npt.NDArray[np.flo
     turned = np.einsum("aij,bjk->abik", rotations, rotations)
     if np.abs(turned).max() > LARGEST_ENTRY:
         return False
-    moved = (np.einsum("aij,bj->abi", rotations, translations) + translations[:, None]).reshape(-1, 3)
-    listed, products = _rotation_codes(rotations), _rotation_codes(turned)
-    for code in np.unique(products):
-        apart = moved[products == code][:, None] - translations[listed == code]
+    listed = _rotation_codes(rotations)
+    for products, rotation, translation in zip(turned, rotations, translations, strict=True):
+        apart = (translations @ rotation.T + translation)[:, None] - translations
         same = (np.abs(apart - np.rint(apart)) < 2 / STEPS).all(axis=2)
-        if not same.size or not same.any(axis=1).all():
+        if not (same & (_rotation_codes(products)[:, None] == listed)).any(axis=1).all():
             return False
     return True
 

@@ -1,6 +1,7 @@
 """TIFF images with one grey channel: written uncompressed as uint8, uint16, int32 or float32; read in every type."""
 
 import io
+import warnings
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,9 @@ def _decompressed(path: StrPath, content: bytes, layout: Layout) -> npt.NDArray[
     native = layout.dtype.newbyteorder("=")
     check_bytes(path, layout.shape[0] * layout.shape[1] * max(4, native.itemsize), "the picture")
     try:
-        with Image.open(io.BytesIO(content), formats=["TIFF"]) as picture:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about tags that are cut off
+            picture = Image.open(io.BytesIO(content), formats=["TIFF"])
             _check_whole(path, picture, len(content))
             pixels = np.array(picture)
     except Exception as error:  # Pillow raises many types for damaged files

@@ -18,12 +18,12 @@ RING, BEAM, SPOT = "#1f6fb4", "#d62728", "#d62728"
 
 
 def new_figure(width_inch: float, height_inch: float) -> Figure:
-    """Return an empty figure outside pyplot; raise `ConfigError` if matplotlib is not installed."""
+    """Return an empty figure outside pyplot that a notebook shows; raise `ConfigError` if matplotlib is missing."""
     try:
-        from matplotlib.figure import Figure
+        from .shown_figure import ShownFigure
     except ImportError:
         raise ConfigError("plots need matplotlib: pip install 'nanobragg[plot]'") from None
-    return Figure(figsize=(width_inch, height_inch), dpi=DPI, layout="constrained")
+    return ShownFigure(figsize=(width_inch, height_inch), dpi=DPI, layout="constrained")
 
 
 def figure_of(ax: Axes) -> Figure:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PERCENTILES = (40.0, 99.8)
+STRONG = 4.0  # levels of the background above which all spots are black
 MOST_PIXELS = 1200  # along an edge of the plot
 MOST_SPOTS = 500
 MOST_INSETS, INSET_PIXELS = 8, 12  # INSET_PIXELS on either side of a spot
@@ -41,7 +42,7 @@ def plot(
     spots: bool | Spots = True,
     rings: Sequence[float] | None = None,
     zoom: int | Sequence[int] = 0,
-    percentiles: tuple[float, float] = PERCENTILES,
+    percentiles: tuple[float, float] | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
@@ -61,9 +62,10 @@ def plot(
     zoom
         Number of close-ups, of bright spots at different resolutions; or the rows of the spots to enlarge.
     percentiles
-        Percentiles of the pixels that are drawn white and black.
+        Percentiles of the pixels that are drawn white and black. Default: such that the background is light and spots
+        above it are black.
     title
-        Title of the plot.
+        Title of the plot; default: wavelength, distance and the brightest pixel.
     ax
         Axes to draw into, without close-ups.
 
@@ -82,11 +84,10 @@ def plot(
     layout = stacked_layout(panels.shape[1:]) if scene is None else panel_layout(scene)
     shown = _spots(scene, spots)
     chosen = _close_ups(shown, zoom)
+    alone, small = ax is None, list[Any]()
     if ax is None:
         ax, small = _axes(layout, len(chosen))
-    else:
-        small = []
-    limits = _draw_panels(ax, panels, layout, percentiles)
+    limits = _draw_panels(ax, panels, layout, percentiles, bar=alone)
     if scene is not None:
         draw_rings(ax, scene, layout, choose_rings(scene) if rings is None else rings)
         _draw_beam(ax, scene, layout)
@@ -94,9 +95,15 @@ def plot(
     for number, (row, inset) in enumerate(zip(chosen, small, strict=False), 1):
         _draw_close_up(inset, panels, shown[row : row + 1], limits, number)
         _mark(ax, layout, shown, row, number)
-    if title:
-        ax.set_title(title, fontsize=9)
+    ax.set_title(_title(panels, scene) if title is None else title, fontsize=9)
     return figure_of(ax)
+
+
+def _title(panels: Image, scene: Scene | None) -> str:
+    brightest = f"brightest pixel {float(np.nanmax(panels)):.4g}" if np.isfinite(panels).any() else "no pixels"
+    if scene is None:
+        return brightest
+    return f"{scene.config.beam.wavelength:.5g} Å, {scene.distance * 1000:.5g} mm; {brightest}"
 
 
 def _panels(image: npt.ArrayLike, scene: Scene | None) -> Image:
@@ -150,16 +157,22 @@ def _axes(layout: PanelLayout, insets: int) -> tuple[Axes, list[Axes]]:
     return figure.add_subplot(grid[:, 0]), small
 
 
-def _draw_panels(ax: Axes, panels: Image, layout: PanelLayout, percentiles: tuple[float, float]) -> tuple[float, float]:
-    """Draw all panels on one grey scale; return the values drawn white and black."""
+def _draw_panels(
+    ax: Axes, panels: Image, layout: PanelLayout, percentiles: tuple[float, float] | None, *, bar: bool
+) -> tuple[float, float]:
+    """Draw all panels on one grey scale, with a colour bar if `bar`; return the values drawn white and black."""
     from matplotlib.transforms import Affine2D
 
     block = block_size(layout.pixels, max(64, round(MOST_PIXELS / len(panels) ** 0.5)))
     reduced = [shrink(panel, block) for panel in panels]
-    white, black = grey_limits(np.concatenate([part.ravel() for part in reduced]), percentiles)
+    values = np.concatenate([part.ravel() for part in reduced])
+    white, black = grey_limits(values, PERCENTILES if percentiles is None else percentiles)
+    level = _above_background(values) if percentiles is None else 0.0
+    if level > 0.0:  # weak spots are drawn beside strong ones, and noise stays light
+        black = min(max(black, level), STRONG * level)
     for i, part in enumerate(reduced):
         affine = np.concatenate([layout.maps[i], [[0.0, 0.0, 1.0]]])
-        ax.imshow(
+        drawn = ax.imshow(
             part, cmap=grey_map(), vmin=white, vmax=black, interpolation="nearest" if block == 1 else "auto",
             extent=(0.0, part.shape[1] * block, part.shape[0] * block, 0.0), transform=Affine2D(affine) + ax.transData,
         )  # fmt: skip
@@ -168,7 +181,23 @@ def _draw_panels(ax: Axes, panels: Image, layout: PanelLayout, percentiles: tupl
     (left, right), (bottom, top) = layout.limits()
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel=layout.labels[0], ylabel=layout.labels[1])
     ax.tick_params(labelsize=7)
+    if bar:
+        scale = figure_of(ax).colorbar(drawn, cax=ax.inset_axes((1.03, 0.1, 0.03, 0.8)), extend="both")
+        scale.set_label("photons or detector units per pixel", fontsize=7)
+        scale.ax.tick_params(labelsize=7)
     return white, black
+
+
+def _above_background(values: FloatArray) -> float:
+    """Return a level that noise of the background does not reach: its median plus ten standard deviations.
+
+    The deviation is that of the values below the median, which spots do not affect.
+    """
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0
+    low, middle = np.percentile(finite, [15.87, 50.0]).tolist()
+    return float(middle + 10.0 * (middle - low))
 
 
 def _draw_beam(ax: Axes, scene: Scene, layout: PanelLayout) -> None:

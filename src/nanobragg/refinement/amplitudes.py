@@ -13,7 +13,7 @@ from ..config.config import Config
 from ..config.structure_factors import StructureFactors
 from ..derivatives.amplitudes import AmplitudeMap
 from ..derivatives.evaluate import Evaluation, as_scene
-from ..derivatives.likelihood import Noise, as_noise
+from ..derivatives.likelihood import Likelihood, as_noise
 from ..derivatives.sums import checked_data
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -60,7 +60,7 @@ def refine_amplitudes(
     experiments: Sequence[Config | Scene],
     data: Sequence[npt.ArrayLike],
     *,
-    noise: Noise | str | float = "poisson",
+    noise: Likelihood | str | float = "poisson",
     space_group: str | None = None,
     friedel: bool = True,
     pixels: Any = "shoeboxes",
@@ -177,7 +177,9 @@ class _System:
         self._rest.append(model - listed)
         self.measured.append(checked_data(scene, photons, evaluation.places)[evaluation.places])
 
-    def assembled(self, squares: FloatArray, noise: Noise) -> tuple[Any, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    def assembled(
+        self, squares: FloatArray, noise: Likelihood
+    ) -> tuple[Any, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
         """Return the matrix by the sets that the images determine, the data, the rest of the model, and which they are.
 
         A set is determined if the standard error of its squared amplitude is expected to be below the square.
@@ -196,7 +198,7 @@ class _System:
 
 
 def _minimised(
-    noise: Noise, matrix: Any, data: FloatArray, rest: FloatArray, start: FloatArray, most: int
+    noise: Likelihood, matrix: Any, data: FloatArray, rest: FloatArray, start: FloatArray, most: int
 ) -> tuple[FloatArray, int, bool]:
     """Return the squares with the smallest loss, the number of iterations, and whether they converged.
 
@@ -226,7 +228,13 @@ def _minimised(
 
 
 def _accepted(
-    noise: Noise, matrix: Any, data: FloatArray, rest: FloatArray, squares: FloatArray, step: FloatArray, before: float
+    noise: Likelihood,
+    matrix: Any,
+    data: FloatArray,
+    rest: FloatArray,
+    squares: FloatArray,
+    step: FloatArray,
+    before: float,
 ) -> tuple[FloatArray, float]:
     """Return the squares after a step, halved until the loss falls, and their loss."""
     for part in (1.0, 0.5, 0.25, 0.125):

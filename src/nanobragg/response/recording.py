@@ -37,7 +37,7 @@ def resolve_recording(config: Config | None) -> Recording:
     readout = GENERIC if config is None else readout_of(config.detector.name)
     saturation = noise.saturation_adu
     dtype = noise.dtype or readout.dtype
-    if saturation is None and config is not None:
+    if saturation is None and config is not None and not readout.sums:
         saturation = config.detector.saturation_adu
         if saturation is not None and np.dtype(dtype).kind in "iu":
             saturation = min(saturation, float(np.iinfo(dtype).max))

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from ..bounds import check_bound
 from ..config.beam import Beam
 from ..config.crystal import Crystal, Lattice
 from ..geometry import dot
@@ -44,6 +45,7 @@ def resolve_blocks(crystal: Crystal, beam: Beam, lattice: Lattice, *, like_c: bo
     if crystal.volume_mm3 is not None:
         edge = _edge_mm(crystal.volume_mm3) / 1000.0
         number = edge * min(edge, width) ** 2 / (math.prod(cells) * lattice.volume * 1e-30)
+    check_bound("number of blocks in the beam", number, field="Crystal.blocks")
     return Blocks((cells[0], cells[1], cells[2]), number)
 
 

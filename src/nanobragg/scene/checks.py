@@ -121,7 +121,8 @@ def _beam_hits(scene: SceneData) -> bool:
         return False
     spot = distance * scene.beam_direction * 1000.0
     corners = [panel.corners_mm() for panel in scene.config.detector.panels]
-    places = np.concatenate(corners) @ np.array([fast, slow]).T
+    # not a matrix product: OpenBLAS ends the process if it cannot allocate its 32 MiB of scratch memory
+    places = np.einsum("ij,kj->ik", np.concatenate(corners), np.array([fast, slow]))
     where = np.array([spot @ fast, spot @ slow])
     return bool((where >= places.min(axis=0)).all() and (where <= places.max(axis=0)).all())
 

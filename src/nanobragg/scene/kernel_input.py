@@ -168,7 +168,7 @@ def radius_metric(scene: SceneData) -> FloatArray:
 
 def _water_and_scale(scene: SceneData) -> tuple[float, float]:
     """Return the water for each block of the crystal, and the scale from the sum of one block to photons of all."""
-    water = scene.config.background.water
+    water = scene.config.background.water_scattering
     photons = R_E_SQR * scene.fluence
     if scene.config.compat == "c":  # row 11: fluence twice, and shared out among the terms
         return water * (photons if scene.follows(11) else scene.terms), photons / scene.terms

@@ -18,7 +18,7 @@ def panels_facing_away(panels: Sequence[Panel]) -> list[int]:
     away = []
     for i, panel in enumerate(panels):
         corners = panel.corners_mm()
-        if (corners @ panel.axes()[2] <= EDGE_ON * np.linalg.norm(corners, axis=1)).any():
+        if ((corners * panel.axes()[2]).sum(axis=1) <= EDGE_ON * np.linalg.norm(corners, axis=1)).any():
             away.append(i)
     return away
 

@@ -99,7 +99,7 @@ def model_amplitudes(
     _check_grid(where, cell, d_min_A)
     placed = place_atoms(where, model, cell, group, own_group=own_group)
     k_sol = (0.0 if model.small else K_SOL) if k_sol is None else k_sol
-    calculator = _calculator(placed, d_min_A, direct_if_small=model.small and k_sol == 0)
+    calculator = _calculator(where, placed, d_min_A, direct_if_small=model.small and k_sol == 0)
     rotations = point_group(calculator.group)
     indices, atoms = calculator.transform()
     present = ~absent_reflections(indices, calculator.group)
@@ -137,9 +137,9 @@ def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
         )
 
 
-def _calculator(placed: PlacedAtoms, d_min_A: float, *, direct_if_small: bool) -> _Density | _Sum:
+def _calculator(where: str, placed: PlacedAtoms, d_min_A: float, *, direct_if_small: bool) -> _Density | _Sum:
     """Return the density, or the sum over atoms where it is quick, or where atoms are too diffuse for the cell."""
-    density = _Density(placed, d_min_A)
+    density = _Density(where, placed, d_min_A)
     cell, group = placed.structure.cell, placed.group
     spheres = 2 * np.pi / 3 * cell.volume / d_min_A**3 / len(point_group(group))  # reflections of half a sphere, unique
     terms = spheres * len(placed.atoms.fract) * len(group.rotations)
@@ -156,12 +156,12 @@ def _is_summed_by_gemmi(group: Group) -> bool:
 class _Density:
     """Fourier transforms of a structure's density and solvent mask, on the same grid and list of reflections."""
 
-    def __init__(self, placed: PlacedAtoms, d_min_A: float) -> None:
+    def __init__(self, where: str, placed: PlacedAtoms, d_min_A: float) -> None:
         import gemmi
 
         tabulated = _is_summed_by_gemmi(placed.group)
         self.group = placed.group if tabulated else group_from_table(gemmi.SpaceGroup("P 1"))
-        self.structure = placed.structure if tabulated else with_all_copies(placed)
+        self.structure = placed.structure if tabulated else with_all_copies(where, placed)
         self._charged, self.d_min = placed.charged, d_min_A
         self.density = gemmi.DensityCalculatorX()
         self.density.d_min = d_min_A

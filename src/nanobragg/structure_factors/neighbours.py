@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .symmetry import Group
 
 ONE_PLACE_A = 0.4  # Å; atoms that are closer cannot exist at the same time
-MOST_IN_VOXEL = 32  # atoms of a voxel of 0.8 Å that are compared
+MOST_IN_VOXEL = 8  # atoms in 0.8 Å
+MOST_COPIES = 1_000_000
 MOST_VOXELS = 2**20  # along an axis
 
 
@@ -37,9 +38,14 @@ def distances_to_copies(fract: FloatArray, group: Group, orthogonal: FloatArray)
         yield np.linalg.norm((apart - np.rint(apart)) @ orthogonal.T, axis=1)
 
 
-def close_pairs(fract: FloatArray, group: Group, orthogonal: FloatArray) -> Pairs:
-    """Return all pairs of atoms and copies that are closer than ONE_PLACE_A, each atom with itself included."""
+def close_pairs(fract: FloatArray, group: Group, orthogonal: FloatArray) -> Pairs | None:
+    """Return all pairs of atoms and copies that are closer than ONE_PLACE_A, each atom with itself included.
+
+    None for more than MOST_COPIES copies, or where more atoms than MOST_IN_VOXEL are in 0.8 Å, which takes too long.
+    """
     voxels = _Voxels(fract, orthogonal)
+    if len(fract) * len(group.rotations) > MOST_COPIES or voxels.largest_count() > MOST_IN_VOXEL:
+        return None
     here, there, is_copy = [], [], []
     for number, (rotation, translation) in enumerate(zip(group.rotations, group.translations, strict=True)):
         copies = fract @ rotation.T + translation
@@ -69,13 +75,17 @@ class _Voxels:
         keys: npt.NDArray[np.int64] = (a * self._counts[1] + b) * self._counts[2] + c
         return keys
 
+    def largest_count(self) -> int:
+        """Return the number of atoms in the fullest voxel."""
+        return int(np.unique(self._sorted, return_counts=True)[1].max(initial=0))
+
     def candidates(self, fract: FloatArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return pairs of listed atoms and rows of `fract` that may be close, each pair once."""
         found = []
         for corner in product((-1.0, 1.0), repeat=3):
             keys = self._keys(fract + np.array(corner) * self._reach)
             first = np.searchsorted(self._sorted, keys, "left")
-            count = np.minimum(np.searchsorted(self._sorted, keys, "right") - first, MOST_IN_VOXEL)
+            count = np.searchsorted(self._sorted, keys, "right") - first
             rows = np.repeat(np.arange(len(fract)), count)
             within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
             found.append(self._order[np.repeat(first, count) + within] * len(fract) + rows)

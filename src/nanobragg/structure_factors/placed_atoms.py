@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import FloatArray
-from ..io.atoms import AtomicModel, atoms_of
+from ..io.atoms import BYTES_PER_ATOM, AtomicModel, atoms_of
+from ..io.limits import check_bytes
 from ..io.small_molecule import B_PER_U
 from .direct_sum import Atoms, factor_coefficients
 from .sites import Sites, site_shares
@@ -71,10 +72,12 @@ def place_atoms(where: str, model: AtomicModel, cell: Cell, group: Group, *, own
     return PlacedAtoms(structure, atoms, elements, group, any(atom.charge for atom in listed), note)
 
 
-def with_all_copies(placed: PlacedAtoms) -> Any:
+def with_all_copies(where: str, placed: PlacedAtoms) -> Any:
     """Return a structure in P 1 with the copies of all atoms by all operators."""
     import gemmi
 
+    copies = len(placed.atoms.fract) * len(placed.group.rotations)
+    check_bytes(where, copies * BYTES_PER_ATOM, "every symmetry copy of its atoms")
     structure = placed.structure.clone()
     structure.spacegroup_hm = "P 1"
     structure.setup_cell_images()
@@ -101,17 +104,26 @@ def with_all_copies(placed: PlacedAtoms) -> Any:
 
 
 def _in_cell(model: AtomicModel, cell: Cell) -> Any:
-    """Return a copy of the structure in a cell; fractional coordinates of a CIF stay what they are."""
+    """Return a copy of the structure in a cell, in the standard orientation.
+
+    Fractional coordinates stay what they are in a CIF, and in a PDB file whose SCALE records state another orientation.
+    """
     import gemmi
 
     structure = model.structure.clone()
-    before, after = gemmi.UnitCell(*structure.cell.parameters), gemmi.UnitCell(*cell)
-    if before.parameters == after.parameters:
+    before, after = structure.cell, gemmi.UnitCell(*cell)
+    if not before.explicit_matrices and (before.parameters == after.parameters or not model.small):
+        structure.cell = after
         return structure
+    fractional, shift = np.array(before.frac.mat.tolist()), np.array(before.frac.vec.tolist())
+    turn = np.array(after.orth.mat.tolist()) @ fractional
+    for atom in atoms_of(structure):
+        x, y, z = (fractional @ atom.pos.tolist() + shift).tolist()
+        atom.pos = after.orthogonalize(gemmi.Fractional(x, y, z))
+        if atom.aniso.nonzero() and before.explicit_matrices:
+            u = turn @ np.array(atom.aniso.as_mat33().tolist()) @ turn.T
+            atom.aniso = gemmi.SMat33f(u[0, 0], u[1, 1], u[2, 2], u[0, 1], u[0, 2], u[1, 2])
     structure.cell = after
-    if model.small:
-        for atom in atoms_of(structure):
-            atom.pos = after.orthogonalize(before.fractionalize(atom.pos))
     return structure
 
 

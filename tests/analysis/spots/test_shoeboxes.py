@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def test_the_threshold_is_that_of_predicted_spots() -> None:
     assert len(nb.shoeboxes(scene(), 2, threshold=0.5)) == len(nb.predict_spots(scene(), threshold=0.5))
 
 
-@pytest.mark.parametrize("radius", [-1, float("nan"), float("inf")])
-def test_an_invalid_radius_is_refused(radius: float) -> None:
+@pytest.mark.parametrize("radius", [-1, float("nan"), float("inf"), "3", None])
+def test_an_invalid_radius_is_refused(radius: Any) -> None:
     with pytest.raises(ConfigError, match=r"radius = .*: must be a number of pixels"):
         nb.shoeboxes(scene(), radius)

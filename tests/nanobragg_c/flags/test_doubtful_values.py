@@ -35,6 +35,7 @@ LINES = {  # line: a part of the warning
     "-seed -5 -misset_seed 3 -misset random -mosaic_seed -4 -mosaic 2": None,
     "-seed 7.9": "only 7 is read",
     "-polar 2 -nopolar": "not a degree of polarization",
+    "-polar 2 -nopolar -oversample_polar -oversample 2": "not a degree of polarization",
     "-polar 2": "not a degree of polarization",
     "-polar -1.5": "not a degree of polarization",
     "-spindle_axis 0 0 0": "no direction",

@@ -33,7 +33,7 @@ def shoeboxes(experiment: Config | Scene, radius: float, *, threshold: float = 0
         A negative radius, or a threshold outside 0 … 1.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
-    if not 0 <= radius < np.inf:
+    if not isinstance(radius, int | float | np.integer | np.floating) or not 0 <= radius < np.inf:
         raise ConfigError(f"radius = {radius!r}: must be a number of pixels, at least 0")
     spots = predict_spots(scene, threshold=threshold)
     ends = []

@@ -195,7 +195,8 @@ class BeamBeyondOne(Beam):
 def _beam(values: FlagValues, exact: bool) -> Beam:
     fields: dict[str, Any] = {}
     beyond = abs(values.kahn_factor) > 1 and not exact
-    kahn_factor = values.kahn_factor if values.polarized else max(-1.0, min(1.0, values.kahn_factor))
+    unused = exact and not values.polarized  # the C program uses it with -oversample_polar
+    kahn_factor = max(-1.0, min(1.0, values.kahn_factor)) if unused else values.kahn_factor
     if values.energy_eV is None:
         fields["wavelength_A"] = values.wavelength_A
     else:
@@ -205,7 +206,7 @@ def _beam(values: FlagValues, exact: bool) -> Beam:
     if values.convention == "custom":
         frame = convention_of(values)
         fields.update(direction=frame.beam, polarization_axis=frame.polarization)
-    return (BeamBeyondOne if beyond and values.polarized else Beam)(
+    return (BeamBeyondOne if beyond else Beam)(
         fluence_ph_m2=values.fluence_ph_m2,
         size_mm=_not_negative(values.beamsize_mm),
         kahn_factor=kahn_factor,

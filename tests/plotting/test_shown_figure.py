@@ -1,0 +1,128 @@
+"""Figures show themselves: as the value of a notebook's cell, and by show()."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import matplotlib.figure
+import numpy as np
+import pytest
+from PIL import Image
+
+import nanobragg as nb
+from nanobragg.errors import ConfigError
+from nanobragg.plotting import shown_figure
+from nanobragg.plotting.image import _above_background
+from tests.builders import config
+
+CELLS = [
+    """import nanobragg as nb
+config = nb.Config(
+    crystal=nb.Crystal(cell=(60, 70, 80), n_cells=10, misset_deg=(5, 5, 5)),
+    structure_factors=nb.StructureFactors.constant(100),
+    detector=nb.Detector.flat(distance_mm=100, pixels=128, pixel_mm=0.5),
+)
+config""",
+    "image = nb.simulate(config)\nnb.plot(image, config)",
+    """totals = [(each.crystal.n_cells[0], float(nb.simulate(each).sum()))
+          for each in nb.sweep(config, {"crystal.n_cells": [8, 10, 12]})]
+totals""",
+    """from matplotlib.figure import Figure
+figure = nb.plot_radial(image, config)
+figure.show()""",
+    "nb.predict_spots(config)",
+]
+
+
+def run_notebook() -> Any:
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    return notebook
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_notebook_shows_config_plots_and_a_sweep():
+    """A fresh kernel, without pyplot: tables and pictures are shown where their cells end with them."""
+    shown = [[output.get("data", {}) for output in cell.outputs] for cell in run_notebook().cells]
+    assert "<b>Config</b>" in shown[0][-1]["text/html"]
+    for cell in (1, 3):
+        picture = Image.open(io.BytesIO(base64.b64decode(shown[cell][-1]["image/png"])))
+        assert min(picture.size) > 400
+    totals = eval(shown[2][-1]["text/plain"])
+    assert [n for n, _ in totals] == [8, 10, 12]
+    assert totals[0][1] < totals[1][1] < totals[2][1]
+    assert shown[4][-1]["text/plain"].startswith("<Spots: ")
+
+
+def test_a_figure_has_a_picture_without_pyplot():
+    figure = nb.plot(np.eye(30))
+    assert isinstance(figure, matplotlib.figure.Figure)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_show_without_a_display_says_what_to_do(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    with pytest.raises(ConfigError, match="there is no display; write the figure with savefig"):
+        nb.plot(np.eye(30)).show()
+
+
+def test_show_opens_a_window_of_pyplots_backend(monkeypatch):
+    calls: list[Any] = []
+
+    class Manager:
+        def show(self) -> None:
+            calls.append("shown")
+
+        @classmethod
+        def start_main_loop(cls) -> None:
+            calls.append("running")
+
+    class Canvas:
+        @staticmethod
+        def new_manager(figure: Any, number: int) -> Manager:
+            calls.append(figure)
+            return Manager()
+
+    monkeypatch.setattr(shown_figure, "_interactive_canvas", lambda: Canvas)
+    figure = nb.plot(np.eye(30))
+    figure.show()
+    assert calls == [figure, "shown", "running"]
+
+
+def test_spots_stay_visible_over_noisy_water():
+    """Background of 100 photons: its noise stays light, a spot of 300 more is black."""
+    made = config(detector=nb.Detector.flat(pixels=200))
+    image = nb.add_noise(np.full((200, 200), 100.0), seed=1, adc_offset=0).astype(float)
+    image[50, 60] += 300
+    (drawn,) = nb.plot(image, made, spots=False).axes[0].images
+    grey = np.ma.getdata(drawn.norm(image))
+    assert np.median(grey) < 0.15
+    assert np.quantile(grey, 0.99) < 0.4
+    assert grey[50, 60] >= 1
+    assert _above_background(np.full(5, np.nan)) == 0
+
+
+def test_titles_and_colour_bars_tell_what_is_drawn():
+    figure = nb.plot(np.eye(32, 48), config())
+    (axes,) = figure.axes
+    assert axes.get_title() == "1 Å, 100 mm; brightest pixel 1"
+    assert [bar.get_ylabel() for bar in axes.child_axes] == ["photons or detector units per pixel"]
+    assert nb.plot(np.eye(5), title="").axes[0].get_title() == ""
+
+
+def test_an_image_of_a_series_is_plotted(tmp_path, capsys):
+    from nanobragg.cli import main
+
+    series = [np.full((32, 48), float(i), np.float32) + np.eye(32, 48, dtype=np.float32) for i in range(3)]
+    nb.write_nexus(tmp_path / "a.nxs", series, config())
+    for number in (1, 3):
+        out = tmp_path / f"{number}.png"
+        assert main(["plot", str(tmp_path / "a.nxs"), "--image", str(number), "-o", str(out)]) == 0
+        assert out.stat().st_size > 1000
+    assert main(["plot", str(tmp_path / "a.nxs"), "--image", "4", "-o", str(tmp_path / "4.png")]) == 2
+    assert main(["plot", str(tmp_path / "a.nxs"), "--image", "0", "-o", str(tmp_path / "4.png")]) == 2
+    assert "--image 0: must be at least 1" in capsys.readouterr().err
