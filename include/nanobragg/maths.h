@@ -136,6 +136,8 @@ NB_INLINE float sine_less_cosine(float xx)
     return p * xx;
 }
 
+constexpr double SMALLEST_EXPONENT = 708.0;
+
 /* exp(x), relative error 3e-16; x beyond -708 and 709 counts as these. */
 NB_INLINE double bounded_exp(double x)
 {

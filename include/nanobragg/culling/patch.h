@@ -35,6 +35,8 @@ static inline void half_difference(const Scene &s, const Panel &p, const double 
         half[i] = 0.5 * (to[i] - from[i]);
 }
 
+constexpr double WIDEST = 0.5; /* largest spread of a patch that is looked at as a whole */
+
 NB_INLINE double length(const double *a)
 {
     return sqrt(dot(a, a));

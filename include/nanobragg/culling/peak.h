@@ -36,6 +36,8 @@ static Bright find_brightest(const Scene &s, const Panel &p, const Plan &plan, c
     const int step = plan.n_groups >= groups
                        ? (plan.groups[0].count + 1) / 2
                        : (plan.groups[0].count * plan.n_groups + PEAK_ORIENTATIONS - 1) / PEAK_ORIENTATIONS;
+    if (!(patch.spread < WIDEST))
+        return {region.fast, region.slow, 0.0};
     carve(s, plan, block, memory);
     for (int b = 0; b < plan.n_beams; ++b) {
         const View view = view_of(plan, b, patch);

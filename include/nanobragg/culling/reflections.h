@@ -48,7 +48,8 @@ struct Slab {
     double middle[3], half[3], normal[3], at, thickness;
 };
 
-/* `reach_sqr`: how far from an index a reflection can be. */
+/* `reach_sqr`: how far from an index a reflection can be; no farther than half an index along each axis, since another
+ * reflection is nearer then. */
 static inline Slab slab_of(const Scene &s, const Plan &plan, const OrientationGroup &group, const View &view,
                            double reach_sqr)
 {
@@ -64,7 +65,7 @@ static inline Slab slab_of(const Scene &s, const Plan &plan, const OrientationGr
     for (int i = 0; i < 3; ++i) {
         const double *vertex = cell + 3 * i; /* m */
         const double along = dot(vertex, chord) * 1e10;
-        const double reach = sqrt(larger(reach_sqr, 0.0) * plan.inverse_metric[i]);
+        const double reach = smaller(sqrt(larger(reach_sqr, 0.0) * plan.inverse_metric[i]), 0.5);
         const double blur = group.spread[i] * longest;
         slab.middle[i] = along * middle;
         slab.half[i] = fabs(along) * half + reach + blur + SLACK
@@ -76,8 +77,9 @@ static inline Slab slab_of(const Scene &s, const Plan &plan, const OrientationGr
     /* d.(d' - s) for a ray d' at most `spread` from d lies between 1 - spread^2/2 - d.s and 1 - d.s. */
     const double rise = dot(patch.d, chord), sag = 0.25 * view.high * patch.spread * patch.spread;
     slab.at = rise * middle - sag;
-    slab.thickness += fabs(rise) * half + sag
-                    + sqrt(larger(reach_sqr * bilinear(plan.inverse_metric, slab.normal, slab.normal), 0.0));
+    const double by_ellipsoid = sqrt(larger(reach_sqr * bilinear(plan.inverse_metric, slab.normal, slab.normal), 0.0));
+    const double by_box = 0.5 * (fabs(slab.normal[0]) + fabs(slab.normal[1]) + fabs(slab.normal[2]));
+    slab.thickness += fabs(rise) * half + sag + smaller(by_ellipsoid, by_box);
     return slab;
 }
 

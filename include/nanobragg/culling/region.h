@@ -123,7 +123,7 @@ public:
     {
         const Patch patch = patch_of(s, p, region);
         const bool from_reflections = by_spots(s);
-        if (from_reflections ? !spots_pay(region, patch) : !tiles_pay(region)) {
+        if (!(patch.spread < WIDEST) || (from_reflections ? !spots_pay(region, patch) : !tiles_pay(region))) {
             add_rows(s, all_of(s), region, photons);
             tally.evaluated += terms_of_wanted(region);
             return;
@@ -173,19 +173,24 @@ private:
         }
     }
 
-    /* Visits the spots that the region sees: of every orientation, or of some. */
+    /* Visits the spots that the region sees: of every orientation, or of some. Returns the most photons that a pixel
+     * misses without the rest. */
     template <class Visit>
-    void visit_region(const Patch &patch, int group_step, int step, const volatile int *stop, Visit visit)
+    double visit_region(const Patch &patch, int group_step, int step, const volatile int *stop, Visit visit)
     {
+        double missing = 0.0;
         for (int b = 0; b < plan.n_beams; ++b) {
             const View view = view_of(plan, b, patch);
             const double unit = photons_per_unit(s, patch, plan.sources[plan.beams[b].first])
                               * photons_at_most(s, plan);
-            const Reach reach = {s.shape, epsilon / unit, farthest_sqr(s.crystal)};
+            double share = 0.0;
+            const Reach reach = {s.shape, epsilon / unit, farthest_sqr(s.crystal), &share};
             for (int g = 0; g < plan.n_groups && !*stop; g += group_step)
                 visit_spots(s, plan, plan.groups[g], step, view, reach(1.0), stop, *memory.candidates, reach,
                             [&](int orientation, const Spot &spot) { visit(orientation, spot, view); });
+            missing += share * unit * plan.beams[b].weight;
         }
+        return missing;
     }
 
     bool spots_pay(const Region &region, const Patch &patch)
@@ -208,11 +213,11 @@ private:
     void add_spots(const Region &region, const Patch &patch, double *photons, Tally &tally)
     {
         Spots spots(s, p, plan, region, sum_spot, photons);
-        visit_region(patch, 1, 1, stop,
-                     [&](int orientation, const Spot &spot, const View &view) { spots.add(orientation, spot, view); });
+        const double missing = visit_region(
+            patch, 1, 1, stop,
+            [&](int orientation, const Spot &spot, const View &view) { spots.add(orientation, spot, view); });
         tally.evaluated += spots.evaluated;
-        if (reach_sqr_of(s.shape, 0.0) > reach_sqr_of(s.shape, 0.9)) /* the reach depends on what may be left out */
-            tally.bound = larger(tally.bound, epsilon);
+        tally.bound = larger(tally.bound, smaller(missing, epsilon));
     }
 
     /* visit(tile) for the tiles of `size` x `size` sub-pixels in a part of the panel. */

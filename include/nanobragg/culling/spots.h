@@ -158,12 +158,17 @@ static inline bool is_compact(int shape)
 struct Reach {
     int shape;
     double limit, farthest;
+    double *missing; /* the largest share that is left out */
 
     double operator()(double square) const
     {
-        const double share = limit / square;
-        return share < 1.0 ? smaller(reach_sqr_of(shape, share) * (1.0 + SLACK), farthest) : -1.0;
+        const double reach_sqr = limit < square ? reach_sqr_of(shape, limit / square) * (1.0 + SLACK) : -1.0;
+        *missing = larger(*missing, reach_sqr < 0.0 ? square : is_edge(reach_sqr) ? 0.0 : limit);
+        return smaller(reach_sqr, farthest);
     }
+
+    /* Whether F_latt is 0 beyond: the reach does not depend on what may be left out. */
+    bool is_edge(double reach_sqr) const { return reach_sqr_of(shape, 0.0) <= reach_sqr; }
 };
 
 /* Adds the spots of a region to its photons. */

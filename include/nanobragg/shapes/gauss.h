@@ -23,7 +23,10 @@ struct Gauss : Radial<Gauss> {
     NB_INLINE float envelope_at(float rr) { return exp_from_above((float)(2.0 / width) * rr); }
 
     /* Squared radius beyond which F_latt^2 is below `ratio` of its peak. */
-    static double reach_sqr(double ratio) { return width / 2.0 * fmin(-log(ratio), 2.0 * gone); }
+    static double reach_sqr(double ratio)
+    {
+        return -log(ratio) < SMALLEST_EXPONENT ? width / 2.0 * -log(ratio) : width * gone;
+    }
 
     static double section(double rr) { return NB_PI * width / 2.0 * bounded_exp(-2.0 * rr / width); }
 };

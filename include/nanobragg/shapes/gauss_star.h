@@ -21,7 +21,10 @@ struct GaussStar : Radial<GaussStar> {
 
     NB_INLINE double derivative(double peak, double rr) { return -decay * value(peak, rr); }
     NB_INLINE float envelope_at(float rr) { return exp_from_above((float)decay * rr); }
-    static double reach_sqr(double ratio) { return fmin(-log(ratio), 708.0) / decay; }
+    static double reach_sqr(double ratio)
+    {
+        return -log(ratio) < SMALLEST_EXPONENT ? -log(ratio) / decay : (double)INFINITY;
+    }
     static double section(double rr) { return NB_PI / decay * bounded_exp(-decay * rr); }
 
     /* fudge |dq|^2 L^2 */
