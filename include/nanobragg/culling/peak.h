@@ -7,7 +7,7 @@
 namespace nb::NB_ISA {
 
 constexpr int PEAK_TILES = REGION / TILE; /* along each side of a region */
-constexpr int PEAK_ORIENTATIONS = 16;     /* that are looked at, about */
+constexpr int PEAK_ORIENTATIONS = 8;      /* that are looked at, about */
 
 /* Pixel of a region, along each axis, that a ray along v meets: least squares on the patch's first order. */
 static inline void find_pixel(const Region &region, const Patch &patch, const double *v, int *fast, int *slow)

@@ -33,6 +33,12 @@ NB_INLINE bool is_resolved(double d_min_sqr, double qx, double qy, double qz)
     return !(d_min_sqr * (qx * qx + qy * qy + qz * qz) > 1.0);
 }
 
+/* Whether the target's reflection is the nearest one to an index, and a squared radius within its reach. */
+NB_INLINE bool is_target(const Target t, int h, int k, int l, double radius_sqr)
+{
+    return (h == t.h) & (k == t.k) & (l == t.l) & (radius_sqr <= t.reach_sqr);
+}
+
 /* Sum of weight F_cell^2 F_latt^2 over the sources from `first` to `end`, all with one table, for one reflection. */
 template <class Shape, class Lookup>
 static double sum_with_table(const Scene &s, const Plan &plan, const double *vertices, const Target t, int first,
@@ -43,15 +49,23 @@ static double sum_with_table(const Scene &s, const Plan &plan, const double *ver
     const Crystal &crystal = s.crystal;
     double sum = 0.0, cell[9];
     memcpy(cell, vertices, sizeof cell);
+    if (end - first == 1) { /* a vector of sources would take three times as long */
+        const double kappa = kappas[first], qx = t.x * kappa, qy = t.y * kappa, qz = t.z * kappa;
+        Term<double> term;
+        evaluate<Shape, Lookup>(crystal, table, cell, qx, qy, qz, term);
+        const bool matters = is_resolved(d_min_sqr, qx, qy, qz)
+                           & is_target(t, term.nearest[0], term.nearest[1], term.nearest[2], term.radius_sqr);
+        return matters ? weights[first] * intensity(term) : 0.0;
+    }
     for (int begin = first; begin < end; begin += VECTOR)
         _Pragma("omp simd reduction(+:sum)") for (int i = begin; i < begin + VECTOR; ++i)
         {
             const double kappa = kappas[i], qx = t.x * kappa, qy = t.y * kappa, qz = t.z * kappa;
             Term<double> term;
             evaluate<Shape, Lookup>(crystal, table, cell, qx, qy, qz, term);
-            const bool counts = (i < end) & is_resolved(d_min_sqr, qx, qy, qz) & (term.nearest[0] == t.h)
-                              & (term.nearest[1] == t.k) & (term.nearest[2] == t.l) & (term.radius_sqr <= t.reach_sqr);
-            sum += counts ? weights[i] * intensity(term) : 0.0;
+            const bool matters = (i < end) & is_resolved(d_min_sqr, qx, qy, qz)
+                               & is_target(t, term.nearest[0], term.nearest[1], term.nearest[2], term.radius_sqr);
+            sum += matters ? weights[i] * intensity(term) : 0.0;
         }
     return sum;
 }

@@ -175,7 +175,8 @@ struct Reach {
 class Spots {
 public:
     Spots(const Scene &s, const Panel &p, const Plan &plan, const Region &region, SumSources *sum, double *photons)
-        : s(s), p(p), plan(plan), region(region), sum(sum), photons(photons), step(p.pixel / s.oversample)
+        : s(s), p(p), plan(plan), region(region), sum(sum), photons(photons), step(p.pixel / s.oversample),
+          surface(plane_of(p, 0.0))
     {
     }
 
@@ -222,7 +223,7 @@ private:
     Outline outline_of(const Spot &spot, const View &view, int layer) const
     {
         Outline outline;
-        if (!find_outline(spot, view.s, plane_of(p, layer * s.layer), step, outline))
+        if (!find_outline(spot, view.s, layer ? plane_of(p, layer * s.layer) : surface, step, outline))
             outline = {{-INFINITY, INFINITY}, {-INFINITY, INFINITY}, {-INFINITY, INFINITY}, {0.0, 1.0}};
         return outline;
     }
@@ -260,18 +261,23 @@ private:
     /* Narrow the sources to those for which the squared radius, a quadratic in kappa, is within reach. */
     void find_sources(const Spot &spot, const double *cell, const double *chord, int &from, int &to) const
     {
-        const double middle = 0.5 * (spot.kappa[0] + spot.kappa[1]);
+        const bool single = to - from == 1;
+        const double middle = single ? plan.kappa[from] * PER_METRE : 0.5 * (spot.kappa[0] + spot.kappa[1]);
         double along[3], offset[3];
         for (int i = 0; i < 3; ++i) {
             along[i] = dot(cell + 3 * i, chord) * 1e10;
             offset[i] = along[i] * middle - spot.h[i];
         }
         const double *m = s.crystal.metric;
-        const double a = bilinear(m, along, along), b = bilinear(m, along, offset), c = bilinear(m, offset, offset);
-        const double root_sqr = b * b - a * (c - spot.reach_sqr * (1.0 + 1e-6));
+        const double excess = bilinear(m, offset, offset) - spot.reach_sqr * (1.0 + 1e-6);
+        if (single) {
+            from += excess > 0.0;
+            return;
+        }
+        const double a = bilinear(m, along, along), b = bilinear(m, along, offset), root_sqr = b * b - a * excess;
         if (root_sqr < 0.0) {
             from = to;
-        } else if (to - from > 1 && a > 0.0) {
+        } else if (a > 0.0) {
             const double root = sqrt(root_sqr);
             from = source_from(plan.kappa, from, to, (middle + (-b - root) / a) / PER_METRE * (1.0 - SLACK));
             to = source_from(plan.kappa, from, to, (middle + (-b + root) / a) / PER_METRE * (1.0 + SLACK));
@@ -296,6 +302,7 @@ private:
     SumSources *sum;
     double *photons;
     const double step;
+    const Plane surface;
 };
 
 } // namespace nb::NB_ISA

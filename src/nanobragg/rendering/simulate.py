@@ -182,7 +182,8 @@ def simulate(
             bound, evaluated = culling.render(flat, roi, chosen.mask, add, done)
 
     if chosen.roi is not None:
-        before = PhotonRange(0.0, 0.0) if out is None else photon_range(flat, chosen.roi)
+        overwritten = out is None or not (add or chosen.mask is not None)
+        before = PhotonRange(0.0, 0.0) if overwritten else photon_range(flat, chosen.roi)
         _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
         check_photons(scene, flat, chosen.roi, before)
     summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)

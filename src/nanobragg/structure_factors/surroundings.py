@@ -17,8 +17,9 @@ OH_A, HOH_DEG = 0.9572, 104.52  # of the water molecule (W. S. Benedict et al., 
 N2_A, O2_A = 1.0977, 1.2075  # (K. P. Huber and G. Herzberg, Constants of Diatomic Molecules (1979))
 AIR = {"N2": 0.7808, "O2": 0.2095, "Ar": 0.0093}  # fractions of the molecules
 
-# Distances of oxygen atoms in liquid water at 295 K: r (Å) and g(r), read from figure 4 and table I of L. B. Skinner et
-# al., J. Chem. Phys. 138 (2013) 074506, to about 0.05; between and beyond the points it is interpolated and 1.
+# Distances of oxygen atoms in liquid water near 295 K: r (Å) and g(r). These are approximate values of the curve that
+# X-ray diffraction gives (for example L. B. Skinner et al., J. Chem. Phys. 138 (2013) 074506); they were not digitised
+# from a publication. Between the points it is interpolated, and beyond them it is 1.
 G_OO = (
     (2.35, 0.0), (2.5, 0.25), (2.6, 0.95), (2.7, 1.95), (2.8, 2.57), (2.9, 2.25), (3.0, 1.62), (3.15, 1.1),
     (3.3, 0.89), (3.45, 0.84), (3.6, 0.86), (3.8, 0.93), (4.0, 1.02), (4.25, 1.1), (4.5, 1.12), (4.75, 1.09),
