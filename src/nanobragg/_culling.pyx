@@ -116,8 +116,8 @@ cdef class CullingPlan:
     cdef CPlan plan
     cdef object keep
 
-    def __cinit__(self, sources, around, const double[::1] kappa, const double[::1] weights, const Beam[::1] beams, const Run[::1] runs,
-                  const OrientationGroup[::1] groups, const CullingParameters[::1] parameters,
+    def __cinit__(self, sources, around, const double[::1] kappa, const double[::1] weights, const Beam[::1] beams,
+                  const Run[::1] runs, const OrientationGroup[::1] groups, const CullingParameters[::1] parameters,
                   const float[:, :, :, ::1] squares, const float[:, ::1] cells, const double[:, :, ::1] reciprocal):
         memset(&self.plan, 0, sizeof(CPlan))
         (<CullingParameters *> &self.plan)[0] = parameters[0]
