@@ -109,6 +109,8 @@ BOUNDS: dict[str, Bound] = {
     "Scan.steps": Bound(0, MOST_STEPS, STEPS.reason),
     "Sampling.oversample": Bound(1, 1000, "each of its square of sub-pixels is computed"),
     "Sampling.d_min_A": Bound(0.0, 1e6, "Å"),
+    "Sampling.tolerance": Bound(0.0, 1.0, "a share of the brightest pixel"),
+    "Sampling.tolerance_ph": Bound(0.0, 1e30, "photons; any image has fewer"),
     "Background.water_um": Bound(0.0, 1e9, "µm; a kilometre"),
     "Background.table": Bound(-1e50, 1e50, "amplitudes in electrons, whose square must be finite"),
     "Background.thickness_um": THICKNESS,

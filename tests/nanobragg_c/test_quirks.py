@@ -268,6 +268,7 @@ def test_row_12_given_layers_cover_more_than_the_sensor():
     assert [c[8, 8], ours[8, 8]] == measured(10.972494, 17.7894017)
 
 
+@pytest.mark.filterwarnings("ignore:.*did you mean")
 def test_row_13_a_whole_index_is_no_noise():
     """Row 13, not followed. At h = 2 exactly C's sin(πNh)/sin(πh) is the quotient of two rounding errors: 1.06e10
     photons in place of 1.5625e10, 32 % (at N = 5, h = 3 the formula gives 14.67 in place of 5)."""
@@ -282,6 +283,7 @@ def test_row_13_a_whole_index_is_no_noise():
         assert ours[0, 0] != pytest.approx(c_program, rel=0.3)
 
 
+@pytest.mark.filterwarnings("ignore:.*did you mean")
 def test_row_13_a_round_crystal_is_smooth_at_its_peak():
     """Row 13, not followed. 1 nm from the direct beam C's 3(sin x/x - cos x)/x² loses its digits: 0.06 % of the
     peak; ours is the series there."""

@@ -32,6 +32,8 @@ HEADER_SHAPE = (32, 40)  # of the images whose headers lines use; slow, fast
 LEFT_OUT = {
     "-exact": "not the C program's",
     "-threads": "not the C program's",
+    "-tolerance": "not the C program's",
+    "-tolerance_ph": "not the C program's",
     "-trace_pixel": "not the C program's",
     "-noisefile": "test_noise_c.py and the reference cases compare noise images",
     "-pgmfile": "the reference cases compare pictures",

@@ -1,4 +1,4 @@
-/* Upper bounds of the terms that a box of fractional indices can hold (docs/culling.md, Bounds). */
+/* Upper bounds of the terms that a box of fractional indices can hold (docs/culling.md, The sum and its bounds). */
 #ifndef NANOBRAGG_CULLING_BOUNDS_H
 #define NANOBRAGG_CULLING_BOUNDS_H
 

@@ -1,4 +1,4 @@
-/* Bounds of all rays to a part of a panel (docs/culling.md, Rays to a patch). */
+/* Bounds of all rays to a part of a panel (docs/culling.md, The sum and its bounds). */
 #ifndef NANOBRAGG_CULLING_PATCH_H
 #define NANOBRAGG_CULLING_PATCH_H
 

@@ -1,4 +1,4 @@
-/* The reflections that a patch of a panel can see (docs/culling.md, Reflections). */
+/* The reflections that a patch of a panel can see (docs/culling.md, Spots). */
 #ifndef NANOBRAGG_CULLING_REFLECTIONS_H
 #define NANOBRAGG_CULLING_REFLECTIONS_H
 
