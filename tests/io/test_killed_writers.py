@@ -73,7 +73,8 @@ SCRIPT = """
         os.kill(child, number)
         os.waitpid(child, 0)
         seen.add(read())
-        left = sorted(os.listdir())
+        # A new file has a name of its own for the microseconds before it replaces the old one.
+        left = sorted(name for name in os.listdir() if not name.startswith(".nanobragg-"))
         named = [path.name]
         if kind == "toml":  # an .npz that no TOML file names yet stays until the next writer
             named += [line.split('"')[1] for line in path.read_text().splitlines() if line.startswith("arrays =")]

@@ -129,12 +129,13 @@ class Culling:
         add: bool,
         done: npt.NDArray[np.int64],
         epsilon: float | None = None,
+        threads: int | None = None,
     ) -> tuple[float, int]:
         """Render as `_core.render` does; return the most that a pixel misses (photons), and the terms evaluated."""
         assert self.plan is not None
         return render(
             kernel_address(), self.core.address, self.plan, self.epsilon if epsilon is None else epsilon,
-            PRECISIONS.index(self.core.precision), out, roi, mask, add, self.threads, self.stop, done,
+            PRECISIONS.index(self.core.precision), out, roi, mask, add, threads or self.threads, self.stop, done,
         )  # fmt: skip
 
     def sample(self, roi: Roi, mask: npt.NDArray[np.uint8] | None) -> tuple[float, float]:
@@ -147,10 +148,10 @@ class Culling:
         start = time.perf_counter()
         for x, y in chosen:
             part = x, min(x + REGION_PIXELS - 1, x1), y, min(y + REGION_PIXELS - 1, y1)
-            _, some = self.render(out, part, mask, False, np.zeros(1, np.int64))
+            _, some = self.render(out, part, mask, False, np.zeros(1, np.int64), threads=1)
             terms += Selection(mask, part).count(len(out)) * self.scene.terms * self.scene.sensor.count
             evaluated += some
-        seconds = (time.perf_counter() - start) * len(corners) / len(chosen)
+        seconds = (time.perf_counter() - start) * len(corners) / len(chosen) / self.threads
         return evaluated / terms if terms else 1.0, seconds
 
     def _find_brightest(self) -> float:
