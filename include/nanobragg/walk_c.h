@@ -17,13 +17,28 @@ struct FirstUnlessOverSampled {
     }
 };
 
-/* A source along the polarization axis has no E and B: the original then takes psi = 0 (row 27). */
-NB_INLINE double polarization_c(double kahn, const Source &source, const Lanes &lanes, int i)
+/* Polarization of every lane, kept once for a pixel unless it is `every` sub-pixel's. A source along the polarization
+ * axis (`axial`) has no E and B: the original then takes psi = 0 (row 27). */
+template <bool axial> static void polarize_c(double kahn, const Source source, bool every, int n, Lanes &lanes)
 {
-    if (source.b[0] != 0.0 || source.b[1] != 0.0 || source.b[2] != 0.0)
-        return polarization_in_lane(kahn, source, lanes, i);
-    const double d[3] = {lanes.d[0][i], lanes.d[1][i], lanes.d[2][i]}, cosine = dot(source.direction, d);
-    return polarization(kahn, cosine, sqrt(fmax(1.0 - cosine * cosine, 0.0)), 0.0);
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        double polar;
+        if constexpr (axial) {
+            const double x = lanes.d[0][i], y = lanes.d[1][i], z = lanes.d[2][i];
+            const double cosine = source.direction[0] * x + source.direction[1] * y + source.direction[2] * z;
+            polar = polarization(kahn, cosine, sqrt(larger(1.0 - cosine * cosine, 0.0)), 0.0);
+        } else {
+            polar = polarization_in_lane(kahn, source, lanes, i);
+        }
+        const double before = lanes.polar[i], once = FirstUnlessOverSampled::keep(before, polar, every);
+        lanes.polar[i] = lanes.live[i] != 0.0 ? once : before;
+    }
+}
+
+NB_INLINE bool is_axial(const Source &source)
+{
+    return source.b[0] == 0.0 && source.b[1] == 0.0 && source.b[2] == 0.0;
 }
 
 /* Scattering vectors from one source, and polarization, once for a pixel unless it is over-sampled (rows 2 and 4);
@@ -34,12 +49,7 @@ static inline bool scatter_c(const CScene &s, const Source &source, int n, Lanes
     const bool any = !(s.d_min > 0.0) || mark_within_resolution(s.d_min, n, lanes);
     const bool every_polar = s.rules.every_polar;
     if (s.polarized || every_polar)
-        NB_SIMD for (int i = 0; i < n; ++i)
-        {
-            const double polar = polarization_c(s.kahn, source, lanes, i), before = lanes.polar[i];
-            const double once = FirstUnlessOverSampled::keep(before, polar, every_polar);
-            lanes.polar[i] = lanes.live[i] != 0.0 ? once : before;
-        }
+        (is_axial(source) ? polarize_c<true> : polarize_c<false>)(s.kahn, source, every_polar, n, lanes);
     return any;
 }
 
