@@ -44,6 +44,7 @@ FIELDS = {
     "beam": "Detector.flat(beam_direction=)", "pix0": "Panel.origin_mm",
     "phi_deg": "Scan.start_deg", "osc_deg": "Scan.range_deg", "phistep_deg": "Scan.step_deg", "phisteps": "Scan.steps",
     "oversample": "Sampling.oversample", "d_min_A": "Sampling.d_min_A",
+    "tolerance": "Sampling.tolerance", "tolerance_ph": "Sampling.tolerance_ph",
     "oversample_thick": "Sampling.oversample_thick", "oversample_polar": "Sampling.oversample_polar",
     "oversample_omega": "Sampling.oversample_omega", "exact": "Config.compat",
     "stol_path": "Background.table_path",
