@@ -30,7 +30,8 @@ NB_INLINE Orientations all_of(const Scene &s)
 /* Whether a source's rays come from another direction than those of the one before it in a list. */
 static inline bool is_turned(const Source *sources, int number)
 {
-    return number == 0 || memcmp(sources[number].direction, sources[number - 1].direction, sizeof sources->direction);
+    const double *now = sources[number].direction, *before = number ? sources[number - 1].direction : now;
+    return number == 0 || now[0] != before[0] || now[1] != before[1] || now[2] != before[2];
 }
 
 /* Add one source's terms for some of the orientations, and what surrounds the crystal, to the sink's total. */

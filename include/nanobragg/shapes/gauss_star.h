@@ -23,7 +23,7 @@ struct GaussStar : Radial<GaussStar> {
     NB_INLINE float envelope_at(float rr) { return exp_from_above((float)decay * rr); }
     static double reach_sqr(double ratio)
     {
-        return -log(ratio) < SMALLEST_EXPONENT ? -log(ratio) / decay : (double)INFINITY;
+        return -log(ratio) < SMALLEST_EXPONENT ? -log(ratio) / decay : 1e300; /* everywhere */
     }
     static double section(double rr) { return NB_PI / decay * bounded_exp(-decay * rr); }
 
