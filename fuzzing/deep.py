@@ -1,4 +1,4 @@
-"""What is done with an accepted Config: resolve it, render a few pixels, write every format and read it back."""
+"""Resolve an accepted Config, render a few pixels, and write and read back every format."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Target:
 
     @property
     def edits(self) -> bool:
-        """Whether the input bytes select edits of a valid file."""
+        """Return whether the input bytes are read as edits of a valid file."""
         return self.seeds is NO_EDITS
 
 

@@ -163,7 +163,7 @@ class Background(Model):
 
     @property
     def amorphous(self) -> bool:
-        """Whether any of the backgrounds has a table."""
+        """Whether any background is given as a table."""
         return self._has_table or any(each.amorphous for each in self.more)
 
     @property

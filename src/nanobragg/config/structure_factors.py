@@ -310,7 +310,7 @@ class StructureFactors(StructureFactorFiles):
 
     @cached_property
     def _leaves_out_f000(self) -> bool:
-        """Whether F(000) does not scatter: it was calculated, and nobody asked for it."""
+        """Whether F(000) is left out of the scattering: it was calculated, and not requested with `f000`."""
         return not self.f000 and self.path is not None and self._holds_coordinates(self.path)
 
     @property
