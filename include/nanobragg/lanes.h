@@ -8,7 +8,12 @@
 namespace nb::NB_ISA {
 
 constexpr int LANES = SPAN_PIXELS;
-constexpr int VECTOR = 16; /* lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number */
+
+/* Lanes come in whole vectors: a pixel's bits do not depend on its neighbours' number. */
+NB_INLINE int whole_vectors(int n)
+{
+    return (n + VECTOR - 1) / VECTOR * VECTOR;
+}
 
 struct alignas(64) Lanes {
     double d[3][LANES]; /* direction of the scattered ray */

@@ -6,6 +6,7 @@
 namespace nb {
 
 constexpr int SPAN_PIXELS = 64; /* neighbouring pixels that are rendered at once, at most */
+constexpr int VECTOR = 16;      /* lanes of a vector, of which the hardware may need several */
 
 struct Panel {
     double pix0[3], fast[3], slow[3], normal[3]; /* corner of pixel (0, 0), m; axes, unit vectors */

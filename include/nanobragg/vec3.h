@@ -11,6 +11,18 @@ NB_INLINE double dot(const double *a, const double *b)
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
+NB_INLINE double length(const double *a)
+{
+    return sqrt(dot(a, a));
+}
+
+NB_INLINE void cross(const double *a, const double *b, double *c)
+{
+    c[0] = a[1] * b[2] - a[2] * b[1];
+    c[1] = a[2] * b[0] - a[0] * b[2];
+    c[2] = a[0] * b[1] - a[1] * b[0];
+}
+
 /* Rotate v about the unit vector `axis` by `angle` (rad), right-handed (Rodrigues). */
 NB_INLINE void rotate_about(const double *v, const double *axis, double angle, double *out)
 {

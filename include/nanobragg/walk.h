@@ -91,7 +91,7 @@ static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int 
                  Accumulate<Sink> *add, const volatile int *stop, Sink &sink, double *photons)
 {
     Lanes lanes;
-    const int m = Sink::needs_steps ? n : (n + VECTOR - 1) / VECTOR * VECTOR;
+    const int m = Sink::needs_steps ? n : whole_vectors(n);
     reset(s, m, lanes);
     fill(sink.total, 0.0, m);
     visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {

@@ -139,7 +139,7 @@ static void walk_c(const CScene &s, const Panel &p, int slow, const int *fast, i
     const bool alone = Sink::needs_steps || depends_on_order(s, order);
     const bool in_order = multiplies_running_sum(s.rules) || (s.rules.interpolation_ends && order.interpolating);
     const int lookup = s.rules.interpolation_ends && !order.interpolating ? (int)NEAREST : s.lookup;
-    const int m = alone ? n : (n + VECTOR - 1) / VECTOR * VECTOR;
+    const int m = alone ? n : whole_vectors(n);
     fill(lanes.omega, 0.0, m);
     fill(lanes.polar, s.polarized ? 0.0 : 1.0, m);
     fill(lanes.live, 1.0, m);

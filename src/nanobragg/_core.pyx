@@ -102,14 +102,11 @@ cdef extern from *:
     #else
     #define NB_OPENMP 0
     #endif
-    #if defined(__GNUC__)
-    static inline void nb_count(int64_t *counter, int64_t n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
-    #else
-    static inline void nb_count(int64_t *counter, int64_t n) { *counter += n; }
-    #endif
     """
     int NB_OPENMP
-    void count "nb_count"(int64_t *counter, int64_t n) noexcept nogil
+
+cdef extern from "nanobragg/count.h" namespace "nb" nogil:
+    void count(int64_t *counter, int64_t n) noexcept
 
 ctypedef fused photons_t:
     float
@@ -287,7 +284,7 @@ cdef class CoreScene:
 
     @property
     def has_amorphous(self):
-        """Whether what surrounds the crystal depends on the wavelength."""
+        """Whether the background depends on the scattering vector, and so on the wavelength."""
         return self.scene.amorphous != NULL
 
     @property

@@ -9,6 +9,8 @@ ORIENTATION_GROUP: np.dtype[np.void]
 CULLING_PARAMETERS: np.dtype[np.void]
 BRIGHT: np.dtype[np.void]
 REGION_PIXELS: int
+BRIGHT_PIXELS: int
+VECTOR_LANES: int
 
 class CullingPlan:
     def __init__(

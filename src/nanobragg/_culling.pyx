@@ -10,6 +10,8 @@ import numpy as np
 
 
 cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
+    enum:
+        VECTOR
     ctypedef struct Panel:
         pass
     ctypedef struct Source:
@@ -20,6 +22,7 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
 cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
     enum:
         REGION
+        BRIGHT_EDGE
     ctypedef struct Beam:
         int first, count
         double weight
@@ -70,15 +73,8 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
                                  const int *) noexcept nogil
         size_t (*region_bytes)(const Scene &, const CPlan &) noexcept nogil
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    static inline void nb_count(int64_t *counter, int64_t n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
-    #else
-    static inline void nb_count(int64_t *counter, int64_t n) { *counter += n; }
-    #endif
-    """
-    void count "nb_count"(int64_t *counter, int64_t n) noexcept nogil
+cdef extern from "nanobragg/count.h" namespace "nb" nogil:
+    void count(int64_t *counter, int64_t n) noexcept
 
 ctypedef fused photons_t:
     float
@@ -97,16 +93,18 @@ ORIENTATION_GROUP = np.asarray(<OrientationGroup[:1]> &group_example).dtype
 CULLING_PARAMETERS = np.asarray(<CullingParameters[:1]> &parameters_example).dtype
 BRIGHT = np.asarray(<Bright[:1]> &bright_example).dtype
 REGION_PIXELS = REGION
+BRIGHT_PIXELS = BRIGHT_EDGE
+VECTOR_LANES = VECTOR
 
 
 cdef class CullingPlan:
-    """What the kernel needs to leave terms out, which scene/culling_plan.py builds.
+    """The kernel's input for leaving terms out of an image; scene/culling_plan.py builds it.
 
     Parameters
     ----------
     sources, around : ndarray of SOURCE
     kappa, weights : ndarray
-        1/wavelength (1/m) and weight of every source, and 16 more entries.
+        1/wavelength (1/m) and weight of every source, and VECTOR_LANES more entries.
     beams, runs, groups, parameters : ndarray of BEAM, RUN, ORIENTATION_GROUP, CULLING_PARAMETERS
     squares : ndarray of float32, shape (h, k, l, 2)
     cells : ndarray of float32, shape (9, n)

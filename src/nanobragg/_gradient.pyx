@@ -49,15 +49,8 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
         void (*coefficients)(const Scene &, const Panel &, int, const int *, int, int, const int *, PushCoefficient *,
                              void *) noexcept nogil
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    static inline void nb_count(int64_t *counter, int64_t n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
-    #else
-    static inline void nb_count(int64_t *counter, int64_t n) { *counter += n; }
-    #endif
-    """
-    void count "nb_count"(int64_t *counter, int64_t n) noexcept nogil
+cdef extern from "nanobragg/count.h" namespace "nb" nogil:
+    void count(int64_t *counter, int64_t n) noexcept
 
 ctypedef struct Coefficient:
     int64_t pixel, entry

@@ -2,6 +2,7 @@
 #ifndef NANOBRAGG_CULLING_BOUNDS_H
 #define NANOBRAGG_CULLING_BOUNDS_H
 
+#include "../amplitude.h"
 #include "../extent.h"
 #include "patch.h"
 #include "plan.h"
@@ -11,25 +12,15 @@ namespace nb::NB_ISA {
 constexpr double PER_METRE = 1e-10; /* 1/m in 1/A */
 constexpr float ROUNDING = 1e-6f;   /* relative error of an index that was computed in single precision */
 
-/* Where the bounds of the structure factors stand. A struct by value, so that its parts stay in registers. */
-struct Grid {
-    const float *squares;
-    int low[3], high[3], stride_h, stride_k;
-};
-
-static inline Grid grid_of(const Plan &plan)
+/* Upper bounds of |F|^2/largest, two for every reflection: its own, and that of it and its neighbours. */
+static inline Table<float> squares_of(const Plan &plan)
 {
-    Grid grid = {plan.squares, {}, {}, plan.stride_h, plan.stride_k};
-    memcpy(grid.low, plan.low, sizeof grid.low);
-    memcpy(grid.high, plan.high, sizeof grid.high);
-    return grid;
-}
-
-/* Place of a reflection's bound; outside the grid, that of the border. */
-NB_INLINE int place_of(const Grid g, int h, int k, int l)
-{
-    return (clamp(h, g.low[0], g.high[0]) - g.low[0]) * g.stride_h
-         + (clamp(k, g.low[1], g.high[1]) - g.low[1]) * g.stride_k + (clamp(l, g.low[2], g.high[2]) - g.low[2]);
+    return {plan.squares,
+            {plan.low[0], plan.low[1], plan.low[2]},
+            {plan.high[0], plan.high[1], plan.high[2]},
+            plan.stride_h,
+            plan.stride_k,
+            0.0};
 }
 
 /* One axis of a box: its middle is `offset` from the reflection `nearest`, and it reaches `width` to both sides. */
@@ -51,15 +42,15 @@ NB_INLINE float least_offset(const Side s)
 
 /* Upper bound of |F|^2 F_latt^2 in a box, as a share of the largest |F|^2 times the peak of F_latt^2. */
 template <class Shape>
-NB_INLINE float bound_in_box(const Grid g, const Extent e, const Side h, const Side k, const Side l)
+NB_INLINE float bound_in_box(const Table<float> squares, const Extent e, const Side h, const Side k, const Side l)
 {
     const float widest = larger(larger(h.width, k.width), l.width);
     const float farthest = larger(larger(h.offset + h.width, k.offset + k.width), l.offset + l.width);
-    const int place = place_of(g, (int)h.nearest, (int)k.nearest, (int)l.nearest);
+    const int place = closest_place(squares, (int)h.nearest, (int)k.nearest, (int)l.nearest);
     const int neighbours = farthest > 0.4999f;
-    const float squares = g.squares[2 * place + neighbours];
+    const float square = squares.values[2 * place + neighbours];
     const float share = Shape::envelope(e, least_offset(h), least_offset(k), least_offset(l));
-    return above(share * (widest < 0.999f ? squares : 1.0f));
+    return above(share * (widest < 0.999f ? square : 1.0f));
 }
 
 /* No term has a larger squared radius: an offset from the nearest reflection is at most 1/2 along each axis. */

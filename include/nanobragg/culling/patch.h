@@ -19,7 +19,7 @@ static inline void direction_at(const Scene &s, const Panel &p, double fast, dou
 {
     double place[3];
     find_position(s, p, panel_row_at(p, slow, depth), fast, place);
-    *distance = sqrt(dot(place, place));
+    *distance = length(place);
     for (int i = 0; i < 3; ++i)
         d[i] = place[i] / *distance;
 }
@@ -36,11 +36,6 @@ static inline void half_difference(const Scene &s, const Panel &p, const double 
 }
 
 constexpr double WIDEST = 0.5; /* largest spread of a patch that is looked at as a whole */
-
-NB_INLINE double length(const double *a)
-{
-    return sqrt(dot(a, a));
-}
 
 /* Between the points `low` and `high` along the axes (m). */
 static inline Patch patch_between(const Scene &s, const Panel &p, const double *low, const double *high)

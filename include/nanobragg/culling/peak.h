@@ -6,7 +6,7 @@
 
 namespace nb::NB_ISA {
 
-constexpr int PEAK_TILES = REGION / TILE; /* along each side of a region */
+constexpr int SQUARES = REGION / BRIGHT_EDGE; /* along each side of a region */
 constexpr int PEAK_ORIENTATIONS = 8;      /* that are looked at, about */
 
 /* Pixel of a region, along each axis, that a ray along v meets: least squares on the patch's first order. */
@@ -23,13 +23,13 @@ static inline void find_pixel(const Region &region, const Patch &patch, const do
     *slow = (int)floor((larger(-2.0, smaller(2.0, y)) + 1.0) * 0.5 * (region.n_slow - 1) + 0.5);
 }
 
-/* The region's tile with the largest sum of |F|^2 over reflections within a squared reach, if any. */
+/* The region's square with the largest sum of |F|^2 over reflections within a squared reach, if any. */
 static Bright find_brightest(const Scene &s, const Panel &p, const Plan &plan, const Region &region, double reach,
                              char *block, const volatile int *stop)
 {
     RegionMemory memory;
     const double reach_sqr = smaller(reach, farthest_sqr(s.crystal));
-    double score[PEAK_TILES * PEAK_TILES] = {};
+    double score[SQUARES * SQUARES] = {};
     const Patch patch = patch_of(s, p, region);
     const int groups = PEAK_ORIENTATIONS / 2;
     const int group_step = (plan.n_groups + groups - 1) / groups;
@@ -56,15 +56,16 @@ static Bright find_brightest(const Scene &s, const Panel &p, const Plan &plan, c
                     find_pixel(region, patch, v, &fast, &slow);
                     if (fast >= 0 && fast < region.n_fast && slow >= 0 && slow < region.n_slow
                         && region.wanted[REGION * slow + fast])
-                        score[PEAK_TILES * (slow / TILE) + fast / TILE] += spot.square * used;
+                        score[SQUARES * (slow / BRIGHT_EDGE) + fast / BRIGHT_EDGE] += spot.square * used;
                 });
     }
     int best = 0;
-    for (int i = 1; i < PEAK_TILES * PEAK_TILES; ++i)
+    for (int i = 1; i < SQUARES * SQUARES; ++i)
         if (score[i] > score[best])
             best = i;
     const double unit = photons_per_unit(s, patch, plan.sources[0]) * photons_at_most(s, plan) / PEAK_ORIENTATIONS;
-    return {region.fast + TILE * (best % PEAK_TILES), region.slow + TILE * (best / PEAK_TILES), unit * score[best]};
+    return {region.fast + BRIGHT_EDGE * (best % SQUARES), region.slow + BRIGHT_EDGE * (best / SQUARES),
+            unit * score[best]};
 }
 
 } // namespace nb::NB_ISA

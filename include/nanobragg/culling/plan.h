@@ -1,5 +1,5 @@
 /* What a rendering that leaves terms out needs to know of a scene besides the scene itself, as plain numbers. Lengths
- * are in angstrom. Beam, Run, OrientationGroup and CullingParameters are NumPy dtypes of _core, filled by
+ * are in angstrom. Beam, Run, OrientationGroup and CullingParameters are NumPy dtypes of _culling, filled by
  * scene/culling_plan.py. */
 #ifndef NANOBRAGG_CULLING_PLAN_H
 #define NANOBRAGG_CULLING_PLAN_H
@@ -9,6 +9,7 @@
 namespace nb {
 
 constexpr int REGION = SPAN_PIXELS; /* edge of the parts of a panel that are rendered at once, pixels */
+constexpr int BRIGHT_EDGE = 4;      /* of the parts of a region that are searched for its brightest pixel, pixels */
 
 /* The sources of one direction: consecutive ones, by rising 1/wavelength. */
 struct Beam {
@@ -30,7 +31,7 @@ struct OrientationGroup {
 };
 
 struct CullingParameters {
-    int low[3], high[3]; /* indices of the border planes of `largest`; beyond it, they hold */
+    int low[3], high[3]; /* indices of the border planes of `squares`, which hold beyond */
     int stride_h, stride_k;
     int one_table;    /* whether all sources have the same */
     double largest;   /* of all squared structure factors */
@@ -41,7 +42,7 @@ struct CullingParameters {
 
 struct Plan : CullingParameters {
     const Source *sources; /* beam by beam */
-    const double *kappa, *weights; /* 1/wavelength of each, 1/m; both have 16 more entries */
+    const double *kappa, *weights; /* 1/wavelength of each, 1/m; both have VECTOR more entries */
     const Beam *beams;
     int n_beams;
     const Run *runs;
@@ -68,7 +69,7 @@ struct Region {
     const unsigned char *wanted;
 };
 
-/* A tile of 4 x 4 pixels: its first pixel, and photons that a pixel of it may have, roughly. */
+/* A square of BRIGHT_EDGE pixels along each side: its first pixel, and photons that a pixel of it may have, roughly. */
 struct Bright {
     int fast, slow;
     double photons;

@@ -194,7 +194,7 @@ template <class Reach, class Visit>
 static void visit_spots(const Scene &s, const Plan &plan, const OrientationGroup &group, int step, const View &view,
                         double farthest, const volatile int *stop, Candidates &c, Reach reach_sqr_of, Visit visit)
 {
-    const Grid grid = grid_of(plan);
+    const Table<float> squares = squares_of(plan);
     const auto see = [&]() {
         for (int o = group.first; o < group.first + group.count && c.n && !*stop; o += step) {
             const double *reciprocal = plan.reciprocal + 9 * (size_t)o;
@@ -221,7 +221,7 @@ static void visit_spots(const Scene &s, const Plan &plan, const OrientationGroup
     };
     c.n = 0;
     visit_reflections(slab_of(s, plan, group, view, farthest), [&](double h, double k, double l) {
-        const float square = grid.squares[2 * place_of(grid, (int)h, (int)k, (int)l)];
+        const float square = squares.values[2 * closest_place(squares, (int)h, (int)k, (int)l)];
         const double reach_sqr = square > 0.0f ? reach_sqr_of(square) : -1.0;
         if (reach_sqr < 0.0)
             return;

@@ -220,13 +220,19 @@ private:
         tally.bound = larger(tally.bound, smaller(missing, epsilon));
     }
 
-    /* visit(tile) for the tiles of `size` x `size` sub-pixels in a part of the panel. */
+    /* The `size` x `size` sub-pixels, or as many as there are, from (fast, slow) on in a part of the panel. */
+    static Tile cut(const Tile &part, int fast, int slow, int size)
+    {
+        return {part.fast + fast, part.slow + slow, smaller(size, part.n_fast - fast),
+                smaller(size, part.n_slow - slow)};
+    }
+
+    /* visit(tile) for all such tiles of the part. */
     template <class Visit> void visit_tiles(const Tile &part, int size, Visit visit)
     {
         for (int y = 0; y < part.n_slow && !*stop; y += size)
             for (int x = 0; x < part.n_fast && !*stop; x += size)
-                visit(Tile{part.fast + x, part.slow + y, part.n_fast - x < size ? part.n_fast - x : size,
-                           part.n_slow - y < size ? part.n_slow - y : size});
+                visit(cut(part, x, y, size));
     }
 
     Tile tile_of(const Region &region) const
@@ -235,7 +241,7 @@ private:
                 region.n_slow * s.oversample};
     }
 
-    /* Whether the tile in the middle of each quarter of the region takes less time so. */
+    /* Whether a tile near the middle of each quarter of the region takes less time so. */
     bool tiles_pay(const Region &region)
     {
         const bool single = SinglePixels::serves(s, plan, sum_run);
@@ -244,20 +250,13 @@ private:
         double exact = 0.0, cost = 0.0;
         for (int quarter = 0; quarter < 4; ++quarter) {
             const int size = TILE * BLOCK;
-            const int fast = whole.n_fast * (1 + 2 * (quarter % 2)) / 4,
-                      slow = whole.n_slow * (1 + 2 * (quarter / 2)) / 4;
-            const int left = fast / size * size, top = slow / size * size;
-            const Tile block = {whole.fast + left, whole.slow + top,
-                                whole.n_fast - left < size ? whole.n_fast - left : size,
-                                whole.n_slow - top < size ? whole.n_slow - top : size};
+            const int fast = whole.n_fast * (1 + 2 * (quarter % 2)) / 4 / size * size;
+            const int slow = whole.n_slow * (1 + 2 * (quarter / 2)) / 4 / size * size;
+            const Tile block = cut(whole, fast, slow, size), tile = cut(block, 0, 0, TILE);
             exact += TERM_NS * TILE_LANES * s.n_layers * s.n_sources * s.n_cells;
             cost += BOUND_NS * s.n_cells * plan.n_beams / (BLOCK * BLOCK);
             if (selection.begin_block(patch_of(s, p, block)))
-                cost += cost_of(
-                    selection.select(patch_of(s, p,
-                                              Tile{block.fast, block.slow, block.n_fast < TILE ? block.n_fast : TILE,
-                                                   block.n_slow < TILE ? block.n_slow : TILE})),
-                    single);
+                cost += cost_of(selection.select(patch_of(s, p, tile)), single);
         }
         return cost < plan.worthwhile * exact;
     }

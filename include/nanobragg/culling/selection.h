@@ -54,11 +54,6 @@ struct SelectionMemory {
     Kept kept;
 };
 
-NB_INLINE int whole_vectors(int n)
-{
-    return (n + VECTOR - 1) / VECTOR * VECTOR;
-}
-
 /* The largest of a series of thresholds for which everything below it adds up to at most `limit`; the sum so found. */
 static inline float find_threshold(const float *bounds, size_t n, float limit, float *sum)
 {
@@ -107,23 +102,23 @@ static inline Band band_between(double low, double high)
 
 /* Bounds for n orientations and a band of wavelengths; `unit`: of a term that is as large as one can be. */
 template <class Shape>
-static void find_bounds(const Grid grid, const Extent extent, const Band band, float unit, const Seen &seen, int n,
-                        float *bounds)
+static void find_bounds(const Table<float> squares, const Extent extent, const Band band, float unit, const Seen &seen,
+                        int n, float *bounds)
 {
     const float *h = seen.middle[0], *k = seen.middle[1], *l = seen.middle[2];
     const float *dh = seen.width[0], *dk = seen.width[1], *dl = seen.width[2];
     NB_SIMD for (int i = 0; i < n; ++i)
     {
         bounds[i] = unit
-                  * bound_in_box<Shape>(grid, extent,
+                  * bound_in_box<Shape>(squares, extent,
                                         side_of(h[i] * band.middle, fabsf(h[i]) * band.half + dh[i] * band.high),
                                         side_of(k[i] * band.middle, fabsf(k[i]) * band.half + dk[i] * band.high),
                                         side_of(l[i] * band.middle, fabsf(l[i]) * band.half + dl[i] * band.high));
     }
 }
 
-using FindBounds = void(const Grid grid, const Extent extent, const Band band, float unit, const Seen &seen, int n,
-                        float *bounds);
+using FindBounds = void(const Table<float> squares, const Extent extent, const Band band, float unit, const Seen &seen,
+                        int n, float *bounds);
 
 static FindBounds *bounds_of(int shape)
 {
@@ -135,8 +130,9 @@ class Selection {
 public:
     /* `single`: sub-pixels are looked at one by one after. */
     Selection(const Scene &s, const Plan &plan, double photons, bool single, SelectionMemory &memory)
-        : most(photons_at_most(s, plan) / photons / s.n_cells), s(s), plan(plan), memory(memory), grid(grid_of(plan)),
-          extent(extent_of(s.crystal)), find(bounds_of(s.shape)), share(single ? RUN_SHARE : 1.0f)
+        : most(photons_at_most(s, plan) / photons / s.n_cells), s(s), plan(plan), memory(memory),
+          squares(squares_of(plan)), extent(extent_of(s.crystal)), find(bounds_of(s.shape)),
+          share(single ? RUN_SHARE : 1.0f)
     {
         for (int b = 0; b < plan.n_beams; ++b) {
             memory.all[b].n = s.n_cells;
@@ -207,7 +203,7 @@ private:
             for (int axis = 0; axis < 3; ++axis)
                 find_ranges(seen, axis, chords, n);
             const double low = plan.kappa[beam.first], high = plan.kappa[beam.first + beam.count - 1];
-            find(grid, extent, band_between(low * PER_METRE, high * PER_METRE),
+            find(squares, extent, band_between(low * PER_METRE, high * PER_METRE),
                  (float)(unit(patch, b) * beam.weight * 1.00001), seen, n, seen.bounds);
             for (int i = seen.n; i < n; ++i)
                 seen.bounds[i] = 0.0f;
@@ -302,8 +298,8 @@ private:
                 beam_unit = unit(patch, run.beam);
             const Seen &seen = memory.tile[run.beam];
             const int n = whole_vectors(seen.n);
-            find(grid, extent, band_between(run.kappa_low, run.kappa_high), (float)(beam_unit * run.weight * 1.00001),
-                 seen, n, memory.by_run + end);
+            find(squares, extent, band_between(run.kappa_low, run.kappa_high),
+                 (float)(beam_unit * run.weight * 1.00001), seen, n, memory.by_run + end);
             for (int j = seen.n; j < n; ++j)
                 memory.by_run[end + j] = 0.0f;
             end += n;
@@ -330,7 +326,7 @@ private:
     const Scene &s;
     const Plan &plan;
     SelectionMemory &memory;
-    const Grid grid;
+    const Table<float> squares;
     const Extent extent;
     FindBounds *const find;
     const float share;

@@ -13,13 +13,6 @@ struct Plane {
     double fast[3], slow[3], normal[3], distance, start[2];
 };
 
-NB_INLINE void cross(const double *a, const double *b, double *c)
-{
-    c[0] = a[1] * b[2] - a[2] * b[1];
-    c[1] = a[2] * b[0] - a[0] * b[2];
-    c[2] = a[0] * b[1] - a[1] * b[0];
-}
-
 static inline Plane plane_of(const Panel &p, double depth)
 {
     Plane plane;

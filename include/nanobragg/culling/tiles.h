@@ -59,8 +59,8 @@ struct alignas(64) TileChords {
 
 /* Bounds of one orientation's terms in a run, for every sub-pixel. */
 template <class Shape>
-static void find_bounds_of_item(const Plan &plan, const Grid grid, const Extent extent, const Band band, float weight,
-                                int orientation, const TileChords &chords, float *bounds)
+static void find_bounds_of_item(const Plan &plan, const Table<float> squares, const Extent extent, const Band band,
+                                float weight, int orientation, const TileChords &chords, float *bounds)
 {
     float cell[9], blur[3];
     for (int i = 0; i < 9; ++i)
@@ -73,14 +73,14 @@ static void find_bounds_of_item(const Plan &plan, const Grid grid, const Extent 
         const float h = cell[0] * x + cell[1] * y + cell[2] * z, k = cell[3] * x + cell[4] * y + cell[5] * z;
         const float l = cell[6] * x + cell[7] * y + cell[8] * z;
         bounds[i] = chords.unit[i] * weight
-                  * bound_in_box<Shape>(grid, extent, side_of(h * band.middle, fabsf(h) * band.half + blur[0] * far),
+                  * bound_in_box<Shape>(squares, extent, side_of(h * band.middle, fabsf(h) * band.half + blur[0] * far),
                                         side_of(k * band.middle, fabsf(k) * band.half + blur[1] * far),
                                         side_of(l * band.middle, fabsf(l) * band.half + blur[2] * far));
     }
 }
 
-using FindBoundsOfItem = void(const Plan &plan, const Grid grid, const Extent extent, const Band band, float weight,
-                              int orientation, const TileChords &chords, float *bounds);
+using FindBoundsOfItem = void(const Plan &plan, const Table<float> squares, const Extent extent, const Band band,
+                              float weight, int orientation, const TileChords &chords, float *bounds);
 
 /* Lane by lane, the largest of a series of thresholds for which everything below it adds up to at most `limit`; returns
  * the largest of the sums. */
@@ -122,7 +122,7 @@ class SinglePixels {
 public:
     SinglePixels(const Scene &crystal, const Plan &plan, double most, SumItems *sum, const ItemMemory &memory)
         : crystal(crystal), plan(plan), most(most), sum(sum), bounds(memory.bounds), items(memory.items),
-          chosen(memory.chosen), grid(grid_of(plan)), extent(extent_of(crystal.crystal)),
+          chosen(memory.chosen), squares(squares_of(plan)), extent(extent_of(crystal.crystal)),
           find(Shapes::visit<FindBoundsOfItem *>(
               crystal.shape, [](auto s) -> FindBoundsOfItem * { return find_bounds_of_item<decltype(s)>; }))
     {
@@ -165,7 +165,7 @@ private:
             const Band band = band_between(r.kappa_low, r.kappa_high);
             for (int item = kept.first[run]; item < kept.first[run + 1]; ++item) {
                 items[item] = {kept.which[item], r.first, r.count, plan.sources[r.first].table};
-                find(plan, grid, extent, band, (float)(r.weight * 1.00001), kept.which[item], chords,
+                find(plan, squares, extent, band, (float)(r.weight * 1.00001), kept.which[item], chords,
                      bounds + TILE_LANES * (size_t)item);
             }
         }
@@ -224,7 +224,7 @@ private:
     SumItems *const sum;
     float *const bounds;
     Item *const items, *const chosen;
-    const Grid grid;
+    const Table<float> squares;
     const Extent extent;
     FindBoundsOfItem *const find;
     TileChords chords;

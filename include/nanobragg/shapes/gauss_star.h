@@ -31,7 +31,8 @@ struct GaussStar : Radial<GaussStar> {
     static void metric(const double *n, double fudge, const double *reciprocal, double *m)
     {
         const double *a = reciprocal, *b = reciprocal + 3, *c = reciprocal + 6;
-        const double across[3] = {b[1] * c[2] - b[2] * c[1], b[2] * c[0] - b[0] * c[2], b[0] * c[1] - b[1] * c[0]};
+        double across[3];
+        cross(b, c, across);
         const double volume = 1.0 / fabs(dot(a, across)), length = cbrt(n[0] * n[1] * n[2] * volume);
         const double scale = fudge * length * length;
         m[0] = scale * dot(a, a);

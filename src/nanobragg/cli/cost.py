@@ -2,8 +2,6 @@
 
 import argparse
 
-import numpy as np
-
 from ..analysis.summary import LABEL_WIDTH
 from ..rendering.cost import NOTABLE_SECONDS, duration, notable_cost
 from ..rendering.culling import Culling, resolve_tolerance
@@ -59,6 +57,6 @@ def run(chosen: argparse.Namespace) -> int:
 def cost_lines(scene: Scene, pixels: PixelList | None, threads: int | None, dtype: str, images: int = 1) -> list[str]:
     """Return lines about images that take more than ten seconds, with the cures if they take more than a minute."""
     chosen = select_pixels(scene, pixels, None)
-    culling = Culling(scene, np.dtype(dtype), resolve_tolerance(scene, None, None), rendering_threads(threads))
+    culling = Culling(scene, dtype, resolve_tolerance(scene, None, None), rendering_threads(threads))
     sentences = notable_cost(scene, chosen, culling, images=images)
     return [f"{'cost':<{LABEL_WIDTH}}{text}" for text in sentences]

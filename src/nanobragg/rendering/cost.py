@@ -73,7 +73,7 @@ def estimate_cost(
         raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
     limit = resolve_tolerance(scene, tolerance, tolerance_ph)
     threads = rendering_threads(threads)
-    return _cost(scene, select_pixels(scene, pixels, roi), Culling(scene, np.dtype(dtype), limit, threads))
+    return _cost(scene, select_pixels(scene, pixels, roi), Culling(scene, dtype, limit, threads))
 
 
 def notable_cost(scene: Scene, chosen: Selection, culling: Culling, *, images: int = 1) -> list[str]:

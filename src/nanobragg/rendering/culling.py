@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import PRECISIONS, CoreScene, kernel_address
-from .._culling import REGION_PIXELS, CullingPlan, find_brightest, memory_per_thread, render
+from .._culling import BRIGHT_PIXELS, REGION_PIXELS, CullingPlan, find_brightest, memory_per_thread, render
 from ..config.sampling import check_tolerance
 from ..errors import ConfigError
 from ..geometry import Roi
@@ -21,7 +21,6 @@ LOSSLESS = {"gauss": 1e-16, "gauss_star": 1e-16, "tophat": 0.0}  # shapes whose 
 FEWEST_TERMS = 5e6  # of an image, below which the exact engine takes no longer than a decision
 TERMS_PER_REFLECTION = 30  # likewise, to prepare the table of structure factors
 MOST_MEMORY = 1 << 28  # bytes that a thread may need
-TILE = 4  # pixels along each side of what is searched for the brightest pixel
 BRIGHT_TILES = 16
 SAMPLES = 8  # regions that an estimate of the cost is based on
 REACHES = (1.0, 16.0, 256.0, 4096.0)  # squared radii within which reflections are looked for
@@ -190,7 +189,12 @@ class Culling:
     def _largest(self, panel: int, fast: int, slow: int, limit: float) -> float:
         """Return the brightest pixel of a tile, at most `limit` photons too low."""
         rows, columns = self.scene.shape[-2:]
-        roi = int(fast), min(int(fast) + TILE, columns) - 1, int(slow), min(int(slow) + TILE, rows) - 1
+        roi = (
+            int(fast),
+            min(int(fast) + BRIGHT_PIXELS, columns) - 1,
+            int(slow),
+            min(int(slow) + BRIGHT_PIXELS, rows) - 1,
+        )
         out = np.zeros((self.core.n_panels, rows, columns), self.dtype)
         self.render(out, roi, self.scene.mask, False, np.zeros(1, np.int64), limit)
         return float(out[panel, roi[2] : roi[3] + 1, roi[0] : roi[1] + 1].max())

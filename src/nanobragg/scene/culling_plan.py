@@ -6,13 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import CoreScene
-from .._culling import BEAM, CULLING_PARAMETERS, ORIENTATION_GROUP, RUN, CullingPlan
+from .._culling import BEAM, CULLING_PARAMETERS, ORIENTATION_GROUP, RUN, VECTOR_LANES, CullingPlan
 from ..geometry import FloatArray
 from .kernel_input import filled
 
 GROUP = 64  # orientations whose reflections are searched for together
 RUN_SOURCES = 16  # wavelengths that a tile keeps or leaves out together
-VECTOR = 16  # orientations come in whole vectors
 WORTHWHILE = 0.8  # share of the exact engine's time below which a region is rendered with terms left out
 LEBESGUE = 1.25  # largest sum of the absolute weights of a cubic interpolation along one axis
 
@@ -35,8 +34,8 @@ def build_plan(core: CoreScene) -> CullingPlan | None:
     )  # fmt: skip
     return CullingPlan(
         sources, sources if core.has_amorphous else _one_per_beam(sources, beams),
-        np.pad(1.0 / sources["wavelength"], (0, VECTOR), "edge"), np.pad(sources["weight"], (0, VECTOR)), beams,
-        _runs(sources, beams), _groups(cells), culling, squares, _by_component(cells),
+        np.pad(1.0 / sources["wavelength"], (0, VECTOR_LANES), "edge"), np.pad(sources["weight"], (0, VECTOR_LANES)),
+        beams, _runs(sources, beams), _groups(cells), culling, squares, _by_component(cells),
         np.ascontiguousarray(np.linalg.inv(cells).transpose(0, 2, 1)),
     )  # fmt: skip
 
@@ -98,7 +97,7 @@ def _groups(cells: FloatArray) -> npt.NDArray[np.void]:
 
 def _by_component(cells: FloatArray) -> npt.NDArray[np.float32]:
     """Return the components of a, b, c in rows, in whole vectors; the last orientation is repeated."""
-    padded = -(-len(cells) // VECTOR) * VECTOR
+    padded = -(-len(cells) // VECTOR_LANES) * VECTOR_LANES
     components = np.pad(cells.reshape(-1, 9), ((0, padded - len(cells)), (0, 0)), "edge")
     return np.ascontiguousarray(components.T, np.float32)
 

@@ -169,7 +169,7 @@ class Scene(SceneData):
         For float32 it is computed in single precision, or from single-precision amplitudes, where docs/performance.md
         allows it.
         """
-        precision = float32_precision(self) if dtype == np.float32 else "double"
+        precision = float32_precision(self) if np.dtype(dtype) == np.float32 else "double"
         if precision not in self._cores:
             self._cores[precision] = build_core(self, precision)
         return self._cores[precision]
