@@ -254,14 +254,17 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
     if columns is None:
         assert vectors is not None  # Config requires a cell or a matrix
         return vectors, volume
+    where = f"Crystal matrix {crystal.matrix_path or ''}".strip()
+    check_bound(f"{where}: a component of a*, b*, c*", columns, field="Crystal.matrix")
     vectors = columns.T
     if not abs(np.linalg.det(vectors)) > 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
         raise ConfigError(
             f"Crystal matrix {crystal.matrix_path or crystal.matrix}: columns a*, b*, c* are linearly dependent; "
             "correct them"
         )
-    edges = np.linalg.norm(cross_products(vectors), axis=1) / abs(np.linalg.det(vectors))
-    check_bound(f"Crystal matrix {crystal.matrix_path or ''}: an edge of its cell", edges, field="Crystal.cell")
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the bound refuses what comes of it
+        edges = np.linalg.norm(cross_products(vectors), axis=1) / abs(np.linalg.det(vectors))
+    check_bound(f"{where}: an edge of its cell", edges, field="Crystal.cell")
     if crystal.cell is not None and not c_cell:
         found = cell_from_vectors(cross_products(vectors) / np.linalg.det(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):
@@ -279,7 +282,8 @@ def _matrix_columns(crystal: Crystal, wavelength_A: float) -> FloatArray | None:
         return None
     from ..io.mosflm_matrix import read_matrix
 
-    return read_matrix(crystal.matrix_path) * (1e-10 / (wavelength_A / 1e10))
+    with np.errstate(over="ignore"):  # the bound refuses infinity
+        return read_matrix(crystal.matrix_path) * (1e-10 / (wavelength_A / 1e10))
 
 
 def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
