@@ -4,7 +4,7 @@
 
 #include "coefficient.h"
 #include "culling/plan.h"
-#include "primitives.h"
+#include "gradient_task.h"
 #include "scene.h"
 #include "trace_record.h"
 
@@ -54,11 +54,13 @@ struct Kernel {
     size_t (*region_bytes)(const Scene &s, const Plan &plan);
 };
 
-/* Derivatives (gradient_kernel.cpp): the primitives of n pixels, as `render` their photons, into planes that are
- * `stride` numbers apart. */
+/* Derivatives (gradient_kernel.cpp). */
 struct GradientKernel {
-    void (*primitives)(const Scene &s, const Motions &motions, const Panel &p, int slow, const int *fast, int n,
-                       int precision, const volatile int *stop, double *out, size_t stride);
+    /* A task on the pixels of one panel from number `first` to `end` of its list, added to its sums; and the bytes of
+     * memory that it needs, at a multiple of 64. */
+    void (*run)(const Scene &s, const Motions &motions, const GradientTask &task, int64_t first, int64_t end,
+                char *memory, double *sums);
+    size_t (*task_bytes)(const GradientTask &task);
     void (*coefficients)(const Scene &s, const Panel &p, int slow, const int *fast, int n, int precision,
                          const volatile int *stop, PushCoefficient *push, void *list); /* coefficients.h */
 };

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -6,20 +8,45 @@ SPAN: int
 PLACES: dict[str, int]
 COUNT: int
 
-def primitives(
-    kernel: int,
-    scene: int,
-    precision: int,
+NOISE_KINDS: dict[str, int]
+
+class Task:
+    rows: int
+
+    def __init__(
+        self,
+        precision: int,
+        shape: tuple[int, int],
+        pixels: npt.NDArray[np.int64],
+        extra: npt.NDArray[np.float64] | None = None,
+    ) -> None: ...
+    def fill_images(self, factors: npt.NDArray[np.float64], images: npt.NDArray[Any]) -> Task: ...
+    def add_products(self, vector: npt.NDArray[np.float64]) -> Task: ...
+    def compare(
+        self,
+        kind: int,
+        sigma: float,
+        robust: float,
+        data: npt.NDArray[np.float64],
+        weights: npt.NDArray[np.float64] | None = None,
+        background: npt.NDArray[np.float64] | None = None,
+        slopes: npt.NDArray[np.float64] | None = None,
+        used: npt.NDArray[np.int32] | None = None,
+    ) -> Task: ...
+
+def run(
+    kernel_address: int,
+    scene_address: int,
     sources: npt.NDArray[np.void],
     spins: npt.NDArray[np.float64] | None,
-    shape: tuple[int, int],
-    pixels: npt.NDArray[np.int64],
-    spans: npt.NDArray[np.int64],
-    out: npt.NDArray[np.float64],
+    task: Task,
+    chunks: npt.NDArray[np.int64],
     threads: int,
     stop: npt.NDArray[np.int32],
-    done: npt.NDArray[np.int64],
-) -> None: ...
+) -> npt.NDArray[np.float64]: ...
+def likelihood_terms(
+    kind: int, sigma: float, robust: float, data: npt.NDArray[np.float64], model: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]: ...
 def coefficients(
     kernel: int,
     scene: int,

@@ -1,8 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Scene → derivatives: the primitives of a list of pixels, from which all derivatives follow (primitives.h)."""
+"""Scene → derivatives: images of them, and sums over the pixels, from the primitives of each pixel (primitives.h)."""
 
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t, uintptr_t
+from libc.string cimport memset
 from libcpp.vector cimport vector
 
 import numpy as np
@@ -41,18 +42,52 @@ cdef extern from "nanobragg/primitives.h" namespace "nb" nogil:
         const double *spins
         int n_domains
 
+cdef extern from "nanobragg/gradient_task.h" namespace "nb" nogil:
+    enum:
+        IMAGES
+        PRODUCTS
+        LOSS
+        EQUATIONS
+        POISSON
+        NORMAL
+        WEIGHTED
+    ctypedef struct Noise:
+        int kind
+        double sigma, robust
+    ctypedef struct Likeliness:
+        double loss, slope, weight, deviation
+    ctypedef struct GradientTask:
+        int aim, precision, slow, fast
+        const int64_t *pixels
+        int64_t n_pixels
+        const int *stop
+        const double *extra
+        int n_extra
+        const double *factors
+        int n_images, single
+        void *images
+        int64_t image_stride
+        const double *vector
+        Noise noise
+        const double *data
+        const double *weights
+        const double *background
+        double *slopes
+        const int *used
+        int n_used
+    int64_t sums_of(const GradientTask &)
+    Likeliness likeliness "nb::NB_ISA::likeliness"(const Noise &, double, double, double)
+
 cdef extern from "nanobragg/coefficient.h" namespace "nb" nogil:
     ctypedef void PushCoefficient(void *, int, long long, double) noexcept nogil
 
 cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
     ctypedef struct GradientKernel:
-        void (*primitives)(const Scene &, const Motions &, const Panel &, int, const int *, int, int, const int *,
-                           double *, size_t) noexcept nogil
+        void (*run)(const Scene &, const Motions &, const GradientTask &, int64_t, int64_t, char *,
+                    double *) noexcept nogil
+        size_t (*task_bytes)(const GradientTask &) noexcept nogil
         void (*coefficients)(const Scene &, const Panel &, int, const int *, int, int, const int *, PushCoefficient *,
                              void *) noexcept nogil
-
-cdef extern from "nanobragg/count.h" namespace "nb" nogil:
-    void count(int64_t *counter, int64_t n) noexcept
 
 ctypedef struct Coefficient:
     int64_t pixel, entry
@@ -68,12 +103,145 @@ PLACES = {
     "wave_slope": WAVE_SLOPE, "turn": TURN, "kahn": KAHN, "force": FORCE, "torque": TORQUE, "bend": BEND,
 }
 COUNT = PRIMITIVES
+NOISE_KINDS = {"poisson": POISSON, "normal": NORMAL, "weighted": WEIGHTED}
 
 
-def primitives(uintptr_t kernel, uintptr_t scene, int precision, const SourceMotion[::1] sources,
-               const double[:, ::1] spins, shape, const int64_t[::1] pixels, const int64_t[::1] spans,
-               double[:, ::1] out, int threads, int[::1] stop, int64_t[::1] done):
-    """Fill `out`, shape (COUNT, pixels), with the primitives of the pixels.
+cdef class Task:
+    """What is to be made of pixels (gradient_task.h).
+
+    Parameters
+    ----------
+    precision
+        Number of the precision of the terms.
+    shape : (slow, fast)
+        Of a panel.
+    pixels
+        Places in the flat image, rising.
+    extra : ndarray, shape (n, pixels), optional
+        Rows behind the primitives.
+    """
+
+    cdef GradientTask task
+    cdef readonly int rows
+    cdef object keep
+
+    def __cinit__(self, int precision, shape, const int64_t[::1] pixels, const double[:, ::1] extra=None):
+        memset(&self.task, 0, sizeof(GradientTask))
+        self.task.precision = precision
+        self.task.slow, self.task.fast = shape
+        self.task.pixels = &pixels[0]
+        self.task.n_pixels = pixels.shape[0]
+        self.rows = PRIMITIVES
+        self.keep = [pixels, extra]
+        if extra is not None and extra.shape[0]:
+            self.task.extra = &extra[0, 0]
+            self.task.n_extra = <int> extra.shape[0]
+            self.rows += self.task.n_extra
+
+    def fill_images(self, const double[:, :, ::1] factors, images):
+        """Make images, shape (n, pixels of the image), with factors of all rows, shape (panels, n, rows)."""
+        self.task.aim = IMAGES
+        self.task.factors = &factors[0, 0, 0]
+        self.task.n_images = <int> factors.shape[1]
+        self.task.single = images.dtype == np.float32
+        self.task.images = <void *> <uintptr_t> images.ctypes.data
+        self.task.image_stride = images.shape[1]
+        self.keep += [factors, images]
+        return self
+
+    def add_products(self, const double[::1] vector):
+        """Sum every row over the pixels, times a number for each pixel."""
+        self.task.aim = PRODUCTS
+        self.task.vector = &vector[0]
+        self.keep.append(vector)
+        return self
+
+    def compare(self, int kind, double sigma, double robust, const double[::1] data, const double[::1] weights=None,
+                const double[::1] background=None, double[::1] slopes=None, const int[::1] used=None):
+        """Sum the loss and every row times its slope and, for the rows `used`, their weighted products.
+
+        `weights` are for the kind "weighted"; `background` is added to the expected photons; `slopes` is filled with
+        the slope in every pixel.
+        """
+        self.task.aim = LOSS if used is None else EQUATIONS
+        self.task.noise = Noise(kind, sigma, robust)
+        self.task.data = &data[0]
+        self.keep += [data, weights, background, slopes, used]
+        if weights is not None:
+            self.task.weights = &weights[0]
+        if background is not None:
+            self.task.background = &background[0]
+        if slopes is not None:
+            self.task.slopes = &slopes[0]
+        if used is not None:
+            self.task.used = &used[0]
+            self.task.n_used = <int> used.shape[0]
+        return self
+
+
+def run(uintptr_t kernel_address, uintptr_t scene_address, const SourceMotion[::1] sources,
+        const double[:, ::1] spins, Task task, const int64_t[::1] chunks, int threads, int[::1] stop):
+    """Carry out a task.
+
+    Parameters
+    ----------
+    kernel_address, scene_address
+        From `_core`.
+    sources, spins
+        How sources and, per degree of spread, mosaic domains move (rotation vectors, rad); None: domains do not.
+    chunks
+        Where parts of the task's pixels begin, and their end, each on one panel.
+    stop
+        One number; another thread sets it to give up.
+
+    Returns
+    -------
+    ndarray, shape (chunks, sums)
+        What every part adds up (`sums_of` in gradient_task.h).
+    """
+    cdef const GradientKernel *kernel = <const GradientKernel *> kernel_address
+    cdef const Scene *scene = <const Scene *> scene_address
+    cdef Motions motions
+    cdef int64_t chunk, n = chunks.shape[0] - 1
+    cdef size_t stride = kernel.task_bytes(task.task) + 64
+    stride += -stride % 64
+    block = np.empty((threads + 1) * stride, np.uint8)
+    cdef uintptr_t address = block.ctypes.data
+    cdef char *memory = <char *> (address + (64 - address % 64))
+    found = np.zeros((n, max(sums_of(task.task), 1)))
+    cdef double[:, ::1] sums = found
+    motions.sources = &sources[0]
+    motions.spins = NULL
+    motions.n_domains = 1
+    if spins is not None:
+        motions.spins = &spins[0, 0]
+        motions.n_domains = <int> spins.shape[0]
+    task.task.stop = &stop[0]
+    with nogil:
+        for chunk in prange(n, schedule="dynamic", chunksize=1, num_threads=threads):
+            if not stop[0]:
+                kernel.run(scene[0], motions, task.task, chunks[chunk], chunks[chunk + 1],
+                           memory + threadid() * stride, &sums[chunk, 0])
+    return found
+
+
+def likelihood_terms(int kind, double sigma, double robust, const double[::1] data, const double[::1] model):
+    """Loss, slope, weight and squared deviation of every pixel, shape (4, pixels) (likelihood.h)."""
+    cdef Noise noise = Noise(kind, sigma, robust)
+    cdef int64_t i
+    cdef Likeliness pixel
+    found = np.empty((4, data.shape[0]))
+    cdef double[:, ::1] out = found
+    with nogil:
+        for i in range(data.shape[0]):
+            pixel = likeliness(noise, data[i], model[i], 0.0)
+            out[0, i], out[1, i], out[2, i], out[3, i] = pixel.loss, pixel.slope, pixel.weight, pixel.deviation
+    return found
+
+
+def coefficients(uintptr_t kernel, uintptr_t scene, int precision, shape, const int64_t[::1] pixels,
+                 const int64_t[::1] spans, int threads, int[::1] stop):
+    """Coefficients of the entries of the tables of structure factors in the pixels (coefficients.h).
 
     Parameters
     ----------
@@ -83,49 +251,12 @@ def primitives(uintptr_t kernel, uintptr_t scene, int precision, const SourceMot
         Of a panel.
     pixels
         Places in the flat image, rising.
-    spins
-        Rotation vectors of all mosaic domains per degree of spread, rad; None: they do not move.
     spans
         Where spans of pixels begin, and their end: each of at most SPAN pixels of one row of one panel.
     stop
         One number; another thread sets it to give up.
-    done
-        One number; grows with the pixels that are finished.
-    """
-    cdef Motions motions
-    cdef int slow = shape[0], fast = shape[1]
-    cdef int64_t span, n = spans.shape[0] - 1
-    motions.sources = &sources[0]
-    motions.spins = NULL
-    motions.n_domains = 1
-    if spins is not None:
-        motions.spins = &spins[0, 0]
-        motions.n_domains = <int> spins.shape[0]
-    with nogil:
-        for span in prange(n, schedule="dynamic", chunksize=4, num_threads=threads):
-            if not stop[0]:
-                fill_span(<const GradientKernel *> kernel, <const Scene *> scene, motions, precision, slow, fast,
-                          &pixels[spans[span]], <int> (spans[span + 1] - spans[span]), &stop[0],
-                          &out[0, spans[span]], out.shape[1])
-                count(&done[0], spans[span + 1] - spans[span])
 
-
-cdef void fill_span(const GradientKernel *kernel, const Scene *scene, const Motions &motions, int precision, int slow,
-                    int fast, const int64_t *pixels, int n, const int *stop, double *out, size_t stride) noexcept nogil:
-    cdef int[SPAN_PIXELS] columns
-    cdef int64_t row = pixels[0] // fast
-    cdef int i
-    for i in range(n):
-        columns[i] = <int> (pixels[i] - row * fast)
-    kernel.primitives(scene[0], motions, scene.panels[row // slow], <int> (row % slow), columns, n, precision, stop,
-                      out, stride)
-
-
-def coefficients(uintptr_t kernel, uintptr_t scene, int precision, shape, const int64_t[::1] pixels,
-                 const int64_t[::1] spans, int threads, int[::1] stop):
-    """Coefficients of the entries of the tables of structure factors in the pixels (coefficients.h).
-
-    Parameters are those of `primitives`. Returns three arrays: numbers of pixels in `pixels`, rising; entries, counted
+    Returns three arrays: numbers of pixels in `pixels`, rising; entries, counted
     through all tables; values in photons. An entry may occur more than once in a pixel.
     """
     cdef int64_t span, n = spans.shape[0] - 1

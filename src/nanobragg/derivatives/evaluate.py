@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _gradient
 from .._core import PRECISIONS, gradient_kernel
+from .._gradient import NOISE_KINDS, Task
 from ..config.config import Config
 from ..config.region import Region
 from ..errors import ConfigError
@@ -20,10 +22,12 @@ from ..rendering.pixel_selection import PixelList, select_pixels
 from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
+from .likelihood import Likelihood
 from .mosaic import domain_spins
 from .sources import source_motions
 
 BLOCK_PIXELS = 16384
+CHUNK_PIXELS, MOST_CHUNKS = 2048, 1024  # pixels that are summed by one thread, and such parts of an image
 Places = npt.NDArray[np.int64]
 
 
@@ -41,18 +45,26 @@ def _config(experiment: object) -> Config:
     raise ConfigError(f"{type(experiment).__name__}: give a Config or a Scene")
 
 
-class Block(NamedTuple):
-    """Pixels of one panel, in the order of the flat image, with their primitives, shape (primitives, pixels)."""
+class Comparison(NamedTuple):
+    """Sums over the pixels of a comparison with data.
 
-    panel: int
-    pixels: Places
-    primitives: FloatArray
+    Attributes
+    ----------
+    loss, chi_squared
+        The loss, and the sum of squared deviations over their variances.
+    gradient : ndarray, shape (panels, rows)
+        Every row's sum with the slopes of the loss.
+    matrix : ndarray, shape (panels, used, used)
+        Products of the used rows, weighted by the Fisher information.
+    slopes : ndarray, shape (pixels,)
+        Derivative of the loss by the expected photons of every pixel; empty unless asked for.
+    """
 
-    @property
-    def where(self) -> Places | slice:
-        """Where the pixels are in the flat image: a slice, which is faster, if nothing is between them."""
-        first, last = int(self.pixels[0]), int(self.pixels[-1])
-        return slice(first, last + 1) if last - first + 1 == len(self.pixels) else self.pixels
+    loss: float
+    chi_squared: float
+    gradient: FloatArray
+    matrix: FloatArray
+    slopes: FloatArray
 
 
 class Coefficients(NamedTuple):
@@ -74,7 +86,9 @@ class Coefficients(NamedTuple):
 
 
 class Evaluation:
-    """The primitives of a scene in chosen pixels.
+    """What is made of the primitives of a scene in chosen pixels; nothing is kept of the primitives themselves.
+
+    Rows are the primitives and, behind them, `extra` ones, shape (n, pixels), that a method is given.
 
     Parameters
     ----------
@@ -86,6 +100,11 @@ class Evaluation:
         A boolean array or boxes, as in `simulate`; None: all.
     threads
         As in `simulate`.
+
+    Attributes
+    ----------
+    places : ndarray of int, shape (pixels,)
+        The pixels, in the flat image.
     """
 
     def __init__(self, scene: Scene, dtype: npt.DTypeLike, pixels: PixelList | None, threads: int | None) -> None:
@@ -95,25 +114,77 @@ class Evaluation:
         self.threads = rendering_threads(threads)
         self.selection = pixels
         self.places = chosen_places(scene, pixels, None)
-        self.count = _gradient.COUNT
         self._dtype = np.dtype(dtype)
+        self._panels, size = len(scene.geometry), int(np.prod(scene.geometry.size))
+        self._chunks, self._panel_of_chunk = chunks_of(self.places, size)
 
-    def blocks(self) -> Iterator[Block]:
-        """Yield blocks of pixels; their primitives are overwritten when the next is computed."""
+    def fill_images(self, factors: FloatArray, images: npt.NDArray[Any], extra: FloatArray | None = None) -> None:
+        """Fill in the chosen pixels of flat images, shape (n, pixels of the image), each the sum of all rows times
+        `factors`, shape (panels, n, rows)."""
+        if len(self.places) and len(images):
+            self._run(self._task(extra).fill_images(np.ascontiguousarray(factors), images))
+
+    def products(self, vector: FloatArray, extra: FloatArray | None = None) -> FloatArray:
+        """Return the sums over the chosen pixels of every row times a number for each, shape (panels, rows)."""
+        if not len(self.places):
+            return np.zeros((self._panels, _gradient.COUNT + (0 if extra is None else len(extra))))
+        return self._by_panel(self._run(self._task(extra).add_products(np.ascontiguousarray(vector))))
+
+    def compare(
+        self,
+        noise: Likelihood,
+        data: FloatArray,
+        *,
+        weights: FloatArray | None = None,
+        background: FloatArray | None = None,
+        extra: FloatArray | None = None,
+        used: npt.NDArray[np.int32] | None = None,
+        slopes: bool = False,
+    ) -> Comparison:
+        """Compare the expected photons with data.
+
+        Parameters
+        ----------
+        noise
+            Scatter of the data.
+        data, background : ndarray, shape (pixels,)
+            Measured photons of the chosen pixels; what is added to the expected ones.
+        weights
+            Inverse variances, in place of `noise`.
+        extra
+            Rows behind the primitives.
+        used
+            Numbers of the rows whose matrix is wanted.
+        slopes
+            Whether the slope of every pixel is wanted.
+        """
+        task, by_pixel = self._task(extra), np.zeros(len(data) if slopes else 0)
+        kind = "weighted" if weights is not None else noise.kind
+        sums = self._by_panel(self._run(task.compare(
+            NOISE_KINDS[kind], noise.sigma, noise.limit, np.ascontiguousarray(data), weights, background,
+            by_pixel if slopes else None, used,
+        )))  # fmt: skip
+        loss, chi_squared = sums[:, :2].sum(axis=0).tolist()
+        count = 0 if used is None else len(used)
+        lower = np.tril(sums[:, 2 + task.rows :].reshape(len(sums), count, count))
+        matrix = lower + np.tril(lower, -1).transpose(0, 2, 1)
+        return Comparison(loss, chi_squared, sums[:, 2 : 2 + task.rows], matrix, by_pixel)
+
+    def _task(self, extra: FloatArray | None) -> Task:
+        precision = PRECISIONS.index(self.scene.core(self._dtype).precision)
+        return Task(precision, self.scene.geometry.size, self.places, extra)
+
+    def _run(self, task: Task) -> FloatArray:
         select_instruction_set()
-        scene, core = self.scene, self.scene.core(self._dtype)
-        motions, spins = source_motions(scene), domain_spins(scene)
-        shape = scene.geometry.size
-        buffer = np.empty((_gradient.COUNT, BLOCK_PIXELS))
-        for part, panel in block_parts(self.places, shape[0] * shape[1]):
-            out = buffer[:, : len(part)] if len(part) == BLOCK_PIXELS else np.empty((_gradient.COUNT, len(part)))
-            stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-            call = partial(
-                _gradient.primitives, gradient_kernel(), core.address, PRECISIONS.index(core.precision), motions,
-                spins, shape, part, spans_of(part, shape[1]), out, self.threads, stop, done,
-            )  # fmt: skip
-            run_stoppable(call, stop)
-            yield Block(panel, part, out)
+        scene, stop = self.scene, np.zeros(1, np.int32)
+        return np.asarray(run_stoppable(partial(
+            _gradient.run, gradient_kernel(), scene.core(self._dtype).address, source_motions(scene),
+            domain_spins(scene), task, self._chunks, self.threads, stop,
+        ), stop))  # fmt: skip
+
+    def _by_panel(self, sums: FloatArray) -> FloatArray:
+        """Return sums of parts as sums of panels, added in the order of the pixels."""
+        return np.array([sums[self._panel_of_chunk == panel].sum(axis=0) for panel in range(self._panels)])
 
     def coefficients(self) -> Iterator[Coefficients]:
         """Yield the coefficients of structure factors, for a block of pixels at a time."""
@@ -137,6 +208,15 @@ def chosen_places(scene: Scene, pixels: PixelList | None, roi: Region | None) ->
         part = np.s_[:, y0 : y1 + 1, x0 : x1 + 1]
         inside[part] = True if chosen.mask is None else chosen.mask[part] != 0
     return np.flatnonzero(inside)
+
+
+def chunks_of(places: Places, panel_pixels: int) -> tuple[Places, Places]:
+    """Return where parts of a rising list of places begin, and its end, each on one panel; and the panel of each."""
+    size = max(CHUNK_PIXELS, -(-len(places) // MOST_CHUNKS))
+    ends = np.searchsorted(places, np.arange(0, (places[-1] if len(places) else 0) + 2 * panel_pixels, panel_pixels))
+    starts = [np.arange(low, high, size) for low, high in pairwise(ends)]
+    panels = np.repeat(np.arange(len(starts)), [len(part) for part in starts])
+    return np.append(np.concatenate(starts), len(places)).astype(np.int64), panels
 
 
 def block_parts(places: Places, panel_pixels: int) -> Iterator[tuple[Places, int]]:

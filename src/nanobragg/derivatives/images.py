@@ -17,6 +17,7 @@ from .amplitudes import AmplitudeMap
 from .chain import Chain
 from .evaluate import Evaluation, as_scene
 from .groups import Groups
+from .jacobian import Jacobian, is_amplitude
 from .parameters import all_parameters, check_names, reflection_of, source_of
 from .weights import weight_images
 
@@ -70,29 +71,9 @@ def derivatives(
     wanted = check_names(scene, names, groups)
     evaluation = Evaluation(scene, dtype, pixels, threads)
     images = np.zeros((len(wanted), int(np.prod(scene.shape))), dtype)
-    factors = Chain(scene, groups).factors(wanted)
-    for block in evaluation.blocks():
-        images[:, block.where] = factors[:, block.panel] @ block.primitives
-    _add_amplitudes(images, wanted, evaluation)
-    for row, image in weight_images(scene, wanted, pixels, threads):
-        images[row] = image.ravel()
+    jacobian = Jacobian(evaluation, wanted, groups)
+    evaluation.fill_images(jacobian.factors, images, jacobian.extra)
     return images.reshape(len(wanted), *scene.shape)
-
-
-def _add_amplitudes(images: npt.NDArray[Any], names: list[str], evaluation: Evaluation) -> None:
-    """Fill in the images of amplitudes that are listed in a table."""
-    rows = [row for row, name in enumerate(names) if is_amplitude(evaluation.scene, name)]
-    if not rows:
-        return
-    entries = AmplitudeMap(evaluation.scene)
-    wanted = [reflection_of(names[row]) for row in rows]
-    for sums in evaluation.coefficients():
-        images[np.array(rows)[:, np.newaxis], sums.places] = entries.images(sums, wanted)
-
-
-def is_amplitude(scene: Scene, name: str) -> bool:
-    """Return whether a parameter is an amplitude out of a table."""
-    return scene.lookup != "constant" and (name == "default_F" or reflection_of(name) is not None)
 
 
 def jvp(
@@ -130,15 +111,10 @@ def jvp(
     changes = np.array([tangent[name] for name in wanted], np.float64)
     if not np.isfinite(changes).all():
         raise ConfigError(f"jvp: the change of {wanted[int(np.argmin(np.isfinite(changes)))]} is not a finite number")
-    others = [name for name in wanted if is_amplitude(scene, name) or source_of(name) is not None]
     evaluation = Evaluation(scene, dtype, pixels, threads)
-    image = np.zeros(int(np.prod(scene.shape)), dtype)
-    factors = np.einsum("n,npk->pk", changes, Chain(scene, groups).factors(wanted))
-    for block in evaluation.blocks():
-        image[block.where] = factors[block.panel] @ block.primitives
-    if others:
-        images = derivatives(scene, others, pixels=pixels, dtype=dtype, threads=threads, groups=groups)
-        image += np.tensordot([tangent[name] for name in others], images, 1).ravel().astype(dtype)
+    image = np.zeros((1, int(np.prod(scene.shape))), dtype)
+    jacobian = Jacobian(evaluation, wanted, groups)
+    evaluation.fill_images(changes @ jacobian.factors[:, np.newaxis], image, jacobian.extra)
     return image.reshape(scene.shape)
 
 
@@ -186,10 +162,8 @@ def vjp(
     if not np.isfinite(flat[evaluation.places]).all():
         raise ConfigError("cotangent: has values that are not finite in pixels that are not masked")
     wanted = wanted_names(scene, names, groups)
-    sums = np.zeros((len(scene.geometry), evaluation.count))
-    for block in evaluation.blocks():
-        sums[block.panel] += block.primitives @ flat[block.where]
-    return gradient_of(scene, wanted, groups, sums, evaluation, flat)
+    chosen = flat[evaluation.places]
+    return gradient_of(wanted, groups, evaluation.products(chosen), evaluation, chosen)
 
 
 def wanted_names(scene: Scene, names: Sequence[str] | None, groups: Groups | None) -> list[str]:
@@ -205,33 +179,35 @@ def wanted_names(scene: Scene, names: Sequence[str] | None, groups: Groups | Non
 
 
 def gradient_of(
-    scene: Scene,
-    names: list[str],
-    groups: Groups | None,
-    sums: FloatArray,
-    evaluation: Evaluation,
-    cotangent: FloatArray,
+    names: list[str], groups: Groups | None, sums: FloatArray, evaluation: Evaluation, cotangent: FloatArray
 ) -> dict[str, Any]:
-    """Return a gradient from the sums over pixels of the primitives times the cotangent (flat)."""
-    plain = [name for name in names if name != "F"]
+    """Return a gradient from the sums over pixels of the primitives times the cotangent of each chosen pixel."""
+    scene, plain = evaluation.scene, [name for name in names if name != "F"]
     values = np.einsum("npk,pk->n", Chain(scene, groups).factors(plain), sums)
     found: dict[str, Any] = dict(zip(plain, values.tolist(), strict=True))
-    if any(name == "F" or is_amplitude(scene, name) for name in names):
-        found |= _amplitude_gradient(scene, names, evaluation, cotangent)
-    for row, image in weight_images(scene, plain, evaluation.selection, evaluation.threads):
-        found[plain[row]] = float(image.ravel()[evaluation.places] @ cotangent[evaluation.places])
+    if needs_pixels(scene, names):
+        found |= _amplitude_gradient(names, evaluation, cotangent)
+        for row, image in weight_images(scene, plain, evaluation.selection, evaluation.threads):
+            found[plain[row]] = float(image.ravel()[evaluation.places] @ cotangent)
     return {name: found[name] for name in names}
 
 
-def _amplitude_gradient(
-    scene: Scene, names: list[str], evaluation: Evaluation, cotangent: FloatArray
-) -> dict[str, Any]:
-    entries = AmplitudeMap(scene)
+def needs_pixels(scene: Scene, names: list[str]) -> bool:
+    """Return whether a gradient needs more than the sums of primitives."""
+    return any(name == "F" or is_amplitude(scene, name) or source_of(name) is not None for name in names)
+
+
+def _amplitude_gradient(names: list[str], evaluation: Evaluation, cotangent: FloatArray) -> dict[str, Any]:
+    if not any(name == "F" or is_amplitude(evaluation.scene, name) for name in names):
+        return {}
+    entries, done = AmplitudeMap(evaluation.scene), 0
     by_listed, by_default = np.zeros(entries.shape), 0.0
     for coefficients in evaluation.coefficients():
-        listed, default = entries.products(coefficients, cotangent[coefficients.places])
+        count = len(coefficients.places)
+        listed, default = entries.products(coefficients, cotangent[done : done + count])
         by_listed += listed
         by_default += default
+        done += count
     found: dict[str, Any] = {"F": by_listed, "default_F": by_default}
     for name in names:
         index = reflection_of(name)

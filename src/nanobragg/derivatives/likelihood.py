@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from .._gradient import NOISE_KINDS, likelihood_terms
 from ..errors import ConfigError
 from ..geometry import FloatArray
 
@@ -48,31 +49,21 @@ class Likelihood(NamedTuple):
         data, model : ndarray, shape (n,)
             Measured and expected photons.
         """
-        return self._poisson(data, model) if self.kind == "poisson" else self._normal(data, model)
+        kind = NOISE_KINDS[self.kind]
+        loss, slope, weight, _ = likelihood_terms(
+            kind, self.sigma, self.limit, np.ascontiguousarray(data), np.ascontiguousarray(model)
+        )
+        return PixelTerms(loss, slope, weight)
+
+    @property
+    def limit(self) -> float:
+        """Standard deviations beyond which deviations count linearly."""
+        return np.inf if self.robust is None else self.robust
 
     def variance(self, model: FloatArray) -> FloatArray:
         """Return the variance of every pixel, photons²."""
         sigma = self.sigma if self.kind == "normal" else 0.0
         return np.maximum(model + sigma**2, FEWEST)
-
-    def _poisson(self, data: FloatArray, model: FloatArray) -> PixelTerms:
-        m = np.maximum(model, FEWEST)
-        logarithm = np.log(np.where(data > 0, data, 1.0) / np.where(data > 0, m, 1.0))
-        return PixelTerms(m - data + data * logarithm, 1.0 - data / m, 1.0 / m)
-
-    def _normal(self, data: FloatArray, model: FloatArray) -> PixelTerms:
-        """With V = m + σ², u = y - m and z = u/√V: ½ ln V + ρ(z), ρ(z) = ½z² where it is not cut."""
-        variance = self.variance(model)
-        deviation = np.sqrt(variance)
-        u = data - model
-        z = u / deviation
-        limit = np.inf if self.robust is None else self.robust
-        cut = np.clip(z, -limit, limit)
-        reference = np.maximum(data + self.sigma**2, FEWEST)
-        loss = 0.5 * np.log(variance / reference) + cut * (z - 0.5 * cut)
-        slope = 0.5 / variance - cut * (1.0 / deviation + 0.5 * u / (variance * deviation))
-        weight = np.where(np.abs(z) <= limit, 1.0, limit / np.maximum(np.abs(z), 1.0)) / variance
-        return PixelTerms(loss, slope, weight + 0.5 / variance**2)
 
 
 def as_noise(noise: Likelihood | str | float) -> Likelihood:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,14 +13,12 @@ from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
-from .amplitudes import AmplitudeMap
-from .chain import Chain
 from .evaluate import Evaluation, Places, as_scene
 from .groups import Groups
-from .images import Dtype, gradient_of, is_amplitude, wanted_names
+from .images import Dtype, gradient_of, needs_pixels, wanted_names
+from .jacobian import Jacobian, used_rows
 from .likelihood import Likelihood, as_noise
-from .parameters import check_names, reflection_of
-from .weights import weight_images
+from .parameters import check_names
 
 
 class Loss(NamedTuple):
@@ -101,14 +99,8 @@ def loss_and_gradient(
     evaluation = Evaluation(scene, dtype, pixels, threads)
     measured = checked_data(scene, data, evaluation.places)
     wanted = wanted_names(scene, names, groups)
-    sums, loss = np.zeros((len(scene.geometry), evaluation.count)), 0.0
-    slopes = np.zeros(measured.size)
-    for block in evaluation.blocks():
-        terms = kind.terms(measured[block.where], block.primitives[0])
-        loss += float(terms.loss.sum())
-        slopes[block.where] = terms.slope
-        sums[block.panel] += block.primitives @ terms.slope
-    return Loss(loss, gradient_of(scene, wanted, groups, sums, evaluation, slopes))
+    found = evaluation.compare(kind, measured[evaluation.places], slopes=needs_pixels(scene, wanted))
+    return Loss(found.loss, gradient_of(wanted, groups, found.gradient, evaluation, found.slopes))
 
 
 def normal_equations(
@@ -151,35 +143,49 @@ def normal_equations(
     evaluation = Evaluation(scene, dtype, pixels, threads)
     measured = checked_data(scene, data, evaluation.places)
     weights = 1.0 / _checked_variance(scene, variance, evaluation.places)
-    chi_squared, gradient, matrix = 0.0, np.zeros(len(wanted)), np.zeros((len(wanted), len(wanted)))
-    for places, model, jacobian in jacobian_blocks(evaluation, wanted, groups):
-        root = np.sqrt(weights[places])
-        residual = (measured[places] - model) * root
-        jacobian *= root
-        chi_squared += float(residual @ residual)
-        gradient += jacobian @ residual
-        matrix += jacobian @ jacobian.T  # a symmetric product, which takes half the time
-    return NormalEquations(tuple(wanted), chi_squared, gradient, matrix, len(evaluation.places))
+    jacobian = Jacobian(evaluation, wanted, groups)
+    found = compared(evaluation, Likelihood(), measured[evaluation.places], jacobian.factors, jacobian.extra, weights)
+    return NormalEquations(
+        tuple(wanted), found.chi_squared, -found.gradient, found.matrix, len(evaluation.places)
+    )  # fmt: skip
 
 
-def jacobian_blocks(
-    evaluation: Evaluation, names: list[str], groups: Groups | None
-) -> Iterator[tuple[Places | slice, FloatArray, FloatArray]]:
-    """Yield places, expected photons (n,) and their derivatives (names, n) of a block of pixels at a time."""
-    scene = evaluation.scene
-    factors = Chain(scene, groups).factors(names)
-    listed = [row for row, name in enumerate(names) if is_amplitude(scene, name)]
-    entries = AmplitudeMap(scene) if listed else None
-    coefficients = evaluation.coefficients() if listed else None
-    by_weight = list(weight_images(scene, names, evaluation.selection, evaluation.threads))
-    for block in evaluation.blocks():
-        jacobian = factors[:, block.panel] @ block.primitives
-        if entries is not None and coefficients is not None:
-            wanted = [reflection_of(names[row]) for row in listed]
-            jacobian[listed] = entries.images(next(coefficients), wanted)
-        for row, image in by_weight:
-            jacobian[row] = image.ravel()[block.where]
-        yield block.where, block.primitives[0], jacobian
+class Equations(NamedTuple):
+    """Loss, chi squared, and gradient and Fisher matrix by some variables."""
+
+    loss: float
+    chi_squared: float
+    gradient: FloatArray
+    matrix: FloatArray
+
+
+def compared(
+    evaluation: Evaluation,
+    noise: Likelihood,
+    data: FloatArray,
+    factors: FloatArray,
+    extra: FloatArray,
+    weights: FloatArray | None = None,
+    background: FloatArray | None = None,
+) -> Equations:
+    """Return the equations of variables whose derivatives are sums of rows.
+
+    Parameters
+    ----------
+    evaluation
+        The scene and the pixels.
+    noise, data, weights, background
+        As in `Evaluation.compare`.
+    factors : ndarray, shape (panels, n, rows)
+        Of all rows, for each variable.
+    extra
+        Rows behind the primitives.
+    """
+    used = used_rows(factors)
+    sums = evaluation.compare(noise, data, weights=weights, background=background, extra=extra, used=used)
+    some = factors[:, :, used]
+    gradient = np.einsum("pnk,pk->n", some, sums.gradient[:, used])
+    return Equations(sums.loss, sums.chi_squared, gradient, (some @ sums.matrix @ some.transpose(0, 2, 1)).sum(axis=0))
 
 
 def checked_data(scene: Scene, data: npt.ArrayLike, places: Places) -> FloatArray:
@@ -205,5 +211,4 @@ def _checked_variance(scene: Scene, variance: npt.ArrayLike, places: Places) -> 
     flat = np.broadcast_to(given, scene.shape).ravel()
     if not (flat[places] > 0).all():
         raise ConfigError("variance: must be positive in every pixel; add the read-out noise, or leave pixels out")
-    with np.errstate(divide="ignore"):
-        return np.where(flat > 0, flat, np.inf)
+    return flat[places]

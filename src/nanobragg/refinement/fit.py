@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from ..derivatives.evaluate import Evaluation
 from ..derivatives.groups import Groups
+from ..derivatives.jacobian import Jacobian
 from ..derivatives.likelihood import Likelihood
 from ..derivatives.moved import moved_config
 from ..derivatives.parameters import all_parameters
-from ..derivatives.sums import checked_data, jacobian_blocks
+from ..derivatives.sums import checked_data, compared
 from ..errors import ConfigError, NanobraggWarning
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
@@ -156,21 +157,17 @@ class Fit:
     def _sums(self, image: Image, scene: Scene, values: FloatArray) -> Sums:
         evaluation = Evaluation(scene, self._dtype, image.pixels, self._threads)
         data = checked_data(scene, image.data, evaluation.places)
-        mixing = self._mixing(values)
-        flat = [degree.name == OFFSET for degree in self.degrees]
-        offset = float(values[flat].sum())
-        gradient, matrix = np.zeros(len(values)), np.zeros((len(values), len(values)))
-        loss = chi_squared = 0.0
-        for places, photons, derivatives in jacobian_blocks(evaluation, self._names, self.groups):
-            model = photons + offset
-            jacobian = mixing @ derivatives
-            jacobian[flat] = 1.0
-            terms = self.noise.terms(data[places], model)
-            loss += float(terms.loss.sum())
-            chi_squared += float(((data[places] - model) ** 2 / self.noise.variance(model)).sum())
-            gradient += jacobian @ terms.slope
-            matrix += (jacobian * terms.weight) @ jacobian.T
-        return Sums(loss, chi_squared, len(evaluation.places), gradient, matrix)
+        jacobian = Jacobian(evaluation, self._names, self.groups)
+        flat = np.array([degree.name == OFFSET for degree in self.degrees])
+        factors = np.concatenate(
+            [self._mixing(values) @ jacobian.factors, np.tile(flat[:, np.newaxis], (len(scene.geometry), 1, 1))], axis=2
+        )
+        level = np.ones((1, len(evaluation.places)))
+        found = compared(
+            evaluation, self.noise, data[evaluation.places], factors, np.concatenate([jacobian.extra, level]),
+            background=float(values[flat].sum()) * level[0],
+        )  # fmt: skip
+        return Sums(found.loss, found.chi_squared, len(evaluation.places), found.gradient, found.matrix)
 
     def _mixing(self, values: FloatArray) -> FloatArray:
         """Return the derivatives of the scene's parameters by the steps, transposed: (degrees, parameters)."""

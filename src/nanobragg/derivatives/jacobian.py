@@ -1,0 +1,69 @@
+"""How parameters make derivatives out of the rows of an evaluation: primitives, amplitudes, weights of sources."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..geometry import FloatArray
+from ..scene.scene import Scene
+from .amplitudes import AmplitudeMap
+from .chain import Chain
+from .evaluate import Evaluation
+from .groups import Groups
+from .parameters import reflection_of
+from .weights import weight_images
+
+
+class Jacobian:
+    """Derivatives with respect to parameters as sums of rows.
+
+    Parameters
+    ----------
+    evaluation
+        The scene and the pixels.
+    names
+        Parameters.
+    groups
+        Groups of panels that move together.
+
+    Attributes
+    ----------
+    factors : ndarray, shape (panels, names, rows)
+        Of the primitives and the further rows.
+    extra : ndarray, shape (further rows, pixels)
+        Derivatives that primitives do not make.
+    """
+
+    def __init__(self, evaluation: Evaluation, names: list[str], groups: Groups | None) -> None:
+        scene = evaluation.scene
+        listed = [row for row, name in enumerate(names) if is_amplitude(scene, name)]
+        weights = list(weight_images(scene, names, evaluation.selection, evaluation.threads))
+        by_weight = np.array([image.ravel()[evaluation.places] for _, image in weights])
+        by_amplitude = _amplitude_rows(evaluation, [reflection_of(names[row]) for row in listed])
+        self.extra = np.concatenate([by_amplitude, by_weight.reshape(len(weights), len(evaluation.places))])
+        primitives = Chain(scene, groups).factors(names).transpose(1, 0, 2)
+        ones = np.zeros((*primitives.shape[:2], len(self.extra)))
+        for column, row in enumerate([*listed, *(row for row, _ in weights)]):
+            ones[:, row, column] = 1.0
+        self.factors = np.concatenate([primitives, ones], axis=2)
+
+
+def used_rows(factors: FloatArray) -> npt.NDArray[np.int32]:
+    """Return the numbers of the rows that count in `factors`, shape (panels, n, rows)."""
+    return np.flatnonzero((factors != 0).any(axis=(0, 1))).astype(np.int32)
+
+
+def is_amplitude(scene: Scene, name: str) -> bool:
+    """Return whether a parameter is an amplitude out of a table."""
+    return scene.lookup != "constant" and (name == "default_F" or reflection_of(name) is not None)
+
+
+def _amplitude_rows(evaluation: Evaluation, wanted: list[tuple[int, int, int] | None]) -> FloatArray:
+    rows = np.zeros((len(wanted), len(evaluation.places)))
+    if wanted:
+        entries, done = AmplitudeMap(evaluation.scene), 0
+        for sums in evaluation.coefficients():
+            rows[:, done : done + len(sums.places)] = entries.images(sums, wanted)
+            done += len(sums.places)
+    return rows
