@@ -32,7 +32,8 @@ struct GradientTask {
     const double *vector; /* PRODUCTS */
 
     Noise noise;          /* LOSS, EQUATIONS */
-    const double *data, *weights, *background; /* of every pixel; NULL: no weights, nothing added to the expected photons */
+    const double *data, *weights,
+        *background; /* of every pixel; NULL: no weights, nothing added to the expected photons */
     double *slopes; /* of every pixel; NULL: not wanted */
     const int *used; /* EQUATIONS: numbers of the rows that matter */
     int n_used;
@@ -43,10 +44,10 @@ struct GradientTask {
 static inline int64_t sums_of(const GradientTask &task)
 {
     const int rows = PRIMITIVES + task.n_extra;
-    return task.aim == IMAGES      ? 0
-         : task.aim == PRODUCTS    ? rows
-         : task.aim == LOSS        ? 2 + rows
-                                   : 2 + rows + (int64_t)task.n_used * task.n_used;
+    return task.aim == IMAGES   ? 0
+         : task.aim == PRODUCTS ? rows
+         : task.aim == LOSS     ? 2 + rows
+                                : 2 + rows + (int64_t)task.n_used * task.n_used;
 }
 
 } // namespace nb

@@ -18,8 +18,8 @@ struct Noise {
     double robust; /* standard deviations beyond which a deviation counts linearly; infinite: never */
 };
 
-/* Of one pixel. The loss is the negative logarithm of the likelihood, less that of a model equal to the data; `slope` is
- * its derivative by the expected photons, `weight` the expectation of the second one, `deviation` (y - m)^2/V. */
+/* Of one pixel. The loss is the negative logarithm of the likelihood, less that of a model equal to the data; `slope`
+ * is its derivative by the expected photons, `weight` the expectation of the second one, `deviation` (y - m)^2/V. */
 struct Likeliness {
     double loss, slope, weight, deviation;
 };

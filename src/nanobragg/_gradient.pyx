@@ -149,11 +149,11 @@ cdef class Task:
         self.keep += [factors, images]
         return self
 
-    def add_products(self, const double[::1] vector):
+    def add_products(self, const double[::1] numbers):
         """Sum every row over the pixels, times a number for each pixel."""
         self.task.aim = PRODUCTS
-        self.task.vector = &vector[0]
-        self.keep.append(vector)
+        self.task.vector = &numbers[0]
+        self.keep.append(numbers)
         return self
 
     def compare(self, int kind, double sigma, double robust, const double[::1] data, const double[::1] weights=None,

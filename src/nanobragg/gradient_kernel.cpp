@@ -24,8 +24,8 @@ static int span_at(const GradientTask &task, int64_t first, int64_t end, int *co
 }
 
 template <class Real>
-static void consume_pixels(const Scene &s, const Motions &motions, const GradientTask &task, int64_t first,
-                           int64_t end, Accumulate<Gradient<Real>> *add, Consumer &consumer)
+static void consume_pixels(const Scene &s, const Motions &motions, const GradientTask &task, int64_t first, int64_t end,
+                           Accumulate<Gradient<Real>> *add, Consumer &consumer)
 {
     int columns[SPAN_PIXELS];
     while (first < end && !*task.stop) {
