@@ -15,7 +15,7 @@ from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray, Roi
 from ..rendering.instruction_sets import select_instruction_set
-from ..rendering.pixel_selection import PixelList, select_pixels
+from ..rendering.pixel_selection import PixelList, select_pixels, spans_of
 from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
@@ -109,7 +109,7 @@ class Evaluation:
             stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
             call = partial(
                 _gradient.primitives, gradient_kernel(), core.address, PRECISIONS.index(core.precision), motions,
-                spins, shape, part, spans_of(part, shape[1]), out, self.threads, stop, done,
+                spins, shape, part, spans_of(part, shape[1], _gradient.SPAN), out, self.threads, stop, done,
             )  # fmt: skip
             run_stoppable(call, stop)
             yield Block(panel, part, out)
@@ -122,7 +122,7 @@ class Evaluation:
             stop = np.zeros(1, np.int32)
             call = partial(
                 _gradient.coefficients, gradient_kernel(), core.address, PRECISIONS.index(core.precision), shape, part,
-                spans_of(part, shape[1]), self.threads, stop,
+                spans_of(part, shape[1], _gradient.SPAN), self.threads, stop,
             )  # fmt: skip
             yield Coefficients(part, *run_stoppable(call, stop))
 
@@ -146,15 +146,3 @@ def block_parts(places: Places, panel_pixels: int) -> Iterator[tuple[Places, int
         low, high = np.searchsorted(places, [panel * panel_pixels, (panel + 1) * panel_pixels])
         for start in range(low, high, BLOCK_PIXELS):
             yield np.ascontiguousarray(places[start : min(start + BLOCK_PIXELS, high)]), panel
-
-
-def spans_of(places: Places, fast: int) -> Places:
-    """Return where spans of neighbouring pixels begin in a rising list of places, and its end: at most 64 of a row."""
-    rows = places // fast
-    new_row = np.flatnonzero(np.diff(rows)) + 1
-    starts = np.concatenate([[0], new_row])
-    counts = np.diff(np.append(starts, len(places)))
-    pieces = -(-counts // _gradient.SPAN)
-    first = np.repeat(starts, pieces)
-    within = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    return np.append(first + within * _gradient.SPAN, len(places))
