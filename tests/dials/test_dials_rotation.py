@@ -55,7 +55,7 @@ def test_dials_recovers_cell_orientation_and_positions(processed, crystal, kind,
 def test_a_refined_model_puts_the_spots_where_dials_predicts_them(processed):
     config, dials, _ = processed("orthorhombic", "nxs", 4)
     refined = dials.experiments("refined.expt")[0]
-    dials("dials.predict", "refined.expt", "d_min_A=1.7")
+    dials("dials.predict", "refined.expt", "d_min=1.7")
     panel, place = dials.predictions()
     middle = 10  # the image that spots are in, and its neighbours that they reach into
     photons = sum(

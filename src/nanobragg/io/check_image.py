@@ -34,6 +34,21 @@ def check_pixels(where: StrPath, image: npt.NDArray[Any], bad: npt.NDArray[np.bo
         raise FormatError(f"{where}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} {why}")
 
 
+def cast_to_doubles(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the image in double precision, without NumPy's warning of signalling NaN, which files may hold."""
+    with np.errstate(invalid="ignore"):
+        return image.astype(np.float64)
+
+
+def cast_to_single(path: StrPath, image: npt.NDArray[Any], cure: str) -> npt.NDArray[np.float32]:
+    """Return the image as 32-bit floats; raise `FormatError`, ending in `cure`, if a finite value is beyond them."""
+    try:
+        with np.errstate(over="raise", invalid="ignore"):
+            return np.ascontiguousarray(image, np.float32)
+    except FloatingPointError:
+        raise FormatError(f"{path}: a value exceeds 3.4e38, the largest 32-bit float; {cure}") from None
+
+
 def cast_to_integers(
     path: StrPath, image: npt.NDArray[Any], dtype: type[np.integer[Any]], name: str, *, lowest: int | None = None
 ) -> npt.NDArray[Any]:
