@@ -12,9 +12,8 @@ from fuzzing.examine import BYTE_LIMIT, examine, warm_up
 from fuzzing.targets import FOUND, TARGETS, seed_files
 from nanobragg.io.limits import LIMIT_VARIABLE
 
-# The same inputs in every run: new ones are sought by `python -m fuzzing`
-FEW = settings(max_examples=40, derandomize=True)
-MANY = settings(max_examples=1000, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=40)
+MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 
 mutation = st.tuples(st.integers(0, 10**6), st.integers(0, 3), st.binary(max_size=4))
 every_reader = pytest.mark.parametrize("name", TARGETS)

@@ -40,13 +40,15 @@ def cast_to_doubles(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         return image.astype(np.float64)
 
 
-def cast_to_single(path: StrPath, image: npt.NDArray[Any], cure: str) -> npt.NDArray[np.float32]:
-    """Return the image as 32-bit floats; raise `FormatError`, ending in `cure`, if a finite value is beyond them."""
+def cast_to_floats(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the image cast to little-endian 32-bit floats; raise `FormatError` if a finite value becomes infinite."""
     try:
         with np.errstate(over="raise", invalid="ignore"):
-            return np.ascontiguousarray(image, np.float32)
+            return np.ascontiguousarray(image, dtype="<f4")
     except FloatingPointError:
-        raise FormatError(f"{path}: a value exceeds 3.4e38, the largest 32-bit float; {cure}") from None
+        raise FormatError(
+            f"{path}: a value exceeds 3.4e38, the largest 32-bit float; scale the image or choose .npy"
+        ) from None
 
 
 def cast_to_integers(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError
 from .atomic import StrPath, atomic_write
-from .check_image import cast_to_single, check_image
+from .check_image import cast_to_floats, check_image
 from .input_file import file_size, open_input, read_array
 
 FLOAT = np.dtype("<f4")
@@ -20,7 +20,7 @@ def write_float_image(path: StrPath, image: npt.NDArray[Any]) -> None:
     Raises `FormatError` if the image is not 2-D, or a finite value exceeds the range of 32-bit floats.
     """
     check_image(path, image)
-    pixels = cast_to_single(path, image, "scale the image or choose .npy").astype(FLOAT, copy=False)
+    pixels = cast_to_floats(path, image)
     with atomic_write(path) as handle:
         handle.write(pixels.data)
 
