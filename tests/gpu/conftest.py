@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import pytest
@@ -28,4 +29,4 @@ def use_stand_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         pytest.skip("no C++ compiler")
     monkeypatch.setattr(stand_in, "LIBRARIES", request.config.cache.mkdir("device-code"))
     monkeypatch.setitem(sys.modules, "cupy", stand_in.module(**machine))
-    monkeypatch.setattr(devices, "_module", devices._module.__wrapped__)  # keeps nothing of another CuPy
+    monkeypatch.setattr(devices, "_module", inspect.unwrap(devices._module))  # keeps nothing of another CuPy

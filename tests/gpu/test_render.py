@@ -70,7 +70,7 @@ def test_only_the_pixels_asked_for_are_rendered(kind, device):
     for pixels in (few, many):
         out = np.full(scene.shape, 7, np.float32)
         inside = pixels if scene.mask is None else pixels & (scene.mask.reshape(scene.shape) != 0)
-        nb.simulate(scene, device=device, pixels=pixels, out=out, roi=(2, 65, 1, 22))
+        nb.simulate(scene, device=device, pixels=pixels, out=out, roi=(slice(1, 23), slice(2, 66)))
         region = np.zeros(scene.shape, bool)
         region[..., 1:23, 2:66] = True
         assert np.array_equal(out, np.where(inside & region, whole, 7))

@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from .._core import solid_angle
 from ..config.config import Config
+from ..config.region import Region
 from ..geometry import Roi
+from ..io.check_image import cast_to_doubles
 from ..rendering.pixel_selection import PixelList, select_pixels
 from ..scene.scene import Scene
 
@@ -44,7 +46,10 @@ class Statistics(NamedTuple):
 
 
 def statistics(
-    image: npt.NDArray[Any], experiment: Config | Scene, roi: Roi | None = None, pixels: PixelList | None = None
+    image: npt.NDArray[Any],
+    experiment: Config | Scene,
+    roi: Region | None = None,
+    pixels: PixelList | None = None,
 ) -> Statistics:
     """Return summary statistics of a rendered image.
 
@@ -74,15 +79,15 @@ def statistics(
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     mask, region = select_pixels(scene, pixels, roi)
-    region = region or scene.roi
+    region = region or scene.limits
     like_c = scene.config.compat == "c"
     window = (..., slice(region[2], region[3] + 1), slice(region[0], region[1] + 1))
     part = image[window]
     rendered = np.ones(part.shape, bool) if mask is None else mask.reshape(image.shape)[window] != 0
     chosen = part[rendered]
-    values = chosen.astype(np.float64)
+    values = cast_to_doubles(chosen)
     n = max(values.size, 1)
-    spread = part.astype(np.float64) if like_c else values
+    spread = cast_to_doubles(part) if like_c else values
     with np.errstate(over="ignore", invalid="ignore"):  # of photons that are not finite, or whose squares are not
         mean = float(values.sum()) / n
         squares = (chosen * chosen).astype(np.float64) if like_c else values * values

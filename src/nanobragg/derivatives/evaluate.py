@@ -12,8 +12,9 @@ import numpy.typing as npt
 from .. import _gradient
 from .._core import PRECISIONS, gradient_kernel
 from ..config.config import Config
+from ..config.region import Region
 from ..errors import ConfigError
-from ..geometry import FloatArray, Roi
+from ..geometry import FloatArray
 from ..rendering.instruction_sets import select_instruction_set
 from ..rendering.pixel_selection import PixelList, select_pixels, spans_of
 from ..rendering.threads import rendering_threads
@@ -127,7 +128,7 @@ class Evaluation:
             yield Coefficients(part, *run_stoppable(call, stop))
 
 
-def chosen_places(scene: Scene, pixels: PixelList | None, roi: Roi | None) -> Places:
+def chosen_places(scene: Scene, pixels: PixelList | None, roi: Region | None) -> Places:
     """Return the places in the flat image of the pixels that are chosen, within the ROI, and not masked."""
     chosen = select_pixels(scene, pixels, roi)
     inside = np.zeros((len(scene.geometry), *scene.geometry.size), bool)
