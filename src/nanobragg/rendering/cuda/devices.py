@@ -84,6 +84,13 @@ def _dlpack_device(array: Any) -> tuple[int, int]:
     return int(kind), int(number)
 
 
+def beside(target: Any, array: Any) -> Any:
+    """Return an array where `target` is: in this machine's memory (NumPy), or in a GPU's (CuPy)."""
+    if isinstance(target, np.ndarray):
+        return array if isinstance(array, np.ndarray) else cupy().asnumpy(array)
+    return cupy().asarray(array)
+
+
 @cache
 def _module(number: int, kind: Kind) -> Any:
     with cupy().cuda.Device(number):

@@ -11,7 +11,7 @@ from ..._functions import SHAPES
 from ...geometry import Roi
 from ...scene.scene import Scene
 from ..pixel_selection import spans_of
-from .devices import Gpu, cupy
+from .devices import Gpu, beside, cupy
 from .job import as_argument, blocks_of_rows, panel_parts, pixel_list, rectangle, strips
 from .scene_arrays import check_memory, scene_arrays
 from .source import THREADS, Kind
@@ -24,8 +24,8 @@ MEMORY_SHARE = 0.5  # of the free memory that a strip may take
 PRECISIONS = {"double": ("double", "double"), "double from floats": ("double", "float"), "single": ("float", "float")}
 
 
-def scene_defines(scene: Scene, dtype: npt.DTypeLike) -> dict[str, str | int]:
-    """Return the macros that choose the templates of a scene, for an image of a data type."""
+def scene_defines(scene: Scene, dtype: npt.DTypeLike, lanes: int) -> dict[str, str | int]:
+    """Return the macros that choose the templates of a scene, for an image of a data type and some pixels a thread."""
     core = scene.core(dtype)
     real, entry = PRECISIONS[core.precision]
     return {
@@ -35,15 +35,15 @@ def scene_defines(scene: Scene, dtype: npt.DTypeLike) -> dict[str, str | int]:
         "NB_LOOKUP": core.lookup.capitalize(),
         "NB_CURVED": int(scene.config.detector.curved),
         "NB_THREADS": THREADS,
+        "NB_LANES": lanes,
     }
 
 
 def image_kind(scene: Scene, dtype: npt.DTypeLike) -> Kind:
     """Return the device code of an image of a data type."""
-    defines = scene_defines(scene, dtype)
-    lanes = LANES[scene.lookup]
+    defines = scene_defines(scene, dtype, LANES[scene.lookup])
     pixel = "float" if np.dtype(dtype) == np.float32 else "double"
-    return Kind("image.h", (*defines.items(), ("NB_PIXEL", pixel), ("NB_LANES", lanes)))
+    return Kind("image.h", (*defines.items(), ("NB_PIXEL", pixel)))
 
 
 class GpuImage:
@@ -62,7 +62,7 @@ class GpuImage:
     def __init__(self, scene: Scene, dtype: npt.DTypeLike, gpu: Gpu) -> None:
         self.scene, self.dtype, self.gpu = scene, np.dtype(dtype), gpu
         kind = image_kind(scene, dtype)
-        self.lanes = int(dict(kind.defines)["NB_LANES"])
+        self.lanes = LANES[scene.lookup]
         self.arrays = scene_arrays(scene, dtype, gpu)
         self.function = gpu.function(kind, "image")
 
@@ -102,16 +102,16 @@ class GpuImage:
             parts = list(panel_parts(first, rows, height))
             if add:
                 for panel, slow, part in parts:
-                    strip[part] = self._on_gpu(out[panel, y0 + slow : y0 + slow + _length(part), x0 : x1 + 1])
+                    strip[part] = cupy().asarray(out[panel, y0 + slow : y0 + slow + _length(part), x0 : x1 + 1])
             blocks, threads = blocks_of_rows(width, rows, self.lanes, THREADS)
             self._launch(blocks, threads, as_argument(job, first_row=first), None, None, strip)
-            finished = self._beside(out, strip)
+            finished = beside(out, strip)
             for panel, slow, part in parts:
                 where = np.s_[panel, y0 + slow : y0 + slow + _length(part), x0 : x1 + 1]
                 if mask is None:
                     out[where] = finished[part]
                 else:
-                    self._module_of(out).copyto(out[where], finished[part], where=self._beside(out, mask[where] != 0))
+                    self._module_of(out).copyto(out[where], finished[part], where=beside(out, mask[where] != 0))
             done[0] += rows * width
 
     def _render_list(self, out: Any, roi: Roi, mask: npt.NDArray[np.uint8], add: bool, stop: Any, done: Any) -> None:
@@ -124,13 +124,13 @@ class GpuImage:
             if stop[0]:
                 return
             part = places[first : first + count]
-            where = self._beside(out, part)
+            where = beside(out, part)
             spans = spans_of(part, shape[1], self.lanes)
-            values = self._on_gpu(flat[where]) if add else cupy().empty(count, self.dtype)
+            values = cupy().asarray(flat[where]) if add else cupy().empty(count, self.dtype)
             job = pixel_list(len(spans) - 1, shape, add)
             blocks, threads = blocks_of_rows(self.lanes * (len(spans) - 1), 1, self.lanes, THREADS)
             self._launch(blocks, threads, job, cupy().asarray(part), cupy().asarray(spans), values)
-            flat[where] = self._beside(out, values)
+            flat[where] = beside(out, values)
         done[0] += len(mask) * (x1 - x0 + 1) * (y1 - y0 + 1)
 
     def _launch(self, blocks: int, threads: int, job: Any, places: Any, spans: Any, result: Any) -> None:
@@ -148,13 +148,6 @@ class GpuImage:
     def _module_of(self, out: Any) -> Any:
         """Return the module that an array belongs to: NumPy or CuPy."""
         return np if isinstance(out, np.ndarray) else cupy()
-
-    def _beside(self, out: Any, array: Any) -> Any:
-        """Return an array where `out` is: in this machine's memory, or in the GPU's."""
-        return cupy().asnumpy(array) if isinstance(out, np.ndarray) else cupy().asarray(array)
-
-    def _on_gpu(self, array: Any) -> Any:
-        return cupy().asarray(array)
 
 
 def _length(part: slice) -> int:
