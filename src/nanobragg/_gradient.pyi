@@ -45,7 +45,12 @@ def run(
     stop: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.float64]: ...
 def likelihood_terms(
-    kind: int, sigma: float, robust: float, data: npt.NDArray[np.float64], model: npt.NDArray[np.float64]
+    kind: int,
+    sigma: float,
+    robust: float,
+    data: npt.NDArray[np.float64],
+    model: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]: ...
 def coefficients(
     kernel: int,

@@ -225,7 +225,8 @@ def run(uintptr_t kernel_address, uintptr_t scene_address, const SourceMotion[::
     return found
 
 
-def likelihood_terms(int kind, double sigma, double robust, const double[::1] data, const double[::1] model):
+def likelihood_terms(int kind, double sigma, double robust, const double[::1] data, const double[::1] model,
+                     const double[::1] weights=None):
     """Loss, slope, weight and squared deviation of every pixel, shape (4, pixels) (likelihood.h)."""
     cdef Noise noise = Noise(kind, sigma, robust)
     cdef int64_t i
@@ -234,7 +235,7 @@ def likelihood_terms(int kind, double sigma, double robust, const double[::1] da
     cdef double[:, ::1] out = found
     with nogil:
         for i in range(data.shape[0]):
-            pixel = likeliness(noise, data[i], model[i], 0.0)
+            pixel = likeliness(noise, data[i], model[i], 0.0 if weights is None else weights[i])
             out[0, i], out[1, i], out[2, i], out[3, i] = pixel.loss, pixel.slope, pixel.weight, pixel.deviation
     return found
 

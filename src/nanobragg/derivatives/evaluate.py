@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,18 +16,21 @@ from ..config.config import Config
 from ..config.region import Region
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..rendering.cuda.choice import choose_gpu
+from ..rendering.cuda.devices import Gpu
 from ..rendering.instruction_sets import select_instruction_set
-from ..rendering.pixel_selection import PixelList, select_pixels
+from ..rendering.pixel_selection import PixelList, select_pixels, spans_of
 from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
 from .likelihood import Likelihood
 from .mosaic import domain_spins
+from .on_gpu import GpuRows
+from .parts import Places, block_parts, chunks_of
 from .sources import source_motions
 
 BLOCK_PIXELS = 16384
-CHUNK_PIXELS, MOST_CHUNKS = 2048, 1024  # pixels that are summed by one thread, and such parts of an image
-Places = npt.NDArray[np.int64]
+GRADIENT_TERMS = 3  # terms of an image that one with its derivatives takes as long as
 
 
 def as_scene(experiment: object) -> Scene:
@@ -98,7 +100,7 @@ class Evaluation:
         float64, or float32 for single precision where `simulate` uses it.
     pixels
         A boolean array or boxes, as in `simulate`; None: all.
-    threads
+    threads, device
         As in `simulate`.
 
     Attributes
@@ -107,27 +109,41 @@ class Evaluation:
         The pixels, in the flat image.
     """
 
-    def __init__(self, scene: Scene, dtype: npt.DTypeLike, pixels: PixelList | None, threads: int | None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        dtype: npt.DTypeLike,
+        pixels: PixelList | None,
+        threads: int | None,
+        device: str = "cpu",
+    ) -> None:
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
         self.scene = scene
         self.threads = rendering_threads(threads)
         self.selection = pixels
         self.places = chosen_places(scene, pixels, None)
+        self.device = device
         self._dtype = np.dtype(dtype)
+        terms = len(self.places) * scene.terms * scene.sensor.count
+        self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
         self._panels, size = len(scene.geometry), int(np.prod(scene.geometry.size))
         self._chunks, self._panel_of_chunk = chunks_of(self.places, size)
 
     def fill_images(self, factors: FloatArray, images: npt.NDArray[Any], extra: FloatArray | None = None) -> None:
         """Fill in the chosen pixels of flat images, shape (n, pixels of the image), each the sum of all rows times
         `factors`, shape (panels, n, rows)."""
-        if len(self.places) and len(images):
+        if self._gpu is not None:
+            self._on_gpu(self._gpu, extra).fill_images(factors, images)
+        elif len(self.places) and len(images):
             self._run(self._task(extra).fill_images(np.ascontiguousarray(factors), images))
 
     def products(self, vector: FloatArray, extra: FloatArray | None = None) -> FloatArray:
         """Return the sums over the chosen pixels of every row times a number for each, shape (panels, rows)."""
         if not len(self.places):
             return np.zeros((self._panels, _gradient.COUNT + (0 if extra is None else len(extra))))
+        if self._gpu is not None:
+            return self._on_gpu(self._gpu, extra).products(vector)
         return self._by_panel(self._run(self._task(extra).add_products(np.ascontiguousarray(vector))))
 
     def compare(
@@ -158,6 +174,10 @@ class Evaluation:
         slopes
             Whether the slope of every pixel is wanted.
         """
+        if self._gpu is not None:
+            every = np.zeros(len(data))
+            found = self._on_gpu(self._gpu, extra).compare(noise, data, weights, background, every, used)
+            return Comparison(*found, every)
         task, by_pixel = self._task(extra), np.zeros(len(data) if slopes else 0)
         kind = "weighted" if weights is not None else noise.kind
         sums = self._by_panel(self._run(task.compare(
@@ -169,6 +189,9 @@ class Evaluation:
         lower = np.tril(sums[:, 2 + task.rows :].reshape(len(sums), count, count))
         matrix = lower + np.tril(lower, -1).transpose(0, 2, 1)
         return Comparison(loss, chi_squared, sums[:, 2 : 2 + task.rows], matrix, by_pixel)
+
+    def _on_gpu(self, gpu: Gpu, extra: FloatArray | None) -> GpuRows:
+        return GpuRows(self.scene, self._dtype, self.places, gpu, extra)
 
     def _task(self, extra: FloatArray | None) -> Task:
         precision = PRECISIONS.index(self.scene.core(self._dtype).precision)
@@ -190,11 +213,11 @@ class Evaluation:
         """Yield the coefficients of structure factors, for a block of pixels at a time."""
         select_instruction_set()
         core, shape = self.scene.core(self._dtype), self.scene.geometry.size
-        for part, _ in block_parts(self.places, shape[0] * shape[1]):
+        for part, _ in block_parts(self.places, shape[0] * shape[1], BLOCK_PIXELS):
             stop = np.zeros(1, np.int32)
             call = partial(
                 _gradient.coefficients, gradient_kernel(), core.address, PRECISIONS.index(core.precision), shape, part,
-                spans_of(part, shape[1]), self.threads, stop,
+                spans_of(part, shape[1], _gradient.SPAN), self.threads, stop,
             )  # fmt: skip
             yield Coefficients(part, *run_stoppable(call, stop))
 
@@ -208,34 +231,3 @@ def chosen_places(scene: Scene, pixels: PixelList | None, roi: Region | None) ->
         part = np.s_[:, y0 : y1 + 1, x0 : x1 + 1]
         inside[part] = True if chosen.mask is None else chosen.mask[part] != 0
     return np.flatnonzero(inside)
-
-
-def chunks_of(places: Places, panel_pixels: int) -> tuple[Places, Places]:
-    """Return where parts of a rising list of places begin, and its end, each on one panel; and the panel of each."""
-    size = max(CHUNK_PIXELS, -(-len(places) // MOST_CHUNKS))
-    ends = np.searchsorted(places, np.arange(0, (places[-1] if len(places) else 0) + 2 * panel_pixels, panel_pixels))
-    starts = [np.arange(low, high, size) for low, high in pairwise(ends)]
-    panels = np.repeat(np.arange(len(starts)), [len(part) for part in starts])
-    return np.append(np.concatenate(starts), len(places)).astype(np.int64), panels
-
-
-def block_parts(places: Places, panel_pixels: int) -> Iterator[tuple[Places, int]]:
-    """Yield parts of a rising list of places, each of at most BLOCK_PIXELS pixels of one panel, and the panel."""
-    if not len(places):
-        return
-    for panel in range(int(places[0] // panel_pixels), int(places[-1] // panel_pixels) + 1):
-        low, high = np.searchsorted(places, [panel * panel_pixels, (panel + 1) * panel_pixels])
-        for start in range(low, high, BLOCK_PIXELS):
-            yield np.ascontiguousarray(places[start : min(start + BLOCK_PIXELS, high)]), panel
-
-
-def spans_of(places: Places, fast: int) -> Places:
-    """Return where spans of neighbouring pixels begin in a rising list of places, and its end: at most 64 of a row."""
-    rows = places // fast
-    new_row = np.flatnonzero(np.diff(rows)) + 1
-    starts = np.concatenate([[0], new_row])
-    counts = np.diff(np.append(starts, len(places)))
-    pieces = -(-counts // _gradient.SPAN)
-    first = np.repeat(starts, pieces)
-    within = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    return np.append(first + within * _gradient.SPAN, len(places))

@@ -32,6 +32,7 @@ def derivatives(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> npt.NDArray[Any]:
     """Return the derivatives of the expected photons in every pixel with respect to parameters.
 
@@ -51,6 +52,8 @@ def derivatives(
         Number of threads, as in `simulate`; the result does not depend on it.
     groups
         Groups of panels that move together: their names, with the numbers of their panels.
+    device
+        As in `simulate`. Derivatives by the amplitudes of a list are computed on the CPU.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def derivatives(
     """
     scene = as_scene(experiment)
     wanted = check_names(scene, names, groups)
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     images = np.zeros((len(wanted), int(np.prod(scene.shape))), dtype)
     jacobian = Jacobian(evaluation, wanted, groups)
     evaluation.fill_images(jacobian.factors, images, jacobian.extra)
@@ -84,6 +87,7 @@ def jvp(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> npt.NDArray[Any]:
     """Return the change of the image, to first order, with a change of parameters.
 
@@ -93,7 +97,7 @@ def jvp(
         A `Config`, or a `Scene` made from it.
     tangent
         Changes of parameters by name, each in its unit.
-    pixels, dtype, threads, groups
+    pixels, dtype, threads, groups, device
         As in `derivatives`.
 
     Returns
@@ -111,7 +115,7 @@ def jvp(
     changes = np.array([tangent[name] for name in wanted], np.float64)
     if not np.isfinite(changes).all():
         raise ConfigError(f"jvp: the change of {wanted[int(np.argmin(np.isfinite(changes)))]} is not a finite number")
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     image = np.zeros((1, int(np.prod(scene.shape))), dtype)
     jacobian = Jacobian(evaluation, wanted, groups)
     evaluation.fill_images(changes @ jacobian.factors[:, np.newaxis], image, jacobian.extra)
@@ -127,6 +131,7 @@ def vjp(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Return the sums over the pixels of a cotangent times the derivatives with respect to each parameter.
 
@@ -139,7 +144,7 @@ def vjp(
     names
         Names of parameters, and ``F`` for all amplitudes. Default: all that `nb.parameters` lists and, if there is a
         list of reflections, ``F``.
-    pixels, dtype, threads, groups
+    pixels, dtype, threads, groups, device
         As in `derivatives`; other pixels do not count.
 
     Returns
@@ -157,7 +162,7 @@ def vjp(
     vector = np.asarray(cotangent, np.float64)
     if vector.shape != scene.shape:
         raise ConfigError(f"cotangent of shape {vector.shape}: must have the image's shape {scene.shape}")
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     flat = vector.ravel()
     if not np.isfinite(flat[evaluation.places]).all():
         raise ConfigError("cotangent: has values that are not finite in pixels that are not masked")
@@ -187,7 +192,7 @@ def gradient_of(
     found: dict[str, Any] = dict(zip(plain, values.tolist(), strict=True))
     if needs_pixels(scene, names):
         found |= _amplitude_gradient(names, evaluation, cotangent)
-        for row, image in weight_images(scene, plain, evaluation.selection, evaluation.threads):
+        for row, image in weight_images(scene, plain, evaluation.selection, evaluation.threads, evaluation.device):
             found[plain[row]] = float(image.ravel()[evaluation.places] @ cotangent)
     return {name: found[name] for name in names}
 

@@ -38,7 +38,9 @@ class Jacobian:
     def __init__(self, evaluation: Evaluation, names: list[str], groups: Groups | None) -> None:
         scene = evaluation.scene
         listed = [row for row, name in enumerate(names) if is_amplitude(scene, name)]
-        weights = list(weight_images(scene, names, evaluation.selection, evaluation.threads))
+        weights = list(
+            weight_images(scene, names, evaluation.selection, evaluation.threads, evaluation.device)
+        )  # fmt: skip
         by_weight = np.array([image.ravel()[evaluation.places] for _, image in weights])
         by_amplitude = _amplitude_rows(evaluation, [reflection_of(names[row]) for row in listed])
         self.extra = np.concatenate([by_amplitude, by_weight.reshape(len(weights), len(evaluation.places))])

@@ -14,11 +14,12 @@ FEWEST = 1e-6  # photons: a smaller expectation, or variance, counts as this
 
 
 class PixelTerms(NamedTuple):
-    """Loss of every pixel, its derivative by the expected photons, and the Fisher weight of a pixel."""
+    """Loss of every pixel, its slope by the expected photons, Fisher weight, and squared deviation over variance."""
 
     loss: FloatArray
     slope: FloatArray
     weight: FloatArray
+    deviation: FloatArray
 
 
 class Likelihood(NamedTuple):
@@ -39,8 +40,8 @@ class Likelihood(NamedTuple):
     sigma: float = 0.0
     robust: float | None = None
 
-    def terms(self, data: FloatArray, model: FloatArray) -> PixelTerms:
-        """Return loss, slope and Fisher weight of every pixel.
+    def terms(self, data: FloatArray, model: FloatArray, weights: FloatArray | None = None) -> PixelTerms:
+        """Return loss, slope, Fisher weight and squared deviation of every pixel.
 
         The loss is the negative logarithm of the likelihood, less that of a model equal to the data.
 
@@ -48,12 +49,13 @@ class Likelihood(NamedTuple):
         ----------
         data, model : ndarray, shape (n,)
             Measured and expected photons.
+        weights : ndarray, shape (n,), optional
+            Inverse variances that are known: least squares, whatever `kind` says.
         """
-        kind = NOISE_KINDS[self.kind]
-        loss, slope, weight, _ = likelihood_terms(
-            kind, self.sigma, self.limit, np.ascontiguousarray(data), np.ascontiguousarray(model)
-        )
-        return PixelTerms(loss, slope, weight)
+        kind = self.kind if weights is None else "weighted"
+        return PixelTerms(*likelihood_terms(
+            NOISE_KINDS[kind], self.sigma, self.limit, np.ascontiguousarray(data), np.ascontiguousarray(model), weights
+        ))  # fmt: skip
 
     @property
     def limit(self) -> float:

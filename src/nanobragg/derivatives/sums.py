@@ -13,12 +13,13 @@ from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
-from .evaluate import Evaluation, Places, as_scene
+from .evaluate import Evaluation, as_scene
 from .groups import Groups
 from .images import Dtype, gradient_of, needs_pixels, wanted_names
 from .jacobian import Jacobian, used_rows
 from .likelihood import Likelihood, as_noise
 from .parameters import check_names
+from .parts import Places
 
 
 class Loss(NamedTuple):
@@ -70,6 +71,7 @@ def loss_and_gradient(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> Loss:
     """Return the loss of an image and its gradient, in one pass over the pixels.
 
@@ -83,7 +85,7 @@ def loss_and_gradient(
         "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Likelihood`.
     names
         As in `vjp`.
-    pixels, dtype, threads, groups
+    pixels, dtype, threads, groups, device
         As in `derivatives`.
 
     Returns
@@ -96,7 +98,7 @@ def loss_and_gradient(
         As `derivatives`; data of another shape, with values that are not finite, or with no pixel left.
     """
     scene, kind = as_scene(experiment), as_noise(noise)
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     measured = checked_data(scene, data, evaluation.places)
     wanted = wanted_names(scene, names, groups)
     found = evaluation.compare(kind, measured[evaluation.places], slopes=needs_pixels(scene, wanted))
@@ -113,6 +115,7 @@ def normal_equations(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> NormalEquations:
     """Return the normal equations of a weighted least-squares fit at the present parameters.
 
@@ -126,7 +129,7 @@ def normal_equations(
         Variance of every pixel, photons²: a number, or an array of the image's shape.
     names
         Parameters.
-    pixels, dtype, threads, groups
+    pixels, dtype, threads, groups, device
         As in `derivatives`.
 
     Returns
@@ -140,7 +143,7 @@ def normal_equations(
     """
     scene = as_scene(experiment)
     wanted = check_names(scene, names, groups)
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     measured = checked_data(scene, data, evaluation.places)
     weights = 1.0 / _checked_variance(scene, variance, evaluation.places)
     jacobian = Jacobian(evaluation, wanted, groups)
