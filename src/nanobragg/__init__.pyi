@@ -15,6 +15,7 @@ from .analysis.statistics import statistics as statistics
 from .config.background import Background as Background
 from .config.beam import Beam as Beam
 from .config.beam import Sources as Sources
+from .config.beamstop import Beamstop as Beamstop
 from .config.config import Config as Config
 from .config.crystal import Crystal as Crystal
 from .config.detector import Detector as Detector
