@@ -15,7 +15,7 @@ from .._noise import CRandom, random_misset_c, umat_to_misset
 from ..bounds import check_bound
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
+from ..geometry import FloatArray, Vector, as_vector, cross_products, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model
 from .realistic import block_cells, block_edge_A, check_argument, converged_domains, edges_of_matrix
@@ -301,6 +301,23 @@ def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
     return x, y, z
 
 
+def with_rotation(crystal: Crystal, rotation: FloatArray) -> Crystal:
+    """Return a crystal that is turned from its orientation by a rotation matrix (3, 3).
+
+    Raises
+    ------
+    ConfigError
+        The matrix is not a rotation.
+    """
+    is_rotation = rotation.shape == (3, 3) and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+    if not (is_rotation and np.linalg.det(rotation) > 0):
+        raise ConfigError(f"crystal.rotation = {rotation.tolist()}: is not a rotation matrix of shape (3, 3)")
+    angles = misset_angles(crystal, c_cap=False)
+    before = np.array([rotate(axis, angles) for axis in np.eye(3)]).T
+    turned: Crystal = crystal.replace(misset_deg=as_vector(umat_to_misset(rotation @ before) * RADIAN_IN_DEGREES))
+    return turned
+
+
 def uniform_rotations(seed: int, count: int) -> FloatArray:
     """Return random rotation matrices, shape (count, 3, 3), uniform over all rotations.
 
@@ -308,11 +325,11 @@ def uniform_rotations(seed: int, count: int) -> FloatArray:
     Source: K. Shoemake, Uniform random rotations, Graphics Gems III (1992), 124-132.
     """
     deviates = np.asarray(CRandom(seed).ran1(3 * count + 1)[1:], dtype=np.float64)
-    return np.array([_rotation_of(*three) for three in deviates.reshape(count, 3).tolist()])
+    return np.array([rotation_of_deviates(*three) for three in deviates.reshape(count, 3).tolist()])
 
 
-def _rotation_of(u: float, v: float, w: float) -> list[list[float]]:
-    """Return the rotation matrix of three uniform deviates."""
+def rotation_of_deviates(u: float, v: float, w: float) -> list[list[float]]:
+    """Return the rotation matrix of three uniform deviates: a random one, uniform over all rotations."""
     p, q = math.sqrt(1 - u), math.sqrt(u)
     x, y = p * math.sin(2 * math.pi * v), p * math.cos(2 * math.pi * v)
     z, r = q * math.sin(2 * math.pi * w), q * math.cos(2 * math.pi * w)

@@ -241,7 +241,7 @@ def _check_beamstop(detector: Detector, distance: float) -> None:
     stop = detector.beamstop
     if stop is not None and not stop.distance_mm < 1000.0 * distance:
         raise ConfigError(
-            f"Beamstop.distance_mm = {stop.distance_mm:g}: must be smaller than the detector's, {1000.0 * distance:g} mm"
+            f"Beamstop.distance_mm = {stop.distance_mm:g}: must be less than the detector's, {1000.0 * distance:g} mm"
         )
 
 
