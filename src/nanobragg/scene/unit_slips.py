@@ -61,7 +61,8 @@ def _crystal(config: Config) -> list[str]:
     cell = config.crystal.cell
     if cell is None:
         return []
-    limits = config.structure_factors.limits
+    factors = config.structure_factors
+    limits = None if factors.needs_beam_energy else factors.limits
     last = (0, 0, 0) if limits is None else tuple(max(-low, high) for low, high in zip(*limits, strict=True))
     finest = min((edge / index for edge, index in zip(cell, last, strict=False) if index), default=math.inf)
     if min(cell[:3]) >= SHORTEST_AXIS_A and finest >= FINEST_A:
