@@ -258,6 +258,11 @@ cdef class CoreScene:
         return PRECISIONS[self.precision_number]
 
     @property
+    def panels(self):
+        """Panels as an array of PANEL."""
+        return np.asarray(self.keep[0])
+
+    @property
     def sources(self):
         """Sources as an array of SOURCE."""
         return np.asarray(self.keep[1])
@@ -281,6 +286,11 @@ cdef class CoreScene:
     def lookup(self):
         """One of LOOKUPS."""
         return LOOKUPS[(<Parameters *> &self.scene).lookup]
+
+    @property
+    def amorphous(self):
+        """Squared amplitudes of what surrounds the crystal, or None."""
+        return None if self.keep[5] is None else np.asarray(self.keep[5])
 
     @property
     def has_amorphous(self):
