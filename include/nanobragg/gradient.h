@@ -20,7 +20,9 @@ public:
     static constexpr int PADDING = LANES > VECTOR ? 64 : 0, ROW = LANES + PADDING / 8,
                          REAL_ROW = LANES + PADDING / (int)sizeof(Real);
 
-    explicit Gradient(const Motions &motions) : motions(motions) { memset(primitives, 0, sizeof primitives); }
+    explicit Gradient(const Motions &motions) : motions(motions) { clear(); }
+
+    void clear() { memset(primitives, 0, sizeof primitives); }
 
     double primitives[PRIMITIVES][ROW];
 

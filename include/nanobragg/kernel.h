@@ -61,6 +61,12 @@ struct GradientKernel {
     void (*run)(const Scene &s, const Motions &motions, const GradientTask &task, int64_t first, int64_t end,
                 char *memory, double *sums);
     size_t (*task_bytes)(const GradientTask &task);
+    /* The same on the task's pixels in a region, with terms left out so that none misses more than `epsilon` photons
+     * (culling/); `motions` of the sources in every order. */
+    void (*run_region)(const Scene &s, const Motions *motions, const Plan &plan, double epsilon,
+                       const GradientTask &task, int panel, int fast, int slow, char *memory, double *sums,
+                       Tally *tally);
+    size_t (*region_task_bytes)(const Scene &s, const Plan &plan, const GradientTask &task);
     void (*coefficients)(const Scene &s, const Panel &p, int slow, const int *fast, int n, int precision,
                          const volatile int *stop, PushCoefficient *push, void *list); /* coefficients.h */
 };

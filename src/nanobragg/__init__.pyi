@@ -58,6 +58,7 @@ from .derivatives.images import jvp as jvp
 from .derivatives.images import vjp as vjp
 from .derivatives.likelihood import Likelihood as Likelihood
 from .derivatives.parameters import parameters as parameters
+from .derivatives.response import Response as Response
 from .derivatives.sums import loss_and_gradient as loss_and_gradient
 from .derivatives.sums import normal_equations as normal_equations
 from .export.expt import write_expt as write_expt
@@ -79,6 +80,7 @@ from .plotting import plot_radial as plot_radial
 from .plotting import plot_slice as plot_slice
 from .refinement.amplitudes import AmplitudeRefinement as AmplitudeRefinement
 from .refinement.amplitudes import refine_amplitudes as refine_amplitudes
+from .refinement.options import RefineOptions as RefineOptions
 from .refinement.refine import refine as refine
 from .refinement.refine import refine_images as refine_images
 from .refinement.result import Refinement as Refinement

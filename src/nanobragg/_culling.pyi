@@ -13,6 +13,10 @@ BRIGHT_PIXELS: int
 VECTOR_LANES: int
 
 class CullingPlan:
+    sources: npt.NDArray[np.void]
+    around: npt.NDArray[np.void]
+    address: int
+
     def __init__(
         self,
         sources: npt.NDArray[np.void],

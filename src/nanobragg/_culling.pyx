@@ -113,6 +113,7 @@ cdef class CullingPlan:
 
     cdef CPlan plan
     cdef object keep
+    cdef readonly object sources, around
 
     def __cinit__(self, sources, around, const double[::1] kappa, const double[::1] weights, const Beam[::1] beams,
                   const Run[::1] runs, const OrientationGroup[::1] groups, const CullingParameters[::1] parameters,
@@ -134,7 +135,13 @@ cdef class CullingPlan:
         self.plan.cells = &cells[0, 0]
         self.plan.padded = <int> cells.shape[1]
         self.plan.reciprocal = &reciprocal[0, 0, 0]
+        self.sources, self.around = sources, around
         self.keep = (sources, around, kappa, weights, beams, runs, groups, squares, cells, reciprocal)
+
+    @property
+    def address(self):
+        """Address of the kernel's plan, for `_gradient`; valid while this object lives."""
+        return <uintptr_t> &self.plan
 
 
 cdef class Work:

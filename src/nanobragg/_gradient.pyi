@@ -44,6 +44,18 @@ def run(
     threads: int,
     stop: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.float64]: ...
+def run_regions(
+    kernel_address: int,
+    scene_address: int,
+    plan_address: int,
+    epsilon: float,
+    sources: tuple[npt.NDArray[np.void], npt.NDArray[np.void], npt.NDArray[np.void]],
+    spins: npt.NDArray[np.float64] | None,
+    task: Task,
+    panels: int,
+    threads: int,
+    stop: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], float, int]: ...
 def likelihood_terms(
     kind: int,
     sigma: float,

@@ -41,6 +41,8 @@ cdef extern from "nanobragg/primitives.h" namespace "nb" nogil:
         const SourceMotion *sources
         const double *spins
         int n_domains
+    enum:
+        SOURCE_ORDERS
 
 cdef extern from "nanobragg/gradient_task.h" namespace "nb" nogil:
     enum:
@@ -78,6 +80,15 @@ cdef extern from "nanobragg/gradient_task.h" namespace "nb" nogil:
     int64_t sums_of(const GradientTask &)
     Likeliness likeliness "nb::NB_ISA::likeliness"(const Noise &, double, double, double)
 
+cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
+    enum:
+        REGION
+    ctypedef struct Plan:
+        pass
+    ctypedef struct Tally:
+        double bound
+        long long evaluated
+
 cdef extern from "nanobragg/coefficient.h" namespace "nb" nogil:
     ctypedef void PushCoefficient(void *, int, long long, double) noexcept nogil
 
@@ -86,6 +97,9 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
         void (*run)(const Scene &, const Motions &, const GradientTask &, int64_t, int64_t, char *,
                     double *) noexcept nogil
         size_t (*task_bytes)(const GradientTask &) noexcept nogil
+        void (*run_region)(const Scene &, const Motions *, const Plan &, double, const GradientTask &, int, int, int,
+                           char *, double *, Tally *) noexcept nogil
+        size_t (*region_task_bytes)(const Scene &, const Plan &, const GradientTask &) noexcept nogil
         void (*coefficients)(const Scene &, const Panel &, int, const int *, int, int, const int *, PushCoefficient *,
                              void *) noexcept nogil
 
@@ -201,28 +215,87 @@ def run(uintptr_t kernel_address, uintptr_t scene_address, const SourceMotion[::
     """
     cdef const GradientKernel *kernel = <const GradientKernel *> kernel_address
     cdef const Scene *scene = <const Scene *> scene_address
-    cdef Motions motions
+    cdef Motions motions = motions_of(sources, spins)
     cdef int64_t chunk, n = chunks.shape[0] - 1
-    cdef size_t stride = kernel.task_bytes(task.task) + 64
-    stride += -stride % 64
-    block = np.empty((threads + 1) * stride, np.uint8)
-    cdef uintptr_t address = block.ctypes.data
-    cdef char *memory = <char *> (address + (64 - address % 64))
+    cdef Memory memory = Memory(kernel.task_bytes(task.task), threads)
     found = np.zeros((n, max(sums_of(task.task), 1)))
     cdef double[:, ::1] sums = found
+    task.task.stop = &stop[0]
+    with nogil:
+        for chunk in prange(n, schedule="dynamic", chunksize=1, num_threads=threads):
+            if not stop[0]:
+                kernel.run(scene[0], motions, task.task, chunks[chunk], chunks[chunk + 1], memory.of(threadid()),
+                           &sums[chunk, 0])
+    return found
+
+
+def run_regions(uintptr_t kernel_address, uintptr_t scene_address, uintptr_t plan_address, double epsilon, sources,
+                const double[:, ::1] spins, Task task, int panels, int threads, int[::1] stop):
+    """Carry out a task with terms left out, so that no pixel misses more than `epsilon` photons.
+
+    Parameters are those of `run`, with `sources` in every order (primitives.h), and the address of a plan.
+
+    Returns
+    -------
+    sums : ndarray, shape (regions, sums)
+    panel : ndarray, shape (regions,)
+        Of every region.
+    bound, evaluated : float, int
+        The most that a pixel misses, and the number of terms that were evaluated.
+    """
+    cdef const GradientKernel *kernel = <const GradientKernel *> kernel_address
+    cdef const Scene *scene = <const Scene *> scene_address
+    cdef const Plan *plan = <const Plan *> plan_address
+    cdef Motions[SOURCE_ORDERS] motions
+    cdef int rows = task.task.slow, columns = task.task.fast, order, thread
+    cdef int across = (columns - 1) // REGION + 1, down = (rows - 1) // REGION + 1
+    cdef int64_t region, n = <int64_t> panels * across * down
+    cdef Memory memory = Memory(kernel.region_task_bytes(scene[0], plan[0], task.task), threads)
+    cdef vector[Tally] tallies
+    found = np.zeros((n, max(sums_of(task.task), 1)))
+    cdef double[:, ::1] sums = found
+    for order in range(SOURCE_ORDERS):
+        motions[order] = motions_of(sources[order], spins)
+    tallies.resize(threads)
+    task.task.stop = &stop[0]
+    with nogil:
+        for region in prange(n, schedule="dynamic", chunksize=1, num_threads=threads):
+            if not stop[0]:
+                kernel.run_region(
+                    scene[0], motions, plan[0], epsilon, task.task, <int> (region // (across * down)),
+                    <int> (region % across) * REGION, <int> (region // across % down) * REGION,
+                    memory.of(threadid()), &sums[region, 0], &tallies[threadid()])
+    return (found, np.arange(n) // (across * down), max(tallies[thread].bound for thread in range(threads)),
+            sum(tallies[thread].evaluated for thread in range(threads)))
+
+
+cdef Motions motions_of(const SourceMotion[::1] sources, const double[:, ::1] spins):
+    cdef Motions motions
     motions.sources = &sources[0]
     motions.spins = NULL
     motions.n_domains = 1
     if spins is not None:
         motions.spins = &spins[0, 0]
         motions.n_domains = <int> spins.shape[0]
-    task.task.stop = &stop[0]
-    with nogil:
-        for chunk in prange(n, schedule="dynamic", chunksize=1, num_threads=threads):
-            if not stop[0]:
-                kernel.run(scene[0], motions, task.task, chunks[chunk], chunks[chunk + 1],
-                           memory + threadid() * stride, &sums[chunk, 0])
-    return found
+    return motions
+
+
+cdef class Memory:
+    """Memory of every thread, at multiples of 64."""
+
+    cdef char *start
+    cdef size_t stride
+    cdef object block
+
+    def __cinit__(self, size_t bytes, int threads):
+        cdef uintptr_t address
+        self.stride = bytes + 64 + -bytes % 64
+        self.block = np.empty((threads + 1) * self.stride, np.uint8)
+        address = self.block.ctypes.data
+        self.start = <char *> (address + (64 - address % 64))
+
+    cdef char *of(self, int thread) noexcept nogil:
+        return self.start + thread * self.stride
 
 
 def likelihood_terms(int kind, double sigma, double robust, const double[::1] data, const double[::1] model,

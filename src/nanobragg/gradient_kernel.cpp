@@ -2,6 +2,7 @@
 #include "nanobragg/accumulate_slopes.h"
 #include "nanobragg/coefficients.h"
 #include "nanobragg/consume.h"
+#include "nanobragg/culling/primitive_planes.h"
 #include "nanobragg/kernel.h"
 #include "nanobragg/walk.h"
 
@@ -61,6 +62,105 @@ static size_t task_bytes(const GradientTask &task)
     return Consumer::bytes(task);
 }
 
+static constexpr size_t PLANES_BYTES = PRIMITIVES * REGION_PIXELS * sizeof(double);
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static size_t region_task_bytes(const Scene &s, const Plan &plan, const GradientTask &task)
+{
+    return rounded(Consumer::bytes(task)) + PLANES_BYTES + REGION_PIXELS + region_bytes(s, plan);
+}
+
+/* First number from `first` on of the task's pixels at this place in the image, or behind it. */
+static int64_t first_behind(const GradientTask &task, int64_t first, int64_t place)
+{
+    int64_t end = task.n_pixels;
+    while (first < end) {
+        const int64_t middle = (first + end) / 2;
+        if (task.pixels[middle] < place)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+/* Mark a region's pixels that a task wants, and note the number of each row's first; returns whether there are any. */
+static bool mark_pixels(const GradientTask &task, int panel, const Region &region, unsigned char *wanted,
+                        int64_t *first)
+{
+    bool any = false;
+    int64_t number = 0;
+    memset(wanted, 0, REGION_PIXELS);
+    for (int y = 0; y < region.n_slow; ++y) {
+        const int64_t place = ((int64_t)panel * task.slow + region.slow + y) * task.fast + region.fast;
+        first[y] = number = first_behind(task, number, place);
+        for (; number < task.n_pixels && task.pixels[number] < place + region.n_fast; ++number, any = true)
+            wanted[REGION * y + (task.pixels[number] - place)] = 1;
+    }
+    return any;
+}
+
+static void consume_region(const GradientTask &task, int panel, const Region &region, const int64_t *first,
+                           const double *planes, Consumer &consumer)
+{
+    for (int y = 0; y < region.n_slow && !*task.stop; ++y) {
+        int n = 0;
+        for (int x = 0; x < region.n_fast; ++x)
+            if (region.wanted[REGION * y + x]) {
+                for (int k = 0; k < PRIMITIVES; ++k)
+                    consumer.primitives()[k * SPAN_ROW + n] = planes[k * REGION_PIXELS + REGION * y + x];
+                ++n;
+            }
+        if (n)
+            consumer.take(panel, first[y], n);
+    }
+}
+
+template <class Real>
+static void render_planes(const Scene &s, const Motions *motions, const Plan &plan, double epsilon,
+                          const GradientTask &task, int panel, const Region &region, Accumulate<Gradient<Real>> *add,
+                          double *planes, char *memory, Tally &tally)
+{
+    PrimitivePlanes<Real> picture(s, s.panels[panel], plan, region, motions, add, task.stop, planes);
+    RegionRenderer<PrimitivePlanes<Real>>(s, s.panels[panel], plan, epsilon, region, picture, nullptr, memory,
+                                          task.stop)
+        .render(tally);
+}
+
+static void run_region(const Scene &s, const Motions *motions, const Plan &plan, double epsilon,
+                       const GradientTask &task, int panel, int fast, int slow, char *memory, double *sums,
+                       Tally *tally)
+{
+    Consumer consumer(task, memory, sums);
+    memory += rounded(Consumer::bytes(task));
+    double *const planes = (double *)memory;
+    unsigned char *const wanted = (unsigned char *)(memory + PLANES_BYTES);
+    memory += PLANES_BYTES + REGION_PIXELS;
+    int64_t first[REGION];
+    const Region region = {fast, slow, smaller(REGION, task.fast - fast), smaller(REGION, task.slow - slow), wanted};
+    if (!mark_pixels(task, panel, region, wanted, first))
+        return;
+    switch (task.precision) {
+    case IN_SINGLE:
+        render_planes(s, motions, plan, epsilon, task, panel, region, in_single.function[s.shape][s.lookup], planes,
+                      memory, *tally);
+        break;
+    case IN_DOUBLE_FROM_FLOATS:
+        render_planes(s, motions, plan, epsilon, task, panel, region, in_double_from_floats.function[s.shape][s.lookup],
+                      planes, memory, *tally);
+        break;
+    default:
+        render_planes(s, motions, plan, epsilon, task, panel, region, in_double.function[s.shape][s.lookup], planes,
+                      memory, *tally);
+    }
+    consume_region(task, panel, region, first, planes, consumer);
+    consumer.finish();
+}
+
 static constexpr CoefficientsTable<double> of_doubles;
 static constexpr CoefficientsTable<float> of_floats;
 
@@ -74,6 +174,6 @@ static void coefficients(const Scene &s, const Panel &p, int slow, const int *fa
     sink.finish_lanes();
 }
 
-extern const GradientKernel gradient_kernel = {run, task_bytes, coefficients};
+extern const GradientKernel gradient_kernel = {run, task_bytes, run_region, region_task_bytes, coefficients};
 
 } // namespace nb::NB_ISA

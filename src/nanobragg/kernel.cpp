@@ -68,8 +68,8 @@ static void render_region(const Scene &s, const Panel &p, const Plan &plan, doub
     SumItems *const items = doubles                ? sum_items_of<double, double>(s.shape, s.lookup)
                           : precision == IN_SINGLE ? sum_items_of<float, float>(s.shape, s.lookup)
                                                    : sum_items_of<double, float>(s.shape, s.lookup);
-    RegionRenderer(s, p, plan, epsilon, accumulate_of(s, precision), spot, items, memory, stop)
-        .render(region, photons, *tally);
+    Photons picture(s, p, plan, region, accumulate_of(s, precision), spot, photons);
+    RegionRenderer<Photons>(s, p, plan, epsilon, region, picture, items, memory, stop).render(*tally);
 }
 
 extern const Kernel kernel = {

@@ -90,6 +90,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def _values(x: Any) -> Any:
+    if isinstance(x, list):
+        return [_values(each) for each in x]
     return x._values if isinstance(x, Array) else x
 
 

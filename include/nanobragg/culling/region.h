@@ -3,7 +3,7 @@
 #ifndef NANOBRAGG_CULLING_REGION_H
 #define NANOBRAGG_CULLING_REGION_H
 
-#include "spots.h"
+#include "photons.h"
 #include "tiles.h"
 
 namespace nb::NB_ISA {
@@ -94,6 +94,24 @@ static inline size_t region_bytes(const Scene &s, const Plan &plan)
     return carve(s, plan, nullptr, memory);
 }
 
+/* The crystal without what surrounds it, with the plan's sources; and what surrounds it alone. */
+static inline Scene crystal_of(const Scene &s, const Plan &plan)
+{
+    Scene crystal = s;
+    crystal.sources = plan.sources;
+    crystal.water = 0.0;
+    crystal.amorphous = nullptr;
+    return crystal;
+}
+
+static inline Scene around_of(const Scene &s, const Plan &plan)
+{
+    Scene around = s;
+    around.sources = plan.around;
+    around.n_sources = plan.n_around;
+    return around;
+}
+
 static inline Patch patch_of(const Scene &s, const Panel &p, const Region &region)
 {
     const double low[2] = {sub_pixel_at(s, p, region.fast, 0), sub_pixel_at(s, p, region.slow, 0)};
@@ -102,51 +120,50 @@ static inline Patch patch_of(const Scene &s, const Panel &p, const Region &regio
     return patch_between(s, p, low, high);
 }
 
-/* Renders regions of one panel so that no pixel misses more than `epsilon` photons. */
-class RegionRenderer {
+/* Renders a region of a panel into a picture so that no pixel misses more than `epsilon` photons. A picture has
+ *
+ *     Sink, add                          what a walk adds terms to, and how
+ *     clear, walk_row                    as in photons.h
+ *     add_spot_row, evaluated            likewise
+ *     begin_tile(scene), add_lane        a sink for the sub-pixels of a tile, and one of them added to its pixel */
+template <class Picture> class RegionRenderer {
 public:
-    RegionRenderer(const Scene &s, const Panel &p, const Plan &plan, double epsilon, Accumulate<Intensity> *add,
-                   SumSources *sum_spot, SumItems *sum_run, char *block, const volatile int *stop)
-        : s(s), p(p), plan(plan), epsilon(epsilon), add(add), sum_spot(sum_spot), sum_run(sum_run), stop(stop),
-          crystal(s), around(s)
+    RegionRenderer(const Scene &s, const Panel &p, const Plan &plan, double epsilon, const Region &region,
+                   Picture &picture, SumItems *sum_run, char *block, const volatile int *stop)
+        : s(s), p(p), plan(plan), epsilon(epsilon), region(region), picture(picture), sum_run(sum_run), stop(stop),
+          crystal(crystal_of(s, plan)), around(around_of(s, plan))
     {
         carve(s, plan, block, memory);
-        crystal.sources = plan.sources;
-        crystal.water = 0.0;
-        crystal.amorphous = nullptr;
-        around.sources = plan.around;
-        around.n_sources = plan.n_around;
     }
 
-    /* Photons of the wanted pixels, by rows of REGION. */
-    void render(const Region &region, double *photons, Tally &tally)
+    void render(Tally &tally)
     {
         const Patch patch = patch_of(s, p, region);
         const bool from_reflections = by_spots(s);
-        if (!(patch.spread < WIDEST) || (from_reflections ? !spots_pay(region, patch) : !tiles_pay(region))) {
-            add_rows(s, all_of(s), region, photons);
-            tally.evaluated += terms_of_wanted(region);
+        if (!(patch.spread < WIDEST) || (from_reflections ? !spots_pay(patch) : !tiles_pay())) {
+            add_rows(s, all_of(s));
+            tally.evaluated += terms_of_wanted();
             return;
         }
         if (s.water > 0.0 || s.amorphous)
-            add_rows(around, {nullptr, 0, 0}, region, photons);
+            add_rows(around, {nullptr, 0, 0});
         else
-            memset(photons, 0, REGION * REGION * sizeof *photons);
+            picture.clear();
         if (from_reflections)
-            add_spots(region, patch, photons, tally);
+            add_spots(patch, tally);
         else
-            add_tiles(region, photons, tally);
+            add_tiles(tally);
     }
 
 private:
-    long long sub_pixels(const Region &region) const
+    long long sub_pixels() const
     {
         return (long long)region.n_fast * region.n_slow * s.oversample * s.oversample * s.n_layers;
     }
 
-    long long terms_of(const Region &region) const { return sub_pixels(region) * s.n_sources * s.n_cells; }
+    long long terms_of() const { return sub_pixels() * s.n_sources * s.n_cells; }
 
-    long long terms_of_wanted(const Region &region) const
+    long long terms_of_wanted() const
     {
         long long n = 0;
         for (int i = 0; i < REGION * REGION; ++i)
@@ -154,22 +171,17 @@ private:
         return n * s.oversample * s.oversample * s.n_layers * s.n_sources * s.n_cells;
     }
 
-    /* Photons of every wanted pixel of a scene for some of its orientations, by the exact engine's walk. */
-    void add_rows(const Scene &scene, const Orientations list, const Region &region, double *photons)
+    /* Every wanted pixel of a scene for some of its orientations, by the exact engine's walk. */
+    void add_rows(const Scene &scene, const Orientations list)
     {
         for (int y = 0; y < region.n_slow && !*stop; ++y) {
             int fast[REGION], n = 0;
-            double row[REGION];
-            Intensity sink;
             for (int x = 0; x < region.n_fast; ++x) {
                 fast[n] = region.fast + x;
                 n += region.wanted[REGION * y + x];
             }
-            if (n == 0)
-                continue;
-            walk(scene, p, region.slow + y, fast, n, list, add, stop, sink, row);
-            for (int i = 0; i < n; ++i)
-                photons[REGION * y + fast[i] - region.fast] = row[i];
+            if (n)
+                picture.walk_row(scene, list, y, fast, n, stop);
         }
     }
 
@@ -193,16 +205,16 @@ private:
         return missing;
     }
 
-    bool spots_pay(const Region &region, const Patch &patch)
+    bool spots_pay(const Patch &patch)
     {
         const int group_step = (plan.n_groups + SAMPLES - 1) / SAMPLES, step = (plan.groups[0].count + 1) / 2;
-        const double exact = TERM_NS * terms_of(region);
+        const double exact = TERM_NS * terms_of();
         double sampled = 0.0, cost = 0.0;
         for (int g = 0; g < plan.n_groups; g += group_step)
             sampled += (plan.groups[g].count + step - 1) / step;
         const double share = sampled / s.n_cells, limit = plan.worthwhile * share * exact;
         int enough = 0;
-        Spots spots(s, p, plan, region, sum_spot, nullptr);
+        const Spots spots(s, p, plan, region);
         visit_region(patch, group_step, step, &enough, [&](int, const Spot &spot, const View &view) {
             cost += spots.estimate(spot, view);
             enough = cost > limit;
@@ -210,13 +222,16 @@ private:
         return cost + ORIENTATION_NS * plan.n_beams * sampled < limit;
     }
 
-    void add_spots(const Region &region, const Patch &patch, double *photons, Tally &tally)
+    void add_spots(const Patch &patch, Tally &tally)
     {
-        Spots spots(s, p, plan, region, sum_spot, photons);
+        const Spots spots(s, p, plan, region);
         const double missing = visit_region(
-            patch, 1, 1, stop,
-            [&](int orientation, const Spot &spot, const View &view) { spots.add(orientation, spot, view); });
-        tally.evaluated += spots.evaluated;
+            patch, 1, 1, stop, [&](int orientation, const Spot &spot, const View &view) {
+                spots.visit_rows(spot, view, [&](int layer, int row, const Range columns, int from, int to) {
+                    picture.add_spot_row(orientation, spot, view, layer, row, columns, from, to);
+                });
+            });
+        tally.evaluated += picture.evaluated;
         tally.bound = larger(tally.bound, smaller(missing, epsilon));
     }
 
@@ -235,17 +250,17 @@ private:
                 visit(cut(part, x, y, size));
     }
 
-    Tile tile_of(const Region &region) const
+    Tile whole_tile() const
     {
         return {region.fast * s.oversample, region.slow * s.oversample, region.n_fast * s.oversample,
                 region.n_slow * s.oversample};
     }
 
     /* Whether a tile near the middle of each quarter of the region takes less time so. */
-    bool tiles_pay(const Region &region)
+    bool tiles_pay()
     {
         const bool single = SinglePixels::serves(s, plan, sum_run);
-        const Tile whole = tile_of(region);
+        const Tile whole = whole_tile();
         Selection selection(s, plan, epsilon, single, memory.selection);
         double exact = 0.0, cost = 0.0;
         for (int quarter = 0; quarter < 4; ++quarter) {
@@ -271,70 +286,69 @@ private:
         return BOUND_NS * bounds + (single ? 0.5 * terms + BOUND_NS * places * kept.first[plan.n_runs] : 1.05 * terms);
     }
 
-    void add_tiles(const Region &region, double *photons, Tally &tally)
+    void add_tiles(Tally &tally)
     {
         const bool single = SinglePixels::serves(s, plan, sum_run);
         Selection selection(s, plan, epsilon, single, memory.selection);
         SinglePixels pixels(crystal, plan, selection.most, sum_run, memory.items);
-        visit_tiles(tile_of(region), TILE * BLOCK, [&](const Tile &block) {
-            if (!is_wanted(region, block))
+        visit_tiles(whole_tile(), TILE * BLOCK, [&](const Tile &block) {
+            if (!is_wanted(block))
                 return;
             if (!selection.begin_block(patch_of(s, p, block))) {
                 tally.bound = larger(tally.bound, selection.missing_in_block() * epsilon);
                 return;
             }
             visit_tiles(block, TILE, [&](const Tile &tile) {
-                if (is_wanted(region, tile))
-                    add_tile_of(region, tile, selection, single ? &pixels : nullptr, photons, tally);
+                if (is_wanted(tile))
+                    add_tile_of(tile, selection, single ? &pixels : nullptr, tally);
             });
         });
     }
 
-    void add_tile_of(const Region &region, const Tile &tile, Selection &selection, SinglePixels *pixels,
-                     double *photons, Tally &tally)
+    void add_tile_of(const Tile &tile, Selection &selection, SinglePixels *pixels, Tally &tally)
     {
-        Intensity sink;
         const Kept &kept = selection.select(patch_of(s, p, tile));
         float missing = kept.missing;
         if (kept.terms == 0) {
             tally.bound = larger(tally.bound, missing * epsilon);
             return;
         }
+        typename Picture::Sink &sink = picture.begin_tile(crystal);
         bool wanted[TILE_LANES] = {};
-        const int n_wanted = mark_wanted(region, tile, wanted);
+        const int n_wanted = mark_wanted(tile, wanted);
         if (pixels && kept.first[plan.n_runs] <= MOST_ITEMS) {
             fill(sink.total, 0.0, TILE_LANES);
             missing += pixels->add(p, tile, kept, LIMIT - missing, wanted, sink.total, tally.evaluated);
         } else {
-            add_tile(crystal, p, plan, tile, kept, add, stop, sink);
+            add_tile(crystal, p, plan, tile, kept, picture.add, stop, sink);
             tally.evaluated += kept.terms * n_wanted * s.n_layers;
         }
         for (int y = 0; y < tile.n_slow; ++y)
             for (int x = 0; x < tile.n_fast; ++x)
-                photons[pixel_of(region, tile, x, y)] += s.scale * sink.total[TILE * y + x];
+                picture.add_lane(TILE * y + x, pixel_of(tile, x, y));
         tally.bound = larger(tally.bound, missing * epsilon);
     }
 
-    int pixel_of(const Region &region, const Tile &tile, int x, int y) const
+    int pixel_of(const Tile &tile, int x, int y) const
     {
         return REGION * ((tile.slow + y) / s.oversample - region.slow) + (tile.fast + x) / s.oversample - region.fast;
     }
 
     /* Mark the lanes of a tile whose pixels are wanted; returns how many. */
-    int mark_wanted(const Region &region, const Tile &tile, bool *wanted) const
+    int mark_wanted(const Tile &tile, bool *wanted) const
     {
         int n = 0;
         for (int y = 0; y < tile.n_slow; ++y)
             for (int x = 0; x < tile.n_fast; ++x)
-                n += wanted[TILE * y + x] = region.wanted[pixel_of(region, tile, x, y)] != 0;
+                n += wanted[TILE * y + x] = region.wanted[pixel_of(tile, x, y)] != 0;
         return n;
     }
 
-    bool is_wanted(const Region &region, const Tile &tile) const
+    bool is_wanted(const Tile &tile) const
     {
         for (int y = 0; y < tile.n_slow; ++y)
             for (int x = 0; x < tile.n_fast; ++x)
-                if (region.wanted[pixel_of(region, tile, x, y)])
+                if (region.wanted[pixel_of(tile, x, y)])
                     return true;
         return false;
     }
@@ -343,11 +357,11 @@ private:
     const Panel &p;
     const Plan &plan;
     const double epsilon;
-    Accumulate<Intensity> *const add;
-    SumSources *const sum_spot;
+    const Region &region;
+    Picture &picture;
     SumItems *const sum_run;
     const volatile int *const stop;
-    Scene crystal, around; /* without what surrounds it; that alone */
+    const Scene crystal, around;
     RegionMemory memory;
 };
 

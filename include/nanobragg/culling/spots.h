@@ -164,17 +164,16 @@ struct Reach {
     bool is_edge(double reach_sqr) const { return reach_sqr_of(shape, 0.0) <= reach_sqr; }
 };
 
-/* Adds the spots of a region to its photons. */
+/* Where the spots of a region are. */
 class Spots {
 public:
-    Spots(const Scene &s, const Panel &p, const Plan &plan, const Region &region, SumSources *sum, double *photons)
-        : s(s), p(p), plan(plan), region(region), sum(sum), photons(photons), step(p.pixel / s.oversample),
-          surface(plane_of(p, 0.0))
+    Spots(const Scene &s, const Panel &p, const Plan &plan, const Region &region)
+        : s(s), p(p), plan(plan), region(region), step(p.pixel / s.oversample), surface(plane_of(p, 0.0))
     {
     }
 
-    /* Nanoseconds, roughly, that `add` takes. */
-    double estimate(const Spot &spot, const View &view)
+    /* Nanoseconds, roughly, that the terms of a spot take. */
+    double estimate(const Spot &spot, const View &view) const
     {
         double cost = 150.0;
         for (int layer = 0; layer < s.n_layers; ++layer) {
@@ -188,7 +187,9 @@ public:
         return cost;
     }
 
-    void add(int orientation, const Spot &spot, const View &view)
+    /* visit(layer, row, columns, from, to) for every row of sub-pixels that a spot reaches, with the sources that it
+     * may have there: from number `from` to before `to`. */
+    template <class Visit> void visit_rows(const Spot &spot, const View &view, Visit visit) const
     {
         const Beam &beam = plan.beams[view.beam];
         const int from = source_from(plan.kappa, beam.first, beam.first + beam.count,
@@ -199,12 +200,9 @@ public:
             const Outline outline = outline_of(spot, view, layer);
             const Range rows = clip(outline.slow, first_row(), last_row());
             for (int y = rows.first; y <= rows.last; ++y)
-                add_row(orientation, spot, view, layer, y, columns_of(outline, y, first_column(), last_column()), from,
-                        to);
+                visit(layer, y, columns_of(outline, y, first_column(), last_column()), from, to);
         }
     }
-
-    long long evaluated = 0; /* terms */
 
 private:
     int first_row() const { return region.slow * s.oversample; }
@@ -221,80 +219,10 @@ private:
         return outline;
     }
 
-    void add_row(int orientation, const Spot &spot, const View &view, int layer, int row, const Range columns, int from,
-                 int to)
-    {
-        const PanelRow line = panel_row_at(p, step * row + step / 2.0, layer * s.layer);
-        const int slow = row / s.oversample - region.slow;
-        for (int x = columns.first; x <= columns.last; ++x) {
-            const int pixel = REGION * slow + x / s.oversample - region.fast;
-            if (region.wanted[pixel])
-                photons[pixel] += add_place(orientation, spot, view, layer, line, step * x + step / 2.0, from, to);
-        }
-    }
-
-    /* Photons of one sub-pixel of a layer. */
-    double add_place(int orientation, const Spot &spot, const View &view, int layer, const PanelRow &line, double fast,
-                     int from, int to)
-    {
-        const double *cell = s.cells + 9 * (size_t)orientation;
-        const double place[3] = {coordinate(line.x, fast), coordinate(line.y, fast), coordinate(line.z, fast)};
-        const Ray ray = ray_to<false>(area_of(s, p), place[0], place[1], place[2]);
-        const double chord[3] = {ray.x - view.s[0], ray.y - view.s[1], ray.z - view.s[2]};
-        find_sources(spot, cell, chord, from, to);
-        if (from == to)
-            return 0.0;
-        const Target target = {chord[0],       chord[1],       chord[2],      (int)spot.h[0],
-                               (int)spot.h[1], (int)spot.h[2], spot.reach_sqr};
-        evaluated += to - from;
-        const double crystal = sum(s, plan, cell, target, from, to);
-        return crystal == 0.0 ? 0.0 : factors(view, layer, ray) * crystal;
-    }
-
-    /* Narrow the sources to those for which the squared radius, a quadratic in kappa, is within reach. */
-    void find_sources(const Spot &spot, const double *cell, const double *chord, int &from, int &to) const
-    {
-        const bool single = to - from == 1;
-        const double middle = single ? plan.kappa[from] * PER_METRE : 0.5 * (spot.kappa[0] + spot.kappa[1]);
-        double along[3], offset[3];
-        for (int i = 0; i < 3; ++i) {
-            along[i] = dot(cell + 3 * i, chord) * 1e10;
-            offset[i] = along[i] * middle - spot.h[i];
-        }
-        const double *m = s.crystal.metric;
-        const double excess = bilinear(m, offset, offset) - spot.reach_sqr * (1.0 + 1e-6);
-        if (single) {
-            from += excess > 0.0;
-            return;
-        }
-        const double a = bilinear(m, along, along), b = bilinear(m, along, offset), root_sqr = b * b - a * excess;
-        if (root_sqr < 0.0) {
-            from = to;
-        } else if (a > 0.0) {
-            const double root = sqrt(root_sqr);
-            from = source_from(plan.kappa, from, to, (middle + (-b - root) / a) / PER_METRE * (1.0 - SLACK));
-            to = source_from(plan.kappa, from, to, (middle + (-b + root) / a) / PER_METRE * (1.0 + SLACK));
-        }
-    }
-
-    double factors(const View &view, int layer, const Ray &ray) const
-    {
-        const Source &source = plan.sources[plan.beams[view.beam].first];
-        const double d[3] = {ray.x, ray.y, ray.z};
-        const double polar = s.polarized
-                               ? polarization(s.kahn, dot(source.direction, d), dot(source.e, d), dot(source.b, d))
-                               : 1.0;
-        const double capture = s.has_sensor ? absorbed_fraction(s, layer, dot(d, p.normal)) : 1.0;
-        const double passed = s.has_beamstop ? passed_fraction(s, ray.x, ray.y, ray.z) : 1.0;
-        return s.scale * ray.omega * polar * capture * passed / s.n_cells;
-    }
-
     const Scene &s;
     const Panel &p;
     const Plan &plan;
     const Region &region;
-    SumSources *sum;
-    double *photons;
     const double step;
     const Plane surface;
 };

@@ -14,18 +14,20 @@ constexpr int TILE_LANES = TILE * TILE;
 constexpr int MOST_ITEMS = 1 << 14; /* orientations of runs that are looked at for every sub-pixel of a tile */
 constexpr int LONG_RUNS = 5;        /* sources in a run, on average, from which wavelengths fill the lanes */
 
-/* The tile's sub-pixels as lanes: rows of TILE, the last one of each repeated. */
-static inline void find_tile_rays(const Scene &s, const Panel &p, int layer, const Tile &tile, Lanes &lanes)
+/* The tile's sub-pixels as lanes: rows of TILE, the last one of each repeated; and their places along the axes, m. */
+template <bool places>
+static void find_tile_rays(const Scene &s, const Panel &p, int layer, const Tile &tile, Lanes &lanes, double *rows,
+                           double *at)
 {
     const double step = p.pixel / s.oversample;
-    double at[TILE_LANES];
     for (int i = 0; i < TILE_LANES; ++i) {
         const int x = i % TILE;
         at[i] = step * (tile.fast + (x < tile.n_fast ? x : tile.n_fast - 1)) + step / 2.0;
     }
     for (int y = 0; y < TILE; ++y) {
         const double row = step * (tile.slow + (y < tile.n_slow ? y : tile.n_slow - 1)) + step / 2.0;
-        find_rays<false, Latest, false>(s, p, layer, row, at, false, false, TILE * y, TILE * y + TILE, lanes);
+        fill(rows + TILE * y, row, TILE);
+        find_rays<false, Latest, places>(s, p, layer, row, at, false, false, TILE * y, TILE * y + TILE, lanes);
     }
 }
 
@@ -36,11 +38,14 @@ static void add_tile(const Scene &crystal, const Panel &p, const Plan &plan, con
                      Accumulate<Sink> *add, const volatile int *stop, Sink &sink)
 {
     Lanes lanes;
+    double rows[TILE_LANES], at[TILE_LANES];
     reset(crystal, TILE_LANES, lanes);
-    fill(sink.total, 0.0, TILE_LANES);
+    if constexpr (Sink::has_total)
+        fill(sink.total, 0.0, TILE_LANES);
     for (int layer = 0; layer < crystal.n_layers && kept.terms; ++layer) {
         int beam = -1;
-        find_tile_rays(crystal, p, layer, tile, lanes);
+        find_tile_rays<Sink::needs_places>(crystal, p, layer, tile, lanes, rows, at);
+        sink.at_place(crystal, p, layer, rows, at, lanes);
         for (int run = 0; run < plan.n_runs && !*stop; ++run) {
             const Run &r = plan.runs[run];
             const Orientations list = {kept.which, kept.first[run], kept.first[run + 1] - kept.first[run]};
@@ -49,6 +54,8 @@ static void add_tile(const Scene &crystal, const Panel &p, const Plan &plan, con
                 beam = r.beam;
             }
         }
+        if (beam >= 0)
+            sink.leave_place(crystal, p, TILE_LANES, lanes);
     }
 }
 
@@ -140,8 +147,9 @@ public:
     {
         Lanes lanes;
         float thresholds[TILE_LANES];
+        double rows[TILE_LANES], at[TILE_LANES];
         reset(crystal, TILE_LANES, lanes);
-        find_tile_rays(crystal, p, 0, tile, lanes);
+        find_tile_rays<false>(crystal, p, 0, tile, lanes, rows, at);
         find_all_bounds(kept, lanes);
         const float missing = find_thresholds(bounds, kept.first[plan.n_runs], limit, thresholds);
         for (int run = 0, end; run < plan.n_runs; run = end) {

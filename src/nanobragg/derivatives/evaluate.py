@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.cuda.choice import choose_gpu
 from ..rendering.cuda.devices import Gpu
+from ..rendering.culling import Culling, Tolerance, resolve_tolerance
 from ..rendering.instruction_sets import select_instruction_set
 from ..rendering.pixel_selection import PixelList, select_pixels, spans_of
 from ..rendering.threads import rendering_threads
@@ -102,11 +103,15 @@ class Evaluation:
         A boolean array or boxes, as in `simulate`; None: all.
     threads, device
         As in `simulate`.
+    tolerance
+        How many photons a pixel may miss; None: as the Config says.
 
     Attributes
     ----------
     places : ndarray of int, shape (pixels,)
         The pixels, in the flat image.
+    bound_ph : float
+        The most photons that a pixel misses of what has been computed.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Evaluation:
         pixels: PixelList | None,
         threads: int | None,
         device: str = "cpu",
+        tolerance: Tolerance | None = None,
     ) -> None:
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
@@ -127,6 +133,9 @@ class Evaluation:
         self._dtype = np.dtype(dtype)
         terms = len(self.places) * scene.terms * scene.sensor.count
         self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
+        limit = tolerance or resolve_tolerance(scene, None, None)
+        self._culling = Culling(scene, dtype, limit, self.threads) if self._gpu is None else None
+        self.bound_ph = 0.0
         self._panels, size = len(scene.geometry), int(np.prod(scene.geometry.size))
         self._chunks, self._panel_of_chunk = chunks_of(self.places, size)
 
@@ -144,7 +153,7 @@ class Evaluation:
             return np.zeros((self._panels, _gradient.COUNT + (0 if extra is None else len(extra))))
         if self._gpu is not None:
             return self._on_gpu(self._gpu, extra).products(vector)
-        return self._by_panel(self._run(self._task(extra).add_products(np.ascontiguousarray(vector))))
+        return self._run(self._task(extra).add_products(np.ascontiguousarray(vector)))
 
     def compare(
         self,
@@ -180,10 +189,10 @@ class Evaluation:
             return Comparison(*found, every)
         task, by_pixel = self._task(extra), np.zeros(len(data) if slopes else 0)
         kind = "weighted" if weights is not None else noise.kind
-        sums = self._by_panel(self._run(task.compare(
+        sums = self._run(task.compare(
             NOISE_KINDS[kind], noise.sigma, noise.limit, np.ascontiguousarray(data), weights, background,
             by_pixel if slopes else None, used,
-        )))  # fmt: skip
+        ))  # fmt: skip
         loss, chi_squared = sums[:, :2].sum(axis=0).tolist()
         count = 0 if used is None else len(used)
         lower = np.tril(sums[:, 2 + task.rows :].reshape(len(sums), count, count))
@@ -198,16 +207,28 @@ class Evaluation:
         return Task(precision, self.scene.geometry.size, self.places, extra)
 
     def _run(self, task: Task) -> FloatArray:
+        """Return what a task adds up on every panel, the parts in the order of the pixels."""
         select_instruction_set()
-        scene, stop = self.scene, np.zeros(1, np.int32)
-        return np.asarray(run_stoppable(partial(
-            _gradient.run, gradient_kernel(), scene.core(self._dtype).address, source_motions(scene),
-            domain_spins(scene), task, self._chunks, self.threads, stop,
-        ), stop))  # fmt: skip
-
-    def _by_panel(self, sums: FloatArray) -> FloatArray:
-        """Return sums of parts as sums of panels, added in the order of the pixels."""
-        return np.array([sums[self._panel_of_chunk == panel].sum(axis=0) for panel in range(self._panels)])
+        scene, stop, culling = self.scene, np.zeros(1, np.int32), self._culling
+        first = gradient_kernel(), scene.core(self._dtype).address
+        last = domain_spins(scene), task
+        if culling is None or culling.plan is None:
+            motions = source_motions(scene, *scene.sources[:2])
+            call = partial(_gradient.run, *first, motions, *last, self._chunks, self.threads, stop)
+            sums, panels = run_stoppable(call, stop), self._panel_of_chunk
+        else:
+            planned, around = culling.plan.sources, culling.plan.around
+            orders = (
+                source_motions(scene, *scene.sources[:2]),
+                source_motions(scene, planned["direction"], planned["wavelength"]),
+                source_motions(scene, around["direction"], around["wavelength"]),
+            )
+            sums, panels, bound, _ = run_stoppable(partial(
+                _gradient.run_regions, *first, culling.plan.address, culling.epsilon, orders, *last, self._panels,
+                self.threads, stop,
+            ), stop)  # fmt: skip
+            self.bound_ph = max(self.bound_ph, bound)
+        return np.array([sums[panels == panel].sum(axis=0) for panel in range(self._panels)])
 
     def coefficients(self) -> Iterator[Coefficients]:
         """Yield the coefficients of structure factors, for a block of pixels at a time."""

@@ -3,25 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _gradient
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..rendering.culling import resolve_tolerance
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
 from .amplitudes import AmplitudeMap
 from .chain import Chain
-from .evaluate import Evaluation, as_scene
+from .evaluate import Evaluation, as_scene, chosen_places
 from .groups import Groups
 from .jacobian import Jacobian, is_amplitude
+from .missing import missing_at_most, primitive_bounds
 from .parameters import all_parameters, check_names, reflection_of, source_of
+from .parts import Places
+from .response import Response
 from .weights import weight_images
 
 Dtype = Literal["float32", "float64"]
+
+
+class DerivativeReport(NamedTuple):
+    """What derivatives miss of terms that are left out.
+
+    Attributes
+    ----------
+    bound_ph : float
+        Upper bound of the photons that any pixel misses; 0 if no term was left out.
+    bounds : dict
+        Upper bound of what the derivative by each parameter misses in any pixel, photons per unit.
+    """
+
+    bound_ph: float
+    bounds: dict[str, float]
+
+
+@overload
+def derivatives(
+    experiment: Config | Scene,
+    names: Sequence[str],
+    *,
+    pixels: PixelList | None = ...,
+    dtype: Dtype = ...,
+    threads: int | None = ...,
+    groups: Groups | None = ...,
+    device: str = ...,
+    tolerance: float | None = ...,
+    tolerance_ph: float | None = ...,
+    response: Response | None = ...,
+    report: Literal[False] = ...,
+) -> npt.NDArray[Any]: ...
+
+
+@overload
+def derivatives(
+    experiment: Config | Scene,
+    names: Sequence[str],
+    *,
+    pixels: PixelList | None = ...,
+    dtype: Dtype = ...,
+    threads: int | None = ...,
+    groups: Groups | None = ...,
+    device: str = ...,
+    tolerance: float | None = ...,
+    tolerance_ph: float | None = ...,
+    response: Response | None = ...,
+    report: Literal[True],
+) -> tuple[npt.NDArray[Any], DerivativeReport]: ...
 
 
 def derivatives(
@@ -33,7 +87,11 @@ def derivatives(
     threads: int | None = None,
     groups: Groups | None = None,
     device: str = "cpu",
-) -> npt.NDArray[Any]:
+    tolerance: float | None = None,
+    tolerance_ph: float | None = None,
+    response: Response | None = None,
+    report: bool = False,
+) -> npt.NDArray[Any] | tuple[npt.NDArray[Any], DerivativeReport]:
     """Return the derivatives of the expected photons in every pixel with respect to parameters.
 
     Where the image jumps (docs/derivatives.md lists where), the jump does not contribute.
@@ -54,11 +112,19 @@ def derivatives(
         Groups of panels that move together: their names, with the numbers of their panels.
     device
         As in `simulate`. Derivatives by the amplitudes of a list are computed on the CPU.
+    tolerance, tolerance_ph
+        As in `simulate`: what a pixel may miss, of the photons. What derivatives then miss is in the report.
+    response
+        What the detector makes of the photons: derivatives are those of the signal.
+    report
+        Return also how much is missing at most.
 
     Returns
     -------
-    ndarray, shape (names, slow, fast), or (names, panels, slow, fast) for several panels
+    images : ndarray, shape (names, slow, fast), or (names, panels, slow, fast) for several panels
         Photons per unit of each parameter.
+    report : DerivativeReport
+        Only if asked for.
 
     Raises
     ------
@@ -72,11 +138,19 @@ def derivatives(
     """
     scene = as_scene(experiment)
     wanted = check_names(scene, names, groups)
-    evaluation = Evaluation(scene, dtype, pixels, threads, device)
+    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
     images = np.zeros((len(wanted), int(np.prod(scene.shape))), dtype)
     jacobian = Jacobian(evaluation, wanted, groups)
     evaluation.fill_images(jacobian.factors, images, jacobian.extra)
-    return images.reshape(len(wanted), *scene.shape)
+    shaped = images.reshape(len(wanted), *scene.shape)
+    if response is not None:
+        shaped = spread(response, shaped, scene, pixels, evaluation.threads)
+    if not report:
+        return shaped
+    primitives = jacobian.factors[:, :, : _gradient.COUNT]
+    bounds = missing_at_most(primitives, primitive_bounds(scene, evaluation.bound_ph))
+    return shaped, DerivativeReport(evaluation.bound_ph, dict(zip(wanted, bounds.tolist(), strict=True)))
 
 
 def jvp(
@@ -88,6 +162,9 @@ def jvp(
     threads: int | None = None,
     groups: Groups | None = None,
     device: str = "cpu",
+    tolerance: float | None = None,
+    tolerance_ph: float | None = None,
+    response: Response | None = None,
 ) -> npt.NDArray[Any]:
     """Return the change of the image, to first order, with a change of parameters.
 
@@ -97,7 +174,7 @@ def jvp(
         A `Config`, or a `Scene` made from it.
     tangent
         Changes of parameters by name, each in its unit.
-    pixels, dtype, threads, groups, device
+    pixels, dtype, threads, groups, device, tolerance, tolerance_ph, response
         As in `derivatives`.
 
     Returns
@@ -115,11 +192,30 @@ def jvp(
     changes = np.array([tangent[name] for name in wanted], np.float64)
     if not np.isfinite(changes).all():
         raise ConfigError(f"jvp: the change of {wanted[int(np.argmin(np.isfinite(changes)))]} is not a finite number")
-    evaluation = Evaluation(scene, dtype, pixels, threads, device)
+    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
     image = np.zeros((1, int(np.prod(scene.shape))), dtype)
     jacobian = Jacobian(evaluation, wanted, groups)
     evaluation.fill_images(changes @ jacobian.factors[:, np.newaxis], image, jacobian.extra)
-    return image.reshape(scene.shape)
+    shaped = image.reshape(scene.shape)
+    return shaped if response is None else spread(response, shaped, scene, pixels, evaluation.threads)
+
+
+def spread(
+    response: Response, images: npt.NDArray[Any], scene: Scene, pixels: PixelList | None, threads: int
+) -> npt.NDArray[Any]:
+    """Return the signals of images, shape (…, slow, fast), in the chosen pixels; others are 0."""
+    chosen = np.zeros(scene.shape, bool)
+    chosen.ravel()[chosen_places(scene, pixels, None)] = True
+    return np.where(chosen, response.apply(images, threads), 0.0).astype(images.dtype)
+
+
+def checked_response(response: Response | None, scene: Scene, pixels: PixelList | None) -> PixelList | None:
+    """Return the pixels to compute for a signal in the chosen ones; raises `ConfigError` for an invalid response."""
+    if response is None:
+        return pixels
+    response.check(scene.shape)
+    return None
 
 
 def vjp(
@@ -132,6 +228,9 @@ def vjp(
     threads: int | None = None,
     groups: Groups | None = None,
     device: str = "cpu",
+    tolerance: float | None = None,
+    tolerance_ph: float | None = None,
+    response: Response | None = None,
 ) -> dict[str, Any]:
     """Return the sums over the pixels of a cotangent times the derivatives with respect to each parameter.
 
@@ -144,7 +243,7 @@ def vjp(
     names
         Names of parameters, and ``F`` for all amplitudes. Default: all that `nb.parameters` lists and, if there is a
         list of reflections, ``F``.
-    pixels, dtype, threads, groups, device
+    pixels, dtype, threads, groups, device, tolerance, tolerance_ph, response
         As in `derivatives`; other pixels do not count.
 
     Returns
@@ -162,13 +261,24 @@ def vjp(
     vector = np.asarray(cotangent, np.float64)
     if vector.shape != scene.shape:
         raise ConfigError(f"cotangent of shape {vector.shape}: must have the image's shape {scene.shape}")
-    evaluation = Evaluation(scene, dtype, pixels, threads, device)
+    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
+    chosen = evaluation.places if response is None else chosen_places(scene, pixels, None)
     flat = vector.ravel()
-    if not np.isfinite(flat[evaluation.places]).all():
+    if not np.isfinite(flat[chosen]).all():
         raise ConfigError("cotangent: has values that are not finite in pixels that are not masked")
+    if response is not None:
+        flat = transposed(response, flat[chosen], chosen, scene, evaluation.threads)
     wanted = wanted_names(scene, names, groups)
-    chosen = flat[evaluation.places]
-    return gradient_of(wanted, groups, evaluation.products(chosen), evaluation, chosen)
+    values = flat[evaluation.places]
+    return gradient_of(wanted, groups, evaluation.products(values), evaluation, values)
+
+
+def transposed(response: Response, values: FloatArray, places: Places, scene: Scene, threads: int) -> FloatArray:
+    """Return a cotangent of the signal in chosen pixels as one of the photons, of all pixels, flat."""
+    signal = np.zeros(int(np.prod(scene.shape)))
+    signal[places] = values
+    return response.transpose(signal.reshape(scene.shape), threads).ravel()
 
 
 def wanted_names(scene: Scene, names: Sequence[str] | None, groups: Groups | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .._gradient import PLACES
 from ..geometry import FloatArray
 from ..scene.scene import Scene
 from .amplitudes import AmplitudeMap
@@ -49,6 +50,13 @@ class Jacobian:
         for column, row in enumerate([*listed, *(row for row, _ in weights)]):
             ones[:, row, column] = 1.0
         self.factors = np.concatenate([primitives, ones], axis=2)
+
+
+def total_factors(factors: FloatArray) -> FloatArray:
+    """Return the factors of the expected photons, shape (panels, 1, rows), beside those of derivatives."""
+    total = np.zeros((len(factors), 1, factors.shape[2]))
+    total[:, 0, PLACES["total"]] = 1.0
+    return total
 
 
 def used_rows(factors: FloatArray) -> npt.NDArray[np.int32]:

@@ -38,7 +38,7 @@ class GpuRows:
         self._scene, self._places, self._gpu = scene, places, gpu
         self._extra = np.zeros((0, len(places))) if extra is None else extra
         self._kernel = GpuPrimitives(
-            scene, dtype, gpu, source_motions(scene), domain_spins(scene), _gradient.COUNT
+            scene, dtype, gpu, source_motions(scene, *scene.sources[:2]), domain_spins(scene), _gradient.COUNT
         )  # fmt: skip
         self.shape = (len(scene.geometry), _gradient.COUNT + len(self._extra))
 

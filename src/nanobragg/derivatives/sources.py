@@ -19,12 +19,18 @@ def mean_wavelength(scene: SceneData) -> float:
     return float(scene.sources.weights @ scene.sources.wavelengths)
 
 
-def source_motions(scene: SceneData) -> npt.NDArray[np.void]:
+def source_motions(scene: SceneData, directions: FloatArray, wavelengths: FloatArray) -> npt.NDArray[np.void]:
     """Return the derivatives of every source's direction and wave by the angles of turning.
 
     E, B and the beam are a frame whose vectors, when it turns, get parts of each other.
+
+    Parameters
+    ----------
+    scene
+        The scene.
+    directions, wavelengths : ndarray, shape (n, 3) and (n,)
+        Of the sources, which may be those of the scene in another order; unit vectors, and m.
     """
-    directions, wavelengths, _ = scene.sources
     motions = np.zeros(len(directions), SOURCE_MOTION)
     motions["slope"] = 1.0 - mean_wavelength(scene) / wavelengths
     axis = scene.polarization_axis

@@ -8,18 +8,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .._gradient import COUNT
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..rendering.culling import resolve_tolerance
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
-from .evaluate import Evaluation, as_scene
+from .evaluate import Evaluation, as_scene, chosen_places
 from .groups import Groups
-from .images import Dtype, gradient_of, needs_pixels, wanted_names
-from .jacobian import Jacobian, used_rows
+from .images import Dtype, checked_response, gradient_of, needs_pixels, transposed, wanted_names
+from .jacobian import Jacobian, total_factors, used_rows
 from .likelihood import Likelihood, as_noise
 from .parameters import check_names
 from .parts import Places
+from .response import Response
 
 
 class Loss(NamedTuple):
@@ -72,6 +75,9 @@ def loss_and_gradient(
     threads: int | None = None,
     groups: Groups | None = None,
     device: str = "cpu",
+    tolerance: float | None = None,
+    tolerance_ph: float | None = None,
+    response: Response | None = None,
 ) -> Loss:
     """Return the loss of an image and its gradient, in one pass over the pixels.
 
@@ -85,7 +91,7 @@ def loss_and_gradient(
         "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Likelihood`.
     names
         As in `vjp`.
-    pixels, dtype, threads, groups, device
+    pixels, dtype, threads, groups, device, tolerance, tolerance_ph, response
         As in `derivatives`.
 
     Returns
@@ -98,11 +104,35 @@ def loss_and_gradient(
         As `derivatives`; data of another shape, with values that are not finite, or with no pixel left.
     """
     scene, kind = as_scene(experiment), as_noise(noise)
-    evaluation = Evaluation(scene, dtype, pixels, threads, device)
-    measured = checked_data(scene, data, evaluation.places)
+    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
     wanted = wanted_names(scene, names, groups)
+    if response is not None:
+        return _loss_of_signal(response, evaluation, data, kind, wanted, groups, chosen_places(scene, pixels, None))
+    measured = checked_data(scene, data, evaluation.places)
     found = evaluation.compare(kind, measured[evaluation.places], slopes=needs_pixels(scene, wanted))
     return Loss(found.loss, gradient_of(wanted, groups, found.gradient, evaluation, found.slopes))
+
+
+def _loss_of_signal(
+    response: Response,
+    evaluation: Evaluation,
+    data: npt.ArrayLike,
+    noise: Likelihood,
+    names: list[str],
+    groups: Groups | None,
+    places: Places,
+) -> Loss:
+    """Return the loss of a signal, which needs the whole image before any slope is known: two passes."""
+    scene = evaluation.scene
+    measured = checked_data(scene, data, places)[places]
+    image = np.zeros((1, int(np.prod(scene.shape))))
+    evaluation.fill_images(total_factors(np.zeros((len(scene.geometry), 0, COUNT))), image)
+    signal = response.apply(image.reshape(scene.shape), evaluation.threads).ravel()[places]
+    terms = noise.terms(measured, signal)
+    slopes = transposed(response, terms.slope, places, scene, evaluation.threads)[evaluation.places]
+    gradient = gradient_of(names, groups, evaluation.products(slopes), evaluation, slopes)
+    return Loss(float(terms.loss.sum()), gradient)
 
 
 def normal_equations(
@@ -116,6 +146,9 @@ def normal_equations(
     threads: int | None = None,
     groups: Groups | None = None,
     device: str = "cpu",
+    tolerance: float | None = None,
+    tolerance_ph: float | None = None,
+    response: Response | None = None,
 ) -> NormalEquations:
     """Return the normal equations of a weighted least-squares fit at the present parameters.
 
@@ -129,7 +162,7 @@ def normal_equations(
         Variance of every pixel, photons²: a number, or an array of the image's shape.
     names
         Parameters.
-    pixels, dtype, threads, groups, device
+    pixels, dtype, threads, groups, device, tolerance, tolerance_ph, response
         As in `derivatives`.
 
     Returns
@@ -143,13 +176,23 @@ def normal_equations(
     """
     scene = as_scene(experiment)
     wanted = check_names(scene, names, groups)
-    evaluation = Evaluation(scene, dtype, pixels, threads, device)
-    measured = checked_data(scene, data, evaluation.places)
-    weights = 1.0 / _checked_variance(scene, variance, evaluation.places)
+    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
+    places = evaluation.places if response is None else chosen_places(scene, pixels, None)
+    measured = checked_data(scene, data, places)[places]
+    weights = 1.0 / _checked_variance(scene, variance, places)
     jacobian = Jacobian(evaluation, wanted, groups)
-    found = compared(evaluation, Likelihood(), measured[evaluation.places], jacobian.factors, jacobian.extra, weights)
+    if response is None:
+        found = compared(evaluation, Likelihood(), measured, jacobian.factors, jacobian.extra, weights)
+        return NormalEquations(tuple(wanted), found.chi_squared, -found.gradient, found.matrix, len(places))
+    images = np.zeros((len(wanted) + 1, int(np.prod(scene.shape))))
+    factors = np.concatenate([jacobian.factors, total_factors(jacobian.factors)], axis=1)
+    evaluation.fill_images(factors, images, jacobian.extra)
+    signals = response.apply(images.reshape(-1, *scene.shape), evaluation.threads).reshape(len(images), -1)[:, places]
+    residual, rows = measured - signals[-1], signals[:-1]
+    weighted = rows * weights
     return NormalEquations(
-        tuple(wanted), found.chi_squared, -found.gradient, found.matrix, len(evaluation.places)
+        tuple(wanted), float(residual**2 @ weights), weighted @ residual, weighted @ rows.T, len(places)
     )  # fmt: skip
 
 

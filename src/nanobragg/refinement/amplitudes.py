@@ -20,7 +20,7 @@ from ..geometry import FloatArray
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
 from ..structure_factors.symmetry import IndexArray, equivalent_groups, find_space_group, rotations_of
-from .refine import measured_photons, selected_pixels, valid_pixels
+from .refine import boxes_of, measured_photons, selected_pixels, valid_pixels
 
 CONVERGED = 0.02  # of a standard error: the largest step at the minimum
 SOLVED, MOST_SOLVING = 1e-3, 40  # relative residual of the linear equations, and iterations on them
@@ -160,7 +160,8 @@ class _System:
         from scipy import sparse
 
         photons = measured_photons(scene, data)
-        chosen = selected_pixels(scene, valid_pixels(scene, photons), pixels, BOX_RADIUS)
+        boxes = boxes_of(scene, pixels, BOX_RADIUS)
+        chosen = selected_pixels(scene, valid_pixels(scene, photons), pixels if boxes is None else boxes)
         evaluation = Evaluation(scene, np.float64, chosen, threads)
         entries = AmplitudeMap(scene)
         parts, before = [], 0

@@ -13,16 +13,20 @@ import numpy.typing as npt
 
 from ..derivatives.evaluate import Evaluation
 from ..derivatives.groups import Groups
-from ..derivatives.jacobian import Jacobian
+from ..derivatives.jacobian import Jacobian, total_factors
 from ..derivatives.likelihood import Likelihood
 from ..derivatives.moved import moved_config
 from ..derivatives.parameters import all_parameters
+from ..derivatives.response import Response
 from ..derivatives.sums import checked_data, compared
 from ..errors import ConfigError, NanobraggWarning
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
+from ..rendering.simulate import simulate
+from ..rendering.threads import rendering_threads
 from ..scene.scene import Scene
 from .degrees import MOST_LOG_STEP, OFFSET, Degree
+from .planes import Planes
 
 CONVERGED = 0.01  # of a standard error: the largest step at the minimum
 SINGULAR = 1e-11  # smallest eigenvalue of a normal matrix with a unit diagonal
@@ -31,11 +35,12 @@ log = logging.getLogger(__name__)
 
 
 class Image(NamedTuple):
-    """One measured image with its scene at the start."""
+    """One measured image with its scene at the start, and planes of background that are free in boxes of pixels."""
 
     scene: Scene
     data: FloatArray
     pixels: PixelList | None
+    planes: Planes | None
 
 
 class Step(NamedTuple):
@@ -81,6 +86,8 @@ class Fit:
         Lowest and highest value by name.
     groups, threads, dtype
         As in `derivatives`.
+    response
+        What the detector makes of the photons.
     """
 
     def __init__(
@@ -95,12 +102,14 @@ class Fit:
         groups: Groups | None,
         threads: int | None,
         dtype: str,
+        response: Response | None,
     ) -> None:
         self.images, self.own, self.shared, self.noise = images, own, shared, noise
         self.degrees = [*own, *shared]
         self._priors = [priors.get(degree.name) for degree in self.degrees]
         self._bounds = np.array([bounds.get(degree.name, (-np.inf, np.inf)) for degree in self.degrees])
         self.groups, self._threads, self._dtype = groups, threads, dtype
+        self.response = response
         self._names = list(dict.fromkeys(name for degree in self.degrees for name in degree.parameters))
 
     def start(self) -> State:
@@ -155,10 +164,12 @@ class Fit:
         ]
 
     def _sums(self, image: Image, scene: Scene, values: FloatArray) -> Sums:
+        if image.planes is not None or self.response is not None:
+            return self._sums_from_images(image, scene, values)
         evaluation = Evaluation(scene, self._dtype, image.pixels, self._threads)
         data = checked_data(scene, image.data, evaluation.places)
         jacobian = Jacobian(evaluation, self._names, self.groups)
-        flat = np.array([degree.name == OFFSET for degree in self.degrees])
+        flat = self._flat()
         factors = np.concatenate(
             [self._mixing(values) @ jacobian.factors, np.tile(flat[:, np.newaxis], (len(scene.geometry), 1, 1))], axis=2
         )
@@ -168,6 +179,53 @@ class Fit:
             background=float(values[flat].sum()) * level[0],
         )  # fmt: skip
         return Sums(found.loss, found.chi_squared, len(evaluation.places), found.gradient, found.matrix)
+
+    def _flat(self) -> npt.NDArray[np.bool_]:
+        return np.array([degree.name == OFFSET for degree in self.degrees])
+
+    def _sums_from_images(self, image: Image, scene: Scene, values: FloatArray) -> Sums:
+        """Return the sums of an image whose derivatives have to be spread, or are reduced by free planes."""
+        jacobian, model, places = self.derivative_rows(image, scene, values)
+        data = checked_data(scene, image.data, places)[places]
+        if image.planes is not None:
+            model = model + image.planes.fit(self.noise, data, model)
+        terms = self.noise.terms(data, model)
+        matrix = (jacobian * terms.weight) @ jacobian.T
+        if image.planes is not None:
+            matrix -= image.planes.eliminated(jacobian, terms.weight)
+        return Sums(float(terms.loss.sum()), float(terms.deviation.sum()), len(places), jacobian @ terms.slope, matrix)
+
+    def derivative_rows(
+        self, image: Image, scene: Scene, values: FloatArray
+    ) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64]]:
+        """Return derivatives by the steps (degrees, pixels), the expected signal, and the places of the pixels."""
+        places = Evaluation(scene, self._dtype, image.pixels, self._threads).places
+        flat = self._flat()
+        evaluation = Evaluation(scene, self._dtype, image.pixels if self.response is None else None, self._threads)
+        jacobian = Jacobian(evaluation, self._names, self.groups)
+        factors = np.concatenate([jacobian.factors, total_factors(jacobian.factors)], axis=1)
+        images = np.zeros((len(self._names) + 1, int(np.prod(scene.shape))))
+        evaluation.fill_images(factors, images, jacobian.extra)
+        if self.response is not None:
+            images = self.response.apply(images.reshape(-1, *scene.shape), evaluation.threads)
+            images = images.reshape(len(self._names) + 1, -1)
+        chosen = np.ascontiguousarray(images[:, places])
+        rows = self._mixing(values) @ chosen[:-1]
+        rows[flat] = 1.0
+        return rows, chosen[-1] + float(values[flat].sum()), places
+
+    def signal(self, image: Image, scene: Scene, offset: float) -> tuple[FloatArray, FloatArray | None]:
+        """Return the expected signal of a scene with a constant background, of the image's shape, and free planes."""
+        signal = simulate(scene, dtype="float64", threads=self._threads)
+        if self.response is not None:
+            signal = self.response.apply(signal, rendering_threads(self._threads))
+        signal = signal + offset
+        if image.planes is None:
+            return signal, None
+        places = Evaluation(scene, self._dtype, image.pixels, self._threads).places
+        background = np.zeros(signal.size)
+        background[places] = image.planes.fit(self.noise, image.data.ravel()[places], signal.ravel()[places])
+        return signal, background.reshape(signal.shape)
 
     def _mixing(self, values: FloatArray) -> FloatArray:
         """Return the derivatives of the scene's parameters by the steps, transposed: (degrees, parameters)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,39 +13,31 @@ from ..analysis.spots.shoeboxes import shoeboxes
 from ..config.config import Config
 from ..derivatives.evaluate import as_scene, chosen_places
 from ..derivatives.groups import Groups
-from ..derivatives.likelihood import Likelihood, as_noise
+from ..derivatives.likelihood import as_noise
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..rendering.pixel_selection import PixelList
+from ..rendering.pixel_selection import Box
 from ..scene.scene import Scene
 from .degrees import Degree, choose_degrees, symmetric_changes
 from .fit import Fit, Image, Step, moved_scene, start_values
+from .options import Progress, RefineOptions, complete
+from .planes import Planes
 from .result import Refinement, make_results
 from .spots import find_spots, start_from_spots
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 BOX_RADIUS = 8.0  # pixels around a predicted spot
 BOX_THRESHOLD = 1e-3
 log = logging.getLogger(__name__)
-Progress = Callable[[int, float, Mapping[str, float]], None]
+
+
+PLANES = "planes"
 
 
 def refine(
-    experiment: Config | Scene,
-    data: npt.ArrayLike,
-    vary: Sequence[str],
-    *,
-    noise: Likelihood | str | float = "poisson",
-    prior: Mapping[str, tuple[float, float]] | None = None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
-    tie: Sequence[Sequence[str]] = (),
-    space_group: str | None = None,
-    groups: Groups | None = None,
-    pixels: PixelList | Literal["shoeboxes", "all"] = "shoeboxes",
-    start: Literal["spots", "given"] = "spots",
-    most_iterations: int = 50,
-    dtype: Literal["float32", "float64"] = "float64",
-    threads: int | None = None,
-    progress: bool | Progress = False,
+    experiment: Config | Scene, data: npt.ArrayLike, vary: Sequence[str], **options: Unpack[RefineOptions]
 ) -> Refinement:
     """Refine parameters of an experiment so that its image is the most likely one to give the measured photons.
 
@@ -62,32 +54,10 @@ def refine(
     vary
         What to refine: ``rot``, ``cell`` (the free numbers of the crystal system), ``n``, ``mosaic``, ``distance``,
         ``scale``, ``blocks``, ``background``, ``wavelength``, ``beam``, ``offset`` (a constant background, photons per
-        pixel), ``panel0`` …, ``detector``, names of groups, and names of single parameters (`nb.parameters`).
-    noise
-        "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Likelihood`.
-    prior
-        Mean and standard deviation of values that are known from elsewhere, by name.
-    bounds
-        Lowest and highest value, by name.
-    tie
-        Sets of names whose values change by the same amount.
-    space_group
-        Symbol or number, which constrains the cell. Default: that of the structure factors; without one, all six
-        numbers are free.
-    groups
-        Groups of panels that move together: their names, with the numbers of their panels.
-    pixels
-        "shoeboxes": boxes of 17 pixels around the spots that are predicted at the start; "all"; or a selection as in
-        `simulate`.
-    start
-        "spots", or "given": from the values of the experiment as they are.
-    most_iterations
-        Largest number of iterations.
-    dtype, threads
-        As in `derivatives`.
-    progress
-        True for a line per iteration in the log, or a function that is called with the iteration, the loss and the
-        values.
+        pixel), ``planes`` (a plane of background in every box of pixels), ``panel0`` …, ``detector``, names of groups,
+        and names of single parameters (`nb.parameters`).
+    **options
+        Noise, priors, bounds, pixels and others: the fields of `RefineOptions`.
 
     Returns
     -------
@@ -99,12 +69,10 @@ def refine(
     ------
     ConfigError
         As `derivatives`; a combination of parameters that the data do not determine; a start outside its bounds.
+    TypeError
+        An option that does not exist.
     """
-    (result,) = refine_images(
-        [experiment], [data], own=vary, shared=(), noise=noise, prior=prior, bounds=bounds, tie=tie,
-        space_group=space_group, groups=groups, pixels=pixels, start=start, most_iterations=most_iterations,
-        dtype=dtype, threads=threads, progress=progress,
-    )  # fmt: skip
+    (result,) = refine_images([experiment], [data], vary, (), **options)
     return result
 
 
@@ -113,19 +81,7 @@ def refine_images(
     data: Sequence[npt.ArrayLike],
     own: Sequence[str],
     shared: Sequence[str],
-    *,
-    noise: Likelihood | str | float = "poisson",
-    prior: Mapping[str, tuple[float, float]] | None = None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
-    tie: Sequence[Sequence[str]] = (),
-    space_group: str | None = None,
-    groups: Groups | None = None,
-    pixels: PixelList | Literal["shoeboxes", "all"] = "shoeboxes",
-    start: Literal["spots", "given"] = "spots",
-    most_iterations: int = 50,
-    dtype: Literal["float32", "float64"] = "float64",
-    threads: int | None = None,
-    progress: bool | Progress = False,
+    **options: Unpack[RefineOptions],
 ) -> list[Refinement]:
     """Refine several images together, such as stills of one detector whose panels are not where they should be.
 
@@ -137,7 +93,7 @@ def refine_images(
         What to refine for every image by itself.
     shared
         What to refine for all images together, such as groups of panels; it starts from the same value in all of them.
-    noise, prior, bounds, tie, space_group, groups, pixels, start, most_iterations, dtype, threads, progress
+    **options
         As in `refine`.
 
     Returns
@@ -152,33 +108,55 @@ def refine_images(
     """
     if not experiments or len(experiments) != len(data):
         raise ConfigError(f"refine_images: {len(experiments)} experiments and {len(data)} images; give one of each")
+    given, own, shared = complete(options), _as_list(own), _as_list(shared)
+    planes, own = PLANES in own, [word for word in own if word != PLANES]
+    groups, space_group, start = given["groups"], given["space_group"], given["start"]
     scenes = [_symmetric(as_scene(experiment), space_group, [*own, *shared], groups) for experiment in experiments]
-    options: dict[str, Any] = {"space_group": space_group, "groups": groups}
-    own_degrees = choose_degrees(scenes[0], own, tie=_among(tie, own, scenes[0], options), **options) if own else []
-    shared_degrees = choose_degrees(scenes[0], shared, **options) if shared else []
+    symmetry: dict[str, Any] = {"space_group": space_group, "groups": groups}
+    tie = _among(given["tie"], own, scenes[0], symmetry)
+    own_degrees = choose_degrees(scenes[0], own, tie=tie, **symmetry) if own else []
+    shared_degrees = choose_degrees(scenes[0], shared, **symmetry) if shared else []
     if not own_degrees and not shared_degrees:
         raise ConfigError("vary: names nothing to refine; give for example vary=['rot', 'cell']")
-    _check_limits([*own_degrees, *shared_degrees], prior or {}, bounds or {})
+    _check_limits([*own_degrees, *shared_degrees], given["prior"], given["bounds"])
     measured = [measured_photons(scene, image) for scene, image in zip(scenes, data, strict=True)]
     if start == "spots":
         scenes = _from_spots(scenes, measured, own_degrees, shared_degrees, groups)
     elif start != "given":
         raise ConfigError(f"start = {start!r}: must be 'spots' or 'given'")
+    response = given["response"]
+    if response is not None:
+        response.check(scenes[0].shape)
     images = [
-        Image(scene, photons, selected_pixels(scene, valid_pixels(scene, photons), pixels))
+        _image(scene, photons, given["pixels"], planes)
         for scene, photons in zip(_of_one_start(scenes, shared_degrees, groups), measured, strict=True)
     ]
     fit = Fit(
-        images, own_degrees, shared_degrees, as_noise(noise), priors=prior or {}, bounds=bounds or {}, groups=groups,
-        threads=threads, dtype=dtype,
+        images, own_degrees, shared_degrees, as_noise(given["noise"]), priors=given["prior"], bounds=given["bounds"],
+        groups=groups, threads=given["threads"], dtype=given["dtype"], response=response,
     )  # fmt: skip
     before = fit.evaluate(fit.start())
-    state, sums, iterations, converged = fit.run(most_iterations, _reporter(progress))
+    state, sums, iterations, converged = fit.run(given["most_iterations"], _reporter(given["progress"]))
     if not converged:
         log.warning("not converged after %d iterations", iterations)
     return make_results(
         fit, before, state, sums, iterations, converged, [as_scene(e) for e in experiments], space_group
     )
+
+
+def _as_list(words: Sequence[str]) -> list[str]:
+    return [words] if isinstance(words, str) else list(words)
+
+
+def _image(scene: Scene, photons: FloatArray, pixels: Any, planes: bool) -> Image:
+    """Return an image with the pixels to compare and, if asked for, planes of background in their boxes."""
+    boxes = boxes_of(scene, pixels, BOX_RADIUS)
+    chosen = selected_pixels(scene, valid_pixels(scene, photons), pixels if boxes is None else boxes)
+    if not planes:
+        return Image(scene, photons, chosen, None)
+    if boxes is None:
+        raise ConfigError("vary: planes of background need boxes; use pixels='shoeboxes', or give boxes")
+    return Image(scene, photons, chosen, Planes(scene, boxes, chosen_places(scene, chosen, None)))
 
 
 def _among(
@@ -263,18 +241,26 @@ def _of_one_start(scenes: list[Scene], shared: list[Degree], groups: Groups | No
     return moved
 
 
-def selected_pixels(
-    scene: Scene, valid: npt.NDArray[np.bool_], pixels: Any, radius: float = BOX_RADIUS
-) -> npt.NDArray[np.bool_]:
-    """Return the chosen pixels that have data."""
+def boxes_of(scene: Scene, pixels: Any, radius: float) -> list[Box] | None:
+    """Return the boxes that `pixels` stands for; None for an array, and for all pixels."""
+    if isinstance(pixels, np.ndarray):
+        return None
+    if not isinstance(pixels, str):
+        return [Box(*box) for box in pixels]
+    if pixels not in ("shoeboxes", "all"):
+        raise ConfigError(f"pixels = {pixels!r}: must be 'shoeboxes' or 'all', an array or boxes")
+    if pixels == "all":
+        return None
+    found = shoeboxes(scene, radius, threshold=BOX_THRESHOLD)
+    if not found:
+        raise ConfigError("pixels: no spot is predicted on the detector; check the start, or give pixels='all'")
+    return found
+
+
+def selected_pixels(scene: Scene, valid: npt.NDArray[np.bool_], pixels: Any) -> npt.NDArray[np.bool_]:
+    """Return the chosen pixels ("all", an array or boxes) that have data."""
     if isinstance(pixels, str):
-        if pixels not in ("shoeboxes", "all"):
-            raise ConfigError(f"pixels = {pixels!r}: must be 'shoeboxes' or 'all', an array or boxes")
-        if pixels == "all":
-            return valid.reshape(scene.shape)
-        pixels = shoeboxes(scene, radius, threshold=BOX_THRESHOLD)
-        if not pixels:
-            raise ConfigError("pixels: no spot is predicted on the detector; check the start, or give pixels='all'")
+        return valid.reshape(scene.shape)
     chosen = np.zeros(valid.size, bool)
     chosen[chosen_places(scene, pixels, None)] = True
     return (chosen & valid).reshape(scene.shape)

@@ -17,12 +17,14 @@ from ..derivatives.parameters import ROTATIONS
 from ..geometry import FloatArray
 from ..io.atomic import StrPath
 from ..rendering.simulate import simulate
+from ..rendering.threads import rendering_threads
 from ..scene.scene import Scene
 from .degrees import OFFSET
 from .fit import start_values
 
 if TYPE_CHECKING:
     from ..derivatives.likelihood import Likelihood
+    from ..derivatives.response import Response
     from .fit import Fit, Image, State, Sums
 
 SHELLS = 10
@@ -68,6 +70,12 @@ class Refinement:
         Scatter of the data.
     space_group
         Symbol or number that constrained the cell; None: none.
+    begun : Config
+        The experiment at the start.
+    response : Response
+        What the detector makes of the photons; None: nothing.
+    planes : ndarray of the image's shape
+        Planes of background that were refined in boxes of pixels; None: none were.
     """
 
     names: tuple[str, ...]
@@ -87,6 +95,9 @@ class Refinement:
     image: Image
     noise: Likelihood
     space_group: str | None
+    begun: Config
+    response: Response | None = None
+    planes: FloatArray | None = None
 
     def strong_correlations(self, limit: float = STRONG_CORRELATION) -> list[tuple[str, str, float]]:
         """Return the pairs of values that are correlated by more than `limit`, strongest first.
@@ -141,18 +152,23 @@ class Refinement:
         write_expt(path, self.config, space_group=self.space_group)
 
     def plot(self) -> Any:
-        """Return a figure with the data, the refined model and the residual in standard deviations.
+        """Return a figure with the data, the model and the residual in standard deviations, before and after.
 
         Needs matplotlib (extra `plot`).
         """
         from .plot import plot_refinement
 
-        return plot_refinement(self.image.data, self.model(), self.noise)
+        return plot_refinement(self.image.data, self._signal(self.begun, 0.0), self.model(), self.noise)
 
     def model(self) -> FloatArray:
         """Return the expected photons of the refined experiment, of the image's shape."""
-        offset = self.values.get(OFFSET, 0.0)
-        return np.asarray(simulate(self.config, dtype="float64") + offset)
+        return self._signal(self.config, self.values.get(OFFSET, 0.0))
+
+    def _signal(self, config: Config, offset: float) -> FloatArray:
+        image = simulate(config, dtype="float64")
+        if self.response is not None:
+            image = self.response.apply(image, rendering_threads(None))
+        return np.asarray(image + offset + (0.0 if self.planes is None else self.planes))
 
 
 def make_results(
@@ -175,14 +191,15 @@ def make_results(
         starts = dict(zip(names, start_values(given[number], fit.degrees, fit.groups).tolist(), strict=True))
         deviation = np.sqrt(np.diag(covariance))
         values |= rotation_between(given[number], scene, names)
+        signal, planes = fit.signal(image, scene, values.get(OFFSET, 0.0))
         results.append(Refinement(
             names=names, units=units, values=values, start=starts,
             errors=dict(zip(names, deviation.tolist(), strict=True)),
             correlation=covariance / np.outer(deviation, deviation),
             chi_squared=sums[number].chi_squared, pixels=sums[number].pixels, loss=sums[number].loss,
             start_loss=before[number].loss, iterations=iterations, converged=converged, config=scene.config,
-            shells=resolution_shells(fit, image, scene, values.get(OFFSET, 0.0)), image=image, noise=fit.noise,
-            space_group=space_group,
+            shells=resolution_shells(fit, image, scene, signal if planes is None else signal + planes), image=image,
+            noise=fit.noise, space_group=space_group, begun=given[number].config, response=fit.response, planes=planes,
         ))  # fmt: skip
     return results
 
@@ -196,12 +213,11 @@ def rotation_between(before: Scene, after: Scene, names: tuple[str, ...]) -> dic
     return {name: value for name, value in zip(ROTATIONS, vector, strict=True) if name in names}
 
 
-def resolution_shells(fit: Fit, image: Image, scene: Scene, offset: float) -> list[Shell]:
+def resolution_shells(fit: Fit, image: Image, scene: Scene, signal: FloatArray) -> list[Shell]:
     """Return χ² in shells of equal numbers of pixels."""
     evaluation = Evaluation(scene, np.float64, image.pixels, None)
     places = evaluation.places
-    model = simulate(scene, pixels=image.pixels, dtype="float64").ravel()[places] + offset
-    data = image.data.ravel()[places]
+    model, data = signal.ravel()[places], image.data.ravel()[places]
     panel, rest = np.divmod(places, int(np.prod(scene.geometry.size)))
     slow, fast = np.divmod(rest, scene.geometry.size[1])
     d = scene.geometry.resolution(EV_ANGSTROM / scene.mean_energy_eV, slow + 0.5, fast + 0.5, panel)

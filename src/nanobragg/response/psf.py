@@ -34,16 +34,22 @@ def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatAr
     -------
     array of shape (slow, fast)
     """
+    blurred = convolve(photons, psf, fwhm_px, threads)
+    return photons if blurred is photons else np.maximum(blurred, 0.0)  # rounding errors must not give negative photons
+
+
+def convolve(image: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatArray:
+    """Return the convolution of any numbers, as `blur` of photons: a symmetric linear map."""
     if psf == "none":
-        return photons
-    n_slow, n_fast = photons.shape
+        return image
+    n_slow, n_fast = image.shape
     reach = math.ceil(GAUSSIAN_REACH * fwhm_px) if psf == "gaussian" else max(n_slow, n_fast)
     quadrant = _quadrant(psf, fwhm_px, min(reach, n_slow - 1), min(reach, n_fast - 1))
     length_slow = _fast_length(n_slow + quadrant.shape[0])
     length_fast = _fast_length(n_fast + quadrant.shape[1])
     # An even kernel has a real transform. The padding is as wide as the kernel, so that nothing wraps into the image.
     kernel = np.fft.rfft(_mirrored(quadrant, length_fast, axis=1), axis=1).real
-    spectrum = np.fft.rfft(photons, length_fast, axis=1)
+    spectrum = np.fft.rfft(image, length_fast, axis=1)
 
     def convolve(chunks: Iterator[int]) -> None:
         for chunk in chunks:
@@ -53,8 +59,7 @@ def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatAr
             spectrum[:, columns] = np.fft.ifft(product, axis=0)[:n_slow]
 
     share(convolve, math.ceil(spectrum.shape[1] / COLUMNS_PER_CHUNK), threads)
-    blurred = np.fft.irfft(spectrum, length_fast, axis=1)[:, :n_fast]
-    return np.maximum(blurred, 0.0)  # rounding errors must not give negative photons
+    return np.fft.irfft(spectrum, length_fast, axis=1)[:, :n_fast]
 
 
 def _quadrant(psf: Psf, fwhm_px: float, reach_slow: int, reach_fast: int) -> FloatArray:

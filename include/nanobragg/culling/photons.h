@@ -1,0 +1,122 @@
+/* The photons of a region, as its renderer adds them (region.h). */
+#ifndef NANOBRAGG_CULLING_PHOTONS_H
+#define NANOBRAGG_CULLING_PHOTONS_H
+
+#include "../intensity.h"
+#include "../walk.h"
+#include "spots.h"
+
+namespace nb::NB_ISA {
+
+class Photons {
+public:
+    using Sink = Intensity;
+
+    /* `photons`: by rows of REGION. */
+    Photons(const Scene &s, const Panel &p, const Plan &plan, const Region &region, Accumulate<Intensity> *add,
+            SumSources *sum, double *photons)
+        : add(add), s(s), p(p), plan(plan), region(region), sum(sum), photons(photons), step(p.pixel / s.oversample)
+    {
+    }
+
+    void clear() { memset(photons, 0, REGION * REGION * sizeof *photons); }
+
+    /* Pixels of row y of the region, n of them at the columns `fast`, by the exact engine's walk; they are replaced. */
+    void walk_row(const Scene &scene, const Orientations list, int y, const int *fast, int n, const volatile int *stop)
+    {
+        double row[REGION];
+        Intensity sink;
+        walk(scene, p, region.slow + y, fast, n, list, add, stop, sink, row);
+        for (int i = 0; i < n; ++i)
+            photons[REGION * y + fast[i] - region.fast] = row[i];
+    }
+
+    Intensity &begin_tile(const Scene &) { return tile; }
+    void add_lane(int lane, int pixel) { photons[pixel] += s.scale * tile.total[lane]; }
+
+    /* The terms of one orientation in a row of sub-pixels that a spot reaches. */
+    void add_spot_row(int orientation, const Spot &spot, const View &view, int layer, int row, const Range columns,
+                      int from, int to)
+    {
+        const PanelRow line = panel_row_at(p, step * row + step / 2.0, layer * s.layer);
+        const int slow = row / s.oversample - region.slow;
+        for (int x = columns.first; x <= columns.last; ++x) {
+            const int pixel = REGION * slow + x / s.oversample - region.fast;
+            if (region.wanted[pixel])
+                photons[pixel] += add_place(orientation, spot, view, layer, line, step * x + step / 2.0, from, to);
+        }
+    }
+
+    Accumulate<Intensity> *const add;
+    long long evaluated = 0; /* terms of spots */
+
+private:
+    /* Photons of one sub-pixel of a layer. */
+    double add_place(int orientation, const Spot &spot, const View &view, int layer, const PanelRow &line, double fast,
+                     int from, int to)
+    {
+        const double *cell = s.cells + 9 * (size_t)orientation;
+        const double place[3] = {coordinate(line.x, fast), coordinate(line.y, fast), coordinate(line.z, fast)};
+        const Ray ray = ray_to<false>(area_of(s, p), place[0], place[1], place[2]);
+        const double chord[3] = {ray.x - view.s[0], ray.y - view.s[1], ray.z - view.s[2]};
+        find_sources(spot, cell, chord, from, to);
+        if (from == to)
+            return 0.0;
+        const Target target = {chord[0],       chord[1],       chord[2],      (int)spot.h[0],
+                               (int)spot.h[1], (int)spot.h[2], spot.reach_sqr};
+        evaluated += to - from;
+        const double crystal = sum(s, plan, cell, target, from, to);
+        return crystal == 0.0 ? 0.0 : factors(view, layer, ray) * crystal;
+    }
+
+    /* Narrow the sources to those for which the squared radius, a quadratic in kappa, is within reach. */
+    void find_sources(const Spot &spot, const double *cell, const double *chord, int &from, int &to) const
+    {
+        const bool single = to - from == 1;
+        const double middle = single ? plan.kappa[from] * PER_METRE : 0.5 * (spot.kappa[0] + spot.kappa[1]);
+        double along[3], offset[3];
+        for (int i = 0; i < 3; ++i) {
+            along[i] = dot(cell + 3 * i, chord) * 1e10;
+            offset[i] = along[i] * middle - spot.h[i];
+        }
+        const double *m = s.crystal.metric;
+        const double excess = bilinear(m, offset, offset) - spot.reach_sqr * (1.0 + 1e-6);
+        if (single) {
+            from += excess > 0.0;
+            return;
+        }
+        const double a = bilinear(m, along, along), b = bilinear(m, along, offset), root_sqr = b * b - a * excess;
+        if (root_sqr < 0.0) {
+            from = to;
+        } else if (a > 0.0) {
+            const double root = sqrt(root_sqr);
+            from = source_from(plan.kappa, from, to, (middle + (-b - root) / a) / PER_METRE * (1.0 - SLACK));
+            to = source_from(plan.kappa, from, to, (middle + (-b + root) / a) / PER_METRE * (1.0 + SLACK));
+        }
+    }
+
+    double factors(const View &view, int layer, const Ray &ray) const
+    {
+        const Source &source = plan.sources[plan.beams[view.beam].first];
+        const double d[3] = {ray.x, ray.y, ray.z};
+        const double polar = s.polarized
+                               ? polarization(s.kahn, dot(source.direction, d), dot(source.e, d), dot(source.b, d))
+                               : 1.0;
+        const double capture = s.has_sensor ? absorbed_fraction(s, layer, dot(d, p.normal)) : 1.0;
+        const double passed = s.has_beamstop ? passed_fraction(s, ray.x, ray.y, ray.z) : 1.0;
+        return s.scale * ray.omega * polar * capture * passed / s.n_cells;
+    }
+
+    const Scene &s;
+    const Panel &p;
+    const Plan &plan;
+    const Region &region;
+    SumSources *const sum;
+    double *const photons;
+    const double step;
+    Intensity tile;
+};
+
+} // namespace nb::NB_ISA
+
+#endif
