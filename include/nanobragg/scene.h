@@ -5,8 +5,13 @@
 
 namespace nb {
 
+#if defined(NB_DEVICE)
+constexpr int SPAN_PIXELS = NB_LANES; /* pixels of a thread */
+constexpr int VECTOR = NB_LANES;
+#else
 constexpr int SPAN_PIXELS = 64; /* neighbouring pixels that are rendered at once, at most */
 constexpr int VECTOR = 16;      /* lanes of a vector, of which the hardware may need several */
+#endif
 
 struct Panel {
     double pix0[3], fast[3], slow[3], normal[3]; /* corner of pixel (0, 0), m; axes, unit vectors */
@@ -41,8 +46,9 @@ struct Parameters {
     int table_stride_h, table_stride_k;
     int oversample, n_layers, has_sensor;
     double layer, mu; /* thickness of a sensor layer, m; attenuation, 1/m */
-    int point_pixel, curved, polarized;
+    int point_pixel, curved, polarized, has_beamstop;
     double kahn;
+    double beamstop[3], beamstop_cosine, beamstop_passes; /* its direction, and the share that passes within a cone */
     double d_min;          /* m; 0: no limit */
     double water;          /* squared amplitude times molecules, added to every source's mean over orientations */
     double amorphous_step; /* of sin(theta)/lambda (1/m) in Scene::amorphous */

@@ -19,7 +19,7 @@ static inline bool scatter(const Scene &s, const Source &source, bool turned, in
         NB_SIMD for (int i = 0; i < n; ++i) lanes.polar[i] = polarization_in_lane(s.kahn, source, lanes, i);
     if (s.amorphous)
         find_surroundings(s, n, lanes);
-    return any;
+    return any_of_team(any);
 }
 
 NB_INLINE Orientations all_of(const Scene &s)
@@ -37,23 +37,25 @@ static inline bool is_turned(const Source *sources, int number)
 /* Add one source's terms for some of the orientations, and what surrounds the crystal, to the sink's total. */
 template <class Sink>
 static void add_source(const Scene &s, int number, const Orientations list, bool turned, Accumulate<Sink> *add,
-                       const volatile int *stop, int n, Lanes &lanes, Sink &sink)
+                       const StopFlag stop, int n, Lanes &lanes, Sink &sink)
 {
     const Source &source = s.sources[number];
     const bool any = scatter(s, source, turned, n, lanes);
     const double per_cell = 1.0 / s.n_cells, weight = source.weight;
     sink.from_source(s, number, s.cells, lanes);
-    fill(sink.sum, 0.0, n);
+    if constexpr (Sink::has_total)
+        fill(sink.sum, 0.0, n);
     for (int c = 0; any && c < list.count && !*stop; c += CHUNK) {
         const int left = list.count - c;
         add(s, source.table, s.cells, {list.which, list.first + c, left < CHUNK ? left : CHUNK}, lanes, n, sink);
     }
-    NB_SIMD for (int i = 0; i < n; ++i)
-    {
-        const double crystal = lanes.live[i] * sink.sum[i];
-        const double factors = weight * lanes.omega[i] * lanes.polar[i] * lanes.capture[i];
-        sink.total[i] += factors * (crystal * per_cell + lanes.around[i]);
-    }
+    if constexpr (Sink::has_total)
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            const double crystal = lanes.live[i] * sink.sum[i];
+            const double factors = weight * lanes.omega[i] * lanes.polar[i] * lanes.capture[i];
+            sink.total[i] += factors * (crystal * per_cell + lanes.around[i]);
+        }
     sink.leave_source(s, number, n, lanes);
 }
 
@@ -61,7 +63,7 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
  * fast axis for m lanes. Beyond the n pixels at the columns `fast` the last one is repeated. */
 template <class Visit>
 static void visit_sub_pixels(const Scene &s, const Panel &p, int slow, const int *fast, int n, int m,
-                             const volatile int *stop, Visit visit)
+                             const StopFlag stop, Visit visit)
 {
     double column[LANES], at[LANES]; /* in sub-pixels; in metres */
     const double step = p.pixel / s.oversample;
@@ -85,22 +87,34 @@ static inline void reset(const Scene &s, int n, Lanes &lanes)
     fill(lanes.live, 1.0, n);
 }
 
-/* Photons in n pixels of row `slow` at the columns `fast` from some of the orientations; n is at most LANES. */
+/* The terms of n pixels of row `slow` at the columns `fast` for some of the orientations; n is at most LANES. */
 template <class Sink>
-static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
-                 Accumulate<Sink> *add, const volatile int *stop, Sink &sink, double *photons)
+static void visit_terms(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
+                        Accumulate<Sink> *add, const StopFlag stop, Sink &sink)
 {
     Lanes lanes;
     const int m = Sink::needs_steps ? n : whole_vectors(n);
     reset(s, m, lanes);
-    fill(sink.total, 0.0, m);
+    if constexpr (Sink::has_total)
+        fill(sink.total, 0.0, m);
     visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {
         find_rays<false, Latest, Sink::needs_places>(s, p, layer, row, at, false, false, 0, m, lanes);
-        sink.at_place(s, p, layer, row, at, lanes);
+        double rows[LANES];
+        if constexpr (Sink::needs_places)
+            fill(rows, row, m);
+        sink.at_place(s, p, layer, rows, at, lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
             add_source(s, source, list, is_turned(s.sources, source), add, stop, m, lanes, sink);
         sink.leave_place(s, p, m, lanes);
     });
+}
+
+/* The same, and the photons. */
+template <class Sink>
+static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
+                 Accumulate<Sink> *add, const StopFlag stop, Sink &sink, double *photons)
+{
+    visit_terms(s, p, slow, fast, n, list, add, stop, sink);
     for (int i = 0; i < n; ++i)
         photons[i] = s.scale * sink.total[i];
     sink.finish(1.0, 1.0, 1.0, photons[0]);

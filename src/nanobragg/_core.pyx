@@ -35,8 +35,10 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         int[3] table_low, table_high
         int table_stride_h, table_stride_k, oversample, n_layers, has_sensor
         double layer, mu
-        int point_pixel, curved, polarized
-        double kahn, d_min, water, amorphous_step, scale
+        int point_pixel, curved, polarized, has_beamstop
+        double kahn
+        double[3] beamstop
+        double beamstop_cosine, beamstop_passes, d_min, water, amorphous_step, scale
     ctypedef struct CRules:
         int every_omega, every_polar, every_capture, interpolation_ends
     ctypedef struct Scene "nb::CScene":
@@ -258,6 +260,11 @@ cdef class CoreScene:
         return PRECISIONS[self.precision_number]
 
     @property
+    def panels(self):
+        """Panels as an array of PANEL."""
+        return np.asarray(self.keep[0])
+
+    @property
     def sources(self):
         """Sources as an array of SOURCE."""
         return np.asarray(self.keep[1])
@@ -281,6 +288,11 @@ cdef class CoreScene:
     def lookup(self):
         """One of LOOKUPS."""
         return LOOKUPS[(<Parameters *> &self.scene).lookup]
+
+    @property
+    def amorphous(self):
+        """Squared amplitudes of what surrounds the crystal, or None."""
+        return None if self.keep[5] is None else np.asarray(self.keep[5])
 
     @property
     def has_amorphous(self):

@@ -42,7 +42,7 @@ static inline double shape_value(int shape, const Crystal &crystal, const double
 static inline Slopes<double> shape_slopes(int shape, const Crystal &crystal, const double *offset)
 {
     const Term<double> term = term_at(offset);
-    return Shapes::visit<Slopes<double>>(shape, [&](auto s) { return s.slopes(crystal, term); });
+    return Shapes::visit<Slopes<double>>(shape, [&](auto s) { return s.slopes(crystal, term, 1.0); });
 }
 
 /* An upper bound of F_latt^2 at this offset and everywhere farther out: along each axis, or by radius. */

@@ -57,6 +57,8 @@ class Chain:
             factors[:, PLACES["total"]], factors[:, PLACES["surroundings"]] = share, -share
         elif name in SIMPLE:
             factors[:, PLACES[SIMPLE[name][0]] + SIMPLE[name][1]] = 1.0
+            if name == "log_wavelength":
+                self._strain(factors, -np.eye(3))
         elif name == "distance":
             self._move(factors, self._groups["detector"], self._scene.beam_direction / 1000.0, np.zeros(3))
         elif name.rpartition("_")[0] in self._groups:
@@ -79,8 +81,12 @@ class Chain:
         geometry = self._scene.geometry
         for number in group.panels:
             corner = geometry.origin[number]  # of the first layer: the rotation carries it along
-            factors[number, PLACES["force"] : PLACES["force"] + 3] = shift + np.cross(turn, corner - group.pivot)
+            moved, normal = shift + np.cross(turn, corner - group.pivot), geometry.normal[number]
+            factors[number, PLACES["force"] : PLACES["force"] + 3] = moved
             factors[number, PLACES["torque"] : PLACES["torque"] + 3] = turn
+            if not geometry.point_pixel:  # the solid angle is proportional to the distance along the normal
+                approach = moved @ normal + np.cross(turn, normal) @ corner
+                factors[number, PLACES["total"]] = approach / geometry.close_distance[number]
             if geometry.curved:
                 factors[:, PLACES["bend"]] += self._distance_change(number, group, shift, turn)
 
