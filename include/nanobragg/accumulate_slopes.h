@@ -7,10 +7,11 @@
 
 namespace nb::NB_ISA {
 
-/* A term whose amplitude does not change with the index. */
-template <class Real> NB_INLINE SlopedTerm<Real> sloped(const Term<Real> &term, const Slopes<Real> &lattice)
+/* A term of an orientation with this share, whose amplitude does not change with the index. */
+template <class Real>
+NB_INLINE SlopedTerm<Real> sloped(const Term<Real> &term, const Slopes<Real> &lattice, Real share)
 {
-    const Real ff = term.amplitude * term.amplitude;
+    const Real ff = term.amplitude * term.amplitude * share;
     return {ff * lattice.value,
             {(Real)term.h[0], (Real)term.h[1], (Real)term.h[2]},
             {ff * lattice.offset[0], ff * lattice.offset[1], ff * lattice.offset[2]},
@@ -20,7 +21,7 @@ template <class Real> NB_INLINE SlopedTerm<Real> sloped(const Term<Real> &term, 
 /* Add the terms of one orientation; the first ones of a sum replace what was there. */
 template <bool first, class Shape, class Lookup, class Real>
 NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entry> &table, const double *vertices,
-                               const Lanes &lanes, int n, Gradient<Real> &sink)
+                               Real share, const Lanes &lanes, int n, Gradient<Real> &sink)
 {
     double cell[9];
     memcpy(cell, vertices, sizeof cell);
@@ -31,9 +32,9 @@ NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entr
         find_index(cell, qx, qy, qz, term);
         Lookup::find(table, term);
         const Slopes<Real> lattice = Shape::template slopes<Real>(s.crystal, term);
-        sink.template add_slopes<first>(i, sloped(term, lattice), (Real)qx, (Real)qy, (Real)qz);
+        sink.template add_slopes<first>(i, sloped(term, lattice, share), (Real)qx, (Real)qy, (Real)qz);
         if constexpr (Shape::follows_cell)
-            sink.follow_cell(i, term, lattice);
+            sink.follow_cell(i, term, lattice, share);
     }
 }
 
@@ -45,10 +46,11 @@ static void accumulate_slopes(const Scene &s, int table_number, const double *ce
     const auto table = table_of<typename Lookup::Entry>(s, table_number);
     for (int c = 0; c < list.count; ++c) {
         const double *vertices = cells + 9 * list.number(c);
+        const Real share = (Real)share_of(s, list.number(c));
         if (sink.from_orientation(vertices, n))
-            add_orientation<true, Shape, Lookup>(s, table, vertices, lanes, n, sink);
+            add_orientation<true, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
         else
-            add_orientation<false, Shape, Lookup>(s, table, vertices, lanes, n, sink);
+            add_orientation<false, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
     }
 }
 
@@ -83,6 +85,7 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
     const auto table = table_of<Entry>(s, table_number);
     for (int c = 0; c < list.count; ++c) {
         const double *cell = cells + 9 * list.number(c);
+        const Real share = (Real)share_of(s, list.number(c));
         const bool first = sink.from_orientation(cell, n);
         for (int i = 0; i < n; ++i) {
             const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
@@ -91,8 +94,8 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
             const Slopes<Real> lattice = Shape::template slopes<Real>(s.crystal, term);
             const SlopedAmplitude<Entry> amplitude = interpolate_slopes(table, term);
             term.amplitude = (Real)amplitude.value;
-            SlopedTerm<Real> sum = sloped(term, lattice);
-            const Real twice = 2 * term.amplitude * lattice.value;
+            SlopedTerm<Real> sum = sloped(term, lattice, share);
+            const Real twice = 2 * share * term.amplitude * lattice.value;
             for (int x = 0; x < 3; ++x)
                 sum.by_index[x] += twice * (Real)amplitude.by_index[x];
             if (first)
@@ -100,7 +103,7 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
             else
                 sink.template add_slopes<false>(i, sum, (Real)qx, (Real)qy, (Real)qz);
             if constexpr (Shape::follows_cell)
-                sink.follow_cell(i, term, lattice);
+                sink.follow_cell(i, term, lattice, share);
         }
     }
 }

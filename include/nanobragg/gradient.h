@@ -20,6 +20,7 @@ template <class Real> struct SlopedTerm {
 template <class Real> class alignas(64) Gradient : public Intensity {
 public:
     static constexpr bool needs_places = true;
+    static constexpr bool weighs_orientations = true;
     /* Lanes and a vector more: rows of the same lane must not be a multiple of 4096 bytes apart, which stalls loads. */
     static constexpr int ROW = LANES + 8, REAL_ROW = LANES + 64 / sizeof(Real);
 
@@ -73,9 +74,9 @@ public:
 
     /* Correct the strain's sums where the radius of an offset follows the cell: with it, the offset itself does not
      * matter, but the cell's volume does. */
-    NB_MEMBER void follow_cell(int i, const Term<Real> &term, const Slopes<Real> &lattice)
+    NB_MEMBER void follow_cell(int i, const Term<Real> &term, const Slopes<Real> &lattice, Real share)
     {
-        const Real ff = term.amplitude * term.amplitude;
+        const Real ff = term.amplitude * term.amplitude * share;
         for (int x = 0; x < 3; ++x) {
             const Real v = ff * lattice.offset[x];
             sums[BY_STRAIN + 3 * x + 0][i] -= v * signed_offset(term.offset[0]);

@@ -49,8 +49,7 @@ static inline Slopes<double> shape_slopes(int shape, const Crystal &crystal, con
 static inline double shape_envelope(int shape, const Crystal &crystal, const double *offset)
 {
     const Extent extent = extent_of(crystal);
-    const double cells = crystal.n[0] * crystal.n[1] * crystal.n[2];
-    return cells * cells * Shapes::visit<double>(shape, [&](auto s) {
+    return crystal.cells * crystal.cells * Shapes::visit<double>(shape, [&](auto s) {
                return (double)above(
                    s.envelope(extent, (float)fabs(offset[0]), (float)fabs(offset[1]), (float)fabs(offset[2])));
            });

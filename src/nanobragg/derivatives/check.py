@@ -107,7 +107,8 @@ def _compare(name: str, exact: FloatArray, coarse: FloatArray, fine: FloatArray,
 def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> Scene:
     """Return a scene with one parameter changed, at the same rotation axes of the mosaic domains."""
     if name == "mosaic_spread":
-        spread = scene.config.crystal.mosaic_spread_deg or 0.0
+        spread = scene.config.crystal.mosaic_spread_deg
+        assert isinstance(spread, float | int)  # see parameters.py
         before = scene.mosaic_rotations
         after = rotations_from_vectors(domain_vectors(scene) * (1.0 + change / spread))
         turn = after @ before.transpose(0, 2, 1)
@@ -115,4 +116,7 @@ def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> 
         return scene.changed(cells=np.ascontiguousarray(cells.reshape(-1, 3, 3)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)
-        return Scene(moved_config(scene, {name: change}, groups))
+        moved = Scene(moved_config(scene, {name: change}, groups))
+    if scene.domain_list.turning or scene.domain_list.strains is not None:  # their axes stay in the lab
+        return moved.changed(cells=moved.orientations_of(scene.domain_list))
+    return moved

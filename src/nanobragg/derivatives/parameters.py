@@ -124,8 +124,8 @@ def _values(scene: SceneData) -> dict[str, float]:
     values = dict(zip(CELL, crystal_cell(scene), strict=True))
     values |= dict.fromkeys(ROTATIONS, 0.0)
     values |= dict(zip(COUNTS, map(float, scene.n_cells), strict=True))
-    if scene.domains > 1:
-        values["mosaic_spread"] = config.crystal.mosaic_spread_deg or 0.0
+    if scene.domains > 1 and isinstance(config.crystal.mosaic_spread_deg, float | int):
+        values["mosaic_spread"] = config.crystal.mosaic_spread_deg
     values |= {"log_fluence": 0.0, "log_blocks": 0.0, "log_wavelength": 0.0}
     if np.ptp(scene.sources.wavelengths) > 0:
         values["log_bandwidth"] = 0.0
