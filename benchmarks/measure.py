@@ -104,7 +104,7 @@ def _kernel_seconds(scene: nb.Scene, mode: Mode, isa: str, threads: int) -> floa
     """Return the time to render an existing scene; the median of several renderings if they are short."""
     _core.use_instruction_set(isa)
     dtype = MODES[mode][1]
-    nb.simulate(scene, roi=(0, 0, 0, 0), threads=threads, dtype=dtype)  # builds the scene's cached tables
+    nb.simulate(scene, roi=(slice(0, 1), slice(0, 1)), threads=threads, dtype=dtype)  # builds the scene's cached tables
     seconds: list[float] = []
     while sum(seconds) < SHORT_SECONDS and len(seconds) < SHORT_CALLS:
         start = time.perf_counter()

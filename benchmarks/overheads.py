@@ -13,7 +13,7 @@ import nanobragg as nb
 from .processes import run_python
 from .workloads import load_workloads
 
-SMALL_ROI = (0, 7, 0, 7)
+SMALL_ROI = (slice(8), slice(8))
 ROI_CALLS = 50
 
 IMPORT = """

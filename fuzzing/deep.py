@@ -35,8 +35,8 @@ def use_config(config: nb.Config, folder: Path) -> None:
     scene = nb.Scene(config)
     if scene.terms * scene.sensor.count > MOST_TERMS or math.prod(scene.shape) > MOST_PIXELS:
         return
-    x0, x1, y0, y1 = scene.roi
-    image = nb.simulate(scene, roi=(x0, min(x1, x0 + SIDE - 1), y0, min(y1, y0 + SIDE - 1)), threads=1)
+    slow, fast = (slice(part.start, min(part.stop, part.start + SIDE)) for part in scene.roi)
+    image = nb.simulate(scene, roi=(slow, fast), threads=1)
     if config.compat != "c":
         assert np.isfinite(image).all(), "photons that are not finite"
     write_everywhere(image, config, folder)

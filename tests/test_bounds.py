@@ -74,7 +74,7 @@ def shaped(name: str, value: object) -> object:
     if field in ("divergence_mrad", "divergence_steps", "divergence_step_mrad", "beam_center_mm", "org_px", "pixels",
                  "near_point_mm"):  # fmt: skip
         return (value, 3)
-    return (0, value, 0, 3) if field == "roi" else value
+    return value
 
 
 def experiment(name: str, value: object) -> nb.Config:
@@ -129,7 +129,7 @@ def test_no_number_leads_to_a_foreign_error(name, tmp_path):
     assert all(text and text.isprintable() for text in told)
 
 
-@pytest.mark.parametrize("name", [name for name in BOUNDS if name not in ("Config.roi", "Detector.attenuation_um")])
+@pytest.mark.parametrize("name", [name for name in BOUNDS if name != "Detector.attenuation_um"])
 def test_numbers_beyond_the_bound_are_refused(name):
     field = name.split(".")[1]
     with pytest.raises(ConfigError, match=field.split("_")[0]):

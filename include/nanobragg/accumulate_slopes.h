@@ -7,19 +7,8 @@
 
 namespace nb::NB_ISA {
 
-/* A term of an orientation with this share, whose amplitude does not change with the index. */
-template <class Real>
-NB_INLINE SlopedTerm<Real> sloped(const Term<Real> &term, const Slopes<Real> &lattice, Real share)
-{
-    const Real ff = term.amplitude * term.amplitude * share;
-    return {ff * lattice.value,
-            {(Real)term.h[0], (Real)term.h[1], (Real)term.h[2]},
-            {ff * lattice.offset[0], ff * lattice.offset[1], ff * lattice.offset[2]},
-            {ff * lattice.n[0], ff * lattice.n[1], ff * lattice.n[2]}};
-}
-
 /* Add the terms of one orientation; the first ones of a sum replace what was there. */
-template <bool first, class Shape, class Lookup, class Real>
+template <bool first, bool spins, class Shape, class Lookup, class Real>
 NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entry> &table, const double *vertices,
                                Real share, const Lanes &lanes, int n, Gradient<Real> &sink)
 {
@@ -31,10 +20,11 @@ NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entr
         Term<Real> term;
         find_index(cell, qx, qy, qz, term);
         Lookup::find(table, term);
-        const Slopes<Real> lattice = Shape::template slopes<Real>(s.crystal, term);
-        sink.template add_slopes<first>(i, sloped(term, lattice, share), (Real)qx, (Real)qy, (Real)qz);
+        const Slopes<Real> slopes = Shape::template slopes<Real>(s.crystal, term,
+                                                                 share * term.amplitude * term.amplitude);
+        sink.template add_slopes<first, spins>(i, term, slopes, (Real)qx, (Real)qy, (Real)qz);
         if constexpr (Shape::follows_cell)
-            sink.follow_cell(i, term, lattice, share);
+            sink.follow_cell(i, term, slopes);
     }
 }
 
@@ -47,10 +37,13 @@ static void accumulate_slopes(const Scene &s, int table_number, const double *ce
     for (int c = 0; c < list.count; ++c) {
         const double *vertices = cells + 9 * list.number(c);
         const Real share = (Real)share_of(s, list.number(c));
-        if (sink.from_orientation(vertices, n))
-            add_orientation<true, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
+        const bool first = sink.from_orientation(vertices, n);
+        if (sink.has_spins())
+            first ? add_orientation<true, true, Shape, Lookup>(s, table, vertices, share, lanes, n, sink)
+                  : add_orientation<false, true, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
         else
-            add_orientation<false, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
+            first ? add_orientation<true, false, Shape, Lookup>(s, table, vertices, share, lanes, n, sink)
+                  : add_orientation<false, false, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
     }
 }
 
@@ -91,19 +84,18 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
             const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
             Term<Real> term;
             find_index(cell, qx, qy, qz, term);
-            const Slopes<Real> lattice = Shape::template slopes<Real>(s.crystal, term);
             const SlopedAmplitude<Entry> amplitude = interpolate_slopes(table, term);
             term.amplitude = (Real)amplitude.value;
-            SlopedTerm<Real> sum = sloped(term, lattice, share);
-            const Real twice = 2 * share * term.amplitude * lattice.value;
+            Slopes<Real> slopes = Shape::template slopes<Real>(s.crystal, term, 1);
+            const Real twice = 2 * share * term.amplitude * slopes.value;
+            scale(slopes, share * term.amplitude * term.amplitude);
+            const Slopes<Real> lattice = slopes;
             for (int x = 0; x < 3; ++x)
-                sum.by_index[x] += twice * (Real)amplitude.by_index[x];
-            if (first)
-                sink.template add_slopes<true>(i, sum, (Real)qx, (Real)qy, (Real)qz);
-            else
-                sink.template add_slopes<false>(i, sum, (Real)qx, (Real)qy, (Real)qz);
+                slopes.offset[x] += twice * (Real)amplitude.by_index[x];
+            first ? sink.template add_slopes<true, true>(i, term, slopes, (Real)qx, (Real)qy, (Real)qz)
+                  : sink.template add_slopes<false, true>(i, term, slopes, (Real)qx, (Real)qy, (Real)qz);
             if constexpr (Shape::follows_cell)
-                sink.follow_cell(i, term, lattice, share);
+                sink.follow_cell(i, term, lattice);
         }
     }
 }

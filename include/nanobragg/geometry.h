@@ -56,16 +56,16 @@ NB_INLINE double absorbed_fraction(const Scene &s, int layer, double rho)
     return bounded_exp(-layer * depth) - bounded_exp(-(layer + 1) * depth);
 }
 
-/* The ray from the sample to a place, and the solid angle of a pixel there. */
+/* The ray from the sample to a place, the solid angle of a pixel there, and the inverse of the distance. */
 struct Ray {
-    double x, y, z, omega;
+    double x, y, z, omega, per_r;
 };
 
 /* `exact`: quotients rounded as divisions are. */
 template <bool exact> NB_INLINE Ray ray_to(double area, double x, double y, double z)
 {
     const double r = sqrt(x * x + y * y + z * z), per_r = 1.0 / r, omega = solid_angle(area, per_r);
-    return {divide<exact>(x, r, per_r), divide<exact>(y, r, per_r), divide<exact>(z, r, per_r), omega};
+    return {divide<exact>(x, r, per_r), divide<exact>(y, r, per_r), divide<exact>(z, r, per_r), omega, per_r};
 }
 
 /* A row of a panel in all three coordinates. */

@@ -47,6 +47,23 @@ NB_INLINE int32_t multiply_mod_1(int32_t offset, double n)
     return (int32_t)((uint32_t)offset * (uint32_t)(int)n);
 }
 
+/* n times an offset as whole turns and the rest, with `nudge` added to the offset; returns the offset. */
+NB_INLINE double split_turns(double offset, double n, double nudge, double *turns, double *rest)
+{
+    const double d = offset + nudge;
+    *turns = round_to_nearest(n * d);
+    *rest = n * d - *turns;
+    return d;
+}
+
+NB_INLINE float split_turns(int32_t offset, double n, float nudge, float *turns, float *rest)
+{
+    const float cells = (float)n, d = (float)offset * -0x1p-32f + nudge;
+    *rest = (float)multiply_mod_1(offset, n) * -0x1p-32f + cells * nudge;
+    *turns = round_to_nearest(cells * d - *rest);
+    return d;
+}
+
 /* An offset as a number in [-1/2, 1/2], up to its sign: for squares. */
 NB_INLINE double unsigned_offset(double offset)
 {

@@ -21,7 +21,8 @@ struct alignas(64) Lanes {
     double omega[LANES], polar[LANES], capture[LANES];
     double live[LANES];   /* 0 where d_min leaves the term out, else 1 */
     double around[LANES]; /* water and amorphous material */
-    double place[3][LANES]; /* lab position, m; for sinks that need it */
+    double place[3][LANES],
+        per_r[LANES]; /* lab position, m, and 1/distance from the sample; for sinks that need them */
 };
 
 NB_INLINE void fill(double *lanes, double value, int n)
@@ -37,8 +38,9 @@ NB_INLINE void keep_direction(Lanes &lanes, int i, const Ray &ray)
     lanes.d[2][i] = ray.z;
 }
 
-NB_INLINE void keep_place(Lanes &lanes, int i, double x, double y, double z)
+NB_INLINE void keep_place(Lanes &lanes, int i, const Ray &ray, double x, double y, double z)
 {
+    lanes.per_r[i] = ray.per_r;
     lanes.place[0][i] = x;
     lanes.place[1][i] = y;
     lanes.place[2][i] = z;
@@ -77,7 +79,7 @@ static void find_rays(const Scene &s, const Panel &p, int layer, double slow, co
             find_position(s, p, row, fast[i], place);
             const Ray ray = ray_to<exact>(area, place[0], place[1], place[2]);
             if constexpr (places)
-                keep_place(lanes, i, place[0], place[1], place[2]);
+                keep_place(lanes, i, ray, place[0], place[1], place[2]);
             lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
             keep_direction(lanes, i, ray);
         }
@@ -87,7 +89,7 @@ static void find_rays(const Scene &s, const Panel &p, int layer, double slow, co
             const double x = coordinate(row.x, fast[i]), y = coordinate(row.y, fast[i]), z = coordinate(row.z, fast[i]);
             const Ray ray = ray_to<exact>(area, x, y, z);
             if constexpr (places)
-                keep_place(lanes, i, x, y, z);
+                keep_place(lanes, i, ray, x, y, z);
             lanes.omega[i] = Keep::keep(lanes.omega[i], ray.omega, every_omega);
             keep_direction(lanes, i, ray);
         }

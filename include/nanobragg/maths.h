@@ -111,28 +111,28 @@ NB_INLINE float sinpi_sqr(float xx)
     return p * p * xx;
 }
 
-/* sin(pi x)/(pi x) - cos(pi x) for |x| <= 1/2, from x squared; relative error 2e-16. */
+/* sin(pi x)/x - pi cos(pi x) for |x| <= 1/2, from x squared; relative error 3e-16. */
 NB_INLINE double sine_less_cosine(double xx)
 {
-    double p = -3.9194859222347774537e-6;
-    p = p * xx + 0.00009760902867913335569;
-    p = p * xx - 0.001781134172339883066;
-    p = p * xx + 0.023460809010626449757;
-    p = p * xx - 0.20918278245451971113;
-    p = p * xx + 1.1445109447297475435;
-    p = p * xx - 3.2469697011333810079;
-    p = p * xx + 3.2898681336964528055;
+    double p = -0.000012313428179141392485;
+    p = p * xx + 0.00030664780742240078977;
+    p = p * xx - 0.0055955980308807133507;
+    p = p * xx + 0.073704305235057280007;
+    p = p * xx - 0.65716709261659102182;
+    p = p * xx + 3.5955871759160887698;
+    p = p * xx - 10.200656159509276323;
+    p = p * xx + 10.335425560099939847;
     return p * xx;
 }
 
 /* The same in single precision; relative error 1e-8. */
 NB_INLINE float sine_less_cosine(float xx)
 {
-    float p = 0.022359108826576492344f;
-    p = p * xx - 0.2089397958696572501f;
-    p = p * xx + 1.1444888712392272939f;
-    p = p * xx - 3.24696899229519645f;
-    p = p * xx + 3.2898681299968845121f;
+    float p = 0.070243212030387410694f;
+    p = p * xx - 0.65640372774666624139f;
+    p = p * xx + 3.5955178300004312697f;
+    p = p * xx - 10.200653932628443132f;
+    p = p * xx + 10.335425548477403275f;
     return p * xx;
 }
 

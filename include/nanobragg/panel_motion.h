@@ -6,14 +6,15 @@
 
 namespace nb::NB_ISA {
 
-/* A sub-pixel of one layer: places along the axes, m, that along the fast axis for every lane. */
+/* Sub-pixels of one layer: places of every lane along the axes, m. */
 struct Place {
     int layer;
-    double depth, slow;
-    const double *fast;
+    double depth;
+    const double *slow, *fast;
 };
 
-/* Derivatives by a shift of the panel, by a rotation about its corner, and by the distance of a curved detector. */
+/* Derivatives by a shift of the panel, by a rotation about its corner, and by the distance of a curved detector;
+ * without that of the solid angle by the panel's distance along its normal, which is the same for all pixels. */
 struct Moved {
     Triple shift, turn;
     double bend;
@@ -23,22 +24,25 @@ struct Moved {
 class PanelMotion {
 public:
     PanelMotion(const Scene &s, const Panel &p, const Place &place)
-        : s(s), p(p), place(place), corner(triple(p.pix0)), normal(triple(p.normal)), lever(cross(normal, corner)),
-          per_close(s.point_pixel ? 0.0 : 1.0 / p.close_distance), fall_off(s.point_pixel ? 2.0 : 3.0)
+        : s(s), p(p), place(place), corner(triple(p.pix0)), normal(triple(p.normal)),
+          fall_off(s.point_pixel ? 2.0 : 3.0)
     {
     }
 
-    /* From the position and direction of the lane's ray, the derivative g by that direction, and the pixel's total. */
+    /* From the position, inverse distance and direction of the lane's ray, the derivative g by that direction, and the
+     * pixel's total. */
     template <bool curved, bool sensor>
-    NB_MEMBER Moved derivatives(int i, const Triple at, const Triple d, const Triple g, double total) const
+    NB_MEMBER Moved derivatives(int i, const Triple at, double per_r, const Triple d, const Triple g,
+                                double total) const
     {
-        const double by_rho = sensor ? total * log_capture_slope(dot(d, normal)) : 0.0, by_close = total * per_close;
+        const double by_rho = sensor ? total * log_capture_slope(dot(d, normal)) : 0.0;
         const Triple gd = sensor ? g + by_rho * normal : g;
-        const double radial = dot(gd, d) + fall_off * total, per_r = 1.0 / sqrt(dot(at, at));
+        const double radial = dot(gd, d) + fall_off * total;
         const Triple force = per_r * (gd - radial * d);
-        const Moved moved = curved ? bent(i, at, force) : Moved{force, cross(at - corner, force), 0.0};
-        const Triple turn = moved.turn + by_close * lever;
-        return {moved.shift + by_close * normal, sensor ? turn + by_rho * cross(normal, d) : turn, moved.bend};
+        Moved moved = curved ? bent(i, at, force) : Moved{force, cross(at - corner, force), 0.0};
+        if (sensor)
+            moved.turn = moved.turn + by_rho * cross(normal, d);
+        return moved;
     }
 
 private:
@@ -56,7 +60,7 @@ private:
     {
         double flat[3], straight[3], half[3], angle[2], second[3], back[3];
         for (int x = 0; x < 3; ++x) {
-            flat[x] = coordinate(row_at(p, x, place.slow, place.depth), place.fast[i]);
+            flat[x] = coordinate(row_at(p, x, place.slow[i], place.depth), place.fast[i]);
             straight[x] = p.distance * p.beam[x];
         }
         for (int k = 0; k < 2; ++k)
@@ -101,8 +105,8 @@ private:
     const Scene &s;
     const Panel &p;
     const Place &place;
-    const Triple corner, normal, lever;
-    const double per_close, fall_off;
+    const Triple corner, normal;
+    const double fall_off;
 };
 
 } // namespace nb::NB_ISA

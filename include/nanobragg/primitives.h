@@ -12,25 +12,27 @@ enum Primitive {
     STRAIN, /* 9: v_i h_j, for h changing by a matrix times h */
     CELLS = STRAIN + 9, /* 3: by the numbers of cells */
     SPREAD = CELLS + 3, /* by the mosaic spread, deg */
-    WAVE, /* by the logarithm of all wavelengths */
+    WAVE, /* by the logarithm of all wavelengths, of what surrounds the crystal; the crystal's is minus the trace of
+             STRAIN */
     WAVE_SLOPE, /* by the logarithms of the wavelengths, each with the factor of its source */
     TURN, /* 2: by the angles of the sources, rad */
     KAHN = TURN + 2, /* by the polarization factor */
-    FORCE, /* 3: by a shift of the panel, m */
-    TORQUE = FORCE + 3, /* 3: by a rotation of the panel about its corner `pix0`, rad */
+    FORCE, /* 3: by a shift of the panel, m, its distance along the normal held still in the solid angle */
+    TORQUE = FORCE + 3, /* 3: by a rotation of the panel about its corner `pix0`, rad, likewise */
     BEND = TORQUE + 3, /* by the distance of a curved detector, m, the panel's plane held still */
     PRIMITIVES
 };
 
-/* A source turned about either of two axes: derivatives of its direction and its wave, 1/rad. */
+/* A source turned about either of two axes: derivatives of its direction, 1/rad; unit vectors along E and B of its
+ * wave; and how that frame turns: beam to E, beam to B, E to B. */
 struct SourceMotion {
-    double direction[2][3], e[2][3], b[2][3];
+    double direction[2][3], e[3], b[3], to_e[2], to_b[2], twist[2];
     double slope; /* of the logarithm of its wavelength, for WAVE_SLOPE */
 };
 
 struct Motions {
     const SourceMotion *sources;
-    const double *spins; /* rotation vector of every mosaic domain per degree of spread, rad: 3 numbers */
+    const double *spins; /* rotation vector of every mosaic domain per degree of spread, rad: 3 numbers; NULL: none */
     int n_domains; /* the domains of a phi step follow each other in Scene::cells */
 };
 

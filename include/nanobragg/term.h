@@ -33,6 +33,16 @@ template <class Real> struct Slopes {
     Real value, offset[3], n[3], volume;
 };
 
+template <class Real> NB_INLINE void scale(Slopes<Real> &slopes, Real factor)
+{
+    slopes.value *= factor;
+    slopes.volume *= factor;
+    for (int i = 0; i < 3; ++i) {
+        slopes.offset[i] *= factor;
+        slopes.n[i] *= factor;
+    }
+}
+
 /* F_cell^2 F_latt^2, a term of the sum over orientations. */
 template <class Real> NB_INLINE Real intensity(const Term<Real> &term)
 {

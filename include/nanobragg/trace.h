@@ -22,11 +22,11 @@ public:
     }
 
     /* A sub-pixel of one layer: its place in the lab, and what the panel and the sensor do there. */
-    void at_place(const Scene &, const Panel &p, int layer, double slow, const double *fast, const Lanes &lanes)
+    void at_place(const Scene &, const Panel &p, int layer, const double *slow, const double *fast, const Lanes &lanes)
     {
         now.layer = layer;
         now.at[0] = fast[0];
-        now.at[1] = slow;
+        now.at[1] = slow[0];
         for (int i = 0; i < 3; ++i)
             now.position[i] = lanes.place[i][0];
         now.r = sqrt(dot(now.position, now.position));

@@ -60,7 +60,8 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
     const bool any = scatter(s, source, turned, n, lanes);
     const double per_cell = 1.0 / s.n_cells, weight = source.weight;
     sink.from_source(s, number, s.cells, lanes);
-    fill(sink.sum, 0.0, n);
+    if constexpr (Sink::has_total)
+        fill(sink.sum, 0.0, n);
     for (int c = 0; any && c < list.count && !*stop; c += CHUNK) {
         const int left = list.count - c;
         const Orientations some = {list.which, list.first + c, left < CHUNK ? left : CHUNK};
@@ -69,12 +70,13 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
         else
             add(s, source.table, s.cells, some, lanes, n, sink);
     }
-    NB_SIMD for (int i = 0; i < n; ++i)
-    {
-        const double crystal = lanes.live[i] * sink.sum[i];
-        const double factors = weight * lanes.omega[i] * lanes.polar[i] * lanes.capture[i];
-        sink.total[i] += factors * (crystal * per_cell + lanes.around[i]);
-    }
+    if constexpr (Sink::has_total)
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            const double crystal = lanes.live[i] * sink.sum[i];
+            const double factors = weight * lanes.omega[i] * lanes.polar[i] * lanes.capture[i];
+            sink.total[i] += factors * (crystal * per_cell + lanes.around[i]);
+        }
     sink.leave_source(s, number, n, lanes);
 }
 
@@ -106,22 +108,34 @@ static inline void reset(const Scene &s, int n, Lanes &lanes)
     fill(lanes.live, 1.0, n);
 }
 
-/* Photons in n pixels of row `slow` at the columns `fast` from some of the orientations; n is at most LANES. */
+/* The terms of n pixels of row `slow` at the columns `fast` for some of the orientations; n is at most LANES. */
 template <class Sink>
-static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
-                 Accumulate<Sink> *add, const volatile int *stop, Sink &sink, double *photons)
+static void visit_terms(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
+                        Accumulate<Sink> *add, const volatile int *stop, Sink &sink)
 {
     Lanes lanes;
     const int m = Sink::needs_steps ? n : whole_vectors(n);
     reset(s, m, lanes);
-    fill(sink.total, 0.0, m);
+    if constexpr (Sink::has_total)
+        fill(sink.total, 0.0, m);
     visit_sub_pixels(s, p, slow, fast, n, m, stop, [&](int layer, double row, const double *at) {
         find_rays<false, Latest, Sink::needs_places>(s, p, layer, row, at, false, false, 0, m, lanes);
-        sink.at_place(s, p, layer, row, at, lanes);
+        double rows[LANES];
+        if constexpr (Sink::needs_places)
+            fill(rows, row, m);
+        sink.at_place(s, p, layer, rows, at, lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
             add_source(s, source, list, is_turned(s.sources, source), add, stop, m, lanes, sink);
         sink.leave_place(s, p, m, lanes);
     });
+}
+
+/* The same, and the photons. */
+template <class Sink>
+static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
+                 Accumulate<Sink> *add, const volatile int *stop, Sink &sink, double *photons)
+{
+    visit_terms(s, p, slow, fast, n, list, add, stop, sink);
     for (int i = 0; i < n; ++i)
         photons[i] = s.scale * sink.total[i];
     sink.finish(1.0, 1.0, 1.0, photons[0]);

@@ -152,7 +152,7 @@ static void walk_c(const CScene &s, const Panel &p, int slow, const int *fast, i
         begun = layer;
         find_rays<true, FirstUnlessOverSampled, Sink::needs_places>(s, p, layer, row, at, s.rules.every_omega,
                                                                     s.rules.every_capture, 0, m, lanes);
-        sink.at_place(s, p, layer, row, at, lanes);
+        sink.at_place(s, p, layer, &row, at, lanes);
         for (int source = 0; source < s.n_sources && !*stop; ++source)
             add_source_c(s, source, lookup, in_order, add, stop, order, m, lanes, sink);
     });

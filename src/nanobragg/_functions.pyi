@@ -11,6 +11,7 @@ class Shape(NamedTuple):
     number: int
     separable: bool
     single_precision: bool
+    follows_cell: bool
     reach: float
     integral: float
 

@@ -26,6 +26,7 @@ cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
         const char *name
         bint separable
         bint single_precision
+        bint follows_cell
         double reach
         double integral
     ShapeFacts shape_facts(int shape)
@@ -70,7 +71,7 @@ cdef extern from "nanobragg/amplitude.h" namespace "nb::NB_ISA" nogil:
     Neighbours[double] find_neighbours(const Table[double] &t, const Term[double] &term)
     double sum_neighbours(const Table[double] &t, const Neighbours[double] &n)
 
-Shape = namedtuple("Shape", ["number", "separable", "single_precision", "reach", "integral"])
+Shape = namedtuple("Shape", ["number", "separable", "single_precision", "follows_cell", "reach", "integral"])
 
 
 cdef dict listed_shapes():
@@ -78,7 +79,8 @@ cdef dict listed_shapes():
     cdef ShapeFacts facts = shape_facts(0)
     while facts.name != NULL:
         shapes[facts.name.decode()] = Shape(
-            len(shapes), facts.separable, facts.single_precision, facts.reach, facts.integral)
+            len(shapes), facts.separable, facts.single_precision, facts.follows_cell, facts.reach,
+            facts.integral)
         facts = shape_facts(len(shapes))
     return shapes
 

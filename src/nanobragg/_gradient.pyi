@@ -11,7 +11,7 @@ def primitives(
     scene: int,
     precision: int,
     sources: npt.NDArray[np.void],
-    spins: npt.NDArray[np.float64],
+    spins: npt.NDArray[np.float64] | None,
     shape: tuple[int, int],
     pixels: npt.NDArray[np.int64],
     spans: npt.NDArray[np.int64],

@@ -32,7 +32,9 @@ cdef extern from "nanobragg/primitives.h" namespace "nb" nogil:
         BEND
         PRIMITIVES
     ctypedef struct SourceMotion:
-        double[2][3] direction, e, b
+        double[2][3] direction
+        double[3] e, b
+        double[2] to_e, to_b, twist
         double slope
     ctypedef struct Motions:
         const SourceMotion *sources
@@ -81,6 +83,8 @@ def primitives(uintptr_t kernel, uintptr_t scene, int precision, const SourceMot
         Of a panel.
     pixels
         Places in the flat image, rising.
+    spins
+        Rotation vectors of all mosaic domains per degree of spread, rad; None: they do not move.
     spans
         Where spans of pixels begin, and their end: each of at most SPAN pixels of one row of one panel.
     stop
@@ -92,8 +96,11 @@ def primitives(uintptr_t kernel, uintptr_t scene, int precision, const SourceMot
     cdef int slow = shape[0], fast = shape[1]
     cdef int64_t span, n = spans.shape[0] - 1
     motions.sources = &sources[0]
-    motions.spins = &spins[0, 0]
-    motions.n_domains = <int> spins.shape[0]
+    motions.spins = NULL
+    motions.n_domains = 1
+    if spins is not None:
+        motions.spins = &spins[0, 0]
+        motions.n_domains = <int> spins.shape[0]
     with nogil:
         for span in prange(n, schedule="dynamic", chunksize=4, num_threads=threads):
             if not stop[0]:

@@ -38,7 +38,6 @@ CELL_EDGE = Bound(0.1, 1e6, "Å; from the radius of an atom to a tenth of a mill
 CELLS = Bound(1e-3, 1e9, "unit cells along an axis; a crystal of metres")
 
 BOUNDS: dict[str, Bound] = {
-    "Config.roi": Bound(0, 10**6, "pixels"),
     "Crystal.cell": CELL_EDGE,
     "Crystal.matrix": Bound(-10.0, 10.0, "1/Å; an edge of the cell has at least 0.1 Å"),
     "Crystal.misset_deg": ANGLE,

@@ -15,8 +15,7 @@ static void sum_primitives(const Scene &s, const Motions &motions, const Panel &
                            Accumulate<Gradient<Real>> *add, const volatile int *stop, double *out, size_t stride)
 {
     Gradient<Real> sink(motions);
-    double photons[LANES];
-    walk(s, p, slow, fast, n, all_of(s), add, stop, sink, photons);
+    visit_terms(s, p, slow, fast, n, all_of(s), add, stop, sink);
     sink.store(s.scale, n, out, stride);
 }
 

@@ -99,7 +99,7 @@ def test_rings_are_those_of_numpy(statistic):
 def test_masked_and_nan_pixels_do_not_count():
     mask = np.ones((2, 30, 40), bool)
     mask[:, :10] = False
-    cfg = config(detector=config().detector.replace(mask=mask), roi=(5, 39, 0, 29))
+    cfg = config(detector=config().detector.replace(mask=mask), roi=np.s_[0:30, 5:40])
     image = np.ones((2, 30, 40))
     image[:, :10], image[:, :, :5] = 1e9, 1e9
     image[0, 20, 20:30] = np.nan

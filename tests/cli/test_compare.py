@@ -163,16 +163,16 @@ def test_region_and_image_in_place_of_the_original(capsys):
     for name in ("other.npy", "other.bin"):
         assert compare("--against", name) == 3
         assert "pixel             slow 20, fast 10: " in capsys.readouterr().out
-    assert compare("--against", "other.npy", "--roi", 11, 31, 0, 31) == 0
+    assert compare("--against", "other.npy", "--roi", ":32", "11:") == 0
     out = capsys.readouterr().out
     assert "672 compared" in out
     assert "first divergence" not in out
-    assert compare("--against", "other.npy", "--roi", 10, 10, 20, 20) == 3
+    assert compare("--against", "other.npy", "--roi", "20:21", "10:11") == 3
 
 
 def test_region_without_rendered_pixels_has_none_to_trace(capsys):
     nb.write_image("other.npy", np.zeros((32, 32)))
-    assert compare("--against", "other.npy", "--roi", 0, 5, 0, 5, flags=f"{LINE} -roi 10 20 10 20") == 0
+    assert compare("--against", "other.npy", "--roi", ":6", ":6", flags=f"{LINE} -roi 10 20 10 20") == 0
     assert "pixel             no rendered pixel" in capsys.readouterr().out
 
 
@@ -185,7 +185,7 @@ class TestExitStatus:
             (["--against", "other.npy", "--pixel", "1"], LINE, "--pixel 1: give SLOW FAST"),
             (["--against", "other.npy", "--pixel", "99", "0"], LINE, "a panel has 32 by 32 pixels"),
             (["--against", "other.npy", "--threshold", "7"], LINE, "--threshold 7.0"),
-            (["--against", "other.npy", "--roi", "0", "99", "0", "1"], LINE, "roi = "),
+            (["--against", "other.npy", "--roi", "0:2", "0:99"], LINE, "roi = "),
             (["--against", "other.npy", "--record", "AT-X/y"], LINE, "--against"),
             (["--record", "nonsense"], LINE, "ID/RUN"),
             ([], LINE, "NB_C_BIN"),

@@ -70,7 +70,7 @@ CHANGES = {
     "a number": {"scan": nb.Scan(range_deg=0.1)},
     "an array": {"structure_factors": GIVEN.structure_factors.replace(amplitudes=[9, 8.000001])},
     "the cell": {"crystal": GIVEN.crystal.replace(cell=(30, 40, 50.001))},
-    "what is rendered": {"roi": (0, 3, 0, 3)},
+    "what is rendered": {"roi": (slice(0, 4), slice(0, 4))},
     "the physics": {"compat": "c"},
 }
 

@@ -213,7 +213,8 @@ def test_a_script_makes_the_same_config():
     named = config(
         crystal=nb.Crystal(matrix=((0.01, 0, 0), (0, 0.02, 0), (0, 0, 0.03)), misset_deg="random"),
         structure_factors=nb.StructureFactors.wilson((60, 70, 80), "P 1", b_factor=20, d_min_A=8, seed=1),
-        detector=nb.Detector.named("PILATUS3 300K", distance_mm=150), scan=nb.Scan(range_deg=0.1), roi=(1, 20, 3, 30),
+        detector=nb.Detector.named("PILATUS3 300K", distance_mm=150), scan=nb.Scan(range_deg=0.1),
+        roi=np.s_[3:31, 1:21],
         beam=nb.Beam(sources=nb.Sources(positions=[[-1, 0, 0], [-1, 0.1, 0]], weights=[1, 3])),
     )  # fmt: skip
     for made in (config(), named, config(detector=nb.Detector(panels=(PANEL, PANEL.replace(name="b"))))):

@@ -189,11 +189,18 @@ REFUSED = {
         lambda: config(sampling=nb.Sampling(oversample_omega=True)),
         "oversample_omega = True: requires compat='c'",
     ),
-    "ROI outside": (lambda: config(roi=(0, 48, 0, 31)), r"roi = \(0, 48, 0, 31\): .*within 0…47 and 0…31"),
-    "ROI upside down": (
-        lambda: config(roi=(5, 4, 0, 31)),
-        r"roi = \(5, 4, 0, 31\): is not a valid region; give first and last",
+    "ROI outside": (
+        lambda: config(roi=np.s_[0:32, 0:49]),
+        r"roi = np.s_\[0:32, 0:49\]: is empty or not within the image; slow pixels are 0…31, fast pixels 0…47",
     ),
+    "empty ROI": (lambda: config(roi=np.s_[:32, 5:5]), r"roi = np.s_\[:32, 5:5\]: is empty"),
+    "ROI of four limits": (
+        lambda: config(roi=(1, 20, 3, 30)),
+        r"Config.roi = \(1, 20, 3, 30\): is not a valid region; give two slices \(slow, fast\); .* are "
+        r"np.s_\[3:31, 1:21\]",
+    ),
+    "ROI with a step": (lambda: config(roi=np.s_[::2, :]), "Config.roi = .*: is not a valid region; give two slices"),
+    "ROI of one slice": (lambda: nb.simulate(config(), roi=slice(0, 5)), "roi = .*: is not a valid region"),
     "mask of another shape": (
         lambda: nb.Detector.flat(pixels=(32, 48), mask=np.ones((48, 32))),
         r"mask: shape \(48, 32\) is not the image's \(32, 48\)",

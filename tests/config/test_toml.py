@@ -40,7 +40,7 @@ def rich() -> nb.Config:
         scan=nb.Scan(start_deg=1, range_deg=2, steps=3),
         sampling=nb.Sampling(oversample=2, d_min_A=1.5, oversample_polar=True),
         background=nb.Background(water_um=3),
-        roi=(1, 40, 2, 30),
+        roi=np.s_[2:31, 1:41],
         compat="c",
     )  # fmt: skip
 

@@ -46,7 +46,7 @@ def test_masked_pixels_and_those_outside_the_roi_are_zero():
     mask = np.ones((32, 48), bool)
     mask[3:9, 5:20] = False
     masked = config(
-        detector=nb.Detector.flat(distance_mm=100, pixels=(32, 48), pixel_mm=0.5, mask=mask), roi=(2, 40, 1, 20)
+        detector=nb.Detector.flat(distance_mm=100, pixels=(32, 48), pixel_mm=0.5, mask=mask), roi=np.s_[1:21, 2:41]
     )
     image, derivative = nb.simulate(masked, dtype="float64"), nb.derivatives(masked, ["log_fluence"])[0]
     np.testing.assert_allclose(derivative, image, rtol=1e-13)

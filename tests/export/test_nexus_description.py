@@ -111,7 +111,7 @@ def test_saturation_is_below_the_values_that_mark_pixels(tmp_path, dtype, highes
 def test_pixels_that_are_not_rendered_are_masked(tmp_path):
     mask = np.ones(PIXELS, bool)
     mask[2, 3] = False
-    config = made(roi=(1, 8, 0, 4)).replace(detector=TURNING.detector.replace(mask=mask))
+    config = made(roi=np.s_[0:5, 1:9]).replace(detector=TURNING.detector.replace(mask=mask))
     nb.write_nexus(tmp_path / "a.nxs", counts(1), config)
     expected = np.ones(PIXELS, bool)
     expected[0:5, 1:9] = False

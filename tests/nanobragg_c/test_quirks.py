@@ -309,7 +309,7 @@ def test_row_14_statistics_count_masked_pixels():
     assert (found.mean, found.rms, found.rmsd) == measured(381.015, 6135.52, 5880.51)
     assert statistics(picture, ours).rmsd == pytest.approx(pixels.std(ddof=1), rel=1e-12)
     assert found.rmsd / statistics(picture, ours).rmsd == pytest.approx(0.96, abs=0.005)
-    part = statistics(picture, ours, roi=(3, 20, 5, 40))
+    part = statistics(picture, ours, roi=np.s_[5:41, 3:21])
     assert (part.maximum, part.pixels) == (picture[5:41, 3:21].max(), ours.rendered[5:41, 3:21].sum())
 
 

@@ -39,13 +39,15 @@ def test_at_parallel_013_the_bits_do_not_depend_on_the_threads(busy, compat):
     assert all(np.array_equal(images[0], other) for other in images[1:])
 
 
-@pytest.mark.parametrize("roi", [(0, 149, 0, 36), (3, 3, 5, 5), (70, 149, 36, 36), (1, 64, 2, 30), (63, 66, 0, 36)])
+@pytest.mark.parametrize(
+    "roi", [np.s_[:, :], np.s_[5:6, 3:4], np.s_[36:, -80:], np.s_[2:31, 1:65], np.s_[:37, 63:67], np.s_[-30:-1, :9]]
+)
 def test_at_roi_a_part_is_the_crop_of_the_whole_bit_for_bit(busy, roi):
     """AT-ROI: pixels inside have the same bits, those outside are 0."""
     scene = nb.Scene(busy)
     whole, part = nb.simulate(scene), nb.simulate(scene, roi=roi)
     window = np.zeros(whole.shape, bool)
-    window[roi[2] : roi[3] + 1, roi[0] : roi[1] + 1] = True
+    window[roi] = True
     assert np.array_equal(part, np.where(window, whole, 0))
     assert np.array_equal(nb.simulate(busy.replace(roi=roi)), part)
 
@@ -59,7 +61,7 @@ def test_at_roi_masked_pixels_are_not_rendered_and_the_others_do_not_notice(busy
 
 def test_several_lattices_add_up(busy):
     """`add=True`: the sum of the single images; pixels that are not rendered keep what they had."""
-    other = busy.replace(crystal=busy.crystal.replace(misset_deg=(1, 2, 3)), roi=(10, 99, 3, 20))
+    other = busy.replace(crystal=busy.crystal.replace(misset_deg=(1, 2, 3)), roi=np.s_[3:21, 10:100])
     one, two = (nb.simulate(c, dtype="float64") for c in (busy, other))
     both = nb.simulate(busy, dtype="float64")
     assert nb.simulate(other, out=both, add=True) is both

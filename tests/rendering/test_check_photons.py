@@ -42,7 +42,7 @@ def test_the_c_programs_rules_warn():
 
 def test_only_pixels_of_the_region_are_checked_and_named():
     with pytest.raises(ConfigError, match=r"pixel \(slow 3, fast 2\)"):
-        nb.simulate(bright(), roi=(2, 4, 3, 3))
+        nb.simulate(bright(), roi=np.s_[3:4, 2:5])
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan, -1.0])

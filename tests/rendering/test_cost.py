@@ -45,11 +45,11 @@ def slow_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_terms_are_those_of_all_loops() -> None:
     scene = builders.scene(**EVERYTHING)
     assert scene.cost().terms == scene.cost().terms_evaluated == 32 * 48 * PER_PIXEL
-    assert scene.cost(roi=(3, 7, 2, 3)).terms == 5 * 2 * PER_PIXEL
+    assert scene.cost(roi=np.s_[2:4, 3:8]).terms == 5 * 2 * PER_PIXEL
     chosen = np.zeros((32, 48), bool)
     chosen[::3, 5] = True
     assert scene.cost(pixels=chosen).terms == 11 * PER_PIXEL
-    assert scene.cost(pixels=chosen, roi=(0, 47, 0, 8)).terms == 3 * PER_PIXEL
+    assert scene.cost(pixels=chosen, roi=np.s_[0:9, 0:48]).terms == 3 * PER_PIXEL
     masked = builders.scene(**{**EVERYTHING, "detector": EVERYTHING["detector"].replace(mask=chosen)})
     assert masked.cost().terms == 11 * PER_PIXEL
     several = builders.scene(detector=PANELS)
@@ -87,7 +87,7 @@ def test_memory_is_that_of_image_table_and_orientations() -> None:
         {"compat": "c", "scan": nb.Scan(range_deg=1, steps=2)},
         {"sampling": nb.Sampling(d_min_A=30)},
         {"crystal": MOSAIC.replace(shape="gauss", size_mm=0.01)},
-        {"background": nb.Background(table=[[0, 1], [1, 2]], thickness_um=10), "roi": (3, 3, 5, 5)},
+        {"background": nb.Background(table=[[0, 1], [1, 2]], thickness_um=10), "roi": (slice(5, 6), slice(3, 4))},
         {**EVERYTHING},
     ],
 )
@@ -134,7 +134,7 @@ def test_simulate_says_what_takes_ten_seconds_and_the_cure_for_a_minute(
 ) -> None:
     monkeypatch.setattr(cost_module, "kernel_speed", lambda scene, dtype: Speed(0.0, 1e-3))
     scene = builders.scene(sampling=nb.Sampling(oversample=6))  # 36 ms a pixel
-    assert said(caplog, scene, roi=(0, 9, 0, 9)) == []
+    assert said(caplog, scene, roi=np.s_[0:10, 0:10]) == []
     ((level, text),) = said(caplog, scene, pixels=[(0, slice(0, 10), slice(0, 40))])
     assert level == "INFO"
     assert text.startswith("the image has 1.44e+04 terms, about 14 s on 1 thread, ")
@@ -155,7 +155,7 @@ def test_small_images_are_not_even_measured(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_cures_are_those_that_apply() -> None:
-    part: dict[str, Any] = {"sampling": nb.Sampling(oversample=6), "roi": (0, 9, 0, 9)}
+    part: dict[str, Any] = {"sampling": nb.Sampling(oversample=6), "roi": (slice(0, 10), slice(0, 10))}
     assert builders.scene(crystal=MOSAIC, **part).cost().cures == (
         TOLERANCE,
         "fewer of the 36 sub-pixels, 7 mosaic domains",
@@ -185,7 +185,7 @@ def test_invalid_arguments_are_refused() -> None:
     for options, message in (
         ({"dtype": "float16"}, "dtype = 'float16'"),
         ({"threads": 0}, "threads = 0"),
-        ({"roi": (0, 99, 0, 0)}, "roi = "),
+        ({"roi": (slice(0, 1), slice(0, 100))}, "roi = "),
         ({"pixels": np.ones((2, 2), bool)}, "pixels of shape"),
     ):
         with pytest.raises(ConfigError, match=message):

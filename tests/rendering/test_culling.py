@@ -203,7 +203,7 @@ def test_pixels_do_not_depend_on_threads_or_on_which_are_rendered(shape: str, dt
     scene = builders.scene(crystal=crystal, beam=BAND, detector=detector, structure_factors=wilson(crystal.cell))
     image = nb.simulate(scene, tolerance=1e-6, dtype=dtype, threads=1)
     np.testing.assert_array_equal(nb.simulate(scene, tolerance=1e-6, dtype=dtype, threads=3), image)
-    part = nb.simulate(nb.Scene(scene.config), tolerance=1e-6, dtype=dtype, roi=(51, 73, 17, 66))
+    part = nb.simulate(nb.Scene(scene.config), tolerance=1e-6, dtype=dtype, roi=np.s_[17:67, 51:74])
     np.testing.assert_array_equal(part[17:67, 51:74], image[17:67, 51:74])
     chosen = np.random.default_rng(1).random(image.shape) < 0.05
     some = nb.simulate(scene, tolerance=1e-6, dtype=dtype, pixels=chosen)
@@ -214,7 +214,7 @@ def test_a_relative_tolerance_is_of_the_brightest_pixel_of_the_whole_image() -> 
     crystal, detector = MANY.replace(shape="square"), nb.Detector.flat(distance_mm=100, pixels=130, pixel_mm=0.1)
     scene = builders.scene(crystal=crystal, beam=BAND, detector=detector, structure_factors=wilson(crystal.cell))
     exact = nb.simulate(scene, dtype="float64", tolerance=0)
-    dark = 10, 29, 100, 119
+    dark = np.s_[100:120, 10:30]
     image, report = nb.simulate(scene, dtype="float64", tolerance=1e-4, roi=dark, report=True)
     assert 0.5e-4 * exact.max() < report.bound_ph <= 1e-4 * exact.max()
     lost = (exact - image)[100:120, 10:30].max()

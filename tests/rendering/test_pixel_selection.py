@@ -103,12 +103,12 @@ def test_pixels_outside_keep_what_out_holds() -> None:
 
 def test_the_mask_and_the_roi_apply_as_well() -> None:
     chosen, mask = scattered(SHAPE, 0.5), scattered(SHAPE, 0.7)
-    what = scene(FLAT.replace(mask=mask), roi=(10, 140, 3, 30))
+    what = scene(FLAT.replace(mask=mask), roi=np.s_[3:31, 10:141])
     inside = np.zeros(SHAPE, bool)
     inside[3:31, 10:141] = True
     whole = nb.simulate(scene())
     assert np.array_equal(nb.simulate(what, pixels=chosen), np.where(chosen & mask & inside, whole, 0))
-    other = nb.simulate(what, pixels=chosen, roi=(100, 149, 0, 5))
+    other = nb.simulate(what, pixels=chosen, roi=np.s_[0:6, 100:150])
     inside[:] = False
     inside[:6, 100:] = True
     assert np.array_equal(other, np.where(chosen & mask & inside, whole, 0))
@@ -120,7 +120,7 @@ def test_no_pixels_at_all_render_nothing() -> None:
     none = np.zeros(SHAPE, bool)
     for pixels in (none, []):
         assert not nb.simulate(scene(), pixels=pixels, progress=lambda *counts: seen.append(counts)).any()
-    assert not nb.simulate(scene(), pixels=[(0, slice(0, 2), slice(0, 2))], roi=(5, 9, 5, 9)).any()
+    assert not nb.simulate(scene(), pixels=[(0, slice(0, 2), slice(0, 2))], roi=np.s_[5:10, 5:10]).any()
     assert seen == []
 
 
@@ -131,7 +131,7 @@ def test_the_region_of_the_selection_is_tight() -> None:
     assert found.mask is not None
     assert (found.mask.dtype, found.mask.shape) == (np.uint8, (3, *SHAPE))
     assert found.mask.sum() == 2 * 10 + 3 * 17
-    assert select_pixels(scene(PANELS), boxes, (0, 25, 6, 36)).roi == (4, 25, 6, 8)
+    assert select_pixels(scene(PANELS), boxes, np.s_[6:37, :26]).roi == (4, 25, 6, 8)
     assert select_pixels(scene(), None, None) == (None, (0, 149, 0, 36))
 
 

@@ -44,7 +44,7 @@ def test_out_is_rendered_into_and_returned(dtype):
     assert nb.simulate(CONFIG, out=out) is out
     assert np.array_equal(out, nb.simulate(CONFIG, dtype=np.dtype(dtype).name))
     part = np.full(SHAPE, 7, dtype)
-    nb.simulate(CONFIG, out=part, roi=(3, 5, 0, 39))
+    nb.simulate(CONFIG, out=part, roi=np.s_[0:40, 3:6])
     assert np.array_equal(part[:, 3:6], out[:, 3:6])
     assert (part[:, 6:] == 7).all()
 
@@ -68,7 +68,10 @@ REFUSED = {
     "no array": ({"out": [[0.0] * 70] * 40}, "out, a list: must be a C-contiguous float32 or float64 array"),
     "another dtype": ({"dtype": "float16"}, "dtype = 'float16': must be 'float32' or 'float64'"),
     "no threads": ({"threads": 0}, "threads = 0: must be at least 1"),
-    "ROI outside": ({"roi": (0, 70, 0, 39)}, r"roi = \(0, 70, 0, 39\): .*within 0…69 and 0…39"),
+    "ROI outside": (
+        {"roi": (slice(0, 40), slice(0, 71))},
+        r"roi = np.s_\[0:40, 0:71\]: is empty or not within the image",
+    ),
     "ROI of two numbers": ({"roi": (0, 70)}, r"roi = \(0, 70\): is not a valid region"),
     "ROI of text": ({"roi": "abcd"}, "roi = .*is not a valid region"),
 }
@@ -102,7 +105,7 @@ def heavy(pixels: int = 64, domains: int = 2000, **fields) -> nb.Config:
 def test_progress_counts_pixels_up_to_all_of_them():
     seen = []
     nb.simulate(
-        heavy(pixels=256, domains=500), progress=lambda done, total: seen.append((done, total)), roi=(0, 255, 8, 255)
+        heavy(pixels=256, domains=500), progress=lambda done, total: seen.append((done, total)), roi=np.s_[8:256, 0:256]
     )
     counts = [done for done, _ in seen]
     assert counts == sorted(counts)

@@ -45,7 +45,7 @@ def scene(crystal: nb.Crystal, factors: nb.StructureFactors | None = None, **fie
 def render(what: nb.Scene, dtype: type) -> np.ndarray:
     """Return the sums of the kernel of this precision as float64."""
     image = np.zeros((1, *what.shape))
-    roi, stop, done = what.roi, np.zeros(1, np.int32), np.zeros(1, np.int64)
+    roi, stop, done = what.limits, np.zeros(1, np.int32), np.zeros(1, np.int64)
     _core.render(what.core(dtype), image, roi, what.mask, False, 1, stop, done)
     return image[0]
 

@@ -42,7 +42,7 @@ def test_masked_pixels_draw_too():
 
 def test_roi_draws_in_its_own_order_and_leaves_the_rest_0():
     image = NOISE["many-photons/image"]
-    noisy, photons, overloads = c_noise(image, 11, roi=(5, 20, 30, 33))
+    noisy, photons, overloads = c_noise(image, 11, roi=np.s_[30:34, 5:21])
     part, part_photons, part_overloads = c_noise(image[30:34, 5:21], 11)
     np.testing.assert_array_equal(noisy[30:34, 5:21], part)
     assert (photons, overloads) == (part_photons, part_overloads)
@@ -52,11 +52,11 @@ def test_roi_draws_in_its_own_order_and_leaves_the_rest_0():
 
 def test_roi_beyond_the_image_is_the_image():
     image = NOISE["few-photons/image"]
-    np.testing.assert_array_equal(c_noise(image, 1, roi=(-3, 64, 0, 1000))[0], c_noise(image, 1)[0])
+    np.testing.assert_array_equal(c_noise(image, 1, roi=np.s_[0:1001, :65])[0], c_noise(image, 1)[0])
 
 
 def test_roi_off_the_image_is_empty():
-    noisy, photons, overloads = c_noise(np.ones((4, 4), np.float32), 1, roi=(7, 9, 0, 3))
+    noisy, photons, overloads = c_noise(np.ones((4, 4), np.float32), 1, roi=np.s_[0:4, 7:10])
     assert (noisy.any(), photons, overloads) == (False, 0.0, 0)
 
 

@@ -33,7 +33,7 @@ def test_coverage_counts_pixels(curved: bool) -> None:
     mask[:10] = False
     detector = nb.Detector.flat(distance_mm=60, pixels=(60, 80), pixel_mm=0.3, mask=mask, curved=curved)
     scene = nb.Scene(
-        config(structure_factors=factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector, roi=(0, 69, 0, 59))
+        config(structure_factors=factors, crystal=nb.Crystal(cell=(50, 50, 50)), detector=detector, roi=np.s_[:60, :70])
     )
     panel = detector.panels[0]
     fast, slow, normal = panel.axes()

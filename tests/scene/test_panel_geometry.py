@@ -176,7 +176,7 @@ def test_resolution_and_coverage_are_the_compiled_cores(detector, compat):
         ray = nb.trace(made, slow=slow, fast=fast).rays[0][1]
         assert np.cos(np.radians(seen.two_theta_deg[slow, fast])) == pytest.approx(ray.cos_2theta, rel=1e-12)
         assert seen.d_A[slow, fast] == pytest.approx(ray.d_A, rel=1e-9)
-        alone = scene(detector, compat=compat, structure_factors=table, roi=(fast, fast, slow, slow))
+        alone = scene(detector, compat=compat, structure_factors=table, roi=np.s_[slow : slow + 1, fast : fast + 1])
         assert alone.coverage.image_d_min_A == pytest.approx(ray.d_A, rel=1e-9)
 
 

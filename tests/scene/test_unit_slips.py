@@ -70,13 +70,13 @@ def test_a_config_warns_once_at_the_line_that_used_it():
     blind = config(crystal=CRYSTAL.replace(n_cells=400), sampling=nb.Sampling(oversample=1))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        nb.simulate(blind, roi=(0, 1, 0, 1))
+        nb.simulate(blind, roi=(slice(0, 2), slice(0, 2)))
         line = inspect.currentframe().f_lineno - 1
-        nb.simulate(blind, roi=(0, 1, 0, 1))
+        nb.simulate(blind, roi=(slice(0, 2), slice(0, 2)))
         nb.Scene(blind)
         nb.predict_spots(blind)
     assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
-    again = blind.replace(roi=(0, 1, 0, 1))
+    again = blind.replace(roi=(slice(0, 2), slice(0, 2)))
     with pytest.warns(NanobraggWarning, match="oversample = 1"):
         nb.Scene(again)  # another Config
 

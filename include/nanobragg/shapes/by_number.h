@@ -8,14 +8,15 @@ namespace nb::NB_ISA {
 
 struct ShapeFacts {
     const char *name; /* NULL: no shape has this number */
-    bool separable, single_precision;
+    bool separable, single_precision, follows_cell;
     double reach, integral;
 };
 
 static inline ShapeFacts shape_facts(int shape)
 {
-    return Shapes::visit<ShapeFacts>(
-        shape, [](auto s) { return ShapeFacts{s.name, s.separable, s.single_precision, s.reach, s.integral}; });
+    return Shapes::visit<ShapeFacts>(shape, [](auto s) {
+        return ShapeFacts{s.name, s.separable, s.single_precision, s.follows_cell, s.reach, s.integral};
+    });
 }
 
 static inline void shape_metric(int shape, const double *n, double fudge, const double *reciprocal, double *metric)
@@ -42,7 +43,7 @@ static inline double shape_value(int shape, const Crystal &crystal, const double
 static inline Slopes<double> shape_slopes(int shape, const Crystal &crystal, const double *offset)
 {
     const Term<double> term = term_at(offset);
-    return Shapes::visit<Slopes<double>>(shape, [&](auto s) { return s.slopes(crystal, term); });
+    return Shapes::visit<Slopes<double>>(shape, [&](auto s) { return s.slopes(crystal, term, 1.0); });
 }
 
 /* An upper bound of F_latt^2 at this offset and everywhere farther out: along each axis, or by radius. */

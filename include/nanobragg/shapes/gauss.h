@@ -1,5 +1,5 @@
-/* Gaussian spots with nothing between them: F_latt = det N exp(-fudge |N delta|^2 / 0.63), N a symmetric matrix that has
- * the numbers of cells on its diagonal (block.h). */
+/* Gaussian spots with nothing between them: F_latt = det N exp(-fudge |N delta|^2 / 0.63), N a symmetric matrix that
+ * has the numbers of cells on its diagonal (block.h). */
 #ifndef NANOBRAGG_SHAPES_GAUSS_H
 #define NANOBRAGG_SHAPES_GAUSS_H
 

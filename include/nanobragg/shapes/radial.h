@@ -31,10 +31,7 @@ template <class Shape> struct Radial {
              + (metric[3] * dk * dl + metric[4] * dh * dl + metric[5] * dh * dk);
     }
 
-    NB_INLINE double peak(const Crystal &crystal)
-    {
-        return crystal.cells * crystal.cells;
-    }
+    NB_INLINE double peak(const Crystal &crystal) { return crystal.cells * crystal.cells; }
 
     template <class Real> NB_INLINE void evaluate(const Crystal &crystal, Term<Real> &t)
     {
@@ -66,10 +63,11 @@ template <class Shape> struct Radial {
     /* ... and with respect to the logarithm of the cell's volume. */
     NB_INLINE double radius_by_volume(double) { return 0.0; }
 
-    template <class Real> NB_INLINE Slopes<Real> slopes(const Crystal &crystal, const Term<Real> &t)
+    /* All slopes times `factor`. */
+    template <class Real> NB_INLINE Slopes<Real> slopes(const Crystal &crystal, const Term<Real> &t, Real factor)
     {
         const double *m = crystal.metric, dh = t.offset[0], dk = t.offset[1], dl = t.offset[2];
-        const double rr = radius_sqr(m, dh, dk, dl), top = peak(crystal);
+        const double rr = radius_sqr(m, dh, dk, dl), top = peak(crystal) * factor;
         const double value = Shape::value(top, rr), by_rr = Shape::derivative(top, rr);
         const double by_offset[3] = {2.0 * m[0] * dh + m[4] * dl + m[5] * dk, 2.0 * m[1] * dk + m[3] * dl + m[5] * dh,
                                      2.0 * m[2] * dl + m[3] * dk + m[4] * dh}; /* of the squared radius */

@@ -55,30 +55,29 @@ struct Square {
         Real s, S, by_offset, by_n;
     };
 
-    /* With k the whole part of N d and e = N d - k, the derivative of s/S is pi (N c S - s C)/S^2, c and C the cosines;
-     * the bracket is formed without cancellation at small d. */
+    /* With k the whole number nearest to N d and e = N d - k, the derivative of s/S is pi (N c S - s C)/S^2, c and C
+     * the cosines; the bracket is formed without cancellation at small d. */
     template <class Real> NB_INLINE Axis<Real> along(Offset<Real> offset, double n)
     {
-        constexpr Real pi = (Real)NB_PI, per_pi = (Real)(1.0 / NB_PI);
-        const Real cells = (Real)n, d = signed_offset(offset) + nudge<Real>;
-        const Real e = signed_offset(multiply_mod_1(offset, n)) + cells * nudge<Real>;
-        const Real turns = round_to_nearest(cells * d - e);
-        const Real P = sinpi_over_x(e * e), Q = sinpi_over_x(d * d), s = e * P, S = d * Q;
-        const Real u = sine_less_cosine(e * e), v = sine_less_cosine(d * d);
-        const Real bracket = turns * P * (Q * per_pi) - cells * S * u + s * v;
-        return {s, S, pi * bracket, pi * d * (P * per_pi - u)};
+        const Real cells = (Real)n;
+        Real turns, e;
+        const Real d = split_turns(offset, n, nudge<Real>, &turns, &e), dd = d * d, ee = e * e;
+        const Real P = sinpi_over_x(ee), Q = sinpi_over_x(dd), s = e * P, S = d * Q;
+        const Real u = sine_less_cosine(ee), v = sine_less_cosine(dd);
+        return {s, S, turns * P * Q - cells * S * u + s * v, d * (P - u)};
     }
 
-    template <class Real> NB_INLINE Slopes<Real> slopes(const Crystal &crystal, const Term<Real> &t)
+    /* All of them times `factor`. */
+    template <class Real> NB_INLINE Slopes<Real> slopes(const Crystal &crystal, const Term<Real> &t, Real factor)
     {
         const Axis<Real> a = along<Real>(t.offset[0], crystal.n[0]), b = along<Real>(t.offset[1], crystal.n[1]),
                          c = along<Real>(t.offset[2], crystal.n[2]);
-        const Real bc = b.S * c.S, per_all = 1 / (a.S * bc);
-        const Real per_a = per_all * bc, per_b = per_all * (a.S * c.S), per_c = per_all * (a.S * b.S);
-        const Real ra = a.s * per_a, rb = b.s * per_b, rc = c.s * per_c, root = ra * rb * rc;
-        const Real by_a = 2 * root * rb * rc * per_a, by_b = 2 * root * ra * rc * per_b,
-                   by_c = 2 * root * ra * rb * per_c;
-        return {root * root,
+        const Real bc = b.S * c.S, per_all = 1 / (a.S * bc), a_per_all = a.S * per_all;
+        const Real per_a = per_all * bc, per_b = c.S * a_per_all, per_c = b.S * a_per_all;
+        const Real ra = a.s * per_a, rb = b.s * per_b, rc = c.s * per_c, rbc = rb * rc;
+        const Real root = factor * (ra * rbc), twice = 2 * root, twice_ra = twice * ra;
+        const Real by_a = twice * rbc * per_a, by_b = twice_ra * rc * per_b, by_c = twice_ra * rb * per_c;
+        return {root * (ra * rbc),
                 {by_a * (a.by_offset * per_a), by_b * (b.by_offset * per_b), by_c * (c.by_offset * per_c)},
                 {by_a * a.by_n, by_b * b.by_n, by_c * c.by_n},
                 0};

@@ -85,7 +85,7 @@ def radial_average(
 
 def _counted(image: npt.NDArray[np.generic], scene: Scene) -> tuple[FloatArray, FloatArray]:
     """Return values and scattering angles of the valid pixels."""
-    x0, x1, y0, y1 = scene.roi
+    x0, x1, y0, y1 = scene.limits
     window = (..., slice(y0, y1 + 1), slice(x0, x1 + 1))
     values = image[window].astype(np.float64)
     counted = scene.rendered[window] & np.isfinite(values)

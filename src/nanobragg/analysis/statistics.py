@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from .._core import solid_angle
 from ..config.config import Config
+from ..config.region import Region
 from ..geometry import Roi
 from ..rendering.pixel_selection import PixelList, select_pixels
 from ..scene.scene import Scene
@@ -44,7 +45,10 @@ class Statistics(NamedTuple):
 
 
 def statistics(
-    image: npt.NDArray[Any], experiment: Config | Scene, roi: Roi | None = None, pixels: PixelList | None = None
+    image: npt.NDArray[Any],
+    experiment: Config | Scene,
+    roi: Region | None = None,
+    pixels: PixelList | None = None,
 ) -> Statistics:
     """Return summary statistics of a rendered image.
 
@@ -74,7 +78,7 @@ def statistics(
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     mask, region = select_pixels(scene, pixels, roi)
-    region = region or scene.roi
+    region = region or scene.limits
     like_c = scene.config.compat == "c"
     window = (..., slice(region[2], region[3] + 1), slice(region[0], region[1] + 1))
     part = image[window]

@@ -160,7 +160,7 @@ def _detector(scene: Scene) -> str:
     detector = scene.config.detector
     slow, fast = detector.panels[0].pixels
     panels = "" if len(detector.panels) == 1 else f"{len(detector.panels)} panels of "
-    x0, x1, y0, y1 = scene.roi
+    x0, x1, y0, y1 = scene.limits
     region = "" if (x0, x1, y0, y1) == (0, fast - 1, 0, slow - 1) else f"; only fast {x0} to {x1}, slow {y0} to {y1}"
     masked = 0 if detector.mask is None else int(np.count_nonzero(~scene.rendered))
     name = f" by {detector.mask}" if isinstance(detector.mask, Path) else ""
@@ -210,7 +210,7 @@ def _rotation(scene: Scene) -> str:
 
 def _sampling(scene: Scene) -> str:
     sampling, n = scene.config.sampling, scene.oversample
-    x0, x1, y0, y1 = scene.roi
+    x0, x1, y0, y1 = scene.limits
     chosen = "automatic" if sampling.oversample is None else f"{scene.recommended_oversample} recommended"
     switches = "".join(f" +{name}" for name in ("thick", "polar", "omega") if getattr(sampling, f"oversample_{name}"))
     pixels = len(scene.config.detector.panels) * (x1 - x0 + 1) * (y1 - y0 + 1)

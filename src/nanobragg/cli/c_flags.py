@@ -71,7 +71,7 @@ def _print_pixels(scene: Scene, outputs: Outputs) -> None:
 
 def _rendered(scene: Scene) -> Iterator[tuple[int, int]]:
     """Return the pixels (fast, slow) of the region of interest, in the order of rendering."""
-    x0, x1, y0, y1 = scene.roi
+    x0, x1, y0, y1 = scene.limits
     return ((x, y) for y in range(y0, y1 + 1) for x in range(x0, x1 + 1))
 
 

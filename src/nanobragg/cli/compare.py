@@ -25,6 +25,7 @@ from ..nanobragg_c.reference import Library, Program, load, program
 from ..nanobragg_c.reference.golden_case import check_case_name, record_case
 from ..nanobragg_c.reference.program_output import Run
 from .compare_text import LABEL_WIDTH, Result, Theirs, report_lines, summary
+from .experiment import region_part
 from .parser import CommandParser
 from .progress import progress_reporter
 
@@ -49,8 +50,8 @@ def add_options(parser: CommandParser) -> None:
     add = parser.add_argument
     add("--reference", metavar="PATH", help="the C program: executable or shared library (default: NB_C_BIN, NB_C_LIB)")
     add("--against", metavar="IMAGE", help="compare with an image in place of the C program")
-    add("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
-        help="compare these pixels only: first and last fast, first and last slow pixel")  # fmt: skip
+    add("--roi", type=region_part, nargs=2, metavar=("SLOW", "FAST"),
+        help="compare these pixels only, as an image is indexed: 100:200 0:50")  # fmt: skip
     add("--threshold", type=float, default=DEFAULT_THRESHOLD, metavar="T",
         help=f"minimum correlation of the images (default: {DEFAULT_THRESHOLD})")  # fmt: skip
     add("--pixel", nargs="+", default=["auto"], metavar="P",
@@ -97,7 +98,8 @@ def _compare(chosen: argparse.Namespace) -> int:
     result = Result(ours, theirs, compared, traced, chosen.threshold)
     print("\n".join(report_lines(result)))
     if chosen.out is not None:
-        _write_folder(chosen.out, result, {"flags": shlex.join(flags), "roi": chosen.roi, "exit_code": code})
+        region = chosen.roi and [[part.start, part.stop] for part in chosen.roi]
+        _write_folder(chosen.out, result, {"flags": shlex.join(flags), "roi": region, "exit_code": code})
         print(f"{'written':<{LABEL_WIDTH}}{chosen.out}")
     if chosen.record is not None and theirs.run is not None:
         record_case(

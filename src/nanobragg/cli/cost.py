@@ -21,7 +21,7 @@ from .parser import CommandParser
 ARGUMENTS = {"--threads": 1, "--dtype": 1, **PIXEL_OPTIONS}
 USAGE = """\
 nanobragg cost (CONFIG.toml | C flags) [--threads N] [--dtype TYPE]
-                       [--roi X0 X1 Y0 Y1] [--pixels MASK | --shoeboxes RADIUS]"""
+                       [--roi SLOW FAST] [--pixels MASK | --shoeboxes RADIUS]"""
 EPILOG = """\
 The experiment is CONFIG.toml, or C flags: nanobragg cost -cell 100 100 100 90 90 90 -default_F 1 …
 The speed of the kernel is measured on a few pixels. Memory is that of the image and of the resolved scene."""

@@ -15,7 +15,7 @@ from ..scene.scene import Scene
 from ..scene.scene_data import load_mask
 from .parser import CommandParser
 
-PIXEL_OPTIONS = {"--roi": 4, "--pixels": 1, "--shoeboxes": 1}  # number of arguments
+PIXEL_OPTIONS = {"--roi": 2, "--pixels": 1, "--shoeboxes": 1}  # number of arguments
 
 
 def splitter(arguments: dict[str, int]) -> Callable[[Sequence[str]], tuple[list[str], list[str]]]:
@@ -50,10 +50,19 @@ def read_experiment(words: list[str], purpose: str) -> Config:
     return Config.from_toml(words[0])
 
 
+def region_part(text: str) -> slice:
+    """Return the slice that START:STOP means; either may be missing."""
+    start, _, stop = text.partition(":")
+    try:
+        return slice(int(start) if start else None, int(stop) if stop or ":" not in text else None)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not START:STOP, as in 100:200") from None
+
+
 def add_pixel_options(parser: CommandParser) -> None:
     """Add the options that limit an image to some pixels."""
-    parser.add_argument("--roi", type=int, nargs=4, metavar=("X0", "X1", "Y0", "Y1"),
-                        help="render this region only: first and last fast, first and last slow pixel")  # fmt: skip
+    parser.add_argument("--roi", type=region_part, nargs=2, metavar=("SLOW", "FAST"),
+                        help="render this region only, as an image is indexed: 100:200 0:50")  # fmt: skip
     some = parser.add_mutually_exclusive_group()
     some.add_argument("--pixels", metavar="MASK",
                       help="render the pixels that are not 0 in this image file only; others are masked")  # fmt: skip

@@ -19,6 +19,7 @@ from .spectrum import Spectrum
 
 DEFAULT_FLUENCE = 125932015286227086360700780544.0  # 1 / r_e^2, so that a pixel's photons are F^2 times solid angle
 SOURCE_DISTANCE = 10.0  # metres; only the direction matters
+SHORTEST = 1e-100  # vector whose square is not 0
 PARALLEL = 1e-9  # largest sine of the angle between parallel directions
 
 
@@ -246,8 +247,12 @@ def _check_sources(sources: Sources, positions: FloatArray, weights: FloatArray,
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise ConfigError(f"{where}: weights must not be negative or all zero")
     check_bound(f"{where}: a position", positions, field="Sources.positions")
+    if not (np.abs(positions).max(axis=1) >= SHORTEST).all():
+        raise ConfigError(f"{where}: a position is closer than {SHORTEST:g} m; only its direction matters, enlarge it")
     check_bound(f"{where}: a weight", weights, field="Sources.weights")
-    check_bound(f"{where}: a wavelength (Å)", wavelengths * 1e10, field="Beam.wavelength_A")
+    with np.errstate(over="ignore"):  # the bound refuses infinity
+        in_A = wavelengths * 1e10
+    check_bound(f"{where}: a wavelength (Å)", in_A, field="Beam.wavelength_A")
 
 
 def _source_grid(

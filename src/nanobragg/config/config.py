@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import warnings
 from pathlib import Path
@@ -12,7 +11,6 @@ from pydantic import model_validator
 
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError, NanobraggError
-from ..geometry import Roi
 from .background import Background
 from .base import Model, changed_fields
 from .beam import Beam
@@ -20,6 +18,7 @@ from .crystal import Crystal
 from .detector import Detector
 from .noise import Noise
 from .python_script import python_script
+from .region import Region, region_limits
 from .sampling import Sampling
 from .scan import Scan
 from .structure_factors import StructureFactors
@@ -37,7 +36,7 @@ class Config(Model):
     noise
         How the detector records photons, for `add_noise` and `nanobragg simulate`; rendering ignores it.
     roi
-        First and last fast pixel, first and last slow pixel, inclusive; pixels outside stay zero.
+        Two slices (slow, fast), as an image is indexed: `np.s_[100:200, :50]`; pixels outside stay zero.
     compat
         None: the physics of docs/theory.md. "c": exactly what nanoBragg.c computes, with the quirks of docs/quirks.md.
     """
@@ -50,13 +49,13 @@ class Config(Model):
     sampling: Sampling = Sampling()
     background: Background = Background()
     noise: Noise | None = None
-    roi: Roi | None = None
+    roi: Region | None = None
     compat: Literal["c"] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         if self.roi is not None:
-            check_roi(self.roi, self.detector.panels[0].pixels)
+            region_limits(self.roi, self.detector.panels[0].pixels)
         if not self.crystal.has_cell and not self.structure_factors.may_know_cell:
             raise ConfigError("Crystal: give a cell (a, b, c, alpha, beta, gamma), a matrix or a matrix_path")
         if self.structure_factors.has_energy_axis and self.compat == "c":
@@ -239,19 +238,3 @@ def _check_crystal_of_c(crystal: Crystal) -> None:
         raise ConfigError(f"Crystal.{name}: compat='c' does not support it; use compat=None (-exact)")
     if not all(isinstance(n, int) for n in crystal.n_cells):
         raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: compat='c' supports whole numbers only")
-
-
-def check_roi(roi: Roi, pixels: tuple[int, int]) -> Roi:
-    """Return `roi` as four integers; raises `ConfigError` unless it lies on a panel of `pixels` (slow, fast)."""
-    slow, fast = pixels
-    try:
-        x0, x1, y0, y1 = map(operator.index, roi)
-        inside = 0 <= x0 <= x1 < fast and 0 <= y0 <= y1 < slow
-    except (TypeError, ValueError):  # not four integers
-        inside = False
-    if not inside:
-        raise ConfigError(
-            f"roi = {roi!r}: is not a valid region; give first and last fast, first and last slow pixel, "
-            f"within 0…{fast - 1} and 0…{slow - 1}"
-        )
-    return x0, x1, y0, y1

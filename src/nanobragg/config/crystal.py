@@ -15,7 +15,7 @@ from .._noise import CRandom, random_misset_c, umat_to_misset
 from ..bounds import check_bound
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, cross_products, dot, rotate, unit
+from ..geometry import FloatArray, Vector, as_vector, cross_products, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model, Numbers, Rows
 from .crystal_checks import check_block, check_domains
@@ -299,14 +299,17 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
     if columns is None:
         assert vectors is not None  # Config requires a cell or a matrix
         return vectors, volume
+    where = f"Crystal matrix {crystal.matrix_path or ''}".strip()
+    check_bound(f"{where}: a component of a*, b*, c*", columns, field="Crystal.matrix")
     vectors = columns.T
     if not abs(np.linalg.det(vectors)) > 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
         raise ConfigError(
             f"Crystal matrix {crystal.matrix_path or crystal.matrix}: columns a*, b*, c* are linearly dependent; "
             "correct them"
         )
-    edges = np.linalg.norm(cross_products(vectors), axis=1) / abs(np.linalg.det(vectors))
-    check_bound(f"Crystal matrix {crystal.matrix_path or ''}: an edge of its cell", edges, field="Crystal.cell")
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the bound refuses what comes of it
+        edges = np.linalg.norm(cross_products(vectors), axis=1) / abs(np.linalg.det(vectors))
+    check_bound(f"{where}: an edge of its cell", edges, field="Crystal.cell")
     if crystal.cell is not None and not c_cell:
         found = cell_from_vectors(cross_products(vectors) / np.linalg.det(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):
@@ -324,7 +327,8 @@ def _matrix_columns(crystal: Crystal, wavelength_A: float) -> FloatArray | None:
         return None
     from ..io.mosflm_matrix import read_matrix
 
-    return read_matrix(crystal.matrix_path) * (1e-10 / (wavelength_A / 1e10))
+    with np.errstate(over="ignore"):  # the bound refuses infinity
+        return read_matrix(crystal.matrix_path) * (1e-10 / (wavelength_A / 1e10))
 
 
 def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
@@ -342,6 +346,23 @@ def misset_angles(crystal: Crystal, *, c_cap: bool) -> Vector:
     return x, y, z
 
 
+def with_rotation(crystal: Crystal, rotation: FloatArray) -> Crystal:
+    """Return a crystal that is turned from its orientation by a rotation matrix (3, 3).
+
+    Raises
+    ------
+    ConfigError
+        The matrix is not a rotation.
+    """
+    is_rotation = rotation.shape == (3, 3) and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+    if not (is_rotation and np.linalg.det(rotation) > 0):
+        raise ConfigError(f"crystal.rotation = {rotation.tolist()}: is not a rotation matrix of shape (3, 3)")
+    angles = misset_angles(crystal, c_cap=False)
+    before = np.array([rotate(axis, angles) for axis in np.eye(3)]).T
+    turned: Crystal = crystal.replace(misset_deg=as_vector(umat_to_misset(rotation @ before) * RADIAN_IN_DEGREES))
+    return turned
+
+
 def uniform_rotations(seed: int, count: int) -> FloatArray:
     """Return random rotation matrices, shape (count, 3, 3), uniform over all rotations.
 
@@ -349,11 +370,11 @@ def uniform_rotations(seed: int, count: int) -> FloatArray:
     Source: K. Shoemake, Uniform random rotations, Graphics Gems III (1992), 124-132.
     """
     deviates = np.asarray(CRandom(seed).ran1(3 * count + 1)[1:], dtype=np.float64)
-    return np.array([_rotation_of(*three) for three in deviates.reshape(count, 3).tolist()])
+    return np.array([rotation_of_deviates(*three) for three in deviates.reshape(count, 3).tolist()])
 
 
-def _rotation_of(u: float, v: float, w: float) -> list[list[float]]:
-    """Return the rotation matrix of three uniform deviates."""
+def rotation_of_deviates(u: float, v: float, w: float) -> list[list[float]]:
+    """Return the rotation matrix of three uniform deviates: a random one, uniform over all rotations."""
     p, q = math.sqrt(1 - u), math.sqrt(u)
     x, y = p * math.sin(2 * math.pi * v), p * math.cos(2 * math.pi * v)
     z, r = q * math.sin(2 * math.pi * w), q * math.cos(2 * math.pi * w)

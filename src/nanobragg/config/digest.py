@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +28,15 @@ def text_digest(text: str) -> str:
 
 def canonical_text(config: Config) -> str:
     """Return the resolved Config as TOML with absolute paths and SHA-256 of arrays, identical for equal experiments."""
+    return table_text(changed_fields(config.resolved().replace(noise=None)))
+
+
+def table_text(fields: dict[str, Any]) -> str:
+    """Return nested fields as TOML with absolute paths and SHA-256 of arrays."""
     import tomli_w
 
     arrays: Arrays = {}
-    body = plain(changed_fields(config.resolved().replace(noise=None)), Path("/"), (), arrays)
+    body = plain(fields, Path("/"), (), arrays)
     digests = {
         name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for name, array in arrays.items()
     }

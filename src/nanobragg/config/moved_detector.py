@@ -52,7 +52,7 @@ def perturb(
     draw = np.random.default_rng(seed)
     deviates = draw.standard_normal((len(panels), 2, 3))
     return tuple(
-        _out_of_place(panel, one[0] * shift / 1000.0, one[1] * rotation / 1000.0)
+        displaced(panel, one[0] * shift / 1000.0, one[1] * rotation / 1000.0)
         for panel, one in zip(panels, deviates, strict=True)
     )
 
@@ -67,7 +67,7 @@ def _deviations(name: str, value: float | Vector) -> FloatArray:
     return three
 
 
-def _out_of_place(panel: Panel, shift_mm: FloatArray, rotation_rad: FloatArray) -> Panel:
+def displaced(panel: Panel, shift_mm: FloatArray, rotation_rad: FloatArray) -> Panel:
     """Return a panel shifted along its axes and rotated about them through its centre."""
     axes = np.array(panel.axes())
     slow, fast = panel.pixels

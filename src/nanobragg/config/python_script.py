@@ -39,6 +39,8 @@ def _value(value: Any, depth: int) -> str:
         return _array(value, depth)
     if isinstance(value, Path):
         return repr(str(value))
+    if isinstance(value, slice):
+        return f"slice({value.start}, {value.stop})"
     if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
         return f'float("{value}")'
     if isinstance(value, (tuple, list)):

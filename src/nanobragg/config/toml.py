@@ -85,6 +85,8 @@ def plain(value: Any, folder: Path, where: tuple[str, ...], arrays: Arrays) -> A
         return {"npz": name}
     if isinstance(value, Path):
         return Path(os.path.relpath(value, folder)).as_posix()
+    if isinstance(value, slice):
+        value = (value.start, value.stop)
     if isinstance(value, (list, tuple)):
         return [plain(item, folder, (*where, str(i)), arrays) for i, item in enumerate(value)]
     return "none" if value is None else value

@@ -11,6 +11,7 @@ from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray
 from ..scene.scene_data import SceneData
 from .cells import cell_strains, rotation_strain
+from .domains import domain_passes
 from .groups import Group, Groups, panel_groups
 from .parameters import CELL, COUNTS, MOTIONS, ROTATIONS, crystal_cell
 
@@ -32,6 +33,8 @@ class Chain:
         self._scene = scene
         self._groups = panel_groups(scene, groups)
         self._panels = len(scene.geometry)
+        self._passes = list(domain_passes(scene))
+        self._count = COUNT + len(self._passes)
 
     def factors(self, names: list[str]) -> FloatArray:
         """Return the factors of every parameter, panel and primitive, shape (names, panels, primitives).
@@ -39,11 +42,13 @@ class Chain:
         Parameters that need more than primitives (amplitudes, weights of sources), or that the scene does not depend
         on, have the factor zero.
         """
-        return np.array([self._of(name) for name in names]).reshape(len(names), self._panels, COUNT)
+        return np.array([self._of(name) for name in names]).reshape(len(names), self._panels, self._count)
 
     def _of(self, name: str) -> FloatArray:
-        factors = np.zeros((self._panels, COUNT))
-        if name in CELL:
+        factors = np.zeros((self._panels, self._count))
+        if name in self._passes:
+            factors[:, COUNT + self._passes.index(name)] = 1.0
+        elif name in CELL:
             self._strain(factors, cell_strains(crystal_cell(self._scene))[CELL.index(name)])
         elif name in ROTATIONS:
             self._strain(factors, self._rotation(np.eye(3)[ROTATIONS.index(name)]))
@@ -57,6 +62,8 @@ class Chain:
             factors[:, PLACES["total"]], factors[:, PLACES["surroundings"]] = share, -share
         elif name in SIMPLE:
             factors[:, PLACES[SIMPLE[name][0]] + SIMPLE[name][1]] = 1.0
+            if name == "log_wavelength":
+                self._strain(factors, -np.eye(3))
         elif name == "distance":
             self._move(factors, self._groups["detector"], self._scene.beam_direction / 1000.0, np.zeros(3))
         elif name.rpartition("_")[0] in self._groups:
@@ -79,8 +86,12 @@ class Chain:
         geometry = self._scene.geometry
         for number in group.panels:
             corner = geometry.origin[number]  # of the first layer: the rotation carries it along
-            factors[number, PLACES["force"] : PLACES["force"] + 3] = shift + np.cross(turn, corner - group.pivot)
+            moved, normal = shift + np.cross(turn, corner - group.pivot), geometry.normal[number]
+            factors[number, PLACES["force"] : PLACES["force"] + 3] = moved
             factors[number, PLACES["torque"] : PLACES["torque"] + 3] = turn
+            if not geometry.point_pixel:  # the solid angle is proportional to the distance along the normal
+                approach = moved @ normal + np.cross(turn, normal) @ corner
+                factors[number, PLACES["total"]] = approach / geometry.close_distance[number]
             if geometry.curved:
                 factors[:, PLACES["bend"]] += self._distance_change(number, group, shift, turn)
 

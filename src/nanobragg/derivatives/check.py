@@ -9,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..config.config import Config
+from ..config.domains import crystal_axes
 from ..errors import NanobraggWarning
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
+from .domains import SPREADS, own_vectors
 from .evaluate import as_scene
 from .groups import Groups
 from .images import derivatives
@@ -114,9 +116,26 @@ def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> 
         turn = after @ before.transpose(0, 2, 1)
         cells = scene.cells.reshape(-1, scene.domains, 3, 3) @ turn.transpose(0, 2, 1)
         return scene.changed(cells=np.ascontiguousarray(cells.reshape(-1, 3, 3)))
+    if name in SPREADS:
+        return _spread_changed(scene, SPREADS.index(name), change)
+    if name == "strain":
+        strain, strains = scene.config.crystal.strain_percent, scene.domain_list.strains
+        assert strains is not None  # see domains.py
+        assert not isinstance(strain, tuple)
+        domains = scene.domain_list._replace(strains=strains * (1.0 + change / strain))
+        return scene.changed(cells=scene.orientations_of(domains))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)
         moved = Scene(moved_config(scene, {name: change}, groups))
     if scene.domain_list.turning or scene.domain_list.strains is not None:  # their axes stay in the lab
         return moved.changed(cells=moved.orientations_of(scene.domain_list))
     return moved
+
+
+def _spread_changed(scene: Scene, axis: int, change: float) -> Scene:
+    """Return a scene with one of three mosaic spreads changed."""
+    spreads, axes, vectors = scene.config.crystal.mosaic_spread_deg, crystal_axes(scene.lattice), own_vectors(scene)
+    assert isinstance(spreads, tuple)  # see domains.py
+    vectors[:, axis] *= 1.0 + change / spreads[axis]
+    rotations = axes.T @ rotations_from_vectors(vectors) @ axes
+    return scene.changed(cells=scene.orientations_of(scene.domain_list._replace(rotations=rotations)))

@@ -20,11 +20,11 @@ def rotation_vectors(rotations: FloatArray) -> FloatArray:
     return np.asarray(sines * np.where(sine > 0, angle / np.where(sine > 0, sine, 1.0), 1.0)[:, np.newaxis])
 
 
-def domain_spins(scene: SceneData) -> FloatArray:
-    """Return the change of these vectors per degree of spread: every angle is proportional to it."""
+def domain_spins(scene: SceneData) -> FloatArray | None:
+    """Return the change of these vectors per degree of spread, to which every angle is proportional; None without."""
     spread = scene.config.crystal.mosaic_spread_deg
     if scene.domains == 1 or not isinstance(spread, float | int) or spread == 0:
-        return np.zeros((scene.domains, 3))
+        return None
     return np.ascontiguousarray(domain_vectors(scene) / spread)
 
 

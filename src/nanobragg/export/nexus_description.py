@@ -218,9 +218,8 @@ def unrendered_pixels(config: Config) -> npt.NDArray[np.bool_] | None:
     slow, fast = config.detector.panels[0].pixels
     missing = np.zeros((len(config.detector.panels), slow, fast), bool) if mask is None else mask == 0
     if config.roi is not None:
-        x0, x1, y0, y1 = config.roi
         outside = np.ones((slow, fast), bool)
-        outside[y0 : y1 + 1, x0 : x1 + 1] = False
+        outside[config.roi] = False
         missing |= outside
     return missing.reshape(-1, fast)
 

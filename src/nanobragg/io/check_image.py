@@ -34,6 +34,17 @@ def check_pixels(where: StrPath, image: npt.NDArray[Any], bad: npt.NDArray[np.bo
         raise FormatError(f"{where}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} {why}")
 
 
+def cast_to_floats(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the image cast to little-endian 32-bit floats; raise `FormatError` if a finite value becomes infinite."""
+    try:
+        with np.errstate(over="raise", invalid="ignore"):
+            return np.ascontiguousarray(image, dtype="<f4")
+    except FloatingPointError:
+        raise FormatError(
+            f"{path}: a value exceeds 3.4e38, the largest 32-bit float; scale the image or choose .npy"
+        ) from None
+
+
 def cast_to_integers(
     path: StrPath, image: npt.NDArray[Any], dtype: type[np.integer[Any]], name: str, *, lowest: int | None = None
 ) -> npt.NDArray[Any]:

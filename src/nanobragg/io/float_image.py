@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError
+from ..errors import ConfigError
 from .atomic import StrPath, atomic_write
-from .check_image import check_image
+from .check_image import cast_to_floats, check_image
 from .input_file import file_size, open_input, read_array
 
 FLOAT = np.dtype("<f4")
@@ -20,13 +20,7 @@ def write_float_image(path: StrPath, image: npt.NDArray[Any]) -> None:
     Raises `FormatError` if the image is not 2-D, or a finite value exceeds the range of 32-bit floats.
     """
     check_image(path, image)
-    try:
-        with np.errstate(over="raise"):
-            pixels = np.ascontiguousarray(image, dtype=FLOAT)
-    except FloatingPointError:
-        raise FormatError(
-            f"{path}: a value exceeds 3.4e38, the largest 32-bit float; scale the image or choose .npy"
-        ) from None
+    pixels = cast_to_floats(path, image)
     with atomic_write(path) as handle:
         handle.write(pixels.data)
 

@@ -43,6 +43,33 @@ def read_spectrum(path: StrPath) -> tuple[str | None, npt.NDArray[np.float64]]:
     return axis, _rows(path, lines, (axis or "x", "weight"))
 
 
+def read_column(path: StrPath, column: str) -> list[float]:
+    """Return a column of a table whose first line names its columns; fields are separated as in `read_sources`.
+
+    Lines that start with # are ignored, except that the first line may do so. Raises `FormatError` if there is no such
+    column, a line has another number of fields than the first, or a field of the column is not a finite number.
+    """
+    lines = _lines(path)
+    names = [token for token in DELIMITERS.split(lines[0].lstrip("# ")) if token]
+    if column not in names:
+        raise FormatError(f"{path}: has no column {column!r}; its first line names {', '.join(names) or 'none'}")
+    place, values = names.index(column), []
+    for number, line in enumerate(lines[1:], start=2):
+        tokens = [token for token in DELIMITERS.split(line) if token]
+        if not tokens or line.lstrip().startswith("#"):
+            continue
+        where = f"{path}, line {number}"
+        if len(tokens) != len(names):
+            raise FormatError(f"{where}: {len(tokens)} fields for {len(names)} columns; correct the line")
+        value = _value(path, tokens[place], where, column)
+        if not math.isfinite(value):
+            raise FormatError(f"{where}: {column} = {tokens[place]}: must be finite")
+        values.append(value)
+    if not values:
+        raise FormatError(f"{path}: holds no rows below its heading")
+    return values
+
+
 def _lines(path: StrPath) -> list[str]:
     return read_text(path).replace("\r\n", "\n").split("\n")
 

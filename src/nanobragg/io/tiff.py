@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .check_image import cast_to_integers, check_image
+from .check_image import cast_to_floats, cast_to_integers, check_image
 from .input_file import read_file
 from .limits import check_bytes
 from .named_files import reason
@@ -115,5 +115,5 @@ def _as_stored(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if native in STORED:
         return np.ascontiguousarray(image, dtype=native)
     if image.dtype.kind == "f":
-        return image.astype(np.float32)
+        return cast_to_floats(path, image)
     return cast_to_integers(path, image, np.int32, "TIFF's int32")

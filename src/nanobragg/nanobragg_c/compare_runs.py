@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from ..analysis.compare.images import DEFAULT_PEAKS, ImageComparison, compare_images
 from ..analysis.compare.traces import TraceComparison
-from ..config.config import check_roi
+from ..config.region import Region, region_limits, region_of
 from ..errors import NanobraggWarning, ShapeError
-from ..geometry import Roi
 from ..rendering.progress import Progress
 from ..rendering.simulate import simulate
 from ..rendering.trace.trace import Trace, trace
@@ -91,26 +90,26 @@ def flags_for_original(flags: Sequence[str]) -> list[str]:
     return arguments
 
 
-def compare_in_roi(ours: Image, theirs: Image, roi: Roi | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
-    """Compare images within a region (first and last fast, first and last slow pixel), or everywhere if None."""
+def compare_in_roi(ours: Image, theirs: Image, roi: Region | None, peaks: int = DEFAULT_PEAKS) -> ImageComparison:
+    """Compare images within a region of two slices (slow, fast), or everywhere if None."""
     if ours.shape != theirs.shape:
         raise ShapeError(f"our image has shape {ours.shape}, the original's {theirs.shape}: they cannot be compared")
     if roi is None:
         return compare_images(ours, theirs, peaks=peaks)
     outside = np.ones(ours.shape, bool)
-    x0, x1, y0, y1 = check_roi(roi, (ours.shape[0], ours.shape[1]))
-    outside[y0 : y1 + 1, x0 : x1 + 1] = False
+    outside[region_of(region_limits(roi, (ours.shape[0], ours.shape[1])))] = False
     a, b = (np.where(outside, np.nan, image) for image in (ours, theirs))
     return compare_images(a, b, peaks=peaks)
 
 
-def most_different_pixel(run: OurRun, theirs: Image, roi: Roi | None) -> Pixel | None:
+def most_different_pixel(run: OurRun, theirs: Image, roi: Region | None) -> Pixel | None:
     """Return the pixel where the images differ most, or the brightest if they are equal; None if none was rendered."""
-    x0, x1, y0, y1 = run.scene.roi
-    if roi is not None:
-        x0, x1, y0, y1 = max(x0, roi[0]), min(x1, roi[1]), max(y0, roi[2]), min(y1, roi[3])
     eligible = np.zeros(run.image.shape, bool)
-    eligible[y0 : y1 + 1, x0 : x1 + 1] = run.scene.rendered[y0 : y1 + 1, x0 : x1 + 1]
+    eligible[run.scene.roi] = run.scene.rendered[run.scene.roi]
+    if roi is not None:
+        chosen = np.zeros_like(eligible)
+        chosen[roi] = True
+        eligible &= chosen
     if not eligible.any():
         return None
     with np.errstate(invalid="ignore", over="ignore"):

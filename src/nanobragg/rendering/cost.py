@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..config.region import Region
 from ..errors import ConfigError
-from ..geometry import Roi
 from ..scene.scene import Scene
 from .culling import Culling, resolve_tolerance
 from .instruction_sets import select_instruction_set
@@ -61,7 +61,7 @@ class Cost(NamedTuple):
 def estimate_cost(
     scene: Scene,
     *,
-    roi: Roi | None = None,
+    roi: Region | None = None,
     pixels: PixelList | None = None,
     threads: int | None = None,
     dtype: Literal["float32", "float64"] = "float32",

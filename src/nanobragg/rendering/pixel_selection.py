@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..config.config import check_roi
+from ..config.region import Region, region_limits
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene_data import SceneData
@@ -75,7 +75,7 @@ class Selection(NamedTuple):
         return 0 if self.roi is None else (self.roi[1] - self.roi[0] + 1) * (self.roi[3] - self.roi[2] + 1)
 
 
-def select_pixels(scene: SceneData, pixels: PixelList | None, roi: Roi | None) -> Selection:
+def select_pixels(scene: SceneData, pixels: PixelList | None, roi: Region | None) -> Selection:
     """Return the pixels that are both in `pixels` and in `roi`, and not masked in the scene.
 
     Parameters
@@ -85,7 +85,7 @@ def select_pixels(scene: SceneData, pixels: PixelList | None, roi: Roi | None) -
     pixels
         Boolean array of the image's shape, or boxes, which may overlap; None: all.
     roi
-        First and last fast, first and last slow pixel, inclusive; None: that of the scene.
+        Two slices (slow, fast); None: those of the scene.
 
     Returns
     -------
@@ -97,13 +97,13 @@ def select_pixels(scene: SceneData, pixels: PixelList | None, roi: Roi | None) -
     ConfigError
         An invalid region, an array of another shape or data type, or a box that is not on the detector.
     """
-    roi = scene.roi if roi is None else check_roi(roi, scene.config.detector.panels[0].pixels)
+    limits = scene.limits if roi is None else region_limits(roi, scene.config.detector.panels[0].pixels)
     if pixels is None:
-        return Selection(scene.mask, roi)
+        return Selection(scene.mask, limits)
     chosen = _as_mask(scene, pixels)
     if scene.mask is not None:
         chosen &= scene.mask != 0
-    return Selection(chosen.view(np.uint8), _tight(chosen, roi))
+    return Selection(chosen.view(np.uint8), _tight(chosen, limits))
 
 
 def _as_mask(scene: SceneData, pixels: PixelList) -> npt.NDArray[np.bool_]:

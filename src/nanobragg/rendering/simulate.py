@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .._core import render
 from ..config.config import Config
+from ..config.region import Region
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..io.limits import physical_memory
@@ -61,7 +62,7 @@ class RenderReport(NamedTuple):
 def simulate(
     experiment: Config | Scene,
     *,
-    roi: Roi | None = ...,
+    roi: Region | None = ...,
     pixels: PixelList | None = ...,
     out: npt.NDArray[Any] | None = ...,
     add: bool = ...,
@@ -78,7 +79,7 @@ def simulate(
 def simulate(
     experiment: Config | Scene,
     *,
-    roi: Roi | None = ...,
+    roi: Region | None = ...,
     pixels: PixelList | None = ...,
     out: npt.NDArray[Any] | None = ...,
     add: bool = ...,
@@ -94,7 +95,7 @@ def simulate(
 def simulate(
     experiment: Config | Scene,
     *,
-    roi: Roi | None = None,
+    roi: Region | None = None,
     pixels: PixelList | None = None,
     out: npt.NDArray[Any] | None = None,
     add: bool = False,
@@ -112,8 +113,8 @@ def simulate(
     experiment
         A `Config`, or a `Scene` made from it (to render it repeatedly).
     roi
-        First and last fast, first and last slow pixel, inclusive; pixels outside keep their value in `out`, or are 0.
-        Default: that of the Config.
+        Two slices (slow, fast), as an image is indexed: `np.s_[100:200, :50]`; pixels outside keep their value in
+        `out`, or are 0. Default: that of the Config.
     pixels
         The pixels to compute, at the cost of these alone: a boolean array of the image's shape, or a list of `Box`
         (panel, slow, fast), for example from `shoeboxes`. Their values are those in the whole image; other pixels keep

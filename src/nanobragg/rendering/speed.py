@@ -53,7 +53,7 @@ def _measure(scene: Scene, core: CoreScene, dtype: npt.DTypeLike) -> Speed:
     sources, several = min(SOURCES, len(scene.sources.weights)), min(ORIENTATIONS, len(scene.cells))
     shape = (len(scene.config.detector.panels), *scene.config.detector.panels[0].pixels)
     image, mask, none = np.empty(shape, dtype), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    regions = _choose_blocks(scene.roi, mask)  # nothing else is touched
+    regions = _choose_blocks(scene.limits, mask)  # nothing else is touched
     rays = sources * scene.sensor.count * sum(int(mask[(..., *_slices(region))].sum()) for region in regions)
     alone = core.probe(1, sources)
     calls, one = (_fastest(alone, image, chosen, regions) for chosen in (none, mask))

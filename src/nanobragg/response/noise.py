@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .._noise import CRandom, ordered_sum, poisson_quantiles
 from ..config.config import Config
 from ..config.noise import Psf
+from ..config.region import Region
 from ..errors import ConfigError
-from ..geometry import FloatArray, Roi
+from ..geometry import FloatArray
 from ..rendering.threads import share, thread_count
 from ..scene.scene import Scene
 from .psf import blur
-from .quantize import checked_image, roi_slices
+from .quantize import checked_image
 from .recording import Recording, resolve_recording
 
 MAX_C_SEED = 2**31 - 1
@@ -28,7 +29,11 @@ FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # purposes of random streams
 
 
 def c_noise(
-    image: ArrayLike, seed: int, adc_offset: float = 40.0, roi: Roi | None = None, before: CRandom | None = None
+    image: ArrayLike,
+    seed: int,
+    adc_offset: float = 40.0,
+    roi: Region | None = None,
+    before: CRandom | None = None,
 ) -> tuple[NDArray[np.uint16], float, int]:
     """Add the C program's photon noise to an image, reproducing its noise image byte for byte.
 
@@ -44,8 +49,8 @@ def c_noise(
         new seed, needs `before`.
     adc_offset : float
         Added to every pixel of the region of interest, ADU.
-    roi : (xmin, xmax, ymin, ymax), optional
-        Inclusive limits in pixels, x fast and y slow. Pixels outside draw no deviate and are 0.
+    roi : two slices (slow, fast), optional
+        Pixels outside draw no deviate and are 0.
     before : CRandom, optional
         The stream that a negative seed continues: that of the mosaic domains (`config.mosaic.c_stream_of_mosaic`).
 
@@ -66,7 +71,9 @@ def c_noise(
         raise ConfigError(f"seed = {seed} is not a valid seed of the C program; give 0 to {MAX_C_SEED}")
     _check_offset(adc_offset)
     means = checked_image(image, lowest=0.0)
-    where = roi_slices(roi, means.shape)
+    if means.max() > np.finfo(np.float32).max:
+        raise ConfigError(f"image: {means.max():g} photons are more than a 32-bit float holds; scale the image")
+    where = roi or (slice(None), slice(None))
     photons = _c_photons(means[where], CRandom(seed, before))
     adu = photons + np.float64(adc_offset)
     overloads = int(np.count_nonzero(adu > 65535.0))

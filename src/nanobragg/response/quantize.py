@@ -5,14 +5,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._noise import scale_to_greys, scale_to_integers
 from ..errors import ConfigError
-from ..geometry import Roi
 
 
 def to_integers(
     image: ArrayLike,
     scale: float | None = None,
     adc_offset: float = 40.0,
-    roi: Roi | None = None,
+    roi: tuple[slice, slice] | None = None,
     mask: ArrayLike | None = None,
 ) -> tuple[NDArray[np.uint16], float]:
     """Scale an image to 16-bit integers as the C program does.
@@ -27,8 +26,8 @@ def to_integers(
         Units of the integer image per unit of `image`. Default: 55000 / the largest pixel, 1 if that is 0.
     adc_offset : float
         Added to every pixel of the region of interest, in units of the integer image.
-    roi : (xmin, xmax, ymin, ymax), optional
-        Inclusive limits in pixels, x fast and y slow. Pixels outside are 0.
+    roi : two slices (slow, fast), optional
+        Pixels outside are 0.
     mask : array of shape (slow, fast), optional
         Pixels with mask 0 are set to the ADC offset.
 
@@ -44,7 +43,7 @@ def to_integers(
         A pixel is not finite, the scale is not positive, or the shapes of image and mask differ.
     """
     pixels = _single(image)
-    where = roi_slices(roi, pixels.shape)
+    where = roi or (slice(None), slice(None))
     window = pixels[where]
     if mask is not None:
         window = np.where(_checked_mask(mask, pixels.shape)[where] != 0, window, np.float32(0))
@@ -60,17 +59,16 @@ def to_pgm(
     scale: float | None = None,
     rmsd: float | None = None,
     integer_scale: float | None = None,
-    roi: Roi | None = None,
+    roi: tuple[slice, slice] | None = None,
 ) -> tuple[NDArray[np.uint8], float]:
     """Return the 8-bit greys of a PGM image, ``floor(min(255, image·scale))`` of an image (slow, fast), and the scale.
 
     The default scale (grey levels per unit of `image`) is 250 / (5·rmsd), or `integer_scale` if the rmsd is 0. `rmsd`
-    is by default computed over the region of interest, `integer_scale` that of `to_integers`. Pixels outside `roi`
-    (xmin, xmax, ymin, ymax, inclusive, x fast and y slow) are 0. Raises `ConfigError` if a pixel is not finite or the
-    scale not positive.
+    is by default computed over the region of interest, `integer_scale` that of `to_integers`. Pixels outside `roi`,
+    two slices (slow, fast), are 0. Raises `ConfigError` if a pixel is not finite or the scale not positive.
     """
     pixels = _single(image)
-    where = roi_slices(roi, pixels.shape)
+    where = roi or (slice(None), slice(None))
     window = pixels[where]
     if scale is None:
         deviation = _rmsd(window) if rmsd is None else rmsd
@@ -84,14 +82,6 @@ def to_pgm(
     if not scale_to_greys(window, scale, greys[where]):
         checked_image(pixels)
     return greys, scale
-
-
-def roi_slices(roi: Roi | None, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the (slow, fast) slices of inclusive limits xmin, xmax, ymin, ymax, clipped to the image."""
-    if roi is None:
-        return slice(0, shape[0]), slice(0, shape[1])
-    xmin, xmax, ymin, ymax = roi
-    return slice(max(ymin, 0), max(ymax + 1, 0)), slice(max(xmin, 0), max(xmax + 1, 0))
 
 
 def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = False) -> NDArray[np.floating]:

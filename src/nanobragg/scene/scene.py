@@ -14,6 +14,7 @@ from .._core import CoreScene
 from .._culling import CullingPlan
 from ..config.config import Config
 from ..config.display import html_table
+from ..config.region import Region
 from ..errors import warn_user
 from .checks import check_scene
 from .culling_plan import build_plan
@@ -22,7 +23,6 @@ from .scene_data import SceneData
 from .unit_slips import unit_slips
 
 if TYPE_CHECKING:
-    from ..geometry import Roi
     from ..rendering.cost import Cost
     from ..rendering.pixel_selection import PixelList
 
@@ -130,7 +130,7 @@ class Scene(SceneData):
     def cost(
         self,
         *,
-        roi: Roi | None = None,
+        roi: Region | None = None,
         pixels: PixelList | None = None,
         threads: int | None = None,
         dtype: Literal["float32", "float64"] = "float32",

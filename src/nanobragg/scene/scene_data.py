@@ -16,6 +16,7 @@ from ..config.config import Config
 from ..config.crystal import build_lattice
 from ..config.domains import Domains, resolve_domains
 from ..config.panel import panel_distance
+from ..config.region import region_limits, region_of
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
@@ -93,10 +94,15 @@ class SceneData:
         return self.config.detector.shape
 
     @property
-    def roi(self) -> Roi:
+    def roi(self) -> tuple[slice, slice]:
+        """The pixels that are rendered, as two slices (slow, fast) of any panel."""
+        return region_of(self.limits)
+
+    @property
+    def limits(self) -> Roi:
         """First and last fast, first and last slow pixel that are rendered, inclusive."""
         slow, fast = self.config.detector.panels[0].pixels
-        return self.config.roi or (0, fast - 1, 0, slow - 1)
+        return (0, fast - 1, 0, slow - 1) if self.config.roi is None else region_limits(self.config.roi, (slow, fast))
 
     @cached_property
     def rendered(self) -> npt.NDArray[np.bool_]:
@@ -119,7 +125,7 @@ class SceneData:
         listing = self.config.structure_factors.listing
         if listing is None:
             return None
-        resolutions = pixel_resolutions(self.geometry, self.roi, self.mask, EV_ANGSTROM / self.mean_energy_eV)
+        resolutions = pixel_resolutions(self.geometry, self.limits, self.mask, EV_ANGSTROM / self.mean_energy_eV)
         return table_coverage(listing[0], self.lattice.reciprocal, resolutions, self.config.sampling.d_min_A)
 
     @property

@@ -34,7 +34,9 @@ def test_a_roi_keeps_the_spots_whose_centre_lies_in_it() -> None:
     low, high = len(every) // 3, 2 * len(every) // 3
     x0, x1 = np.sort(fast)[[low // 2, high]].tolist()
     y0, y1 = np.sort(slow)[[low // 2, high]].tolist()
-    same(predicted(roi=(x0, x1, y0, y1)), every[(fast >= x0) & (fast <= x1) & (slow >= y0) & (slow <= y1)])
+    same(
+        predicted(roi=np.s_[y0 : y1 + 1, x0 : x1 + 1]), every[(fast >= x0) & (fast <= x1) & (slow >= y0) & (slow <= y1)]
+    )
 
 
 def test_a_mask_keeps_the_spots_whose_centre_it_lets_through() -> None:

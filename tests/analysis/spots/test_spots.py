@@ -163,7 +163,7 @@ def test_a_square_crystals_partial_spots_lie_where_all_their_photons_do():
     for i in range(len(spots)):
         at = np.floor([spots.fast_px[i], spots.slow_px[i]]).astype(int)
         alone = nb.StructureFactors(indices=spots.hkl[i : i + 1], amplitudes=[100])
-        roi = (at[0] - half, at[0] + half, at[1] - half, at[1] + half)
+        roi = np.s_[at[1] - half : at[1] + half + 1, at[0] - half : at[0] + half + 1]
         image = nb.simulate(made.config.replace(structure_factors=alone, roi=roi), dtype="float64")
         slow, fast = (image * (np.indices(image.shape) + 0.5)).sum(axis=(1, 2)) / image.sum()
         assert np.hypot(slow - spots.slow_px[i], fast - spots.fast_px[i]) < 0.08
@@ -265,7 +265,7 @@ def test_nothing_is_predicted_where_nothing_scatters_or_is_rendered():
     mask[:, :250] = False
     right = nb.predict_spots(scene(detector=nb.Detector.flat(**FINE, mask=mask)), threshold=0)
     assert right.fast_px.min() >= 250
-    part = nb.predict_spots(scene(roi=(0, 99, 200, 499)), threshold=0)
+    part = nb.predict_spots(scene(roi=np.s_[200:500, 0:100]), threshold=0)
     assert part.fast_px.max() < 100
     assert part.slow_px.min() >= 200
     assert 0 < len(part) < len(spots)

@@ -8,6 +8,7 @@ from dataclasses import fields
 
 import pytest
 
+from nanobragg.config.region import region_limits
 from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.nanobragg_c.flags.config_from_flags import Outputs, help_flag, help_text, parse_flags
 from nanobragg.nanobragg_c.flags.flag_table import GROUPS, SPELLINGS
@@ -133,7 +134,7 @@ def test_plain_line_leaves_the_c_programs_defaults():
         ("-fdet_vector 0 0 0", "cannot have length zero"),
         ("-osc 0 -phistep 1", "-osc 0 with -phistep 1: gives no step"),
         ("-threads 0", "-threads 0 is not valid; give at least 1"),
-        ("-roi 5 3 0 9", "roi = "),
+        ("-roi 5 3 0 9", "-roi 5 3 0 9: contains no pixel"),
         ("-cell 0", "lengths must be positive"),
         ("-exact -polar 1.5", "Beam.kahn_factor = 1.5"),
     ],
@@ -225,7 +226,8 @@ def test_fluence_comes_from_a_flux_that_is_complete(line, fluence):
     ],
 )
 def test_roi_is_kept_within_the_detector(line, roi):
-    assert parse(line).config.roi == roi
+    region = parse(line).config.roi
+    assert region_limits(region, (128, 128)) == roi
 
 
 def test_random_misset_without_a_seed_takes_and_records_one_from_the_clock(monkeypatch):

@@ -88,7 +88,7 @@ def test_arrays_become_files(tmp_path):
         pytest.param({"beam": nb.Beam(divergence_mrad=(2, None), divergence_steps=(3, 2))}, id="divergence"),
         pytest.param({"beam": nb.Beam(direction=(1, 0.1, 0), polarized=False, kahn_factor=0.5)}, id="tilted beam"),
         pytest.param({"scan": nb.Scan(start_deg=3, step_deg=0.1)}, id="steps"),
-        pytest.param({"roi": (2, 9, 3, 8), "background": nb.Background(water_um=5)}, id="roi"),
+        pytest.param({"roi": (slice(3, 9), slice(2, 10)), "background": nb.Background(water_um=5)}, id="roi"),
         pytest.param({"detector": nb.Detector.flat(pixels=8, sensor_thickness_um=None, sensor_layers=3)}, id="sensor"),
     ],
 )

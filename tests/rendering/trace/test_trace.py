@@ -56,16 +56,16 @@ def test_pixel_is_that_of_the_image(case: Any, exact: bool) -> None:
     whole = nb.config_from_flags(list(case.argv), exact=exact)
     if exact and (whole.crystal.matrix_path or whole.crystal.matrix) and whole.crystal.cell:
         whole = whole.replace(crystal=whole.crystal.replace(cell=None))  # they contradict each other
-    x0, x1, y0, y1 = nb.Scene(whole).roi
+    x0, x1, y0, y1 = nb.Scene(whole).limits
     slow, fast = (
         int(np.clip(at, low, high)) for at, low, high in zip(case.facts["argmax"], (y0, x0), (y1, x1), strict=True)
     )
-    window = (max(x0, fast - 9), min(x1, fast + 9), max(y0, slow - 2), min(y1, slow + 2))
+    window = np.s_[max(y0, slow - 2) : min(y1, slow + 2) + 1, max(x0, fast - 9) : min(x1, fast + 9) + 1]
     scene = nb.Scene(whole.replace(roi=window))
+    rows, columns = window
     image = nb.simulate(scene, dtype="float64", threads=1)
-    rendered = [
-        pixel for pixel in ((slow, fast), (window[2], window[0]), (window[3], window[1])) if scene.rendered[pixel]
-    ]
+    corners = (rows.start, columns.start), (rows.stop - 1, columns.stop - 1)
+    rendered = [pixel for pixel in ((slow, fast), *corners) if scene.rendered[pixel]]
     assert rendered
     for s, f in rendered:
         assert nb.trace(scene, slow=s, fast=f, strongest=1).final.pixel == pytest.approx(image[s, f], rel=1e-12, abs=0)
@@ -85,7 +85,7 @@ def test_pixel_is_that_of_the_image_on_every_instruction_set(name: str) -> None:
 
 
 def test_first_pixel_of_a_c_image_starts_unrotated_and_the_next_one_does_not() -> None:
-    scene = nb.Scene(config(compat="c", scan=nb.Scan(range_deg=10, steps=3), roi=(4, 9, 5, 6)))
+    scene = nb.Scene(config(compat="c", scan=nb.Scan(range_deg=10, steps=3), roi=np.s_[5:7, 4:10]))
     image = nb.simulate(scene, dtype="float64")
     first, second = (nb.trace(scene, slow=5, fast=fast) for fast in (4, 5))
     assert first.terms[0].a_A == pytest.approx(tuple(scene.lattice.direct[0]), rel=1e-15)
@@ -95,7 +95,7 @@ def test_first_pixel_of_a_c_image_starts_unrotated_and_the_next_one_does_not() -
 
 def test_interpolation_ends_at_the_same_term_in_trace_and_image() -> None:
     started_inside = case_config("AT-STR-002/small-table").replace(
-        roi=(24, 47, 24, 47), sampling=nb.Sampling(oversample=3)
+        roi=np.s_[24:48, 24:48], sampling=nb.Sampling(oversample=3)
     )
     scene = nb.Scene(started_inside)
     image = nb.simulate(scene, dtype="float64")
@@ -269,7 +269,7 @@ def test_pixels_outside_the_image_are_refused(options: dict[str, int], message: 
     mask = np.ones((24, 32), bool)
     mask[7, 7] = False
     detector = nb.Detector.flat(pixels=(24, 32), pixel_mm=0.5, mask=mask)
-    traced = config(detector=detector, roi=(4, 30, 5, 22))
+    traced = config(detector=detector, roi=np.s_[5:23, 4:31])
     with pytest.raises(nb.errors.ConfigError, match=message):
         nb.trace(traced, **options)
     for slow, fast in ((5, 4), (22, 30)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from ...io.npy import read_npz
 from ...rendering.pixel_selection import PixelList
 from ...rendering.simulate import simulate
 from ...scene.scene import Scene
+from ...scene.scene_data import SceneData
 from ...unit_cell import Cell, cell_from_vectors, reciprocal_vectors
 from ..resolution import mean_direction, mean_wavelength_A, reshape_to_scene
 from .predict import Spots, predict_spots
@@ -137,6 +138,23 @@ class GroundTruth:
             ) from None
 
 
+class Orientation(NamedTuple):
+    """A lattice as in `GroundTruth`: cell (Å, degrees), and the matrices A = U·B."""
+
+    cell: Cell
+    A: FloatArray
+    U: FloatArray
+    B: FloatArray
+
+
+def orientation(scene: SceneData) -> Orientation:
+    """Return cell and orientation of a scene's crystal at φ = 0."""
+    star = scene.lattice.reciprocal.T
+    cell = cell_from_vectors(scene.lattice.direct)
+    b = reciprocal_vectors(cell)[0].T
+    return Orientation(cell, star, star @ np.linalg.inv(b), b)
+
+
 def bragg_image(
     experiment: Config | Scene, *, pixels: PixelList | None = None, threads: int | None = None
 ) -> npt.NDArray[np.float32]:
@@ -219,13 +237,11 @@ def ground_truth(
         Cell, orientation, spots and mask.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
-    star = scene.lattice.reciprocal.T
-    cell: Cell = cell_from_vectors(scene.lattice.direct)
-    b = reciprocal_vectors(cell)[0].T
+    lattice = orientation(scene)
     spots = predict_spots(scene)
     bragg = reshape_to_scene(bragg_image(scene, threads=threads) if image is None else image, scene)
     return GroundTruth(
-        cell=np.array(cell), A=star, U=star @ np.linalg.inv(b), B=b,
+        cell=np.array(lattice.cell), A=lattice.A, U=lattice.U, B=lattice.B,
         n_cells=np.array(scene.n_cells, float), blocks=scene.blocks,
         spindle_axis=scene.spindle_axis, beam_direction=mean_direction(scene),
         phi_start_deg=scene.config.scan.start_deg, phi_range_deg=scene.phi.range * RADIAN_IN_DEGREES,

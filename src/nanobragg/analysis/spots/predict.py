@@ -202,7 +202,7 @@ def _crossing_positions(setting: Setting, chunk: Crossings, q: FloatArray, panel
 
 def _rendered(scene: Scene, spots: Spots) -> npt.NDArray[np.bool_]:
     """Return a mask of the spots whose centroid is on a rendered pixel."""
-    x0, x1, y0, y1 = scene.roi
+    x0, x1, y0, y1 = scene.limits
     fast, slow = np.floor(spots.fast_px), np.floor(spots.slow_px)
     inside = (spots.panel >= 0) & (fast >= x0) & (fast <= x1) & (slow >= y0) & (slow <= y1)
     if scene.mask is not None:

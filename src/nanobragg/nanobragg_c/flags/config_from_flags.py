@@ -14,12 +14,12 @@ from ...config.beam import Beam, Sources
 from ...config.config import Config
 from ...config.crystal import Crystal
 from ...config.detector import Detector
+from ...config.region import region_of
 from ...config.sampling import Sampling
 from ...config.scan import Scan
 from ...config.structure_factors import StructureFactors
 from ...config.toml import paths_in
 from ...errors import ConfigError, FormatError, NanobraggWarning
-from ...geometry import Roi
 from ...io.atomic import StrPath
 from ...io.input_file import read_file
 from ...unit_cell import Cell
@@ -248,18 +248,21 @@ def _sampling(values: FlagValues, exact: bool) -> Sampling:
     )
 
 
-def _roi(values: FlagValues, detector: Detector) -> Roi | None:
+def _roi(values: FlagValues, detector: Detector) -> tuple[slice, slice] | None:
     """Return the region of interest, clipped to the detector; negative limits mean not given."""
     if max(values.roi) < 0:
         return None
     slow, fast = detector.panels[0].pixels
-    x0, x1, y0, y1 = values.roi
-    return (
-        max(x0, 0),
-        min(x1, fast - 1) if x1 >= 0 else fast - 1,
-        max(y0, 0),
-        min(y1, slow - 1) if y1 >= 0 else slow - 1,
+    (x0, x1), (y0, y1) = (
+        (max(first, 0), min(last, size - 1) if last >= 0 else size - 1)
+        for first, last, size in ((*values.roi[:2], fast), (*values.roi[2:], slow))
     )
+    if x0 > x1 or y0 > y1:
+        raise ConfigError(
+            f"-roi {' '.join(map(str, values.roi))}: contains no pixel; give first and last fast, first and last slow "
+            f"pixel, within 0…{fast - 1} and 0…{slow - 1}"
+        )
+    return region_of((x0, x1, y0, y1))
 
 
 def _outputs(values: FlagValues) -> Outputs:

@@ -69,7 +69,7 @@ def config_to_flags(config: Config, folder: StrPath) -> list[str]:
         *_scan(config),
         *_sampling(config, scene),
         *_flag("-water", config.background.water_um or None),
-        *_flag("-roi", *(config.roi or [None])),
+        *_flag("-roi", *([None] if config.roi is None else scene.limits)),
     ]
     return flags + geometry_flags(config, scene)
 

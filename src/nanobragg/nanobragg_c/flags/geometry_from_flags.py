@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+from ...bounds import check_bound
 from ...config.detector import Detector
 from ...config.flat_panel import flat_panel, nominal_geometry
 from ...constants import RADIAN_IN_DEGREES
@@ -125,6 +126,7 @@ def _check(values: FlagValues) -> None:
     for name, length in ((flag, distance), ("-pixel", values.pixel_mm)):
         if not length > 0:
             raise ConfigError(f"{name} {length:g} is not valid; give a positive number of mm")
+        check_bound(name, length, field="Detector.distance_mm")
     axes = (("f", values.fpixels, values.detsize_f_mm), ("s", values.spixels, values.detsize_s_mm))
     for axis, count, size in axes:
         if count < 0:

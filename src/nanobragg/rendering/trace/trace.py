@@ -144,7 +144,7 @@ def trace(
         raise ConfigError(f"strongest = {strongest}: must be at least 1; None keeps all terms")
     everything = scene.terms * scene.sensor.count
     records = np.empty(1 + min(everything, strongest or everything), TRACE_RECORD)
-    totals = trace_pixel(scene.core(np.float64), scene.roi, panel, slow, fast, records)
+    totals = trace_pixel(scene.core(np.float64), scene.limits, panel, slow, fast, records)
     reader = RecordReader(scene, slow, fast)
     rows = np.sort(records[: totals.n_kept], order="ordinal")
     rays = dict.fromkeys((reader.place(row), reader.ray(row)) for row in rows)
@@ -176,8 +176,9 @@ def _check_pixel(scene: Scene, panel: int, slow: int, fast: int) -> None:
         raise ConfigError(f"panel = {panel}: the detector has panels 0 to {panels - 1}")
     if not (0 <= slow < pixels[0] and 0 <= fast < pixels[1]):
         raise ConfigError(f"{where}: a panel has {pixels[0]} by {pixels[1]} pixels, counted from 0")
-    if not (roi[0] <= fast <= roi[1] and roi[2] <= slow <= roi[3]):
-        raise ConfigError(f"{where}: lies outside roi = {roi} (fast, fast, slow, slow), where nothing is rendered")
+    if not (roi[0].start <= slow < roi[0].stop and roi[1].start <= fast < roi[1].stop):
+        shown = f"np.s_[{roi[0].start}:{roi[0].stop}, {roi[1].start}:{roi[1].stop}]"
+        raise ConfigError(f"{where}: lies outside roi = {shown}, where nothing is rendered")
     if not scene.rendered.reshape(panels, *pixels)[panel, slow, fast]:
         raise ConfigError(f"{where}: is masked and not rendered")
 

@@ -1,0 +1,146 @@
+"""One shot of a data set: its image, and the truth about each of its crystals."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..analysis.resolution import mean_wavelength_A
+from ..analysis.spots.ground_truth import Orientation, orientation
+from ..analysis.spots.predict import Spots, predict_spots
+from ..config.background import Background
+from ..config.config import Config
+from ..config.crystal import Crystal
+from ..config.structure_factors import StructureFactors
+from ..constants import EV_ANGSTROM
+from ..errors import NanobraggWarning
+from ..rendering.simulate import simulate
+from ..response.noise import add_noise
+from ..scene.scene import Scene
+from .description import Description, Values
+
+log = logging.getLogger(__name__)
+NO_CRYSTAL: dict[str, Any] = {  # scatters nothing, and costs one term for each source
+    "crystal": Crystal(cell=(10,)),
+    "structure_factors": StructureFactors.constant(0),
+}
+
+
+class CrystalTruth:
+    """The truth about one crystal of a shot.
+
+    Attributes
+    ----------
+    scene : Scene
+        The crystal in the beam of its shot; its `config` is that of the crystal.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    def __repr__(self) -> str:
+        return f"<CrystalTruth: cell {' '.join(f'{x:.5g}' for x in self.orientation.cell)}>"
+
+    @property
+    def config(self) -> Config:
+        """The experiment with this crystal alone."""
+        return self.scene.config
+
+    @cached_property
+    def orientation(self) -> Orientation:
+        """Cell and orientation as in `GroundTruth`: `cell`, `A`, `U` and `B`."""
+        return orientation(self.scene)
+
+    @property
+    def wavelength_A(self) -> float:
+        """Mean wavelength of the sources, Å."""
+        return mean_wavelength_A(self.scene)
+
+    @cached_property
+    def spots(self) -> Spots:
+        """The spots of `predict_spots`; they are predicted when they are first asked for."""
+        return predict_spots(self.scene)
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One shot of a data set.
+
+    Attributes
+    ----------
+    number : int
+        Number of the shot, from 0.
+    image : ndarray, shape (slow, fast), or (panels, slow, fast) for several panels
+        The image as recorded, or expected photons if the base of the data set has no noise.
+    config : Config
+        The experiment with its first crystal; without crystals, with that of the base.
+    values : Values
+        The values of the fields that vary: `values.shot` and `values.crystals`.
+    truth : tuple of CrystalTruth
+        One for each crystal.
+    photons : float
+        Expected photons of the whole image.
+    noise_seed : int or None
+        Seed of the noise; None without noise.
+    """
+
+    number: int
+    image: npt.NDArray[Any]
+    config: Config
+    values: Values
+    truth: tuple[CrystalTruth, ...]
+    photons: float
+    noise_seed: int | None
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.image.shape))
+        crystals = "1 crystal" if len(self.truth) == 1 else f"{len(self.truth)} crystals"
+        return f"<Shot {self.number}: {size} {self.image.dtype}, {crystals}, {self.photons:.4g} photons>"
+
+
+def make_shot(plan: Description, k: int, threads: int | None) -> Shot:
+    """Return shot k, 0 ≤ k < n, of a data set."""
+    values, configs = plan.values(k), plan.configs(k)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NanobraggWarning)  # the base's concern them all
+        scenes = [Scene(_at_beam_energy(config)) for config in _without_doubled_background(configs)]
+        scenes = scenes if values.crystals else []
+        image = render_crystals(scenes, configs[0], threads)
+    seed = None if configs[0].noise is None else plan.noise_seed(k)
+    photons = float(image.sum(dtype=np.float64))
+    if seed is not None:
+        image = add_noise(image, configs[0], seed=seed, threads=threads)
+    return Shot(k, image, configs[0], values, tuple(map(CrystalTruth, scenes)), photons, seed)
+
+
+def render_crystals(scenes: list[Scene], config: Config, threads: int | None) -> npt.NDArray[np.float32]:
+    """Return the expected photons of several crystals in one image; without any, the background of `config`.
+
+    The first scene has the background of all.
+    """
+    if not scenes:
+        if config.background == Background():
+            return np.zeros(config.detector.shape, np.float32)
+        return simulate(config.replace(NO_CRYSTAL), threads=threads)
+    image = simulate(scenes[0], threads=threads)
+    for scene in scenes[1:]:
+        simulate(scene, out=image, add=True, threads=threads)
+    return image
+
+
+def _without_doubled_background(configs: tuple[Config, ...]) -> list[Config]:
+    return [configs[0], *(config.replace(background=Background()) for config in configs[1:])]
+
+
+def _at_beam_energy(config: Config) -> Config:
+    """Return a Config with structure factors at the energy of its beam, of which the base keeps no copy."""
+    factors = config.structure_factors
+    if not factors.needs_beam_energy:
+        return config
+    return config.replace(structure_factors=factors.replace(energies_eV=[EV_ANGSTROM / config.beam.wavelength]))
