@@ -45,7 +45,8 @@ def check_domains(crystal: Crystal) -> None:
     """Raise `ConfigError` for a spread, a list of domains or a strain that is not valid."""
     spread = crystal.mosaic_spread_deg
     if spread is not None and np.min(spread) < 0:
-        raise ConfigError(f"Crystal.mosaic_spread_deg = {spread}: must not be negative")
+        shown = spread if isinstance(spread, tuple) else f"{spread:g}"
+        raise ConfigError(f"Crystal.mosaic_spread_deg = {shown}: must not be negative")
     if isinstance(spread, tuple) and crystal.mosaic_model != "gaussian":
         raise ConfigError(
             f"Crystal.mosaic_model = {crystal.mosaic_model!r}: three spreads are standard deviations; "
