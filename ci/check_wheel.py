@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
 MOST_BYTES = 5_000_000
-SUFFIXES = {".py", ".pyi", ".so", ".pyd"}
+SUFFIXES = {".py", ".pyi", ".so", ".pyd", ".h"}
 EXTENSIONS = ("_core", "_functions", "_noise", "_reference")
+OTHERS = ("py.typed", "include/nanobragg/device/image.h")
 KERNELS = {"x86_64": ("baseline", "v2", "v3", "v4"), "amd64": ("baseline", "v2", "v3", "v4")}
 OPENMP = re.compile(r"libg?omp")
 BUILD_PATH = re.compile(rb"/(?:home|root|tmp|work|build|project|private|var|Users)/[\w./+-]+")
@@ -26,8 +27,7 @@ def problems(wheel: Path) -> list[str]:
     binaries = {name: data for name, data in content.items() if PurePosixPath(name).suffix in {".so", ".pyd"}}
     found = [f"unexpected: {name}" for name in content if not _expected(name)]
     found += [f"missing: {name}" for name in EXTENSIONS if not any(f"nanobragg/{name}." in path for path in binaries)]
-    if "nanobragg/py.typed" not in content:
-        found.append("missing: nanobragg/py.typed")
+    found += [f"missing: nanobragg/{name}" for name in OTHERS if f"nanobragg/{name}" not in content]
     if wheel.stat().st_size >= MOST_BYTES:
         found.append(f"{wheel.stat().st_size} bytes; at most {MOST_BYTES}")
     core = b"".join(data for name, data in binaries.items() if "/_core." in name)

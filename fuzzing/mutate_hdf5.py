@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -55,12 +56,24 @@ class _GrowableBytesIO(io.BytesIO):
 
 
 def mutate(valid: bytes, edits: bytes) -> bytes:
-    """Return a valid file after at most `MOST_EDITS` edits; edits that HDF5 rejects are skipped."""
-    stored, names = _GrowableBytesIO(valid), _names(valid)
-    with suppress(RuntimeError), h5py.File(stored, "r+") as root:  # HDF5 may not be able to finish what it accepted
+    """Return a valid file after at most `MOST_EDITS` edits; edits that HDF5 rejects are skipped.
+
+    HDF5 may not be able to finish what it accepted: closing the file fails, or closing one of its objects, which h5py
+    can only report to `sys.unraisablehook`.
+    """
+    stored, hook = _GrowableBytesIO(valid), sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        _apply(edits, stored, _names(valid))
+    finally:
+        sys.unraisablehook = hook
+    return stored.getvalue()
+
+
+def _apply(edits: bytes, stored: io.BytesIO, names: Sequence[str]) -> None:
+    with suppress(RuntimeError), h5py.File(stored, "r+") as root:
         for at in range(0, min(len(edits) - len(edits) % EDIT, EDIT * MOST_EDITS), EDIT):
             _edit(root, names, *edits[at : at + EDIT])
-    return stored.getvalue()
 
 
 @cache

@@ -10,11 +10,13 @@ from hypothesis import settings
 from tests.paths import TESTS
 from tests.reference_cases import CASES
 
-settings.register_profile("untimed", parent=settings.default, deadline=None)
+# The same examples in every run; `pytest --hypothesis-profile=search` draws new ones
+settings.register_profile("search", parent=settings.default, deadline=None)
+settings.register_profile("repeatable", parent=settings.get_profile("search"), derandomize=True)
+settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:
-    settings.load_profile("untimed")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -42,7 +42,7 @@ static void accumulate(const Scene &s, int table_number, const double *cells, co
         double cell[9];
         memcpy(cell, vertices, sizeof cell);
         /* Where steps are kept, there is one lane. */
-        _Pragma("omp simd if(!Sink::needs_steps)") for (int i = 0; i < n; ++i)
+        NB_SIMD_IF(!Sink::needs_steps) for (int i = 0; i < n; ++i)
         {
             Term<Real> term;
             if constexpr (Sink::needs_steps)

@@ -77,7 +77,7 @@ template <class Entry> NB_INLINE void add_row(Entry *sums, Entry w, const Entry 
 {
     NB_SIMD for (int i = 0; i < 4; ++i)
     {
-        sums[i] += w * row[i];
+        sums[i] += w * read_only(row + i);
     }
 }
 
@@ -114,7 +114,7 @@ template <class Entry> NB_INLINE Entry sum_neighbours(const Table<Entry> &t, con
     const Entry *corner = t.values + n.place;
     Entry sums[4] = {0, 0, 0, 0};
     if (!n.inside)
-        return corner[0];
+        return read_only(corner);
     add_plane(sums, n.h.w0, corner, t.stride_k, n.k);
     add_plane(sums, n.h.w1, corner + t.stride_h, t.stride_k, n.k);
     add_plane(sums, n.h.w2, corner + 2 * t.stride_h, t.stride_k, n.k);
@@ -137,7 +137,7 @@ template <class Table_entry> struct Nearest {
 
     template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
     {
-        term.amplitude = t.values[closest_place(t, term.nearest[0], term.nearest[1], term.nearest[2])];
+        term.amplitude = read_only(t.values + closest_place(t, term.nearest[0], term.nearest[1], term.nearest[2]));
     }
 };
 

@@ -17,7 +17,8 @@ template <class Real> class alignas(64) Gradient : public Intensity {
 public:
     static constexpr bool needs_places = true, has_total = false, weighs_orientations = true;
     /* Lanes and a vector more: rows of the same lane must not be a multiple of 4096 bytes apart, which stalls loads. */
-    static constexpr int ROW = LANES + 8, REAL_ROW = LANES + 64 / sizeof(Real);
+    static constexpr int PADDING = LANES > VECTOR ? 64 : 0, ROW = LANES + PADDING / 8,
+                         REAL_ROW = LANES + PADDING / (int)sizeof(Real);
 
     explicit Gradient(const Motions &motions) : motions(motions) { memset(primitives, 0, sizeof primitives); }
 

@@ -58,6 +58,23 @@ template <bool exact> NB_INLINE double divide(double x, double y, double per_y)
     return exact ? near + (x - near * y) * per_y : near;
 }
 
+/* x / y. */
+NB_INLINE double quotient(double x, double y)
+{
+    return x / y;
+}
+
+/* On a GPU from the approximate reciprocal, with one correction; |y| from 2^-126 to 2^126. */
+NB_INLINE float quotient(float x, float y)
+{
+#if defined(NB_DEVICE)
+    const float per_y = __fdividef(1.0f, y), near = x * per_y;
+    return near + fmaf(-near, y, x) * per_y;
+#else
+    return x / y;
+#endif
+}
+
 /* Of two numbers; unlike fmax and fmin, without a call. If x is NaN, y. */
 template <class Real> NB_INLINE Real larger(Real x, Real y)
 {

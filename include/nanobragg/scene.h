@@ -5,8 +5,13 @@
 
 namespace nb {
 
+#if defined(NB_DEVICE)
+constexpr int SPAN_PIXELS = NB_LANES; /* pixels of a thread */
+constexpr int VECTOR = NB_LANES;
+#else
 constexpr int SPAN_PIXELS = 64; /* neighbouring pixels that are rendered at once, at most */
 constexpr int VECTOR = 16;      /* lanes of a vector, of which the hardware may need several */
+#endif
 
 struct Panel {
     double pix0[3], fast[3], slow[3], normal[3]; /* corner of pixel (0, 0), m; axes, unit vectors */

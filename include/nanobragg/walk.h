@@ -19,7 +19,7 @@ static inline bool scatter(const Scene &s, const Source &source, bool turned, in
         NB_SIMD for (int i = 0; i < n; ++i) lanes.polar[i] = polarization_in_lane(s.kahn, source, lanes, i);
     if (s.amorphous)
         find_surroundings(s, n, lanes);
-    return any;
+    return any_of_team(any);
 }
 
 NB_INLINE Orientations all_of(const Scene &s)
@@ -54,7 +54,7 @@ static void add_shares(const Scene &s, int table, const Orientations list, Accum
 /* Add one source's terms for some of the orientations, and what surrounds the crystal, to the sink's total. */
 template <class Sink>
 static void add_source(const Scene &s, int number, const Orientations list, bool turned, Accumulate<Sink> *add,
-                       const volatile int *stop, int n, Lanes &lanes, Sink &sink)
+                       const StopFlag stop, int n, Lanes &lanes, Sink &sink)
 {
     const Source &source = s.sources[number];
     const bool any = scatter(s, source, turned, n, lanes);
@@ -84,7 +84,7 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
  * fast axis for m lanes. Beyond the n pixels at the columns `fast` the last one is repeated. */
 template <class Visit>
 static void visit_sub_pixels(const Scene &s, const Panel &p, int slow, const int *fast, int n, int m,
-                             const volatile int *stop, Visit visit)
+                             const StopFlag stop, Visit visit)
 {
     double column[LANES], at[LANES]; /* in sub-pixels; in metres */
     const double step = p.pixel / s.oversample;
@@ -111,7 +111,7 @@ static inline void reset(const Scene &s, int n, Lanes &lanes)
 /* The terms of n pixels of row `slow` at the columns `fast` for some of the orientations; n is at most LANES. */
 template <class Sink>
 static void visit_terms(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
-                        Accumulate<Sink> *add, const volatile int *stop, Sink &sink)
+                        Accumulate<Sink> *add, const StopFlag stop, Sink &sink)
 {
     Lanes lanes;
     const int m = Sink::needs_steps ? n : whole_vectors(n);
@@ -133,7 +133,7 @@ static void visit_terms(const Scene &s, const Panel &p, int slow, const int *fas
 /* The same, and the photons. */
 template <class Sink>
 static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
-                 Accumulate<Sink> *add, const volatile int *stop, Sink &sink, double *photons)
+                 Accumulate<Sink> *add, const StopFlag stop, Sink &sink, double *photons)
 {
     visit_terms(s, p, slow, fast, n, list, add, stop, sink);
     for (int i = 0; i < n; ++i)

@@ -209,7 +209,8 @@ cdef class CoreScene:
     cdef int precision_number
 
     def __cinit__(self, const Panel[::1] panels, const Source[::1] sources, const Parameters[::1] parameters,
-                  const double[:, :, ::1] cells, const double[::1] shares, mask, tables, const double[::1] amorphous, str precision,
+                  const double[:, :, ::1] cells, const double[::1] shares, mask, tables,
+                  const double[::1] amorphous, str precision,
                   const CRules[::1] c_rules=None, const double[:, :, ::1] first_cells=None):
         memset(&self.scene, 0, sizeof(Scene))
         (<Parameters *> &self.scene)[0] = parameters[0]
@@ -265,6 +266,11 @@ cdef class CoreScene:
         return PRECISIONS[self.precision_number]
 
     @property
+    def panels(self):
+        """Panels as an array of PANEL."""
+        return np.asarray(self.keep[0])
+
+    @property
     def sources(self):
         """Sources as an array of SOURCE."""
         return np.asarray(self.keep[1])
@@ -293,6 +299,11 @@ cdef class CoreScene:
     def lookup(self):
         """One of LOOKUPS."""
         return LOOKUPS[(<Parameters *> &self.scene).lookup]
+
+    @property
+    def amorphous(self):
+        """Squared amplitudes of what surrounds the crystal, or None."""
+        return None if self.keep[5] is None else np.asarray(self.keep[5])
 
     @property
     def has_amorphous(self):

@@ -55,16 +55,16 @@ def test_dials_recovers_cell_orientation_and_positions(processed, crystal, kind,
 def test_a_refined_model_puts_the_spots_where_dials_predicts_them(processed):
     config, dials, _ = processed("orthorhombic", "nxs", 4)
     refined = dials.experiments("refined.expt")[0]
-    dials("dials.predict", "refined.expt", "d_min_A=1.7")
+    dials("dials.predict", "refined.expt", "d_min=1.7")
     panel, place = dials.predictions()
-    middle = 10  # the image that spots are in, and its neighbours that they reach into
+    middle = 10  # the image that spots are in; those near the spindle axis reach into its second neighbours
     photons = sum(
         nb.simulate(refined.config(config.structure_factors, image, phi_steps=12, n_cells=10, shape="gauss"))
-        for image in (middle - 1, middle, middle + 1)
+        for image in range(middle - 2, middle + 3)
     )
     shifts: dict[int, list[float]] = {}
     for number in np.flatnonzero(np.floor(place[:, 2]) == middle):
-        near = (panel == panel[number]) & (np.abs(place - place[number]) < (9, 9, 3)).all(axis=1)
+        near = (panel == panel[number]) & (np.abs(place - place[number]) < (9, 9, 4)).all(axis=1)
         off = shift(photons[panel[number]], place[number])
         if near.sum() == 1 and off is not None:
             shifts.setdefault(int(panel[number]), []).append(off)

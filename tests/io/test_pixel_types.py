@@ -305,3 +305,19 @@ def test_tiffs_that_are_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(buffer.getvalue())
     with pytest.raises(FormatError, match="1 channels of 1 bits"):
         nb.read_image(path)
+
+
+@pytest.mark.parametrize(("code", "bits"), [("f2", 0x7D01), ("f4", 0x7FA00001), ("f8", 0x7FF4000000000001)])
+@pytest.mark.parametrize("suffix", ["bin", "npy", "png", "tif"])
+def test_signalling_nan_are_written_without_a_warning(tmp_path: Path, code: str, bits: int, suffix: str) -> None:
+    image = np.ones(SHAPE, code)
+    image.view(f"u{image.itemsize}")[1, 2] = bits
+    nb.write_image(tmp_path / f"a.{suffix}", image)
+    assert nb.compare(image, image).correlation == 1
+
+
+@pytest.mark.parametrize("suffix", ["bin", "tif"])
+def test_a_value_beyond_single_precision_is_refused(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(FormatError, match=rf"a\.{suffix}: a value exceeds 3\.4e38"):
+        nb.write_image(tmp_path / f"a.{suffix}", np.full(SHAPE, 1e300))
+    assert not list(tmp_path.iterdir())

@@ -8,7 +8,7 @@
 
 namespace nb {
 
-constexpr int REGION = SPAN_PIXELS; /* edge of the parts of a panel that are rendered at once, pixels */
+constexpr int REGION = 64; /* edge of the parts of a panel that are rendered at once, pixels */
 constexpr int BRIGHT_EDGE = 4;      /* of the parts of a region that are searched for its brightest pixel, pixels */
 
 /* The sources of one direction: consecutive ones, by rising 1/wavelength. */

@@ -33,8 +33,8 @@ struct Square {
     {
         for (int i = 0; i < 3; ++i)
             grating(t.offset[i], crystal.n[i], &t.numerator[i], &t.denominator[i]);
-        t.lattice_sqr = t.numerator[0] * t.numerator[1] * t.numerator[2]
-                      / (t.denominator[0] * t.denominator[1] * t.denominator[2]);
+        t.lattice_sqr = quotient(t.numerator[0] * t.numerator[1] * t.numerator[2],
+                                 t.denominator[0] * t.denominator[1] * t.denominator[2]);
     }
 
     static void metric(const double *n, double fudge, const double *, double *m)

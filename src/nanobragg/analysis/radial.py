@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..io.check_image import cast_to_doubles
 from ..scene.scene import Scene
 from .resolution import mean_wavelength_A, reshape_to_scene, resolution_from_angle, scattering_angle
 
@@ -87,7 +88,7 @@ def _counted(image: npt.NDArray[np.generic], scene: Scene) -> tuple[FloatArray, 
     """Return values and scattering angles of the valid pixels."""
     x0, x1, y0, y1 = scene.limits
     window = (..., slice(y0, y1 + 1), slice(x0, x1 + 1))
-    values = image[window].astype(np.float64)
+    values = cast_to_doubles(image[window])
     counted = scene.rendered[window] & np.isfinite(values)
     return values[counted], scattering_angle(scene)[window][counted]
 

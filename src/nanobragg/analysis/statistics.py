@@ -10,6 +10,7 @@ from .._core import solid_angle
 from ..config.config import Config
 from ..config.region import Region
 from ..geometry import Roi
+from ..io.check_image import cast_to_doubles
 from ..rendering.pixel_selection import PixelList, select_pixels
 from ..scene.scene import Scene
 
@@ -84,9 +85,9 @@ def statistics(
     part = image[window]
     rendered = np.ones(part.shape, bool) if mask is None else mask.reshape(image.shape)[window] != 0
     chosen = part[rendered]
-    values = chosen.astype(np.float64)
+    values = cast_to_doubles(chosen)
     n = max(values.size, 1)
-    spread = part.astype(np.float64) if like_c else values
+    spread = cast_to_doubles(part) if like_c else values
     with np.errstate(over="ignore", invalid="ignore"):  # of photons that are not finite, or whose squares are not
         mean = float(values.sum()) / n
         squares = (chosen * chosen).astype(np.float64) if like_c else values * values

@@ -54,6 +54,8 @@ def add_options(parser: CommandParser) -> None:
     add("config", metavar="CONFIG.toml", help="the experiment (nanobragg init writes an example)")
     add("-o", "--output", action="append", required=True, metavar="FILE", help="image file; may be repeated")
     add("--threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, otherwise the available processors")
+    add("--device", default="cpu", metavar="NAME",
+        help="cpu (the default), cuda or cuda:N for an NVIDIA GPU, or auto")  # fmt: skip
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument("--tolerance", type=float, metavar="T",
         help="what a pixel may miss, as a share of the brightest one: weaker terms are left out")  # fmt: skip
@@ -147,11 +149,14 @@ def _image(
     """Render one image and print its summary; for a series, one line per image."""
     series = chosen.images is not None
     if number == 0:
-        show(summarize_scene(scene) + cost_lines(scene, pixels, chosen.threads, chosen.dtype, chosen.images or 1))
+        on_cpu = chosen.device == "cpu"
+        cost = cost_lines(scene, pixels, chosen.threads, chosen.dtype, chosen.images or 1) if on_cpu else []
+        show(summarize_scene(scene) + cost)
     progress = progress_reporter(not chosen.quiet and not series)
     image, report = simulate(
-        scene, pixels=pixels, threads=chosen.threads, dtype=chosen.dtype, progress=progress, report=True
-    )
+        scene, pixels=pixels, threads=chosen.threads, dtype=chosen.dtype, device=chosen.device, progress=progress,
+        report=True,
+    )  # fmt: skip
     stats = statistics(image, scene, pixels=pixels)
     start = scene.config.scan.start_deg
     label = f"image {number + 1}"

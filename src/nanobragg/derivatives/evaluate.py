@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,11 @@ from ..config.config import Config
 from ..config.region import Region
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..rendering.cuda.choice import choose_gpu
+from ..rendering.cuda.devices import Gpu, beside
+from ..rendering.cuda.primitives import GpuPrimitives, block_pixels
 from ..rendering.instruction_sets import select_instruction_set
-from ..rendering.pixel_selection import PixelList, select_pixels
+from ..rendering.pixel_selection import PixelList, select_pixels, spans_of
 from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
@@ -25,6 +28,7 @@ from .mosaic import domain_spins
 from .sources import source_motions
 
 BLOCK_PIXELS = 16384
+GRADIENT_TERMS = 3  # terms of an image that one with its derivatives takes as long as
 Places = npt.NDArray[np.int64]
 
 
@@ -43,11 +47,31 @@ def _config(experiment: object) -> Config:
 
 
 class Block(NamedTuple):
-    """Pixels of one panel, in the order of the flat image, with their primitives, shape (primitives, pixels)."""
+    """Pixels of one panel, in the order of the flat image, with their primitives.
+
+    Attributes
+    ----------
+    panel
+        Number of the panel.
+    pixels
+        Places in the flat image.
+    primitives : ndarray, shape (primitives, pixels)
+        Of NumPy, or of CuPy on a GPU.
+    """
 
     panel: int
     pixels: Places
-    primitives: FloatArray
+    primitives: Any
+
+    def project(self, factors: FloatArray) -> FloatArray:
+        """Return sums of the primitives with other factors for each row, shape (rows, pixels)."""
+        product: FloatArray = beside(factors, beside(self.primitives, factors) @ self.primitives)
+        return product
+
+    def add_up(self, vector: FloatArray) -> FloatArray:
+        """Return the sums over the pixels of the primitives times a vector, shape (primitives,)."""
+        sums: FloatArray = beside(vector, self.primitives @ beside(self.primitives, vector))
+        return sums
 
     @property
     def where(self) -> Places | slice:
@@ -85,11 +109,18 @@ class Evaluation:
         float64, or float32 for single precision where `simulate` uses it.
     pixels
         A boolean array or boxes, as in `simulate`; None: all.
-    threads
+    threads, device
         As in `simulate`.
     """
 
-    def __init__(self, scene: Scene, dtype: npt.DTypeLike, pixels: PixelList | None, threads: int | None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        dtype: npt.DTypeLike,
+        pixels: PixelList | None,
+        threads: int | None,
+        device: str = "cpu",
+    ) -> None:
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
         self.scene = scene
@@ -98,17 +129,42 @@ class Evaluation:
         self.places = chosen_places(scene, pixels, None)
         self.passes = domain_passes(scene)
         self.count = _gradient.COUNT + len(self.passes)
+        self.device = device
         self._dtype = np.dtype(dtype)
+        terms = len(self.places) * scene.terms * scene.sensor.count
+        if self.passes and device != "cpu":
+            if device != "auto":
+                raise ConfigError(f'device = "{device}": {", ".join(self.passes)} take the CPU; use device="cpu"')
+            device = "cpu"
+        self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
+
+    def _parts(self) -> Iterator[tuple[Places, int]]:
+        """Yield the places of blocks of pixels, and the panel of each."""
+        rows, columns = self.scene.geometry.size
+        most = BLOCK_PIXELS if self._gpu is None else block_pixels(self.scene)
+        return block_parts(self.places, rows * columns, most)
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks of pixels; their primitives are overwritten when the next is computed."""
+        return self._cpu_blocks() if self._gpu is None else self._gpu_blocks(self._gpu)
+
+    def _gpu_blocks(self, gpu: Gpu) -> Iterator[Block]:
+        scene = self.scene
+        kernel = GpuPrimitives(
+            scene, self._dtype, gpu, source_motions(scene), domain_spins(scene), _gradient.COUNT
+        )  # fmt: skip
+        with gpu.active():
+            for part, panel in self._parts():
+                yield Block(panel, part, run_stoppable(partial(kernel.compute, part), np.zeros(1, np.int32)))
+
+    def _cpu_blocks(self) -> Iterator[Block]:
         select_instruction_set()
         scene, core = self.scene, self.scene.core(self._dtype)
         motions, spins = source_motions(scene), domain_spins(scene)
         shape = scene.geometry.size
         passes = list(self._passes())
         buffer = np.empty((self.count, BLOCK_PIXELS))
-        for part, panel in block_parts(self.places, shape[0] * shape[1]):
+        for part, panel in self._parts():
             out = buffer[:, : len(part)] if len(part) == BLOCK_PIXELS else np.empty((self.count, len(part)))
             self._fill(core, motions, spins, part, out[: _gradient.COUNT])
             for row, core_of_pass, spins_of_pass, factors in passes:
@@ -124,7 +180,7 @@ class Evaluation:
         stop, done, shape = np.zeros(1, np.int32), np.zeros(1, np.int64), self.scene.geometry.size
         call = partial(
             _gradient.primitives, gradient_kernel(), core.address, PRECISIONS.index(core.precision), motions,
-            spins, shape, part, spans_of(part, shape[1]), out, self.threads, stop, done,
+            spins, shape, part, spans_of(part, shape[1], _gradient.SPAN), out, self.threads, stop, done,
         )  # fmt: skip
         run_stoppable(call, stop)
 
@@ -144,11 +200,11 @@ class Evaluation:
         """Yield the coefficients of structure factors, for a block of pixels at a time."""
         select_instruction_set()
         core, shape = self.scene.core(self._dtype), self.scene.geometry.size
-        for part, _ in block_parts(self.places, shape[0] * shape[1]):
+        for part, _ in self._parts():
             stop = np.zeros(1, np.int32)
             call = partial(
                 _gradient.coefficients, gradient_kernel(), core.address, PRECISIONS.index(core.precision), shape, part,
-                spans_of(part, shape[1]), self.threads, stop,
+                spans_of(part, shape[1], _gradient.SPAN), self.threads, stop,
             )  # fmt: skip
             yield Coefficients(part, *run_stoppable(call, stop))
 
@@ -164,23 +220,11 @@ def chosen_places(scene: Scene, pixels: PixelList | None, roi: Region | None) ->
     return np.flatnonzero(inside)
 
 
-def block_parts(places: Places, panel_pixels: int) -> Iterator[tuple[Places, int]]:
-    """Yield parts of a rising list of places, each of at most BLOCK_PIXELS pixels of one panel, and the panel."""
+def block_parts(places: Places, panel_pixels: int, most: int) -> Iterator[tuple[Places, int]]:
+    """Yield parts of a rising list of places, each of at most `most` pixels of one panel, and the panel."""
     if not len(places):
         return
     for panel in range(int(places[0] // panel_pixels), int(places[-1] // panel_pixels) + 1):
         low, high = np.searchsorted(places, [panel * panel_pixels, (panel + 1) * panel_pixels])
-        for start in range(low, high, BLOCK_PIXELS):
-            yield np.ascontiguousarray(places[start : min(start + BLOCK_PIXELS, high)]), panel
-
-
-def spans_of(places: Places, fast: int) -> Places:
-    """Return where spans of neighbouring pixels begin in a rising list of places, and its end: at most 64 of a row."""
-    rows = places // fast
-    new_row = np.flatnonzero(np.diff(rows)) + 1
-    starts = np.concatenate([[0], new_row])
-    counts = np.diff(np.append(starts, len(places)))
-    pieces = -(-counts // _gradient.SPAN)
-    first = np.repeat(starts, pieces)
-    within = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    return np.append(first + within * _gradient.SPAN, len(places))
+        for start in range(low, high, most):
+            yield np.ascontiguousarray(places[start : min(start + most, high)]), panel

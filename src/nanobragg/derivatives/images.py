@@ -31,6 +31,7 @@ def derivatives(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> npt.NDArray[Any]:
     """Return the derivatives of the expected photons in every pixel with respect to parameters.
 
@@ -50,6 +51,8 @@ def derivatives(
         Number of threads, as in `simulate`; the result does not depend on it.
     groups
         Groups of panels that move together: their names, with the numbers of their panels.
+    device
+        As in `simulate`. Derivatives by the amplitudes of a list are computed on the CPU.
 
     Returns
     -------
@@ -68,13 +71,13 @@ def derivatives(
     """
     scene = as_scene(experiment)
     wanted = check_names(scene, names, groups)
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     images = np.zeros((len(wanted), int(np.prod(scene.shape))), dtype)
     factors = Chain(scene, groups).factors(wanted)
     for block in evaluation.blocks():
-        images[:, block.where] = factors[:, block.panel] @ block.primitives
+        images[:, block.where] = block.project(factors[:, block.panel])
     _add_amplitudes(images, wanted, evaluation)
-    for row, image in weight_images(scene, wanted, pixels, threads):
+    for row, image in weight_images(scene, wanted, pixels, threads, device):
         images[row] = image.ravel()
     return images.reshape(len(wanted), *scene.shape)
 
@@ -103,6 +106,7 @@ def jvp(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> npt.NDArray[Any]:
     """Return the change of the image, to first order, with a change of parameters.
 
@@ -112,7 +116,7 @@ def jvp(
         A `Config`, or a `Scene` made from it.
     tangent
         Changes of parameters by name, each in its unit.
-    pixels, dtype, threads, groups
+    pixels, dtype, threads, groups, device
         As in `derivatives`.
 
     Returns
@@ -131,13 +135,13 @@ def jvp(
     if not np.isfinite(changes).all():
         raise ConfigError(f"jvp: the change of {wanted[int(np.argmin(np.isfinite(changes)))]} is not a finite number")
     others = [name for name in wanted if is_amplitude(scene, name) or source_of(name) is not None]
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     image = np.zeros(int(np.prod(scene.shape)), dtype)
     factors = np.einsum("n,npk->pk", changes, Chain(scene, groups).factors(wanted))
     for block in evaluation.blocks():
-        image[block.where] = factors[block.panel] @ block.primitives
+        image[block.where] = block.project(factors[np.newaxis, block.panel])[0]
     if others:
-        images = derivatives(scene, others, pixels=pixels, dtype=dtype, threads=threads, groups=groups)
+        images = derivatives(scene, others, pixels=pixels, dtype=dtype, threads=threads, groups=groups, device=device)
         image += np.tensordot([tangent[name] for name in others], images, 1).ravel().astype(dtype)
     return image.reshape(scene.shape)
 
@@ -151,6 +155,7 @@ def vjp(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Return the sums over the pixels of a cotangent times the derivatives with respect to each parameter.
 
@@ -163,7 +168,7 @@ def vjp(
     names
         Names of parameters, and ``F`` for all amplitudes. Default: all that `nb.parameters` lists and, if there is a
         list of reflections, ``F``.
-    pixels, dtype, threads, groups
+    pixels, dtype, threads, groups, device
         As in `derivatives`; other pixels do not count.
 
     Returns
@@ -181,14 +186,14 @@ def vjp(
     vector = np.asarray(cotangent, np.float64)
     if vector.shape != scene.shape:
         raise ConfigError(f"cotangent of shape {vector.shape}: must have the image's shape {scene.shape}")
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     flat = vector.ravel()
     if not np.isfinite(flat[evaluation.places]).all():
         raise ConfigError("cotangent: has values that are not finite in pixels that are not masked")
     wanted = wanted_names(scene, names, groups)
     sums = np.zeros((len(scene.geometry), evaluation.count))
     for block in evaluation.blocks():
-        sums[block.panel] += block.primitives @ flat[block.where]
+        sums[block.panel] += block.add_up(flat[block.where])
     return gradient_of(scene, wanted, groups, sums, evaluation, flat)
 
 
@@ -218,7 +223,7 @@ def gradient_of(
     found: dict[str, Any] = dict(zip(plain, values.tolist(), strict=True))
     if any(name == "F" or is_amplitude(scene, name) for name in names):
         found |= _amplitude_gradient(scene, names, evaluation, cotangent)
-    for row, image in weight_images(scene, plain, evaluation.selection, evaluation.threads):
+    for row, image in weight_images(scene, plain, evaluation.selection, evaluation.threads, evaluation.device):
         found[plain[row]] = float(image.ravel()[evaluation.places] @ cotangent[evaluation.places])
     return {name: found[name] for name in names}
 

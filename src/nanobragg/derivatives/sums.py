@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
+from ..rendering.cuda.devices import beside
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
 from .amplitudes import AmplitudeMap
@@ -72,6 +73,7 @@ def loss_and_gradient(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> Loss:
     """Return the loss of an image and its gradient, in one pass over the pixels.
 
@@ -85,7 +87,7 @@ def loss_and_gradient(
         "poisson"; the read-out noise in photons, for a normal distribution with the variance m + σ²; or a `Likelihood`.
     names
         As in `vjp`.
-    pixels, dtype, threads, groups
+    pixels, dtype, threads, groups, device
         As in `derivatives`.
 
     Returns
@@ -98,16 +100,17 @@ def loss_and_gradient(
         As `derivatives`; data of another shape, with values that are not finite, or with no pixel left.
     """
     scene, kind = as_scene(experiment), as_noise(noise)
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     measured = checked_data(scene, data, evaluation.places)
     wanted = wanted_names(scene, names, groups)
     sums, loss = np.zeros((len(scene.geometry), evaluation.count)), 0.0
     slopes = np.zeros(measured.size)
     for block in evaluation.blocks():
-        terms = kind.terms(measured[block.where], block.primitives[0])
+        model = block.primitives[0]
+        terms = kind.terms(beside(model, measured[block.where]), model)
         loss += float(terms.loss.sum())
-        slopes[block.where] = terms.slope
-        sums[block.panel] += block.primitives @ terms.slope
+        slopes[block.where] = beside(slopes, terms.slope)
+        sums[block.panel] += beside(sums, block.primitives @ terms.slope)
     return Loss(loss, gradient_of(scene, wanted, groups, sums, evaluation, slopes))
 
 
@@ -121,6 +124,7 @@ def normal_equations(
     dtype: Dtype = "float64",
     threads: int | None = None,
     groups: Groups | None = None,
+    device: str = "cpu",
 ) -> NormalEquations:
     """Return the normal equations of a weighted least-squares fit at the present parameters.
 
@@ -134,7 +138,7 @@ def normal_equations(
         Variance of every pixel, photons²: a number, or an array of the image's shape.
     names
         Parameters.
-    pixels, dtype, threads, groups
+    pixels, dtype, threads, groups, device
         As in `derivatives`.
 
     Returns
@@ -148,7 +152,7 @@ def normal_equations(
     """
     scene = as_scene(experiment)
     wanted = check_names(scene, names, groups)
-    evaluation = Evaluation(scene, dtype, pixels, threads)
+    evaluation = Evaluation(scene, dtype, pixels, threads, device)
     measured = checked_data(scene, data, evaluation.places)
     weights = 1.0 / _checked_variance(scene, variance, evaluation.places)
     chi_squared, gradient, matrix = 0.0, np.zeros(len(wanted)), np.zeros((len(wanted), len(wanted)))
@@ -171,15 +175,15 @@ def jacobian_blocks(
     listed = [row for row, name in enumerate(names) if is_amplitude(scene, name)]
     entries = AmplitudeMap(scene) if listed else None
     coefficients = evaluation.coefficients() if listed else None
-    by_weight = list(weight_images(scene, names, evaluation.selection, evaluation.threads))
+    by_weight = list(weight_images(scene, names, evaluation.selection, evaluation.threads, evaluation.device))
     for block in evaluation.blocks():
-        jacobian = factors[:, block.panel] @ block.primitives
+        jacobian = block.project(factors[:, block.panel])
         if entries is not None and coefficients is not None:
             wanted = [reflection_of(names[row]) for row in listed]
             jacobian[listed] = entries.images(next(coefficients), wanted)
         for row, image in by_weight:
             jacobian[row] = image.ravel()[block.where]
-        yield block.where, block.primitives[0], jacobian
+        yield block.where, beside(jacobian, block.primitives[0]), jacobian
 
 
 def checked_data(scene: Scene, data: npt.ArrayLike, places: Places) -> FloatArray:

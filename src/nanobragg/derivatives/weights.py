@@ -15,7 +15,7 @@ from .parameters import source_of
 
 
 def weight_images(
-    scene: Scene, names: list[str], pixels: PixelList | None, threads: int | None
+    scene: Scene, names: list[str], pixels: PixelList | None, threads: int | None, device: str = "cpu"
 ) -> Iterator[tuple[int, FloatArray]]:
     """Yield the place in `names` and the derivative, of the image's shape, of every weight of a source among them.
 
@@ -25,9 +25,9 @@ def weight_images(
     numbers = [(row, number) for row, name in enumerate(names) if (number := source_of(name)) is not None]
     if not numbers:
         return
-    whole = simulate(scene, pixels=pixels, dtype="float64", threads=threads, tolerance=0)
+    whole = simulate(scene, pixels=pixels, dtype="float64", threads=threads, tolerance=0, device=device)
     for row, number in numbers:
         directions, wavelengths, _ = scene.sources
         one = slice(number, number + 1)
         alone = scene.changed(sources=SourceList(directions[one], wavelengths[one], np.ones(1)))
-        yield row, simulate(alone, pixels=pixels, dtype="float64", threads=threads, tolerance=0) - whole
+        yield row, simulate(alone, pixels=pixels, dtype="float64", threads=threads, tolerance=0, device=device) - whole

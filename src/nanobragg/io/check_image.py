@@ -34,6 +34,12 @@ def check_pixels(where: StrPath, image: npt.NDArray[Any], bad: npt.NDArray[np.bo
         raise FormatError(f"{where}: pixel (slow {slow}, fast {fast}) = {image[slow, fast]} {why}")
 
 
+def cast_to_doubles(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the image in double precision, without NumPy's warning of signalling NaN, which files may hold."""
+    with np.errstate(invalid="ignore"):
+        return image.astype(np.float64)
+
+
 def cast_to_floats(path: StrPath, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return the image cast to little-endian 32-bit floats; raise `FormatError` if a finite value becomes infinite."""
     try:

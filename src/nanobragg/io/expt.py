@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import read_file
+from .limits import LARGEST_NUMBER, are_numbers
 from .named_files import reason
 
 MODELS = ("beam", "detector", "goniometer", "scan", "crystal", "imageset")
@@ -44,8 +45,8 @@ class ModelFields:
             array = array.reshape(shape)
         except (TypeError, ValueError, OverflowError):
             raise self.error(key, f"{str(value)[:60]} is not {_describe(shape)}") from None
-        if not np.isfinite(array).all():
-            raise self.error(key, "holds a number that is not finite")
+        if not are_numbers(array):
+            raise self.error(key, f"holds a number that is not finite, or beyond {LARGEST_NUMBER:g}")
         return array
 
     def number(self, key: str, default: float | None = None) -> float:

@@ -1,13 +1,22 @@
-"""Limits on memory: the largest file that is read and the largest array that is allocated."""
+"""Limits: the largest file that is read, the largest array that is allocated, and the largest number in a file."""
 
 import os
 import re
+
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import ConfigError, FormatError
 from .atomic import StrPath
 
 LIMIT_VARIABLE = "NANOBRAGG_MAX_BYTES"
 DEFAULT_LIMIT = 8 * 2**30
+LARGEST_NUMBER = 1e50  # in any unit; products of six such numbers do not overflow
+
+
+def are_numbers(values: npt.ArrayLike) -> bool:
+    """Return whether all values of a file's geometry are finite and within `LARGEST_NUMBER`."""
+    return bool((np.abs(values) <= LARGEST_NUMBER).all())
 
 
 def byte_limit() -> int:

@@ -12,6 +12,7 @@ from ..errors import FormatError
 from ..geometry import FloatArray
 from .atomic import StrPath
 from .hdf5 import read_values
+from .limits import LARGEST_NUMBER, are_numbers
 from .units import ANGLE, LENGTH, Dimension
 
 LONGEST_CHAIN = 100
@@ -71,8 +72,8 @@ class NexusFile:
             values = np.ravel(np.asarray(stored, dtype=np.float64))
         except (TypeError, ValueError):
             raise self.error(item, "is not an array of numbers") from None
-        if not np.isfinite(values).all():
-            raise self.error(item, "holds numbers that are not finite")
+        if not are_numbers(values):
+            raise self.error(item, f"holds numbers that are not finite, or beyond {LARGEST_NUMBER:g}")
         return values * (self.factor(item, "units", dimension, default) if dimension else 1.0)
 
     def factor(self, item: Any, key: str, dimension: Dimension, default: str = "") -> float:
@@ -90,8 +91,8 @@ class NexusFile:
             vector = np.asarray(item.attrs[key], dtype=np.float64).reshape(3)
         except (KeyError, TypeError, ValueError):
             raise self.error(item, f"has no attribute {key} of three numbers") from None
-        if not np.isfinite(vector).all():
-            raise self.error(item, f"its {key} is not finite")
+        if not are_numbers(vector):
+            raise self.error(item, f"its {key} is not finite, or beyond {LARGEST_NUMBER:g}")
         return vector
 
     def axis(self, item: Any) -> Axis:

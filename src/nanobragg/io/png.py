@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..errors import FormatError
 from .atomic import StrPath, atomic_write
-from .check_image import check_image
+from .check_image import cast_to_doubles, check_image
 from .input_file import read_file
 from .limits import check_bytes
 from .named_files import reason
@@ -60,7 +60,7 @@ def render_grey(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     beam stop: white at and below the lower one, black at and above the upper one. If the two are equal (fewer than one
     pixel in a thousand is lit), black is the brightest pixel. NaN pixels are white.
     """
-    photons = image.astype(np.float64)
+    photons = cast_to_doubles(image)
     if not np.isfinite(photons).any():
         return np.full(photons.shape, 255, dtype=np.uint8)
     white, black = grey_limits(photons, WHITE_AND_BLACK)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..io.check_image import cast_to_doubles
+
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
@@ -25,7 +27,7 @@ def shrink(image: Image, block: int) -> Image:
     A mean would fade spots of a pixel or two. Blocks at the far edges may be incomplete.
     """
     if block == 1:
-        return image.astype(np.float64)
+        return cast_to_doubles(image)
     slow, fast = (-(-n // block) * block for n in image.shape)
     padded = np.full((slow, fast), -np.inf)
     padded[: image.shape[0], : image.shape[1]] = np.where(np.isnan(image), -np.inf, image)

@@ -43,6 +43,7 @@ def check_photons(scene: Scene, image: npt.NDArray[Any], roi: Roi, before: Photo
     where a background table has negative amplitudes.
     """
     after = photon_range(image, roi)
+    image = image.get() if hasattr(image, "get") else image  # CuPy's
     table = scene.amorphous
     may_be_negative = before.lowest < 0 or (table is not None and bool((table.values < 0).any()))
     if not after.is_finite and before.is_finite:

@@ -164,3 +164,15 @@ def _tight(chosen: npt.NDArray[np.bool_], roi: Roi) -> Roi | None:
     if not slow.size:
         return None
     return x0 + int(fast[0]), x0 + int(fast[-1]), y0 + int(slow[0]), y0 + int(slow[-1])
+
+
+def spans_of(places: npt.NDArray[np.int64], columns: int, most: int) -> npt.NDArray[np.int64]:
+    """Return where spans of pixels begin in a rising list of places, and its end: at most `most` of one row each."""
+    rows = places // columns
+    new_row = np.flatnonzero(np.diff(rows)) + 1
+    starts = np.concatenate([[0], new_row])
+    counts = np.diff(np.append(starts, len(places)))
+    pieces = -(-counts // most)
+    first = np.repeat(starts, pieces)
+    within = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    return np.append(first + within * most, len(places))

@@ -19,6 +19,9 @@ from ..io.limits import physical_memory
 from ..scene.scene import Scene
 from .check_photons import PhotonRange, check_panels, check_photons, photon_range
 from .cost import log_notable_cost
+from .cuda.choice import choose_gpu
+from .cuda.devices import is_on_gpu
+from .cuda.render import GpuImage
 from .culling import Culling, resolve_tolerance
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
@@ -64,12 +67,13 @@ def simulate(
     *,
     roi: Region | None = ...,
     pixels: PixelList | None = ...,
-    out: npt.NDArray[Any] | None = ...,
+    out: Any = ...,
     add: bool = ...,
     threads: int | None = ...,
     dtype: Literal["float32", "float64"] = ...,
     tolerance: float | None = ...,
     tolerance_ph: float | None = ...,
+    device: str = ...,
     progress: bool | Progress = ...,
     report: Literal[False] = ...,
 ) -> npt.NDArray[Any]: ...
@@ -81,12 +85,13 @@ def simulate(
     *,
     roi: Region | None = ...,
     pixels: PixelList | None = ...,
-    out: npt.NDArray[Any] | None = ...,
+    out: Any = ...,
     add: bool = ...,
     threads: int | None = ...,
     dtype: Literal["float32", "float64"] = ...,
     tolerance: float | None = ...,
     tolerance_ph: float | None = ...,
+    device: str = ...,
     progress: bool | Progress = ...,
     report: Literal[True],
 ) -> tuple[npt.NDArray[Any], RenderReport]: ...
@@ -97,12 +102,13 @@ def simulate(
     *,
     roi: Region | None = None,
     pixels: PixelList | None = None,
-    out: npt.NDArray[Any] | None = None,
+    out: Any = None,
     add: bool = False,
     threads: int | None = None,
     dtype: Literal["float32", "float64"] = "float32",
     tolerance: float | None = None,
     tolerance_ph: float | None = None,
+    device: str = "cpu",
     progress: bool | Progress = False,
     report: bool = False,
 ) -> npt.NDArray[Any] | tuple[npt.NDArray[Any], RenderReport]:
@@ -120,7 +126,9 @@ def simulate(
         (panel, slow, fast), for example from `shoeboxes`. Their values are those in the whole image; other pixels keep
         their value in `out`, or are 0. Pixels outside the ROI, or masked in the Config, are not computed.
     out
-        C-contiguous array of the image's shape and dtype float32 or float64 to render into.
+        C-contiguous array of the image's shape and dtype float32 or float64 to render into: of NumPy, or, with a GPU,
+        one in its memory (of CuPy, PyTorch, or another library with DLPack or ``__cuda_array_interface__``), which
+        stays there.
     add
         Add to `out`, for several lattices in one image.
     threads
@@ -133,6 +141,9 @@ def simulate(
         too weak to matter are not evaluated. 0 evaluates every term. Default: that of the Config, see `Sampling`.
     tolerance_ph
         The same as a number of photons, in place of `tolerance`.
+    device
+        "cpu"; "cuda" or "cuda:N" for an NVIDIA GPU (docs/gpu.md); "auto" for a GPU if there is one and the image takes
+        long enough. A GPU's image is within the error bounds of docs/performance.md, but not bit for bit the CPU's.
     progress
         True for a progress bar on stderr, or a function that is called with the numbers of finished and of all pixels
         of the region.
@@ -142,7 +153,7 @@ def simulate(
     Returns
     -------
     image : ndarray, shape (slow, fast), or (panels, slow, fast) for several panels
-        Photons; `out` if given.
+        Photons; `out` if given, also if it is in a GPU's memory.
     report : RenderReport
         Only if asked for.
 
@@ -150,7 +161,8 @@ def simulate(
     ------
     ConfigError
         An invalid Config, ROI, selection of pixels, array, or tolerance; photons that are not finite in `dtype`, or
-        negative; or no thread can be started.
+        negative; or no thread can be started. A GPU that does not exist, cannot be used or has too little memory, or
+        one for `compat="c"`.
 
     Warns
     -----
@@ -163,18 +175,22 @@ def simulate(
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     check_panels(scene)
     chosen = select_pixels(scene, pixels, roi)
-    image = _target(scene, out, add, dtype)
     panels = scene.config.detector.panels
-    flat = image.reshape(len(panels), *panels[0].pixels)
     total = len(panels) * chosen.area
     threads = rendering_threads(threads)
     limit = resolve_tolerance(scene, tolerance, tolerance_ph)
     terms = chosen.count(len(panels)) * scene.terms * scene.sensor.count
+    gpu = choose_gpu(device, scene, terms / threads, out)
+    image = _target(scene, out if gpu is None else gpu.view(out), add, dtype)
+    flat = image.reshape(len(panels), *panels[0].pixels)
     bound, evaluated = 0.0, terms
     start = time.perf_counter()
 
     def render_chosen(roi: Roi, stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
         nonlocal bound, evaluated
+        if gpu is not None:
+            GpuImage(scene, flat.dtype, gpu).render(flat, roi, chosen.mask, add, stop, done)
+            return
         culling = Culling(scene, flat.dtype, limit, threads, stop)
         log_notable_cost(scene, chosen, culling)
         if culling.plan is None:
@@ -188,25 +204,28 @@ def simulate(
         _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
         check_photons(scene, flat, chosen.roi, before)
     summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)
-    log.info("rendered %d pixels on %d threads %s", total, threads, summary)
-    return (image, summary) if report else image
+    where = f"{threads} threads" if gpu is None else str(gpu)
+    log.info("rendered %d pixels on %s %s", total, where, summary)
+    result: npt.NDArray[Any] = image if out is None else out
+    return (result, summary) if report else result
 
 
-def _target(scene: Scene, out: npt.NDArray[Any] | None, add: bool, dtype: str) -> npt.NDArray[Any]:
+def _target(scene: Scene, out: Any, add: bool, dtype: str) -> Any:
+    """Return the array to render into: a new one, or `out`, of NumPy or CuPy, after a check."""
     if out is None:
         if add:
             raise ConfigError("add = True: needs out, the image to add to")
         if dtype not in ("float32", "float64"):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
         return _new_image(scene.shape, dtype)
-    if not isinstance(out, np.ndarray):
+    if not isinstance(out, np.ndarray) and not is_on_gpu(out):
         raise ConfigError(f"out, a {type(out).__name__}: must be a C-contiguous float32 or float64 array")
     if out.shape != scene.shape or out.dtype not in (np.float32, np.float64) or not out.flags.c_contiguous:
         raise ConfigError(
             f"out of shape {out.shape} and dtype {out.dtype}: "
             f"must be C-contiguous float32 or float64 of shape {scene.shape}"
         )
-    if not out.flags.writeable:
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
         raise ConfigError("out: is read-only; give a writable array")
     return out
 

@@ -113,20 +113,21 @@ def _squares(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     if core.tables is None:
         largest = float(core.parameters["default_F"][0]) ** 2
         return np.ones((1, 1, 1, 2), np.float32), largest
-    here = (core.tables.astype(np.float64) ** 2).max(axis=0)
+    here = np.abs(core.tables).max(axis=0).astype(np.float64) ** 2
     if lookup == "tricubic":
         here = LEBESGUE**6 * _largest_nearby(here, 2)
     largest = float(here.max())
-    shares = np.stack([here, _largest_nearby(here, 1)], axis=-1) / (largest or 1.0)
-    rounded = shares.astype(np.float32)
-    return np.nextafter(rounded, np.float32(2.0), where=rounded > 0, out=rounded), largest
+    shares = (here / (largest or 1.0)).astype(np.float32)
+    shares = np.nextafter(shares, np.float32(2.0), where=shares > 0, out=shares)
+    return np.stack([shares, _largest_nearby(shares, 1)], axis=-1), largest
 
 
-def _largest_nearby(values: FloatArray, distance: int) -> FloatArray:
+def _largest_nearby(values: npt.NDArray[Any], distance: int) -> npt.NDArray[Any]:
     """Return the maximum over a cube around every element, cut off at the edges."""
     for axis in range(3):
-        length = values.shape[axis]
-        padded = np.pad(values, [(distance, distance) if i == axis else (0, 0) for i in range(3)], "edge")
-        shifted = [padded.take(range(shift, shift + length), axis) for shift in range(2 * distance + 1)]
-        values = np.maximum.reduce(shifted)
+        for _ in range(distance):
+            before, values = np.moveaxis(values, axis, 0), values.copy()
+            after = np.moveaxis(values, axis, 0)
+            np.maximum(after[1:], before[:-1], out=after[1:])
+            np.maximum(after[:-1], before[1:], out=after[:-1])
     return values

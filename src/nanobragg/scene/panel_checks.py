@@ -45,7 +45,7 @@ def _cones(panels: Sequence[Panel]) -> tuple[FloatArray, FloatArray, FloatArray]
     corners = np.array([panel.corners_mm()[[0, 1, 3, 2]] for panel in panels])
     middle = corners.mean(axis=1)
     pixel = np.array([panel.pixel_mm for panel in panels]) / np.linalg.norm(middle, axis=1)
-    corners /= np.linalg.norm(corners, axis=2, keepdims=True)
+    corners /= np.maximum(np.linalg.norm(corners, axis=2, keepdims=True), 1e-300)
     planes = np.cross(corners, np.roll(corners, -1, axis=1))
     planes /= np.maximum(np.linalg.norm(planes, axis=2, keepdims=True), 1e-300)
     planes *= np.sign(np.einsum("pei,pi->pe", planes, middle))[..., np.newaxis]

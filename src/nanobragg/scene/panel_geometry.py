@@ -116,7 +116,7 @@ class PanelGeometry:
         place = self._on_plane(slow, fast, panel, depth)
         if self.curved:
             return self._bent(place, panel)
-        place /= np.linalg.norm(place, axis=-1, keepdims=True)
+        place /= np.maximum(np.linalg.norm(place, axis=-1, keepdims=True), 1e-300)  # zero at the sample
         return place
 
     def cos_two_theta(

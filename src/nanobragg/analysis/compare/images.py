@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConfigError, ShapeError
+from ...io.check_image import cast_to_doubles
 from .peaks import PeakMatch, match_peaks
 
 DEFAULT_PEAKS = 50
@@ -115,7 +116,7 @@ def _image(name: str, image: npt.ArrayLike) -> npt.NDArray[np.float64]:
             f"{name}, {array.dtype} of shape {array.shape}: must be an image of real numbers, (slow, fast) or "
             "(panels, slow, fast)"
         )
-    return array.astype(np.float64)
+    return cast_to_doubles(array)
 
 
 def _correlation(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> float:

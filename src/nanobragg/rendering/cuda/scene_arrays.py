@@ -1,0 +1,81 @@
+"""A Scene in the memory of a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from ..._core import PARAMETERS, CoreScene
+from ...errors import ConfigError
+from ...scene.scene import Scene
+from .devices import Gpu, cupy
+
+# nb::DeviceArrays of include/nanobragg/device/pixels.h
+POINTERS = ("panels", "sources", "cells", "tables", "amorphous")
+ARRAYS = np.dtype(
+    [*((name, np.uint64) for name in POINTERS), ("table_bytes", np.int64)]
+    + [(name, np.int32) for name in ("n_sources", "n_cells", "n_amorphous")],
+    align=True,
+)
+
+_uploaded: WeakKeyDictionary[Scene, dict[tuple[int, str], SceneArrays]] = WeakKeyDictionary()
+
+
+class SceneArrays:
+    """The kernel's arrays in the memory of a GPU.
+
+    Parameters
+    ----------
+    core
+        The scene in the kernel's form.
+    gpu
+        Where to.
+
+    Attributes
+    ----------
+    parameters : ndarray of PARAMETERS, shape (1,)
+    arrays : ndarray of ARRAYS, shape (1,)
+    """
+
+    def __init__(self, core: CoreScene, gpu: Gpu) -> None:
+        self.parameters = np.asarray(core.parameters, PARAMETERS)
+        self.arrays = np.zeros(1, ARRAYS)
+        self._kept: list[Any] = []
+        given = {name: getattr(core, name) for name in POINTERS}
+        check_memory(gpu, sum(array.nbytes for array in given.values() if array is not None), "the scene's arrays")
+        with gpu.active():
+            for name, array in given.items():
+                if array is not None:
+                    self.arrays[name] = self._upload(array)
+        self.arrays["table_bytes"] = 0 if core.tables is None else core.tables[0].nbytes
+        self.arrays["n_sources"], self.arrays["n_cells"] = len(core.sources), len(core.cells)
+        self.arrays["n_amorphous"] = 0 if core.amorphous is None else len(core.amorphous)
+
+    def _upload(self, array: npt.NDArray[Any]) -> int:
+        """Copy the bytes of an array into the GPU's memory, and return their address."""
+        kept = cupy().asarray(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        self._kept.append(kept)
+        return int(kept.data.ptr)
+
+
+def scene_arrays(scene: Scene, dtype: npt.DTypeLike, gpu: Gpu) -> SceneArrays:
+    """Return the arrays of a scene on a GPU, for an image of a data type; they are kept as long as the scene."""
+    core = scene.core(dtype)
+    known = _uploaded.setdefault(scene, {})
+    key = (gpu.number, core.precision)
+    if key not in known:
+        known[key] = SceneArrays(core, gpu)
+    return known[key]
+
+
+def check_memory(gpu: Gpu, needed: int, what: str) -> None:
+    """Raise `ConfigError` if something does not fit into the free memory of a GPU."""
+    free = gpu.free_bytes()
+    if needed > free:
+        raise ConfigError(
+            f"device cuda:{gpu.number}: {what} need {needed / 2**30:.2f} GiB, but {free / 2**30:.2f} GiB are free; "
+            'end other programs that use it, or use device="cpu"'
+        )

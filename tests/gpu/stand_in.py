@@ -1,0 +1,191 @@
+"""A stand-in for CuPy on machines without a GPU: it runs the text of device code on the CPU (shim.h).
+
+Arrays "in the GPU's memory" are not NumPy arrays, so that code that mixes the two fails as it would with CuPy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+from contextlib import nullcontext
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+COMPILER = os.environ.get("CXX", "c++").split()
+SHIM = Path(__file__).with_name("shim.h")
+FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-ffp-contract=fast", "-w")
+MEMORY = 1 << 34
+LIBRARIES = Path()  # where compiled device code is kept
+
+
+def compiler() -> bool:
+    """Return whether there is a C++ compiler."""
+    return shutil.which(COMPILER[0]) is not None
+
+
+class Array(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array as CuPy's: its values are reached by `get`, or CuPy's functions."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = values
+
+    def get(self) -> np.ndarray:
+        return self._values.copy()
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if any(isinstance(x, np.ndarray) and x.ndim for x in inputs):
+            raise TypeError(f"Unsupported type {np.ndarray}")
+        return wrapped(getattr(ufunc, method)(*map(_values, inputs), **{k: _values(v) for k, v in options.items()}))
+
+    def __array_function__(self, function: Any, _: Any, arguments: Any, options: Any) -> Any:
+        return wrapped(function(*map(_values, arguments), **{k: _values(v) for k, v in options.items()}))
+
+    def __getitem__(self, key: Any) -> Any:
+        return wrapped(self._values[_key(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise TypeError("a NumPy array is not in the GPU's memory")
+        self._values[_key(key)] = _values(value)
+
+    def __float__(self) -> float:
+        return float(self._values)
+
+    def __int__(self) -> int:
+        return int(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("shape", "dtype", "nbytes", "size", "ndim", "flags", "T"):
+            return wrapped(getattr(self._values, name))
+        if name in ("reshape", "min", "max", "sum", "ravel", "astype", "view"):
+            return lambda *a, **o: wrapped(getattr(self._values, name)(*map(_values, a), **o))
+        raise AttributeError(name)
+
+    @property
+    def data(self) -> SimpleNamespace:
+        return SimpleNamespace(ptr=self._values.ctypes.data)
+
+    @property
+    def device(self) -> SimpleNamespace:
+        return SimpleNamespace(id=0)
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
+
+
+def _values(x: Any) -> Any:
+    return x._values if isinstance(x, Array) else x
+
+
+def _key(key: Any) -> Any:
+    return tuple(map(_values, key)) if isinstance(key, tuple) else _values(key)
+
+
+def wrapped(x: Any) -> Any:
+    return Array(x) if isinstance(x, np.ndarray | np.generic) else x
+
+
+def _library(source: str, names: list[str]) -> ctypes.CDLL:
+    """Compile device code for the CPU; what was compiled before is kept."""
+    launches = "".join(
+        f'extern "C" int launch_{name}(unsigned grid, unsigned size, void **given)\n'
+        f"{{ return shim::launch(nb::NB_ISA::{name}, grid, size, given); }}\n"
+        for name in names
+    )
+    text = f'#include "{SHIM}"\n{source}\n{launches}'
+    digest = sha256((text + SHIM.read_text() + " ".join(FLAGS)).encode()).hexdigest()[:24]
+    path = LIBRARIES / f"{digest}.so"
+    if not path.exists():
+        part = path.with_suffix(f".{os.getpid()}")
+        done = subprocess.run([*COMPILER, *FLAGS, "-x", "c++", "-", "-o", part], input=text, text=True,
+                              capture_output=True, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr[-4000:]
+        part.replace(path)
+    return ctypes.CDLL(str(path))
+
+
+class RawModule:
+    """Device code, compiled when a function is asked for."""
+
+    def __init__(self, *, code: str, options: tuple[str, ...], backend: str) -> None:
+        assert backend == "nvrtc"
+        assert "-default-device" in options
+        self.names = re.findall(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\)\s+)?(\w+)', code)
+        self.library = _library(code, self.names)
+
+    def get_function(self, name: str) -> Any:
+        launch = getattr(self.library, f"launch_{name}")
+
+        def function(grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
+            held = [_argument(argument) for argument in arguments]
+            pointers = (ctypes.c_void_p * len(held))(*[value.ctypes.data for value in held])
+            assert launch(grid[0], block[0], pointers) == 0, "threads of a block part at a barrier"
+
+        return function
+
+
+def _argument(argument: Any) -> np.ndarray:
+    """Return an argument's bytes, as CuPy passes them: arrays by address, NumPy arrays of one element by value."""
+    if argument is None:
+        return np.zeros(1, np.uint64)
+    if isinstance(argument, Array):
+        return np.array([argument.data.ptr], np.uint64)
+    assert isinstance(argument, np.ndarray)
+    assert argument.size == 1
+    return np.ascontiguousarray(argument)
+
+
+class CUDARuntimeError(RuntimeError):
+    """As CuPy's."""
+
+
+def _asarray(x: Any) -> Array:
+    return x if isinstance(x, Array) else Array(np.array(x, order="C"))
+
+
+def _copyto(target: Array, values: Any, where: Any = True) -> None:
+    assert isinstance(values, Array)
+    assert not isinstance(where, np.ndarray)
+    np.copyto(target._values, values._values, where=_values(where))
+
+
+def module(count: int = 1, free: int = MEMORY) -> ModuleType:
+    """Return the stand-in for the module cupy, with a number of GPUs, and a number of free bytes on each."""
+    cupy = ModuleType("cupy")
+    properties = {"name": b"Stand-in", "totalGlobalMem": MEMORY, "major": 9, "minor": 0, "multiProcessorCount": 4}
+    runtime = SimpleNamespace(
+        CUDARuntimeError=CUDARuntimeError,
+        getDeviceCount=lambda: count,
+        getDeviceProperties=lambda number: properties,
+        memGetInfo=lambda: (free, MEMORY),
+    )
+    stream = SimpleNamespace(synchronize=lambda: None)
+    vars(cupy).update(
+        RawModule=RawModule,
+        ndarray=Array,
+        asarray=_asarray,
+        from_dlpack=_asarray,
+        asnumpy=lambda x: np.array(_values(x)),
+        zeros=lambda *a, **o: Array(np.zeros(*a, **o)),
+        empty=lambda shape, dtype: Array(np.full(shape, 77, dtype)),
+        copyto=_copyto,
+        get_default_memory_pool=lambda: SimpleNamespace(free_bytes=lambda: 0),
+        cuda=SimpleNamespace(runtime=runtime, Device=lambda number: nullcontext(), get_current_stream=lambda: stream),
+    )
+    return cupy

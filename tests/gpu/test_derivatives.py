@@ -1,0 +1,66 @@
+"""Derivatives of device code are those of the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nanobragg as nb
+from nanobragg.rendering.cuda import primitives
+from tests.derivatives.scenes import SCENES, config
+from tests.gpu import scenes
+
+pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
+
+DOUBLE, SINGLE = 1e-11, 5e-6  # of the largest value of each image
+
+
+def assert_all_close(scene: nb.Scene, device: str, dtype: str, tolerance: float) -> None:
+    """Check the derivatives by all parameters."""
+    names = [parameter.name for parameter in nb.parameters(scene)]
+    every, brightest = nb.derivatives(scene, names, dtype=dtype, device=device), nb.simulate(scene).max()
+    for name, ours, theirs in zip(names, every, nb.derivatives(scene, names), strict=True):
+        # log_blocks is the difference of the photons and of those of the background
+        largest = max(np.abs(theirs).max(), brightest if name == "log_blocks" else 0.0)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * largest, err_msg=name)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", DOUBLE), ("float32", SINGLE)])
+@pytest.mark.parametrize("name", SCENES)
+def test_derivatives_of_every_parameter_are_the_cpus(name, dtype, tolerance, device):
+    assert_all_close(nb.Scene(config(name)), device, dtype, tolerance)
+
+
+@pytest.mark.parametrize(
+    "kind", ["many orientations", "gauss_star", "gauss, tricubic", "resolution limit", "ice", "mask"]
+)
+def test_so_are_those_of_other_scenes(kind, device):
+    """Among them more orientations than are summed in single precision at once."""
+    assert_all_close(scenes.scene(kind), device, "float64", DOUBLE)
+    assert_all_close(scenes.scene(kind), device, "float32", SINGLE)
+
+
+def test_products_and_losses_are_the_cpus(device, monkeypatch):
+    """In several blocks of pixels, and with derivatives that the CPU computes."""
+    monkeypatch.setattr(primitives, "BLOCK_PIXELS", 500)
+    scene = scenes.scene("panels")
+    data = np.random.default_rng(1).poisson(nb.simulate(scene) / 1e3 + 2.0).astype(float)
+    names = ["rot_x", "n_a", "F(1,2,3)", "source_weight0"]
+    tangent = dict.fromkeys(names, 0.1)
+    pairs = [
+        (nb.jvp(scene, tangent, device=device), nb.jvp(scene, tangent)),
+        *((nb.vjp(scene, data, device=device)[name], nb.vjp(scene, data)[name]) for name in ["rot_x", "F"]),
+    ]
+    for noise in ("poisson", 3.0, nb.Likelihood("normal", 2.0, robust=2.5)):
+        ours, theirs = (nb.loss_and_gradient(scene, data, noise, names=names, device=d) for d in (device, "cpu"))
+        pairs += [(ours.loss, theirs.loss), *((ours.gradient[name], theirs.gradient[name]) for name in names)]
+    ours, theirs = (nb.normal_equations(scene, data, 4.0, names, device=d) for d in (device, "cpu"))
+    pairs += [(ours.matrix, theirs.matrix), (ours.gradient, theirs.gradient), (ours.chi_squared, theirs.chi_squared)]
+    for found, expected in pairs:
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+def test_derivatives_are_the_same_each_time(device):
+    scene = scenes.scene("many orientations")
+    names = [parameter.name for parameter in nb.parameters(scene)]
+    assert np.array_equal(nb.derivatives(scene, names, device=device), nb.derivatives(scene, names, device=device))

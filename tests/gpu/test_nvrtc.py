@@ -1,0 +1,107 @@
+"""Device code compiles with NVRTC, NVIDIA's run-time compiler, and keeps its numbers in registers; no GPU is needed."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from nanobragg._core import LOOKUPS
+from nanobragg._functions import SHAPES
+from nanobragg.rendering.cuda.render import LANES, PRECISIONS
+from nanobragg.rendering.cuda.source import OPTIONS, THREADS, Kind
+
+nvrtc = pytest.importorskip("nvidia.cuda_nvrtc", reason="NVRTC is not installed (pip install '.[nvrtc]')")
+pytestmark = pytest.mark.slow
+
+ARCHITECTURE = "sm_90"
+CUPY_OPTIONS = ("-ftz=true",)  # what CuPy adds
+MOST_REGISTERS = 65536 // THREADS // 3  # at least three blocks share a multiprocessor
+
+
+class Compiled(NamedTuple):
+    """What NVRTC and its assembler say."""
+
+    status: int
+    messages: str
+    registers: int
+    spilled: int  # bytes stored to local memory
+    stack: int  # bytes
+
+
+def compile_for_device(source: str) -> Compiled:
+    """Compile for compute capability 9.0."""
+    library = ctypes.CDLL(str(next(Path(next(iter(nvrtc.__path__)), "lib").glob("libnvrtc.so*"))))
+    program, size = ctypes.c_void_p(), ctypes.c_size_t()
+    assert library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"image.cu", 0, None, None) == 0
+    options = [*OPTIONS, *CUPY_OPTIONS, f"-arch={ARCHITECTURE}", "--ptxas-options=-v"]
+    status = library.nvrtcCompileProgram(
+        program, len(options), (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
+    )
+    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    text = ctypes.create_string_buffer(size.value)
+    library.nvrtcGetProgramLog(program, text)
+    library.nvrtcDestroyProgram(ctypes.byref(program))
+    messages = text.value.decode()
+
+    def largest(pattern: str) -> int:
+        return max(map(int, re.findall(pattern, messages)), default=-1)
+
+    return Compiled(
+        status, messages, largest(r"Used (\d+) registers"), largest(r"(\d+) bytes spill stores"),
+        largest(r"(\d+) bytes stack frame"),
+    )  # fmt: skip
+
+
+def kinds(header: str, shape: str) -> list[Kind]:
+    """Return the device code of every lookup, precision and detector for a shape."""
+    found = []
+    for lookup in LOOKUPS:
+        for name, (real, entry) in PRECISIONS.items():
+            if name == "single" and not SHAPES[shape].single_precision:
+                continue
+            for curved in (0, 1):
+                defines = {
+                    "NB_REAL": real, "NB_ENTRY": entry, "NB_SHAPE": SHAPES[shape].number,
+                    "NB_LOOKUP": lookup.capitalize(), "NB_CURVED": curved, "NB_THREADS": THREADS,
+                    "NB_PIXEL": "double" if name == "double" else "float",
+                    "NB_LANES": LANES[lookup] if header == "image.h" else 1,
+                }  # fmt: skip
+                found.append(Kind(header, tuple(defines.items())))
+    return found
+
+
+def compile_all(every: list[Kind]) -> Iterator[tuple[Kind, Compiled]]:
+    with ThreadPoolExecutor(2) as pool:
+        for kind, compiled in zip(every, pool.map(lambda kind: compile_for_device(kind.source), every), strict=True):
+            assert compiled.status == 0, compiled.messages
+            yield kind, compiled
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_images_compile_for_every_kind_of_scene(shape):
+    for kind, compiled in compile_all(kinds("image.h", shape)):
+        assert 0 < compiled.registers <= MOST_REGISTERS, (kind.defines, compiled)
+        assert 0 <= compiled.spilled <= 160, (kind.defines, compiled)  # outside the loop over orientations
+        assert 0 <= compiled.stack <= 256, (kind.defines, compiled)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_derivatives_compile_for_every_kind_of_scene(shape):
+    """The sums of a pixel do not all fit into registers."""
+    for kind, compiled in compile_all(kinds("derivatives.h", shape)):
+        assert 0 < compiled.registers <= 255, (kind.defines, compiled)
+        assert 0 <= compiled.spilled <= 1024, (kind.defines, compiled)
+        assert 0 <= compiled.stack <= 2048, (kind.defines, compiled)
+
+
+def test_a_fault_in_device_code_is_reported():
+    kind = kinds("image.h", "square")[0]
+    compiled = compile_for_device(kind.source.replace("s.panels[pixels.panel]", "s.no_panels[0]"))
+    assert compiled.status != 0
+    assert "no_panels" in compiled.messages
