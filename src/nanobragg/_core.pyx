@@ -253,7 +253,8 @@ cdef class CoreScene:
         coarse = np.array(parameters)
         coarse["oversample"] = 1
         return CoreScene(panels, every_source[:sources], coarse, cells[:orientations],
-                         None if shares is None else shares[:orientations], None, tables, amorphous, self.precision, c_rules)
+                         None if shares is None else shares[:orientations], None, tables, amorphous, self.precision,
+                         c_rules)
 
     @property
     def nbytes(self):
@@ -303,7 +304,7 @@ cdef class CoreScene:
     @property
     def amorphous(self):
         """Squared amplitudes of what surrounds the crystal, or None."""
-        return None if self.keep[5] is None else np.asarray(self.keep[5])
+        return None if self.keep[6] is None else np.asarray(self.keep[6])
 
     @property
     def has_amorphous(self):

@@ -161,7 +161,6 @@ class Evaluation:
         select_instruction_set()
         scene, core = self.scene, self.scene.core(self._dtype)
         motions, spins = source_motions(scene), domain_spins(scene)
-        shape = scene.geometry.size
         passes = list(self._passes())
         buffer = np.empty((self.count, BLOCK_PIXELS))
         for part, panel in self._parts():
