@@ -48,8 +48,9 @@ struct Parameters {
     int table_stride_h, table_stride_k;
     int oversample, n_layers, has_sensor;
     double layer, mu; /* thickness of a sensor layer, m; attenuation, 1/m */
-    int point_pixel, curved, polarized;
+    int point_pixel, curved, polarized, has_beamstop;
     double kahn;
+    double beamstop[3], beamstop_cosine, beamstop_passes; /* its direction, and the share that passes within a cone */
     double d_min;          /* m; 0: no limit */
     double water;          /* squared amplitude times molecules, added to every source's mean over orientations */
     double amorphous_step; /* of sin(theta)/lambda (1/m) in Scene::amorphous */

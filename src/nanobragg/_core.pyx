@@ -37,8 +37,10 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         int[3] table_low, table_high
         int table_stride_h, table_stride_k, oversample, n_layers, has_sensor
         double layer, mu
-        int point_pixel, curved, polarized
-        double kahn, d_min, water, amorphous_step, scale
+        int point_pixel, curved, polarized, has_beamstop
+        double kahn
+        double[3] beamstop
+        double beamstop_cosine, beamstop_passes, d_min, water, amorphous_step, scale
     ctypedef struct CRules:
         int every_omega, every_polar, every_capture, interpolation_ends
     ctypedef struct Scene "nb::CScene":

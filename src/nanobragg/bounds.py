@@ -25,8 +25,8 @@ ANGLE = Bound(-1e6, 1e6, "degrees; larger angles lose the precision of a rotatio
 LENGTH = Bound(1e-9, 1e12, "mm; from an atom to the solar system")
 PLACE = Bound(-LENGTH.high, LENGTH.high, LENGTH.reason)
 DIRECTION = Bound(-1e100, 1e100, "its square must be finite")
-WAVELENGTH = Bound(1e-5, 1e5, "Å; from 0.1 eV to 1 GeV")
-ENERGY = Bound(0.1, 1e9, "eV; from 1e-5 to 1e5 Å")
+WAVELENGTH = Bound(1e-12, 1e5, "Å; from 0.1 eV to 1e16 eV")
+ENERGY = Bound(0.1, 1e16, "eV; from 1e-12 to 1e5 Å")
 WEIGHT = Bound(0.0, 1e100, "the sum of all weights must be finite")
 PHOTONS = Bound(0.0, 1e100, "photons of a pixel must be finite")
 TIME = Bound(1e-30, 1e30, "seconds; the fluence must be finite")
@@ -90,6 +90,9 @@ BOUNDS: dict[str, Bound] = {
     "Detector.attenuation_um": Bound(1e-9, float("inf"), "µm; infinity: nothing is absorbed"),
     "Detector.sensor_depth_um": THICKNESS,
     "Detector.saturation_adu": Bound(1e-30, 1e300, "ADU"),
+    "Beamstop.diameter_mm": LENGTH,
+    "Beamstop.distance_mm": LENGTH,
+    "Beamstop.transmission": Bound(0.0, 1.0, "a share of the photons"),
     "Panel.origin_mm": PLACE,
     "Panel.fast_axis": DIRECTION,
     "Panel.slow_axis": DIRECTION,

@@ -158,7 +158,7 @@ def _sources(scene: Scene) -> str:
 
 def _detector(scene: Scene) -> str:
     detector = scene.config.detector
-    slow, fast = detector.panels[0].pixels
+    (slow, fast), stop = detector.panels[0].pixels, detector.beamstop
     panels = "" if len(detector.panels) == 1 else f"{len(detector.panels)} panels of "
     x0, x1, y0, y1 = scene.limits
     region = "" if (x0, x1, y0, y1) == (0, fast - 1, 0, slow - 1) else f"; only fast {x0} to {x1}, slow {y0} to {y1}"
@@ -167,6 +167,7 @@ def _detector(scene: Scene) -> str:
     return (
         f"{panels}{fast} x {slow} pixels (fast x slow) of {detector.panels[0].pixel_mm:g} mm, "
         f"{detector.convention} convention{region}" + (f"; {_count(masked, 'pixel')} masked{name}" if masked else "")
+        + (f"; beamstop {stop.diameter_mm:g} mm at {stop.distance_mm:g} mm" if stop else "")
         + ("; curved" if detector.curved else "") + ("; point pixels" if detector.point_pixel else "")
     )  # fmt: skip
 

@@ -71,6 +71,8 @@ class Config(Model):
                 f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: compat='c' does not support it; "
                 "use compat=None (-exact)"
             )
+        if self.detector.beamstop is not None and self.compat == "c":
+            raise ConfigError("Detector.beamstop: compat='c' does not support it; use compat=None (-exact)")
         if self.compat == "c":
             _check_crystal_of_c(self.crystal)
             for name in ("tolerance", "tolerance_ph"):

@@ -126,7 +126,7 @@ def _wave_axes(scene: SceneData, direction: FloatArray) -> tuple[FloatArray, Flo
 def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     """Return the kernel's Parameters (include/nanobragg/scene.h)."""
     config, detector = scene.config, scene.config.detector
-    water, scale = _water_and_scale(scene)
+    stop, (water, scale) = detector.beamstop, _water_and_scale(scene)
     low, high, nk, nl = [0] * 3, [0] * 3, 0, 0
     if table is not None:
         low, high = [first - 1 for first in table.limits.first], [last + 1 for last in table.limits.last]
@@ -138,6 +138,9 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
         table_stride_h=nk * nl, table_stride_k=nl,
         oversample=scene.oversample, n_layers=scene.sensor.count, has_sensor=scene.sensor.range > 0,
         layer=scene.sensor.step, mu=scene.attenuation, point_pixel=detector.point_pixel, curved=detector.curved,
+        has_beamstop=stop is not None, beamstop=scene.beam_direction,
+        beamstop_cosine=1.0 if stop is None else stop.cosine,
+        beamstop_passes=1.0 if stop is None else stop.transmission,
         polarized=config.beam.polarized, kahn=config.beam.kahn_factor, d_min=config.sampling.d_min_A * 1e-10,
         water=water, amorphous_step=1.0 if scene.amorphous is None else scene.amorphous.step, scale=scale,
     )  # fmt: skip

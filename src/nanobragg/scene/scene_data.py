@@ -14,6 +14,7 @@ from ..config.background import amorphous_curve
 from ..config.beam import build_sources, polarization_axis
 from ..config.config import Config
 from ..config.crystal import build_lattice
+from ..config.detector import Detector
 from ..config.domains import Domains, resolve_domains
 from ..config.panel import panel_distance
 from ..config.region import region_limits, region_of
@@ -72,6 +73,7 @@ class SceneData:
         self.cells, self.first_cells = self._orientations()
         self.sensor = self._sensor_layers()
         self.distance = self._distance()
+        _check_beamstop(config.detector, self.distance)
         self.geometry = PanelGeometry(
             config.detector, self.beam_direction, self.distance, like_c=self._c, corrected=self._corrected
         )
@@ -261,6 +263,15 @@ class SceneData:
             wanted = min(self.n_cells) <= 2
         wide_enough = all(last - first >= 4 for first, last in zip(self.table.first, self.table.last, strict=True))
         return "tricubic" if wanted and wide_enough else "nearest"
+
+
+def _check_beamstop(detector: Detector, distance: float) -> None:
+    """Raise `ConfigError` if the beamstop is not in front of the detector, which is at a distance in m."""
+    stop = detector.beamstop
+    if stop is not None and not stop.distance_mm < 1000.0 * distance:
+        raise ConfigError(
+            f"Beamstop.distance_mm = {stop.distance_mm:g}: must be less than the detector's, {1000.0 * distance:g} mm"
+        )
 
 
 def load_mask(config: Config) -> npt.NDArray[np.uint8] | None:

@@ -249,3 +249,6 @@ def ground_truth(
         wavelength_A=mean_wavelength_A(scene), spots=spots,
         bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_digest(scene.config),
     )  # fmt: skip
+
+
+read_ground_truth = GroundTruth.load

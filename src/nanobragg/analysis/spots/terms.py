@@ -10,7 +10,7 @@ from ...constants import R_E_SQR
 from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
-from .absorption import absorbed_fraction, mean_position, solid_angle_ratio
+from .absorption import absorbed_fraction, mean_position, passed_fraction, solid_angle_ratio
 from .amplitude_lookup import AmplitudeLookup, amplitude_lookup
 from .ewald_crossings import Crossings, reciprocal_basis
 from .plane_sections import Shape, largest_reach, plane_section, shape_of
@@ -97,6 +97,7 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
     on = panel[terms.crossing]
     place = mean_position(scene, terms.ray, on)
     lit *= absorbed_fraction(scene, terms.ray, on) * solid_angle_ratio(scene, on, place)
+    lit *= passed_fraction(scene, terms.ray)
     lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
     seen = lit * squared
     bright = total(seen)

@@ -85,6 +85,8 @@ def _check_expressible(config: Config) -> None:
         raise ConfigError(
             f"Detector.sensor_depth_um = {config.detector.sensor_depth_um:g}: the C program detects at the surface only"
         )
+    if config.detector.beamstop is not None:
+        raise ConfigError("Detector.beamstop: the C program has none; give a mask")
     if crystal.shape not in SHAPE_FLAGS:
         raise ConfigError(f"Crystal.shape = {crystal.shape!r}: the C program has only {', '.join(SHAPE_FLAGS)}")
     for name in crystal.beyond_c():
