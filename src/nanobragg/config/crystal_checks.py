@@ -1,19 +1,20 @@
-"""Checks of a crystal's blocks and domains that concern several fields."""
+"""Checks of a Crystal's blocks and domains that concern several fields.
+
+The module of `Crystal` imports this one, so that arguments are not annotated with it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .._functions import block_of
 from ..errors import ConfigError
 
-if TYPE_CHECKING:
-    from .crystal import Crystal
 
-
-def check_block(crystal: Crystal) -> None:
+def check_block(crystal: Any) -> None:
     """Raise `ConfigError` unless a general Gaussian block is one."""
     if not any(crystal.n_cells_off):
         return
@@ -35,13 +36,13 @@ def check_block(crystal: Crystal) -> None:
         )
 
 
-def cells_matrix(n: tuple[float, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def cells_matrix(n: tuple[float, ...]) -> npt.NDArray[np.float64]:
     """Return the symmetric matrix N of six numbers of cells: aa, bb, cc, ab, bc, ac."""
     a, b, c, d, e, f = n
     return np.array([[a, d, f], [d, b, e], [f, e, c]], np.float64)
 
 
-def check_domains(crystal: Crystal) -> None:
+def check_domains(crystal: Any) -> None:
     """Raise `ConfigError` for a spread, a list of domains or a strain that is not valid."""
     spread = crystal.mosaic_spread_deg
     if spread is not None and np.min(spread) < 0:
