@@ -32,7 +32,8 @@ def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | 
     grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
     culling = filled(
         CULLING_PARAMETERS, 1,
-        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest, worthwhile=WORTHWHILE,
+        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest,
+        largest_share=1.0 if core.shares is None else core.shares.max(), worthwhile=WORTHWHILE,
         length=np.linalg.norm(cells, axis=2).max(axis=0),
         inverse_metric=_form(np.linalg.inv(metric)),
     )  # fmt: skip
