@@ -36,6 +36,7 @@ cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
         int[3] low, high
         int stride_h, stride_k, one_table
         double largest
+        double largest_share
         double[3] length
         double worthwhile
         double[6] inverse_metric
