@@ -238,5 +238,7 @@ def _check_crystal_of_c(crystal: Crystal) -> None:
         value = getattr(crystal, name)
         if value is not None:
             raise ConfigError(f"Crystal.{name} = {value:g}: compat='c' does not support it; use compat=None (-exact)")
+    for name in crystal.beyond_c():
+        raise ConfigError(f"Crystal.{name}: compat='c' does not support it; use compat=None (-exact)")
     if not all(isinstance(n, int) for n in crystal.n_cells):
         raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: compat='c' supports whole numbers only")
