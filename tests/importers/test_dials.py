@@ -270,3 +270,22 @@ def test_electrons_are_read_with_a_warning(tmp_path: Path, key: str, value: Any,
     path = edited(put("beam", key, value), tmp_path / "a.expt")
     with pytest.warns(NanobraggWarning, match=rf"a\.expt: a beam of .*{told} is one of electrons; .*give amplitudes"):
         assert len(nb.read_expt(path)) == len(MADE["experiment"])
+
+
+@pytest.mark.filterwarnings("ignore:the direct beam")
+def test_groups_of_panels_are_those_of_the_hierarchy(experiments: list[nb.Experiment], tmp_path: Path) -> None:
+    plain, grouped = experiments[0], next(each for each in experiments if len(each.detector.panels) == 8)
+    assert plain.groups == {}
+    assert grouped.groups == {"group_0": (0, 1, 2, 3), "group_1": (4, 5, 6, 7)}
+    content = copy.deepcopy(MADE)
+    hierarchy = next(each for each in content["detector"] if len(each["panels"]) == 8)["hierarchy"]
+    for child, name in zip(hierarchy["children"], ("quadrant 1", "panel7"), strict=True):
+        child["name"] = name
+    (tmp_path / "named.expt").write_text(json.dumps(content))
+    named = next(each for each in nb.read_expt(tmp_path / "named.expt") if len(each.detector.panels) == 8)
+    assert named.groups == {"quadrant_1": (0, 1, 2, 3), "group_1": (4, 5, 6, 7)}
+    panels = len(named.detector.panels)
+    factors = nb.StructureFactors.constant(10)
+    config = nb.Config(crystal=nb.Crystal(cell=(50, 60, 70)), structure_factors=factors, detector=named.detector)
+    names = {parameter.name for parameter in nb.parameters(nb.Scene(config), groups=named.groups)}
+    assert {"quadrant_1_tx", "group_1_rz", f"panel{panels - 1}_tx"} <= names

@@ -62,6 +62,19 @@ def test_amplitudes_without_noise_are_exact(stills, unknown):
     np.testing.assert_allclose(result.amplitudes[strong], truth[strong], rtol=1e-3)
 
 
+def test_both_methods_find_the_same_amplitudes(stills, unknown):
+    data = [noisy(scene, seed) for seed, scene in enumerate(stills[:3])]
+    newton = nb.refine_amplitudes(unknown[:3], data, space_group=SPACE_GROUP)
+    other = nb.refine_amplitudes(
+        unknown[:3], data, space_group=SPACE_GROUP, method="l-bfgs-b", most_iterations=500
+    )  # fmt: skip
+    assert other.loss == pytest.approx(newton.loss, rel=1e-4)
+    difference = np.abs(other.amplitudes - newton.amplitudes) / newton.errors
+    assert np.quantile(difference, 0.99) < 0.3
+    with pytest.raises(ConfigError, match="method = 'simplex': must be one of newton, l-bfgs-b"):
+        nb.refine_amplitudes(unknown[:3], data, method="simplex")
+
+
 def test_equivalents_are_grouped():
     indices = np.array([(1, 2, 3), (-1, -2, 3), (2, 1, -3), (-1, -2, -3), (1, 2, 4), (3, 2, 1)], np.int32)
     rotations = rotations_of(find_space_group(SPACE_GROUP, "").operations())

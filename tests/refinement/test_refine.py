@@ -193,3 +193,43 @@ def test_pixels_without_data_are_left_out(truth, data):
     holes[::7] = np.nan
     result = nb.refine(start(truth, 9), holes, ["rot", "cell", "n", "mosaic"], space_group=SPACE_GROUP)
     assert max(map(abs, pulls(result, truth).values())) < 4.5
+
+
+def test_a_plane_of_background_in_every_box_takes_up_what_the_model_does_not_have(truth):
+    """Scatter from something else, 5 to 45 photons, would draw block and scale away from the truth."""
+    slow, fast = np.mgrid[:256, :256]
+    extra = 5.0 + 0.1 * slow + 0.05 * fast
+    measured = np.random.default_rng(11).poisson(nb.simulate(truth, dtype="float64") + extra).astype(float)
+    words = ["rot", "n", "mosaic", "scale"]
+    result = nb.refine(truth, measured, [*words, "planes"], start="given")
+    assert result.converged
+    assert max(map(abs, pulls(result, truth).values())) < 4
+    assert abs(result.values["log_fluence"]) < 4 * result.errors["log_fluence"]
+    assert result.chi_squared / result.pixels == pytest.approx(1, abs=0.05)
+    compared = result.planes != 0
+    assert np.median(np.abs(result.planes - extra)[compared]) < 1.0
+    without = nb.refine(truth, measured, words, start="given", most_iterations=8)
+    assert max(map(abs, pulls(without, truth).values())) > 10
+
+
+def test_a_point_spread_function_and_a_gain_belong_to_the_model(truth):
+    response = nb.Response("gaussian", 1.6, 1.3)
+    expected = response.apply(nb.simulate(truth, dtype="float64"), 1)
+    measured = np.random.default_rng(12).poisson(expected).astype(float)
+    words = ["rot", "cell", "n", "mosaic"]
+    result = nb.refine(start(truth, 2), measured, words, response=response, space_group=SPACE_GROUP)
+    assert max(map(abs, pulls(result, truth).values())) < 4
+    assert np.abs(result.model() - expected).max() < 0.05 * expected.max()
+    without = nb.refine(truth, measured / 1.3, ["rot", "n", "mosaic"], start="given", most_iterations=8)
+    assert max(map(abs, pulls(without, truth).values())) > 10
+
+
+def test_options_that_do_not_exist_and_planes_without_boxes_are_refused(truth, data):
+    with pytest.raises(TypeError, match="'nois' is no option; they are noise, prior"):
+        nb.refine(truth, data, ["rot"], nois="poisson")
+    with pytest.raises(ConfigError, match="planes of background need boxes"):
+        nb.refine(truth, data, ["rot", "planes"], pixels="all")
+    with pytest.raises(ConfigError, match="names nothing to refine"):
+        nb.refine(truth, data, ["planes"])
+    with pytest.raises(ConfigError, match="gain must be positive"):
+        nb.refine(truth, data, ["rot"], response=nb.Response(gain=-1.0))

@@ -66,7 +66,7 @@ private:
                                (int)spot.h[1], (int)spot.h[2], spot.reach_sqr};
         evaluated += to - from;
         const double crystal = sum(s, plan, cell, target, from, to);
-        return crystal == 0.0 ? 0.0 : factors(view, layer, ray) * crystal;
+        return crystal == 0.0 ? 0.0 : factors(view, layer, ray) * share_of(s, orientation) * crystal;
     }
 
     /* Narrow the sources to those for which the squared radius, a quadratic in kappa, is within reach. */

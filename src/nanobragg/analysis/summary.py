@@ -68,17 +68,30 @@ def _crystal(scene: Scene) -> str:
     lengths = np.linalg.norm(scene.lattice.direct, axis=1)
     cells = " x ".join(f"{n:g}" for n in scene.n_cells)
     size = " x ".join(f"{n * length / 1e4:.4g}" for n, length in zip(scene.n_cells, lengths, strict=True))
-    mosaic = ""
-    if scene.domains > 1:
-        mosaic = (
-            f"; {scene.domains} mosaic domains, {crystal.mosaic_spread_deg:g} degrees "
-            f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
-        )
+    off = f" (off-diagonal {_numbers(crystal.n_cells_off)})" if any(crystal.n_cells_off) else ""
     cell = _numbers(np.round(cell_from_vectors(scene.lattice.direct), 9).tolist())
     return (
-        f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells, {size} µm, {crystal.shape}"
-        f"{_blocks(scene)}{mosaic}"
+        f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells{off}, {size} µm, {crystal.shape}"
+        f"{_blocks(scene)}{_domains(scene)}"
     )
+
+
+def _domains(scene: Scene) -> str:
+    crystal, spread = scene.config.crystal, scene.config.crystal.mosaic_spread_deg
+    if scene.domains == 1:
+        return ""
+    if crystal.mosaic_rotations_deg is not None:
+        text = f"; {scene.domains} listed mosaic domains"
+    elif crystal.is_mosaic:
+        degrees = _numbers(spread if isinstance(spread, tuple) else [spread or 0.0])
+        model = f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
+        text = f"; {scene.domains} mosaic domains, {degrees} degrees {model}"
+    else:
+        text = f"; {scene.domains} domains"
+    if crystal.is_strained:
+        strain = crystal.strain_percent
+        text += f", strain {_numbers(strain if isinstance(strain, tuple) else [strain])} %"
+    return text
 
 
 def _blocks(scene: Scene) -> str:

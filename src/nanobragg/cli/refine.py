@@ -15,11 +15,12 @@ from ..geometry import FloatArray
 from .parser import CommandParser
 
 if TYPE_CHECKING:
+    from ..derivatives.groups import Groups
     from ..refinement.result import Refinement
 
 EPILOG = """\
-words of --vary: rot cell n mosaic distance scale blocks background wavelength beam offset panel0 detector,
-and names of single parameters, such as rot_x or panel0_tz (nb.parameters lists them).
+words of --vary: rot cell n mosaic distance scale blocks background wavelength beam offset planes panel0 detector,
+names of groups of panels in a .expt file, and of single parameters, such as rot_x or panel0_tz (nb.parameters).
 The image holds ADU: photons are (ADU - offset) / gain. Negative pixels are left out.
 The suffix of -o selects the format: .toml, or .expt for DIALS. Ctrl-C writes the best values so far."""
 
@@ -51,20 +52,21 @@ def run(chosen: argparse.Namespace) -> int:
 
     if not chosen.output.endswith((".toml", ".expt")):
         raise ConfigError(f"{chosen.output}: the refined experiment is a .toml or .expt file")
-    config = _start(chosen)
+    config, groups = _start(chosen)
     result = refine(
         config, _photons(chosen, config), chosen.vary, noise="poisson" if chosen.sigma is None else chosen.sigma,
         space_group=chosen.space_group, pixels=chosen.pixels, start="given" if chosen.as_given else "spots",
-        most_iterations=chosen.iterations, progress=_show,
+        most_iterations=chosen.iterations, progress=_show, groups=groups,
     )  # fmt: skip
     print(result.summary())
     _write(chosen, result)
     return 0 if result.converged else 3
 
 
-def _start(chosen: argparse.Namespace) -> Config:
+def _start(chosen: argparse.Namespace) -> tuple[Config, Groups | None]:
+    """Return the experiment at the start, and groups of panels in the hierarchy of a DIALS detector."""
     if not chosen.start.endswith(".expt"):
-        return Config.from_toml(chosen.start)
+        return Config.from_toml(chosen.start), None
     from ..config.structure_factors import StructureFactors
     from ..importers.dials import read_expt
 
@@ -73,7 +75,8 @@ def _start(chosen: argparse.Namespace) -> Config:
     experiment = read_expt(chosen.start)[0]
     n_cells = tuple(chosen.n_cells or [20.0])
     factors = StructureFactors(path=chosen.factors)
-    return experiment.config(factors, n_cells=n_cells * 3 if len(n_cells) == 1 else n_cells)
+    config = experiment.config(factors, n_cells=n_cells * 3 if len(n_cells) == 1 else n_cells)
+    return config, experiment.groups or None
 
 
 def _photons(chosen: argparse.Namespace, config: Config) -> FloatArray:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from ..bounds import whole
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError, NanobraggError
 from .background import Background
@@ -24,6 +25,8 @@ from .scan import Scan
 from .structure_factors import StructureFactors
 from .toml import read_toml, write_toml
 from .toml_parts import build_parts
+
+MOST_IMAGES = 100_000  # of a series
 
 
 class Config(Model):
@@ -108,8 +111,7 @@ class Config(Model):
             `count` below 1, or a still scan.
         """
         width = self.scan.width_deg
-        if count < 1:
-            raise ConfigError(f"series({count}): count must be at least 1")
+        count = whole("series: count", count, 1, MOST_IMAGES)
         if count > 1 and width == 0:
             raise ConfigError("Scan.range_deg: a series needs the width of an image in degrees")
         start = self.scan.start_deg
@@ -236,5 +238,7 @@ def _check_crystal_of_c(crystal: Crystal) -> None:
         value = getattr(crystal, name)
         if value is not None:
             raise ConfigError(f"Crystal.{name} = {value:g}: compat='c' does not support it; use compat=None (-exact)")
+    for name in crystal.beyond_c():
+        raise ConfigError(f"Crystal.{name}: compat='c' does not support it; use compat=None (-exact)")
     if not all(isinstance(n, int) for n in crystal.n_cells):
         raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: compat='c' supports whole numbers only")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .. import _gradient
 from .._core import PRECISIONS, gradient_kernel
-from .._gradient import NOISE_KINDS, Task
+from .._gradient import NOISE_KINDS, PLACES, Task
 from ..config.config import Config
 from ..config.region import Region
 from ..errors import ConfigError
@@ -24,6 +24,7 @@ from ..rendering.pixel_selection import PixelList, select_pixels, spans_of
 from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
+from .domains import domain_passes
 from .likelihood import Likelihood
 from .mosaic import domain_spins
 from .on_gpu import GpuRows
@@ -129,9 +130,14 @@ class Evaluation:
         self.threads = rendering_threads(threads)
         self.selection = pixels
         self.places = chosen_places(scene, pixels, None)
+        self.passes = domain_passes(scene)
         self.device = device
         self._dtype = np.dtype(dtype)
         terms = len(self.places) * scene.terms * scene.sensor.count
+        if self.passes and device != "cpu":
+            if device != "auto":
+                raise ConfigError(f'device = "{device}": {", ".join(self.passes)} take the CPU; use device="cpu"')
+            device = "cpu"
         self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
         limit = tolerance or resolve_tolerance(scene, None, None)
         self._culling = Culling(scene, dtype, limit, self.threads) if self._gpu is None else None
@@ -207,28 +213,48 @@ class Evaluation:
         return Task(precision, self.scene.geometry.size, self.places, extra)
 
     def _run(self, task: Task) -> FloatArray:
+        """Return what a task adds up on every panel."""
+        return self._carry_out(task, self.scene, domain_spins(self.scene), self._culling)
+
+    def _carry_out(self, task: Task, scene: Scene, spins: FloatArray | None, culling: Culling | None) -> FloatArray:
         """Return what a task adds up on every panel, the parts in the order of the pixels."""
         select_instruction_set()
-        scene, stop, culling = self.scene, np.zeros(1, np.int32), self._culling
-        first = gradient_kernel(), scene.core(self._dtype).address
-        last = domain_spins(scene), task
-        if culling is None or culling.plan is None:
-            motions = source_motions(scene, *scene.sources[:2])
-            call = partial(_gradient.run, *first, motions, *last, self._chunks, self.threads, stop)
+        stop, first = np.zeros(1, np.int32), (gradient_kernel(), scene.core(self._dtype).address)
+        motions, plan = source_motions(scene, *scene.sources[:2]), None if culling is None else culling.plan
+        if culling is None or plan is None:
+            call = partial(_gradient.run, *first, motions, spins, task, self._chunks, self.threads, stop)
             sums, panels = run_stoppable(call, stop), self._panel_of_chunk
         else:
-            planned, around = culling.plan.sources, culling.plan.around
             orders = (
-                source_motions(scene, *scene.sources[:2]),
-                source_motions(scene, planned["direction"], planned["wavelength"]),
-                source_motions(scene, around["direction"], around["wavelength"]),
+                motions,
+                source_motions(scene, plan.sources["direction"], plan.sources["wavelength"]),
+                source_motions(scene, plan.around["direction"], plan.around["wavelength"]),
             )
             sums, panels, bound, _ = run_stoppable(partial(
-                _gradient.run_regions, *first, culling.plan.address, culling.epsilon, orders, *last, self._panels,
+                _gradient.run_regions, *first, plan.address, culling.epsilon, orders, spins, task, self._panels,
                 self.threads, stop,
             ), stop)  # fmt: skip
             self.bound_ph = max(self.bound_ph, bound)
         return np.array([sums[panels == panel].sum(axis=0) for panel in range(self._panels)])
+
+    def pass_rows(self) -> FloatArray:
+        """Return what further passes over the terms make (domains.py), shape (passes, pixels)."""
+        rows, size = np.zeros((len(self.passes), len(self.places))), self.scene.geometry.size
+        image = np.zeros((1, int(np.prod(self.scene.shape))))
+        for row, each in enumerate(self.passes.values()):
+            factors, scene, culling = np.zeros((self._panels, 1, _gradient.COUNT)), self.scene, self._culling
+            if each.shares is None:
+                factors[:, :, PLACES["spread"]] = 1.0
+            else:  # which have either sign, so that no term is left out
+                factors[:, :, PLACES["strain"] + np.array([0, 4, 8])] = 1.0
+                scene = scene.changed(domain_list=scene.domain_list._replace(shares=each.shares))
+                culling = None
+            precision = PRECISIONS.index(scene.core(self._dtype).precision)
+            task = Task(precision, size, self.places).fill_images(factors, image)
+            if len(self.places):
+                self._carry_out(task, scene, each.spins, culling)
+            rows[row] = image[0, self.places]
+        return rows
 
     def coefficients(self) -> Iterator[Coefficients]:
         """Yield the coefficients of structure factors, for a block of pixels at a time."""

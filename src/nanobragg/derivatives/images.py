@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
-from .. import _gradient
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -19,7 +18,7 @@ from .amplitudes import AmplitudeMap
 from .chain import Chain
 from .evaluate import Evaluation, as_scene, chosen_places
 from .groups import Groups
-from .jacobian import Jacobian, is_amplitude
+from .jacobian import Jacobian, is_amplitude, pass_rows
 from .missing import missing_at_most, primitive_bounds
 from .parameters import all_parameters, check_names, reflection_of, source_of
 from .parts import Places
@@ -148,8 +147,8 @@ def derivatives(
         shaped = spread(response, shaped, scene, pixels, evaluation.threads)
     if not report:
         return shaped
-    primitives = jacobian.factors[:, :, : _gradient.COUNT]
-    bounds = missing_at_most(primitives, primitive_bounds(scene, evaluation.bound_ph))
+    at_most = primitive_bounds(scene, evaluation.bound_ph)
+    bounds = missing_at_most(jacobian.factors[:, :, : at_most.shape[1]], at_most)
     return shaped, DerivativeReport(evaluation.bound_ph, dict(zip(wanted, bounds.tolist(), strict=True)))
 
 
@@ -271,7 +270,7 @@ def vjp(
         flat = transposed(response, flat[chosen], chosen, scene, evaluation.threads)
     wanted = wanted_names(scene, names, groups)
     values = flat[evaluation.places]
-    return gradient_of(wanted, groups, evaluation.products(values), evaluation, values)
+    return gradient_of(wanted, groups, evaluation.products(values, pass_rows(evaluation, wanted)), evaluation, values)
 
 
 def transposed(response: Response, values: FloatArray, places: Places, scene: Scene, threads: int) -> FloatArray:

@@ -7,6 +7,7 @@ import numpy as np
 from .._gradient import COUNT, PLACES
 from ..geometry import FloatArray
 from ..scene.scene import Scene
+from .domains import domain_passes
 from .mosaic import domain_spins
 from .sources import source_motions
 
@@ -25,7 +26,8 @@ def primitive_bounds(scene: Scene, photons: float) -> FloatArray:
     photons
         Sum of the bounds of the terms that are left out.
     """
-    bounds = np.zeros((len(scene.geometry), COUNT))
+    passes = domain_passes(scene)
+    bounds = np.zeros((len(scene.geometry), COUNT + len(passes)))
     if photons == 0:
         return bounds
     by_index, by_cells = _slopes(scene)
@@ -43,10 +45,11 @@ def primitive_bounds(scene: Scene, photons: float) -> FloatArray:
         strain = strain + by_index[:, np.newaxis] + np.eye(3) * LARGEST_EXPONENT * 2 / 3
     bounds[:, PLACES["strain"] : PLACES["strain"] + 9] = strain.ravel()
     bounds[:, PLACES["cells"] : PLACES["cells"] + 3] = by_cells
-    spins = domain_spins(scene)
-    if spins is not None:
-        spin = float(np.linalg.norm(spins, axis=1).max())
-        bounds[:, PLACES["spread"]] = spin * float(by_index @ edges) * largest_q
+    turned = {PLACES["spread"]: domain_spins(scene)}
+    turned |= {COUNT + row: each.spins for row, each in enumerate(passes.values())}
+    for row, spins in turned.items():
+        if spins is not None:
+            bounds[:, row] = float(np.linalg.norm(spins, axis=1).max()) * float(by_index @ edges) * largest_q
     bounds[:, PLACES["wave_slope"]] = float(np.abs(motions["slope"]).max()) * np.trace(strain)
     bounds[:, PLACES["turn"] : PLACES["turn"] + 2] = by_direction + (1.0 + 2.0 * abs(kahn)) * per_factor
     bounds[:, PLACES["kahn"]] = 0.5 * per_factor
@@ -64,7 +67,8 @@ def missing_at_most(factors: FloatArray, bounds: FloatArray) -> FloatArray:
 def _slopes(scene: Scene) -> tuple[FloatArray, FloatArray]:
     """Return the largest derivatives of a term by the index and by the numbers of cells, over its bound."""
     shape, n = scene.config.crystal.shape, np.array(scene.n_cells, np.float64)
-    metric = scene.core("float64").parameters["crystal"]["metric"][0]
+    crystal = scene.core("float64").parameters["crystal"]
+    metric = crystal["metric"][0]
     steep = np.sqrt(metric[:3])
     if shape == "square":
         by_index, by_cells = 4 * np.pi * n, np.full(3, 5.0)
@@ -74,9 +78,12 @@ def _slopes(scene: Scene) -> tuple[FloatArray, FloatArray]:
     elif shape == "tophat":
         by_index, by_cells = np.zeros(3), 2.0 / n
     else:
-        exponent = EXPONENTS[shape]
-        by_index = 2.0 * np.sqrt(exponent * LARGEST_EXPONENT) * steep
-        by_cells = 2.0 / n * (1.0 + LARGEST_EXPONENT)
+        inverse = np.abs(crystal["inverse_n"][0][:3])
+        by_index = 2.0 * np.sqrt(EXPONENTS[shape] * LARGEST_EXPONENT) * steep
+        by_cells = inverse * (2.0 + 2.0 / 3.0 * LARGEST_EXPONENT)
+        if shape == "gauss":  # offsets are at most 1/2
+            fudge = metric[:3].sum() / float((n**2).sum() + 2.0 * np.square(scene.config.crystal.n_cells_off).sum())
+            by_cells = 2.0 * inverse + np.sqrt(EXPONENTS[shape] * LARGEST_EXPONENT * fudge)
     return by_index + (CUBIC_SLOPE if scene.lookup == "tricubic" else 0.0), by_cells
 
 

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..errors import FormatError, NanobraggWarning
 from ..geometry import FloatArray, rotate_about, unit
 from ..io.atomic import StrPath
 from ..io.expt import ModelFields, read_expt_models
-from .dials_detector import detector_from_dials
+from .dials_detector import detector_from_dials, panel_groups_of_dials
 from .electrons import warn_of_electrons
 from .experiment import Experiment
 
@@ -63,7 +64,7 @@ def read_expt(path: StrPath) -> list[Experiment]:
         model = models["detector"]
         if id(model) not in detectors:
             detectors[id(model)] = detector_from_dials(model)
-        experiments.append(_experiment(models, detectors[id(model)]))
+        experiments.append(replace(_experiment(models, detectors[id(model)]), groups=panel_groups_of_dials(model)))
     _warn_of_distortion(listed)
     probes = [models["beam"].text("probe") for models in listed]
     beams = [(each.beams[0].wavelength, probe) for each, probe in zip(experiments, probes, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,8 @@ class Frame(NamedTuple):
         return Frame(self.origin + self.axes @ model.numbers("origin", (3,)), self.axes @ axes)
 
 
+ROOT = "group"
+RESERVED = re.compile(r"detector|panel\d+|group(_\d+)*")
 LAB = Frame(np.zeros(3), np.eye(3))
 
 
@@ -72,6 +75,32 @@ def _parents(model: ModelFields, count: int) -> list[Frame]:
             raise node.error("children", "is not a list; write the file again with DIALS")
         to_do += [(node.nested(f"children[{i}]", child), inner) for i, child in enumerate(children)]
     return parents
+
+
+def panel_groups_of_dials(model: ModelFields) -> dict[str, tuple[int, ...]]:
+    """Return the panels of every group in the hierarchy of a dxtbx detector that `detector_from_dials` has read.
+
+    Names are those of DIALS, with _ for whatever an identifier does not have; a group without a name, or with one that
+    is taken, is called by its place, such as group_0_1, the second child of the root's first. The root itself is left
+    out, and groups of one panel.
+    """
+    groups: dict[str, tuple[int, ...]] = {}
+    root = model.fields.get("hierarchy")
+
+    def visit(node: dict[str, Any], place: str) -> list[int]:
+        if "panel" in node:
+            return [int(node["panel"])]
+        parts = [visit(child, f"{place}_{i}") for i, child in enumerate(node.get("children") or [])]
+        panels = sorted(number for part in parts for number in part)
+        given = re.sub(r"\W", "_", str(node.get("name") or ""))
+        usable = given.isidentifier() and given not in groups and not RESERVED.fullmatch(given)
+        if place != ROOT and len(panels) > 1:
+            groups[given if usable else place] = tuple(panels)
+        return panels
+
+    if isinstance(root, dict):
+        visit(root, ROOT)
+    return groups
 
 
 def _panel(model: ModelFields, parent: Frame) -> Panel:

@@ -45,6 +45,8 @@ class Experiment:
         Hermann-Mauguin symbol; empty if unknown.
     mosaic
         Fields of `Crystal` that describe its mosaicity.
+    groups : dict
+        Numbers of the panels of every group in DIALS' hierarchy, by its name: for `refine(…, groups=…)`.
     """
 
     detector: Detector
@@ -58,6 +60,7 @@ class Experiment:
     setting_rotations: FloatArray = field(default_factory=lambda: np.eye(3)[np.newaxis])
     space_group: str = ""
     mosaic: dict[str, Any] = field(default_factory=dict)
+    groups: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def cell(self) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,7 @@ def refine_amplitudes(
     space_group: str | None = None,
     friedel: bool = True,
     pixels: Any = "shoeboxes",
+    method: Literal["newton", "l-bfgs-b"] = "newton",
     most_iterations: int = 30,
     threads: int | None = None,
 ) -> AmplitudeRefinement:
@@ -87,6 +88,8 @@ def refine_amplitudes(
         Whether h and -h have one amplitude.
     pixels
         As in `refine`, with boxes of 9 pixels.
+    method
+        "newton", or SciPy's "l-bfgs-b", which takes more iterations, each of one product with the factors.
     most_iterations
         Largest number of iterations.
     threads
@@ -103,6 +106,8 @@ def refine_amplitudes(
     """
     if not experiments or len(experiments) != len(data):
         raise ConfigError(f"refine_amplitudes: {len(experiments)} experiments and {len(data)} images; give one of each")
+    if method not in MINIMISERS:
+        raise ConfigError(f"method = {method!r}: must be one of {', '.join(MINIMISERS)}")
     kind = as_noise(noise)
     first = as_scene(experiments[0])
     indices, amplitudes = _listing(first)
@@ -117,7 +122,7 @@ def refine_amplitudes(
     np.maximum.at(squares, group, amplitudes**2)
     matrix, measured, rest, seen = system.assembled(squares, kind)
     begun = float(kind.terms(measured, matrix @ squares[seen] + rest).loss.sum())
-    refined, iterations, converged = _minimised(kind, matrix, measured, rest, squares[seen], most_iterations)
+    refined, iterations, converged = MINIMISERS[method](kind, matrix, measured, rest, squares[seen], most_iterations)
     terms = kind.terms(measured, matrix @ refined + rest)
     deviation = 1.0 / np.sqrt(np.maximum(_diagonal(matrix, terms.weight), 1e-300))
     values = np.sqrt(refined)
@@ -228,6 +233,25 @@ def _minimised(
     return squares, most, False
 
 
+def _minimised_by_scipy(
+    noise: Likelihood, matrix: Any, data: FloatArray, rest: FloatArray, start: FloatArray, most: int
+) -> tuple[FloatArray, int, bool]:
+    """As `_minimised`, by the method of Byrd, Lu, Nocedal and Zhu, over the squares in their standard errors."""
+    from scipy.optimize import minimize
+
+    scale = 1.0 / np.sqrt(_diagonal(matrix, 1.0 / noise.variance(np.maximum(data, 1.0))))
+
+    def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
+        terms = noise.terms(data, matrix @ (scaled * scale) + rest)
+        return float(terms.loss.sum()), (matrix.T @ terms.slope) * scale
+
+    found = minimize(
+        loss, start / scale, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start),
+        options={"maxiter": most, "ftol": 1e-12, "gtol": CONVERGED},
+    )  # fmt: skip
+    return np.asarray(found.x * scale), int(found.nit), bool(found.success)
+
+
 def _accepted(
     noise: Likelihood,
     matrix: Any,
@@ -249,3 +273,6 @@ def _accepted(
 def _diagonal(matrix: Any, weights: FloatArray) -> FloatArray:
     """Return the diagonal of MᵀWM."""
     return np.asarray(matrix.multiply(matrix).T @ weights)
+
+
+MINIMISERS = {"newton": _minimised, "l-bfgs-b": _minimised_by_scipy}
