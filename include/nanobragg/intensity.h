@@ -23,6 +23,7 @@ struct alignas(64) Intensity {
     /* Called for sinks that use more than terms: at each sub-pixel of a layer (places of every lane along the slow
      * and the fast axis), before and after the terms of each source and its orientations, after all sources
      * of n lanes, for a term that the total already contains, and with the factors applied to the total. */
+    NB_MEMBER bool any_of_team(bool here) const { return here; } /* on a GPU, for threads that work together */
     NB_MEMBER void at_place(const Scene &, const Panel &, int, const double *, const double *, const Lanes &) {}
     NB_MEMBER void from_source(const Scene &, int, const double *, const Lanes &) {}
     NB_MEMBER void leave_source(const Scene &, int, int, const Lanes &) {}

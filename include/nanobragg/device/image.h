@@ -13,6 +13,9 @@ namespace nb::NB_ISA {
 /* The sink of a thread, which knows what orientations the block has in shared memory. */
 struct BlockIntensity : Intensity {
     int staged = -1; /* the first of them */
+
+    /* Threads that add terms together enter the same barriers. */
+    NB_MEMBER bool any_of_team(bool here) const { return __syncthreads_or(here); }
 };
 
 /* Add the terms of consecutive orientations, which the block first copies into shared memory. */

@@ -22,7 +22,7 @@ struct DeviceArrays {
 
 NB_INLINE Scene scene_of(const Parameters &parameters, const DeviceArrays &arrays)
 {
-    Scene s;
+    Scene s = {};
     (Parameters &)s = parameters;
     s.curved = NB_CURVED; /* what the scene has not is not compiled */
     s.panels = arrays.panels;
