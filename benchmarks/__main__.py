@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from nanobragg import _core
 from nanobragg.rendering.instruction_sets import select_instruction_set
 
-from .machine import busy, load_average, machine_facts, multiply_add_rate, processors
+from .machine import busy, c_program, load_average, machine_facts, multiply_add_rate, processors
 from .measure import measure
 from .overheads import measure_overheads
 from .plot import draw
@@ -26,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the suite; write tables to stdout and OUT/table.md, times to OUT/results.json, a plot to OUT/plot.png."""
     chosen = _options().parse_args(argv)
     select_instruction_set()  # apply NANOBRAGG_ISA, which acts once per process, before choosing ourselves
-    c_program = _c_program()
-    facts = machine_facts(c_program)
+    program = c_program()
+    facts = machine_facts(program)
     if busy(facts["load_average"]):
         print(f"benchmarks: warning: the machine is busy (load {facts['load_average']})", file=sys.stderr)
     try:
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     timings = [
         timing
         for workload in workloads
-        for timing in measure(workload, isas=isas, threads=chosen.threads, repeats=repeats, c_program=c_program)
+        for timing in measure(workload, isas=isas, threads=chosen.threads, repeats=repeats, c_program=program)
     ]
     facts["load_average_end"] = load_average()
     settings = {"repeats": repeats, "threads": chosen.threads, "pixels": chosen.pixels}
@@ -78,11 +77,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not positive")
     return number
-
-
-def _c_program() -> Path | None:
-    named = os.environ.get("NB_C_BIN")
-    return Path(named).resolve() if named else None
 
 
 def _chosen_isas(chosen: argparse.Namespace) -> Sequence[str]:

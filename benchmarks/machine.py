@@ -19,7 +19,13 @@ RATE_SECONDS = 0.02  # of each measurement
 BUSY = 0.5  # load average per processor
 
 
-def machine_facts(c_program: Path | None) -> dict[str, Any]:
+def c_program() -> Path | None:
+    """Return the C program that the environment variable NB_C_BIN names."""
+    named = os.environ.get("NB_C_BIN")
+    return Path(named).resolve() if named else None
+
+
+def machine_facts(program: Path | None) -> dict[str, Any]:
     """Return the hardware, software and compilers, for the report."""
     built = Path(_core.__file__)
     return {
@@ -35,8 +41,8 @@ def machine_facts(c_program: Path | None) -> dict[str, Any]:
         "openmp": _core.HAS_OPENMP,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "c_program": None if c_program is None else str(c_program),
-        "c_compiler": None if c_program is None else _compiler(c_program),
+        "c_program": None if program is None else str(program),
+        "c_compiler": None if program is None else _compiler(program),
     }
 
 

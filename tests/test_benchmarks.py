@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from benchmarks import measure
+from benchmarks import measure, tolerance
 from benchmarks.__main__ import main
 from benchmarks.measure import Timing
 from benchmarks.report import Results, as_markdown
@@ -152,3 +152,16 @@ def test_plot_is_a_picture(results, tmp_path):
 def test_unknown_names_are_refused_with_those_that_exist(words, capsys):
     assert main([*words, "--pixels", "8"]) == 2
     assert words[1] in capsys.readouterr().err
+
+
+def test_the_benchmark_of_tolerances_runs_and_plots(tmp_path, monkeypatch, capsys, c_program):
+    monkeypatch.setattr(tolerance, "PIXELS", 64)
+    monkeypatch.setattr(tolerance, "TOLERANCES", (1e-3, None))
+    words = ["--crystal", "square", "64²", "--repeats", "1", "--out", str(tmp_path)]
+    assert tolerance.main(words) == 0
+    assert "| square, N 60, one domain, 64² pixels | default | 0" in capsys.readouterr().out.replace("0.00", "0")
+    rows = json.loads((tmp_path / "tolerance.json").read_text())["rows"]
+    assert [row["tolerance"] for row in rows] == [1e-3, None]
+    assert (tmp_path / "tolerance.png").stat().st_size > 10_000
+    assert "-roi" in c_program.read_text()
+    assert tolerance.main(["--crystal", "octagonal"]) == 2

@@ -94,6 +94,9 @@ def experiment(name: str, value: object) -> nb.Config:
         if model == "Panel":
             return config(detector=nb.Detector(panels=(panel.replace(**{field: given}),)))
         return config(detector=nb.Detector(panels=(panel,), nominal=detector.nominal.replace(**{field: given})))
+    if model == "Beamstop":
+        stop = {"diameter_mm": 2.0, "distance_mm": 30.0, field: given}
+        return config(detector=detector.replace(beamstop=nb.Beamstop(**stop)))
     others = {
         "Crystal": {} if field in ("cell", "matrix") else {"cell": (50, 60, 70)},
         "StructureFactors": {"indices": {"amplitudes": [5.0]}, "amplitudes": {"indices": [[1, 0, 0]]}}.get(field, {}),

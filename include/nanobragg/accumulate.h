@@ -26,6 +26,11 @@ struct Orientations {
     NB_MEMBER size_t number(int i) const { return (size_t)(which ? which[first + i] : first + i); }
 };
 
+NB_INLINE double share_of(const Scene &s, size_t orientation)
+{
+    return s.shares ? s.shares[orientation] : 1.0;
+}
+
 /* Add the terms of some orientations out of `cells`, seen along one source's scattering vectors, for n lanes. */
 template <class Real, class Shape, class Lookup, class Sink>
 static void accumulate(const Scene &s, int table_number, const double *cells, const Orientations list,

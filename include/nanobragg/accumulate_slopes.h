@@ -10,7 +10,7 @@ namespace nb::NB_ISA {
 /* Add the terms of one orientation; the first ones of a sum replace what was there. */
 template <bool first, bool spins, class Shape, class Lookup, class Real>
 NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entry> &table, const double *vertices,
-                               const Lanes &lanes, int n, Gradient<Real> &sink)
+                               Real share, const Lanes &lanes, int n, Gradient<Real> &sink)
 {
     double cell[9];
     memcpy(cell, vertices, sizeof cell);
@@ -20,7 +20,8 @@ NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entr
         Term<Real> term;
         find_index(cell, qx, qy, qz, term);
         Lookup::find(table, term);
-        const Slopes<Real> slopes = Shape::template slopes<Real>(s.crystal, term, term.amplitude * term.amplitude);
+        const Slopes<Real> slopes = Shape::template slopes<Real>(s.crystal, term,
+                                                                 share * term.amplitude * term.amplitude);
         sink.template add_slopes<first, spins>(i, term, slopes, (Real)qx, (Real)qy, (Real)qz);
         if constexpr (Shape::follows_cell)
             sink.follow_cell(i, term, slopes);
@@ -35,13 +36,14 @@ static void accumulate_slopes(const Scene &s, int table_number, const double *ce
     const auto table = table_of<typename Lookup::Entry>(s, table_number);
     for (int c = 0; c < list.count; ++c) {
         const double *vertices = cells + 9 * list.number(c);
+        const Real share = (Real)share_of(s, list.number(c));
         const bool first = sink.from_orientation(vertices, n);
         if (sink.has_spins())
-            first ? add_orientation<true, true, Shape, Lookup>(s, table, vertices, lanes, n, sink)
-                  : add_orientation<false, true, Shape, Lookup>(s, table, vertices, lanes, n, sink);
+            first ? add_orientation<true, true, Shape, Lookup>(s, table, vertices, share, lanes, n, sink)
+                  : add_orientation<false, true, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
         else
-            first ? add_orientation<true, false, Shape, Lookup>(s, table, vertices, lanes, n, sink)
-                  : add_orientation<false, false, Shape, Lookup>(s, table, vertices, lanes, n, sink);
+            first ? add_orientation<true, false, Shape, Lookup>(s, table, vertices, share, lanes, n, sink)
+                  : add_orientation<false, false, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
     }
 }
 
@@ -76,6 +78,7 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
     const auto table = table_of<Entry>(s, table_number);
     for (int c = 0; c < list.count; ++c) {
         const double *cell = cells + 9 * list.number(c);
+        const Real share = (Real)share_of(s, list.number(c));
         const bool first = sink.from_orientation(cell, n);
         for (int i = 0; i < n; ++i) {
             const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
@@ -84,8 +87,8 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
             const SlopedAmplitude<Entry> amplitude = interpolate_slopes(table, term);
             term.amplitude = (Real)amplitude.value;
             Slopes<Real> slopes = Shape::template slopes<Real>(s.crystal, term, 1);
-            const Real twice = 2 * term.amplitude * slopes.value;
-            scale(slopes, term.amplitude * term.amplitude);
+            const Real twice = 2 * share * term.amplitude * slopes.value;
+            scale(slopes, share * term.amplitude * term.amplitude);
             const Slopes<Real> lattice = slopes;
             for (int x = 0; x < 3; ++x)
                 slopes.offset[x] += twice * (Real)amplitude.by_index[x];

@@ -11,6 +11,8 @@ namespace nb::NB_ISA {
 
 class alignas(64) Coefficients : public Intensity {
 public:
+    static constexpr bool weighs_orientations = true;
+
     /* `pixels`: lanes beyond that many repeat the last pixel. */
     Coefficients(PushCoefficient *push, void *list, int pixels, double scale)
         : push(push), list(list), pixels(pixels), scale(scale)
@@ -111,6 +113,7 @@ static void gather_nearest(const Scene &s, int table_number, const double *cells
     double value[LANES];
     int place[LANES];
     for (int c = 0; c < list.count; ++c) {
+        const double share = share_of(s, list.number(c));
         double cell[9];
         memcpy(cell, cells + 9 * list.number(c), sizeof cell);
         NB_SIMD for (int i = 0; i < n; ++i)
@@ -122,7 +125,7 @@ static void gather_nearest(const Scene &s, int table_number, const double *cells
             place[i] = closest_place(table, term.nearest[0], term.nearest[1], term.nearest[2]);
         }
         for (int i = 0; i < n; ++i)
-            sink.add_entry(i, first + place[i], value[i]);
+            sink.add_entry(i, first + place[i], share * value[i]);
     }
 }
 
@@ -139,7 +142,8 @@ static void gather_tricubic(const Scene &s, int table_number, const double *cell
             find_index(cells + 9 * list.number(c), lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
             Shape::evaluate(s.crystal, term);
             const Neighbours<Entry> near = find_neighbours(table, term);
-            const double twice = 2.0 * sum_neighbours(table, near) * term.lattice_sqr;
+            const double share = share_of(s, list.number(c));
+            const double twice = 2.0 * share * sum_neighbours(table, near) * term.lattice_sqr;
             if (!near.inside) {
                 sink.add_entry(i, first + near.place, twice);
                 continue;

@@ -56,6 +56,13 @@ NB_INLINE double absorbed_fraction(const Scene &s, int layer, double rho)
     return bounded_exp(-layer * depth) - bounded_exp(-(layer + 1) * depth);
 }
 
+/* Share of the photons along a ray, a unit vector, that the beamstop lets through. */
+NB_INLINE double passed_fraction(const Scene &s, double x, double y, double z)
+{
+    const double cosine = x * s.beamstop[0] + y * s.beamstop[1] + z * s.beamstop[2];
+    return cosine >= s.beamstop_cosine ? s.beamstop_passes : 1.0;
+}
+
 /* The ray from the sample to a place, the solid angle of a pixel there, and the inverse of the distance. */
 struct Ray {
     double x, y, z, omega, per_r;

@@ -15,7 +15,7 @@ enum { TERMS, BY_STRAIN, BY_CELLS = BY_STRAIN + 9, BY_SPREAD = BY_CELLS + 3, BY_
 
 template <class Real> class alignas(64) Gradient : public Intensity {
 public:
-    static constexpr bool needs_places = true, has_total = false;
+    static constexpr bool needs_places = true, has_total = false, weighs_orientations = true;
     /* Lanes and a vector more: rows of the same lane must not be a multiple of 4096 bytes apart, which stalls loads. */
     static constexpr int PADDING = LANES > VECTOR ? 64 : 0, ROW = LANES + PADDING / 8,
                          REAL_ROW = LANES + PADDING / (int)sizeof(Real);

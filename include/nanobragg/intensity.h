@@ -11,6 +11,7 @@ struct alignas(64) Intensity {
     static constexpr bool needs_steps = false;  /* only a term's amplitude and F_latt^2 are used */
     static constexpr bool needs_places = false; /* lab positions of the lanes are not used */
     static constexpr bool has_total = true;     /* the walk adds up the photons */
+    static constexpr bool weighs_orientations = false; /* the walk multiplies terms by the shares of orientations */
 
     double sum[LANES], total[LANES]; /* over one source's orientations; over everything */
 
@@ -21,11 +22,13 @@ struct alignas(64) Intensity {
     }
 
     /* Called for sinks that use more than terms: at each sub-pixel of a layer (places of every lane along the slow
-     * and the fast axis), before and after the terms of each source and its orientations, after all sources
-     * of n lanes, for a term that the total already contains, and with the factors applied to the total. */
+     * and the fast axis), before and after the terms of each source and its orientations, before those of an
+     * orientation with a share of its own (with the sum before it), after all sources of n lanes, for a term that
+     * the total already contains, and with the factors applied to the total. */
     NB_MEMBER bool any_of_team(bool here) const { return here; } /* on a GPU, for threads that work together */
     NB_MEMBER void at_place(const Scene &, const Panel &, int, const double *, const double *, const Lanes &) {}
     NB_MEMBER void from_source(const Scene &, int, const double *, const Lanes &) {}
+    NB_MEMBER void from_share(double, double) {}
     NB_MEMBER void leave_source(const Scene &, int, int, const Lanes &) {}
     NB_MEMBER void leave_place(const Scene &, const Panel &, int, const Lanes &) {}
     NB_MEMBER void record(const double *, const Term<double> &, double) {}

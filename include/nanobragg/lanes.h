@@ -65,7 +65,7 @@ NB_INLINE double polarization_in_lane(double kahn, const Source &source, const L
                         source.b[0] * x + source.b[1] * y + source.b[2] * z);
 }
 
-/* Direction, solid angle and absorbed fraction of the lanes from `begin` to `end` at one sub-pixel of one layer. The
+/* Direction, solid angle and captured fraction of the lanes from `begin` to `end` at one sub-pixel of one layer. The
  * switches `every_omega` and `every_capture` are passed to Keep; `places` keeps the lab positions. */
 template <bool exact, class Keep, bool places>
 static void find_rays(const Scene &s, const Panel &p, int layer, double slow, const double *fast, bool every_omega,
@@ -99,6 +99,12 @@ static void find_rays(const Scene &s, const Panel &p, int layer, double slow, co
         {
             const double fraction = absorbed_in_lane(s, p, layer, lanes, i);
             lanes.capture[i] = Keep::keep(lanes.capture[i], fraction, every_capture);
+        }
+    if (s.has_beamstop) /* not in the original, so that every fraction is the latest */
+        NB_SIMD for (int i = begin; i < end; ++i)
+        {
+            const double passed = passed_fraction(s, lanes.d[0][i], lanes.d[1][i], lanes.d[2][i]);
+            lanes.capture[i] = s.has_sensor ? lanes.capture[i] * passed : passed;
         }
 }
 

@@ -32,8 +32,10 @@ struct Source {
 
 /* The crystal as a shape sees it. */
 struct Crystal {
-    double n[3];      /* numbers of cells along a, b, c */
-    double metric[6]; /* squared radius of an offset: hh kk ll, 2kl 2hl 2hk; the fudge factor included */
+    double n[3];         /* numbers of cells along a, b, c */
+    double inverse_n[6]; /* of the matrix N whose diagonal they are (block.h) */
+    double cells;        /* of a block: the determinant of N */
+    double metric[6];    /* squared radius of an offset: hh kk ll, 2kl 2hl 2hk; the fudge factor included */
 };
 
 enum Lookup { CONSTANT, NEAREST, TRICUBIC, LOOKUPS };
@@ -46,8 +48,9 @@ struct Parameters {
     int table_stride_h, table_stride_k;
     int oversample, n_layers, has_sensor;
     double layer, mu; /* thickness of a sensor layer, m; attenuation, 1/m */
-    int point_pixel, curved, polarized;
+    int point_pixel, curved, polarized, has_beamstop;
     double kahn;
+    double beamstop[3], beamstop_cosine, beamstop_passes; /* its direction, and the share that passes within a cone */
     double d_min;          /* m; 0: no limit */
     double water;          /* squared amplitude times molecules, added to every source's mean over orientations */
     double amorphous_step; /* of sin(theta)/lambda (1/m) in Scene::amorphous */
@@ -65,6 +68,7 @@ struct Scene : Parameters {
     int n_sources;
     const double *cells; /* per phi and domain: a, b, c (m), 9 numbers */
     int n_cells;
+    const double *shares; /* of each of them in the crystal, 1 on average; NULL: all are equal */
     const void *tables; /* of structure factors, of the lookup's type; NULL: none */
     long long table_bytes;   /* of one of them */
     const double *amorphous; /* squared amplitude times molecules at even steps; NULL: none */

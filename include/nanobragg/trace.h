@@ -18,7 +18,7 @@ public:
     template <class Real> void add(int i, const double *cell, const Term<Real> &term)
     {
         Intensity::add(i, cell, term);
-        record(cell, term, before + now.weight * sum[i]);
+        record(cell, term, before + per_term * (sum_before + share * sum[i]));
     }
 
     /* A sub-pixel of one layer: its place in the lab, and what the panel and the sensor do there. */
@@ -51,7 +51,8 @@ public:
         now.cos_2theta = dot(source.direction, now.d);
         now.along_e = dot(source.e, now.d);
         now.along_b = dot(source.b, now.d);
-        now.weight = unweighted ? 1.0 : factors / s.n_cells;
+        per_term = unweighted ? 1.0 : factors / s.n_cells;
+        from_share(1.0, 0.0);
         for (int x = 0; x < 3; ++x)
             now.q[x] = lanes.q[x][0];
         out.water += unweighted ? 0.0 : factors * lanes.around[0];
@@ -60,6 +61,14 @@ public:
             keep();
             ++out.n_skipped;
         }
+    }
+
+    /* The terms that follow count by this share, and are added to a sum. */
+    void from_share(double of_orientation, double sum)
+    {
+        share = of_orientation;
+        sum_before = sum;
+        now.weight = share * per_term;
     }
 
     /* One orientation's term; `running` is the sum behind it. */
@@ -125,6 +134,8 @@ private:
     const bool unweighted;
     const double *cells = nullptr;
     double before = 0.0; /* running sum before the present source */
+    double per_term = 1.0; /* weight of its terms, but for their shares */
+    double share = 1.0, sum_before = 0.0; /* of the present orientation; of the source's orientations before it */
 };
 
 } // namespace nb::NB_ISA

@@ -34,6 +34,23 @@ static inline bool is_turned(const Source *sources, int number)
     return number == 0 || now[0] != before[0] || now[1] != before[1] || now[2] != before[2];
 }
 
+/* Add the terms of some orientations, of which each counts by its share. */
+template <class Sink>
+static void add_shares(const Scene &s, int table, const Orientations list, Accumulate<Sink> *add, const Lanes &lanes,
+                       int n, Sink &sink)
+{
+    double before[LANES];
+    for (int c = 0; c < list.count; ++c) {
+        const double share = s.shares[list.number(c)];
+        memcpy(before, sink.sum, n * sizeof(double));
+        fill(sink.sum, 0.0, n);
+        sink.from_share(share, before[0]);
+        add(s, table, s.cells, {list.which, list.first + c, 1}, lanes, n, sink);
+        for (int i = 0; i < n; ++i)
+            sink.sum[i] = before[i] + share * sink.sum[i];
+    }
+}
+
 /* Add one source's terms for some of the orientations, and what surrounds the crystal, to the sink's total. */
 template <class Sink>
 static void add_source(const Scene &s, int number, const Orientations list, bool turned, Accumulate<Sink> *add,
@@ -47,7 +64,11 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
         fill(sink.sum, 0.0, n);
     for (int c = 0; any && c < list.count && !*stop; c += CHUNK) {
         const int left = list.count - c;
-        add(s, source.table, s.cells, {list.which, list.first + c, left < CHUNK ? left : CHUNK}, lanes, n, sink);
+        const Orientations some = {list.which, list.first + c, left < CHUNK ? left : CHUNK};
+        if (s.shares && !Sink::weighs_orientations)
+            add_shares(s, source.table, some, add, lanes, n, sink);
+        else
+            add(s, source.table, s.cells, some, lanes, n, sink);
     }
     if constexpr (Sink::has_total)
         NB_SIMD for (int i = 0; i < n; ++i)

@@ -7,6 +7,7 @@ from .analysis.resolution import resolution as resolution
 from .analysis.spots.ground_truth import GroundTruth as GroundTruth
 from .analysis.spots.ground_truth import bragg_mask as bragg_mask
 from .analysis.spots.ground_truth import ground_truth as ground_truth
+from .analysis.spots.ground_truth import read_ground_truth as read_ground_truth
 from .analysis.spots.predict import Spots as Spots
 from .analysis.spots.predict import predict_spots as predict_spots
 from .analysis.spots.shoeboxes import shoeboxes as shoeboxes
@@ -15,11 +16,21 @@ from .analysis.statistics import statistics as statistics
 from .config.background import Background as Background
 from .config.beam import Beam as Beam
 from .config.beam import Sources as Sources
+from .config.beamstop import Beamstop as Beamstop
 from .config.config import Config as Config
 from .config.crystal import Crystal as Crystal
 from .config.detector import Detector as Detector
 from .config.noise import Noise as Noise
 from .config.panel import Panel as Panel
+from .config.readers import read_cif as read_cif
+from .config.readers import read_coordinates as read_coordinates
+from .config.readers import read_fdump as read_fdump
+from .config.readers import read_hkl as read_hkl
+from .config.readers import read_mtz as read_mtz
+from .config.readers import read_shelx as read_shelx
+from .config.readers import read_sources as read_sources
+from .config.readers import read_spectrum as read_spectrum
+from .config.readers import read_toml as read_toml
 from .config.sampling import Sampling as Sampling
 from .config.scan import Scan as Scan
 from .config.spectrum import Spectrum as Spectrum
@@ -41,6 +52,7 @@ from .dataset.constructors import two_colour_spectrum as two_colour_spectrum
 from .dataset.constructors import uniform as uniform
 from .dataset.dataset import Dataset as Dataset
 from .dataset.shot import Shot as Shot
+from .dataset.verify import verify_dataset as verify_dataset
 from .derivatives.check import check_derivatives as check_derivatives
 from .derivatives.images import derivatives as derivatives
 from .derivatives.images import jvp as jvp
@@ -57,6 +69,7 @@ from .importers.experiment import Experiment as Experiment
 from .importers.nexus import read_nxmx as read_nxmx
 from .importers.nexus import read_nxmx_detector as read_nxmx_detector
 from .io import read_image as read_image
+from .io.mosflm_matrix import read_matrix as read_matrix
 from .nanobragg_c import reference as reference
 from .nanobragg_c.flags.config_from_flags import config_from_flags as config_from_flags
 from .nanobragg_c.flags.config_to_flags import config_to_flags as config_to_flags

@@ -28,6 +28,7 @@ class CoreScene:
         sources: npt.NDArray[np.void],
         parameters: npt.NDArray[np.void],
         cells: npt.NDArray[np.float64],
+        shares: npt.NDArray[np.float64] | None,
         mask: npt.NDArray[np.uint8] | None,
         tables: npt.NDArray[Any] | None,
         amorphous: npt.NDArray[np.float64] | None,
@@ -48,6 +49,8 @@ class CoreScene:
     def parameters(self) -> npt.NDArray[np.void]: ...
     @property
     def cells(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def shares(self) -> npt.NDArray[np.float64] | None: ...
     @property
     def tables(self) -> npt.NDArray[Any] | None: ...
     @property

@@ -27,6 +27,8 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         int table
     ctypedef struct Crystal:
         double[3] n
+        double[6] inverse_n
+        double cells
         double[6] metric
     ctypedef struct Parameters:
         Crystal crystal
@@ -35,8 +37,10 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         int[3] table_low, table_high
         int table_stride_h, table_stride_k, oversample, n_layers, has_sensor
         double layer, mu
-        int point_pixel, curved, polarized
-        double kahn, d_min, water, amorphous_step, scale
+        int point_pixel, curved, polarized, has_beamstop
+        double kahn
+        double[3] beamstop
+        double beamstop_cosine, beamstop_passes, d_min, water, amorphous_step, scale
     ctypedef struct CRules:
         int every_omega, every_polar, every_capture, interpolation_ends
     ctypedef struct Scene "nb::CScene":
@@ -45,6 +49,7 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         int n_sources
         const double *cells
         int n_cells
+        const double *shares
         const void *tables
         long long table_bytes
         const double *amorphous
@@ -184,6 +189,8 @@ cdef class CoreScene:
     parameters : ndarray of PARAMETERS, shape (1,)
     cells : ndarray, shape (n, 3, 3)
         Vectors a, b, c (rows, metres) of every orientation.
+    shares : ndarray, shape (n,), or None
+        Share of every orientation in the crystal, 1 on average; None: all are equal.
     mask : ndarray of uint8, shape (panels, slow, fast), or None
     tables : ndarray, shape (m, h, k, l), or None
         Structure factors: doubles for the first of PRECISIONS, floats for the others.
@@ -204,7 +211,8 @@ cdef class CoreScene:
     cdef int precision_number
 
     def __cinit__(self, const Panel[::1] panels, const Source[::1] sources, const Parameters[::1] parameters,
-                  const double[:, :, ::1] cells, mask, tables, const double[::1] amorphous, str precision,
+                  const double[:, :, ::1] cells, const double[::1] shares, mask, tables,
+                  const double[::1] amorphous, str precision,
                   const CRules[::1] c_rules=None, const double[:, :, ::1] first_cells=None):
         memset(&self.scene, 0, sizeof(Scene))
         (<Parameters *> &self.scene)[0] = parameters[0]
@@ -213,6 +221,8 @@ cdef class CoreScene:
         self.scene.n_sources = <int> sources.shape[0]
         self.scene.cells = &cells[0, 0, 0]
         self.scene.n_cells = <int> cells.shape[0]
+        if shares is not None:
+            self.scene.shares = &shares[0]
         self.n_panels = <int> panels.shape[0]
         self.precision_number = PRECISIONS.index(precision)
         self.mask = mask
@@ -226,7 +236,7 @@ cdef class CoreScene:
             self.scene.rules = c_rules[0]
         if first_cells is not None:
             self.scene.first_cells = &first_cells[0, 0, 0]
-        self.keep = (panels, sources, parameters, cells, tables, amorphous, c_rules, first_cells)
+        self.keep = (panels, sources, parameters, cells, shares, tables, amorphous, c_rules, first_cells)
 
     cdef keep_tables(self, tables):
         cdef const double[:, :, :, ::1] doubles
@@ -241,11 +251,12 @@ cdef class CoreScene:
 
     def probe(self, int orientations, int sources):
         """The first orientations and sources of this scene, with one sub-pixel, to measure the speed of the kernel."""
-        panels, every_source, parameters, cells, tables, amorphous, c_rules, _ = self.keep
+        panels, every_source, parameters, cells, shares, tables, amorphous, c_rules, _ = self.keep
         coarse = np.array(parameters)
         coarse["oversample"] = 1
-        return CoreScene(panels, every_source[:sources], coarse, cells[:orientations], None, tables, amorphous,
-                         self.precision, c_rules)
+        return CoreScene(panels, every_source[:sources], coarse, cells[:orientations],
+                         None if shares is None else shares[:orientations], None, tables, amorphous, self.precision,
+                         c_rules)
 
     @property
     def nbytes(self):
@@ -278,9 +289,14 @@ cdef class CoreScene:
         return np.asarray(self.keep[3])
 
     @property
+    def shares(self):
+        """Share of every orientation in the crystal, or None."""
+        return None if self.keep[4] is None else np.asarray(self.keep[4])
+
+    @property
     def tables(self):
         """Structure factors, or None."""
-        return self.keep[4]
+        return self.keep[5]
 
     @property
     def lookup(self):
@@ -290,7 +306,7 @@ cdef class CoreScene:
     @property
     def amorphous(self):
         """Squared amplitudes of what surrounds the crystal, or None."""
-        return None if self.keep[5] is None else np.asarray(self.keep[5])
+        return None if self.keep[6] is None else np.asarray(self.keep[6])
 
     @property
     def has_amorphous(self):

@@ -14,6 +14,8 @@ import numpy as np
 cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
     ctypedef struct Crystal:
         double[3] n
+        double[6] inverse_n
+        double cells
         double[6] metric
 
 cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
@@ -24,6 +26,7 @@ cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
         const char *name
         bint separable
         bint single_precision
+        bint follows_cell
         double reach
         double integral
     ShapeFacts shape_facts(int shape)
@@ -37,6 +40,9 @@ cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
 
 cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA::Square" nogil:
     void grating(double d, double n, double *numerator, double *denominator)
+
+cdef extern from "nanobragg/block.h" namespace "nb::NB_ISA" nogil:
+    void set_block(Crystal &crystal, const double *n)
 
 cdef extern from "nanobragg/polarization.h" namespace "nb::NB_ISA" nogil:
     double kahn_polarization "nb::NB_ISA::polarization"(double, double, double, double)
@@ -65,7 +71,7 @@ cdef extern from "nanobragg/amplitude.h" namespace "nb::NB_ISA" nogil:
     Neighbours[double] find_neighbours(const Table[double] &t, const Term[double] &term)
     double sum_neighbours(const Table[double] &t, const Neighbours[double] &n)
 
-Shape = namedtuple("Shape", ["number", "separable", "single_precision", "reach", "integral"])
+Shape = namedtuple("Shape", ["number", "separable", "single_precision", "follows_cell", "reach", "integral"])
 
 
 cdef dict listed_shapes():
@@ -73,7 +79,8 @@ cdef dict listed_shapes():
     cdef ShapeFacts facts = shape_facts(0)
     while facts.name != NULL:
         shapes[facts.name.decode()] = Shape(
-            len(shapes), facts.separable, facts.single_precision, facts.reach, facts.integral)
+            len(shapes), facts.separable, facts.single_precision, facts.follows_cell, facts.reach,
+            facts.integral)
         facts = shape_facts(len(shapes))
     return shapes
 
@@ -83,23 +90,37 @@ SHAPES = listed_shapes()
 ctypedef double (*crystal_function)(int, const Crystal &, const double *) noexcept nogil
 
 
+cdef all_six(n):
+    """Three numbers of cells, or the six of a symmetric matrix (include/nanobragg/block.h), as six."""
+    return [*n, 0.0, 0.0, 0.0][:6]
+
+
 cdef Crystal crystal_of(n, metric) except *:
     cdef Crystal crystal
-    for i in range(3):
-        crystal.n[i] = n[i]
+    cdef double[6] block
+    block[:] = all_six(n)
+    set_block(crystal, block)
     for i in range(6):
         crystal.metric[i] = metric[i]
     return crystal
 
 
-def shape_metric(str shape, const double[::1] n, double fudge, const double[:, ::1] reciprocal):
+def block_of(n):
+    """The number of cells of a block, and the inverse of its matrix as six numbers (include/nanobragg/block.h)."""
+    cdef Crystal crystal = crystal_of(n, [0.0] * 6)
+    return crystal.cells, np.array(crystal.inverse_n)
+
+
+def shape_metric(str shape, n, double fudge, const double[:, ::1] reciprocal):
     """Squared radius of an offset from a reflection as a quadratic form: hh kk ll, 2kl 2hl 2hk.
 
-    `n` are the numbers of cells, `reciprocal` has the rows a*, b*, c* (1/Å).
+    `n` are the numbers of cells, three or six; `reciprocal` has the rows a*, b*, c* (1/Å).
     """
     out = np.empty(6)
     cdef double[::1] metric = out
-    c_metric(SHAPES[shape].number, &n[0], fudge, &reciprocal[0, 0], &metric[0])
+    cdef double[6] block
+    block[:] = all_six(n)
+    c_metric(SHAPES[shape].number, block, fudge, &reciprocal[0, 0], &metric[0])
     return out
 
 

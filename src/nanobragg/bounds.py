@@ -25,8 +25,8 @@ ANGLE = Bound(-1e6, 1e6, "degrees; larger angles lose the precision of a rotatio
 LENGTH = Bound(1e-9, 1e12, "mm; from an atom to the solar system")
 PLACE = Bound(-LENGTH.high, LENGTH.high, LENGTH.reason)
 DIRECTION = Bound(-1e100, 1e100, "its square must be finite")
-WAVELENGTH = Bound(1e-5, 1e5, "Å; from 0.1 eV to 1 GeV")
-ENERGY = Bound(0.1, 1e9, "eV; from 1e-5 to 1e5 Å")
+WAVELENGTH = Bound(1e-12, 1e5, "Å; from 0.1 eV to 1e16 eV")
+ENERGY = Bound(0.1, 1e16, "eV; from 1e-12 to 1e5 Å")
 WEIGHT = Bound(0.0, 1e100, "the sum of all weights must be finite")
 PHOTONS = Bound(0.0, 1e100, "photons of a pixel must be finite")
 TIME = Bound(1e-30, 1e30, "seconds; the fluence must be finite")
@@ -43,6 +43,7 @@ BOUNDS: dict[str, Bound] = {
     "Crystal.misset_deg": ANGLE,
     "Crystal.misset_seed": SEED,
     "Crystal.n_cells": CELLS,
+    "Crystal.n_cells_off": Bound(-CELLS.high, CELLS.high, CELLS.reason),
     "Crystal.block_um": Bound(1e-5, 1e9, "µm; from the radius of an atom to a kilometre"),
     "Crystal.size_mm": Bound(0.0, 1e6, "mm; a kilometre"),
     "Crystal.blocks": Bound(1e-30, 1e30, "blocks; their photons must be finite"),
@@ -50,6 +51,9 @@ BOUNDS: dict[str, Bound] = {
     "Crystal.fudge": Bound(0.0, 1e12, "a spot is then narrower than the rounding of an index"),
     "Crystal.mosaic_spread_deg": Bound(0.0, 1e6, ANGLE.reason),
     "Crystal.mosaic_domains": STEPS,
+    "Crystal.mosaic_rotations_deg": ANGLE,
+    "Crystal.mosaic_weights": WEIGHT,
+    "Crystal.strain_percent": Bound(0.0, 5.0, "percent; a cell must stay one at several standard deviations"),
     "Crystal.mosaic_seed": SEED,
     "Crystal.spindle_axis": DIRECTION,
     "StructureFactors.indices": Bound(-(2**30), 2**30, "indices have 32 bits, and a table has a border"),
@@ -86,6 +90,9 @@ BOUNDS: dict[str, Bound] = {
     "Detector.attenuation_um": Bound(1e-9, float("inf"), "µm; infinity: nothing is absorbed"),
     "Detector.sensor_depth_um": THICKNESS,
     "Detector.saturation_adu": Bound(1e-30, 1e300, "ADU"),
+    "Beamstop.diameter_mm": LENGTH,
+    "Beamstop.distance_mm": LENGTH,
+    "Beamstop.transmission": Bound(0.0, 1.0, "a share of the photons"),
     "Panel.origin_mm": PLACE,
     "Panel.fast_axis": DIRECTION,
     "Panel.slow_axis": DIRECTION,

@@ -240,3 +240,22 @@ def test_wilson_and_constant_amplitudes_give_the_crystal_its_cell():
 def test_models_survive_pickling():
     assert pickle.loads(pickle.dumps(config())) == config()
     assert pickle.loads(pickle.dumps(FACTORS)) == FACTORS
+
+
+def test_every_kind_of_file_has_a_reader(tmp_path):
+    made = nb.Config(
+        crystal=nb.Crystal(cell=(50, 60, 70)), structure_factors=nb.StructureFactors.constant(1),
+        detector=nb.Detector.flat(pixels=8),
+    )  # fmt: skip
+    made.to_toml(tmp_path / "a.toml")
+    assert nb.read_toml(tmp_path / "a.toml") == made
+    (tmp_path / "a.hkl").write_text("1 0 0 5\n")
+    assert nb.read_hkl(tmp_path / "a.hkl", default_F=1).listing[1].tolist() == [5.0]
+    (tmp_path / "a.txt").write_text("-1 0 0 1 1e-10\n")
+    assert nb.read_sources(tmp_path / "a.txt").rows().tolist() == [[-1, 0, 0, 1, 1e-10]]
+    (tmp_path / "a.mat").write_text("0.02 0 0\n0 0.02 0\n0 0 0.02\n")
+    assert nb.read_matrix(tmp_path / "a.mat")[1, 1] == 0.02
+    (tmp_path / "s.txt").write_text("energy_eV weight\n12000 1\n")
+    assert nb.read_spectrum(tmp_path / "s.txt").mean_wavelength_A == pytest.approx(1.0332, rel=1e-4)
+    readers = {"cif", "coordinates", "expt", "fdump", "ground_truth", "image", "mtz", "nxmx", "shelx"}
+    assert all(callable(getattr(nb, f"read_{kind}")) for kind in readers)

@@ -26,6 +26,7 @@ EVERYTHING: dict[str, Any] = {
     "detector": builders.DETECTOR.replace(sensor_thickness_um=300, sensor_layers=4),
 }
 TOLERANCE = "tolerance=1e-7, to leave out terms that cannot be seen"
+SHAPE = 'Crystal.shape = "gauss", whose spots end sooner than those of "square"'
 PER_PIXEL = 7 * 3 * 2 * 6**2 * 4
 PANELS = nb.Detector(
     panels=[
@@ -142,9 +143,9 @@ def test_simulate_says_what_takes_ten_seconds_and_the_cure_for_a_minute(
     ((level, text),) = said(caplog, nb.Scene(scene.config.replace(crystal=MOSAIC.replace(n_cells=80))))
     assert level == "WARNING"
     assert ", about 6.5 minutes on 1 thread, " in text
-    blocks, tolerance, part, fewer = text.partition("to shorten it: ")[2].split("; ")
+    blocks, tolerance, shape, part, fewer = text.partition("to shorten it: ")[2].split("; ")
     assert blocks.endswith("(nb.Crystal.realistic): blocks of 0.64 µm need 97² sub-pixels")
-    assert tolerance == TOLERANCE
+    assert (tolerance, shape) == (TOLERANCE, SHAPE)
     assert "nb.shoeboxes" in part
     assert fewer == "fewer of the 36 sub-pixels, 7 mosaic domains"
 
@@ -158,6 +159,7 @@ def test_cures_are_those_that_apply() -> None:
     part: dict[str, Any] = {"sampling": nb.Sampling(oversample=6), "roi": (slice(0, 10), slice(0, 10))}
     assert builders.scene(crystal=MOSAIC, **part).cost().cures == (
         TOLERANCE,
+        SHAPE,
         "fewer of the 36 sub-pixels, 7 mosaic domains",
     )
     one_cell = builders.scene(crystal=builders.CRYSTAL.replace(n_cells=1), sampling=nb.Sampling(oversample=1))

@@ -48,6 +48,21 @@ numbers = st.floats(0.0, 1.0)
 
 
 @st.composite
+def domain_fields(draw: st.DrawFn, count: int) -> dict[str, Any]:
+    """A number of domains: rotated by a spread or three, or listed with weights; also strained."""
+    if count == 1:
+        return {}
+    spread = 10 ** (-2 + 2.7 * draw(numbers))
+    fields = draw(st.sampled_from([
+        {"mosaic_spread_deg": spread, "mosaic_domains": count},
+        {"mosaic_spread_deg": (spread, 0.1 * spread, 2 * spread), "mosaic_model": "gaussian", "mosaic_domains": count},
+        {"mosaic_rotations_deg": spread * np.random.default_rng(1).standard_normal((count, 3)),
+         "mosaic_weights": np.arange(count)},
+    ]))  # fmt: skip
+    return {**fields, "strain_percent": draw(st.sampled_from([0.0, 0.0, 0.5]))}
+
+
+@st.composite
 def scenes(draw: st.DrawFn) -> nb.Scene:
     """Random experiments of every kind that terms are left out of."""
     shape = draw(st.sampled_from(sorted(SHAPES)))
@@ -64,13 +79,14 @@ def scenes(draw: st.DrawFn) -> nb.Scene:
         hkl, amplitudes = factors.listing
         amplitudes = np.where((hkl == hkl[len(hkl) // 2]).all(axis=1), 1e5, amplitudes)
         factors = nb.StructureFactors(indices=hkl, amplitudes=amplitudes)
+    n_cells = tuple(draw(st.sampled_from([1, 2, 3, 5, 8, 20, 60, 200])) for _ in range(3))
+    off = tuple(0.9 * min(n_cells) * (draw(numbers) - 0.5) if shape == "gauss" else 0.0 for _ in range(3))
     return nb.Scene(
         nb.Config(
             crystal=nb.Crystal(
-                cell=cell, n_cells=tuple(draw(st.sampled_from([1, 2, 3, 5, 8, 20, 60, 200])) for _ in range(3)),
-                shape=shape, misset_deg=tuple(360 * draw(numbers) for _ in range(3)),
-                mosaic_spread_deg=10 ** (-2 + 2.7 * draw(numbers)) if domains > 1 else None,
-                mosaic_domains=domains if domains > 1 else None,
+                cell=cell, n_cells=n_cells, shape=shape, misset_deg=tuple(360 * draw(numbers) for _ in range(3)),
+                n_cells_off=off,
+                **draw(domain_fields(domains)),
             ),
             structure_factors=factors,
             beam=nb.Beam(

@@ -34,12 +34,14 @@ def test_a_field_that_the_kernel_does_not_have_is_named():
 )
 def test_a_struct_of_another_type_does_not_cross(panels, sources, parameters):
     with pytest.raises(ValueError, match=r"Buffer dtype mismatch|dimension"):
-        CoreScene(np.zeros(1, panels), np.zeros(1, sources), np.zeros(1, parameters), CELLS, None, None, None, "double")
+        CoreScene(
+            np.zeros(1, panels), np.zeros(1, sources), np.zeros(1, parameters), CELLS, None, None, None, None, "double"
+        )
 
 
 def test_tables_must_have_the_precisions_type():
     structs = np.zeros(1, PANEL), np.zeros(1, SOURCE), np.zeros(1, PARAMETERS)
     table = np.zeros((1, 3, 3, 3), np.float32)
-    assert CoreScene(*structs, CELLS, None, table, None, "single").precision == "single"
+    assert CoreScene(*structs, CELLS, None, None, table, None, "single").precision == "single"
     with pytest.raises(ValueError, match="expected 'const double'"):
-        CoreScene(*structs, CELLS, None, table, None, "double")
+        CoreScene(*structs, CELLS, None, None, table, None, "double")

@@ -17,7 +17,11 @@ FLAT = {"pixels": 20, "pixel_mm": 0.5}
 SLIPS = {
     "keV": ({"beam": nb.Beam(energy_eV=12)}, "Beam.energy_eV = 12: 12 eV; did you mean 12 keV = 12000?"),
     "soft keV": ({"beam": nb.Beam(energy_eV=7.1)}, "Beam.energy_eV = 7.1: 7.1 eV; did you mean 7.1 keV = 7100?"),
-    "nm": ({"beam": nb.Beam(wavelength_A=1e-4)}, "Beam.wavelength_A = 0.0001: .* wavelength_A is in Å"),
+    "less than gamma rays": (
+        {"beam": nb.Beam(wavelength_A=1e-4)},
+        "wavelength_A = 0.0001: .* eV; did you mean 0.0001 nm = 0.001 Å?",
+    ),
+    "m as Å": ({"beam": nb.Beam(wavelength_A=1e-10)}, "wavelength_A = 1e-10: .* eV; did you mean 1e-10 m = 1 Å?"),
     "eV as Å": ({"beam": nb.Beam(wavelength_A=12398)}, "Beam.wavelength_A = 12398: Å; did you mean energy_eV = 12398?"),
     "µm": ({"detector": nb.Detector.flat(pixels=20, pixel_mm=75)}, "pixel_mm = 75: 75 mm; did you mean 75 µm = 0.075?"),
     "pixel in m": (
@@ -35,6 +39,13 @@ SLIPS = {
     "cell": (
         {"crystal": nb.Crystal(cell=(7.91, 7.91, 3.84), n_cells=5)},
         r"Crystal.cell = \(7.91, 7.91, 3.84, …\): Å; did you mean nm = \(79.1, 79.1, 38.4, …\)?",
+    ),
+    "cell of a list": (
+        {
+            "crystal": nb.Crystal(cell=(5, 6, 7), n_cells=5),
+            "structure_factors": nb.StructureFactors(indices=[[3, -27, 1], [1, 0, 0]], amplitudes=[5, 6]),
+        },
+        r"Crystal.cell = \(5, 6, 7, …\): Å, with reflections to 0.22 Å; did you mean nm = \(50, 60, 70, …\)?",
     ),
 }
 

@@ -65,8 +65,7 @@ static inline double farthest_sqr(const Crystal &crystal)
 /* Photons of a pixel if all its terms were as large as one can be. */
 static inline double photons_at_most(const Scene &s, const Plan &plan)
 {
-    const double cells = s.crystal.n[0] * s.crystal.n[1] * s.crystal.n[2];
-    return plan.largest * cells * cells;
+    return plan.largest * s.crystal.cells * s.crystal.cells;
 }
 
 } // namespace nb::NB_ISA

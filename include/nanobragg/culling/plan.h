@@ -35,6 +35,7 @@ struct CullingParameters {
     int stride_h, stride_k;
     int one_table;    /* whether all sources have the same */
     double largest;   /* of all squared structure factors */
+    double largest_share; /* of all orientations (Scene::shares) */
     double length[3]; /* of a, b, c, the largest of all orientations */
     double worthwhile; /* share of the exact engine's time below which a region is rendered with terms left out */
     double inverse_metric[6]; /* of the crystal's quadratic form, in its order */

@@ -152,7 +152,7 @@ class Selection {
 public:
     /* `single`: sub-pixels are looked at one by one after. */
     Selection(const Scene &s, const Plan &plan, double photons, bool single, SelectionMemory &memory)
-        : most(photons_at_most(s, plan) / photons / s.n_cells), s(s), plan(plan), memory(memory),
+        : most(photons_at_most(s, plan) / photons / s.n_cells * plan.largest_share), s(s), plan(plan), memory(memory),
           squares(squares_of(plan)), extent(extent_of(s.crystal)), find(bounds_of(s.shape)),
           share(single ? RUN_SHARE : 1.0f)
     {

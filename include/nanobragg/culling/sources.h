@@ -126,12 +126,13 @@ static double sum_items(const Scene &s, const Plan &plan, const Item *items, int
         double cell[9];
         memcpy(cell, s.cells + 9 * (size_t)now.orientation, sizeof cell);
         const double *kappas = plan.kappa + now.first, *weights = plan.weights + now.first;
+        const double share = share_of(s, now.orientation);
         NB_SIMD for (int i = 0; i < VECTOR; ++i)
         {
             const double kappa = kappas[i], qx = x * kappa, qy = y * kappa, qz = z * kappa;
             Term<Real> term;
             evaluate<Shape, Lookup>(crystal, table, cell, qx, qy, qz, term);
-            const double weight = (i < now.count) & is_resolved(d_min_sqr, qx, qy, qz) ? weights[i] : 0.0;
+            const double weight = (i < now.count) & is_resolved(d_min_sqr, qx, qy, qz) ? share * weights[i] : 0.0;
             sums[i] += weight * (double)intensity(term);
         }
     }

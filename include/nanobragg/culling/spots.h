@@ -248,7 +248,7 @@ private:
                                (int)spot.h[1], (int)spot.h[2], spot.reach_sqr};
         evaluated += to - from;
         const double crystal = sum(s, plan, cell, target, from, to);
-        return crystal == 0.0 ? 0.0 : factors(view, layer, ray) * crystal;
+        return crystal == 0.0 ? 0.0 : factors(view, layer, ray) * share_of(s, orientation) * crystal;
     }
 
     /* Narrow the sources to those for which the squared radius, a quadratic in kappa, is within reach. */
@@ -285,7 +285,8 @@ private:
                                ? polarization(s.kahn, dot(source.direction, d), dot(source.e, d), dot(source.b, d))
                                : 1.0;
         const double capture = s.has_sensor ? absorbed_fraction(s, layer, dot(d, p.normal)) : 1.0;
-        return s.scale * ray.omega * polar * capture / s.n_cells;
+        const double passed = s.has_beamstop ? passed_fraction(s, ray.x, ray.y, ray.z) : 1.0;
+        return s.scale * ray.omega * polar * capture * passed / s.n_cells;
     }
 
     const Scene &s;

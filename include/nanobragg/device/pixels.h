@@ -30,6 +30,7 @@ NB_INLINE Scene scene_of(const Parameters &parameters, const DeviceArrays &array
     s.n_sources = arrays.n_sources;
     s.cells = arrays.cells;
     s.n_cells = arrays.n_cells;
+    s.shares = nullptr;
     s.tables = arrays.tables;
     s.table_bytes = arrays.table_bytes;
     s.amorphous = arrays.amorphous;

@@ -8,14 +8,15 @@ namespace nb::NB_ISA {
 
 struct ShapeFacts {
     const char *name; /* NULL: no shape has this number */
-    bool separable, single_precision;
+    bool separable, single_precision, follows_cell;
     double reach, integral;
 };
 
 static inline ShapeFacts shape_facts(int shape)
 {
-    return Shapes::visit<ShapeFacts>(
-        shape, [](auto s) { return ShapeFacts{s.name, s.separable, s.single_precision, s.reach, s.integral}; });
+    return Shapes::visit<ShapeFacts>(shape, [](auto s) {
+        return ShapeFacts{s.name, s.separable, s.single_precision, s.follows_cell, s.reach, s.integral};
+    });
 }
 
 static inline void shape_metric(int shape, const double *n, double fudge, const double *reciprocal, double *metric)
@@ -49,8 +50,7 @@ static inline Slopes<double> shape_slopes(int shape, const Crystal &crystal, con
 static inline double shape_envelope(int shape, const Crystal &crystal, const double *offset)
 {
     const Extent extent = extent_of(crystal);
-    const double cells = crystal.n[0] * crystal.n[1] * crystal.n[2];
-    return cells * cells * Shapes::visit<double>(shape, [&](auto s) {
+    return crystal.cells * crystal.cells * Shapes::visit<double>(shape, [&](auto s) {
                return (double)above(
                    s.envelope(extent, (float)fabs(offset[0]), (float)fabs(offset[1]), (float)fabs(offset[2])));
            });

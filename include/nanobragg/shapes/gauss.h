@@ -1,4 +1,5 @@
-/* Gaussian spots with nothing between them: F_latt = N_a N_b N_c exp(-fudge sum (N delta)^2 / 0.63). */
+/* Gaussian spots with nothing between them: F_latt = det N exp(-fudge |N delta|^2 / 0.63), N a symmetric matrix that
+ * has the numbers of cells on its diagonal (block.h). */
 #ifndef NANOBRAGG_SHAPES_GAUSS_H
 #define NANOBRAGG_SHAPES_GAUSS_H
 
@@ -26,6 +27,19 @@ struct Gauss : Radial<Gauss> {
     static double reach_sqr(double ratio)
     {
         return -log(ratio) < SMALLEST_EXPONENT ? width / 2.0 * -log(ratio) : width * gone;
+    }
+
+    /* fudge N^2 */
+    static void metric(const double *n, double fudge, const double *reciprocal, double *m)
+    {
+        const double a = n[0], b = n[1], c = n[2], d = n[3], e = n[4], f = n[5];
+        (void)reciprocal;
+        m[0] = fudge * (a * a + d * d + f * f);
+        m[1] = fudge * (b * b + d * d + e * e);
+        m[2] = fudge * (c * c + e * e + f * f);
+        m[3] = 2.0 * fudge * (d * f + b * e + c * e);
+        m[4] = 2.0 * fudge * (a * f + d * e + c * f);
+        m[5] = 2.0 * fudge * (a * d + b * d + e * f);
     }
 
     static double section(double rr) { return NB_PI * width / 2.0 * bounded_exp(-2.0 * rr / width); }

@@ -45,10 +45,10 @@ struct GaussStar : Radial<GaussStar> {
 
     NB_INLINE double radius_by_volume(double rr) { return 2.0 / 3.0 * rr; }
 
-    NB_INLINE double radius_by_n(const Crystal &crystal, double offset, double rr, int axis)
+    NB_INLINE void radius_by_n(const Crystal &crystal, const double *, const double *, double rr, double *by_n)
     {
-        (void)offset;
-        return 2.0 / 3.0 * rr * (1.0 / crystal.n[axis]);
+        for (int i = 0; i < 3; ++i)
+            by_n[i] = 2.0 / 3.0 * rr * crystal.inverse_n[i];
     }
 };
 

@@ -12,6 +12,7 @@
 #ifndef NANOBRAGG_SHAPES_RADIAL_H
 #define NANOBRAGG_SHAPES_RADIAL_H
 
+#include "../block.h"
 #include "../extent.h"
 #include "../scene.h"
 #include "../term.h"
@@ -30,11 +31,7 @@ template <class Shape> struct Radial {
              + (metric[3] * dk * dl + metric[4] * dh * dl + metric[5] * dh * dk);
     }
 
-    NB_INLINE double peak(const Crystal &crystal)
-    {
-        const double cells = crystal.n[0] * crystal.n[1] * crystal.n[2];
-        return cells * cells;
-    }
+    NB_INLINE double peak(const Crystal &crystal) { return crystal.cells * crystal.cells; }
 
     template <class Real> NB_INLINE void evaluate(const Crystal &crystal, Term<Real> &t)
     {
@@ -42,7 +39,7 @@ template <class Shape> struct Radial {
         t.lattice_sqr = (Real)Shape::value(peak(crystal), t.radius_sqr);
     }
 
-    /* The quadratic form; `reciprocal` has the rows a*, b*, c* (1/A). */
+    /* The quadratic form; `n` are the six numbers of block.h; `reciprocal` has the rows a*, b*, c* (1/A). */
     static void metric(const double *n, double fudge, const double *reciprocal, double *m)
     {
         (void)reciprocal;
@@ -52,11 +49,15 @@ template <class Shape> struct Radial {
         }
     }
 
-    /* Derivative of the squared radius rr with respect to a number of cells. */
-    NB_INLINE double radius_by_n(const Crystal &crystal, double offset, double rr, int axis)
+    /* Derivatives of the squared radius rr with respect to the numbers of cells. With rr = fudge |N d|^2 these are
+     * 2 fudge (N d)_i d_i, and `by_offset`, the derivative with respect to the offset d, is 2 fudge N N d. */
+    NB_INLINE void radius_by_n(const Crystal &crystal, const double *offset, const double *by_offset, double rr,
+                               double *by_n)
     {
         (void)rr;
-        return 2.0 * crystal.metric[axis] * offset * offset * (1.0 / crystal.n[axis]);
+        multiply_symmetric(crystal.inverse_n, by_offset, by_n);
+        for (int i = 0; i < 3; ++i)
+            by_n[i] *= offset[i];
     }
 
     /* ... and with respect to the logarithm of the cell's volume. */
@@ -68,12 +69,16 @@ template <class Shape> struct Radial {
         const double *m = crystal.metric, dh = t.offset[0], dk = t.offset[1], dl = t.offset[2];
         const double rr = radius_sqr(m, dh, dk, dl), top = peak(crystal) * factor;
         const double value = Shape::value(top, rr), by_rr = Shape::derivative(top, rr);
+        const double by_offset[3] = {2.0 * m[0] * dh + m[4] * dl + m[5] * dk, 2.0 * m[1] * dk + m[3] * dl + m[5] * dh,
+                                     2.0 * m[2] * dl + m[3] * dk + m[4] * dh}; /* of the squared radius */
+        const double offset[3] = {dh, dk, dl};
+        double by_n[3];
+        Shape::radius_by_n(crystal, offset, by_offset, rr, by_n);
         return {value,
-                {by_rr * (2.0 * m[0] * dh + m[4] * dl + m[5] * dk), by_rr * (2.0 * m[1] * dk + m[3] * dl + m[5] * dh),
-                 by_rr * (2.0 * m[2] * dl + m[3] * dk + m[4] * dh)},
-                {2.0 * value * (1.0 / crystal.n[0]) + by_rr * Shape::radius_by_n(crystal, dh, rr, 0),
-                 2.0 * value * (1.0 / crystal.n[1]) + by_rr * Shape::radius_by_n(crystal, dk, rr, 1),
-                 2.0 * value * (1.0 / crystal.n[2]) + by_rr * Shape::radius_by_n(crystal, dl, rr, 2)},
+                {by_rr * by_offset[0], by_rr * by_offset[1], by_rr * by_offset[2]},
+                {2.0 * value * crystal.inverse_n[0] + by_rr * by_n[0],
+                 2.0 * value * crystal.inverse_n[1] + by_rr * by_n[1],
+                 2.0 * value * crystal.inverse_n[2] + by_rr * by_n[2]},
                 by_rr * Shape::radius_by_volume(rr)};
     }
 

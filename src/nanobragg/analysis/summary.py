@@ -68,17 +68,30 @@ def _crystal(scene: Scene) -> str:
     lengths = np.linalg.norm(scene.lattice.direct, axis=1)
     cells = " x ".join(f"{n:g}" for n in scene.n_cells)
     size = " x ".join(f"{n * length / 1e4:.4g}" for n, length in zip(scene.n_cells, lengths, strict=True))
-    mosaic = ""
-    if scene.domains > 1:
-        mosaic = (
-            f"; {scene.domains} mosaic domains, {crystal.mosaic_spread_deg:g} degrees "
-            f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
-        )
+    off = f" (off-diagonal {_numbers(crystal.n_cells_off)})" if any(crystal.n_cells_off) else ""
     cell = _numbers(np.round(cell_from_vectors(scene.lattice.direct), 9).tolist())
     return (
-        f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells, {size} µm, {crystal.shape}"
-        f"{_blocks(scene)}{mosaic}"
+        f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells{off}, {size} µm, {crystal.shape}"
+        f"{_blocks(scene)}{_domains(scene)}"
     )
+
+
+def _domains(scene: Scene) -> str:
+    crystal, spread = scene.config.crystal, scene.config.crystal.mosaic_spread_deg
+    if scene.domains == 1:
+        return ""
+    if crystal.mosaic_rotations_deg is not None:
+        text = f"; {scene.domains} listed mosaic domains"
+    elif crystal.is_mosaic:
+        degrees = _numbers(spread if isinstance(spread, tuple) else [spread or 0.0])
+        model = f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
+        text = f"; {scene.domains} mosaic domains, {degrees} degrees {model}"
+    else:
+        text = f"; {scene.domains} domains"
+    if crystal.is_strained:
+        strain = crystal.strain_percent
+        text += f", strain {_numbers(strain if isinstance(strain, tuple) else [strain])} %"
+    return text
 
 
 def _blocks(scene: Scene) -> str:
@@ -145,7 +158,7 @@ def _sources(scene: Scene) -> str:
 
 def _detector(scene: Scene) -> str:
     detector = scene.config.detector
-    slow, fast = detector.panels[0].pixels
+    (slow, fast), stop = detector.panels[0].pixels, detector.beamstop
     panels = "" if len(detector.panels) == 1 else f"{len(detector.panels)} panels of "
     x0, x1, y0, y1 = scene.limits
     region = "" if (x0, x1, y0, y1) == (0, fast - 1, 0, slow - 1) else f"; only fast {x0} to {x1}, slow {y0} to {y1}"
@@ -154,6 +167,7 @@ def _detector(scene: Scene) -> str:
     return (
         f"{panels}{fast} x {slow} pixels (fast x slow) of {detector.panels[0].pixel_mm:g} mm, "
         f"{detector.convention} convention{region}" + (f"; {_count(masked, 'pixel')} masked{name}" if masked else "")
+        + (f"; beamstop {stop.diameter_mm:g} mm at {stop.distance_mm:g} mm" if stop else "")
         + ("; curved" if detector.curved else "") + ("; point pixels" if detector.point_pixel else "")
     )  # fmt: skip
 

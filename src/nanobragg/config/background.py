@@ -74,12 +74,12 @@ class Background(Model):
         Returns
         -------
         Background
-            Debye's formula over the molecule and its neighbours at 295 K (`structure_factors.surroundings`); inelastic
+            Debye's formula over the molecule and its neighbours at 20 °C (`structure_factors.surroundings`); inelastic
             scattering is left out.
         """
-        from ..structure_factors.surroundings import water
+        from ..structure_factors.surroundings import WATER_G_CM3, WATER_G_MOL, water
 
-        return cls._of(water(), thickness_um, 0.9978, 18.015)
+        return cls._of(water(), thickness_um, WATER_G_CM3, WATER_G_MOL)
 
     @classmethod
     def ice(cls, thickness_um: float, *, ring_width_A: float = 0.02) -> Background:

@@ -71,6 +71,8 @@ class Config(Model):
                 f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: compat='c' does not support it; "
                 "use compat=None (-exact)"
             )
+        if self.detector.beamstop is not None and self.compat == "c":
+            raise ConfigError("Detector.beamstop: compat='c' does not support it; use compat=None (-exact)")
         if self.compat == "c":
             _check_crystal_of_c(self.crystal)
             for name in ("tolerance", "tolerance_ph"):
@@ -234,5 +236,7 @@ def _check_crystal_of_c(crystal: Crystal) -> None:
         value = getattr(crystal, name)
         if value is not None:
             raise ConfigError(f"Crystal.{name} = {value:g}: compat='c' does not support it; use compat=None (-exact)")
+    for name in crystal.beyond_c():
+        raise ConfigError(f"Crystal.{name}: compat='c' does not support it; use compat=None (-exact)")
     if not all(isinstance(n, int) for n in crystal.n_cells):
         raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: compat='c' supports whole numbers only")

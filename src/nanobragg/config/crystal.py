@@ -17,7 +17,8 @@ from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, as_vector, cross_products, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
-from .base import Model
+from .base import Model, Numbers, Rows
+from .crystal_checks import check_block, check_domains
 from .realistic import block_cells, block_edge_A, check_argument, converged_domains, edges_of_matrix
 
 if TYPE_CHECKING:
@@ -70,16 +71,27 @@ class Crystal(Model):
     blocks, volume_mm3
         Number of blocks in the beam, or volume of the crystal, in place of a size. A volume counts as a cube, which
         the beam clips as it clips a size (docs/theory.md).
+    n_cells_off
+        N_ab, N_bc, N_ac: the other elements of the symmetric matrix N with n_cells on its diagonal, of the general
+        Gaussian block (shape="gauss").
     shape, fudge
         Shape transform: "square", "round", "gauss", "tophat" or "gauss_star"; and a factor on the squared radius (not
         for "square").
     mosaic_spread_deg, mosaic_domains, mosaic_seed
-        Largest rotation of a domain, number of domains, seed.
+        Spread of the domains' rotations, number of domains (10 unless given), seed. Three numbers are the standard
+        deviations of the rotations about the crystal's own axes, which turn with it: a, b*, and the axis across both.
     mosaic_model
-        "cap": the C program's spherical cap; "gaussian": rotations about random axes, σ of the angle = spread.
+        "cap": the C program's spherical cap, the spread is the largest rotation; "gaussian": rotations about random
+        axes, σ of the angle = spread, or, with three spreads, normally distributed rotation vectors.
     mosaic_sampling
         "balanced": rotations with a mean of zero and the mean square of the model; "random": independent draws, the
         first domain unrotated, as in the C program. `compat="c"` always uses these.
+    mosaic_rotations_deg, mosaic_weights
+        Rotation vectors of the domains about the crystal's own axes, shape (n, 3), in place of a spread; and their
+        shares of the crystal, shape (n,), in any unit (default: equal).
+    strain_percent
+        Standard deviation of the strain of the domains: one number for Δd/d, the same along all directions, or six for
+        the components 11, 22, 33, 23, 13, 12 in the crystal's own axes, independent of each other.
     spindle_axis
         Lab vector; default: that of the detector's convention.
     """
@@ -90,17 +102,21 @@ class Crystal(Model):
     misset_deg: Vector | Literal["random"] = (0.0, 0.0, 0.0)
     misset_seed: int = 1
     n_cells: tuple[int | float, int | float, int | float] = (1, 1, 1)
+    n_cells_off: Vector = (0.0, 0.0, 0.0)
     block_um: float | None = Field(default=None, gt=0)
     size_mm: Vector = (0.0, 0.0, 0.0)
     blocks: float | None = Field(default=None, gt=0)
     volume_mm3: float | None = Field(default=None, gt=0)
     shape: Shape = "square"
     fudge: float = Field(default=1.0, ge=0)
-    mosaic_spread_deg: float | None = Field(default=None, ge=0)
+    mosaic_spread_deg: float | Vector | None = None
     mosaic_domains: int | None = Field(default=None, ge=1)
     mosaic_seed: int = DEFAULT_MOSAIC_SEED
     mosaic_model: Literal["cap", "gaussian"] = "cap"
     mosaic_sampling: Literal["balanced", "random"] = "balanced"
+    mosaic_rotations_deg: Rows | None = None
+    mosaic_weights: Numbers | None = None
+    strain_percent: float | tuple[float, float, float, float, float, float] = 0.0
     spindle_axis: Vector | None = None
 
     @field_validator("n_cells", "size_mm", mode="before")
@@ -123,6 +139,8 @@ class Crystal(Model):
             raise ConfigError(
                 f"Crystal.block_um = {self.block_um} and Crystal.n_cells = {self.n_cells}: give one of them"
             )
+        check_block(self)
+        check_domains(self)
         given = [name for name in ("blocks", "volume_mm3") if getattr(self, name) is not None]
         given += ["size_mm"] if any(self.size_mm) else []
         if len(given) > 1:
@@ -185,6 +203,8 @@ class Crystal(Model):
         if given.matrix is not None:
             edges = edges_of_matrix(np.array(given.matrix))
         spread = given.mosaic_spread_deg or 0.0
+        if isinstance(spread, tuple):
+            raise ConfigError(f"Crystal.mosaic_spread_deg = {spread}: a realistic crystal has one spread")
         block = block_edge_A(spread, d_min_A)
         if given.block_um is not None:
             block = given.block_um * 1e4
@@ -213,8 +233,33 @@ class Crystal(Model):
         return self.cell is not None or self.matrix is not None or self.matrix_path is not None
 
     def domains(self) -> int:
-        """Return the number of mosaic domains: by default 10 with a spread; always 1 without one."""
-        return (self.mosaic_domains or 10) if self.mosaic_spread_deg else 1
+        """Return the number of domains: by default 10 with a spread or a strain; always 1 without either."""
+        if self.mosaic_rotations_deg is not None:
+            return len(self.mosaic_rotations_deg)
+        return (self.mosaic_domains or 10) if self.is_mosaic or self.is_strained else 1
+
+    def beyond_c(self) -> list[str]:
+        """Return the fields in use that describe a block or domains that the C program does not have."""
+        used = {
+            "n_cells_off": any(self.n_cells_off), "mosaic_spread_deg": isinstance(self.mosaic_spread_deg, tuple),
+            "mosaic_rotations_deg": self.mosaic_rotations_deg is not None, "strain_percent": self.is_strained,
+        }  # fmt: skip
+        return [name for name, is_used in used.items() if is_used]
+
+    @property
+    def is_mosaic(self) -> bool:
+        """Whether the domains of the crystal are rotated."""
+        return self.mosaic_rotations_deg is not None or bool(np.any(self.mosaic_spread_deg or 0.0))
+
+    @property
+    def is_strained(self) -> bool:
+        """Whether the domains of the crystal have different cells."""
+        return bool(np.any(self.strain_percent))
+
+    @property
+    def turns_domains(self) -> bool:
+        """Whether the rotations of the domains are about the crystal's own axes, and turn with it."""
+        return self.mosaic_rotations_deg is not None or isinstance(self.mosaic_spread_deg, tuple)
 
 
 class Lattice(NamedTuple):

@@ -16,6 +16,7 @@ from ..detectors.sensor import MATERIALS, attenuation_per_mm, sensor_fields, sto
 from ..errors import ConfigError
 from ..geometry import Vector, as_vector, unit
 from .base import MaskArray, Model
+from .beamstop import Beamstop
 from .flat_panel import FlatPanelParameters, NominalGeometry
 from .panel import Panel
 
@@ -48,6 +49,8 @@ class Detector(Model):
         Omit pixel area and obliquity from the solid angle: ω = 1/R² (m⁻²).
     mask
         Array of the image's shape, or path of an SMV mask; zero: not rendered.
+    beamstop
+        Disc that shades the direct beam; None: there is none.
     nominal
         Geometry of the only panel as image headers state it; set by `Detector.flat` and by C flags.
     sensor_material
@@ -65,6 +68,7 @@ class Detector(Model):
     curved: bool = False
     point_pixel: bool = False
     mask: MaskArray | Path | None = None
+    beamstop: Beamstop | None = None
     nominal: NominalGeometry | None = None
     name: str = ""
     sensor_material: str = ""

@@ -20,9 +20,12 @@ def mosaic_rotations(crystal: Crystal) -> FloatArray:
     With `mosaic_sampling="random"` the first is the identity, as in the C program.
     """
     count = crystal.domains()
+    if not crystal.is_mosaic:
+        return np.repeat(np.eye(3)[np.newaxis], count, axis=0)
+    assert not isinstance(crystal.mosaic_spread_deg, tuple)  # see domains.py
+    spread = (crystal.mosaic_spread_deg or 0.0) / RADIAN_IN_DEGREES
     if count == 1:
         return np.eye(3)[np.newaxis]
-    spread = (crystal.mosaic_spread_deg or 0.0) / RADIAN_IN_DEGREES
     cap = crystal.mosaic_model == "cap"
     if crystal.mosaic_sampling == "balanced":
         return _balanced_rotations(spread, count, crystal.mosaic_seed, cap=cap)
@@ -47,14 +50,18 @@ def c_stream_of_mosaic(crystal: Crystal) -> CRandom:
     return draw
 
 
-def mean_rotation_deg(rotations: FloatArray) -> FloatArray:
-    """Return the mean of rotation matrices (n, 3, 3), as a rotation vector (degrees, shape (3,)).
+def mean_rotation(rotations: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+    """Return the mean of rotation matrices (n, 3, 3): the one that is closest to all, in the least-squares sense.
 
-    The mean is the rotation that is closest to all of them in the least-squares sense: the orthogonal factor of the
-    polar decomposition of their sum.
+    It is the orthogonal factor of the polar decomposition of their sum.
     """
-    left, _, right = np.linalg.svd(rotations.mean(axis=0))
-    mean = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
+    left, _, right = np.linalg.svd(np.average(rotations, axis=0, weights=weights))
+    return np.asarray(left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right)
+
+
+def mean_rotation_deg(rotations: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+    """Return the mean of rotation matrices (n, 3, 3), as a rotation vector (degrees, shape (3,))."""
+    mean = mean_rotation(rotations, weights)
     sine = 0.5 * np.array([mean[2, 1] - mean[1, 2], mean[0, 2] - mean[2, 0], mean[1, 0] - mean[0, 1]])
     length = float(np.linalg.norm(sine))
     angle = math.atan2(length, 0.5 * (float(np.trace(mean)) - 1.0))
@@ -74,7 +81,23 @@ def _balanced_rotations(spread: float, count: int, seed: int, *, cap: bool) -> F
     vectors = [
         math.sqrt(square) * _directions(size) @ turn.T for size, square, turn in zip(sizes, squares, turns, strict=True)
     ]
-    return _rotations(np.concatenate(vectors))
+    return rotations_of(np.concatenate(vectors))
+
+
+def balanced_normal_rotations(sigmas: FloatArray, count: int, seed: int) -> FloatArray:
+    """Return rotations whose vectors are normally distributed with a standard deviation (radians) along each axis.
+
+    They are the directions of `_balanced_rotations`, stretched: from 4 domains the mean squares along the axes are
+    exact and the axes are uncorrelated.
+    """
+    sizes = _group_sizes(count)
+    squares = _normal_squares(np.concatenate([[0.0], np.cumsum(sizes)]) / count)
+    turns = uniform_rotations(seed, len(sizes))
+    vectors = [
+        math.sqrt(square) * _directions(size) @ turn.T for size, square, turn in zip(sizes, squares, turns, strict=True)
+    ]
+    rotations = rotations_of(np.concatenate(vectors) * sigmas)
+    return np.asarray(mean_rotation(rotations).T @ rotations)
 
 
 def _group_sizes(count: int) -> list[int]:
@@ -124,6 +147,25 @@ def _gaussian_squares(edges: FloatArray) -> FloatArray:
     return np.asarray(np.diff(below) / np.diff(edges))
 
 
+def _normal_squares(edges: FloatArray) -> FloatArray:
+    """Return the mean squares of the length of a standard normal vector in space between quantiles of that length.
+
+    The length r has the distribution function erf(r/√2) - √(2/π) r exp(-r²/2), which is inverted by bisection.
+    """
+    low, high = np.zeros(len(edges)), np.full(len(edges), 20.0)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        below = np.array([math.erf(r / math.sqrt(2.0)) for r in middle]) - _density(middle)
+        low, high = np.where(below < edges, middle, low), np.where(below < edges, high, middle)
+    below = 3.0 * edges - low**2 * _density(low)
+    below[-1] = 3.0
+    return np.asarray(np.diff(below) / np.diff(edges))
+
+
+def _density(r: FloatArray) -> FloatArray:
+    return np.asarray(math.sqrt(2.0 / math.pi) * r * np.exp(-0.5 * r**2))
+
+
 def _random_gaussian_rotations(sigma: float, count: int, seed: int) -> FloatArray:
     """Return rotations about random axes by normally distributed angles of standard deviation `sigma` (radians)."""
     draw = CRandom(seed)
@@ -135,7 +177,7 @@ def _random_gaussian_rotations(sigma: float, count: int, seed: int) -> FloatArra
     return rotations
 
 
-def _rotations(vectors: FloatArray) -> FloatArray:
+def rotations_of(vectors: FloatArray) -> FloatArray:
     """Return the matrices of rotation vectors (radians, shape (n, 3)); those that underflow to zero do not rotate."""
     angles = np.linalg.norm(vectors, axis=1)
     return _about(vectors / np.where(angles > 0, angles, 1.0)[:, np.newaxis], angles)

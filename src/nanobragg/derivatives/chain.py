@@ -11,6 +11,7 @@ from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray
 from ..scene.scene_data import SceneData
 from .cells import cell_strains, rotation_strain
+from .domains import domain_passes
 from .groups import Group, Groups, panel_groups
 from .parameters import CELL, COUNTS, MOTIONS, ROTATIONS, crystal_cell
 
@@ -32,6 +33,8 @@ class Chain:
         self._scene = scene
         self._groups = panel_groups(scene, groups)
         self._panels = len(scene.geometry)
+        self._passes = list(domain_passes(scene))
+        self._count = COUNT + len(self._passes)
 
     def factors(self, names: list[str]) -> FloatArray:
         """Return the factors of every parameter, panel and primitive, shape (names, panels, primitives).
@@ -39,11 +42,13 @@ class Chain:
         Parameters that need more than primitives (amplitudes, weights of sources), or that the scene does not depend
         on, have the factor zero.
         """
-        return np.array([self._of(name) for name in names]).reshape(len(names), self._panels, COUNT)
+        return np.array([self._of(name) for name in names]).reshape(len(names), self._panels, self._count)
 
     def _of(self, name: str) -> FloatArray:
-        factors = np.zeros((self._panels, COUNT))
-        if name in CELL:
+        factors = np.zeros((self._panels, self._count))
+        if name in self._passes:
+            factors[:, COUNT + self._passes.index(name)] = 1.0
+        elif name in CELL:
             self._strain(factors, cell_strains(crystal_cell(self._scene))[CELL.index(name)])
         elif name in ROTATIONS:
             self._strain(factors, self._rotation(np.eye(3)[ROTATIONS.index(name)]))

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..config.config import Config
+from ..config.domains import crystal_axes
 from ..errors import NanobraggWarning
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
+from .domains import SPREADS, own_vectors
 from .evaluate import as_scene
 from .groups import Groups
 from .images import derivatives
@@ -107,12 +109,33 @@ def _compare(name: str, exact: FloatArray, coarse: FloatArray, fine: FloatArray,
 def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> Scene:
     """Return a scene with one parameter changed, at the same rotation axes of the mosaic domains."""
     if name == "mosaic_spread":
-        spread = scene.config.crystal.mosaic_spread_deg or 0.0
+        spread = scene.config.crystal.mosaic_spread_deg
+        assert isinstance(spread, float | int)  # see parameters.py
         before = scene.mosaic_rotations
         after = rotations_from_vectors(domain_vectors(scene) * (1.0 + change / spread))
         turn = after @ before.transpose(0, 2, 1)
         cells = scene.cells.reshape(-1, scene.domains, 3, 3) @ turn.transpose(0, 2, 1)
         return scene.changed(cells=np.ascontiguousarray(cells.reshape(-1, 3, 3)))
+    if name in SPREADS:
+        return _spread_changed(scene, SPREADS.index(name), change)
+    if name == "strain":
+        strain, strains = scene.config.crystal.strain_percent, scene.domain_list.strains
+        assert strains is not None  # see domains.py
+        assert not isinstance(strain, tuple)
+        domains = scene.domain_list._replace(strains=strains * (1.0 + change / strain))
+        return scene.changed(cells=scene.orientations_of(domains))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)
-        return Scene(moved_config(scene, {name: change}, groups))
+        moved = Scene(moved_config(scene, {name: change}, groups))
+    if scene.domain_list.turning or scene.domain_list.strains is not None:  # their axes stay in the lab
+        return moved.changed(cells=moved.orientations_of(scene.domain_list))
+    return moved
+
+
+def _spread_changed(scene: Scene, axis: int, change: float) -> Scene:
+    """Return a scene with one of three mosaic spreads changed."""
+    spreads, axes, vectors = scene.config.crystal.mosaic_spread_deg, crystal_axes(scene.lattice), own_vectors(scene)
+    assert isinstance(spreads, tuple)  # see domains.py
+    vectors[:, axis] *= 1.0 + change / spreads[axis]
+    rotations = axes.T @ rotations_from_vectors(vectors) @ axes
+    return scene.changed(cells=scene.orientations_of(scene.domain_list._replace(rotations=rotations)))

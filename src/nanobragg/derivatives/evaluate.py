@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _gradient
-from .._core import PRECISIONS, gradient_kernel
+from .._core import PRECISIONS, CoreScene, gradient_kernel
 from ..config.config import Config
 from ..config.region import Region
 from ..errors import ConfigError
@@ -23,6 +23,7 @@ from ..rendering.pixel_selection import PixelList, select_pixels, spans_of
 from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
+from .domains import domain_passes
 from .mosaic import domain_spins
 from .sources import source_motions
 
@@ -126,10 +127,15 @@ class Evaluation:
         self.threads = rendering_threads(threads)
         self.selection = pixels
         self.places = chosen_places(scene, pixels, None)
-        self.count = _gradient.COUNT
+        self.passes = domain_passes(scene)
+        self.count = _gradient.COUNT + len(self.passes)
         self.device = device
         self._dtype = np.dtype(dtype)
         terms = len(self.places) * scene.terms * scene.sensor.count
+        if self.passes and device != "cpu":
+            if device != "auto":
+                raise ConfigError(f'device = "{device}": {", ".join(self.passes)} take the CPU; use device="cpu"')
+            device = "cpu"
         self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
 
     def _parts(self) -> Iterator[tuple[Places, int]]:
@@ -155,17 +161,39 @@ class Evaluation:
         select_instruction_set()
         scene, core = self.scene, self.scene.core(self._dtype)
         motions, spins = source_motions(scene), domain_spins(scene)
-        shape = scene.geometry.size
-        buffer = np.empty((_gradient.COUNT, BLOCK_PIXELS))
+        passes = list(self._passes())
+        buffer = np.empty((self.count, BLOCK_PIXELS))
         for part, panel in self._parts():
-            out = buffer[:, : len(part)] if len(part) == BLOCK_PIXELS else np.empty((_gradient.COUNT, len(part)))
-            stop, done = np.zeros(1, np.int32), np.zeros(1, np.int64)
-            call = partial(
-                _gradient.primitives, gradient_kernel(), core.address, PRECISIONS.index(core.precision), motions,
-                spins, shape, part, spans_of(part, shape[1], _gradient.SPAN), out, self.threads, stop, done,
-            )  # fmt: skip
-            run_stoppable(call, stop)
+            out = buffer[:, : len(part)] if len(part) == BLOCK_PIXELS else np.empty((self.count, len(part)))
+            self._fill(core, motions, spins, part, out[: _gradient.COUNT])
+            for row, core_of_pass, spins_of_pass, factors in passes:
+                scratch = np.empty((_gradient.COUNT, len(part)))
+                self._fill(core_of_pass, motions, spins_of_pass, part, scratch)
+                out[row] = factors @ scratch
             yield Block(panel, part, out)
+
+    def _fill(
+        self, core: CoreScene, motions: npt.NDArray[np.void], spins: FloatArray | None, part: Places, out: FloatArray
+    ) -> None:
+        """Compute the primitives of a part of the pixels."""
+        stop, done, shape = np.zeros(1, np.int32), np.zeros(1, np.int64), self.scene.geometry.size
+        call = partial(
+            _gradient.primitives, gradient_kernel(), core.address, PRECISIONS.index(core.precision), motions,
+            spins, shape, part, spans_of(part, shape[1], _gradient.SPAN), out, self.threads, stop, done,
+        )  # fmt: skip
+        run_stoppable(call, stop)
+
+    def _passes(self) -> Iterator[tuple[int, CoreScene, FloatArray | None, FloatArray]]:
+        """Yield the row of each pass, its scene, what it turns, and the factors of its primitives."""
+        for row, each in enumerate(self.passes.values(), _gradient.COUNT):
+            factors = np.zeros(_gradient.COUNT)
+            scene = self.scene
+            if each.shares is None:
+                factors[_gradient.PLACES["spread"]] = 1.0
+            else:
+                factors[_gradient.PLACES["strain"] + np.array([0, 4, 8])] = 1.0
+                scene = scene.changed(domain_list=scene.domain_list._replace(shares=each.shares))
+            yield row, scene.core(self._dtype), each.spins, factors
 
     def coefficients(self) -> Iterator[Coefficients]:
         """Yield the coefficients of structure factors, for a block of pixels at a time."""

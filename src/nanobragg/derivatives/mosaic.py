@@ -22,8 +22,8 @@ def rotation_vectors(rotations: FloatArray) -> FloatArray:
 
 def domain_spins(scene: SceneData) -> FloatArray | None:
     """Return the change of these vectors per degree of spread, to which every angle is proportional; None without."""
-    spread = scene.config.crystal.mosaic_spread_deg or 0.0
-    if scene.domains == 1 or spread == 0:
+    spread = scene.config.crystal.mosaic_spread_deg
+    if scene.domains == 1 or not isinstance(spread, float | int) or spread == 0:
         return None
     return np.ascontiguousarray(domain_vectors(scene) / spread)
 

@@ -83,6 +83,7 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None}
     moved["blocks"] = scene.blocks * math.exp(changes.get("log_blocks", 0.0))
     if "mosaic_spread" in changes:
+        assert not isinstance(crystal.mosaic_spread_deg, tuple)  # see parameters.py
         moved["mosaic_spread_deg"] = (crystal.mosaic_spread_deg or 0.0) + changes["mosaic_spread"]
     return crystal.replace(**moved)
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ConfigError, NanobraggWarning
 from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors
+from .domains import SPREADS, domain_passes
 from .groups import Groups, panel_groups
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
@@ -30,6 +31,12 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
     **{f"rot_{x}": ("rad", 1e-3, f"crystal turned about lab {x}, inside φ and mosaic rotations") for x in "xyz"},
     **{f"n_{x}": ("cells", 1.0, f"unit cells of a block along {x}, at the same number of blocks") for x in "abc"},
     "mosaic_spread": ("deg", 0.01, "mosaic spread; the angles of all domains are proportional to it, their axes stay"),
+    **{
+        f"mosaic_{x}": ("deg", 0.01, f"mosaic spread about the crystal's {axis}; the domains' rotations about it are "
+                                     "proportional to it")
+        for x, axis in (("a", "a"), ("b", "b*"), ("c", "axis across a and b*"))
+    },
+    "strain": ("%", 0.01, "strain (Δd/d); that of all domains is proportional to it"),
     "log_fluence": ("1", 0.1, "scale of the image: fluence times 1 + x"),
     "log_blocks": ("1", 0.1, "scale of the crystal's part of the image: number of blocks times 1 + x"),
     "log_wavelength": ("1", 1e-3, "all wavelengths times 1 + x"),
@@ -124,8 +131,13 @@ def _values(scene: SceneData) -> dict[str, float]:
     values = dict(zip(CELL, crystal_cell(scene), strict=True))
     values |= dict.fromkeys(ROTATIONS, 0.0)
     values |= dict(zip(COUNTS, map(float, scene.n_cells), strict=True))
-    if scene.domains > 1:
-        values["mosaic_spread"] = config.crystal.mosaic_spread_deg or 0.0
+    if scene.domains > 1 and isinstance(config.crystal.mosaic_spread_deg, float | int):
+        values["mosaic_spread"] = config.crystal.mosaic_spread_deg
+    passes, spreads, strain = domain_passes(scene), config.crystal.mosaic_spread_deg, config.crystal.strain_percent
+    if isinstance(spreads, tuple):
+        values |= {name: spread for name, spread in zip(SPREADS, spreads, strict=True) if name in passes}
+    if "strain" in passes and not isinstance(strain, tuple):
+        values["strain"] = strain
     values |= {"log_fluence": 0.0, "log_blocks": 0.0, "log_wavelength": 0.0}
     if np.ptp(scene.sources.wavelengths) > 0:
         values["log_bandwidth"] = 0.0

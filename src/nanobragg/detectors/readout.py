@@ -25,11 +25,10 @@ class Readout(NamedTuple):
 
 GENERIC = Readout(1.0, 40.0, 0.0, "uint16")  # as the C program's noise image
 # Photon counters record photons: no gain, offset or noise. Integrating pixel detectors record photons after their
-# calibration, with noise, of 3300 electrons per photon of 12 keV: JUNGFRAU 83 electrons rms (A. Mozzanica et al., J.
-# Instrum. 11 (2016) C02047), AGIPD 265 (A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82), ePix10k 120
-# (G. Blaj et al., AIP Conf. Proc. 2054 (2019) 060062), CSPAD 1000 (S. Herrmann et al., Nucl. Instrum. Methods A 718
-# (2013) 550-553); the numbers are quoted from memory. CCDs record units above an offset: ADSC 1.8 per photon and 40
-# (J. Holton, X-ray image formats, bl831.als.lbl.gov), Rayonix and MAR 10; their other numbers are assumptions.
+# calibration, with noise; a photon of 12 keV makes 3300 electrons in silicon. AGIPD has 200 to 400 electrons rms
+# (J. Becker et al., arXiv:1203.5954). The noise of JUNGFRAU (80 electrons), ePix10k (120) and CSPAD (1000), and the
+# numbers of CCDs but for the 40 units that ADSC images are above zero (as in the C program), are assumptions of the
+# right size without a source: give the fields of Noise where they matter.
 FAMILIES = {
     "eiger": Readout(1.0, 0.0, 0.0, "uint32", sums=True),
     "pilatus": Readout(1.0, 0.0, 0.0, "int32"),

@@ -22,6 +22,7 @@ NOTABLE_SECONDS, LONG_SECONDS = 10.0, 60.0
 NOTABLE_TERMS = 2e8  # fewer take less than ten seconds on any machine
 LARGE_BLOCK_M = 5e-7  # blocks of real crystals are smaller
 UNITS = {"s": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0, "years": 365.25 * 86400}
+BROAD_SHAPES = {"square", "round"}  # with fringes between the spots, so that less can be left out
 log = logging.getLogger(__name__)
 
 
@@ -133,6 +134,8 @@ def _cures(scene: Scene, chosen: Selection, *, tolerated: bool) -> Iterator[str]
         )
     if scene.config.compat is None and scene.terms > 1 and not tolerated:
         yield "tolerance=1e-7, to leave out terms that cannot be seen"
+    if scene.config.compat is None and scene.terms > 1 and scene.config.crystal.shape in BROAD_SHAPES:
+        yield f'Crystal.shape = "gauss", whose spots end sooner than those of "{scene.config.crystal.shape}"'
     everything = scene.config.detector.panels[0].pixels
     if chosen.mask is scene.mask and chosen.area == everything[0] * everything[1]:
         yield "roi=, or pixels=nb.shoeboxes(scene, radius), for part of the image"

@@ -163,9 +163,10 @@ class Culling:
         if not tiles:
             return 0.0
         expected = max(photons for *_, photons in tiles)
+        image = np.zeros((self.core.n_panels, *self.scene.shape[-2:]), self.dtype)
         for exponent in range(3, 40, 3):
             limit = expected * 10.0**-exponent
-            found = max(self._largest(panel, fast, slow, limit) for panel, fast, slow, _ in tiles)
+            found = max(self._largest(image, panel, fast, slow, limit) for panel, fast, slow, _ in tiles)
             if found > 10 * limit:
                 return found
         return 0.0
@@ -186,15 +187,14 @@ class Culling:
                 return list(zip(panel[best], chosen["fast"], chosen["slow"], chosen["photons"], strict=True))
         return []
 
-    def _largest(self, panel: int, fast: int, slow: int, limit: float) -> float:
-        """Return the brightest pixel of a tile, at most `limit` photons too low."""
-        rows, columns = self.scene.shape[-2:]
+    def _largest(self, image: npt.NDArray[Any], panel: int, fast: int, slow: int, limit: float) -> float:
+        """Return the brightest pixel of a tile, at most `limit` photons too low; it is rendered into `image`."""
+        _, rows, columns = image.shape
         roi = (
             int(fast),
             min(int(fast) + BRIGHT_PIXELS, columns) - 1,
             int(slow),
             min(int(slow) + BRIGHT_PIXELS, rows) - 1,
         )
-        out = np.zeros((self.core.n_panels, rows, columns), self.dtype)
-        self.render(out, roi, self.scene.mask, False, np.zeros(1, np.int64), limit)
-        return float(out[panel, roi[2] : roi[3] + 1, roi[0] : roi[1] + 1].max())
+        self.render(image, roi, self.scene.mask, False, np.zeros(1, np.int64), limit)
+        return float(image[panel, roi[2] : roi[3] + 1, roi[0] : roi[1] + 1].max())

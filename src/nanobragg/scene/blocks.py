@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from .._functions import block_of
 from ..bounds import check_bound
 from ..config.beam import Beam
 from ..config.crystal import Crystal, Lattice
@@ -18,10 +19,13 @@ class Blocks(NamedTuple):
         Unit cells of one block along a, b, c.
     number
         Number of blocks in the beam.
+    cells
+        Unit cells of one block in all.
     """
 
     n_cells: tuple[float, float, float]
     number: float
+    cells: float
 
 
 def resolve_blocks(crystal: Crystal, beam: Beam, lattice: Lattice, *, like_c: bool) -> Blocks:
@@ -42,11 +46,12 @@ def resolve_blocks(crystal: Crystal, beam: Beam, lattice: Lattice, *, like_c: bo
             n = max(1, round(block / axis))
         cells.append(max(1, math.ceil(size / axis)) if one_block else n)
         number *= 1.0 if one_block or size == 0 else size / (n * axis)
+    in_block, _ = block_of((*cells, *crystal.n_cells_off))
     if crystal.volume_mm3 is not None:
         edge = _edge_mm(crystal.volume_mm3) / 1000.0
-        number = edge * min(edge, width) ** 2 / (math.prod(cells) * lattice.volume * 1e-30)
+        number = edge * min(edge, width) ** 2 / (in_block * lattice.volume * 1e-30)
     check_bound("number of blocks in the beam", number, field="Crystal.blocks")
-    return Blocks((cells[0], cells[1], cells[2]), number)
+    return Blocks((cells[0], cells[1], cells[2]), number, in_block)
 
 
 def _edge_mm(volume_mm3: float) -> float:

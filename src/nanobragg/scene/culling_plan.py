@@ -8,6 +8,7 @@ import numpy.typing as npt
 from .._core import CoreScene
 from .._culling import BEAM, CULLING_PARAMETERS, ORIENTATION_GROUP, RUN, VECTOR_LANES, CullingPlan
 from ..geometry import FloatArray
+from ..structure_factors.tables import HeldTable
 from .kernel_input import filled
 
 GROUP = 64  # orientations whose reflections are searched for together
@@ -16,10 +17,13 @@ WORTHWHILE = 0.8  # share of the exact engine's time below which a region is ren
 LEBESGUE = 1.25  # largest sum of the absolute weights of a cubic interpolation along one axis
 
 
-def build_plan(core: CoreScene) -> CullingPlan | None:
-    """Return the plan of a scene, or None where every term is zero."""
+def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | None:
+    """Return the plan of a scene, or None where every term is zero.
+
+    Bounds of the amplitudes are those of the table that the structure factors hold, if they hold one.
+    """
     parameters = core.parameters[0]
-    squares, largest = _squares(core)
+    squares, largest = _bounds(core, held)
     if largest == 0:
         return None
     sources, beams = _sort_sources(core.sources)
@@ -28,7 +32,8 @@ def build_plan(core: CoreScene) -> CullingPlan | None:
     grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
     culling = filled(
         CULLING_PARAMETERS, 1,
-        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest, worthwhile=WORTHWHILE,
+        **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest,
+        largest_share=1.0 if core.shares is None else core.shares.max(), worthwhile=WORTHWHILE,
         length=np.linalg.norm(cells, axis=2).max(axis=0),
         inverse_metric=_form(np.linalg.inv(metric)),
     )  # fmt: skip
@@ -102,7 +107,16 @@ def _by_component(cells: FloatArray) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(components.T, np.float32)
 
 
-def _squares(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
+def _bounds(core: CoreScene, held: HeldTable | None) -> tuple[npt.NDArray[np.float32], float]:
+    """Return upper bounds of |F|² as `amplitude_bounds`, once for a table that is held."""
+    if held is None:
+        return amplitude_bounds(core)
+    if core.lookup not in held.bounds:
+        held.bounds[core.lookup] = amplitude_bounds(core)
+    return held.bounds[core.lookup]
+
+
+def amplitude_bounds(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     """Return upper bounds of |F|² near every reflection, and the largest of them, which they are a share of.
 
     The last axis has the bound at a reflection, and that at it and its neighbours: half-way to the next ones, an index
@@ -112,20 +126,21 @@ def _squares(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     if core.tables is None:
         largest = float(core.parameters["default_F"][0]) ** 2
         return np.ones((1, 1, 1, 2), np.float32), largest
-    here = (core.tables.astype(np.float64) ** 2).max(axis=0)
+    here = np.abs(core.tables).max(axis=0).astype(np.float64) ** 2
     if lookup == "tricubic":
         here = LEBESGUE**6 * _largest_nearby(here, 2)
     largest = float(here.max())
-    shares = np.stack([here, _largest_nearby(here, 1)], axis=-1) / (largest or 1.0)
-    rounded = shares.astype(np.float32)
-    return np.nextafter(rounded, np.float32(2.0), where=rounded > 0, out=rounded), largest
+    shares = (here / (largest or 1.0)).astype(np.float32)
+    shares = np.nextafter(shares, np.float32(2.0), where=shares > 0, out=shares)
+    return np.stack([shares, _largest_nearby(shares, 1)], axis=-1), largest
 
 
-def _largest_nearby(values: FloatArray, distance: int) -> FloatArray:
+def _largest_nearby(values: npt.NDArray[Any], distance: int) -> npt.NDArray[Any]:
     """Return the maximum over a cube around every element, cut off at the edges."""
     for axis in range(3):
-        length = values.shape[axis]
-        padded = np.pad(values, [(distance, distance) if i == axis else (0, 0) for i in range(3)], "edge")
-        shifted = [padded.take(range(shift, shift + length), axis) for shift in range(2 * distance + 1)]
-        values = np.maximum.reduce(shifted)
+        for _ in range(distance):
+            before, values = np.moveaxis(values, axis, 0), values.copy()
+            after = np.moveaxis(values, axis, 0)
+            np.maximum(after[1:], before[:-1], out=after[1:])
+            np.maximum(after[:-1], before[1:], out=after[:-1])
     return values

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import C_RULES, LOOKUPS, PANEL, PARAMETERS, SOURCE, CoreScene
-from .._functions import SHAPES, shape_metric
+from .._functions import SHAPES, block_of, shape_metric
 from ..bounds import BOUNDS
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..errors import ConfigError
@@ -33,7 +33,6 @@ def float32_precision(scene: SceneData) -> str:
 
 def _single_serves(scene: SceneData, largest: float) -> bool:
     """Return whether the single-precision kernel is faster and within the error bound of docs/performance.md."""
-    cells = float(np.prod(scene.n_cells))
     smallest_intensity, largest_intensity = SINGLE_INTENSITY
     return (
         SHAPES[scene.config.crystal.shape].single_precision
@@ -41,7 +40,7 @@ def _single_serves(scene: SceneData, largest: float) -> bool:
         and all(float(n).is_integer() for n in scene.n_cells)  # N times a fixed-point offset wraps by whole turns
         and max(scene.reach) < SINGLE_INDEX
         and (largest == 0 or smallest_intensity < largest**2)
-        and (largest * cells) ** 2 < largest_intensity
+        and (largest * scene.cells_per_block) ** 2 < largest_intensity
     )
 
 
@@ -56,7 +55,8 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
         )
     like_c = scene.config.compat == "c"
     return CoreScene(
-        _panels(scene.geometry), _sources(scene, numbers), _parameters(scene, table), scene.cells, scene.mask,
+        _panels(scene.geometry), _sources(scene, numbers), _parameters(scene, table), scene.cells, scene.shares,
+        scene.mask,
         None if table is None else table.values,
         None if scene.amorphous is None else scene.amorphous.values / scene.blocks,
         precision, _c_rules(scene) if like_c else None, scene.first_cells,
@@ -126,7 +126,7 @@ def _wave_axes(scene: SceneData, direction: FloatArray) -> tuple[FloatArray, Flo
 def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     """Return the kernel's Parameters (include/nanobragg/scene.h)."""
     config, detector = scene.config, scene.config.detector
-    water, scale = _water_and_scale(scene)
+    stop, (water, scale) = detector.beamstop, _water_and_scale(scene)
     low, high, nk, nl = [0] * 3, [0] * 3, 0, 0
     if table is not None:
         low, high = [first - 1 for first in table.limits.first], [last + 1 for last in table.limits.last]
@@ -138,10 +138,16 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
         table_stride_h=nk * nl, table_stride_k=nl,
         oversample=scene.oversample, n_layers=scene.sensor.count, has_sensor=scene.sensor.range > 0,
         layer=scene.sensor.step, mu=scene.attenuation, point_pixel=detector.point_pixel, curved=detector.curved,
+        has_beamstop=stop is not None, beamstop=scene.beam_direction,
+        beamstop_cosine=1.0 if stop is None else stop.cosine,
+        beamstop_passes=1.0 if stop is None else stop.transmission,
         polarized=config.beam.polarized, kahn=config.beam.kahn_factor, d_min=config.sampling.d_min_A * 1e-10,
         water=water, amorphous_step=1.0 if scene.amorphous is None else scene.amorphous.step, scale=scale,
     )  # fmt: skip
-    parameters["crystal"] = filled(parameters.dtype["crystal"], 1, n=scene.n_cells, metric=radius_metric(scene))
+    cells, inverse = block_of((*scene.n_cells, *config.crystal.n_cells_off))
+    parameters["crystal"] = filled(
+        parameters.dtype["crystal"], 1, n=scene.n_cells, inverse_n=inverse, cells=cells, metric=radius_metric(scene)
+    )
     return parameters
 
 
@@ -158,7 +164,8 @@ def _c_rules(scene: SceneData) -> npt.NDArray[np.void]:
 def radius_metric(scene: SceneData) -> FloatArray:
     """Return a shape's squared radius as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
     shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
-    n, reciprocal = np.array(scene.n_cells, float), scene.lattice.reciprocal
+    n = np.array((*scene.n_cells, *scene.config.crystal.n_cells_off), float)
+    reciprocal = scene.lattice.reciprocal
     if scene.follows(7) and shape in ("gauss", "tophat"):
         a, b, c = reciprocal
         products = [dot(a, a), dot(b, b), dot(c, c), 2 * dot(b, c), 2 * dot(a, c), 2 * dot(a, b)]

@@ -14,7 +14,8 @@ from ..config.background import amorphous_curve
 from ..config.beam import build_sources, polarization_axis
 from ..config.config import Config
 from ..config.crystal import build_lattice
-from ..config.mosaic import mosaic_rotations
+from ..config.detector import Detector
+from ..config.domains import Domains, resolve_domains
 from ..config.panel import panel_distance
 from ..config.region import region_limits, region_of
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
@@ -52,7 +53,9 @@ class SceneData:
         self.lattice = build_lattice(
             config.crystal, config.beam.wavelength, c_cell=self.follows(9), c_misset=self.follows(8)
         )
-        self.n_cells, self.blocks = resolve_blocks(config.crystal, config.beam, self.lattice, like_c=self._c)
+        self.n_cells, self.blocks, self.cells_per_block = resolve_blocks(
+            config.crystal, config.beam, self.lattice, like_c=self._c
+        )
         self.phi = config.scan.resolved()
         self.domains = config.crystal.domains()
         if self.phi.count * self.domains > MOST_STEPS:
@@ -63,12 +66,14 @@ class SceneData:
         self.phi_angles = config.scan.start_deg / RADIAN_IN_DEGREES + self.phi.step * (
             np.arange(self.phi.count) + (0.0 if self.follows(25) else 0.5)
         )
-        self.mosaic_rotations = mosaic_rotations(
-            config.crystal.replace(mosaic_sampling="random") if self.follows(26) else config.crystal
+        self.domain_list = resolve_domains(
+            config.crystal.replace(mosaic_sampling="random") if self.follows(26) else config.crystal, self.lattice
         )
+        self.mosaic_rotations = self.domain_list.rotations
         self.cells, self.first_cells = self._orientations()
         self.sensor = self._sensor_layers()
         self.distance = self._distance()
+        _check_beamstop(config.detector, self.distance)
         self.geometry = PanelGeometry(
             config.detector, self.beam_direction, self.distance, like_c=self._c, corrected=self._corrected
         )
@@ -128,7 +133,7 @@ class SceneData:
     @property
     def illuminated_volume(self) -> float:
         """Volume of the crystal in the beam, m³."""
-        return self.blocks * math.prod(self.n_cells) * self.lattice.volume * 1e-30
+        return self.blocks * self.cells_per_block * self.lattice.volume * 1e-30
 
     @property
     def terms(self) -> int:
@@ -142,11 +147,37 @@ class SceneData:
         in all terms but the first.
         """
         direct = self.lattice.direct * 1e-10
+        if self.domain_list.turning or self.domain_list.strains is not None:
+            return self.orientations_of(self.domain_list), None
         first, last = self._rotated(direct, direct)
         usual, _ = self._rotated(direct, last) if self.follows(1) else (first, last)
         if np.array_equal(first, usual):
             return self._with_domains(usual), None
         return self._with_domains(usual), self._with_domains(first)
+
+    def orientations_of(self, domains: Domains) -> FloatArray:
+        """Return cell vectors (m) per φ and domain, for domains that have their own cells, or turn with the crystal."""
+        cells = np.broadcast_to(self.lattice.direct * 1e-10, (len(domains.rotations), 3, 3))
+        if domains.strains is not None:
+            cells = cells + cells @ domains.strains
+        if domains.turning:
+            cells = cells @ domains.rotations.transpose(0, 2, 1)
+        turned = rotate_by_each(cells.reshape(-1, 3), self.spindle_axis, self.phi_angles.tolist())
+        turned = turned.reshape(-1, *cells.shape)
+        if not domains.turning:
+            turned = turned @ domains.rotations.transpose(0, 2, 1)
+        return np.ascontiguousarray(turned.reshape(-1, 3, 3))
+
+    @property
+    def beyond_gpu(self) -> str:
+        """What the scene contains that a GPU does not compute, in the plural; empty if there is nothing."""
+        return "" if self.domain_list.shares is None else "weights of mosaic domains"
+
+    @property
+    def shares(self) -> FloatArray | None:
+        """Share of every orientation in the crystal, 1 on average; None if all are equal."""
+        shares = self.domain_list.shares
+        return None if shares is None else np.tile(shares, self.phi.count)
 
     def _rotated(self, direct: FloatArray, before: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the cells at every φ, and the last of them, if `before` was evaluated last."""
@@ -232,6 +263,15 @@ class SceneData:
             wanted = min(self.n_cells) <= 2
         wide_enough = all(last - first >= 4 for first, last in zip(self.table.first, self.table.last, strict=True))
         return "tricubic" if wanted and wide_enough else "nearest"
+
+
+def _check_beamstop(detector: Detector, distance: float) -> None:
+    """Raise `ConfigError` if the beamstop is not in front of the detector, which is at a distance in m."""
+    stop = detector.beamstop
+    if stop is not None and not stop.distance_mm < 1000.0 * distance:
+        raise ConfigError(
+            f"Beamstop.distance_mm = {stop.distance_mm:g}: must be less than the detector's, {1000.0 * distance:g} mm"
+        )
 
 
 def load_mask(config: Config) -> npt.NDArray[np.uint8] | None:

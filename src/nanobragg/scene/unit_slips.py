@@ -13,6 +13,7 @@ LONGEST_A = 100.0
 LARGEST_PIXEL_MM, SMALLEST_PIXEL_MM = 10.0, 1e-3
 NEAREST_MM, FARTHEST_MM = 2.0, 1e5
 SHORTEST_AXIS_A = 4.0  # some metals and salts have shorter ones
+FINEST_A = 0.3  # resolution of amplitudes, which no crystal diffracts to
 
 
 def unit_slips(config: Config) -> list[str]:
@@ -26,11 +27,9 @@ def _beam(config: Config) -> list[str]:
         energy = beam.energy_eV
         return [f"Beam.energy_eV = {energy:g}: {energy:g} eV; did you mean {energy:g} keV = {1000 * energy:g}?"]
     if beam.energy_eV is None and beam.wavelength < HARDEST_A:
-        energy = EV_ANGSTROM / beam.wavelength
-        return [
-            f"Beam.wavelength_A = {beam.wavelength:g}: {energy:.3g} eV; did you mean {beam.wavelength:g} m or nm? "
-            "wavelength_A is in Å"
-        ]
+        given, energy = beam.wavelength, EV_ANGSTROM / beam.wavelength
+        meant = f"m = {1e10 * given:g}" if given < 1e-6 else f"nm = {10 * given:g}"
+        return [f"Beam.wavelength_A = {given:g}: {energy:.3g} eV; did you mean {given:g} {meant} Å?"]
     if beam.energy_eV is None and beam.wavelength > LONGEST_A:
         return [f"Beam.wavelength_A = {beam.wavelength:g}: Å; did you mean energy_eV = {beam.wavelength:g}?"]
     return []
@@ -62,7 +61,13 @@ def _crystal(config: Config) -> list[str]:
     cell = config.crystal.cell
     if cell is None:
         return []
-    if min(cell[:3]) >= SHORTEST_AXIS_A:
+    factors = config.structure_factors
+    limits = None if factors.needs_beam_energy else factors.limits
+    last = (0, 0, 0) if limits is None else tuple(max(-low, high) for low, high in zip(*limits, strict=True))
+    finest = min((edge / index for edge, index in zip(cell, last, strict=False) if index), default=math.inf)
+    if min(cell[:3]) >= SHORTEST_AXIS_A and finest >= FINEST_A:
         return []
+    reflections = f", with reflections to {finest:.2g} Å" if finest < FINEST_A else ""
     nm = ", ".join(f"{10 * edge:g}" for edge in cell[:3])
-    return [f"Crystal.cell = ({', '.join(f'{edge:g}' for edge in cell[:3])}, …): Å; did you mean nm = ({nm}, …)?"]
+    edges = ", ".join(f"{edge:g}" for edge in cell[:3])
+    return [f"Crystal.cell = ({edges}, …): Å{reflections}; did you mean nm = ({nm}, …)?"]

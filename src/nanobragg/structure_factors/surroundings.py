@@ -10,6 +10,7 @@ import math
 import gemmi
 import numpy as np
 
+from ..constants import AVOGADRO
 from ..geometry import FloatArray
 
 STOL = np.linspace(0.0, 1.5, 3001)  # sin θ/λ, Å⁻¹
@@ -17,22 +18,32 @@ OH_A, HOH_DEG = 0.9572, 104.52  # of the water molecule (W. S. Benedict et al., 
 N2_A, O2_A = 1.0977, 1.2075  # (K. P. Huber and G. Herzberg, Constants of Diatomic Molecules (1979))
 AIR = {"N2": 0.7808, "O2": 0.2095, "Ar": 0.0093}  # fractions of the molecules
 
-# Distances of oxygen atoms in liquid water near 295 K: r (Å) and g(r). These are approximate values of the curve that
-# X-ray diffraction gives (for example L. B. Skinner et al., J. Chem. Phys. 138 (2013) 074506); they were not digitised
-# from a publication. Between the points it is interpolated, and beyond them it is 1.
+# Distances of oxygen atoms in liquid water at ambient conditions: r (Å) and g(r), from X-ray and neutron diffraction
+# (A. K. Soper, ISRN Physical Chemistry 2013, 279463, some rows of the table of g_OO). X-ray diffraction alone gives a
+# maximum of 2.57(5) at 2.80(1) Å (L. B. Skinner et al., J. Chem. Phys. 138 (2013) 074506). Between the points it is
+# interpolated, and beyond them it is 1.
 G_OO = (
-    (2.35, 0.0), (2.5, 0.25), (2.6, 0.95), (2.7, 1.95), (2.8, 2.57), (2.9, 2.25), (3.0, 1.62), (3.15, 1.1),
-    (3.3, 0.89), (3.45, 0.84), (3.6, 0.86), (3.8, 0.93), (4.0, 1.02), (4.25, 1.1), (4.5, 1.12), (4.75, 1.09),
-    (5.0, 1.01), (5.3, 0.93), (5.6, 0.9), (5.9, 0.93), (6.2, 0.99), (6.6, 1.04), (6.9, 1.05), (7.3, 1.02),
-    (7.7, 0.99), (8.0, 0.98), (8.5, 1.0), (9.0, 1.008), (9.5, 1.0),
+    (2.31, 0.0003), (2.37, 0.0104), (2.4, 0.0365), (2.43, 0.0987), (2.46, 0.2094), (2.49, 0.3723), (2.52, 0.5807),
+    (2.55, 0.8266), (2.58, 1.0999), (2.61, 1.3902), (2.64, 1.6822), (2.67, 1.9529), (2.7, 2.1836), (2.73, 2.3569),
+    (2.76, 2.4604), (2.79, 2.4953), (2.82, 2.4648), (2.85, 2.3819), (2.88, 2.2566), (2.91, 2.1053), (2.97, 1.7687),
+    (3.03, 1.4504), (3.09, 1.1917), (3.15, 1.0083), (3.21, 0.8940), (3.27, 0.8326), (3.33, 0.8062), (3.39, 0.8005),
+    (3.48, 0.8081), (3.6, 0.8323), (3.75, 0.8851), (3.9, 0.9566), (4.05, 1.0252), (4.2, 1.0775), (4.35, 1.1104),
+    (4.5, 1.1242), (4.65, 1.1166), (4.8, 1.0858), (4.95, 1.0360), (5.1, 0.9808), (5.25, 0.9317), (5.4, 0.8980),
+    (5.55, 0.8837), (5.7, 0.8907), (5.85, 0.9160), (6.0, 0.9510), (6.15, 0.9862), (6.3, 1.0177), (6.45, 1.0411),
+    (6.6, 1.0561), (6.75, 1.0611), (6.9, 1.0560), (7.05, 1.0441), (7.2, 1.0276), (7.35, 1.0102), (7.5, 0.9947),
+    (7.65, 0.9832), (7.8, 0.9770), (7.95, 0.9761), (8.1, 0.9800), (8.25, 0.9863), (8.4, 0.9936), (8.55, 0.9997),
+    (8.7, 1.0037), (8.85, 1.0053), (9.0, 1.0047), (9.15, 1.0026), (9.33, 1.0003),
 )  # fmt: skip
-WATER_PER_A3 = 0.0334
-# Below this sin θ/λ the amplitude rises linearly from its limit in the direct beam, which follows from the
-# compressibility and which distances known to 9.5 Å do not determine.
-FIRST_DEBYE, WATER_FORWARD = 0.1, 2.57
-# Hexagonal ice: cell (Å) and the oxygen's z of P 63/m m c at 4f (W. F. Kuhs and M. S. Lehmann, Water Science Reviews 2
-# (1986) 1-65); the mean-square displacement of its atoms at 100 K as a B factor, Å².
-ICE_CELL, ICE_Z, ICE_B = (4.497, 7.321), 0.0622, 1.1
+FARTHEST_A = 9.33
+WATER_G_CM3, WATER_G_MOL = 0.9982, 18.015  # at 20 °C
+# Below this sin θ/λ the amplitude rises linearly from its limit in the direct beam, which distances known to 9 Å do not
+# determine: 10 electrons times the root of ρ k T κ, at 20 °C with κ = 4.589e-10/Pa (G. S. Kell, J. Chem. Eng. Data 20
+# (1975) 97-105).
+FIRST_DEBYE, WATER_FORWARD = 0.1, 2.49
+# Hexagonal ice at 100 K: cell (Å), that with which DIALS finds ice rings; z of the oxygen atom at 4f of P 63/m m c, and
+# its B at 243 K, 3.7 Å², reduced in proportion to the temperature (A. Goto, T. Hondoh and S. Mae, J. Chem. Phys. 93
+# (1990) 1412-1417).
+ICE_CELL, ICE_Z, ICE_B = (4.498, 7.338), 0.06226, 1.5
 FINEST_RING = 0.6  # sin θ/λ, Å⁻¹
 
 
@@ -68,9 +79,10 @@ def water() -> FloatArray:
     hh = 2.0 * OH_A * math.sin(math.radians(HOH_DEG / 2.0))
     alone = oxygen**2 + 2.0 * hydrogen**2 * (1.0 + pair(hh)) + 4.0 * oxygen * hydrogen * pair(OH_A)
     mean = oxygen + 2.0 * hydrogen * pair(OH_A)  # of a molecule in any orientation, about its oxygen
-    r = np.linspace(0.005, 9.5, 1900)
+    r = np.linspace(0.005, FARTHEST_A, 1866)
+    per_A3 = WATER_G_CM3 / WATER_G_MOL * AVOGADRO * 1e-24
     g = np.interp(r, *np.array(G_OO).T)
-    shells = 4.0 * math.pi * WATER_PER_A3 * r**2 * (g - 1.0) * (r[1] - r[0])
+    shells = 4.0 * math.pi * per_A3 * r**2 * (g - 1.0) * (r[1] - r[0])
     neighbours = np.array([np.sinc(4.0 * x * r) @ shells for x in STOL.tolist()])
     amplitude = np.sqrt(np.maximum(alone + mean**2 * neighbours, 0.0))
     first = np.searchsorted(STOL, FIRST_DEBYE)

@@ -1,4 +1,4 @@
-"""Absorption of diffracted rays in the sensor: mean position, absorbed fraction, and solid angle of the pixel."""
+"""Absorption of diffracted rays by beamstop and sensor: fractions, mean position, and solid angle of the pixel."""
 
 import numpy as np
 
@@ -36,6 +36,12 @@ def absorbed_fraction(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> Flo
     with np.errstate(divide="ignore", over="ignore"):
         depth = scene.sensor.count * scene.sensor.step * scene.attenuation / _across(scene, ray, panel)
         return np.asarray(-np.expm1(-depth))
+
+
+def passed_fraction(scene: Scene, ray: FloatArray) -> FloatArray | float:
+    """Return the fraction of the photons along unit vectors that the beamstop lets through."""
+    stop = scene.config.detector.beamstop
+    return 1.0 if stop is None else np.where(ray @ scene.beam_direction >= stop.cosine, stop.transmission, 1.0)
 
 
 def solid_angle_ratio(scene: Scene, panel: PanelNumbers, place: FloatArray) -> FloatArray:

@@ -134,7 +134,7 @@ def _widest_domain(scene: Scene) -> float:
     ):  # the same at every φ except for docs/quirks.md, row 1
         plain = rotate_about(scene.lattice.direct * 1e-10, scene.spindle_axis, float(scene.phi_angles[i]))
         turned = np.linalg.inv(plain) @ cells[i]
-        widest = max(widest, float(np.linalg.norm(turned - np.eye(3), axis=(1, 2)).max()) / math.sqrt(2.0))
+        widest = max(widest, float(np.linalg.norm(turned - np.eye(3), 2, axis=(1, 2)).max()))
     return widest
 
 

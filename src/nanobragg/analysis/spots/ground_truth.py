@@ -245,7 +245,10 @@ def ground_truth(
         n_cells=np.array(scene.n_cells, float), blocks=scene.blocks,
         spindle_axis=scene.spindle_axis, beam_direction=mean_direction(scene),
         phi_start_deg=scene.config.scan.start_deg, phi_range_deg=scene.phi.range * RADIAN_IN_DEGREES,
-        mosaic_mean_deg=mean_rotation_deg(scene.mosaic_rotations),
+        mosaic_mean_deg=mean_rotation_deg(scene.mosaic_rotations, scene.domain_list.weights),
         wavelength_A=mean_wavelength_A(scene), spots=spots,
         bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_digest(scene.config),
     )  # fmt: skip
+
+
+read_ground_truth = GroundTruth.load

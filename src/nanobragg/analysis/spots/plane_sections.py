@@ -23,6 +23,8 @@ class Shape(NamedTuple):
         Name as in `Crystal.shape`.
     n_cells
         Unit cells of a block along a, b, c.
+    cells
+        Unit cells of a block in all.
     metric_inverse : ndarray, shape (3, 3)
         Inverse of M in radius² = δᵀ M δ, δ = (Δh, Δk, Δl).
     volume
@@ -31,13 +33,9 @@ class Shape(NamedTuple):
 
     name: str
     n_cells: FloatArray
+    cells: float
     metric_inverse: FloatArray
     volume: float
-
-    @property
-    def cells(self) -> float:
-        """Number of unit cells of a block."""
-        return float(self.n_cells.prod())
 
     @property
     def reach(self) -> float:
@@ -60,7 +58,9 @@ def shape_of(scene: Scene) -> Shape:
     hh, kk, ll, kl, hl, hk = radius_metric(scene)
     metric = np.array([[hh, hk / 2, hl / 2], [hk / 2, kk, kl / 2], [hl / 2, kl / 2, ll]])
     volume = abs(float(np.linalg.det(scene.lattice.direct))) * 1e-30
-    return Shape(scene.config.crystal.shape, np.array(scene.n_cells, float), np.linalg.inv(metric), volume)
+    return Shape(
+        scene.config.crystal.shape, np.array(scene.n_cells, float), scene.cells_per_block, np.linalg.inv(metric), volume
+    )
 
 
 def largest_reach(shape: Shape, star: FloatArray) -> float:

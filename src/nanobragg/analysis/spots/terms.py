@@ -10,7 +10,7 @@ from ...constants import R_E_SQR
 from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
-from .absorption import absorbed_fraction, mean_position, solid_angle_ratio
+from .absorption import absorbed_fraction, mean_position, passed_fraction, solid_angle_ratio
 from .amplitude_lookup import AmplitudeLookup, amplitude_lookup
 from .ewald_crossings import Crossings, reciprocal_basis
 from .plane_sections import Shape, largest_reach, plane_section, shape_of
@@ -70,10 +70,11 @@ class Sums(NamedTuple):
 
 
 class _Terms(NamedTuple):
-    """Terms within reach, one per row: crossing, source, unit vector of the ray, and areas of its section."""
+    """Terms within reach, one per row: crossing, source, share of the domain, unit vector of the ray, areas."""
 
     crossing: IntArray
     source: IntArray
+    share: FloatArray
     ray: FloatArray
     area: FloatArray
     largest: FloatArray
@@ -88,7 +89,7 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
     def total(values: FloatArray) -> FloatArray:
         return np.bincount(terms.crossing, values, count).astype(np.float64, copy=False)
 
-    weight, wavelength = scene.sources.weights[terms.source], scene.sources.wavelengths[terms.source]
+    weight, wavelength = scene.sources.weights[terms.source] * terms.share, scene.sources.wavelengths[terms.source]
     lit = weight * wavelength**2 * terms.area * _polarization(scene, terms)
     squared = _amplitudes(setting.lookup, block, terms) ** 2
     seen = lit * squared
@@ -96,6 +97,7 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
     on = panel[terms.crossing]
     place = mean_position(scene, terms.ray, on)
     lit *= absorbed_fraction(scene, terms.ray, on) * solid_angle_ratio(scene, on, place)
+    lit *= passed_fraction(scene, terms.ray)
     lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
     seen = lit * squared
     bright = total(seen)
@@ -127,7 +129,8 @@ def _terms(setting: Setting, block: Crossings) -> _Terms:
     cut = plane_section(shape, slope, distance[row, source])
     out += np.einsum("ti,tij->tj", cut.offset, star)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
-    return _Terms(crossing[row], source, out, cut.area, cut.largest)
+    shares = np.ones(len(row)) if scene.shares is None else scene.shares[orientation[row]]
+    return _Terms(crossing[row], source, shares, out, cut.area, cut.largest)
 
 
 def _amplitudes(lookup: AmplitudeLookup, block: Crossings, terms: _Terms) -> FloatArray:

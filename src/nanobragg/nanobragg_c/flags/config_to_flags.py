@@ -85,8 +85,12 @@ def _check_expressible(config: Config) -> None:
         raise ConfigError(
             f"Detector.sensor_depth_um = {config.detector.sensor_depth_um:g}: the C program detects at the surface only"
         )
+    if config.detector.beamstop is not None:
+        raise ConfigError("Detector.beamstop: the C program has none; give a mask")
     if crystal.shape not in SHAPE_FLAGS:
         raise ConfigError(f"Crystal.shape = {crystal.shape!r}: the C program has only {', '.join(SHAPE_FLAGS)}")
+    for name in crystal.beyond_c():
+        raise ConfigError(f"Crystal.{name}: the C program does not support it; use one spread, and no other domains")
     if not all(isinstance(n, int) for n in crystal.n_cells):
         raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: the C program has whole numbers of cells")
     if crystal.mosaic_model != "cap" and crystal.domains() > 1:
@@ -115,7 +119,7 @@ def _readable(path: Path) -> str:
 
 
 def _crystal(config: Config, scene: Scene, folder: Path) -> list[str]:
-    crystal = config.crystal
+    crystal, spread = config.crystal, config.crystal.mosaic_spread_deg
     angles = [angle * RADIAN_IN_DEGREES for angle in misset_angles(crystal, c_cap=config.compat == "c")]
     flags = _flag("-cell", *(crystal.cell or [None]))
     if crystal.matrix_path is not None:
@@ -129,7 +133,7 @@ def _crystal(config: Config, scene: Scene, folder: Path) -> list[str]:
         *(_flag("-misset", *angles) if any(angles) else []),
         SHAPE_FLAGS[crystal.shape],
         *_flag("-fudge", crystal.fudge),
-        *_flag("-mosaic", crystal.mosaic_spread_deg),
+        *([] if isinstance(spread, tuple) else _flag("-mosaic", spread)),
         *_flag("-mosaic_domains", crystal.mosaic_domains),
         *_flag("-mosaic_seed", crystal.mosaic_seed),
     ]

@@ -97,6 +97,8 @@ def _amplitude(trace: TraceData, term: Term) -> str:
 def _factors(trace: TraceData, term: Term) -> str:
     place = term.place
     sensor = f"the layer absorbs {_percent(place.capture)}" if trace.scene.sensor.range > 0 else "no sensor thickness"
+    if trace.scene.config.detector.beamstop is not None:
+        sensor = f"beamstop and sensor leave {_percent(place.capture)}"
     text = f"Solid angle {place.omega_sr:.5g} sr, polarization factor {term.ray.polar:.5g}, {sensor}"
     if trace.scene.config.compat == "c":
         return f"{text}; as in the C program they are mostly those of an earlier sub-pixel, applied once."

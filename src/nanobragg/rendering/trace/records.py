@@ -32,8 +32,8 @@ class Place:
     """A sub-pixel in a sensor layer, with the quantities that do not depend on the source.
 
     `position_m` = P, `R_m` = |P|, `direction` = d̂ = P/R, `obliquity` = close distance/R, `rho` = d̂·ô, the cosine
-    of the angle to the panel's normal, `capture` the absorbed fraction. Under compat="c" `omega_sr` and `capture` are
-    the values in force in the C program, mostly those of an earlier sub-pixel.
+    of the angle to the panel's normal, `capture` the fraction that passes the beamstop and is absorbed. Under
+    compat="c" `omega_sr` and `capture` are the values in force in the C program, mostly those of an earlier sub-pixel.
     """
 
     layer: int

@@ -1,0 +1,40 @@
+"""Derivatives of general Gaussian blocks, and of domains with shares, strains, and axes of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nanobragg as nb
+from tests.builders import TRICLINIC, config
+
+NAMES = ["cell_a", "cell_gamma", "rot_x", "rot_z", "n_a", "n_b", "n_c", "log_wavelength", "phi_start", "panel0_tx"]
+OWN = {"mosaic_spread_deg": (0.3, 0.1, 0.5), "mosaic_model": "gaussian", "mosaic_domains": 5}
+LISTED = {"mosaic_rotations_deg": [[0.5, 0.0, -0.1], [0.0, 0.3, 0.4]], "mosaic_weights": [0.9, 0.1]}
+
+
+@pytest.mark.parametrize(
+    ("crystal", "factors", "names"),
+    [
+        ({"n_cells_off": (3, -4, 5)}, {}, []),
+        ({"shape": "square", "n_cells": 4, **OWN}, {}, ["mosaic_a", "mosaic_b", "mosaic_c"]),
+        ({"shape": "gauss_star", "n_cells": 6, **LISTED}, {}, []),
+        ({"n_cells": 5, "strain_percent": 0.4, "mosaic_domains": 6}, {"interpolate": True}, ["strain"]),
+        ({"shape": "round", "n_cells": 4, **LISTED, "strain_percent": (0.1, 0.2, 0, 0.1, 0, 0)}, {}, []),
+    ],
+)
+def test_they_agree_with_differences(crystal, factors, names):
+    hkl = np.indices((15, 15, 15)).reshape(3, -1).T - 7
+    amplitudes = 100 + 50 * np.sin(hkl @ [1.0, 2.0, 3.0])
+    scene = nb.Scene(
+        config(
+            crystal=TRICLINIC.replace(**{"n_cells": (12, 15, 10), **crystal}),
+            structure_factors=nb.StructureFactors(indices=hkl, amplitudes=amplitudes, **factors),
+            scan=nb.Scan(range_deg=2, steps=2),
+        )
+    )
+    own = [each.name for each in nb.parameters(scene) if each.name.startswith(("mosaic", "strain"))]
+    assert own == names
+    h, k, l = nb.predict_spots(scene).hkl[0].tolist()
+    for check in nb.check_derivatives(scene, [*NAMES, *own, f"F({h},{k},{l})"]):
+        assert check.error < 2e-6, check
