@@ -25,7 +25,6 @@ struct alignas(64) Intensity {
      * and the fast axis), before and after the terms of each source and its orientations, before those of an
      * orientation with a share of its own (with the sum before it), after all sources of n lanes, for a term that
      * the total already contains, and with the factors applied to the total. */
-    NB_MEMBER bool any_of_team(bool here) const { return here; } /* on a GPU, for threads that work together */
     NB_MEMBER void at_place(const Scene &, const Panel &, int, const double *, const double *, const Lanes &) {}
     NB_MEMBER void from_source(const Scene &, int, const double *, const Lanes &) {}
     NB_MEMBER void from_share(double, double) {}
@@ -33,6 +32,9 @@ struct alignas(64) Intensity {
     NB_MEMBER void leave_place(const Scene &, const Panel &, int, const Lanes &) {}
     NB_MEMBER void record(const double *, const Term<double> &, double) {}
     NB_MEMBER void finish(double, double, double, double) {}
+
+    /* Whether it is true for any of the threads that add terms together: on a GPU, see device/image.h. */
+    NB_MEMBER bool any_of_team(bool here) const { return here; }
 };
 
 } // namespace nb::NB_ISA

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import nanobragg as nb
 from nanobragg._functions import SHAPES
-from nanobragg.rendering import culling
+from nanobragg.rendering import culling, gpu_image
 from nanobragg.rendering.cuda import culled
 from tests import builders
 from tests.gpu import scenes
@@ -29,7 +29,7 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave terms out of small images too."""
     monkeypatch.setattr(culling, "FEWEST_TERMS", 0)
     monkeypatch.setattr(culling, "TERMS_PER_REFLECTION", 0)
-    monkeypatch.setattr(culled, "FEWEST_TERMS", 0)
+    monkeypatch.setattr(gpu_image, "FEWEST_TERMS", 0)
 
 
 def check(scene: nb.Scene, device: str, limit: float) -> tuple[float, nb.RenderReport]:
@@ -62,12 +62,12 @@ def test_no_pixel_misses_more_than_the_tolerance(device, scene, exponent):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_terms_are_left_out(shape, device):
-    detector = nb.Detector.flat(distance_mm=100, pixels=(50, 70), pixel_mm=0.05)
+    detector = nb.Detector.flat(distance_mm=100, pixels=(50, 70), pixel_mm=0.1)
     crystal = MANY.replace(shape=shape, mosaic_domains=5)
     scene = builders.scene(crystal=crystal, beam=BAND, detector=detector, structure_factors=wilson(crystal.cell))
     _, report = check(scene, device, 1e-5 * brightest(scene))
     assert report.terms == scene.terms * 50 * 70
-    assert report.terms_evaluated < 0.7 * report.terms
+    assert report.terms_evaluated < (0.9 if shape == "round" else 0.7) * report.terms
 
 
 def test_the_bound_is_nearly_reached(device):
@@ -79,7 +79,7 @@ def test_the_bound_is_nearly_reached(device):
 
 
 @pytest.mark.parametrize(
-    "kind", ["tophat", "gauss", "panels", "mask", "water", "ice", "curved", "layers", "sub-pixels"]
+    "kind", ["tophat", "gauss", "panels", "mask", "water", "ice", "curved", "layers", "sub-pixels", "weighted domains"]
 )
 def test_single_precision_and_the_default_tolerance(kind, device):
     scene = scenes.scene(kind)

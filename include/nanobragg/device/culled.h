@@ -32,7 +32,7 @@ public:
     /* `photons`: what a pixel may miss. */
     NB_MEMBER PatchBounds(const Scene &s, const Plan &plan, const Patch &patch, const Extent &extent, double photons)
         : plan(plan), s(s), patch(patch), squares(squares_of(plan)), extent(extent),
-          most(photons_at_most(s, plan) / photons / s.n_cells), is_narrow(patch.spread < WIDEST)
+          most(photons_at_most(s, plan) / photons / s.n_cells * plan.largest_share), is_narrow(patch.spread < WIDEST)
     {
     }
 
@@ -155,7 +155,7 @@ public:
     /* Add the chosen orientations whose bounds are in a class below `left_out`; returns the number of terms. */
     NB_MEMBER long long add_kept(PatchBounds<Shape> &bounds, const Chosen chosen, int left_out)
     {
-        __shared__ double staged[9 * STAGED];
+        __shared__ double staged[9 * STAGED], shares[STAGED];
         long long kept = 0;
         bounds.visit_runs([&](int number, const Run &run) {
             int n = 0;
@@ -163,14 +163,16 @@ public:
                 const unsigned word = chosen.word(number, i), bits = word ? kept_of(bounds, word, i, left_out) : 0;
                 if (has_bit_of_thread(bits)) {
                     const int place = n + __popc(bits & ((1u << threadIdx.x) - 1));
+                    const int orientation = WARP * i + (int)threadIdx.x;
                     for (int j = 0; j < 9; ++j)
-                        staged[9 * place + j] = s.cells[9 * (size_t)(WARP * i + (int)threadIdx.x) + j];
+                        staged[9 * place + j] = s.cells[9 * (size_t)orientation + j];
+                    shares[place] = share_of(s, orientation);
                 }
                 n += __popc(bits);
                 if (n > STAGED - WARP || (n && i == chosen.n_words - 1)) {
                     kept += (long long)n * run.count;
                     __syncthreads();
-                    add_staged(staged, n, run);
+                    add_staged(staged, shares, n, run);
                     __syncthreads();
                     n = 0;
                 }
@@ -204,7 +206,7 @@ public:
 
 private:
     /* The threads of a pixel share the run's sources, or its orientations if they are more. */
-    NB_MEMBER void add_staged(const double *staged, int n, const Run &run)
+    NB_MEMBER void add_staged(const double *staged, const double *shares, int n, const Run &run)
     {
         const bool by_source = run.count >= n;
         const int all = by_source ? run.count : n, each = (all + SLICES - 1) / SLICES;
@@ -213,6 +215,7 @@ private:
         crystal.sources = plan.sources + run.first + (by_source ? first : 0);
         crystal.n_sources = by_source ? count : run.count;
         crystal.cells = staged;
+        crystal.shares = s.shares ? shares : nullptr;
         crystal.water = 0.0;
         crystal.amorphous = nullptr;
         add(crystal, {nullptr, by_source ? 0 : first, by_source ? n : count});

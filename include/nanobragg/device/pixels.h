@@ -13,7 +13,7 @@ constexpr int NO_LIST = -1;
 struct DeviceArrays {
     const Panel *panels;
     const Source *sources;
-    const double *cells;
+    const double *cells, *shares;
     const void *tables;
     const double *amorphous;
     long long table_bytes;
@@ -30,7 +30,7 @@ NB_INLINE Scene scene_of(const Parameters &parameters, const DeviceArrays &array
     s.n_sources = arrays.n_sources;
     s.cells = arrays.cells;
     s.n_cells = arrays.n_cells;
-    s.shares = nullptr;
+    s.shares = arrays.shares;
     s.tables = arrays.tables;
     s.table_bytes = arrays.table_bytes;
     s.amorphous = arrays.amorphous;

@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Roi
-from .cuda.culled import FEWEST_TERMS, GpuCulledImage
+from .cuda.culled import GpuCulledImage
 from .cuda.devices import Gpu
 from .cuda.render import GpuImage
 from .culling import Culling
+
+FEWEST_TERMS = 16  # of a pixel, below which bounds take as long as they save
 
 
 def render_on_gpu(

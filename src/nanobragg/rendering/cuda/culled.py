@@ -21,7 +21,6 @@ SQUARE = 16  # pixels along each side of what is looked at first, as in device/p
 LONG_RUN = 8  # sources in a run, on average
 WARP = 32  # threads that render a part of a square; bits of a word
 RAYS_BYTES = 128  # of a part, at least
-FEWEST_TERMS = 16  # of a pixel, below which bounds take as long as they save
 
 POINTERS = ("sources", "around", "beams", "runs", "squares", "cells")
 # nb::DevicePlan of include/nanobragg/device/patches.h

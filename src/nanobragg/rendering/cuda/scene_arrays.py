@@ -15,7 +15,7 @@ from ...scene.scene import Scene
 from .devices import Gpu, cupy
 
 # nb::DeviceArrays of include/nanobragg/device/pixels.h
-POINTERS = ("panels", "sources", "cells", "tables", "amorphous")
+POINTERS = ("panels", "sources", "cells", "shares", "tables", "amorphous")
 ARRAYS = np.dtype(
     [*((name, np.uint64) for name in POINTERS), ("table_bytes", np.int64)]
     + [(name, np.int32) for name in ("n_sources", "n_cells", "n_amorphous")],
