@@ -28,7 +28,9 @@ cfg = nb.Config(
 )
 images = {name: nb.simulate(cfg.replace(crystal=model)) for name, model in models.items()}
 second = crystal.replace(n_cells=12, cell=(40, 50, 60), misset_deg=(80, -30, 15))
-images["two crystals"] = nb.simulate(cfg.replace(crystals=[crystal, second]))
+factors = nb.StructureFactors.wilson(second.cell, "P 1", b_factor=15, d_min_A=2.2, seed=2)
+both = cfg.replace(crystals=[crystal, second], factors_of_crystals=[cfg.structure_factors, factors])
+images["two crystals"] = nb.simulate(both)
 images["powder"] = nb.powder(cfg)
 
 figure, axes = plt.subplots(2, 3, figsize=(10, 7), layout="constrained")

@@ -53,6 +53,7 @@ from .dataset.constructors import two_colour_spectrum as two_colour_spectrum
 from .dataset.constructors import uniform as uniform
 from .dataset.dataset import Dataset as Dataset
 from .dataset.shot import Shot as Shot
+from .dataset.verify import verify_dataset as verify_dataset
 from .derivatives.check import check_derivatives as check_derivatives
 from .derivatives.images import derivatives as derivatives
 from .derivatives.images import jvp as jvp

@@ -18,6 +18,7 @@ COMMANDS = {
     "cost": "terms, time and memory of an image, without rendering it",
     "trace": "trace the computation of one pixel",
     "compare": "run nanobragg and the C program and compare their images",
+    "dataset": "make a data set of many shots, as images and tables of the truth",
     "refine": "refine an experiment against a measured image",
     "info": "version, instruction sets, threads",
     "help": "help on a flag or a command",

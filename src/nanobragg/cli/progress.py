@@ -8,7 +8,7 @@ PERCENT_STEP = 5
 
 
 def progress_reporter(wanted: bool) -> bool | Progress:
-    """Return the argument `progress` for `simulate`."""
+    """Return the argument `progress` for `simulate` and `Dataset.run`."""
     if not wanted:
         return False
     return True if sys.stderr.isatty() else _PercentLines()

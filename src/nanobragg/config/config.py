@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import model_validator
 
+from ..bounds import whole
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError, NanobraggError
 from .background import Background
@@ -29,6 +30,8 @@ from .toml_parts import build_parts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+MOST_IMAGES = 100_000  # of a series
 
 
 class Config(Model):
@@ -154,8 +157,7 @@ class Config(Model):
             `count` below 1, or a still scan.
         """
         width = self.scan.width_deg
-        if count < 1:
-            raise ConfigError(f"series({count}): count must be at least 1")
+        count = whole("series: count", count, 1, MOST_IMAGES)
         if count > 1 and width == 0:
             raise ConfigError("Scan.range_deg: a series needs the width of an image in degrees")
         start = self.scan.start_deg

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
+from ..bounds import check_bound
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..io.compressed import without_compression_suffix
 from ..structure_factors.p1 import P1Reflections, calculate_reflections, expand_arrays, read_reflections
 from ..structure_factors.symmetry import IndexArray
-from ..structure_factors.tables import Limits, Table, amplitudes_at, check_table_size, dense_tables
+from ..structure_factors.tables import HeldTable, Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..unit_cell import Cell
 from .base import Amplitudes, Indices, Numbers
 from .crystal import CellField
@@ -285,6 +287,13 @@ class StructureFactors(StructureFactorFiles):
     @cached_property
     def p1_reflections(self) -> P1Reflections | None:
         """Listed reflections expanded to P1; None without a list."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the bound refuses what comes of it
+            found = self._p1_reflections()
+        if found is not None and self.path is not None:
+            check_bound(f"{self.path}: an amplitude", found.amplitudes, field="StructureFactors.amplitudes")
+        return found
+
+    def _p1_reflections(self) -> P1Reflections | None:
         if self.needs_beam_energy:
             raise ConfigError('StructureFactors.energies_eV = "beam": needs the energy of a beam; use Scene(config)')
         if self.indices is not None and self.amplitudes is not None:
@@ -317,6 +326,31 @@ class StructureFactors(StructureFactorFiles):
     def listing(self) -> tuple[IndexArray, FloatArray] | None:
         """Indices (n, 3) and amplitudes, (n,) or (energies, n), in P1; None without a list."""
         return None if self.p1_reflections is None else (self.p1_reflections.indices, self.p1_reflections.amplitudes)
+
+    @property
+    def scattering_list(self) -> tuple[IndexArray, FloatArray]:
+        """The listing with the amplitudes that scatter: F(000) is 0 where it is left out."""
+        assert self.listing is not None
+        indices, amplitudes = self.listing
+        return (indices, np.where(indices.any(axis=1), amplitudes, 0.0)) if self._leaves_out_f000 else self.listing
+
+    @cached_property
+    def _held(self) -> dict[str, HeldTable]:
+        return {}
+
+    def held(self, dtype: npt.DTypeLike) -> HeldTable | None:
+        """Return the table of a data type that is held, or None."""
+        return self._held.get(np.dtype(dtype).name)
+
+    def hold(self, held: HeldTable) -> None:
+        """Keep a dense table of all listed reflections, for the scenes that need one of its data type.
+
+        Parameters
+        ----------
+        held
+            A table from `tables` without limits, of amplitudes that do not depend on the energy.
+        """
+        self._held[held.table.values.dtype.name] = held
 
     @property
     def note(self) -> str:
@@ -366,6 +400,8 @@ class StructureFactors(StructureFactorFiles):
     def tables(self, energies_eV: Sequence[float], limits: Limits | None = None, dtype: type = np.float64) -> Table:
         """Return dense tables at several energies: as `table`, with an axis of energies in front of `values`.
 
+        A table that is held (`hold`) is returned whole, whatever the limits.
+
         Parameters
         ----------
         energies_eV
@@ -377,11 +413,12 @@ class StructureFactors(StructureFactorFiles):
         """
         if self.listing is None or self.limits is None:
             raise ConfigError("StructureFactors.table: needs a list of reflections; give a path or indices")
-        indices, amplitudes = self.listing
+        held = self.held(dtype)
+        if held is not None:
+            return held.table
+        indices, amplitudes = self.scattering_list
         where = f"StructureFactors {self.path or 'arrays'}"
         check_table_size(limits or self.limits, len(energies_eV), dtype, where)
-        if self._leaves_out_f000:
-            amplitudes = np.where(indices.any(axis=1), amplitudes, 0.0)
         rows = (amplitudes_at(energy, amplitudes, self.energies) for energy in energies_eV)
         table = dense_tables(indices, rows, len(energies_eV), limits or self.limits, self.default_F, dtype)
         log.debug(

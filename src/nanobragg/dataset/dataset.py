@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from ..errors import ConfigError
+from ..io.hdf5 import Compression
+from ..rendering.progress import Progress
+from .cluster import Cluster
 from .description import Description
 from .plan_file import read_plan, write_plan
+from .progress import ShotProgress
+from .run import RunReport, Settings, run
 from .shot import Shot, make_shot
 
 
@@ -106,3 +114,94 @@ class Dataset(Description):
             No such shot, or a value that its field cannot have.
         """
         return make_shot(self, self.number_of(k), threads)
+
+    def run(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        resume: bool = False,
+        only: slice | tuple[int, int] | None = None,
+        images_per_file: int | None = None,
+        compression: Compression | None = "bslz4",
+        spots: bool = False,
+        force: bool = False,
+        timeout_s: float = 30.0,
+        progress: bool | Progress = False,
+    ) -> RunReport:
+        """Make all shots, as NXmx data files with a master, and tables of the truth (docs/datasets.md).
+
+        Every file is complete or absent. What was interrupted, by whatever it may be, is finished by another run with
+        `resume=True`, which repeats at most the data files in work and gives the same bytes.
+
+        Parameters
+        ----------
+        folder
+            A new or empty folder, or with `resume` that of a run of this data set.
+        workers
+            Number of worker processes on this machine; 1: this process, on all processors. Default: one for each
+            processor, or 1 where Dask is not installed.
+        scheduler
+            Address of a Dask scheduler whose workers are used instead; they must reach the folder by the same name.
+        resume
+            Go on with what is in the folder.
+        only
+            First shot, and the one after the last: make only the data files that hold these shots.
+        images_per_file
+            Shots in a data file; default: 100, and fewer of a small data set.
+        compression
+            Compression of the images, as in `write_nexus`.
+        spots
+            Write a table of all predicted spots too.
+        force
+            Start in spite of a lack of space on the disk, and go on with other versions of libraries.
+        timeout_s
+            How long to wait for the scheduler, when it is first called and when it has been lost.
+        progress
+            True for a progress bar on stderr, or a function that is called with the numbers of finished and of all
+            shots of this run.
+
+        Returns
+        -------
+        RunReport
+            Numbers of shots, whether the data set is complete, and the time.
+
+        Raises
+        ------
+        ConfigError
+            A folder with something else, too little space, a scheduler that does not answer, a missing library of the
+            extra `dataset`, or an invalid value of a shot.
+        FileError
+            A file cannot be written.
+        """
+        part = None if only is None else _part(only, self.n)
+        settings = Settings(images_per_file, compression, spots, part, resume, force)
+        cluster = Cluster(workers, scheduler, timeout_s)
+        return run(self, Path(folder), settings, cluster, ShotProgress(progress))
+
+    def images(self) -> Any:
+        """Return the images as a Dask array that makes a shot when it is computed.
+
+        Returns
+        -------
+        dask.array.Array, shape (n, slow, fast), or (n, panels, slow, fast) for several panels
+            One chunk for each shot.
+
+        Raises
+        ------
+        ConfigError
+            Dask is not installed.
+        """
+        from .lazy import lazy_images
+
+        return lazy_images(self)
+
+
+def _part(only: slice | tuple[int, int], shots: int) -> tuple[int, int]:
+    """Return the first shot of a part of a data set, and the one after its last."""
+    try:
+        first, after = (only.start, only.stop) if isinstance(only, slice) else only
+        return operator.index(0 if first is None else first), operator.index(shots if after is None else after)
+    except (TypeError, ValueError):
+        raise ConfigError(f"only = {only!r}: must be the first shot, and the one after the last") from None

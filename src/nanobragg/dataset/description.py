@@ -82,8 +82,7 @@ class Description(Model):
         for name, distribution in self.vary.items():
             self._check_field(name, distribution)
             distribution.check(name, self.n)
-        for of_crystals in (False, True):
-            self._drawn(self.base, self._fields(of_crystals=of_crystals), 0, 0)
+        self.configs_of(self.sample())
         self.configs(0)
         return self
 
@@ -145,10 +144,19 @@ class Description(Model):
         tuple of Config
             One for each crystal, at least one.
         """
-        values = self.values(k)
         with _named(f"shot {k}"):
-            shared = self.base.replace(values.shot)
-            return tuple(_with_values(shared, crystal) for crystal in values.crystals) or (shared,)
+            return self.configs_of(self.values(k))
+
+    def configs_of(self, values: Values) -> tuple[Config, ...]:
+        """Return the Configs of a shot with these values, as `configs`."""
+        shared = self.base.replace(values.shot)
+        return tuple(_with_values(shared, crystal) for crystal in values.crystals) or (shared,)
+
+    def sample(self) -> Values:
+        """Return values as those of shot 0, with one crystal at least: every field that varies has one."""
+        shot, config = self._drawn(self.base, self._fields(of_crystals=False), 0, 0)
+        crystal, _ = self._drawn(config, self._fields(of_crystals=True), 0, 0)
+        return self._correlated(Values(shot, (crystal,)), 0)
 
     def noise_seed(self, k: int) -> int:
         """Return the seed of the noise of shot k."""

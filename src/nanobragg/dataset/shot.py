@@ -86,6 +86,8 @@ class Shot:
         One for each crystal.
     photons : float
         Expected photons of the whole image.
+    wavelength_A : float
+        Mean wavelength of the beam, Å.
     noise_seed : int or None
         Seed of the noise; None without noise.
     """
@@ -96,6 +98,7 @@ class Shot:
     values: Values
     truth: tuple[CrystalTruth, ...]
     photons: float
+    wavelength_A: float
     noise_seed: int | None
 
     def __repr__(self) -> str:
@@ -106,7 +109,8 @@ class Shot:
 
 def make_shot(plan: Description, k: int, threads: int | None) -> Shot:
     """Return shot k, 0 ≤ k < n, of a data set."""
-    values, configs = plan.values(k), plan.configs(k)
+    values = plan.values(k)
+    configs = plan.configs_of(values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # the base's concern them all
         scenes = [Scene(_at_beam_energy(config)) for config in _without_doubled_background(configs)]
@@ -116,7 +120,9 @@ def make_shot(plan: Description, k: int, threads: int | None) -> Shot:
     photons = float(image.sum(dtype=np.float64))
     if seed is not None:
         image = add_noise(image, configs[0], seed=seed, threads=threads)
-    return Shot(k, image, configs[0], values, tuple(map(CrystalTruth, scenes)), photons, seed)
+    truth = tuple(map(CrystalTruth, scenes))
+    wavelength = truth[0].wavelength_A if truth else mean_wavelength_A(Scene(configs[0].replace(NO_CRYSTAL)))
+    return Shot(k, image, configs[0], values, truth, photons, wavelength, seed)
 
 
 def render_crystals(scenes: list[Scene], config: Config, threads: int | None) -> npt.NDArray[np.float32]:

@@ -127,11 +127,11 @@ class Description:
         spectra = self._spectra()
         means = [wavelengths @ weights for wavelengths, weights in spectra]
         return BeamRecord(
-            wavelengths_A=_shared(means),
+            wavelengths_A=shared(means),
             spectrum=_spectrum_arrays(spectra),
-            stokes=_shared([np.array([1.0, beam.kahn_factor * beam.polarized, 0.0, 0.0]) for beam in beams]),
-            flux_density=_shared([beam.fluence / beam.exposure_s for beam in beams]),
-            total_flux=None if None in fluxes else _shared(fluxes),
+            stokes=shared([np.array([1.0, beam.kahn_factor * beam.polarized, 0.0, 0.0]) for beam in beams]),
+            flux_density=shared([beam.fluence / beam.exposure_s for beam in beams]),
+            total_flux=None if None in fluxes else shared(fluxes),
             size_mm=self.first.beam.size_mm,
         )
 
@@ -245,7 +245,7 @@ def material_of(detector: Detector, given: str | None = None) -> str:
     return given or detector.sensor_material or "Si"
 
 
-def _shared(values: Sequence[Any]) -> FloatArray:
+def shared(values: Sequence[Any] | FloatArray) -> FloatArray:
     """Return one entry if it is the same for all frames, otherwise one per frame."""
     array = np.array(values, dtype=np.float64)
     return array[0] if (array == array[0]).all() else array
@@ -269,7 +269,7 @@ def _spectrum_arrays(spectra: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[
     for wavelengths, weights in spectra:
         missing = (0, channels - len(wavelengths))
         padded.append((np.pad(wavelengths, missing, mode="edge"), np.pad(weights, missing)))
-    wavelengths, weights = _shared([w for w, _ in padded]), _shared([w for _, w in padded])
+    wavelengths, weights = shared([w for w, _ in padded]), shared([w for _, w in padded])
     if weights.ndim < wavelengths.ndim:
         weights = np.broadcast_to(weights, wavelengths.shape)
     return wavelengths, weights

@@ -120,15 +120,8 @@ class FrameWriter:
         """Link the data files, if any, and join them into one virtual dataset."""
         if self._per_file is None:
             return
-        h5py = import_optional("h5py", f"{self._path}: HDF5")
-        shape = self._shapes[-1]
-        layout = h5py.VirtualLayout((self.count, *shape), self.dtype)
-        first = 0
-        for number, (name, length) in enumerate(zip(self._names, self._lengths, strict=True), start=1):
-            layout[first : first + length] = h5py.VirtualSource(name, DATA_PATH, (length, *shape), self.dtype)
-            self._group[f"data_{number:06d}"] = h5py.ExternalLink(name, DATA_PATH)
-            first += length
-        self._group.create_virtual_dataset("data", layout)
+        assert self.dtype is not None  # an image was appended
+        link_data_files(self._group, self._names, self._lengths, self._shapes[-1], self.dtype)
 
     def _start_dataset(self) -> None:
         """Create a dataset, in a new data file if images go to data files."""
@@ -142,6 +135,31 @@ class FrameWriter:
         self._dataset = group.create_dataset(
             "data", (0, *shape), self.dtype, chunks=(1, *shape), maxshape=(None, *shape), **self._options
         )
+
+
+def link_data_files(
+    group: Any, names: Sequence[str], lengths: Sequence[int], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> None:
+    """Link data files in the folder of a master file, and join their images to one virtual dataset.
+
+    Parameters
+    ----------
+    group
+        The NXdata group of the master file, from `create_data_group`.
+    names, lengths
+        Names of the data files, and the number of images in each.
+    shape, dtype
+        Shape (slow, fast) and type of an image.
+    """
+    h5py = import_optional("h5py", "NXmx master file")
+    layout = h5py.VirtualLayout((sum(lengths), *shape), dtype)
+    layout.dcpl.set_obj_track_times(False)  # like h5py's other datasets, so that the file does not depend on the time
+    first = 0
+    for number, (name, length) in enumerate(zip(names, lengths, strict=True), start=1):
+        layout[first : first + length] = h5py.VirtualSource(name, DATA_PATH, (length, *shape), dtype)
+        group[f"data_{number:06d}"] = h5py.ExternalLink(name, DATA_PATH)
+        first += length
+    group.create_virtual_dataset("data", layout)
 
 
 def data_path(path: StrPath, number: int) -> Path:

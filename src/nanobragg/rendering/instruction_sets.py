@@ -24,3 +24,18 @@ def select_instruction_set() -> str:
     chosen = use_instruction_set(wanted) if wanted else instruction_set()
     log.debug("instruction set %s, of %s", chosen, ", ".join(available))
     return chosen
+
+
+def pin_instruction_set(name: str) -> None:
+    """Select a kernel for this process, because another process uses it for the same images.
+
+    Raises `ConfigError` if the processor does not support it.
+    """
+    available = instruction_sets()
+    if name not in available:
+        raise ConfigError(
+            f"instruction set {name}: this machine has {', '.join(available)}, and its images would differ in the last "
+            f"bits; start with {VARIABLE}={available[-1]} on all machines"
+        )
+    select_instruction_set()  # which acts once, before ours
+    use_instruction_set(name)

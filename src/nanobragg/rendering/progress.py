@@ -20,14 +20,14 @@ def _columns() -> int | None:
 class Reporter:
     """Reports the progress of the kernel as a bar, or to the caller's function."""
 
-    def __init__(self, progress: bool | Progress, total: int) -> None:
+    def __init__(self, progress: bool | Progress, total: int, unit: str = "px") -> None:
         self.total = total
         self.call = progress if callable(progress) else None
         self.bar: Any = None
         if progress is True:
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, unit="px", unit_scale=True, leave=False, ncols=_columns())
+            self.bar = tqdm(total=total, unit=unit, unit_scale=unit == "px", leave=False, ncols=_columns())
 
     def show(self, done: int) -> None:
         if self.bar is not None:

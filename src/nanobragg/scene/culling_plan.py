@@ -8,6 +8,7 @@ import numpy.typing as npt
 from .._core import CoreScene
 from .._culling import BEAM, CULLING_PARAMETERS, ORIENTATION_GROUP, RUN, VECTOR_LANES, CullingPlan
 from ..geometry import FloatArray
+from ..structure_factors.tables import HeldTable
 from .kernel_input import filled
 
 GROUP = 64  # orientations whose reflections are searched for together
@@ -16,10 +17,13 @@ WORTHWHILE = 0.8  # share of the exact engine's time below which a region is ren
 LEBESGUE = 1.25  # largest sum of the absolute weights of a cubic interpolation along one axis
 
 
-def build_plan(core: CoreScene) -> CullingPlan | None:
-    """Return the plan of a scene, or None where every term is zero."""
+def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | None:
+    """Return the plan of a scene, or None where every term is zero.
+
+    Bounds of the amplitudes are those of the table that the structure factors hold, if they hold one.
+    """
     parameters = core.parameters[0]
-    squares, largest = _squares(core)
+    squares, largest = _bounds(core, held)
     if largest == 0:
         return None
     sources, beams = _sort_sources(core.sources)
@@ -103,7 +107,16 @@ def _by_component(cells: FloatArray) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(components.T, np.float32)
 
 
-def _squares(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
+def _bounds(core: CoreScene, held: HeldTable | None) -> tuple[npt.NDArray[np.float32], float]:
+    """Return upper bounds of |F|² as `amplitude_bounds`, once for a table that is held."""
+    if held is None:
+        return amplitude_bounds(core)
+    if core.lookup not in held.bounds:
+        held.bounds[core.lookup] = amplitude_bounds(core)
+    return held.bounds[core.lookup]
+
+
+def amplitude_bounds(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     """Return upper bounds of |F|² near every reflection, and the largest of them, which they are a share of.
 
     The last axis has the bound at a reflection, and that at it and its neighbours: half-way to the next ones, an index

@@ -37,6 +37,13 @@ class Table(NamedTuple):
     limits: Limits
 
 
+class HeldTable(NamedTuple):
+    """A table that several scenes share, with the bounds of |F|² that were derived from it, by kind of lookup."""
+
+    table: Table
+    bounds: dict[str, tuple[npt.NDArray[np.float32], float]]
+
+
 def check_table_size(limits: Limits, count: int, dtype: type, where: str) -> None:
     """Raise `ConfigError` if `count` tables of these limits do not fit into memory."""
     nh, nk, nl = _shape(limits)

@@ -1,0 +1,109 @@
+"""Making one data file of a data set, with its parts of the tables and its record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..io.atomic import atomic_write
+from ..io.hdf5 import Compression, compression_options, create_hdf5
+from ..io.nexus_frames import FrameWriter
+from ..rendering.instruction_sets import pin_instruction_set
+from .description import Description
+from .layout import Layout
+from .shared_tables import SharedTables
+from .shot import make_shot
+from .tables import Tables
+
+CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to make any data file of a data set.
+
+    Attributes
+    ----------
+    plan
+        The description; its structure factors are those of `tables` where these are given.
+    layout
+        The files.
+    compression
+        Compression of the images.
+    spots
+        Whether to write the table of spots.
+    threads
+        Threads of a worker for rendering and noise.
+    instruction_set
+        The kernel that all shots are rendered with, because kernels differ in the last bits.
+    tables
+        Structure factors in files that all workers of a machine share; None: those of the plan.
+    """
+
+    plan: Description
+    layout: Layout
+    compression: Compression | None
+    spots: bool
+    threads: int | None
+    instruction_set: str
+    tables: SharedTables | None = None
+
+
+def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Make a data file and its parts of the tables, and write and return their record.
+
+    Each file is complete or absent, and the record is written when all others are on disk.
+    """
+    pin_instruction_set(job.instruction_set)
+    plan = job.plan if job.tables is None else job.tables.attached_to(job.plan)
+    layout, tables = job.layout, Tables(plan, spots=job.spots)
+    path = layout.data(block)
+    detector = plan.base.detector
+    shapes = [detector.shape, detector.stacked_shape]
+    with create_hdf5(path) as file, ExitStack() as files:
+        store = FrameWriter(path, file, shapes, compression_options(job.compression), None, files)
+        for frame, number in enumerate(layout.numbers(block)):
+            shot = make_shot(plan, number, job.threads)
+            if shot.image.shape != detector.shape:
+                raise ConfigError(f"shot {number}: shape {shot.image.shape} is not that of the base, {detector.shape}")
+            store.append(shot.image)
+            tables.add(shot, path.name, frame)
+            after_shot()
+    kinds = ["shots", "crystals", *(["spots"] if job.spots else [])]
+    parts = {kind: layout.table(kind, block) for kind in kinds}
+    tables.write(parts)
+    record = {
+        "block": block, "first": layout.numbers(block)[0], "shots": len(layout.numbers(block)),
+        "dtype": str(store.dtype), "files": file_entries(layout.folder, [path, *parts.values()]),
+    }  # fmt: skip
+    write_json(layout.record(block), record)
+    return record
+
+
+def file_entries(folder: Path, paths: list[Path]) -> dict[str, dict[str, Any]]:
+    """Return size and SHA-256 of files, by their names in a folder."""
+    return {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+        for path in paths
+    }
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file atomically."""
+    with atomic_write(path) as file:
+        file.write((json.dumps(content, indent=1, sort_keys=True) + "\n").encode())

@@ -1,0 +1,211 @@
+"""Data files made by workers of a Dask cluster: local processes, or those of a scheduler that runs already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..io.atomic import atomic_write
+from ..rendering.threads import thread_count
+from .block import Job, make_block
+
+log = logging.getLogger(__name__)
+FILES_AHEAD = 2  # data files in work or waiting, for each worker
+POLL_SECONDS = 1.0
+MOST_LOSSES = 1000  # of workers, before Dask gives a data file up
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where data files are made.
+
+    Attributes
+    ----------
+    workers
+        Number of local worker processes; None: one for each processor.
+    scheduler
+        Address of a Dask scheduler whose workers are used instead.
+    timeout_s
+        How long to wait for the scheduler, when it is first called and when it has been lost.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+    timeout_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"workers = {self.workers}: must be at least 1")
+        if self.workers is not None and self.scheduler is not None:
+            raise ConfigError(f"workers = {self.workers}: the scheduler {self.scheduler} has its own; leave it out")
+        if not self.timeout_s > 0:
+            raise ConfigError(f"timeout_s = {self.timeout_s}: must be positive")
+        if find_spec("distributed") is None and (self.scheduler is not None or (self.workers or 1) > 1):
+            raise ConfigError("several workers: need dask.distributed; pip install 'nanobragg[dataset]', or workers=1")
+
+    def check(self) -> None:
+        """Raise `ConfigError` if a scheduler is given that does not answer."""
+        if self.scheduler is not None:
+            with ExitStack() as opened:
+                _client(self, opened)
+
+    @property
+    def in_this_process(self) -> bool:
+        """Whether shots are made in this process, one after the other."""
+        return self.scheduler is None and self.count == 1
+
+    @property
+    def count(self) -> int:
+        """Number of local workers."""
+        if self.workers is not None:
+            return self.workers
+        return thread_count(None) if find_spec("distributed") is not None else 1
+
+    def threads_of_a_worker(self) -> int | None:
+        """Return the threads of a worker: all of the machine's for one, one for each task of a scheduler's workers."""
+        if self.in_this_process:
+            return None
+        return 1 if self.scheduler is not None else max(1, thread_count(None) // self.count)
+
+
+def write_job(job: Job, path: Path) -> None:
+    """Write a job to a file, from which every worker reads it once; functions of the user travel with it."""
+    import cloudpickle
+
+    with atomic_write(path) as file:
+        file.write(cloudpickle.dumps(job))
+
+
+def make_block_of(path: str, block: int) -> dict[str, Any]:
+    """Make a data file of the job in a file."""
+    return make_block(_read_job(path, os.stat(path).st_mtime_ns), block)
+
+
+@lru_cache(maxsize=1)
+def _read_job(path: str, _: int) -> Job:
+    """Return the job in a file, anew when the file has changed."""
+    job: Job = pickle.loads(Path(path).read_bytes())
+    return job
+
+
+def run_on_cluster(job: Path, blocks: Sequence[int], cluster: Cluster) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Make data files of the job in a file on a cluster; yield their numbers and records as they become complete.
+
+    Only a few files for each worker are given to the scheduler at a time. A worker that dies is replaced, and its file
+    is made again. If the scheduler is lost, the remaining files go to the one that takes its place at the same address.
+    """
+    waiting = list(blocks)
+    while waiting:
+        try:
+            for block, record in _connected(job, waiting, cluster):
+                waiting.remove(block)
+                yield block, record
+        except _LostError as lost:
+            if cluster.scheduler is None:
+                raise ConfigError(f"the local cluster was lost ({lost}); go on with resume=True (--resume)") from None
+            log.warning("the scheduler %s was lost; waiting for another one", cluster.scheduler)
+
+
+class _LostError(Exception):
+    """The connection to the scheduler was lost."""
+
+
+def _connected(job: Path, blocks: Sequence[int], cluster: Cluster) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Make data files while the connection to a scheduler lasts."""
+    from distributed import wait
+
+    with ExitStack() as opened:
+        client = _client(cluster, opened)
+        running: dict[Any, int] = {}
+        left = list(reversed(blocks))
+        while left or running:
+            try:
+                window = FILES_AHEAD * max(1, sum(client.nthreads().values()))
+                while left and len(running) < window:
+                    block = left.pop()
+                    running[client.submit(make_block_of, str(job), block, pure=False)] = block
+                done = _finished(wait, running)
+                for future in done:
+                    block = running.pop(future)
+                    yield block, _record(future)
+            except _lost_errors() as error:
+                raise _LostError(str(error) or type(error).__name__) from error
+            if client.status not in ("running", "connecting"):
+                raise _LostError(client.status)
+
+
+def _finished(wait: Any, running: dict[Any, int]) -> list[Any]:
+    """Return the futures that are done, after a while an empty list."""
+    try:
+        return list(wait(list(running), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done)
+    except TimeoutError:
+        return []
+
+
+def _record(future: Any) -> dict[str, Any]:
+    """Return the record of a data file; raises the error of its worker, and `_LostError` if it is lost."""
+    if future.status in ("cancelled", "lost"):
+        raise _LostError("a data file was cancelled")
+    record: dict[str, Any] = future.result()
+    return record
+
+
+def _lost_errors() -> tuple[type[BaseException], ...]:
+    from concurrent.futures import CancelledError
+
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+    from distributed.comm.core import CommClosedError
+
+    return (CancelledError, FutureCancelledError, CommClosedError, KilledWorker, ConnectionError)
+
+
+def _client(cluster: Cluster, opened: ExitStack) -> Any:
+    """Return a client of the scheduler, or of a new local cluster, which `opened` closes."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    opened.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": MOST_LOSSES}))
+    if cluster.scheduler is not None:
+        return opened.enter_context(_called(Client, cluster))
+    threads = cluster.threads_of_a_worker() or 1
+    environment = {"OMP_NUM_THREADS": str(threads)}
+    local: Any = LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=cluster.count,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=":0",
+        silence_logs=logging.CRITICAL,
+        env=environment,
+    )
+    opened.enter_context(local)
+    log.info("%d workers of %d threads; dashboard: %s", cluster.count, threads, local.dashboard_link)
+    client: Any = Client(local)  # type: ignore[no-untyped-call]
+    return opened.enter_context(client)
+
+
+def _called(client: Any, cluster: Cluster) -> Any:
+    """Return a client of a scheduler, which may take some time to come up."""
+    end = time.monotonic() + cluster.timeout_s
+    while True:
+        left = max(1.0, min(5.0, end - time.monotonic()))
+        try:
+            return client(cluster.scheduler, timeout=left, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            if isinstance(error, ValueError) or time.monotonic() >= end:
+                reason = "is not an address" if isinstance(error, ValueError) else "does not answer"
+                raise ConfigError(
+                    f"scheduler {cluster.scheduler}: {reason} within {cluster.timeout_s:g} s; start it with "
+                    "'dask scheduler', and give the address that it prints, such as tcp://host:8786"
+                ) from None
+            time.sleep(min(1.0, left))

@@ -1,0 +1,202 @@
+"""Making the files of a data set."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..config.structure_factors import StructureFactors
+from ..errors import ConfigError, FileError
+from ..io.atomic import write_error
+from ..io.hdf5 import Compression, compression_options
+from ..io.optional_imports import import_optional
+from ..rendering.instruction_sets import select_instruction_set
+from .block import Job, file_entries, make_block
+from .cluster import Cluster, run_on_cluster, write_job
+from .description import Description
+from .estimate import measure
+from .layout import CONTACT_SHEET, Layout, usual_per_file
+from .manifest import check_same, complete_records, describe, read_manifest, write_manifest
+from .master import write_master
+from .plan_file import write_plan
+from .progress import ShotProgress
+from .shared_tables import share_tables, with_factors
+from .tables import import_pyarrow
+
+log = logging.getLogger(__name__)
+Records = dict[int, dict[str, Any]]
+
+
+class RunReport(NamedTuple):
+    """What a run did.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the data set.
+    made, there : int
+        Number of shots that were made, and that were there before.
+    complete : bool
+        Whether all shots of the data set are there now, and the master file.
+    seconds : float
+        Wall-clock time.
+    """
+
+    folder: Path
+    made: int
+    there: int
+    complete: bool
+    seconds: float
+
+    def __str__(self) -> str:
+        rate = f", {self.made / self.seconds:.3g} shots per second" if self.made else ""
+        state = "the data set is complete" if self.complete else "the data set is not complete yet"
+        return f"{self.made} shots made in {self.seconds:.3g} s{rate}; {self.there} were there; {state}"
+
+
+class Settings(NamedTuple):
+    """The options of a run; see `Dataset.run`."""
+
+    images_per_file: int | None
+    compression: Compression | None
+    spots: bool
+    only: tuple[int, int] | None
+    resume: bool
+    force: bool
+
+
+def run(plan: Description, folder: Path, settings: Settings, cluster: Cluster, progress: ShotProgress) -> RunReport:
+    """Make the files of a data set that are not there yet; parameters as in `Dataset.run`."""
+    start = time.perf_counter()
+    _check_libraries(settings)
+    cluster.check()
+    layout, description = _prepare(plan, folder, settings)
+    chosen = range(layout.blocks) if settings.only is None else layout.blocks_of(*settings.only)
+    records = complete_records(layout, range(layout.blocks))
+    missing = [block for block in chosen if block not in records]
+    there = sum(len(layout.numbers(block)) for block in chosen if block in records)
+    if missing:
+        _check_space(plan, layout, missing, settings)
+        made = _make(plan, layout, missing, settings, description["instruction_set"], cluster, progress)
+        records |= made
+    complete = len(records) == layout.blocks
+    if complete:
+        _finish(plan, layout, records, description)
+    count = sum(len(layout.numbers(block)) for block in missing)
+    return RunReport(folder, count, there, complete, time.perf_counter() - start)
+
+
+def _check_libraries(settings: Settings) -> None:
+    import_pyarrow()
+    import_optional("h5py", "images of a data set")
+    compression_options(settings.compression)
+
+
+def _prepare(plan: Description, folder: Path, settings: Settings) -> tuple[Layout, dict[str, Any]]:
+    """Return the layout of the folder and its description; make the folder, or check that a run may go on in it."""
+    there = read_manifest(folder / "manifest.json")
+    per_file = settings.images_per_file or (there or {}).get("images_per_file") or usual_per_file(plan.n)
+    layout = Layout(folder, plan.n, per_file)
+    isa = (there or {}).get("instruction_set") or select_instruction_set()
+    description = describe(plan, layout, settings.compression, settings.spots, isa)
+    if there is None:
+        _check_new(folder)
+        write_manifest(layout.manifest, description, None)  # first, so that what is killed now can be resumed
+    else:
+        check_same(layout.manifest, there, description, force=settings.force)
+        if not (settings.resume or settings.only):
+            raise ConfigError(f"{folder}: holds this data set already; go on with resume=True (--resume)")
+        if not settings.force:
+            description["versions"] = there["versions"]
+    _make_folders(layout, settings.spots)
+    if not layout.plan.is_file():
+        write_plan(plan, layout.plan)
+    return layout, description
+
+
+def _check_new(folder: Path) -> None:
+    """Make a folder; raises `ConfigError` if it holds other files, and `FileError` if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        other = {path.name for path in folder.iterdir()} - {CONTACT_SHEET}
+    except OSError as error:
+        raise FileError(f"{folder}: {write_error(error)}") from error
+    if other:
+        raise ConfigError(f"{folder}: is not empty, and holds no data set; choose another folder")
+
+
+def _make_folders(layout: Layout, spots: bool) -> None:
+    try:
+        for kind in ("shots", "crystals", "records", *(["spots"] if spots else [])):
+            layout.table(kind, 0).parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{layout.folder}: {write_error(error)}") from error
+
+
+def _check_space(plan: Description, layout: Layout, missing: list[int], settings: Settings) -> None:
+    """Raise `ConfigError` if the disk has not enough space for the missing shots."""
+    if settings.force:
+        return
+    shots = sum(len(layout.numbers(block)) for block in missing)
+    size = measure(plan, [layout.numbers(missing[0])[0]], settings.compression).bytes * shots
+    free = shutil.disk_usage(layout.folder).free
+    if size > free:
+        raise ConfigError(
+            f"{layout.folder}: {shots} shots need about {size / 1e9:.3g} GB, {free / 1e9:.3g} GB are free; free some "
+            "space, choose another disk, or try with force=True (--force)"
+        )
+
+
+def _make(
+    plan: Description, layout: Layout, missing: list[int], settings: Settings, instruction_set: str,
+    cluster: Cluster, progress: ShotProgress,
+) -> Records:  # fmt: skip
+    """Make data files, in this process or on a cluster, and return their records."""
+    total = sum(len(layout.numbers(block)) for block in missing)
+    scratch = layout.folder / "workers"
+    job = Job(plan, layout, settings.compression, settings.spots, cluster.threads_of_a_worker(), instruction_set)
+    made: Records = {}
+    with progress.of(total) as show:
+        if cluster.in_this_process:
+            for block in missing:
+                made[block] = make_block(job, block, after_shot=lambda: show(1))
+            return made
+        try:
+            scratch.mkdir(exist_ok=True)
+            write_job(_with_shared_tables(job, scratch), scratch / "job.pickle")
+            for block, record in run_on_cluster(scratch / "job.pickle", missing, cluster):
+                made[block] = record
+                show(len(layout.numbers(block)))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return made
+
+
+def _with_shared_tables(job: Job, scratch: Path) -> Job:
+    """Return the job with structure factors in files, and without them in its plan."""
+    tables = share_tables(job.plan, scratch)
+    if tables is None:
+        return job
+    return Job(
+        with_factors(job.plan, StructureFactors(cell=tables.fields["cell"])), job.layout, job.compression, job.spots,
+        job.threads, job.instruction_set, tables,
+    )  # fmt: skip
+
+
+def _finish(plan: Description, layout: Layout, records: Records, description: dict[str, Any]) -> None:
+    """Write the master file and the manifest of all files, unless they are there."""
+    files = {name: entry for block in sorted(records) for name, entry in records[block]["files"].items()}
+    there = read_manifest(layout.manifest) or {}
+    same = there.get("complete") and all(there["files"].get(name) == entry for name, entry in files.items())
+    if same and layout.master.is_file():
+        return
+    write_master(plan, layout, records)
+    own = [layout.master, layout.plan, *([layout.plan.with_suffix(".npz")] if _has_arrays(layout) else [])]
+    write_manifest(layout.manifest, description, files | file_entries(layout.folder, own))
+
+
+def _has_arrays(layout: Layout) -> bool:
+    return layout.plan.with_suffix(".npz").is_file()
