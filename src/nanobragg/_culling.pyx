@@ -4,7 +4,7 @@
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memchr, memset
 
 import numpy as np
 
@@ -191,14 +191,18 @@ cdef void store_region(photons_t[:, :, ::1] out, int panel, const Region &region
                        bint add) noexcept nogil:
     cdef int x, y
     cdef photons_t *row
+    cdef const double *found
+    cdef const unsigned char *wanted
     for y in range(region.n_slow):
         row = &out[panel, region.slow + y, region.fast]
+        found, wanted = photons + REGION * y, region.wanted + REGION * y
+        if not add and memchr(wanted, 0, region.n_fast) == NULL:
+            for x in range(region.n_fast):
+                row[x] = <photons_t> found[x]
+            continue
         for x in range(region.n_fast):
-            if region.wanted[REGION * y + x]:
-                if add:
-                    row[x] = <photons_t> (row[x] + photons[REGION * y + x])
-                else:
-                    row[x] = <photons_t> photons[REGION * y + x]
+            if wanted[x]:
+                row[x] = <photons_t> (row[x] + found[x]) if add else <photons_t> found[x]
 
 
 def memory_per_thread(uintptr_t kernel_address, uintptr_t scene_address, CullingPlan plan):

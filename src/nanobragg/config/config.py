@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from ..bounds import whole
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError, NanobraggError
 from .background import Background
@@ -24,6 +25,8 @@ from .scan import Scan
 from .structure_factors import StructureFactors
 from .toml import read_toml, write_toml
 from .toml_parts import build_parts
+
+MOST_IMAGES = 100_000  # of a series
 
 
 class Config(Model):
@@ -108,8 +111,7 @@ class Config(Model):
             `count` below 1, or a still scan.
         """
         width = self.scan.width_deg
-        if count < 1:
-            raise ConfigError(f"series({count}): count must be at least 1")
+        count = whole("series: count", count, 1, MOST_IMAGES)
         if count > 1 and width == 0:
             raise ConfigError("Scan.range_deg: a series needs the width of an image in degrees")
         start = self.scan.start_deg

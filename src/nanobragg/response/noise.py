@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._noise import CRandom, ordered_sum
 from .._photons import normal_deviates, poisson_deviates
+from ..bounds import number
 from ..config.config import Config
 from ..config.noise import Psf
 from ..config.region import Region
@@ -301,7 +302,8 @@ class _Electronics:
         if not self.integer and not np.issubdtype(self.dtype, np.floating):
             raise ConfigError(f"dtype = {self.dtype} is not valid; give an integer or floating type")
         limits = np.iinfo(self.dtype) if self.integer else np.finfo(self.dtype)
-        saturation = _largest(limits) if self.saturation is None else float(self.saturation)
+        given = _largest(limits) if self.saturation is None else self.saturation
+        saturation = math.inf if given == math.inf else number("saturation_adu", given)
         if not saturation > 0.0 or (self.integer and saturation > limits.max):
             raise ConfigError(f"saturation_adu = {saturation}: must be positive and fit {self.dtype}")
         self.lowest, self.highest = float(limits.min), min(saturation, float(limits.max))
@@ -356,12 +358,12 @@ def _check_seed(name: str, seed: object) -> None:
 
 
 def _check_range(name: str, value: float) -> None:
-    if not 0.0 <= value <= LARGEST_PARAMETER:
+    if not 0.0 <= number(name, value) <= LARGEST_PARAMETER:
         raise ConfigError(f"{name} = {value} is not valid; give a number from 0 to {LARGEST_PARAMETER:g}")
 
 
 def _check_offset(adc_offset: float) -> None:
-    if not abs(adc_offset) <= LARGEST_OFFSET:
+    if not abs(number("adc_offset", adc_offset)) <= LARGEST_OFFSET:
         raise ConfigError(
             f"adc_offset = {adc_offset} is not valid; give a number from -{LARGEST_OFFSET:g} to {LARGEST_OFFSET:g}"
         )

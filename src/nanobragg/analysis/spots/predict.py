@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...bounds import number
 from ...config.config import Config
-from ...errors import ConfigError
 from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
@@ -140,8 +140,7 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
     images with interpolation. Spots are separate with at least five cells along each axis.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
-    if not 0 <= threshold <= 1:
-        raise ConfigError(f"threshold = {threshold!r}: must be between 0 and 1")
+    number("threshold", threshold, 0, 1)
     setting = setting_of(scene)
     found = find_crossings(scene, setting.shape, setting.lookup)
     parts = [_spots(setting, chunk) for chunk in _chunks(scene, found)]

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..._core import TRACE_RECORD, TraceTotals
 from ..._core import trace as trace_pixel
+from ...bounds import whole
 from ...config.config import Config
 from ...constants import R_E_SQR
 from ...errors import ConfigError
@@ -138,10 +138,11 @@ def trace(
     which are then rendered as well.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
-    panel, slow, fast = (operator.index(number) for number in (panel, slow, fast))
+    panel, slow, fast = (
+        whole(name, value, -(10**6), 10**6) for name, value in (("panel", panel), ("slow", slow), ("fast", fast))
+    )
     _check_pixel(scene, panel, slow, fast)
-    if strongest is not None and strongest < 1:
-        raise ConfigError(f"strongest = {strongest}: must be at least 1; None keeps all terms")
+    strongest = None if strongest is None else whole("strongest", strongest, 1, 2**63)
     everything = scene.terms * scene.sensor.count
     records = np.empty(1 + min(everything, strongest or everything), TRACE_RECORD)
     totals = trace_pixel(scene.core(np.float64), scene.limits, panel, slow, fast, records)
