@@ -39,6 +39,10 @@ using uint64_t = unsigned long long;
 #else
 #define NB_PRAGMA(text) _Pragma(#text)
 #define NB_SIMD _Pragma("omp simd")
+
+/* The same, with a sum over all of them. */
+#define NB_PRAGMA(text) _Pragma(#text)
+#define NB_SIMD_SUM(x) NB_PRAGMA(omp simd reduction(+ : x))
 #define NB_SIMD_IF(condition) NB_PRAGMA(omp simd if (condition))
 #endif
 
