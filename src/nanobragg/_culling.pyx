@@ -137,7 +137,14 @@ cdef class CullingPlan:
         self.plan.padded = <int> cells.shape[1]
         self.plan.reciprocal = &reciprocal[0, 0, 0]
         self.sources, self.around = sources, around
-        self.keep = (sources, around, kappa, weights, beams, runs, groups, squares, cells, reciprocal)
+        self.keep = (sources, around, kappa, weights, beams, runs, groups, parameters, squares, cells, reciprocal)
+
+    @property
+    def arrays(self):
+        """The parameters by name."""
+        names = ("sources", "around", "kappa", "weights", "beams", "runs", "groups", "parameters", "squares", "cells",
+                 "reciprocal")
+        return {name: np.asarray(array) for name, array in zip(names, self.keep)}
 
     @property
     def address(self):

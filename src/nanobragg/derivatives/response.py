@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..config.noise import Psf
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..response.psf import convolve
+from ..response.psf import spread
 
 
 class Response(NamedTuple):
@@ -61,5 +61,5 @@ class Response(NamedTuple):
         if self.psf == "none":
             return image
         panels = image.reshape(-1, *image.shape[-2:])
-        spread = [convolve(panel, self.psf, self.psf_fwhm_px, threads) for panel in panels]
-        return np.array(spread).reshape(image.shape)
+        signals = [spread(panel, self.psf, self.psf_fwhm_px, threads) for panel in panels]
+        return np.array(signals).reshape(image.shape)
