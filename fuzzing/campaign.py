@@ -44,6 +44,7 @@ def _run(name: str, inputs: int, seed: int) -> int:
     """Run one target in a process and print its row; return 1 after a violation."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        (folder / "last").touch()
         words = [sys.executable, "-m", "fuzzing.campaign", name, "--inputs", str(inputs), "--seed", str(seed)]
         words += ["--folder", temporary]
         done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -40,6 +40,8 @@ def use_config(config: nb.Config, folder: Path) -> None:
     if config.compat != "c":
         assert np.isfinite(image).all(), "photons that are not finite"
     write_everywhere(image, config, folder)
+    if config.noise is not None and (image >= 0).all():
+        write_everywhere(nb.add_noise(image, config), config, folder)
 
 
 def _sources(config: nb.Config) -> int:

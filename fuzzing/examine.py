@@ -102,13 +102,16 @@ def _message(target: Target, path: Path) -> str | None:
                 target.use(found, path.parent)
             except NanobraggError as error:
                 _checked(error)
+    for each in caught:
+        if isinstance(each.message, NanobraggWarning):
+            _checked(each.message)
     foreign = [str(each.message) for each in caught if not issubclass(each.category, NanobraggWarning)]
     if foreign:
         raise ContractViolation(f"a library warned: {foreign[0]}")
     return message
 
 
-def _checked(error: NanobraggError) -> str:
+def _checked(error: NanobraggError | NanobraggWarning) -> str:
     text, may_have_lines = str(error), isinstance(error, ConfigError)
     if not text or not (text.replace("\n", "") if may_have_lines else text).isprintable():
         raise ContractViolation(f"the message is not printable, or has several lines: {text!r}")

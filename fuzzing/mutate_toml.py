@@ -11,9 +11,11 @@ import tomli_w
 from nanobragg.config.background import Background
 from nanobragg.config.base import Model
 from nanobragg.config.beam import Beam, Sources
+from nanobragg.config.beamstop import Beamstop
 from nanobragg.config.config import Config
 from nanobragg.config.crystal import Crystal
 from nanobragg.config.detector import Detector
+from nanobragg.config.noise import Noise
 from nanobragg.config.panel import Panel
 from nanobragg.config.sampling import Sampling
 from nanobragg.config.scan import Scan
@@ -32,8 +34,11 @@ NOUNS: dict[str, tuple[type[Model], tuple[str, ...]]] = {  # noun: its class and
     "Scan": (Scan, ("scan",)),
     "Sampling": (Sampling, ("sampling",)),
     "Background": (Background, ("background",)),
+    "Noise": (Noise, ("noise",)),
+    "Beamstop": (Beamstop, ("detector", "beamstop")),
 }
 NEEDED: dict[str, dict[str, Any]] = {  # without which a noun is not valid
+    "Beamstop": {"diameter_mm": 2.0, "distance_mm": 20.0},
     "Spectrum": {"wavelengths_A": [1.0, 1.1], "weights": [1.0, 2.0]},
     "Sources": {"positions": [[-1.0, 0.0, 0.0], [-1.0, 0.01, 0.0]]},
 }

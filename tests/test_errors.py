@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 
 import numpy as np
 import pytest
 
 import nanobragg as nb
 from nanobragg import cli, errors
-from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
+from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning
 from tests.builders import config
 
 CLASSES = [value for value in vars(errors).values() if inspect.isclass(value)]
@@ -93,3 +94,54 @@ def test_a_message_is_never_empty():
     assert str(FormatError()) == str(FormatError("")) == "FormatError"
     assert str(FileError("a.txt: gone")) == "a.txt: gone"
     assert str(ConfigError("one", "two")) == "one\ntwo"
+
+
+def test_warnings_are_printable_lines_too():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.warn(f"{BREAK} {LONG}", NanobraggWarning, stacklevel=1)
+    text = str(caught[0].message)
+    assert text.isprintable()
+    assert len(text) < 2000
+
+
+STRANGE = ["x", None, [], {}, True, float("nan"), float("inf"), 10**400, -1e300]
+ARGUMENTS = {
+    "moved": lambda v: nb.Detector.flat().moved(distance_mm=v or "x"),
+    "rotated": lambda v: nb.Detector.flat().moved(rotation_deg=(v, 0, 0)),
+    "shifted": lambda v: nb.Detector.flat().moved(shift_mm=v),
+    "perturbed": lambda v: nb.Detector.flat().perturbed(1, shift_um=v),
+    "named": lambda v: nb.Detector.named("EIGER2 1M", energy_eV=v or "x"),
+    "wilson": lambda v: nb.StructureFactors.wilson((50, 60, 70), "P 1", b_factor=20, d_min_A=v, seed=1),
+    "wilson's seed": lambda v: nb.StructureFactors.wilson((50, 60, 70), "P 1", b_factor=20, d_min_A=20, seed=v),
+    "series": lambda v: config().series(v),
+    "sweep": lambda v: nb.sweep(config(), v or [0]),
+    "replace": lambda v: config().replace(v or [0]),
+    "trace": lambda v: nb.trace(config(), slow=v, fast=0),
+    "spots": lambda v: nb.predict_spots(config(), threshold=v),
+    "boxes": lambda v: nb.shoeboxes(config(), v),
+    "radial": lambda v: nb.radial_average(np.ones((32, 48)), config(), bins=v),
+    "tolerance": lambda v: nb.simulate(config(), tolerance=v or "x"),
+    "photons": lambda v: nb.simulate(config(), tolerance_ph=v or "x"),
+    "gain": lambda v: nb.add_noise([[1.0]], gain_adu_per_photon=v or "x"),
+    "offset": lambda v: nb.add_noise([[1.0]], adc_offset=v or "x"),
+    "saturation": lambda v: nb.add_noise([[1.0]], saturation_adu=v or "x", dtype="uint16"),
+    "image": lambda v: nb.add_noise([[v]]),
+    "C image": lambda v: nb.c_noise([[v or "x"]], 1),
+    "scale": lambda v: nb.to_integers([[1.0]], scale=v or "x"),
+    "air": lambda v: nb.Background.air(v),
+    "ring": lambda v: nb.Background.ice(1, ring_width_A=v),
+}
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=repr)
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arguments_that_are_no_valid_numbers_are_refused(name, value):
+    if value is True and name in ("image", "C image", "radial", "perturbed"):
+        pytest.skip("numpy takes True for 1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = message(lambda: ARGUMENTS[name](value))
+    assert text
+    assert text.isprintable()
+    assert len(text) < 2000

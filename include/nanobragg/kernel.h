@@ -4,6 +4,7 @@
 
 #include "coefficient.h"
 #include "culling/plan.h"
+#include "noise_kernel.h"
 #include "primitives.h"
 #include "scene.h"
 #include "trace_record.h"
@@ -66,43 +67,48 @@ struct GradientKernel {
 namespace baseline {
 extern const Kernel kernel;
 extern const GradientKernel gradient_kernel;
+extern const NoiseKernel noise_kernel;
 } // namespace baseline
 namespace v2 {
 extern const Kernel kernel;
 extern const GradientKernel gradient_kernel;
+extern const NoiseKernel noise_kernel;
 } // namespace v2
 namespace v3 {
 extern const Kernel kernel;
 extern const GradientKernel gradient_kernel;
+extern const NoiseKernel noise_kernel;
 } // namespace v3
 namespace v4 {
 extern const Kernel kernel;
 extern const GradientKernel gradient_kernel;
+extern const NoiseKernel noise_kernel;
 } // namespace v4
 
 struct NamedKernel {
     const char *name;
     const Kernel *kernel;
     const GradientKernel *gradient;
+    const NoiseKernel *noise;
 };
 
 /* Compiled kernels that this processor can run, slowest first; returns how many. */
 static inline int kernels(NamedKernel *list)
 {
     int n = 0;
-    list[n++] = {"baseline", &baseline::kernel, &baseline::gradient_kernel};
+    list[n++] = {"baseline", &baseline::kernel, &baseline::gradient_kernel, &baseline::noise_kernel};
 #if defined(NB_HAVE_V2)
     if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"))
-        list[n++] = {"v2", &v2::kernel, &v2::gradient_kernel};
+        list[n++] = {"v2", &v2::kernel, &v2::gradient_kernel, &v2::noise_kernel};
 #endif
 #if defined(NB_HAVE_V3)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        list[n++] = {"v3", &v3::kernel, &v3::gradient_kernel};
+        list[n++] = {"v3", &v3::kernel, &v3::gradient_kernel, &v3::noise_kernel};
 #endif
 #if defined(NB_HAVE_V4)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl"))
-        list[n++] = {"v4", &v4::kernel, &v4::gradient_kernel};
+        list[n++] = {"v4", &v4::kernel, &v4::gradient_kernel, &v4::noise_kernel};
 #endif
     return n;
 }

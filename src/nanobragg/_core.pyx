@@ -94,10 +94,13 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
         double (*multiply_adds)(int64_t) noexcept nogil
     ctypedef struct GradientKernel:
         pass
+    ctypedef struct NoiseKernel:
+        pass
     ctypedef struct NamedKernel:
         const char *name
         const Kernel *kernel
         const GradientKernel *gradient
+        const NoiseKernel *noise
     int kernels(NamedKernel *list)
 
 cdef extern from *:
@@ -164,6 +167,11 @@ def instruction_set():
 def kernel_address():
     """Address of the kernel in use, for `_culling`."""
     return <uintptr_t> chosen.kernel
+
+
+def noise_kernel():
+    """Address of the noise of the instruction set in use, for `_photons`."""
+    return <uintptr_t> chosen.noise
 
 
 def gradient_kernel():

@@ -1,7 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Arrays of the C program's random deviates (include/nanobragg/random.h), and loops that scale images."""
 
-from libc.math cimport exp
 from libc.stdint cimport int64_t
 
 import numpy as np
@@ -75,33 +74,6 @@ cdef class CRandom:
             for i in range(deviates.shape[0]):
                 deviates[i] = nb_poisson_next(&self.state, &self.uniform, deviates[i])
         return out
-
-
-cdef inline double _poisson_quantile(double mean, double u) noexcept nogil:
-    """Return the smallest count whose cumulative probability exceeds u in [0, 1)."""
-    cdef double count = 0.0, probability
-    if u < 1.0 - mean:  # and 1 - mean <= exp(-mean)
-        return count
-    probability = exp(-mean)
-    # rounding may leave u slightly above the sum of all probabilities
-    while u >= probability and probability > 1e-17:
-        u -= probability
-        count += 1.0
-        probability *= mean / count
-    return count
-
-
-def poisson_quantiles(means, uniforms):
-    """Replace uniform deviates on [0, 1), float64, by Poisson deviates of small means, by inversion.
-
-    The time is proportional to the number of photons.
-    """
-    cdef const double[::1] mean = means.reshape(-1)
-    cdef double[::1] deviates = uniforms.reshape(-1)
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(deviates.shape[0]):
-            deviates[i] = _poisson_quantile(mean[i], deviates[i])
 
 
 def gammln(float x):

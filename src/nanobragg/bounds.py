@@ -4,6 +4,8 @@ The bounds are far beyond any experiment. Between them no intermediate result ov
 limits of its own check, and no library is handed a number that it cannot process.
 """
 
+import math
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +57,8 @@ BOUNDS: dict[str, Bound] = {
     "Crystal.mosaic_weights": WEIGHT,
     "Crystal.strain_percent": Bound(0.0, 5.0, "percent; a cell must stay one at several standard deviations"),
     "Crystal.mosaic_seed": SEED,
+    "Crystal.fraction": Bound(1e-30, 1e30, "a share of the photons; they must be finite"),
+    "Config.fractions": Bound(1e-30, 1e30, "shares of the photons; they must be finite"),
     "Crystal.spindle_axis": DIRECTION,
     "StructureFactors.indices": Bound(-(2**30), 2**30, "indices have 32 bits, and a table has a border"),
     "StructureFactors.amplitudes": AMPLITUDE,
@@ -177,3 +181,42 @@ def _outside(value: Any, bound: Bound, parts: int | None) -> list[Any]:
         return [x for item in value[:parts] for x in _outside(item, bound, None)][:1]
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return [value] if is_number and not bound.low <= value <= bound.high else []
+
+
+def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, field: str = "") -> float:
+    """Return an argument of a public function as a finite float.
+
+    Raises `ConfigError`, which begins with `name`, unless it is a number from `low` to `high` and within the bound of
+    `field`.
+    """
+    try:
+        if isinstance(value, (str, bytes, bool)):
+            raise TypeError
+        given = float(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{name} = {_short(value)}: must be a number") from None
+    except OverflowError:
+        given = math.inf
+    if not (math.isfinite(given) and low <= given <= high):
+        limits = f" from {low:g} to {high:g}" if math.isfinite(high) else f" of at least {low:g}"
+        raise ConfigError(f"{name} = {_short(value)}: must be a number{limits if math.isfinite(low) else ''}")
+    check_bound(name, given, field=field)
+    return given
+
+
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """Return an argument of a public function as an integer; raises `ConfigError` unless it is from `low` to `high`."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        given = operator.index(value)
+    except TypeError:
+        raise ConfigError(f"{name} = {_short(value)}: must be an integer") from None
+    if not low <= given <= high:
+        raise ConfigError(f"{name} = {_short(value)}: must be from {low} to {high}")
+    return given
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) < 80 else f"{text[:77]}..."

@@ -98,3 +98,7 @@ def warn_user(message: str) -> None:
 
 class NanobraggWarning(UserWarning):
     """Valid input that is probably a mistake."""
+
+    def __str__(self) -> str:
+        """Return one printable line; warnings quote files, as errors do."""
+        return _one_line(super().__str__())

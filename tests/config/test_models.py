@@ -192,7 +192,7 @@ def test_several_panels_move_together():
     np.testing.assert_allclose(turned.panels[0].origin_mm, (-8, 100, -12), atol=1e-12)
     with pytest.raises(ConfigError, match="needs a single panel"):
         pair.moved(beam_center_mm=(1, 2))
-    with pytest.raises(ConfigError, match="distance_mm = -1: must be a positive number"):
+    with pytest.raises(ConfigError, match="distance_mm = -1: must be from 1e-09"):
         pair.moved(distance_mm=-1)
     with pytest.raises(ConfigError, match="the beam does not meet the plane of a panel; use shift_mm"):
         pair.moved(shift_mm=(-500, 0, 0)).moved(distance_mm=5)

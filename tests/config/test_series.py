@@ -40,5 +40,5 @@ def test_a_still_cannot_be_divided_into_a_series(config):
     assert still.series(1) == [still]
     with pytest.raises(ConfigError, match=r"Scan\.range_deg: a series needs the width"):
         still.series(2)
-    with pytest.raises(ConfigError, match=r"series\(0\): count must be at least 1"):
+    with pytest.raises(ConfigError, match=r"series: count = 0: must be from 1 to 100000"):
         config.series(0)

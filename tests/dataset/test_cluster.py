@@ -31,7 +31,7 @@ LISTED = BASE.replace(
     structure_factors=nb.StructureFactors.wilson(CELL, "P 21 21 21", b_factor=20, d_min_A=3, seed=1),
     detector=nb.Detector.flat(distance_mm=100, pixels=96, pixel_mm=1.0),
 )
-DATA = plan(base=LISTED, n=24, vary=VARIED, crystals_per_shot=nb.poisson(1.2))
+DATA = plan(base=LISTED, n=40, vary=VARIED, crystals_per_shot=nb.poisson(1.2))
 OPTIONS = ("--images-per-file", "2", "--quiet", "--force")
 
 
@@ -98,10 +98,11 @@ def test_a_worker_that_is_killed_is_replaced(undisturbed, tmp_path, seed):
     draw, out = random.Random(seed), tmp_path / "out"
     process = dataset(plan_file, out, "--workers", "2")
     wait_for_records(out, process, draw.randrange(1, 8))
-    time.sleep(draw.uniform(0, 0.3))
     workers = workers_of(process)
     assert workers
-    os.kill(draw.choice(workers).pid, signal.SIGKILL)
+    time.sleep(draw.uniform(0, 0.1))
+    draw.choice(workers).kill()
+    assert records(out) < 20
     finish(process)
     check(out, expected)
 
@@ -112,14 +113,14 @@ def test_a_run_that_is_killed_whole_is_resumed(undisturbed, tmp_path, seed):
     plan_file, expected = undisturbed
     draw, out = random.Random(seed), tmp_path / "out"
     process = dataset(plan_file, out, "--workers", "2")
-    wait_for_records(out, process, draw.randrange(0, 8))
+    wait_for_records(out, process, draw.randrange(0, 9))
     time.sleep(draw.uniform(0, 0.3))
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     time.sleep(1.5)  # until the workers, in sessions of their own, notice
     before = records(out)
     finish(dataset(plan_file, out, "--workers", "2", "--resume"))
-    assert before < 12
+    assert before < 20
     check(out, expected)
 
 
@@ -168,8 +169,8 @@ def test_a_run_outlives_its_scheduler(undisturbed, tmp_path, seed):
     draw, out, port = random.Random(seed), tmp_path / "out", free_port()
     with scheduler(port):
         process = by_scheduler(plan_file, out, port)
-        wait_for_records(out, process, draw.randrange(1, 6))
-    assert records(out) < 12
+        wait_for_records(out, process, draw.randrange(1, 9))
+    assert records(out) < 20
     with scheduler(port):
         finish(process)
     check(out, expected)
@@ -197,7 +198,7 @@ def test_a_file_system_that_fills_up_is_resumed(undisturbed, tmp_path, seed):
     try:
         error = finish(dataset(plan_file, out, "--workers", "2"), code=2)
         assert "free some space" in error
-        assert records(out) < 12
+        assert records(out) < 20
         subprocess.run(["mount", "-o", f"remount,size={4 * size + 2**20}", str(small)], check=True)
         finish(dataset(plan_file, out, "--workers", "2", "--resume"))
         check(out, expected)

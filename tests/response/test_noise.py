@@ -6,14 +6,16 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare, norm, poisson
+from nanobragg._photons import normal_deviates, poisson_deviates
+from scipy.stats import chisquare, kstest, norm, poisson
 
+from nanobragg import _core
 from nanobragg.errors import ConfigError
-from nanobragg.response.noise import _poisson_many, add_noise, c_noise
+from nanobragg.response.noise import add_noise, c_noise
 
 SHAPE = (300, 1000)
 DECADES = [10.0**k for k in range(-2, 9)]
-JOINTS = [14.999, 15.0, 1e6, 1.000001e6]  # where the method changes
+JOINTS = [15.999, 16.0, 999.0, 1000.0]  # where the method changes
 
 
 def photons(mean: float, seed: int = 1, shape: tuple[int, int] = SHAPE) -> np.ndarray:
@@ -38,20 +40,97 @@ def test_the_chi_square_test_sees_a_mean_that_is_off_by_two_percent_of_sigma():
     assert p_of_the_poisson_law(photons(100.2), 100.0) < 1e-6
 
 
-class Quantiles:
-    """A stand-in for the random stream: normal deviates at equal steps of the probability."""
+def deviates(mean: float, count: int = 300_000, first: int = 0, key: int = 3) -> np.ndarray:
+    out = np.empty(count)
+    poisson_deviates(np.full(count, float(mean)), first, 1, key, out)
+    return out
 
-    def standard_normal(self, out: np.ndarray) -> None:
-        out[...] = norm.ppf((np.arange(out.size) + 0.5) / out.size)
+
+@pytest.mark.parametrize("mean", [*DECADES, *JOINTS, 1e12, 1e15])
+def test_the_third_moment_is_poissons(mean):
+    """E(n - m)³ = m; the sample's has the variance (15 m³ + 25 m² + m)/N plus what the mean's error adds."""
+    z = (deviates(mean, 1_000_000) - mean) / math.sqrt(mean)
+    skewness = (z**3).mean() - 3 * z.mean() * (z**2).mean()
+    assert abs(skewness - 1 / math.sqrt(mean)) < 5 * math.sqrt((15 + 25 / mean + 1 / mean**2) / len(z))
 
 
-def test_quantiles_of_large_means_are_those_of_the_poisson_law():
-    """Normal deviates are corrected for the law's skewness; without that their mean would be 1/6 too large."""
-    means, counts = np.full(20_000, 1e6 + 0.3), np.empty(20_000)
-    _poisson_many(means, Quantiles(), counts)
-    exact = poisson.ppf((np.arange(counts.size) + 0.5) / counts.size, means)
-    assert np.abs(counts - exact).max() <= 1
-    assert abs((counts - exact).mean()) < 0.002
+def test_deviates_of_a_pixel_do_not_depend_on_its_neighbours():
+    """Pixels are drawn in chunks, sorted by method and retried; each has its own numbers."""
+    means = 10.0 ** np.random.default_rng(1).uniform(-2, 6, 3000)
+    whole = np.empty(3000)
+    poisson_deviates(means, 10, 1, 99, whole)
+    for first, after in ((0, 1), (5, 700), (511, 513), (1234, 3000)):
+        part = np.empty(after - first)
+        poisson_deviates(means[first:after].copy(), 10 + first, 1, 99, part)
+        np.testing.assert_array_equal(part, whole[first:after])
+
+
+def test_every_instruction_set_draws_the_same_numbers():
+    means = 10.0 ** np.random.default_rng(2).uniform(-2, 16, 20_000)
+    drawn, normal = [], []
+    before = _core.instruction_set()
+    try:
+        for name in _core.instruction_sets():
+            _core.use_instruction_set(name)
+            drawn.append(np.empty(20_000))
+            normal.append(np.empty(20_000))
+            poisson_deviates(means, 0, 1, 7, drawn[-1])
+            normal_deviates(0, 2, 7, normal[-1])
+    finally:
+        _core.use_instruction_set(before)
+    for other in drawn[1:]:
+        np.testing.assert_array_equal(other, drawn[0])
+    for other in normal[1:]:
+        np.testing.assert_array_equal(other, normal[0])
+
+
+def test_the_generator_is_philox_and_the_deviates_are_box_and_mullers():
+    normal = np.empty(5)
+    normal_deviates(2**33 + 5, 7, 0x0123456789ABCDEF, normal)
+    expected = [box_muller(*philox(2**33 + 5 + i, 0, 7, 0x0123456789ABCDEF)) for i in range(5)]
+    np.testing.assert_allclose(normal, expected, rtol=1e-13)
+
+
+def philox(pixel: int, attempt: int, purpose: int, key: int) -> tuple[int, int, int, int]:
+    """Return the four words of Philox4x32-10, in Python's integers."""
+    words, mask = [pixel & 0xFFFFFFFF, pixel >> 32, attempt, purpose], 0xFFFFFFFF
+    low, high = key & mask, key >> 32
+    for _ in range(10):
+        first, second = 0xD2511F53 * words[0], 0xCD9E8D57 * words[2]
+        words = [second >> 32 ^ words[1] ^ low, second & mask, first >> 32 ^ words[3] ^ high, first & mask]
+        low, high = low + 0x9E3779B9 & mask, high + 0xBB67AE85 & mask
+    return tuple(words)
+
+
+def box_muller(a: int, b: int, c: int, d: int) -> float:
+    u, v = (((high << 20 | low >> 12) + 0.5) * 2.0**-52 for high, low in ((a, b), (c, d)))
+    return math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * v)
+
+
+def test_known_answers_of_philox():
+    """Test vectors of the Random123 library, philox4x32-10."""
+    assert philox(0, 0, 0, 0) == (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)
+    everything = 0xFFFFFFFFFFFFFFFF
+    assert philox(everything, 0xFFFFFFFF, 0xFFFFFFFF, everything) == (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)
+
+
+@pytest.mark.parametrize("purpose", [1, 2])
+def test_normal_deviates_are_normal(purpose):
+    normal = np.empty(1_000_000)
+    normal_deviates(0, purpose, 5, normal)
+    assert kstest(normal, norm.cdf).pvalue > 1e-3
+    assert abs((normal[1:] * normal[:-1]).mean()) < 4e-3
+
+
+def test_large_means_are_quantiles_of_the_poisson_law():
+    """The expansion is within one count of the exact quantile, and unbiased."""
+    for mean in (1000.0, 5000.3, 1e6 + 0.3):
+        counts = deviates(mean, 20_000)
+        normal = np.empty(20_000)
+        normal_deviates(0, 1, 3, normal)
+        exact = poisson.ppf(norm.cdf(normal), mean)
+        assert np.abs(counts - exact).max() <= 1
+        assert abs((counts - exact).mean()) < 0.002
 
 
 @pytest.mark.parametrize("mean", [*DECADES, 1e12, 1e15, 1e18])
@@ -254,25 +333,25 @@ def test_a_saturation_below_one_unit_limits_floating_types():
     assert add_noise(np.full((2, 2), 10.0), seed=1, saturation_adu=0.5, dtype=np.float32).tolist() == [[0.5, 0.5]] * 2
 
 
-def deviates(seed: int, purpose: int, block: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(purpose, block))))
+def words(seed: int, purpose: int, count: int) -> list[tuple[int, int, int, int]]:
+    key = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+    return [philox(pixel, 0, purpose, key) for pixel in range(count)]
 
 
 def test_the_random_numbers_of_a_seed_never_change():
-    """Streams 0 to 3 are for flicker, photons, read-out and calibration; a block of rows has 32768 pixels."""
-    shape, plain = (70, 1000), {"adc_offset": 0, "saturation_adu": np.inf, "dtype": np.float64}
-    blocks = [(0, 0, 32), (1, 32, 64), (2, 64, 70)]
+    """Streams 0 to 3 are for flicker, photons, read-out and calibration; each pixel has its own numbers in them."""
+    shape, plain = (7, 100), {"adc_offset": 0, "saturation_adu": np.inf, "dtype": np.float64}
+    photons = [((a << 20 | b >> 12) + 0.5) * 2.0**-52 for a, b, _, _ in words(7, 1, 700)]
+    readout, calibration = ([box_muller(*four) for four in words(*of, 700)] for of in ((7, 2), (5, 3)))
     noisy = add_noise(np.full(shape, 3.0), seed=7, **plain)
-    readout = add_noise(np.zeros(shape), seed=7, readout_noise_adu=2.0, **plain)
+    np.testing.assert_array_equal(noisy.ravel(), poisson.ppf(photons, 3.0))
+    dark = add_noise(np.zeros(shape), seed=7, readout_noise_adu=2.0, **plain)
+    np.testing.assert_allclose(dark.ravel(), 2.0 * np.array(readout), rtol=1e-12)
     calibrated = add_noise(np.full(shape, 3.0), seed=7, calibration_error=0.1, calibration_seed=5, **plain)
-    for block, start, stop in blocks:
-        size = (stop - start, 1000)
-        np.testing.assert_array_equal(noisy[start:stop], poisson.ppf(deviates(7, 1, block).random(size), 3.0))
-        np.testing.assert_allclose(readout[start:stop], 2.0 * deviates(7, 2, block).standard_normal(size), rtol=1e-12)
-        factor = np.maximum(0, 1 + 0.1 * deviates(5, 3, block).standard_normal(size))
-        np.testing.assert_allclose(calibrated[start:stop], noisy[start:stop] * factor, rtol=1e-12)
+    factor = np.maximum(0, 1 + 0.1 * np.array(calibration))
+    np.testing.assert_allclose(calibrated.ravel(), noisy.ravel() * factor, rtol=1e-12)
     flickering = add_noise(np.full((2, 2), 1e12), seed=7, flicker=0.1, **plain)
-    np.testing.assert_allclose(flickering, 1e12 * (1 + 0.1 * deviates(7, 0, 0).standard_normal()), rtol=1e-5)
+    np.testing.assert_allclose(flickering, 1e12 * (1 + 0.1 * box_muller(*words(7, 0, 1)[0])), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["flicker", "calibration_error", "readout_noise_adu", "gain_adu_per_photon"])

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..bounds import whole
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -66,8 +67,7 @@ def radial_average(
         An invalid number of bins or statistic, or an image of another shape.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
-    if not 1 <= bins <= MOST_BINS:
-        raise ConfigError(f"bins = {bins!r}: must be between 1 and {MOST_BINS}")
+    bins = whole("bins", bins, 1, MOST_BINS)
     if statistic not in ("mean", "median"):
         raise ConfigError(f"statistic = {statistic!r}: must be 'mean' or 'median'")
     values, angle = _counted(reshape_to_scene(image, scene), scene)
@@ -75,7 +75,7 @@ def radial_average(
     width = (last - first) / bins or 1.0
     ring = np.minimum(((angle - first) / width).astype(np.int64), bins - 1)
     pixels = np.bincount(ring, minlength=bins)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         mean = np.bincount(ring, values, bins) / pixels
         deviation = np.sqrt(np.bincount(ring, (values - mean[ring]) ** 2, bins) / pixels)
     middle = first + width * (np.arange(bins) + 0.5)

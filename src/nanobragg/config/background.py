@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..bounds import number
 from ..constants import AVOGADRO
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -99,8 +100,7 @@ class Background(Model):
         """
         from ..structure_factors.surroundings import ice
 
-        if not 0.001 <= ring_width_A <= 1.0:
-            raise ConfigError(f"Background.ice: ring_width_A = {ring_width_A}: must be between 0.001 and 1 Å")
+        ring_width_A = number("Background.ice: ring_width_A (Å)", ring_width_A, 0.001, 1.0)
         sigma = ring_width_A / 2.3548 / (2.0 * 3.67**2)
         return cls._of(ice(sigma), thickness_um, 0.93, 18.015)
 
@@ -120,7 +120,8 @@ class Background(Model):
         """
         from ..structure_factors.surroundings import air
 
-        return cls._of(air(), 1000.0 * path_mm, 1.204e-3, 28.96)
+        path_um = 1000.0 * number("Background.air: path_mm", path_mm)
+        return cls._of(air(), path_um, 1.204e-3, 28.96)  # of an ideal gas
 
     @classmethod
     def helium(cls, path_mm: float) -> Background:
@@ -138,7 +139,8 @@ class Background(Model):
         """
         from ..structure_factors.surroundings import helium
 
-        return cls._of(helium(), 1000.0 * path_mm, 1.664e-4, 4.0026)
+        path_um = 1000.0 * number("Background.helium: path_mm", path_mm)
+        return cls._of(helium(), path_um, 1.664e-4, 4.0026)
 
     @classmethod
     def _of(

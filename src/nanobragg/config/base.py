@@ -110,6 +110,10 @@ class Model(BaseModel, metaclass=_ModelType):
         ConfigError
             A name or a value is not valid.
         """
+        if not isinstance(changes, Mapping | None):
+            raise ConfigError(
+                f"{type(self).__name__}.replace: {short(changes)}: must map names to values, {{'crystal.n_cells': 5}}"
+            )
         own, inner = dict(fields), dict[str, dict[str, Any]]()
         for name, value in (changes or {}).items():
             first, _, rest = name.partition(".")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..bounds import number
 from ..constants import EV_ANGSTROM
 from ..detectors.catalogue import DESIGNS, Design, find_design, gap_mask
 from ..detectors.conventions import CONVENTIONS, ConventionName, Pivot
@@ -377,7 +378,7 @@ class Detector(Model):
 def _module_panels(design: Design, plane: Panel) -> Iterator[Panel]:
     """Yield the modules of a design as panels in the plane of a flat panel."""
     fast, slow, normal = plane.axes()
-    for number, module in enumerate(design.modules):
+    for place, module in enumerate(design.modules):
         corner = module.corner[0] * fast + module.corner[1] * slow
         yield Panel(
             origin_mm=as_vector(np.asarray(plane.origin_mm) + plane.pixel_mm * corner),
@@ -386,7 +387,7 @@ def _module_panels(design: Design, plane: Panel) -> Iterator[Panel]:
             normal_axis=as_vector(normal),
             pixel_mm=plane.pixel_mm,
             pixels=design.pixels,
-            name=f"module {number}",
+            name=f"module {place}",
         )
 
 
@@ -395,6 +396,5 @@ def _wavelength(wavelength_A: float | None, energy_eV: float | None) -> float:
         raise ConfigError("Detector.named: wavelength_A and energy_eV contradict each other; give one of them")
     given = 1.0 if wavelength_A is None else wavelength_A
     name, value = ("energy_eV", energy_eV) if energy_eV is not None else ("wavelength_A", given)
-    if not value > 0:
-        raise ConfigError(f"Detector.named: {name} = {value}: must be positive")
+    value = number(f"Detector.named: {name}", value, field=f"Beam.{name}")
     return EV_ANGSTROM / value if energy_eV is not None else value

@@ -1,9 +1,11 @@
 """Motion of a detector as a whole (`Detector.moved`)."""
 
 import math
+from typing import Any
 
 import numpy as np
 
+from ..bounds import number
 from ..constants import RADIAN_IN_DEGREES
 from ..detectors.conventions import Pivot, beam_spot
 from ..errors import ConfigError
@@ -25,12 +27,12 @@ def move(
     shift_mm: Vector,
 ) -> tuple[tuple[Panel, ...], NominalGeometry | None]:
     """Return moved panels, and the geometry of a single one for image headers; parameters as in `Detector.moved`."""
+    rotation_deg, shift_mm = _three("rotation_deg", rotation_deg), _three("shift_mm", shift_mm)
     if any(rotation_deg):
         center = _distance_mm(panels, beam) * beam if pivot == "beam" else np.zeros(3)
         panels = tuple(_rotated(panel, rotation_deg, center) for panel in panels)
     if distance_mm is not None:
-        if not (isinstance(distance_mm, (int, float)) and 0 < distance_mm < math.inf):
-            raise ConfigError(f"Detector.distance_mm = {distance_mm!r}: must be a positive number of millimetres")
+        number("Detector.distance_mm", distance_mm)
         panels = _shifted(panels, (distance_mm - _distance_mm(panels, beam)) * beam)
     if beam_center_mm is not None:
         panels = _shifted(panels, _towards_center(panels, convention, beam, beam_center_mm))
@@ -38,6 +40,15 @@ def move(
     if nominal is None or len(panels) > 1:
         return panels, None
     return panels, nominal_of_panel(panels[0], convention, beam, nominal.twotheta_deg)
+
+
+def _three(name: str, values: Any) -> Vector:
+    try:
+        x, y, z = values
+    except (TypeError, ValueError):
+        raise ConfigError(f"Detector.moved: {name} = {values!r}: must be three numbers") from None
+    field = "Detector.rotation_deg" if name == "rotation_deg" else "Panel.origin_mm"
+    return tuple(number(f"Detector.moved: {name}", value, field=field) for value in (x, y, z))  # type: ignore[return-value]
 
 
 def perturb(
@@ -60,7 +71,7 @@ def perturb(
 def _deviations(name: str, value: float | Vector) -> FloatArray:
     try:
         three = np.broadcast_to(np.asarray(value, dtype=np.float64), 3)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         three = np.full(3, np.nan)
     if not (np.isfinite(three).all() and (three >= 0).all()):
         raise ConfigError(f"Detector.perturbed: {name} = {value!r}: must be one or three numbers of at least 0")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from pydantic import Field, model_validator
 
+from ..bounds import number
 from ..errors import ConfigError
 from .base import Model
 
@@ -49,7 +48,7 @@ def check_tolerance(tolerance: float | None, tolerance_ph: float | None) -> None
     """Raise `ConfigError` unless at most one is given, and in its range."""
     if tolerance is not None and tolerance_ph is not None:
         raise ConfigError(f"tolerance = {tolerance} and tolerance_ph = {tolerance_ph}: give one of them")
-    if tolerance is not None and not 0 <= tolerance < 1:
+    if tolerance is not None and not 0 <= number("tolerance", tolerance) < 1:
         raise ConfigError(f"tolerance = {tolerance}: must be a share of the brightest pixel, from 0 to below 1")
-    if tolerance_ph is not None and not 0 <= tolerance_ph < math.inf:
+    if tolerance_ph is not None and not number("tolerance_ph", tolerance_ph) >= 0:
         raise ConfigError(f"tolerance_ph = {tolerance_ph}: must be a number of photons, 0 or more")

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
+from ..bounds import check_bound
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..io.compressed import without_compression_suffix
@@ -286,6 +287,13 @@ class StructureFactors(StructureFactorFiles):
     @cached_property
     def p1_reflections(self) -> P1Reflections | None:
         """Listed reflections expanded to P1; None without a list."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the bound refuses what comes of it
+            found = self._p1_reflections()
+        if found is not None and self.path is not None:
+            check_bound(f"{self.path}: an amplitude", found.amplitudes, field="StructureFactors.amplitudes")
+        return found
+
+    def _p1_reflections(self) -> P1Reflections | None:
         if self.needs_beam_energy:
             raise ConfigError('StructureFactors.energies_eV = "beam": needs the energy of a beam; use Scene(config)')
         if self.indices is not None and self.amplitudes is not None:

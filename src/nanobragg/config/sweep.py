@@ -31,6 +31,8 @@ def sweep(config: Config, values: Mapping[str, Iterable[Any]]) -> Iterator[Confi
     ConfigError
         A name or a value is not valid; unknown names are reported at once, values when their Config is made.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"sweep: {values!r}: must map names to lists of values, {{'crystal.n_cells': [5, 10]}}")
     lists = {name: _listed(name, given) for name, given in values.items()}
     first = {name: given[0] for name, given in lists.items() if given}
     config.replace(first)

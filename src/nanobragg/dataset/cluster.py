@@ -200,7 +200,7 @@ def _called(client: Any, cluster: Cluster) -> Any:
     while True:
         left = max(1.0, min(5.0, end - time.monotonic()))
         try:
-            return client(cluster.scheduler, timeout=left, set_as_default=False)
+            return client(cluster.scheduler, timeout=left)
         except (OSError, TimeoutError, ValueError) as error:
             if isinstance(error, ValueError) or time.monotonic() >= end:
                 reason = "is not an address" if isinstance(error, ValueError) else "does not answer"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, FormatError, NanobraggWarning
-from ..unit_cell import Cell
+from ..unit_cell import Cell, check_cell
 from .atomic import StrPath
 from .cif_blocks import choose_block, read_cif_document, values_elsewhere
 from .doubts import Doubts
@@ -150,7 +150,10 @@ def _small_molecule(path: StrPath, block: Any, with_cell: Any, symmetry: FileSym
     numbers, angles = cell_of_block(with_cell)
     cell = cell_or_none(numbers)
     doubts.add(angles if cell else 0, "angles of the cell are missing; 90 degrees are used")
-    unit_cell = gemmi.UnitCell(*(cell or (1.0, 1.0, 1.0, 90.0, 90.0, 90.0)))
+    try:
+        unit_cell = gemmi.UnitCell(*(check_cell(cell) if cell else (1.0, 1.0, 1.0, 90.0, 90.0, 90.0)))
+    except ConfigError as error:
+        raise FormatError(f"{path}: {error}") from None
     listed = read_sites(path, block, unit_cell.reciprocal().parameters[:3])
     residue = gemmi.Residue()
     residue.name = "UNL"

@@ -8,7 +8,9 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .._noise import CRandom, ordered_sum, poisson_quantiles
+from .._noise import CRandom, ordered_sum
+from .._photons import normal_deviates, poisson_deviates
+from ..bounds import number
 from ..config.config import Config
 from ..config.noise import Psf
 from ..config.region import Region
@@ -21,9 +23,8 @@ from .quantize import checked_image
 from .recording import Recording, resolve_recording
 
 MAX_C_SEED = 2**31 - 1
-BLOCK_PIXELS = 1 << 15  # pixels per random stream; changing it changes every noisy image
+BLOCK_PIXELS = 1 << 15  # pixels that a thread works on at a time
 LARGEST_PARAMETER, LARGEST_OFFSET = 1e30, 1e15  # products with photons stay finite, sums fit into 64 bits
-INVERSION_BELOW, GAUSSIAN_FROM = 15.0, 1e6  # mean photons at which the sampling method changes
 
 FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # purposes of random streams
 
@@ -194,8 +195,8 @@ def _record(means: NDArray[Any], settings: Recording, threads: int) -> NDArray[A
     adu = np.empty(means.shape, dtype)
     recorded = _rows(adu)
 
-    def record(block: int, rows: slice, scratch: FloatArray) -> None:
-        electronics.digitise(exposure.photons(block, rows, scratch), block, recorded[rows])
+    def record(rows: slice, scratch: FloatArray) -> None:
+        electronics.digitise(exposure.photons(rows, scratch), rows, recorded[rows])
 
     if psf == "none":  # without an array of photons as large as the image
         _each_block(record, recorded.shape, threads)
@@ -203,11 +204,11 @@ def _record(means: NDArray[Any], settings: Recording, threads: int) -> NDArray[A
     photons = np.empty(means.shape)
     registered = _rows(photons)
 
-    def expose(block: int, rows: slice, scratch: FloatArray) -> None:
-        registered[rows] = exposure.photons(block, rows, scratch)
+    def expose(rows: slice, scratch: FloatArray) -> None:
+        registered[rows] = exposure.photons(rows, scratch)
 
-    def read_out(block: int, rows: slice, _: FloatArray) -> None:
-        electronics.digitise(registered[rows], block, recorded[rows])
+    def read_out(rows: slice, _: FloatArray) -> None:
+        electronics.digitise(registered[rows], rows, recorded[rows])
 
     _each_block(expose, registered.shape, threads)
     for panel in photons if photons.ndim == 3 else [photons]:
@@ -226,19 +227,29 @@ def _with_bad_pixels(adu: NDArray[Any], settings: Recording, highest: float) -> 
 
 
 class _Streams:
-    """Independent random streams, one per purpose and block of rows."""
+    """Random deviates of every pixel, one stream for each purpose: those of a pixel depend on its number only."""
 
     def __init__(self, seed: int | None, calibration_seed: int) -> None:
         for name, value in (("seed", seed), ("calibration_seed", calibration_seed)):
             if value is not None:
                 _check_seed(name, value)
-        self._entropy = np.random.SeedSequence(seed).entropy
-        self._calibration_entropy = calibration_seed
+        self._key, self._calibration_key = _key(seed), _key(calibration_seed)
 
-    def open(self, purpose: int, block: int) -> np.random.Generator:
-        entropy = self._calibration_entropy if purpose == CALIBRATION else self._entropy
-        seeds = np.random.SeedSequence(entropy, spawn_key=(purpose, block))
-        return np.random.Generator(np.random.Philox(seeds))
+    def poisson(self, means: FloatArray, first_pixel: int, counts: FloatArray) -> None:
+        """Fill `counts` with Poisson deviates of the pixels from `first_pixel` on."""
+        poisson_deviates(means.reshape(-1), first_pixel, PHOTONS, self._key, counts.reshape(-1))
+
+    def normal(self, purpose: int, shape: tuple[int, ...], first_pixel: int = 0) -> FloatArray:
+        """Return normal deviates of the pixels from `first_pixel` on."""
+        deviates = np.empty(shape)
+        key = self._calibration_key if purpose == CALIBRATION else self._key
+        normal_deviates(first_pixel, purpose, key, deviates.reshape(-1))
+        return deviates
+
+
+def _key(seed: int | None) -> int:
+    """Return the 64 bits of the generator's key for a seed of any length, or fresh ones from the operating system."""
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
 
 
 @dataclass
@@ -254,17 +265,18 @@ class _Exposure:
     def __post_init__(self) -> None:
         _check_range("flicker", self.flicker)
         _check_range("calibration_error", self.calibration_error)
-        fluctuation = self.streams.open(FLICKER, 0).standard_normal()
+        fluctuation = float(self.streams.normal(FLICKER, (1,))[0])
         self.brightness = max(0.0, 1.0 + self.flicker * fluctuation)
 
-    def photons(self, block: int, rows: slice, scratch: FloatArray) -> FloatArray:
-        """Return the registered photons of a block of rows, using `scratch` of shape (2, rows, fast)."""
+    def photons(self, rows: slice, scratch: FloatArray) -> FloatArray:
+        """Return the registered photons of some rows, using `scratch` of shape (2, rows, fast)."""
         means: FloatArray = scratch[0]
         counts: FloatArray = scratch[1]
+        first = rows.start * counts.shape[1]
         np.multiply(self.means[rows], self.brightness, out=means, dtype=np.float64)
-        _poisson(means, self.streams.open(PHOTONS, block), counts)
+        self.streams.poisson(means, first, counts)
         if self.calibration_error:
-            pattern = self.streams.open(CALIBRATION, block).standard_normal(counts.shape)
+            pattern = self.streams.normal(CALIBRATION, counts.shape, first)
             counts *= np.maximum(0.0, 1.0 + self.calibration_error * pattern)
         if self.gain_map is not None:
             counts *= self.gain_map[rows]
@@ -290,17 +302,21 @@ class _Electronics:
         if not self.integer and not np.issubdtype(self.dtype, np.floating):
             raise ConfigError(f"dtype = {self.dtype} is not valid; give an integer or floating type")
         limits = np.iinfo(self.dtype) if self.integer else np.finfo(self.dtype)
-        saturation = _largest(limits) if self.saturation is None else float(self.saturation)
+        given = _largest(limits) if self.saturation is None else self.saturation
+        saturation = math.inf if given == math.inf else number("saturation_adu", given)
         if not saturation > 0.0 or (self.integer and saturation > limits.max):
             raise ConfigError(f"saturation_adu = {saturation}: must be positive and fit {self.dtype}")
         self.lowest, self.highest = float(limits.min), min(saturation, float(limits.max))
 
-    def digitise(self, photons: FloatArray, block: int, out: NDArray[Any]) -> None:
-        """Write the ADU of a block to `out`, overwriting its photons."""
-        adu = np.multiply(photons, self.gain, out=photons)
-        adu += self.offset
+    def digitise(self, photons: FloatArray, rows: slice, out: NDArray[Any]) -> None:
+        """Write the ADU of some rows to `out`, overwriting their photons."""
+        adu = photons
+        if self.gain != 1.0:
+            adu *= self.gain
+        if self.offset != 0.0:
+            adu += self.offset
         if self.readout_noise:
-            adu += self.readout_noise * self.streams.open(READOUT, block).standard_normal(adu.shape)
+            adu += self.readout_noise * self.streams.normal(READOUT, adu.shape, rows.start * adu.shape[1])
         if self.integer:
             np.rint(adu, out=adu)
         np.clip(adu, self.lowest, self.highest, out=adu)
@@ -313,45 +329,8 @@ def _largest(limits: np.iinfo[Any] | np.finfo[Any]) -> float:
     return float(np.nextafter(nearest, 0.0)) if nearest > limits.max else nearest
 
 
-def _poisson(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
-    """Fill `counts` with Poisson deviates, choosing the fastest method for each mean."""
-    few = means < INVERSION_BELOW
-    many = means > GAUSSIAN_FROM
-    for chosen, draw in ((few, _poisson_few), (many, _poisson_many), (~(few | many), _poisson_some)):
-        if chosen.all():
-            draw(means, stream, counts)
-        elif chosen.any():
-            part = means[chosen]
-            drawn = np.empty_like(part)
-            draw(part, stream, drawn)
-            counts[chosen] = drawn
-
-
-def _poisson_few(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
-    stream.random(out=counts)
-    poisson_quantiles(means, counts)
-
-
-def _poisson_some(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
-    counts[...] = stream.poisson(means)  # transformed rejection: Hörmann, Insur. Math. Econ. 12, 39 (1993)
-
-
-def _poisson_many(means: FloatArray, stream: np.random.Generator, counts: FloatArray) -> None:
-    """Fill `counts` with normal deviates z corrected for skewness: mean + √mean·z + (z² - 1)/6 (Cornish & Fisher 1938).
-
-    The error is about 1/mean, too small to see in any image; rejection sampling would lose more to rounding.
-    """
-    stream.standard_normal(out=counts)
-    slope = np.sqrt(means)
-    slope += counts / 6.0
-    counts *= slope
-    counts += means
-    counts -= 1.0 / 6.0
-    np.rint(counts, out=counts)
-
-
-def _each_block(work: Callable[[int, slice, FloatArray], None], shape: tuple[int, ...], threads: int) -> None:
-    """Call ``work(block, rows, scratch)`` for every block of rows, in threads; NumPy releases the GIL inside.
+def _each_block(work: Callable[[slice, FloatArray], None], shape: tuple[int, ...], threads: int) -> None:
+    """Call ``work(rows, scratch)`` for every block of rows, in threads; the GIL is released inside.
 
     Each thread reuses one scratch array of shape (2, rows, fast): allocating it for every block would cost more than
     the arithmetic.
@@ -363,7 +342,7 @@ def _each_block(work: Callable[[int, slice, FloatArray], None], shape: tuple[int
         scratch = np.empty((2, step, n_columns))
         for n in blocks:
             rows = slice(n * step, min((n + 1) * step, n_rows))
-            work(n, rows, scratch[:, : rows.stop - rows.start])
+            work(rows, scratch[:, : rows.stop - rows.start])
 
     share(some_blocks, math.ceil(n_rows / step), threads)
 
@@ -379,12 +358,12 @@ def _check_seed(name: str, seed: object) -> None:
 
 
 def _check_range(name: str, value: float) -> None:
-    if not 0.0 <= value <= LARGEST_PARAMETER:
+    if not 0.0 <= number(name, value) <= LARGEST_PARAMETER:
         raise ConfigError(f"{name} = {value} is not valid; give a number from 0 to {LARGEST_PARAMETER:g}")
 
 
 def _check_offset(adc_offset: float) -> None:
-    if not abs(adc_offset) <= LARGEST_OFFSET:
+    if not abs(number("adc_offset", adc_offset)) <= LARGEST_OFFSET:
         raise ConfigError(
             f"adc_offset = {adc_offset} is not valid; give a number from -{LARGEST_OFFSET:g} to {LARGEST_OFFSET:g}"
         )

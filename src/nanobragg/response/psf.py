@@ -1,7 +1,7 @@
 """Point-spread functions of detectors."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from ..config.noise import Psf
 from ..geometry import FloatArray
 from ..rendering.threads import share
 
-COLUMNS_PER_CHUNK = 64
+CHUNK = 64  # rows or columns that a thread transforms at a time
 GAUSSIAN_REACH = 3.0  # half-width of the kernel in FWHM; 2e-12 of the signal lies beyond
 
 
@@ -38,28 +38,51 @@ def blur(photons: FloatArray, psf: Psf, fwhm_px: float, threads: int) -> FloatAr
         return photons
     n_slow, n_fast = photons.shape
     reach = math.ceil(GAUSSIAN_REACH * fwhm_px) if psf == "gaussian" else max(n_slow, n_fast)
-    quadrant = _quadrant(psf, fwhm_px, min(reach, n_slow - 1), min(reach, n_fast - 1))
-    length_slow = _fast_length(n_slow + quadrant.shape[0])
-    length_fast = _fast_length(n_fast + quadrant.shape[1])
+    reach_slow, reach_fast = min(reach, n_slow - 1), min(reach, n_fast - 1)
+    length_slow, length_fast = _fast_length(n_slow + reach_slow + 1), _fast_length(n_fast + reach_fast + 1)
     # An even kernel has a real transform. The padding is as wide as the kernel, so that nothing wraps into the image.
-    kernel = np.fft.rfft(_mirrored(quadrant, length_fast, axis=1), axis=1).real
-    spectrum = np.fft.rfft(photons, length_fast, axis=1)
+    kernel = np.empty((reach_slow + 1, length_fast // 2 + 1))
+    spectrum = np.empty((n_slow, length_fast // 2 + 1), np.complex128)
+    blurred = np.empty(photons.shape)
 
-    def convolve(chunks: Iterator[int]) -> None:
+    def transform_kernel(rows: slice) -> None:
+        quadrant = _quadrant(psf, fwhm_px, rows, reach_fast)
+        kernel[rows] = np.fft.rfft(_mirrored(quadrant, length_fast, axis=1), axis=1).real
+
+    def transform(rows: slice) -> None:
+        spectrum[rows] = np.fft.rfft(photons[rows], length_fast, axis=1)
+
+    def convolve(columns: slice) -> None:
+        half = np.fft.rfft(_mirrored(kernel[:, columns], length_slow, axis=0), axis=0).real
+        factor = np.concatenate([half, half[(length_slow - 1) // 2 : 0 : -1]])
+        product = np.fft.fft(spectrum[:, columns], length_slow, axis=0)
+        product *= factor
+        spectrum[:, columns] = np.fft.ifft(product, axis=0)[:n_slow]
+
+    def transform_back(rows: slice) -> None:
+        lines = np.fft.irfft(spectrum[rows], length_fast, axis=1)[:, :n_fast]
+        np.maximum(lines, 0.0, out=blurred[rows])  # rounding errors must not give negative photons
+
+    _in_chunks(transform_kernel, reach_slow + 1, threads)
+    _in_chunks(transform, n_slow, threads)
+    _in_chunks(convolve, spectrum.shape[1], threads)
+    _in_chunks(transform_back, n_slow, threads)
+    return blurred
+
+
+def _in_chunks(work: Callable[[slice], None], count: int, threads: int) -> None:
+    """Call `work` with slices of `count` rows or columns, in threads; NumPy releases the GIL inside."""
+
+    def some(chunks: Iterator[int]) -> None:
         for chunk in chunks:
-            columns = slice(chunk * COLUMNS_PER_CHUNK, (chunk + 1) * COLUMNS_PER_CHUNK)
-            factor = np.fft.fft(_mirrored(kernel[:, columns], length_slow, axis=0), axis=0).real
-            product = np.fft.fft(spectrum[:, columns], length_slow, axis=0) * factor
-            spectrum[:, columns] = np.fft.ifft(product, axis=0)[:n_slow]
+            work(slice(chunk * CHUNK, min((chunk + 1) * CHUNK, count)))
 
-    share(convolve, math.ceil(spectrum.shape[1] / COLUMNS_PER_CHUNK), threads)
-    blurred = np.fft.irfft(spectrum, length_fast, axis=1)[:, :n_fast]
-    return np.maximum(blurred, 0.0)  # rounding errors must not give negative photons
+    share(some, math.ceil(count / CHUNK), threads)
 
 
-def _quadrant(psf: Psf, fwhm_px: float, reach_slow: int, reach_fast: int) -> FloatArray:
-    """Return the fraction of the signal in the pixels 0…reach to one side of the photon's pixel."""
-    slow = np.arange(-0.5, reach_slow + 1.0)
+def _quadrant(psf: Psf, fwhm_px: float, rows: slice, reach_fast: int) -> FloatArray:
+    """Return the fraction of the signal in some rows of the pixels 0…reach to one side of the photon's pixel."""
+    slow = np.arange(rows.start, rows.stop + 1) - 0.5
     fast = np.arange(-0.5, reach_fast + 1.0)
     corners = (_gaussian_integral if psf == "gaussian" else _fiber_integral)(fwhm_px, slow, fast)
     return np.diff(np.diff(corners, axis=0), axis=1)

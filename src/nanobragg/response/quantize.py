@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._noise import scale_to_greys, scale_to_integers
+from ..bounds import number
 from ..errors import ConfigError
 
 
@@ -101,7 +102,12 @@ def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = Fals
 
 
 def _floating(image: ArrayLike, dimensions: tuple[int, ...] = (2,)) -> NDArray[np.floating]:
-    pixels = np.asarray(image)
+    try:
+        pixels = np.asarray(image)
+        if pixels.dtype.kind not in "buif":
+            pixels = np.array(pixels.tolist(), np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError("image: must be an array of real numbers") from None
     if pixels.ndim not in dimensions or pixels.size == 0:
         raise ConfigError(f"image: shape {pixels.shape} is not (slow, fast) with at least one pixel")
     return pixels if np.issubdtype(pixels.dtype, np.floating) else pixels.astype(np.float64)
@@ -121,7 +127,7 @@ def _checked_mask(mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.generic
 
 
 def _checked_scale(scale: float) -> float:
-    if not 0.0 < scale < np.inf:
+    if not number("scale", scale) > 0.0:
         raise ConfigError(f"scale = {scale} is not valid; give a positive number, or None for the default")
     return scale
 

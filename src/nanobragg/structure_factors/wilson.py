@@ -6,7 +6,7 @@ import gemmi
 import numpy as np
 import numpy.typing as npt
 
-from ..bounds import check_bound
+from ..bounds import number, whole
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..io.limits import allowed_memory
@@ -48,13 +48,10 @@ def wilson_amplitudes(
         Electrons.
     """
     group = space_group_of_cell(space_group, cell, "StructureFactors.wilson")
-    if not (d_min_A > 0 and b_factor >= 0):
-        raise ConfigError(
-            f"d_min_A = {d_min_A}, b_factor = {b_factor} Å²: d_min_A must be positive, b_factor at least 0"
-        )
     unit_cell, operations = gemmi.UnitCell(*cell), group.operations()
-    check_bound("StructureFactors.wilson: d_min_A", d_min_A, field="StructureFactors.d_min_A")
-    check_bound("StructureFactors.wilson: b_factor", b_factor, field="StructureFactors.b_sol_A2")
+    d_min_A = number("StructureFactors.wilson: d_min_A", d_min_A, field="StructureFactors.d_min_A")
+    b_factor = number("StructureFactors.wilson: b_factor", b_factor, field="StructureFactors.b_sol_A2")
+    whole("StructureFactors.wilson: seed", seed, 0, 2**128 - 1)
     _check_count(unit_cell.volume, d_min_A)
     unique = gemmi.make_miller_array(unit_cell, group, d_min_A)
     inverse_d_sqr = unit_cell.calculate_1_d2_array(unique)

@@ -262,7 +262,7 @@ def test_a_pixel_without_any_term_still_has_a_trace(compat: Any) -> None:
         ({"slow": 8, "fast": 3}, "outside roi"),
         ({"slow": 8, "fast": 31}, "outside roi"),
         ({"slow": 7, "fast": 7}, "masked"),
-        ({"slow": 8, "fast": 8, "strongest": 0}, "must be at least 1"),
+        ({"slow": 8, "fast": 8, "strongest": 0}, "strongest = 0: must be from 1"),
     ],
 )
 def test_pixels_outside_the_image_are_refused(options: dict[str, int], message: str) -> None:

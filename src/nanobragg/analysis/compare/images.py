@@ -95,7 +95,8 @@ def compare_images(a: npt.ArrayLike, b: npt.ArrayLike, *, peaks: int = DEFAULT_P
     both, one_sided = finite[0] & finite[1], int(np.count_nonzero(finite[0] != finite[1]))
     difference = np.where(both, np.abs(np.where(both, ours, 0) - np.where(both, theirs, 0)), -1.0)
     x, y = ours[both], theirs[both]
-    mse = float(((x - y) ** 2).mean()) if x.size else math.nan
+    with np.errstate(over="ignore"):
+        mse = float(((x - y) ** 2).mean()) if x.size else math.nan
     place = np.unravel_index(int(np.argmax(difference)), difference.shape) if x.size else None
     sums = float(x.sum()), float(y.sum())
     return ImageComparison(

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ...bounds import number
 from ...config.config import Config
-from ...errors import ConfigError
 from ...rendering.pixel_selection import Box
 from ...scene.scene import Scene
 from .predict import predict_spots
@@ -33,8 +33,7 @@ def shoeboxes(experiment: Config | Scene, radius: float, *, threshold: float = 0
         A negative radius, or a threshold outside 0 … 1.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
-    if not isinstance(radius, int | float | np.integer | np.floating) or not 0 <= radius < np.inf:
-        raise ConfigError(f"radius = {radius!r}: must be a number of pixels, at least 0")
+    radius = number("radius", radius, 0, 1e6)
     spots = predict_spots(scene, threshold=threshold)
     ends = []
     for centre, size in zip((spots.slow_px, spots.fast_px), scene.config.detector.panels[0].pixels, strict=True):
