@@ -22,8 +22,8 @@ from .check_photons import PhotonRange, check_panels, check_photons, photon_rang
 from .cost import log_notable_cost
 from .cuda.choice import choose_gpu
 from .cuda.devices import is_on_gpu
-from .cuda.render import GpuImage
 from .culling import Culling, resolve_tolerance
+from .gpu_image import render_on_gpu
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
 from .progress import Progress, Reporter
@@ -194,10 +194,10 @@ def simulate(
 
     def render_chosen(roi: Roi, stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
         nonlocal bound, evaluated
-        if gpu is not None:
-            GpuImage(scene, flat.dtype, gpu).render(flat, roi, chosen.mask, add, stop, done)
-            return
         culling = Culling(scene, flat.dtype, limit, threads, stop)
+        if gpu is not None:
+            bound, evaluated = render_on_gpu(gpu, culling, flat, roi, chosen.mask, add, done, terms)
+            return
         log_notable_cost(scene, chosen, culling)
         if culling.plan is None:
             render(culling.core, flat, roi, chosen.mask, add, threads, stop, done)
