@@ -9,6 +9,7 @@ using int32_t = int;
 using uint32_t = unsigned int;
 using int64_t = long long;
 using uint64_t = unsigned long long;
+#define INFINITY __int_as_float(0x7f800000)
 #else
 #include <math.h>
 #include <stddef.h>
@@ -54,12 +55,6 @@ struct StopFlag {
     NB_MEMBER bool operator*() const { return false; }
 };
 
-/* Whether it is true for any thread of the block; all of them call this. */
-NB_INLINE bool any_of_team(bool here)
-{
-    return __syncthreads_or(here);
-}
-
 /* What does not change while the kernel runs. */
 template <class Entry> NB_INLINE Entry read_only(const Entry *place)
 {
@@ -69,11 +64,6 @@ template <class Entry> NB_INLINE Entry read_only(const Entry *place)
 #else
 
 using StopFlag = const volatile int *; /* set by another thread: give up */
-
-NB_INLINE bool any_of_team(bool here)
-{
-    return here;
-}
 
 template <class Entry> NB_INLINE Entry read_only(const Entry *place)
 {

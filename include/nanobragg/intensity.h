@@ -32,6 +32,9 @@ struct alignas(64) Intensity {
     NB_MEMBER void leave_place(const Scene &, const Panel &, int, const Lanes &) {}
     NB_MEMBER void record(const double *, const Term<double> &, double) {}
     NB_MEMBER void finish(double, double, double, double) {}
+
+    /* Whether it is true for any of the threads that add terms together: on a GPU, see device/image.h. */
+    NB_MEMBER bool any_of_team(bool here) const { return here; }
 };
 
 } // namespace nb::NB_ISA

@@ -19,7 +19,7 @@ static inline bool scatter(const Scene &s, const Source &source, bool turned, in
         NB_SIMD for (int i = 0; i < n; ++i) lanes.polar[i] = polarization_in_lane(s.kahn, source, lanes, i);
     if (s.amorphous)
         find_surroundings(s, n, lanes);
-    return any_of_team(any);
+    return any;
 }
 
 NB_INLINE Orientations all_of(const Scene &s)
@@ -57,7 +57,7 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
                        const StopFlag stop, int n, Lanes &lanes, Sink &sink)
 {
     const Source &source = s.sources[number];
-    const bool any = scatter(s, source, turned, n, lanes);
+    const bool any = sink.any_of_team(scatter(s, source, turned, n, lanes));
     const double per_cell = 1.0 / s.n_cells, weight = source.weight;
     sink.from_source(s, number, s.cells, lanes);
     if constexpr (Sink::has_total)

@@ -2,6 +2,7 @@
 
 from . import errors as errors
 from .analysis.compare.compare import compare as compare
+from .analysis.powder import powder as powder
 from .analysis.radial import radial_average as radial_average
 from .analysis.resolution import resolution as resolution
 from .analysis.spots.ground_truth import GroundTruth as GroundTruth

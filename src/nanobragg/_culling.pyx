@@ -135,7 +135,14 @@ cdef class CullingPlan:
         self.plan.cells = &cells[0, 0]
         self.plan.padded = <int> cells.shape[1]
         self.plan.reciprocal = &reciprocal[0, 0, 0]
-        self.keep = (sources, around, kappa, weights, beams, runs, groups, squares, cells, reciprocal)
+        self.keep = (sources, around, kappa, weights, beams, runs, groups, parameters, squares, cells, reciprocal)
+
+    @property
+    def arrays(self):
+        """The parameters by name."""
+        names = ("sources", "around", "kappa", "weights", "beams", "runs", "groups", "parameters", "squares", "cells",
+                 "reciprocal")
+        return {name: np.asarray(array) for name, array in zip(names, self.keep)}
 
 
 cdef class Work:

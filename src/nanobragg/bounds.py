@@ -57,6 +57,8 @@ BOUNDS: dict[str, Bound] = {
     "Crystal.mosaic_weights": WEIGHT,
     "Crystal.strain_percent": Bound(0.0, 5.0, "percent; a cell must stay one at several standard deviations"),
     "Crystal.mosaic_seed": SEED,
+    "Crystal.fraction": Bound(1e-30, 1e30, "a share of the photons; they must be finite"),
+    "Config.fractions": Bound(1e-30, 1e30, "shares of the photons; they must be finite"),
     "Crystal.spindle_axis": DIRECTION,
     "StructureFactors.indices": Bound(-(2**30), 2**30, "indices have 32 bits, and a table has a border"),
     "StructureFactors.amplitudes": AMPLITUDE,

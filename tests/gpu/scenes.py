@@ -56,6 +56,15 @@ KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "many orientations": lambda: {
         "crystal": crystal("square", mosaic_domains=150), "scan": nb.Scan(range_deg=3, steps=4)
     },
+    "weighted domains": lambda: {
+        "crystal": crystal(
+            "square", mosaic_spread_deg=None, mosaic_domains=None,
+            mosaic_rotations_deg=np.random.default_rng(2).normal(0, 0.4, (270, 3)).tolist(),
+            mosaic_weights=np.random.default_rng(3).uniform(0.1, 5, 270).tolist(),
+        )
+    },
+    "strained": lambda: {"crystal": crystal("gauss", strain_percent=0.5)},
+    "general block": lambda: {"crystal": crystal("gauss", n_cells_off=(1.0, -0.5, 0.7))},
     "sources": lambda: {
         "beam": nb.Beam(dispersion_percent=4, dispersion_steps=4, divergence_mrad=(9, 9), divergence_steps=(3, 2))
     },
@@ -63,6 +72,9 @@ KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "resolution limit": lambda: {"sampling": nb.Sampling(oversample=1, d_min_A=3.0)},
     "layers": lambda: {"detector": DETECTOR.replace(sensor_thickness_um=900, sensor_layers=3, attenuation_um=500)},
     "curved": lambda: {"detector": DETECTOR.replace(curved=True)},
+    "beamstop": lambda: {
+        "detector": DETECTOR.replace(beamstop=nb.Beamstop(diameter_mm=20, distance_mm=40, transmission=0.1))
+    },
     "point pixels": lambda: {"detector": DETECTOR.replace(point_pixel=True)},
     "panels": lambda: {"detector": panels()},
     "mask": lambda: {"detector": masked()},

@@ -34,6 +34,7 @@ inline ucontext_t block;
 inline unsigned current;
 inline int votes, waiting; /* of the barrier that threads are coming to */
 inline int result;         /* of the last one */
+inline unsigned ballot;
 inline void (*body)(void *);
 inline void *arguments;
 
@@ -69,10 +70,33 @@ inline float __fdividef(float x, float y)
     return x / y;
 }
 
+/* For blocks of one warp. */
+inline unsigned __ballot_sync(unsigned, int here)
+{
+    const unsigned bit = 1u << threadIdx.x;
+    shim::ballot = (shim::ballot & ~bit) | (here ? bit : 0u);
+    __syncthreads();
+    const unsigned all = shim::ballot;
+    __syncthreads();
+    return all;
+}
+
+inline int __popc(unsigned x)
+{
+    return __builtin_popcount(x);
+}
+
 template <class Number> Number atomicAdd(Number *place, Number number)
 {
     const Number before = *place;
     *place += number;
+    return before;
+}
+
+template <class Number> Number atomicMax(Number *place, Number number)
+{
+    const Number before = *place;
+    *place = number > before ? number : before;
     return before;
 }
 

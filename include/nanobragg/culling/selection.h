@@ -100,6 +100,30 @@ static inline Band band_between(double low, double high)
     return {middle, (float)(0.5 * (high - low) * 1.00001) + ROUNDING * middle, (float)(high * 1.00001)};
 }
 
+/* The products of a vertex (x, y, z), A, with the chords: their middle, and half their range. */
+struct ChordRange {
+    float middle, width;
+};
+
+NB_INLINE ChordRange range_along(float x, float y, float z, const Chords &c, float blur)
+{
+    const float along_u = x * c.u[0] + y * c.u[1] + z * c.u[2];
+    const float along_v = x * c.v[0] + y * c.v[1] + z * c.v[2];
+    return {x * c.d[0] + y * c.d[1] + z * c.d[2], 1.00001f * (fabsf(along_u) + fabsf(along_v)) + blur};
+}
+
+/* What rounding adds to the range; `length`: of the vertex, or of a longer one. */
+NB_INLINE float blur_of(double length, const Chords &c)
+{
+    return (float)length * 1.00001f * c.rest;
+}
+
+/* That range times a band of 1/wavelength, as an axis of a box of indices. */
+NB_INLINE Side side_in_band(const ChordRange range, const Band band)
+{
+    return side_of(range.middle * band.middle, fabsf(range.middle) * band.half + range.width * band.high);
+}
+
 /* Bounds for n orientations and a band of wavelengths; `unit`: of a term that is as large as one can be. */
 template <class Shape>
 static void find_bounds(const Table<float> squares, const Extent extent, const Band band, float unit, const Seen &seen,
@@ -110,10 +134,8 @@ static void find_bounds(const Table<float> squares, const Extent extent, const B
     NB_SIMD for (int i = 0; i < n; ++i)
     {
         bounds[i] = unit
-                  * bound_in_box<Shape>(squares, extent,
-                                        side_of(h[i] * band.middle, fabsf(h[i]) * band.half + dh[i] * band.high),
-                                        side_of(k[i] * band.middle, fabsf(k[i]) * band.half + dk[i] * band.high),
-                                        side_of(l[i] * band.middle, fabsf(l[i]) * band.half + dl[i] * band.high));
+                  * bound_in_box<Shape>(squares, extent, side_in_band({h[i], dh[i]}, band),
+                                        side_in_band({k[i], dk[i]}, band), side_in_band({l[i], dl[i]}, band));
     }
 }
 
@@ -214,13 +236,12 @@ private:
     {
         const float *x = seen.cells + 3 * axis * (size_t)plan.padded, *y = x + plan.padded, *z = y + plan.padded;
         float *middle = seen.middle[axis], *width = seen.width[axis];
-        const float blur = (float)plan.length[axis] * 1.00001f * c.rest;
+        const float blur = blur_of(plan.length[axis], c);
         NB_SIMD for (int i = 0; i < n; ++i)
         {
-            const float along_u = x[i] * c.u[0] + y[i] * c.u[1] + z[i] * c.u[2];
-            const float along_v = x[i] * c.v[0] + y[i] * c.v[1] + z[i] * c.v[2];
-            middle[i] = x[i] * c.d[0] + y[i] * c.d[1] + z[i] * c.d[2];
-            width[i] = 1.00001f * (fabsf(along_u) + fabsf(along_v)) + blur;
+            const ChordRange range = range_along(x[i], y[i], z[i], c, blur);
+            middle[i] = range.middle;
+            width[i] = range.width;
         }
     }
 

@@ -13,22 +13,27 @@ namespace nb::NB_ISA {
 /* The sink of a thread, which knows what orientations the block has in shared memory. */
 struct BlockIntensity : Intensity {
     int staged = -1; /* the first of them */
+
+    /* Threads that add terms together enter the same barriers. */
+    NB_MEMBER bool any_of_team(bool here) const { return __syncthreads_or(here); }
 };
 
-/* Add the terms of consecutive orientations, which the block first copies into shared memory. */
+/* Add the terms of consecutive orientations of one chunk, which the block first copies into shared memory. */
 template <class Real, class Shape, class Lookup>
 static void accumulate_staged(const Scene &s, int table_number, const double *cells, const Orientations list,
                               const Lanes &lanes, int n, BlockIntensity &sink)
 {
     __shared__ double shared_cells[9 * CHUNK];
-    if (sink.staged != list.first) {
+    const int first = list.first / CHUNK * CHUNK, left = s.n_cells - first, count = left < CHUNK ? left : CHUNK;
+    if (sink.staged != first) {
         __syncthreads(); /* all threads are done with what is there */
-        for (int i = threadIdx.x; i < 9 * list.count; i += blockDim.x)
-            shared_cells[i] = cells[9 * (size_t)list.first + i];
+        for (int i = threadIdx.x; i < 9 * count; i += blockDim.x)
+            shared_cells[i] = cells[9 * (size_t)first + i];
         __syncthreads();
-        sink.staged = list.first;
+        sink.staged = first;
     }
-    accumulate<Real, Shape, Lookup>(s, table_number, shared_cells, {nullptr, 0, list.count}, lanes, n, sink);
+    accumulate<Real, Shape, Lookup>(s, table_number, shared_cells, {nullptr, list.first - first, list.count}, lanes, n,
+                                    sink);
 }
 
 extern "C" __global__ void __launch_bounds__(NB_THREADS)

@@ -13,7 +13,7 @@ constexpr int NO_LIST = -1;
 struct DeviceArrays {
     const Panel *panels;
     const Source *sources;
-    const double *cells;
+    const double *cells, *shares;
     const void *tables;
     const double *amorphous;
     long long table_bytes;
@@ -22,7 +22,7 @@ struct DeviceArrays {
 
 NB_INLINE Scene scene_of(const Parameters &parameters, const DeviceArrays &arrays)
 {
-    Scene s;
+    Scene s = {};
     (Parameters &)s = parameters;
     s.curved = NB_CURVED; /* what the scene has not is not compiled */
     s.panels = arrays.panels;
@@ -30,7 +30,7 @@ NB_INLINE Scene scene_of(const Parameters &parameters, const DeviceArrays &array
     s.n_sources = arrays.n_sources;
     s.cells = arrays.cells;
     s.n_cells = arrays.n_cells;
-    s.shares = nullptr;
+    s.shares = arrays.shares;
     s.tables = arrays.tables;
     s.table_bytes = arrays.table_bytes;
     s.amorphous = arrays.amorphous;

@@ -22,6 +22,10 @@ def summarize_scene(scene: Scene) -> list[str]:
     subjects = {
         "crystal": _crystal(scene),
         "orientation": _orientation(scene),
+        **{
+            f"lattice {number}": f"{_crystal(each)}; {_orientation(each)}"
+            for number, each in enumerate(scene.others, 1)
+        },
         "amplitudes": _amplitudes(scene),
         "from": scene.config.structure_factors.note,
         "coverage": _coverage(scene),

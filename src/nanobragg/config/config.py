@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import model_validator
 
@@ -17,6 +18,7 @@ from .base import Model, changed_fields
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
+from .lattices import check_crystals, lattices_of
 from .noise import Noise
 from .python_script import python_script
 from .region import Region, region_limits
@@ -25,6 +27,9 @@ from .scan import Scan
 from .structure_factors import StructureFactors
 from .toml import read_toml, write_toml
 from .toml_parts import build_parts
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MOST_IMAGES = 100_000  # of a series
 
@@ -36,6 +41,12 @@ class Config(Model):
     ----------
     crystal, structure_factors, beam, detector, scan, sampling, background
         Parts of the experiment, one class each.
+    crystals
+        Several crystals in the beam, in place of `crystal`, which is then the first of them.
+    fractions
+        Factor of the photons of each of them, in place of 1.
+    factors_of_crystals
+        Structure factors of each of them, in place of `structure_factors` for all.
     noise
         How the detector records photons, for `add_noise` and `nanobragg simulate`; rendering ignores it.
     roi
@@ -51,12 +62,25 @@ class Config(Model):
     scan: Scan = Scan()
     sampling: Sampling = Sampling()
     background: Background = Background()
+    crystals: tuple[Crystal, ...] | None = None
+    fractions: tuple[float, ...] | None = None
+    factors_of_crystals: tuple[StructureFactors, ...] | None = None
     noise: Noise | None = None
     roi: Region | None = None
     compat: Literal["c"] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_of_several(cls, fields: Any) -> Any:
+        """Complete crystal and structure factors by the first of several."""
+        for one, several in (("crystal", "crystals"), ("structure_factors", "factors_of_crystals")):
+            if isinstance(fields, dict) and isinstance(fields.get(several), (list, tuple)) and fields[several]:
+                fields = {one: fields[several][0], **fields}
+        return fields
+
     @model_validator(mode="after")
     def _consistent(self) -> Config:
+        check_crystals(self)
         if self.roi is not None:
             region_limits(self.roi, self.detector.panels[0].pixels)
         if not self.crystal.has_cell and not self.structure_factors.may_know_cell:
@@ -77,6 +101,8 @@ class Config(Model):
         if self.detector.beamstop is not None and self.compat == "c":
             raise ConfigError("Detector.beamstop: compat='c' does not support it; use compat=None (-exact)")
         if self.compat == "c":
+            if self.crystals is not None:
+                raise ConfigError("Config.crystals: compat='c' does not support it; use compat=None (-exact)")
             _check_crystal_of_c(self.crystal)
             for name in ("tolerance", "tolerance_ph"):
                 if getattr(self.sampling, name):
@@ -91,6 +117,26 @@ class Config(Model):
                 "always evaluates solid angle, polarization and absorption per sub-pixel"
             )
         return self
+
+    def replace(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Self:
+        """Return a changed copy, as that of other models; new `crystals` replace `crystal` as well."""
+        given = {**(changes or {}), **fields}
+        for one, several in (("crystal", "crystals"), ("structure_factors", "factors_of_crystals")):
+            if given.get(several) and one not in given:
+                fields[one] = given[several][0]
+        return super().replace(changes, **fields)
+
+    def lattices(self) -> list[Config]:
+        """Return a Config for each lattice in the beam: the crystals, and the individuals of each twin.
+
+        Their images add up to that of this Config; the background is that of the first.
+
+        Returns
+        -------
+        list of Config
+            This one alone if it has one lattice.
+        """
+        return lattices_of(self)
 
     def series(self, count: int) -> list[Config]:
         """Return the Configs of a rotation series: each image starts at the angle where the previous one ended.

@@ -18,8 +18,9 @@ from ..errors import ConfigError
 from ..geometry import FloatArray, Vector, as_vector, cross_products, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model, Numbers, Rows
-from .crystal_checks import check_block, check_domains
+from .crystal_checks import check_block, check_domains, check_twins
 from .realistic import block_cells, block_edge_A, check_argument, converged_domains, edges_of_matrix
+from .twin_law import twin_rotation
 
 if TYPE_CHECKING:
     Shape = str
@@ -92,6 +93,12 @@ class Crystal(Model):
     strain_percent
         Standard deviation of the strain of the domains: one number for Δd/d, the same along all directions, or six for
         the components 11, 22, 33, 23, 13, 12 in the crystal's own axes, independent of each other.
+    fraction
+        Factor of the crystal's photons, of its blocks in the beam: its share where several lattices scatter.
+    twins
+        Laws of the crystal's twins with the share of each, such as (("-h,-k,l", 0.3),); see `twinned`.
+    twin_law
+        The crystal is the twin individual of this law alone.
     spindle_axis
         Lab vector; default: that of the detector's convention.
     """
@@ -117,6 +124,9 @@ class Crystal(Model):
     mosaic_rotations_deg: Rows | None = None
     mosaic_weights: Numbers | None = None
     strain_percent: float | tuple[float, float, float, float, float, float] = 0.0
+    fraction: float = Field(default=1.0, gt=0)
+    twins: tuple[tuple[str, float], ...] = ()
+    twin_law: str | None = None
     spindle_axis: Vector | None = None
 
     @field_validator("n_cells", "size_mm", mode="before")
@@ -141,6 +151,7 @@ class Crystal(Model):
             )
         check_block(self)
         check_domains(self)
+        check_twins(self)
         given = [name for name in ("blocks", "volume_mm3") if getattr(self, name) is not None]
         given += ["size_mm"] if any(self.size_mm) else []
         if len(given) > 1:
@@ -238,13 +249,38 @@ class Crystal(Model):
             return len(self.mosaic_rotations_deg)
         return (self.mosaic_domains or 10) if self.is_mosaic or self.is_strained else 1
 
+    def twinned(self, law: str, share: float) -> Crystal:
+        """Return a twin of this crystal: a share of it is in the orientation that a law gives.
+
+        Parameters
+        ----------
+        law
+            What the twin law makes of h, k, l, such as "-h,-k,l", "k,h,-l" or "h,-k,-h/2-l": the twin's reflection
+            h, k, l lies where that of these indices lies in the rest of the crystal. The law of a twin that is not
+            merohedral maps the lattice onto itself only nearly; it stands for the closest rotation.
+        share
+            Of the crystal in this orientation, between 0 and 1.
+
+        Returns
+        -------
+        Crystal
+            With one more entry in `twins`.
+
+        Raises
+        ------
+        ConfigError
+            The law or the share is not valid.
+        """
+        return self.replace(twins=(*self.twins, (law, share)))
+
     def beyond_c(self) -> list[str]:
         """Return the fields in use that describe a block or domains that the C program does not have."""
         used = {
             "n_cells_off": any(self.n_cells_off), "mosaic_spread_deg": isinstance(self.mosaic_spread_deg, tuple),
             "mosaic_rotations_deg": self.mosaic_rotations_deg is not None, "strain_percent": self.is_strained,
+            "fraction": self.fraction != 1, "twins": self.twins, "twin_law": self.twin_law,
         }  # fmt: skip
-        return [name for name, is_used in used.items() if is_used]
+        return [name for name, value in used.items() if value]
 
     @property
     def is_mosaic(self) -> bool:
@@ -287,7 +323,10 @@ def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool, c_miss
     else:
         crossed = np.array([x / volume / math.sqrt(dot(v, v)) * v for x, v in zip(forced[:3], crossed, strict=True)])
     direct = crossed * volume
-    return Lattice(direct, cross_products(direct) * (1.0 / volume), volume)
+    if crystal.twin_law is not None:
+        direct = direct @ twin_rotation(crystal.twin_law, direct).T
+        volume *= float(np.sign(np.linalg.det(direct)))
+    return Lattice(direct, cross_products(direct) * (1.0 / volume), abs(volume))
 
 
 def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tuple[FloatArray, float]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .._functions import block_of
 from ..errors import ConfigError
+from .twin_law import law_matrix
 
 
 def check_block(crystal: Any) -> None:
@@ -73,3 +74,14 @@ def check_domains(crystal: Any) -> None:
         raise ConfigError(f"Crystal.mosaic_weights: {len(weights)} weights for {len(rotations)} domains; give one each")
     if not (weights >= 0).all() or not weights.any():
         raise ConfigError("Crystal.mosaic_weights: must not be negative, nor all zero")
+
+
+def check_twins(crystal: Any) -> None:
+    """Raise `ConfigError` for a twin law, or shares of twins, that are not valid."""
+    for law in [law for law, _ in crystal.twins] + ([crystal.twin_law] if crystal.twin_law is not None else []):
+        law_matrix(law)
+    if crystal.twins and crystal.twin_law is not None:
+        raise ConfigError("Crystal.twins and Crystal.twin_law: an individual of a twin has no twins; give one of them")
+    shares = [share for _, share in crystal.twins]
+    if shares and not (min(shares) > 0 and sum(shares) < 1):
+        raise ConfigError(f"Crystal.twins: shares {shares} must be positive and add up to less than 1")

@@ -31,6 +31,13 @@ def build_parts(fields: dict[str, Any]) -> dict[str, Any]:
     for name, part in (("beam", Beam), ("crystal", Crystal)):
         if isinstance(fields.get(name), dict):
             fields[name] = part(**fields[name])
+    if isinstance(fields.get("crystals"), list):
+        fields["crystals"] = [Crystal(**each) if isinstance(each, dict) else each for each in fields["crystals"]]
+    if isinstance(fields.get("factors_of_crystals"), list):
+        pairs = zip(fields["factors_of_crystals"], fields.get("crystals") or [], strict=False)
+        fields["factors_of_crystals"] = [
+            _structure_factors(each, crystal) if isinstance(each, dict) else each for each, crystal in pairs
+        ]
     if isinstance(fields.get("detector"), dict):
         fields["detector"] = _detector(fields["detector"], fields.get("beam", Beam()))
     if isinstance(fields.get("structure_factors"), dict):

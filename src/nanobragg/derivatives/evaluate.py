@@ -37,7 +37,7 @@ def as_scene(experiment: object) -> Scene:
     scene = experiment if isinstance(experiment, Scene) else Scene(_config(experiment))
     if scene.config.compat is not None:
         raise ConfigError('Config.compat = "c": its images are not differentiated; use compat=None (-exact)')
-    return scene
+    return scene.one_lattice("a derivative")
 
 
 def _config(experiment: object) -> Config:

@@ -34,13 +34,15 @@ def write_expt(path: StrPath, config: Config, *, space_group: str | None = None)
     FileError
         The file cannot be written.
     """
-    scene = SceneData(config)
+    scenes = [SceneData(each) for each in config.lattices()]
+    scene = scenes[0]
+    shared = [dict.fromkeys(_indices(scene), 0) | {"crystal": number} for number in range(len(scenes))]
     models = {
         "__id__": "ExperimentList",
-        "experiment": [{"__id__": "Experiment", "identifier": "", **dict.fromkeys(_indices(scene), 0)}],
+        "experiment": [{"__id__": "Experiment", "identifier": "", **indices} for indices in shared],
         "imageset": [], "beam": [_beam(scene)], "detector": [_detector(scene)], "goniometer": [_goniometer(scene)],
-        "scan": [_scan(scene)] if scene.phi.range else [], "crystal": [_crystal(scene, space_group)], "profile": [],
-        "scaling_model": [],
+        "scan": [_scan(scene)] if scene.phi.range else [], "crystal": [_crystal(each, space_group) for each in scenes],
+        "profile": [], "scaling_model": [],
     }  # fmt: skip
     with atomic_write(path) as file:
         file.write((json.dumps(models, indent=2) + "\n").encode())

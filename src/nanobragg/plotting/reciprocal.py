@@ -101,7 +101,7 @@ def plot_slice(
     ConfigError
         `plane`, `values` or `d_min_A` is not valid, or the plane holds no reflections.
     """
-    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
+    scene = (experiment if isinstance(experiment, Scene) else Scene(experiment)).one_lattice("a slice")
     if values not in ("intensity", "amplitude"):
         raise ConfigError(f"values = {values!r}: must be 'intensity' or 'amplitude'")
     if d_min_A is not None and not d_min_A > 0:

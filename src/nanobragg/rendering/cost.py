@@ -72,6 +72,19 @@ def estimate_cost(
     """Return the cost of an image; `Scene.cost` describes the arguments."""
     if dtype not in ("float32", "float64"):
         raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
+    if scene.others:
+        costs = [
+            estimate_cost(
+                lattice, roi=roi, pixels=pixels, threads=threads, dtype=dtype, tolerance=tolerance,
+                tolerance_ph=tolerance_ph,
+            )
+            for lattice in scene.lattices
+        ]  # fmt: skip
+        sums = [sum(column) for column in zip(*(cost[:3] for cost in costs), strict=True)]
+        cures = tuple(dict.fromkeys(cure for cost in costs for cure in cost.cures))
+        return Cost(
+            int(sums[0]), int(sums[1]), float(sums[2]), costs[0].threads, sum(c.memory_bytes for c in costs), cures
+        )
     limit = resolve_tolerance(scene, tolerance, tolerance_ph)
     threads = rendering_threads(threads)
     return _cost(scene, select_pixels(scene, pixels, roi), Culling(scene, dtype, limit, threads))

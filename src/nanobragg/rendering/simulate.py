@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .._core import render
 from ..config.config import Config
 from ..config.region import Region
+from ..config.sampling import check_tolerance
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..io.limits import physical_memory
@@ -21,8 +22,8 @@ from .check_photons import PhotonRange, check_panels, check_photons, photon_rang
 from .cost import log_notable_cost
 from .cuda.choice import choose_gpu
 from .cuda.devices import is_on_gpu
-from .cuda.render import GpuImage
 from .culling import Culling, resolve_tolerance
+from .gpu_image import render_on_gpu
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, select_pixels
 from .progress import Progress, Reporter
@@ -173,6 +174,11 @@ def simulate(
     """
     select_instruction_set()
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
+    if scene.others:
+        options = {"roi": roi, "pixels": pixels, "threads": threads, "device": device, "progress": progress}
+        target = _target(scene, out, add, dtype)
+        summary = _add_lattices(scene, target, add, options, {"tolerance": tolerance, "tolerance_ph": tolerance_ph})
+        return (target, summary) if report else target
     check_panels(scene)
     chosen = select_pixels(scene, pixels, roi)
     panels = scene.config.detector.panels
@@ -188,10 +194,10 @@ def simulate(
 
     def render_chosen(roi: Roi, stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
         nonlocal bound, evaluated
-        if gpu is not None:
-            GpuImage(scene, flat.dtype, gpu).render(flat, roi, chosen.mask, add, stop, done)
-            return
         culling = Culling(scene, flat.dtype, limit, threads, stop)
+        if gpu is not None:
+            bound, evaluated = render_on_gpu(gpu, culling, flat, roi, chosen.mask, add, done, terms)
+            return
         log_notable_cost(scene, chosen, culling)
         if culling.plan is None:
             render(culling.core, flat, roi, chosen.mask, add, threads, stop, done)
@@ -208,6 +214,22 @@ def simulate(
     log.info("rendered %d pixels on %s %s", total, where, summary)
     result: npt.NDArray[Any] = image if out is None else out
     return (result, summary) if report else result
+
+
+def _add_lattices(
+    scene: Scene, image: Any, add: bool, options: dict[str, Any], tolerances: dict[str, float | None]
+) -> RenderReport:
+    """Render several lattices into an image; each may miss its part of the tolerance."""
+    sampling, reports = scene.config.sampling, list[RenderReport]()
+    if all(value is None for value in tolerances.values()):
+        tolerances = {"tolerance": sampling.tolerance, "tolerance_ph": sampling.tolerance_ph}
+    check_tolerance(tolerances["tolerance"], tolerances["tolerance_ph"])
+    for name, value in tolerances.items():
+        options[name] = None if value is None else value / len(scene.lattices)
+    for number, lattice in enumerate(scene.lattices):
+        reports.append(simulate(lattice, out=image, add=add or number > 0, report=True, **options)[1])
+    columns = list(zip(*reports, strict=True))
+    return RenderReport(*(sum(column) for column in columns))
 
 
 def _target(scene: Scene, out: Any, add: bool, dtype: str) -> Any:

@@ -50,6 +50,7 @@ def resolve_blocks(crystal: Crystal, beam: Beam, lattice: Lattice, *, like_c: bo
     if crystal.volume_mm3 is not None:
         edge = _edge_mm(crystal.volume_mm3) / 1000.0
         number = edge * min(edge, width) ** 2 / (in_block * lattice.volume * 1e-30)
+    number *= crystal.fraction
     check_bound("number of blocks in the beam", number, field="Crystal.blocks")
     return Blocks((cells[0], cells[1], cells[2]), number, in_block)
 

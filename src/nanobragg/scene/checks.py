@@ -25,7 +25,7 @@ def check_scene(scene: SceneData) -> list[str]:
             f"oversample = {scene.oversample}: intensity varies strongly within a pixel for a crystal of this size; "
             f"{scene.recommended_oversample} is recommended"
         )
-    if scene.blocks < 1 and scene.config.crystal.blocks is None:
+    if scene.blocks < scene.config.crystal.fraction and scene.config.crystal.blocks is None:
         found.append(
             f"the crystal in the beam ({scene.illuminated_volume * 1e9:.3g} mm³) is smaller than one block of "
             f"{' x '.join(f'{n:g}' for n in scene.n_cells)} cells: reduce Crystal.n_cells"

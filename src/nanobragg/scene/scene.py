@@ -15,7 +15,7 @@ from .._culling import CullingPlan
 from ..config.config import Config
 from ..config.display import html_table
 from ..config.region import Region
-from ..errors import warn_user
+from ..errors import ConfigError, warn_user
 from .checks import check_scene
 from .culling_plan import build_plan
 from .kernel_input import build_core, float32_precision
@@ -72,6 +72,8 @@ class Scene(SceneData):
         Positions, directions and angles of pixels.
     cells : ndarray, shape (φ steps · domains, 3, 3)
         Vectors a, b, c (rows, metres) of every orientation.
+    others : tuple of Scene
+        Further lattices in the beam (`Config.lattices`); everything else is that of the first one.
 
     Raises
     ------
@@ -87,7 +89,10 @@ class Scene(SceneData):
     def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
         told = config.__dict__.setdefault("_told", set())  # of the Config, so that it warns once
         self._warn(unit_slips(config), told)
-        super().__init__(config, corrected)
+        first, *others = config.lattices()
+        super().__init__(first, corrected)
+        self.others = tuple(Scene(other, corrected) for other in others)
+        self.experiment = config if others else self.config
         self._cores: dict[str, CoreScene] = {}
         self._plans: dict[str, CullingPlan | None] = {}
         log.debug(
@@ -106,7 +111,7 @@ class Scene(SceneData):
                 warn_user(message)
 
     def __repr__(self) -> str:
-        return f"Scene({self.config!r})"
+        return f"Scene({self.experiment!r})"
 
     def _repr_html_(self) -> str:
         """Return the summary as a table."""
@@ -116,7 +121,7 @@ class Scene(SceneData):
         return html_table("Scene", {line[:LABEL_WIDTH].strip(): line[LABEL_WIDTH:] for line in lines})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Scene, (self.config, self._corrected)
+        return Scene, (self.experiment, self._corrected)
 
     def changed(self, **attributes: Any) -> Scene:
         """Return a copy with other values of resolved attributes, such as `sources` or `cells`.
@@ -126,6 +131,21 @@ class Scene(SceneData):
         other = copy.copy(self)
         other.__dict__.update(attributes, _cores={})
         return other
+
+    @property
+    def lattices(self) -> tuple[Scene, ...]:
+        """A scene for each lattice in the beam."""
+        if not self.others:
+            return (self,)
+        return (self.changed(others=(), experiment=self.config), *self.others)
+
+    def one_lattice(self, what: str) -> Scene:
+        """Return this scene; raises `ConfigError`, which says `what` cannot be done, if it has several lattices."""
+        if self.others:
+            raise ConfigError(
+                f"Config with {1 + len(self.others)} lattices: {what} takes one; give one of Config.lattices()"
+            )
+        return self
 
     def cost(
         self,

@@ -169,11 +169,6 @@ class SceneData:
         return np.ascontiguousarray(turned.reshape(-1, 3, 3))
 
     @property
-    def beyond_gpu(self) -> str:
-        """What the scene contains that a GPU does not compute, in the plural; empty if there is nothing."""
-        return "" if self.domain_list.shares is None else "weights of mosaic domains"
-
-    @property
     def shares(self) -> FloatArray | None:
         """Share of every orientation in the crystal, 1 on average; None if all are equal."""
         shares = self.domain_list.shares

@@ -100,7 +100,7 @@ def test_a_file_is_read_back_unchanged(tmp_path):
 
 def test_the_file_states_its_version_and_a_ground_truth_is_a_value_of_its_own():
     truth, other = nb.ground_truth(config()), nb.ground_truth(config())
-    assert truth.arrays()["version"] == 1
+    assert truth.arrays()["version"] == 2
     assert len({truth, truth, other}) == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         truth.cell = other.cell
@@ -114,7 +114,7 @@ def test_files_without_ground_truth_are_refused(tmp_path):
     with pytest.raises(FormatError, match=r"text.npz: is not a readable .npz"):
         load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=1)
-    with pytest.raises(FormatError, match=r"other.npz: is not a ground truth of version 1"):
+    with pytest.raises(FormatError, match=r"other.npz: is not a ground truth of version 2"):
         load(tmp_path / "other.npz")
     nb.ground_truth(config()).save(tmp_path / "truth.npz")
     with np.load(tmp_path / "truth.npz") as stored:

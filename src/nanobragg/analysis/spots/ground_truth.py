@@ -26,7 +26,7 @@ from ..resolution import mean_direction, mean_wavelength_A, reshape_to_scene
 from .predict import Spots, predict_spots
 
 MASK_FRACTION = 1e-3
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,8 @@ class GroundTruth:
         Rotation vector (degrees) of the mean of the mosaic domains, which turn after R(φ); zero with balanced domains.
     wavelength_A : float
         Mean wavelength of the sources.
+    lattices : ndarray, shape (lattices, 3, 3)
+        A of every lattice in the beam (`Config.lattices`); the attributes above are those of the first.
     spots : Spots
         The spots of `predict_spots`.
     bragg_mask : ndarray of bool
@@ -74,6 +76,7 @@ class GroundTruth:
     phi_range_deg: float
     mosaic_mean_deg: FloatArray
     wavelength_A: float
+    lattices: FloatArray
     spots: Spots
     bragg_mask: npt.NDArray[np.bool_]
     config_sha256: str
@@ -159,7 +162,7 @@ def bragg_image(
     experiment: Config | Scene, *, pixels: PixelList | None = None, threads: int | None = None
 ) -> npt.NDArray[np.float32]:
     """Return the photons scattered by the crystal alone: the image without background."""
-    config = experiment.config if isinstance(experiment, Scene) else experiment
+    config = experiment.experiment if isinstance(experiment, Scene) else experiment
     alone = experiment if config.background == Background() else Scene(config.replace(background=Background()))
     return simulate(alone, pixels=pixels, threads=threads)
 
@@ -247,7 +250,8 @@ def ground_truth(
         phi_start_deg=scene.config.scan.start_deg, phi_range_deg=scene.phi.range * RADIAN_IN_DEGREES,
         mosaic_mean_deg=mean_rotation_deg(scene.mosaic_rotations, scene.domain_list.weights),
         wavelength_A=mean_wavelength_A(scene), spots=spots,
-        bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_digest(scene.config),
+        lattices=np.stack([orientation(each).A for each in scene.lattices]),
+        bragg_mask=bragg > MASK_FRACTION * _brightest(bragg, spots), config_sha256=config_digest(scene.experiment),
     )  # fmt: skip
 
 

@@ -53,6 +53,8 @@ class Spots:
         Position of the ray at that crossing, as predicted by programs that integrate rotation images. NaN in a still.
     lorentz : ndarray
         1/(λ · speed of the lattice point through the sphere in Å⁻¹ per radian). NaN in a still.
+    lattice : ndarray of int32
+        Number of the lattice, from 0, as in `Config.lattices`.
     """
 
     hkl: npt.NDArray[np.int32]
@@ -67,6 +69,7 @@ class Spots:
     crossing_fast_px: FloatArray
     crossing_slow_px: FloatArray
     lorentz: FloatArray
+    lattice: npt.NDArray[np.int32]
 
     def __repr__(self) -> str:
         if not len(self):
@@ -91,8 +94,10 @@ class Spots:
     @classmethod
     def none(cls) -> Spots:
         """Return an empty list of spots."""
-        numbers = [np.empty(0) for _ in dataclasses.fields(cls)[2:]]
-        return cls(np.empty((0, 3), np.int32), np.empty(0, np.int32), *numbers)
+        integers = {name: np.empty(0, np.int32) for name in ("panel", "lattice")}
+        numbers = {field.name: np.empty(0) for field in dataclasses.fields(cls)}
+        columns: dict[str, Any] = {**numbers, **integers, "hkl": np.empty((0, 3), np.int32)}
+        return cls(**columns)
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""
@@ -141,6 +146,8 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     number("threshold", threshold, 0, 1)
+    if scene.others:
+        return _spots_of_lattices(scene, threshold)
     setting = setting_of(scene)
     found = find_crossings(scene, setting.shape, setting.lookup)
     parts = [_spots(setting, chunk) for chunk in _chunks(scene, found)]
@@ -151,6 +158,19 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
     kept &= spots.partiality >= threshold * spots.partiality.max(where=kept, initial=0.0)
     order = np.flatnonzero(kept)
     return spots[order[np.argsort(-spots.photons[order], kind="stable")]]
+
+
+def _spots_of_lattices(scene: Scene, threshold: float) -> Spots:
+    """Return the spots of several lattices together, brightest first."""
+    found = [predict_spots(lattice, threshold=threshold) for lattice in scene.lattices]
+    columns = {
+        name: np.concatenate([spots.columns()[name] for spots in found])
+        for name in found[0].columns()
+        if name != "lattice"
+    }
+    number = np.repeat(np.arange(len(found), dtype=np.int32), [len(spots) for spots in found])
+    order = np.argsort(-columns["photons"], kind="stable")
+    return Spots(**columns, lattice=number)[order]
 
 
 def _chunks(scene: Scene, found: Crossings) -> Iterator[Crossings]:
@@ -172,7 +192,7 @@ def _spots(setting: Setting, chunk: Crossings) -> Spots:
     return Spots(
         chunk.hkl, sums.panel, sums.place[:, 1], sums.place[:, 0], sums.photons, _partiality(setting, chunk, sums),
         1e10 / np.linalg.norm(q, axis=1), sums.amplitude, np.degrees(chunk.phi),
-        crossing[:, 1], crossing[:, 0], lorentz,
+        crossing[:, 1], crossing[:, 0], lorentz, np.zeros(len(chunk.hkl), np.int32),
     )  # fmt: skip
 
 

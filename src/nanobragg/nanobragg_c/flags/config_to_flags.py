@@ -77,6 +77,8 @@ def config_to_flags(config: Config, folder: StrPath) -> list[str]:
 def _check_expressible(config: Config) -> None:
     """Raise `ConfigError` for fields that flags cannot express."""
     crystal, factors = config.crystal, config.structure_factors
+    if config.crystals is not None:
+        raise ConfigError("Config.crystals: the C program supports only one")
     if len(config.detector.panels) > 1:
         raise ConfigError(f"Detector.panels: {len(config.detector.panels)} panels; the C program supports only one")
     if config.beam.spectrum is not None:

@@ -50,17 +50,15 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
         if is_on_gpu(out):
             raise ConfigError('device = "cpu": out is in the memory of a GPU; use device="cuda"')
         return None
-    like_c, beyond = scene.config.compat == "c", scene.beyond_gpu
+    like_c = scene.config.compat == "c"
     if device == "auto" and not is_on_gpu(out):
-        found = [] if like_c or beyond or terms_per_thread < AUTO_TERMS else usable_gpus()
+        found = [] if like_c or terms_per_thread < AUTO_TERMS else usable_gpus()
         return found[0] if found else None
     if like_c:
         raise ConfigError(
             f'device = "{device}": compat="c" adds terms one by one, in the order of the original program, on the CPU '
             'only; use device="cpu", or compat=None (-exact)'
         )
-    if beyond:
-        raise ConfigError(f'device = "{device}": {beyond} are computed on the CPU only; use device="cpu"')
     return gpu_named("cuda" if device == "auto" else device, out)
 
 

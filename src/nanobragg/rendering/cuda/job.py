@@ -50,16 +50,6 @@ def strips(total: int, most: int) -> Iterator[tuple[int, int]]:
         yield first, min(most, total - first)
 
 
-def panel_parts(first_row: int, rows: int, height: int) -> Iterator[tuple[int, int, slice]]:
-    """Yield panel, first row in the region, and place among the rows, of the parts of a strip that are on one panel."""
-    row = first_row
-    while row < first_row + rows:
-        panel, slow = divmod(row, height)
-        count = min(height - slow, first_row + rows - row)
-        yield panel, slow, slice(row - first_row, row - first_row + count)
-        row += count
-
-
 def as_argument(job: npt.NDArray[np.void], **changes: Any) -> npt.NDArray[np.void]:
     """Return a copy of a job with other values of some fields."""
     other = job.copy()

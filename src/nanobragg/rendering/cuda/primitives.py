@@ -23,6 +23,11 @@ def block_pixels(scene: Scene) -> int:
     return max(1, min(BLOCK_PIXELS, int(LAUNCH_TERMS / (scene.terms * scene.sensor.count))))
 
 
+def gradient_kind(scene: Scene, dtype: npt.DTypeLike) -> Kind:
+    """Return the device code of the primitives for terms as in an image of a data type."""
+    return Kind("derivatives.h", tuple(scene_defines(scene, dtype, lanes=1).items()))
+
+
 class GpuPrimitives:
     """The primitives of lists of pixels of a scene, in the memory of a GPU.
 
@@ -53,8 +58,7 @@ class GpuPrimitives:
     ) -> None:
         self.scene, self.gpu, self.count = scene, gpu, count
         self.arrays = scene_arrays(scene, dtype, gpu)
-        kind = Kind("derivatives.h", tuple(scene_defines(scene, dtype, lanes=1).items()))
-        self.function = gpu.function(kind, "primitives")
+        self.function = gpu.function(gradient_kind(scene, dtype), "primitives")
         with gpu.active():
             self.motions = cupy().asarray(np.ascontiguousarray(motions).view(np.uint8))
             self.spins = None if spins is None else cupy().asarray(spins)

@@ -12,9 +12,10 @@ from ...geometry import Roi
 from ...scene.scene import Scene
 from ..pixel_selection import spans_of
 from .devices import Gpu, beside, cupy
-from .job import as_argument, blocks_of_rows, panel_parts, pixel_list, rectangle, strips
+from .job import as_argument, blocks_of_rows, pixel_list, rectangle, strips
 from .scene_arrays import check_memory, scene_arrays
 from .source import THREADS, Kind
+from .strips import Target
 
 LAUNCH_TERMS = 1e11  # about half a second: between launches, progress is shown and Ctrl-C is noticed
 LIST_BELOW = 0.5  # share of a region's pixels below which they are listed
@@ -42,8 +43,20 @@ def scene_defines(scene: Scene, dtype: npt.DTypeLike, lanes: int) -> dict[str, s
 def image_kind(scene: Scene, dtype: npt.DTypeLike) -> Kind:
     """Return the device code of an image of a data type."""
     defines = scene_defines(scene, dtype, LANES[scene.lookup])
-    pixel = "float" if np.dtype(dtype) == np.float32 else "double"
-    return Kind("image.h", (*defines.items(), ("NB_PIXEL", pixel)))
+    return Kind("image.h", (*defines.items(), ("NB_PIXEL", pixel_type(dtype))))
+
+
+def pixel_type(dtype: npt.DTypeLike) -> str:
+    """Return the type of device code for an image of a data type."""
+    return "float" if np.dtype(dtype) == np.float32 else "double"
+
+
+def most_pixels(gpu: Gpu, scene: Scene, dtype: np.dtype[Any], other_bytes: int) -> int:
+    """Return how many pixels are rendered by one launch, of which each needs some other bytes besides its own."""
+    by_time = LAUNCH_TERMS / (scene.terms * scene.sensor.count)
+    check_memory(gpu, scene.shape[-1] * dtype.itemsize, "a row of the image")
+    by_memory = MEMORY_SHARE * gpu.free_bytes() / (dtype.itemsize + other_bytes)
+    return max(1, int(min(by_time, by_memory)))
 
 
 class GpuImage:
@@ -91,28 +104,17 @@ class GpuImage:
     def _render_rows(
         self, out: Any, roi: Roi, mask: npt.NDArray[np.uint8] | None, add: bool, stop: Any, done: Any
     ) -> None:
-        x0, x1, y0, y1 = roi
-        width, height = x1 - x0 + 1, y1 - y0 + 1
+        target = Target(out, roi, mask, add)
         job = rectangle(roi, self.scene.geometry.size, add)
-        total = len(self.scene.geometry) * height
-        for first, rows in strips(total, max(1, self._most_pixels() // width)):
+        most = max(1, self._most_pixels() // target.width)
+        for first, rows in strips(target.rows, most):
             if stop[0]:
                 return
-            strip = cupy().empty((rows, width), self.dtype)
-            parts = list(panel_parts(first, rows, height))
-            if add:
-                for panel, slow, part in parts:
-                    strip[part] = cupy().asarray(out[panel, y0 + slow : y0 + slow + _length(part), x0 : x1 + 1])
-            blocks, threads = blocks_of_rows(width, rows, self.lanes, THREADS)
+            strip = target.begin(first, rows)
+            blocks, threads = blocks_of_rows(target.width, rows, self.lanes, THREADS)
             self._launch(blocks, threads, as_argument(job, first_row=first), None, None, strip)
-            finished = beside(out, strip)
-            for panel, slow, part in parts:
-                where = np.s_[panel, y0 + slow : y0 + slow + _length(part), x0 : x1 + 1]
-                if mask is None:
-                    out[where] = finished[part]
-                else:
-                    self._module_of(out).copyto(out[where], finished[part], where=beside(out, mask[where] != 0))
-            done[0] += rows * width
+            target.finish(first, strip)
+            done[0] += rows * target.width
 
     def _render_list(self, out: Any, roi: Roi, mask: npt.NDArray[np.uint8], add: bool, stop: Any, done: Any) -> None:
         x0, x1, y0, y1 = roi
@@ -140,15 +142,4 @@ class GpuImage:
 
     def _most_pixels(self) -> int:
         """Return how many pixels are rendered by one launch."""
-        by_time = LAUNCH_TERMS / (self.scene.terms * self.scene.sensor.count)
-        check_memory(self.gpu, self.scene.shape[-1] * self.dtype.itemsize, "a row of the image")
-        by_memory = MEMORY_SHARE * self.gpu.free_bytes() / (self.dtype.itemsize + LIST_BYTES)
-        return max(1, int(min(by_time, by_memory)))
-
-    def _module_of(self, out: Any) -> Any:
-        """Return the module that an array belongs to: NumPy or CuPy."""
-        return np if isinstance(out, np.ndarray) else cupy()
-
-
-def _length(part: slice) -> int:
-    return int(part.stop - part.start)
+        return most_pixels(self.gpu, self.scene, self.dtype, LIST_BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,7 +15,7 @@ from ...scene.scene import Scene
 from .devices import Gpu, cupy
 
 # nb::DeviceArrays of include/nanobragg/device/pixels.h
-POINTERS = ("panels", "sources", "cells", "tables", "amorphous")
+POINTERS = ("panels", "sources", "cells", "shares", "tables", "amorphous")
 ARRAYS = np.dtype(
     [*((name, np.uint64) for name in POINTERS), ("table_bytes", np.int64)]
     + [(name, np.int32) for name in ("n_sources", "n_cells", "n_amorphous")],
@@ -24,8 +25,42 @@ ARRAYS = np.dtype(
 _uploaded: WeakKeyDictionary[Scene, dict[tuple[int, str], SceneArrays]] = WeakKeyDictionary()
 
 
-class SceneArrays:
-    """The kernel's arrays in the memory of a GPU.
+class DeviceArrays:
+    """A struct of addresses of arrays in the memory of a GPU, which it holds.
+
+    Parameters
+    ----------
+    dtype
+        Of the struct.
+    given
+        Arrays by the names of their addresses; None: address 0.
+    gpu
+        Where to.
+
+    Attributes
+    ----------
+    arrays : ndarray of `dtype`, shape (1,)
+    """
+
+    def __init__(self, dtype: np.dtype[np.void], given: Mapping[str, npt.NDArray[Any] | None], gpu: Gpu) -> None:
+        self.arrays = np.zeros(1, dtype)
+        self._kept: list[Any] = []
+        check_memory(gpu, sum(array.nbytes for array in given.values() if array is not None), "the scene's arrays")
+        with gpu.active():
+            for name, array in given.items():
+                if array is not None:
+                    kept = cupy().asarray(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+                    self._kept.append(kept)
+                    self.arrays[name] = int(kept.data.ptr)
+
+    def fill(self, **numbers: int) -> None:
+        """Set fields that are not addresses."""
+        for name, number in numbers.items():
+            self.arrays[name] = number
+
+
+class SceneArrays(DeviceArrays):
+    """The kernel's scene in the memory of a GPU.
 
     Parameters
     ----------
@@ -41,24 +76,14 @@ class SceneArrays:
     """
 
     def __init__(self, core: CoreScene, gpu: Gpu) -> None:
+        super().__init__(ARRAYS, {name: getattr(core, name) for name in POINTERS}, gpu)
         self.parameters = np.asarray(core.parameters, PARAMETERS)
-        self.arrays = np.zeros(1, ARRAYS)
-        self._kept: list[Any] = []
-        given = {name: getattr(core, name) for name in POINTERS}
-        check_memory(gpu, sum(array.nbytes for array in given.values() if array is not None), "the scene's arrays")
-        with gpu.active():
-            for name, array in given.items():
-                if array is not None:
-                    self.arrays[name] = self._upload(array)
-        self.arrays["table_bytes"] = 0 if core.tables is None else core.tables[0].nbytes
-        self.arrays["n_sources"], self.arrays["n_cells"] = len(core.sources), len(core.cells)
-        self.arrays["n_amorphous"] = 0 if core.amorphous is None else len(core.amorphous)
-
-    def _upload(self, array: npt.NDArray[Any]) -> int:
-        """Copy the bytes of an array into the GPU's memory, and return their address."""
-        kept = cupy().asarray(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
-        self._kept.append(kept)
-        return int(kept.data.ptr)
+        self.fill(
+            table_bytes=0 if core.tables is None else core.tables[0].nbytes,
+            n_sources=len(core.sources),
+            n_cells=len(core.cells),
+            n_amorphous=0 if core.amorphous is None else len(core.amorphous),
+        )
 
 
 def scene_arrays(scene: Scene, dtype: npt.DTypeLike, gpu: Gpu) -> SceneArrays:

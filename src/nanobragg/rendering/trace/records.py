@@ -147,6 +147,7 @@ class TraceData:
     n_left_out: int = 0
     left_out_ph: float = 0.0
     bound_ph: float = 0.0
+    lattices_ph: tuple[float, ...] = ()
 
 
 class RecordReader:

@@ -56,6 +56,8 @@ class Trace(TraceData):
         they were allowed to have.
     scene : Scene
         The traced scene.
+    lattices_ph : tuple of float
+        Photons of every lattice in the beam (`Config.lattices`) in the pixel; the trace is that of one of them.
     """
 
     def __repr__(self) -> str:
@@ -96,6 +98,8 @@ class Trace(TraceData):
                 name = f"{prefix}source[{ray.source}].phi[{term.phi_step}].domain[{term.domain}]."
                 yield from _fields(name, term)
         yield from _fields("final.", self.final)
+        if len(self.lattices_ph) > 1:
+            yield "image.lattices_ph", self.lattices_ph
         if self.n_left_out:
             yield from _fields("image.", self, ("n_left_out", "left_out_ph", "bound_ph"))
 
@@ -109,7 +113,13 @@ class Trace(TraceData):
 
 
 def trace(
-    experiment: Config | Scene, *, slow: int, fast: int, panel: int = 0, strongest: int | None = DEFAULT_STRONGEST
+    experiment: Config | Scene,
+    *,
+    slow: int,
+    fast: int,
+    panel: int = 0,
+    strongest: int | None = DEFAULT_STRONGEST,
+    lattice: int = 0,
 ) -> Trace:
     """Trace one pixel: record every intermediate result of the kernel that renders it.
 
@@ -122,10 +132,14 @@ def trace(
     strongest
         Number of strongest terms to keep; None: all (at least half a kilobyte each).
 
+    lattice
+        Number of the lattice, as in `Config.lattices`.
+
     Returns
     -------
     Trace
-        The trace; `final.pixel` equals the pixel of a float64 image in which every term is evaluated (tolerance=0).
+        The trace of one lattice; `lattices_ph` has the photons of all. `final.pixel` equals the pixel of a float64
+        image of the lattice in which every term is evaluated (tolerance=0).
 
     Raises
     ------
@@ -138,6 +152,10 @@ def trace(
     which are then rendered as well.
     """
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
+    if scene.others:
+        return _trace_lattice(scene, lattice, slow=slow, fast=fast, panel=panel, strongest=strongest)
+    if lattice != 0:
+        raise ConfigError(f"lattice = {lattice}: there is one, number 0")
     panel, slow, fast = (
         whole(name, value, -(10**6), 10**6) for name, value in (("panel", panel), ("slow", slow), ("fast", fast))
     )
@@ -154,8 +172,16 @@ def trace(
         places=tuple(dict.fromkeys(place for place, _ in rays)), rays=tuple(rays),
         terms=tuple(reader.term(row) for row in rows if row["live"]), last=reader.term(records[-1]),
         n_terms=totals.n_terms, n_skipped=totals.n_skipped, final=_final(scene, totals), scene=scene,
-        **_left_out(scene, panel, slow, fast, totals.photons),
+        **_left_out(scene, panel, slow, fast, totals.photons), lattices_ph=(totals.photons,),
     )  # fmt: skip
+
+
+def _trace_lattice(scene: Scene, lattice: int, **options: Any) -> Trace:
+    """Trace one of several lattices."""
+    if not 0 <= lattice < len(scene.lattices):
+        raise ConfigError(f"lattice = {lattice}: there are {len(scene.lattices)}, 0 to {len(scene.lattices) - 1}")
+    photons = tuple(trace(each, **{**options, "strongest": 1}).final.pixel for each in scene.lattices)
+    return dataclasses.replace(trace(scene.lattices[lattice], **options), lattices_ph=photons)
 
 
 def _left_out(scene: Scene, panel: int, slow: int, fast: int, photons: float) -> dict[str, Any]:
