@@ -28,8 +28,8 @@ from nanobragg.config.structure_factors import StructureFactors
 from nanobragg.errors import ConfigError
 from nanobragg.export.nexus import write_nexus
 from nanobragg.importers.dials import read_expt
-from nanobragg.importers.geom import CrystfelGeometry, read_geom
 from nanobragg.importers.experiment import Experiment
+from nanobragg.importers.geom import CrystfelGeometry, read_geom
 from nanobragg.importers.nexus import read_nxmx
 from nanobragg.io.cbf import START_OF_DATA, read_cbf, write_cbf
 from nanobragg.io.edf import read_edf
@@ -238,7 +238,7 @@ def write_geom(path: Path) -> None:
     path.write_text(GEOMETRY)
 
 
-def use_geometry(geometry: CrystfelGeometry) -> None:
+def use_geometry(geometry: CrystfelGeometry, _: Path) -> None:
     """Use a geometry that was read."""
     assert geometry.detector.panels[0].corners_mm().shape == (4, 3)
 
