@@ -363,6 +363,26 @@ def test_ctrl_c_while_modules_are_imported(process, tmp_path):
             assert "Traceback" not in err
 
 
+def test_an_interrupt_that_a_module_turns_into_an_import_error_is_one(monkeypatch, capsys):
+    """As extension modules do that are interrupted while they import others."""
+    import nanobragg.__main__ as entry
+
+    def run() -> int:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("could not import module") from None
+        return 0
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(cli, "main", run)
+    try:
+        assert entry.main() == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "nanobragg: interrupted\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [

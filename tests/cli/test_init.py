@@ -73,3 +73,12 @@ def test_help_on_a_command_is_its_own(capsys, command):
 def test_help_lists_the_detectors(capsys):
     assert main(["help", "detectors"]) == 0
     assert tuple(capsys.readouterr().out.splitlines()) == nb.Detector.names()
+
+
+def test_the_example_is_recorded_in_16_bits_too(capsys):
+    """Brighter pixels than an SMV file holds are clipped, and counted in the summary."""
+    assert main(["init"]) == 0
+    assert main(["simulate", "experiment.toml", "--noise", "--seed", "1", "-o", "still.img", "-o", "still.npy"]) == 0
+    recorded, image = nb.read_image("still.img")[0], np.load("still.npy")
+    assert np.array_equal(recorded, np.minimum(image, 65535))
+    assert f"{(image > 65535).sum()} pixels above 65535 are clipped" in capsys.readouterr().out

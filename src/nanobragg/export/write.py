@@ -162,7 +162,8 @@ def write_image_file(path: StrPath, image: npt.NDArray[Any], scene: Scene, *, se
     clipped = 0
     if highest := HIGHEST.get(kind):
         clipped = int(np.count_nonzero(image > highest))
-        image = np.rint(np.clip(image, 0, highest).astype(np.float64)) if image.dtype.kind == "f" else image
+        image = np.minimum(image, highest) if clipped else image
+        image = np.rint(np.maximum(image, 0).astype(np.float64)) if image.dtype.kind == "f" else image
     if kind == "png":
         from ..io.png import render_grey, write_png
 
