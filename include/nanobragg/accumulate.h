@@ -39,7 +39,7 @@ static void accumulate(const Scene &s, int table_number, const double *cells, co
     const auto table = table_of<typename Lookup::Entry>(s, table_number);
     for (int c = 0; c < list.count; ++c) {
         const double *vertices = cells + 9 * list.number(c);
-        double cell[9];
+        alignas(64) double cell[9];
         memcpy(cell, vertices, sizeof cell);
         /* Where steps are kept, there is one lane. */
         NB_SIMD_IF(!Sink::needs_steps) for (int i = 0; i < n; ++i)
@@ -82,7 +82,7 @@ static void accumulate_tricubic(const Scene &s, int table_number, const double *
     Neighbourhoods<Entry> around;
     for (int c = 0; c < list.count; ++c) {
         const double *vertices = cells + 9 * list.number(c);
-        double cell[9];
+        alignas(64) double cell[9];
         memcpy(cell, vertices, sizeof cell);
         NB_SIMD for (int i = 0; i < n; ++i)
         {

@@ -9,6 +9,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.rendering.cuda import render
+from tests.config.test_lattices import several
 from tests.gpu import scenes
 from tests.rendering.test_single_precision import FROM_FLOATS, OF_ITSELF, TRICUBIC, square_bound
 
@@ -130,3 +131,14 @@ def test_the_report_counts_every_term(device):
     scene = scenes.scene("panels")
     _, report = nb.simulate(scene, device=device, report=True)
     assert report.terms_evaluated == report.terms == scene.terms * math.prod(scene.shape)
+
+
+def test_several_lattices_are_rendered_into_one_array(device):
+    import cupy
+
+    scene = nb.Scene(several())
+    expected = nb.simulate(scene, tolerance=0)
+    out = cupy.zeros(scene.shape, np.float32)
+    assert nb.simulate(scene, device=device, out=out) is out
+    for image in (cupy.asnumpy(out), nb.simulate(scene, device=device)):
+        np.testing.assert_allclose(image, expected, rtol=1e-6, atol=1e-9 * expected.max())

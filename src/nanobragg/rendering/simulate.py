@@ -176,7 +176,7 @@ def simulate(
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if scene.others:
         options = {"roi": roi, "pixels": pixels, "threads": threads, "device": device, "progress": progress}
-        target = _target(scene, out, add, dtype)
+        target = out if is_on_gpu(out) else _target(scene, out, add, dtype)
         summary = _add_lattices(scene, target, add, options, {"tolerance": tolerance, "tolerance_ph": tolerance_ph})
         return (target, summary) if report else target
     check_panels(scene)
