@@ -272,7 +272,7 @@ def test_electrons_are_read_with_a_warning(tmp_path: Path, key: str, value: Any,
         assert len(nb.read_expt(path)) == len(MADE["experiment"])
 
 
-@pytest.mark.filterwarnings("ignore:the direct beam")
+@pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 def test_groups_of_panels_are_those_of_the_hierarchy(experiments: list[nb.Experiment], tmp_path: Path) -> None:
     plain, grouped = experiments[0], next(each for each in experiments if len(each.detector.panels) == 8)
     assert plain.groups == {}
