@@ -29,6 +29,7 @@ from nanobragg.errors import ConfigError
 from nanobragg.export.nexus import write_nexus
 from nanobragg.importers.dials import read_expt
 from nanobragg.importers.experiment import Experiment
+from nanobragg.importers.geom import CrystfelGeometry, read_geom
 from nanobragg.importers.nexus import read_nxmx
 from nanobragg.io.cbf import START_OF_DATA, read_cbf, write_cbf
 from nanobragg.io.edf import read_edf
@@ -214,6 +215,34 @@ def write_plain_cbf(path: Path) -> None:
     path.write_bytes(head + START_OF_DATA + pixels)
 
 
+GEOMETRY = """photon_energy = 9.5 keV
+clen = 80 mm
+res = 5000
+adu_per_eV = 0.001
+rigid_group_q0 = p0
+p0/min_fs = 0
+p0/max_fs = 9
+p0/min_ss = 0
+p0/max_ss = 4
+p0/corner_x = -5
+p0/corner_y = 2.5
+p0/fs = +0.999x +0.01y
+p0/ss = -y
+bad1/min_fs = 2
+bad1/max_fs = 3
+"""
+
+
+def write_geom(path: Path) -> None:
+    """Write a small CrystFEL geometry."""
+    path.write_text(GEOMETRY)
+
+
+def use_geometry(geometry: CrystfelGeometry, _: Path) -> None:
+    """Use a geometry that was read."""
+    assert geometry.detector.panels[0].corners_mm().shape == (4, 3)
+
+
 def write_expt(path: Path) -> None:
     """Write a DIALS experiment list without blanks."""
     path.write_text(json.dumps(json.loads((TESTS / "expt" / "made.expt").read_text()), separators=(",", ":")))
@@ -306,6 +335,7 @@ TARGETS: dict[str, Target] = {
     ),
     "nexus": Target(read_nexus, NO_EDITS, repair=mutated_nexus, use=use_image),
     "nxmx": Target(read_nxmx, NO_EDITS, repair=mutated_nexus, use=use_experiments),
+    "geom": Target(read_geom, [write_geom], suffix=".geom", use=use_geometry),
     "expt": Target(read_expt, [write_expt], use=use_experiments),
     "spectrum": Target(
         Spectrum.from_file,

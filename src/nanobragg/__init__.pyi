@@ -62,11 +62,16 @@ from .derivatives.likelihood import Likelihood as Likelihood
 from .derivatives.parameters import parameters as parameters
 from .derivatives.sums import loss_and_gradient as loss_and_gradient
 from .derivatives.sums import normal_equations as normal_equations
+from .export.crystfel import write_cell as write_cell
+from .export.crystfel import write_crystfel_hkl as write_crystfel_hkl
+from .export.crystfel import write_geom as write_geom
 from .export.expt import write_expt as write_expt
 from .export.nexus import write_nexus as write_nexus
 from .export.write import write_image as write_image
 from .importers.dials import read_expt as read_expt
 from .importers.experiment import Experiment as Experiment
+from .importers.geom import CrystfelGeometry as CrystfelGeometry
+from .importers.geom import read_geom as read_geom
 from .importers.nexus import read_nxmx as read_nxmx
 from .importers.nexus import read_nxmx_detector as read_nxmx_detector
 from .io import read_image as read_image

@@ -96,3 +96,24 @@ def test_what_a_powder_does_not_have_is_refused():
         nb.powder(config(crystal=CUBIC.replace(strain_percent=(1, 0, 0, 0, 0, 0))))
     with pytest.raises(ConfigError, match="the original has no powder"):
         nb.powder(config(compat="c", crystal=CUBIC))
+
+
+def test_amplitudes_at_several_energies_are_those_of_the_sources():
+    """Two sources whose amplitudes differ are two powders, each with its share."""
+    hkl = np.argwhere(np.ones((5, 5, 5))) - 2
+    amplitudes = np.array([np.full(125, 50.0), np.full(125, 200.0)])
+    energies = np.array([12000.0, 12100.0])
+    factors = nb.StructureFactors(indices=hkl, amplitudes=amplitudes, energies_eV=energies)
+    spectrum = nb.Spectrum(energies_eV=energies, weights=[0.25, 0.75])
+    both = config(crystal=CUBIC, structure_factors=factors, beam=nb.Beam(spectrum=spectrum), detector=FLAT)
+    parts = [
+        nb.powder(
+            both.replace(
+                structure_factors=nb.StructureFactors(indices=hkl, amplitudes=each), beam=nb.Beam(energy_eV=energy)
+            )
+        )
+        for each, energy in zip(amplitudes, energies, strict=True)
+    ]
+    expected = 0.25 * parts[0] + 0.75 * parts[1]
+    np.testing.assert_allclose(nb.powder(both), expected, atol=0.01 * expected.max())
+    assert nb.powder(both).sum() == pytest.approx(expected.sum(), rel=1e-3)

@@ -167,6 +167,12 @@ def test_files_hold_all_lattices(tmp_path):
         "[structure_factors]\nconstant = 100\n[detector.flat]\npixels = [32, 32]\ndistance_mm = 100\n"
     )
     assert len(nb.Config.from_toml(tmp_path / "hand.toml").lattices()) == 3
+    (tmp_path / "wilson.toml").write_text(
+        "[[crystals]]\ncell = [50]\n[[crystals]]\ncell = [50]\nmisset_deg = [10, 20, 30]\n[structure_factors.wilson]\n"
+        'space_group = "P 1"\nd_min_A = 5\nb_factor = 20\nseed = 1\n'
+        "[detector.flat]\npixels = [32, 32]\ndistance_mm = 100\n"
+    )
+    assert nb.Config.from_toml(tmp_path / "wilson.toml").structure_factors.known_cell == (50, 50, 50, 90, 90, 90)
     nb.write_expt(tmp_path / "both.expt", both)
     models = json.loads((tmp_path / "both.expt").read_text())
     assert [each["crystal"] for each in models["experiment"]] == [0, 1]

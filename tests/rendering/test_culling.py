@@ -270,3 +270,15 @@ def test_the_c_programs_images_are_never_culled() -> None:
     with pytest.raises(ConfigError, match=r"tolerance: .*compat"):
         nb.simulate(nb.config_from_flags(flags), tolerance=1e-3)
     assert nb.config_from_flags(f"{flags} -exact -tolerance_ph 2").sampling.tolerance_ph == 2
+
+
+def test_a_changed_scene_is_culled_by_its_own_orientations() -> None:
+    sampling = nb.Sampling(oversample=13)
+    scene = builders.scene(crystal=builders.TRICLINIC, sampling=sampling)
+    nb.simulate(scene, dtype="float64")  # makes the plan of the scene itself
+    turned = builders.scene(crystal=builders.TRICLINIC.replace(misset_deg=(50, 20, 70)), sampling=sampling)
+    expected = nb.simulate(turned, dtype="float64", tolerance=0)
+    limit = 1e-9 * expected.max()
+    changed = scene.changed(cells=turned.cells).changed(fluence=scene.fluence)
+    image = nb.simulate(changed, dtype="float64", tolerance_ph=limit)
+    np.testing.assert_allclose(image, expected, rtol=0, atol=limit)

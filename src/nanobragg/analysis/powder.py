@@ -148,6 +148,7 @@ def _rings(scene: Scene) -> FloatArray:
     """Return the photons of one lattice's rings."""
     lookup = amplitude_lookup(scene)
     profiles = [Profile(scene, number) for number in range(1 if lookup.one else int(lookup.of_source.max()) + 1)]
+    tables = lookup.of_source if len(profiles) > 1 else np.zeros(len(scene.sources.weights), np.int64)
     fineness = _sub_pixels(scene, profiles[0])
     rows, columns = scene.geometry.size
     image = np.empty((len(scene.geometry), rows, columns))
@@ -157,7 +158,7 @@ def _rings(scene: Scene) -> FloatArray:
         slow, fast = np.mgrid[part, 0:columns].astype(np.float64)
         some = np.zeros(slow.shape)
         for i, j in np.ndindex(fineness, fineness):
-            some += _photons(scene, profiles, panel, slow + (i + 0.5) / fineness, fast + (j + 0.5) / fineness)
+            some += _photons(scene, profiles, tables, panel, slow + (i + 0.5) / fineness, fast + (j + 0.5) / fineness)
         image[panel, part] = scale * some
     return image
 
@@ -169,14 +170,20 @@ def _sub_pixels(scene: Scene, profile: Profile) -> int:
     return scene.config.sampling.oversample or min(max(needed, 1), MOST_SUB_PIXELS)
 
 
-def _photons(scene: Scene, profiles: list[Profile], panel: int, slow: FloatArray, fast: FloatArray) -> FloatArray:
+def _photons(
+    scene: Scene,
+    profiles: list[Profile],
+    tables: npt.NDArray[np.int64],
+    panel: int,
+    slow: FloatArray,
+    fast: FloatArray,
+) -> FloatArray:
     """Return profile times polarization, solid angle and absorbed fraction at places on a panel."""
     rays = scene.geometry.directions(slow, fast, panel).reshape(-1, 3)
     sums, d_min = np.zeros(len(rays)), scene.config.sampling.d_min_A * 1e-10
-    for source, (direction, wavelength, weight) in enumerate(_sources(scene)):
+    for table, (direction, wavelength, weight) in zip(tables, _sources(scene), strict=True):
         q = np.linalg.norm(rays - direction, axis=1) / wavelength
-        number = 0 if len(profiles) == 1 else int(amplitude_lookup(scene).of_source[source])
-        seen = profiles[number].at(q) * _polar(scene, direction, rays)
+        seen = profiles[table].at(q) * _polar(scene, direction, rays)
         sums += weight * np.where(q * d_min > 1.0, 0.0, seen)
     numbers = np.full(len(rays), panel)
     sums *= absorbed_fraction(scene, rays, numbers)

@@ -41,7 +41,8 @@ def build_parts(fields: dict[str, Any]) -> dict[str, Any]:
     if isinstance(fields.get("detector"), dict):
         fields["detector"] = _detector(fields["detector"], fields.get("beam", Beam()))
     if isinstance(fields.get("structure_factors"), dict):
-        fields["structure_factors"] = _structure_factors(fields["structure_factors"], fields.get("crystal"))
+        first = fields.get("crystal") or next(iter(fields.get("crystals") or []), None)
+        fields["structure_factors"] = _structure_factors(fields["structure_factors"], first)
     return fields
 
 

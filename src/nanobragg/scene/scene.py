@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Collection
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -128,11 +128,12 @@ class Scene(SceneData):
 
         Its Config remains the original one.
         """
-        other = copy.copy(self)
-        other.__dict__.update(attributes, _cores={})
+        other = Scene.__new__(Scene)  # copy.copy would resolve the Config again, and lose earlier changes
+        other.__dict__.update({**self.__dict__, **attributes, "_cores": {}, "_plans": {}})
+        other.__dict__.pop("lattices", None)
         return other
 
-    @property
+    @cached_property
     def lattices(self) -> tuple[Scene, ...]:
         """A scene for each lattice in the beam."""
         if not self.others:
