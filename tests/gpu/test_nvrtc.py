@@ -70,6 +70,7 @@ def kinds(header: str, shape: str) -> list[Kind]:
                     "NB_REAL": real, "NB_ENTRY": entry, "NB_SHAPE": SHAPES[shape].number,
                     "NB_LOOKUP": lookup.capitalize(), "NB_CURVED": curved, "NB_THREADS": THREADS,
                     "NB_PIXEL": "double" if name == "double" else "float",
+                    "NB_SHARES": 0, "NB_BEAMSTOP": 0,
                     "NB_LANES": LANES[lookup] if header == "image.h" else 1,
                     "NB_PART_EDGE": (4, 2, 1)[LOOKUPS.index(lookup)],
                 }  # fmt: skip
@@ -107,6 +108,14 @@ def test_images_with_terms_left_out_compile_for_every_kind_of_scene(shape):
         assert 0 < compiled.registers <= 255, (kind.defines, compiled)
         assert 0 <= compiled.spilled <= 512, (kind.defines, compiled)
         assert 0 <= compiled.stack <= 512, (kind.defines, compiled)
+
+
+@pytest.mark.parametrize("header", ["image.h", "culled.h", "derivatives.h"])
+def test_device_code_compiles_for_weighted_domains_and_a_beamstop(header):
+    kind = kinds(header, "gauss")[0]
+    source = kind.source.replace("#define NB_SHARES 0", "#define NB_SHARES 1")
+    compiled = compile_for_device(source.replace("#define NB_BEAMSTOP 0", "#define NB_BEAMSTOP 1"))
+    assert compiled.status == 0, compiled.messages
 
 
 def test_a_fault_in_device_code_is_reported():

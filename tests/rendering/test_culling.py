@@ -279,5 +279,6 @@ def test_a_changed_scene_is_culled_by_its_own_orientations() -> None:
     turned = builders.scene(crystal=builders.TRICLINIC.replace(misset_deg=(50, 20, 70)), sampling=sampling)
     expected = nb.simulate(turned, dtype="float64", tolerance=0)
     limit = 1e-9 * expected.max()
-    image = nb.simulate(scene.changed(cells=turned.cells), dtype="float64", tolerance_ph=limit)
+    changed = scene.changed(cells=turned.cells).changed(fluence=scene.fluence)
+    image = nb.simulate(changed, dtype="float64", tolerance_ph=limit)
     np.testing.assert_allclose(image, expected, rtol=0, atol=limit)

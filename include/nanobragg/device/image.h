@@ -1,5 +1,5 @@
 /* The image on a GPU: the walk of walk.h, with a few pixels a thread and the orientations in shared memory.
- * NB_REAL, NB_ENTRY, NB_SHAPE, NB_LOOKUP, NB_PIXEL, NB_CURVED and NB_LANES say what for (rendering/cuda/source.py). */
+ * Macros say what for (rendering/cuda/render.py, scene_defines). */
 #ifndef NANOBRAGG_DEVICE_IMAGE_H
 #define NANOBRAGG_DEVICE_IMAGE_H
 

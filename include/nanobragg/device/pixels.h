@@ -25,12 +25,13 @@ NB_INLINE Scene scene_of(const Parameters &parameters, const DeviceArrays &array
     Scene s = {};
     (Parameters &)s = parameters;
     s.curved = NB_CURVED; /* what the scene has not is not compiled */
+    s.has_beamstop = NB_BEAMSTOP;
     s.panels = arrays.panels;
     s.sources = arrays.sources;
     s.n_sources = arrays.n_sources;
     s.cells = arrays.cells;
     s.n_cells = arrays.n_cells;
-    s.shares = arrays.shares;
+    s.shares = NB_SHARES ? arrays.shares : nullptr;
     s.tables = arrays.tables;
     s.table_bytes = arrays.table_bytes;
     s.amorphous = arrays.amorphous;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Collection
 from functools import cached_property
@@ -129,8 +128,8 @@ class Scene(SceneData):
 
         Its Config remains the original one.
         """
-        other = copy.copy(self)
-        other.__dict__.update(attributes, _cores={}, _plans={})
+        other = Scene.__new__(Scene)  # copy.copy would resolve the Config again, and lose earlier changes
+        other.__dict__.update({**self.__dict__, **attributes, "_cores": {}, "_plans": {}})
         other.__dict__.pop("lattices", None)
         return other
 

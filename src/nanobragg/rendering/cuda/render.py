@@ -35,6 +35,8 @@ def scene_defines(scene: Scene, dtype: npt.DTypeLike, lanes: int) -> dict[str, s
         "NB_SHAPE": SHAPES[scene.config.crystal.shape].number,
         "NB_LOOKUP": core.lookup.capitalize(),
         "NB_CURVED": int(scene.config.detector.curved),
+        "NB_SHARES": int(core.shares is not None),
+        "NB_BEAMSTOP": int(scene.config.detector.beamstop is not None),
         "NB_THREADS": THREADS,
         "NB_LANES": lanes,
     }
