@@ -6,10 +6,14 @@ A still is refined against images with different noise (:doc:`/refinement`). If 
 errors of the values divided by them have a standard deviation of one.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 import nanobragg as nb
+
+warnings.simplefilter("ignore", nb.errors.NanobraggWarning)  # few sub-pixels
 
 CELL, GROUP = (60.0, 60.0, 40.0, 90.0, 90.0, 90.0), "P 43 21 2"
 NAMES = ["n_a", "n_b", "n_c", "mosaic_spread", "log_fluence"]
