@@ -63,6 +63,8 @@ def shaped(name: str, value: object) -> object:
         return (value, 60, 70)
     if field in ("table", "positions", "indices"):
         return {"table": [[0, 1], [0.1, value]], "positions": [[-1, 0, value]], "indices": [[1, 0, value]]}[field]
+    if field == "twins":
+        return [("-h,-k,l", value)]
     if field == "gain_map":
         return [[value, 1], [1, 1]]
     lists = ("amplitudes", "weights", "wavelengths_A", "energies_eV")

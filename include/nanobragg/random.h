@@ -37,9 +37,16 @@ typedef struct {
     nb_gauss gauss;
 } nb_poisson;
 
+/* A seed of the same sequence and sign that a step can multiply; those up to the modulus stay as they are. */
+static inline int64_t nb_ran1_reduced(int64_t seed)
+{
+    const int64_t sign = (seed > 0) - (seed < 0);
+    return (seed - sign) % NB_RAN1_MODULUS + sign;
+}
+
 static inline nb_ran1 nb_ran1_seeded(int64_t seed)
 {
-    return (nb_ran1){.state = -seed};
+    return (nb_ran1){.state = -nb_ran1_reduced(seed)};
 }
 
 static inline nb_poisson nb_poisson_fresh(void)

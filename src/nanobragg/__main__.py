@@ -1,24 +1,24 @@
 """`python -m nanobragg` and `nanobragg`, the command line."""
 
-import contextlib
 import signal
 import sys
-from typing import Any
 
 
 def main() -> int:
     """Run the command line of this process; Ctrl-C is reported in one line also while modules are imported."""
     interrupted = False
 
-    def interrupt(number: int, frame: Any) -> None:
+    def interrupt(number: int, frame: object) -> None:
         nonlocal interrupted
         interrupted = True
         raise KeyboardInterrupt
 
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            with contextlib.suppress(ValueError):  # not in the main thread
+            try:  # noqa: SIM105  contextlib would take longer to import
                 signal.signal(signal.SIGINT, interrupt)
+            except ValueError:  # not in the main thread
+                pass
         from .cli import main as run
 
         return run()

@@ -13,6 +13,7 @@ cdef extern from "nanobragg/random.h" nogil:
         pass
     ctypedef struct nb_poisson:
         nb_gauss gauss
+    int64_t nb_ran1_reduced(int64_t seed)
     nb_ran1 nb_ran1_seeded(int64_t seed)
     nb_poisson nb_poisson_fresh()
     float nb_ran1_next(nb_ran1 *r)
@@ -29,7 +30,8 @@ cdef class CRandom:
     Parameters
     ----------
     seed : int
-        Value of its ``-seed``, 0 … 2147483647; 0 gives the same stream as 1. A negative seed, which its generator does
+        Value of its ``-seed``, 0 … 2147483647; 0 gives the same stream as 1, and a greater seed that of its remainder
+        modulo 2147483647. A negative seed, which its generator does
         not take for a new one, continues the shuffle of `before`, and without it gives the stream of 1.
     before : CRandom, optional
         The stream that was drawn from before.
@@ -42,7 +44,7 @@ cdef class CRandom:
         self.uniform = nb_ran1_seeded(seed)
         if before is not None and seed < 0:
             self.uniform = before.uniform
-            self.uniform.state = -seed
+            self.uniform.state = -nb_ran1_reduced(seed)
         self.state = nb_poisson_fresh()
 
     def ran1(self, Py_ssize_t n):

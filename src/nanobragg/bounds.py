@@ -57,6 +57,7 @@ BOUNDS: dict[str, Bound] = {
     "Crystal.mosaic_weights": WEIGHT,
     "Crystal.strain_percent": Bound(0.0, 5.0, "percent; a cell must stay one at several standard deviations"),
     "Crystal.mosaic_seed": SEED,
+    "Crystal.twins": Bound(1e-30, 1.0, "a share of the crystal"),
     "Crystal.fraction": Bound(1e-30, 1e30, "a share of the photons; they must be finite"),
     "Config.fractions": Bound(1e-30, 1e30, "shares of the photons; they must be finite"),
     "Crystal.spindle_axis": DIRECTION,

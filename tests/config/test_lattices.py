@@ -222,3 +222,12 @@ def test_what_several_lattices_cannot_do_is_refused(mistake):
     function, message = REFUSED[mistake]
     with pytest.raises(ConfigError, match=message):
         function()
+
+
+@pytest.mark.parametrize("text", ["crystals = 5", "factors_of_crystals = [{constant = 1}, {constant = 2}]"])
+def test_lists_of_crystals_that_do_not_fit_are_refused(tmp_path, text):
+    config().to_toml(tmp_path / "still.toml")
+    told = (tmp_path / "still.toml").read_text()
+    (tmp_path / "still.toml").write_text(f"{text}\n{told}")
+    with pytest.raises(ConfigError, match=text.split()[0]):
+        nb.Config.from_toml(tmp_path / "still.toml")

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nanobragg as nb
+from nanobragg.config import domains as config_domains
 from nanobragg.config.beam import DEFAULT_FLUENCE, EV_ANGSTROM
 from nanobragg.config.crystal import build_lattice
 from nanobragg.config.mosaic import mosaic_rotations
 from nanobragg.geometry import rotate_about
-from nanobragg.scene import scene_data
 
 from .experiment import photons
 
@@ -84,7 +84,7 @@ def render_laboratory(r: np.ndarray, *what) -> np.ndarray:
         return np.ascontiguousarray(r @ mosaic_rotations(crystal) @ r.T)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scene_data, "mosaic_rotations", domains)
+        patch.setattr(config_domains, "mosaic_rotations", domains)
         return nb.simulate(laboratory(r, *what), dtype="float64", threads=1)
 
 

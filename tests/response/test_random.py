@@ -35,6 +35,18 @@ def test_seed_0_is_seed_1():
     np.testing.assert_array_equal(CRandom(0).ran1(50), CRandom(1).ran1(50))
 
 
+@pytest.mark.parametrize("seed", [2**31, 5 * 10**14, 2**63 - 1])
+def test_a_seed_beyond_the_generators_modulus_is_its_remainder(seed):
+    remainder = seed % (2**31 - 1)
+    np.testing.assert_array_equal(CRandom(seed).ran1(50), CRandom(remainder).ran1(50))
+    before = CRandom(5)
+    np.testing.assert_array_equal(CRandom(-seed, before).ran1(50), CRandom(-remainder, before).ran1(50))
+
+
+def test_the_least_seed_gives_the_stream_of_1():
+    np.testing.assert_array_equal(CRandom(-(2**63)).ran1(50), CRandom(1).ran1(50))
+
+
 def test_uniform_deviates_stop_below_1():
     drawn = CRandom(3).ran1(20_000_000)
     assert drawn.max() == np.float32(1 - 1.2e-7)  # one in eight million is capped

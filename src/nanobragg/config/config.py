@@ -120,7 +120,7 @@ class Config(Model):
 
     def replace(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Self:
         """Return a changed copy, as that of other models; new `crystals` replace `crystal` as well."""
-        given = {**(changes or {}), **fields}
+        given = {**changes, **fields} if isinstance(changes, Mapping) else fields
         for one, several in (("crystal", "crystals"), ("structure_factors", "factors_of_crystals")):
             if given.get(several) and one not in given:
                 fields[one] = given[several][0]

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from ..errors import ConfigError
@@ -31,17 +32,20 @@ def build_parts(fields: dict[str, Any]) -> dict[str, Any]:
     for name, part in (("beam", Beam), ("crystal", Crystal)):
         if isinstance(fields.get(name), dict):
             fields[name] = part(**fields[name])
+    crystals: list[Any] = []
     if isinstance(fields.get("crystals"), list):
-        fields["crystals"] = [Crystal(**each) if isinstance(each, dict) else each for each in fields["crystals"]]
+        crystals = [Crystal(**each) if isinstance(each, dict) else each for each in fields["crystals"]]
+        fields["crystals"] = crystals
     if isinstance(fields.get("factors_of_crystals"), list):
-        pairs = zip(fields["factors_of_crystals"], fields.get("crystals") or [], strict=False)
+        factors = fields["factors_of_crystals"]
+        pairs = zip_longest(factors, crystals[: len(factors)])
         fields["factors_of_crystals"] = [
             _structure_factors(each, crystal) if isinstance(each, dict) else each for each, crystal in pairs
         ]
     if isinstance(fields.get("detector"), dict):
         fields["detector"] = _detector(fields["detector"], fields.get("beam", Beam()))
     if isinstance(fields.get("structure_factors"), dict):
-        first = fields.get("crystal") or next(iter(fields.get("crystals") or []), None)
+        first = fields.get("crystal") or next(iter(crystals), None)
         fields["structure_factors"] = _structure_factors(fields["structure_factors"], first)
     return fields
 
