@@ -26,24 +26,25 @@ struct Likeliness {
 
 namespace NB_ISA {
 
-constexpr double FEWEST_PHOTONS = 1e-6; /* a smaller expectation, or variance, counts as this */
+/* Below this expectation, or variance, the loss goes on as a straight line, so that its slope stays finite. */
+constexpr double FEWEST_PHOTONS = 1e-6;
 
 NB_INLINE Likeliness poisson_likeliness(double y, double model)
 {
-    const double m = larger(model, FEWEST_PHOTONS), per_m = 1.0 / m, u = y - model;
-    const double surplus = y > 0.0 ? y * log(y * per_m) : 0.0;
-    return {m - y + surplus, 1.0 - y * per_m, per_m, u * u * per_m};
+    const double m = larger(model, FEWEST_PHOTONS), per_m = 1.0 / m, u = y - m;
+    const double surplus = y > 0.0 ? y * log(y * per_m) : 0.0, slope = 1.0 - y * per_m;
+    return {m - y + surplus + slope * (model - m), slope, per_m, u * u * per_m};
 }
 
 /* With V = m + sigma^2, u = y - m and z = u/sqrt(V): 1/2 ln V + rho(z), rho(z) = z^2/2 where it is not cut. */
 NB_INLINE Likeliness normal_likeliness(const Noise &noise, double y, double model)
 {
-    const double ground = noise.sigma * noise.sigma, u = y - model;
-    const double variance = larger(model + ground, FEWEST_PHOTONS), reference = larger(y + ground, FEWEST_PHOTONS);
+    const double ground = noise.sigma * noise.sigma, m = larger(model, FEWEST_PHOTONS - ground), u = y - m;
+    const double variance = m + ground, reference = larger(y + ground, FEWEST_PHOTONS);
     const double deviation = sqrt(variance), z = u / deviation;
     const double cut = smaller(larger(z, -noise.robust), noise.robust), inside = z == 0.0 ? 1.0 : cut / z;
-    return {0.5 * log(variance / reference) + cut * (z - 0.5 * cut),
-            0.5 / variance - cut * (1.0 / deviation + 0.5 * u / (variance * deviation)),
+    const double slope = 0.5 / variance - cut * (1.0 / deviation + 0.5 * u / (variance * deviation));
+    return {0.5 * log(variance / reference) + cut * (z - 0.5 * cut) + slope * (model - m), slope,
             inside / variance + 0.5 / (variance * variance), z * z};
 }
 

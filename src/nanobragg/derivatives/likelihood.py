@@ -10,7 +10,7 @@ from .._gradient import NOISE_KINDS, likelihood_terms
 from ..errors import ConfigError
 from ..geometry import FloatArray
 
-FEWEST = 1e-6  # photons: a smaller expectation, or variance, counts as this
+FEWEST = 1e-6  # photons: below this expectation, or variance, the loss is a straight line
 
 
 class PixelTerms(NamedTuple):
