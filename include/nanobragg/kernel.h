@@ -68,6 +68,8 @@ struct GradientKernel {
                        const GradientTask &task, int panel, int fast, int slow, char *memory, double *sums,
                        Tally *tally);
     size_t (*region_task_bytes)(const Scene &s, const Plan &plan, const GradientTask &task);
+    /* The primitives of one term alone, in double precision. */
+    void (*of_term)(const Scene &s, const Motions &motions, const TermAt &at, int precision, double *primitives);
     void (*coefficients)(const Scene &s, const Panel &p, int slow, const int *fast, int n, int precision,
                          const volatile int *stop, PushCoefficient *push, void *list); /* coefficients.h */
 };

@@ -36,6 +36,11 @@ struct Motions {
     int n_domains; /* the domains of a phi step follow each other in Scene::cells */
 };
 
+/* One of a pixel's terms. */
+struct TermAt {
+    int panel, slow, fast, layer, sub_slow, sub_fast, source, orientation;
+};
+
 /* Orders of sources: as the scene has them; as a plan for leaving terms out has them (culling/plan.h); those that what
  * surrounds the crystal has in such a plan. */
 enum SourceOrder { AS_GIVEN, PLANNED, AROUND, SOURCE_ORDERS };

@@ -61,6 +61,7 @@ from .derivatives.images import vjp as vjp
 from .derivatives.likelihood import Likelihood as Likelihood
 from .derivatives.parameters import parameters as parameters
 from .derivatives.response import Response as Response
+from .derivatives.shares import trace_derivatives as trace_derivatives
 from .derivatives.sums import loss_and_gradient as loss_and_gradient
 from .derivatives.sums import normal_equations as normal_equations
 from .export.crystfel import write_cell as write_cell

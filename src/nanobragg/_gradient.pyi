@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 SOURCE_MOTION: np.dtype[np.void]
+TERM_AT: np.dtype[np.void]
 SPAN: int
 PLACES: dict[str, int]
 COUNT: int
@@ -56,6 +57,14 @@ def run_regions(
     threads: int,
     stop: npt.NDArray[np.int32],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], float, int]: ...
+def of_terms(
+    kernel_address: int,
+    scene_address: int,
+    sources: npt.NDArray[np.void],
+    spins: npt.NDArray[np.float64] | None,
+    precision: int,
+    terms: npt.NDArray[np.void],
+) -> npt.NDArray[np.float64]: ...
 def likelihood_terms(
     kind: int,
     sigma: float,

@@ -41,6 +41,8 @@ cdef extern from "nanobragg/primitives.h" namespace "nb" nogil:
         const SourceMotion *sources
         const double *spins
         int n_domains
+    ctypedef struct TermAt:
+        int panel, slow, fast, layer, sub_slow, sub_fast, source, orientation
     enum:
         SOURCE_ORDERS
 
@@ -100,6 +102,7 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
         void (*run_region)(const Scene &, const Motions *, const Plan &, double, const GradientTask &, int, int, int,
                            char *, double *, Tally *) noexcept nogil
         size_t (*region_task_bytes)(const Scene &, const Plan &, const GradientTask &) noexcept nogil
+        void (*of_term)(const Scene &, const Motions &, const TermAt &, int, double *) noexcept nogil
         void (*coefficients)(const Scene &, const Panel &, int, const int *, int, int, const int *, PushCoefficient *,
                              void *) noexcept nogil
 
@@ -109,8 +112,10 @@ ctypedef struct Coefficient:
 
 
 cdef SourceMotion motion_example
+cdef TermAt term_example
 
 SOURCE_MOTION = np.asarray(<SourceMotion[:1]> &motion_example).dtype
+TERM_AT = np.asarray(<TermAt[:1]> &term_example).dtype
 SPAN = SPAN_PIXELS
 PLACES = {
     "total": TOTAL, "surroundings": SURROUNDINGS, "strain": STRAIN, "cells": CELLS, "spread": SPREAD, "wave": WAVE,
@@ -267,6 +272,19 @@ def run_regions(uintptr_t kernel_address, uintptr_t scene_address, uintptr_t pla
                     memory.of(threadid()), &sums[region, 0], &tallies[threadid()])
     return (found, np.arange(n) // (across * down), max(tallies[thread].bound for thread in range(threads)),
             sum(tallies[thread].evaluated for thread in range(threads)))
+
+
+def of_terms(uintptr_t kernel_address, uintptr_t scene_address, const SourceMotion[::1] sources,
+             const double[:, ::1] spins, int precision, const TermAt[::1] terms):
+    """Return the primitives of single terms, shape (primitives, terms); parameters as in `run`."""
+    cdef const GradientKernel *kernel = <const GradientKernel *> kernel_address
+    cdef Motions motions = motions_of(sources, spins)
+    cdef Py_ssize_t i
+    found = np.empty((terms.shape[0], PRIMITIVES))
+    cdef double[:, ::1] primitives = found
+    for i in range(terms.shape[0]):
+        kernel.of_term((<const Scene *> scene_address)[0], motions, terms[i], precision, &primitives[i, 0])
+    return found.T
 
 
 cdef Motions motions_of(const SourceMotion[::1] sources, const double[:, ::1] spins):

@@ -161,6 +161,29 @@ static void run_region(const Scene &s, const Motions *motions, const Plan &plan,
     consumer.finish();
 }
 
+static void of_term(const Scene &scene, const Motions &motions, const TermAt &at, int precision, double *primitives)
+{
+    static const int go_on = 0;
+    Scene s = scene;
+    s.water = 0.0; /* what surrounds the crystal is no part of a term */
+    s.amorphous = nullptr;
+    const Panel &p = s.panels[at.panel];
+    const int m = whole_vectors(1);
+    double rows[LANES], columns[LANES];
+    fill(rows, sub_pixel_at(s, p, at.slow, at.sub_slow), m);
+    fill(columns, sub_pixel_at(s, p, at.fast, at.sub_fast), m);
+    Lanes lanes;
+    Gradient<double> sink(motions);
+    reset(s, m, lanes);
+    find_rays<false, Latest, true>(s, p, at.layer, rows[0], columns, false, false, 0, m, lanes);
+    sink.at_place(s, p, at.layer, rows, columns, lanes);
+    Accumulate<Gradient<double>> *const add =
+        precision == IN_DOUBLE ? in_double.function[s.shape][s.lookup] : in_double_from_floats.function[s.shape][s.lookup];
+    add_source(s, at.source, {nullptr, at.orientation, 1}, true, add, &go_on, m, lanes, sink);
+    sink.leave_place(s, p, m, lanes);
+    sink.store(s.scale, 1, primitives, 1);
+}
+
 static constexpr CoefficientsTable<double> of_doubles;
 static constexpr CoefficientsTable<float> of_floats;
 
@@ -174,6 +197,6 @@ static void coefficients(const Scene &s, const Panel &p, int slow, const int *fa
     sink.finish_lanes();
 }
 
-extern const GradientKernel gradient_kernel = {run, task_bytes, run_region, region_task_bytes, coefficients};
+extern const GradientKernel gradient_kernel = {run, task_bytes, run_region, region_task_bytes, of_term, coefficients};
 
 } // namespace nb::NB_ISA

@@ -2,16 +2,18 @@
 
 import argparse
 
+from ..derivatives.shares import trace_derivatives
 from ..errors import ConfigError
 from ..nanobragg_c.trace_lines import c_printout, c_trace_lines
 from ..rendering.trace.trace import DEFAULT_STRONGEST, Trace, trace
 from .experiment import read_experiment, splitter
 from .parser import CommandParser
 
-ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1}  # number of arguments of an option
+ARGUMENTS = {"--pixel": 2, "--panel": 1, "--strongest": 1, "--derivative": 1}  # number of arguments of an option
 USAGE = """\
 nanobragg trace (CONFIG.toml | C flags) --pixel SLOW FAST
-                       [--panel N] [--strongest N] [--json | --explain | --c]"""
+                       [--panel N] [--strongest N] [--derivative NAME]
+                       [--json | --explain | --c]"""
 EPILOG = """\
 The experiment is CONFIG.toml, or C flags: nanobragg trace -cell 100 100 100 90 90 90 -default_F 1 … --pixel 0 0
 Quantities are printed as `name = value`, in the order of computation."""
@@ -26,6 +28,8 @@ def add_options(parser: CommandParser) -> None:
     add("--panel", type=int, default=0, metavar="N", help="number of the panel (default: 0)")
     add("--strongest", type=int, default=DEFAULT_STRONGEST, metavar="N",
         help=f"print the N strongest terms (default: {DEFAULT_STRONGEST})")  # fmt: skip
+    add("--derivative", action="append", default=[], metavar="NAME",
+        help="show each term's share of the derivative by this parameter, such as rot_x; may be repeated")  # fmt: skip
     forms = parser.add_mutually_exclusive_group()
     for form, text in {
         "json": "as JSON",
@@ -43,6 +47,8 @@ def run(chosen: argparse.Namespace) -> int:
     traced = trace(
         read_experiment(chosen.flags, "trace"), slow=slow, fast=fast, panel=chosen.panel, strongest=chosen.strongest
     )
+    if chosen.derivative:
+        traced = trace_derivatives(traced, chosen.derivative)
     print(_form(traced, chosen.form), end="")
     return 0
 

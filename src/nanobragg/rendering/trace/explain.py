@@ -2,17 +2,18 @@
 
 import math
 
-from .records import Term, TraceData
+from .records import Term, TermDerivatives, TraceData
 
 
 def explain(trace: TraceData) -> list[str]:
-    """Return ten sentences (fewer without terms) that explain the value of the pixel."""
+    """Return ten sentences (fewer without terms) that explain the value of the pixel, and one for each derivative."""
     if not trace.terms:
         return [_where(trace), _count(trace), _scaling(trace)]
     term = max(trace.terms, key=lambda one: one.contribution)
     return [
         _where(trace), _count(trace), _strongest(trace, term), _direction(term), _index(term), _lattice(trace, term),
         _amplitude(trace, term), _factors(trace, term), _water(trace), _scaling(trace),
+        *(_derivative(trace, each) for each in trace.derivatives),
     ]  # fmt: skip
 
 
@@ -121,6 +122,16 @@ def _scaling(trace: TraceData) -> str:
     return (
         f"Sum {final.sum:.6g} x r_e^2 {final.r_e_sqr_m2:.6g} m^2 x fluence {final.fluence_ph_m2:.6g} / m^2{blocks} / "
         f"{final.steps}{factor} = {final.pixel:.6g} photons."
+    )
+
+
+def _derivative(trace: TraceData, derivative: TermDerivatives) -> str:
+    number = max(range(len(derivative.terms)), key=lambda one: abs(derivative.terms[one]))
+    term, share = trace.terms[number], derivative.terms[number]
+    per_unit = "" if derivative.unit in ("", "1") else f" per {derivative.unit}"
+    return (
+        f"The derivative by {derivative.name} is {derivative.total:.6g} photons{per_unit}, to which source "
+        f"{term.ray.source}, phi step {term.phi_step}, domain {term.domain} contributes most: {share:.6g}."
     )
 
 

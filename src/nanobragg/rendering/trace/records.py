@@ -129,6 +129,17 @@ class Final:
 
 
 @dataclass(frozen=True)
+class TermDerivatives:
+    """The derivative of a pixel by a parameter, photons per unit: `total` is that of all terms and of what surrounds
+    the crystal, `terms` are the shares of the terms that the trace keeps."""
+
+    name: str
+    unit: str
+    total: float
+    terms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class TraceData:
     """All records of one pixel; `Trace` describes them."""
 
@@ -148,6 +159,7 @@ class TraceData:
     left_out_ph: float = 0.0
     bound_ph: float = 0.0
     lattices_ph: tuple[float, ...] = ()
+    derivatives: tuple[TermDerivatives, ...] = ()
 
 
 class RecordReader:

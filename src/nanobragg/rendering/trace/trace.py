@@ -58,6 +58,8 @@ class Trace(TraceData):
         The traced scene.
     lattices_ph : tuple of float
         Photons of every lattice in the beam (`Config.lattices`) in the pixel; the trace is that of one of them.
+    derivatives : tuple of TermDerivatives
+        What each term contributes to derivatives of the pixel, from `nb.trace_derivatives`.
     """
 
     def __repr__(self) -> str:
@@ -80,7 +82,7 @@ class Trace(TraceData):
         return "{\n" + ",\n".join(lines) + "\n}"
 
     def explain(self) -> str:
-        """Return an explanation of the pixel's value in ten sentences, one per line."""
+        """Return an explanation of the pixel's value in ten sentences, one per line, and one for each derivative."""
         return "\n".join(explain(self)) + "\n"
 
     def _named(self) -> Iterator[tuple[str, Value]]:
@@ -88,6 +90,7 @@ class Trace(TraceData):
         yield from _fields("panel.", self.frame)
         yield from (("terms", self.n_terms), ("terms_kept", len(self.terms)), ("skipped_rays", self.n_skipped))
         seen: set[str] = set()
+        numbers = {term.ordinal: number for number, term in enumerate(self.terms)}
         for place, ray, term in self._steps():
             prefix = f"place[{place.layer},{place.sub_slow},{place.sub_fast}]."
             for name, record in ((prefix, place), (f"{prefix}source[{ray.source}].", ray)):
@@ -97,7 +100,10 @@ class Trace(TraceData):
             if term is not None:
                 name = f"{prefix}source[{ray.source}].phi[{term.phi_step}].domain[{term.domain}]."
                 yield from _fields(name, term)
+                number = numbers[term.ordinal]
+                yield from ((f"{name}derivative.{each.name}", each.terms[number]) for each in self.derivatives)
         yield from _fields("final.", self.final)
+        yield from ((f"final.derivative.{each.name}", each.total) for each in self.derivatives)
         if len(self.lattices_ph) > 1:
             yield "image.lattices_ph", self.lattices_ph
         if self.n_left_out:

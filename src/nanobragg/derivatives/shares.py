@@ -1,0 +1,76 @@
+"""The shares that single terms of a pixel have in its derivatives."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _gradient
+from .._core import PRECISIONS, gradient_kernel
+from ..errors import ConfigError
+from ..rendering.instruction_sets import select_instruction_set
+from ..rendering.pixel_selection import Box
+from ..rendering.trace.records import TermDerivatives
+from ..rendering.trace.trace import Trace
+from .chain import Chain
+from .domains import domain_passes
+from .evaluate import as_scene
+from .images import derivatives
+from .jacobian import is_amplitude
+from .mosaic import domain_spins
+from .parameters import all_parameters, check_names, source_of
+from .sources import source_motions
+
+
+def trace_derivatives(trace: Trace, names: Sequence[str]) -> Trace:
+    """Return a trace with the share that each of its terms has in the pixel's derivatives.
+
+    Parameters
+    ----------
+    trace
+        From `nb.trace`.
+    names
+        Names of parameters, as `nb.parameters` lists them.
+
+    Returns
+    -------
+    Trace
+        The trace with `derivatives`, one `TermDerivatives` for each name, which its text forms and `explain` show.
+
+    Raises
+    ------
+    ConfigError
+        An unknown parameter, one whose derivative is not a sum over terms (a single amplitude, the weight of a source,
+        one of several mosaic spreads), or `compat="c"`.
+    """
+    scene = as_scene(trace.scene)
+    wanted, known, passes = check_names(scene, names, None), all_parameters(scene, None), domain_passes(scene)
+    for name in wanted:
+        if name in passes or is_amplitude(scene, name) or source_of(name) is not None:
+            raise ConfigError(f"{name}: a trace does not show its derivative; nb.derivatives gives the whole pixel's")
+    box = Box(trace.panel, slice(trace.slow, trace.slow + 1), slice(trace.fast, trace.fast + 1))
+    images = derivatives(scene, wanted, pixels=[box], threads=1, tolerance=0)
+    core = scene.core(np.float64)
+    select_instruction_set()
+    primitives = _gradient.of_terms(
+        gradient_kernel(), core.address, source_motions(scene, *scene.sources[:2]), domain_spins(scene),
+        PRECISIONS.index(core.precision), _places_of(trace),
+    )  # fmt: skip
+    factors = Chain(scene, None).factors(wanted)[:, trace.panel, : len(primitives)]
+    return dataclasses.replace(trace, derivatives=tuple(
+        TermDerivatives(name, known[name].unit if name in known else "", float(box.cut(image)[0, 0]), tuple(terms))
+        for name, image, terms in zip(wanted, images, (factors @ primitives).tolist(), strict=True)
+    ))  # fmt: skip
+
+
+def _places_of(trace: Trace) -> npt.NDArray[np.void]:
+    """Return which terms of the pixel a trace has."""
+    pixel, domains = (trace.panel, trace.slow, trace.fast), trace.scene.domains
+    return np.array([
+        (*pixel, term.place.layer, term.place.sub_slow, term.place.sub_fast, term.ray.source,
+         term.phi_step * domains + term.domain)
+        for term in trace.terms
+    ], _gradient.TERM_AT)  # fmt: skip
