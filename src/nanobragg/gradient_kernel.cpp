@@ -177,8 +177,9 @@ static void of_term(const Scene &scene, const Motions &motions, const TermAt &at
     reset(s, m, lanes);
     find_rays<false, Latest, true>(s, p, at.layer, rows[0], columns, false, false, 0, m, lanes);
     sink.at_place(s, p, at.layer, rows, columns, lanes);
-    Accumulate<Gradient<double>> *const add =
-        precision == IN_DOUBLE ? in_double.function[s.shape][s.lookup] : in_double_from_floats.function[s.shape][s.lookup];
+    Accumulate<Gradient<double>> *const add = precision == IN_DOUBLE
+                                                ? in_double.function[s.shape][s.lookup]
+                                                : in_double_from_floats.function[s.shape][s.lookup];
     add_source(s, at.source, {nullptr, at.orientation, 1}, true, add, &go_on, m, lanes, sink);
     sink.leave_place(s, p, m, lanes);
     sink.store(s.scale, 1, primitives, 1);
