@@ -48,6 +48,7 @@ def brightest(scene: nb.Scene) -> float:
     return float(nb.simulate(scene, dtype="float64", tolerance=0).max())
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scene=test_culling.scenes(), exponent=st.floats(-9, 0))
 def test_no_pixel_misses_more_than_the_tolerance(device, scene, exponent):
@@ -78,6 +79,7 @@ def test_the_bound_is_nearly_reached(device):
     assert max(check(scene, device, level * factor)[0] for factor in np.geomspace(1, 3, 25)) > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["tophat", "gauss", "panels", "mask", "water", "ice", "curved", "layers", "sub-pixels", "weighted domains"]
 )

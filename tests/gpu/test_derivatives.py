@@ -25,12 +25,15 @@ def assert_all_close(scene: nb.Scene, device: str, dtype: str, tolerance: float)
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * largest, err_msg=name)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", DOUBLE), ("float32", SINGLE)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float64", DOUBLE), pytest.param("float32", SINGLE, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", SCENES)
 def test_derivatives_of_every_parameter_are_the_cpus(name, dtype, tolerance, device):
     assert_all_close(nb.Scene(config(name)), device, dtype, tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["many orientations", "gauss_star", "gauss, tricubic", "resolution limit", "ice", "mask"]
 )

@@ -48,6 +48,7 @@ def test_a_float64_image_is_the_cpus(kind, device):
     np.testing.assert_allclose(image, exact, rtol=0, atol=DOUBLE * exact.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", scenes.KINDS)
 def test_a_float32_image_keeps_the_cpus_bound(kind, device):
     scene = scenes.scene(kind)

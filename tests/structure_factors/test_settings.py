@@ -123,7 +123,10 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("settings")
 
 
-@pytest.mark.parametrize("group", SETTINGS, ids=NAMES)
+@pytest.mark.parametrize("group", [
+    pytest.param(group, id=name, marks=[] if group.is_reference_setting() else [pytest.mark.slow])
+    for group, name in zip(SETTINGS, NAMES, strict=True)
+])  # fmt: skip
 def test_amplitudes_are_those_of_the_operators(folder: Path, group: gemmi.SpaceGroup) -> None:
     """By operators, by the symbol alone, and by operators of a shifted origin, which no table has."""
     cell = cell_of(group)
