@@ -99,6 +99,16 @@ def test_beam_and_sensor_are_imported(experiments: list[nb.Experiment]) -> None:
     assert groups.space_group == "P 1"
 
 
+@pytest.mark.parametrize(("thickness_mm", "expected"), [(1e-6, 0.0), (0.32, 320.0)])
+def test_a_sensor_as_thin_as_simulations_without_one_write_is_none(tmp_path, thickness_mm, expected):
+    """Otherwise images of it would be fainter by five orders of magnitude."""
+    made = copy.deepcopy(MADE)
+    for panel in made["detector"][0]["panels"]:
+        panel |= {"thickness": thickness_mm, "mu": 3.9}
+    (tmp_path / "thin.expt").write_text(json.dumps(made))
+    assert nb.read_expt(tmp_path / "thin.expt")[0].detector.sensor_thickness_um == expected
+
+
 def test_polarization_is_that_of_dials(experiments: list[nb.Experiment]) -> None:
     """P = (1-2f)(1-(n·s1)²) + f(1+(s0·s1)²), DIALS' algorithms/integration/corrections.h."""
     sampling, factors = nb.Sampling(oversample=1), nb.StructureFactors.constant(1)

@@ -46,6 +46,20 @@ def test_a_start_that_is_far_off_ends_at_the_truth(truth, data, seed):
     assert ("cell_a", "distance") in {pair[:2] for pair in result.strong_correlations(0.8)}
 
 
+@pytest.mark.parametrize(("word", "factor"), [("blocks", 1e-4), ("blocks", 300.0), ("scale", 1e5), ("scale", 1e-6)])
+def test_a_start_may_be_too_faint_or_too_bright_by_orders_of_magnitude(truth, data, word, factor):
+    begun = start(truth, 4)
+    if word == "blocks":
+        begun = begun.replace(crystal=begun.crystal.replace(blocks=truth.blocks * factor))
+    else:
+        begun = begun.replace(beam=begun.beam.replace(fluence_ph_m2=truth.fluence * factor))
+    result = nb.refine(begun, data, ["rot", "cell", "n", "mosaic", word], space_group=SPACE_GROUP)
+    assert result.converged
+    assert max(map(abs, pulls(result, truth).values())) < 5
+    name = "log_blocks" if word == "blocks" else "log_fluence"
+    assert result.values[name] == pytest.approx(-np.log(factor), abs=5 * result.errors[name])
+
+
 @pytest.mark.parametrize("noise", [1.0, nb.Likelihood("normal", 1.0, robust=3.0)])
 def test_other_likelihoods_lead_to_the_truth_too(truth, data, noise):
     measured = data + np.random.default_rng(5).normal(0, 1.0, data.shape)

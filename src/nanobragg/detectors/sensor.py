@@ -9,6 +9,7 @@ from ..constants import EV_ANGSTROM
 from ..errors import ConfigError
 
 THIN, THICK = 1e-4, 700.0  # µ times thickness
+THINNEST_UM = 0.1  # simulations without a sensor write less, because readers require a thickness
 
 
 class Material(NamedTuple):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..config.detector import Detector
 from ..config.panel import Panel
+from ..detectors.sensor import THINNEST_UM
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit
 from ..io.expt import ModelFields
@@ -145,7 +146,7 @@ def _sensor(fields: list[ModelFields]) -> dict[str, Any]:
     thickness_mm, mu = sensors[0]["thickness"], sensors[0]["mu"]
     material, high = sensors[0]["material"], sensors[0]["saturation"]
     common = {"sensor_material": material, "saturation_adu": high, "name": fields[0].text("identifier")}
-    if thickness_mm <= 0 or mu <= 0:
+    if 1000.0 * thickness_mm < THINNEST_UM or mu <= 0:
         return common
     depth = parallax_depth_mm(mu, thickness_mm) if sensors[0]["px_mm_strategy"] in PARALLAX else 0.0
     return {

@@ -15,7 +15,7 @@ from ..config.detector import Detector
 from ..config.panel import Panel
 from ..config.spectrum import Spectrum
 from ..constants import EV_ANGSTROM
-from ..detectors.sensor import MATERIALS, sensor_fields
+from ..detectors.sensor import MATERIALS, THINNEST_UM, sensor_fields
 from ..errors import ConfigError, NanobraggWarning
 from ..geometry import FloatArray, rotate_about
 from ..io.atomic import StrPath
@@ -217,7 +217,7 @@ def _sensor(file: NexusFile, group: Any, wavelength_A: float | None) -> dict[str
     if thickness is None or material not in MATERIALS or wavelength_A is None:
         return {"sensor_material": material}
     thickness_um = 1000.0 * float(file.numbers(thickness, LENGTH)[0])
-    if thickness_um < 0.1:  # simulations without a sensor write such values
+    if thickness_um < THINNEST_UM:
         return {"sensor_material": material}
     return sensor_fields(material, thickness_um, wavelength_A)
 

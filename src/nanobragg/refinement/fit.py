@@ -118,12 +118,21 @@ class Fit:
         shared = start_values(self.images[0].scene, self.shared, self.groups)
         return State([image.scene for image in self.images], starts, shared)
 
-    def run(self, most: int, report: Callable[[Step], None]) -> tuple[State, list[Sums], int, bool]:
-        """Iterate; return the best state, its sums, the number of iterations and whether it converged.
+    def has_prior(self, name: str) -> bool:
+        """Return whether a degree of freedom has a prior."""
+        return any(degree.name == name and prior for degree, prior in zip(self.degrees, self._priors, strict=True))
+
+    def bounds_of(self, name: str) -> tuple[float, float]:
+        """Return the lowest and the highest value of a degree of freedom."""
+        low, high = self._bounds[[degree.name for degree in self.degrees].index(name)].tolist()
+        return low, high
+
+    def run(self, state: State, most: int, report: Callable[[Step], None]) -> tuple[State, list[Sums], int, bool]:
+        """Iterate from a state; return the best one, its sums, the number of iterations and whether it converged.
 
         Ctrl-C ends the iteration with the best state so far.
         """
-        state, damping, iteration = self.start(), FIRST_DAMPING, 0
+        damping, iteration = FIRST_DAMPING, 0
         sums = self.evaluate(state)
         self.covariance(state, sums)  # says which combination of parameters is not determined, before time is spent
         try:

@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import Box
 from ..scene.scene import Scene
+from .brightness import brightened
 from .degrees import Degree, choose_degrees, symmetric_changes
 from .fit import Fit, Image, Step, moved_scene, start_values
 from .options import Progress, RefineOptions, complete
@@ -136,7 +137,9 @@ def refine_images(
         groups=groups, threads=given["threads"], dtype=given["dtype"], response=response,
     )  # fmt: skip
     before = fit.evaluate(fit.start())
-    state, sums, iterations, converged = fit.run(given["most_iterations"], _reporter(given["progress"]))
+    state, sums, iterations, converged = fit.run(
+        brightened(fit, fit.start()), given["most_iterations"], _reporter(given["progress"])
+    )
     if not converged:
         log.warning("not converged after %d iterations", iterations)
     return make_results(

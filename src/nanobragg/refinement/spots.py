@@ -54,7 +54,7 @@ def _panel_spots(image: FloatArray, number: int) -> tuple[npt.NDArray[np.int64],
     from scipy import ndimage
 
     known = np.isfinite(image)
-    level = _level(image, known)
+    level = local_level(image, known)
     excess = np.where(known, image - level, 0.0)
     smooth = ndimage.gaussian_filter(excess, SMOOTHING)
     deviation = np.sqrt(np.maximum(level, 0.02) / (4 * np.pi * SMOOTHING**2))
@@ -71,7 +71,7 @@ def _panel_spots(image: FloatArray, number: int) -> tuple[npt.NDArray[np.int64],
     return np.full(good.sum(), number), centres[good, 0], centres[good, 1], photons[good]
 
 
-def _level(image: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
+def local_level(image: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
     """Return the local mean of the background, without pixels far above it."""
     from scipy import ndimage
 
