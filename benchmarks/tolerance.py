@@ -215,9 +215,9 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.subplots()
-    for name in dict.fromkeys(row.name for row in rows):
+    for number, name in enumerate(dict.fromkeys(row.name for row in rows)):
         points = [(row.tolerance, row.ratio) for row in rows if row.name == name and row.tolerance is not None]
-        axes.loglog(*zip(*points, strict=True), marker="o", markersize=3, label=name)
+        axes.loglog(*zip(*points, strict=True), "-o" if number < 10 else "--o", markersize=3, label=name)
     axes.axhline(1.0, color="0.4", linewidth=0.8)
     axes.set_xlabel("tolerance, share of the brightest pixel")
     axes.set_ylabel("exact engine's time / time with terms left out")
