@@ -1,4 +1,4 @@
-"""Draw every named detector with its modules and gaps, and a diffraction image on it.
+"""Draw named detectors with its modules and gaps, and a diffraction image on it.
 
     python examples/named_detectors.py named_detectors.png
 
@@ -26,7 +26,7 @@ FACTORS = nb.StructureFactors.wilson((120, 120, 90, 90, 90, 90), "P 4", b_factor
 
 SHOWN = (
     "EIGER2 16M", "PILATUS3 6M", "PILATUS3 2M", "PILATUS3 300K", "JUNGFRAU 4M", "JUNGFRAU 16M", "Rayonix MX340",
-    "ADSC Q315r", "AGIPD 1M",
+    "ADSC Q315r", "AGIPD 1M", "ePix10k 2M", "CSPAD", "EIGER2 4M",
 )  # fmt: skip
 
 
@@ -76,9 +76,9 @@ def draw(axes: Axes, name: str, detector: nb.Detector) -> None:
 
 
 def main(path: str) -> None:
-    """Draw all named detectors and save the figure."""
+    """Draw the detectors and save the figure."""
     warnings.simplefilter("ignore", nb.errors.NanobraggWarning)  # two sub-pixels are sufficient for a picture
-    figure, grid = plt.subplots(3, 3, figsize=(9, 9.5), layout="constrained")
+    figure, grid = plt.subplots(4, 3, figsize=(9, 12.5), layout="constrained")
     for axes, name in zip(grid.flat, SHOWN, strict=True):
         size = {"PILATUS3 300K": 60.0}.get(name, 150.0)
         draw(axes, name, nb.Detector.named(name, distance_mm=size, convention="xds"))

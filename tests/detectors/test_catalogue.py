@@ -32,7 +32,7 @@ SHAPES = {
     "MAR 165": (2048, 2048), "MAR 225": (3072, 3072),
     "ADSC Q4": (2304, 2304), "ADSC Q210": (2048, 2048), "ADSC Q270": (2084, 2084), "ADSC Q315": (3072, 3072),
     "ADSC Q315r": (3072, 3072),
-    "AGIPD 1M": (128, 64, 128),
+    "AGIPD 1M": (128, 64, 128), "ePix10k 2M": (64, 176, 192), "CSPAD": (64, 185, 194),
 }  # fmt: skip
 EDGES_MM = {  # of CCDs, which name them: length of an edge
     "Rayonix MX170": 170, "Rayonix MX225": 225, "Rayonix MX225-HS": 225, "Rayonix MX300": 300, "Rayonix MX300-HS": 300,
@@ -61,6 +61,7 @@ SENSITIVE = {  # pixels of all modules
     for family, pixels in MODULES.items()
     if name.startswith(family)
 }
+HOLES = ("JUNGFRAU 1M", "JUNGFRAU 4M", "JUNGFRAU 16M", "AGIPD 1M", "ePix10k 2M", "CSPAD")
 CIRCLE = round(math.pi / 4 * 2048**2)
 
 
@@ -78,7 +79,7 @@ def test_pixels_and_gaps(name: str) -> None:
         assert sensitive == pytest.approx(CIRCLE, rel=1e-4)
     else:
         assert sensitive == SENSITIVE.get(name, math.prod(detector.shape))
-    assert detector.saturation_adu >= 10_000
+    assert detector.saturation_adu >= {"ePix10k 2M": 7300, "CSPAD": 1800}.get(name, 10_000)
     assert overlapping_panels(detector.panels) == []
 
 
@@ -113,7 +114,7 @@ def test_the_beam_hits_the_middle_at_the_distance(name: str) -> None:
     np.testing.assert_allclose(corners[:, 2], 200, atol=1e-9)
     np.testing.assert_allclose((corners.min(axis=0) + corners.max(axis=0))[:2], 0, atol=1.6)
     hit = [np.ptp(np.sign(panel.corners_mm()[:, :2]), axis=0).all() for panel in detector.panels]
-    assert any(hit) != (name in ("JUNGFRAU 1M", "JUNGFRAU 4M", "JUNGFRAU 16M", "AGIPD 1M"))
+    assert any(hit) != (name in HOLES)
 
 
 def test_modules_follow_the_placement() -> None:
@@ -143,6 +144,59 @@ def test_agipd_chips_are_where_extra_geom_puts_them() -> None:
     np.testing.assert_allclose([fast, slow, normal], [(0, 1, 0), (-1, 0, 0), (0, 0, 1)], atol=1e-12)
     fast, slow, normal = detector.panels[64].axes()
     np.testing.assert_allclose([fast, slow, normal], [(0, -1, 0), (1, 0, 0), (0, 0, 1)], atol=1e-12)
+
+
+LCLS = {  # chips per sensor, gap between them, width of the square hole, edge of the whole, in pixels
+    "ePix10k 2M": (4, 2.5, 78.5, 1664.5),
+    "CSPAD": (2, 3, 95, 1730),
+}
+
+
+@pytest.mark.parametrize("name", LCLS)
+def test_detectors_of_four_quadrants(name: str) -> None:
+    """A turn by 90° maps each quadrant onto the next; a hole is in the middle, and wide pixels are between chips."""
+    chips, gap, hole, edge = LCLS[name]
+    detector = nb.Detector.named(name, convention="xds", distance_mm=100)
+    panels = detector.panels
+    pixel = panels[0].pixel_mm
+    corners = np.array([panel.corners_mm()[:, :2] for panel in panels]) / pixel
+    quadrants = corners.reshape(4, -1, 2)
+    for here, there in zip(quadrants, np.roll(quadrants, -1, axis=0), strict=True):
+        np.testing.assert_allclose(here @ [[0, 1], [-1, 0]], there, atol=1e-9)
+    np.testing.assert_allclose(np.abs(corners).max(axis=(0, 1)), edge / 2, atol=1e-9)
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    assert np.maximum(np.maximum(low, -high), 0).max(axis=1).min() == pytest.approx(hole / 2)
+    neighbours = np.maximum(low[1] - high[0], low[0] - high[1])
+    assert neighbours.max() == pytest.approx(gap)
+    sensors = low.reshape(-1, chips, 2).min(axis=1), high.reshape(-1, chips, 2).max(axis=1)
+    for place, (start, end) in enumerate(zip(*sensors, strict=True)):
+        others = np.arange(len(sensors[0])) != place
+        apart = np.maximum(sensors[0][others] - end, start - sensors[1][others]).max(axis=1)
+        assert 10 < apart.min() < 50
+    np.testing.assert_allclose([panel.axes()[2] for panel in panels], [(0, 0, 1)] * len(panels), atol=1e-12)
+    assert (detector.sensor_material, detector.sensor_thickness_um) == ("Si", 500)
+
+
+def test_chips_of_lcls_are_where_their_geometry_files_put_them() -> None:
+    """x to the left, y up, looking along the beam: with xds that is -x and -y. Corners in pixels.
+
+    The tolerances are the distances of the files' quadrants from the mean quadrant.
+    """
+    epix, cspad = (nb.Detector.named(name, convention="xds", distance_mm=100) for name in LCLS)
+    for detector, shift, expected in (
+        (epix, 25, {0: (436.2, 428.7), 1: (435.6, 233.7), 2: (615.2, 428.1), 8: (14.5, 433.1), 16: (-407.2, 420.3),
+                    63: (657.9, -174.7)}),
+        (cspad, 14, {0: (449.9, -32.5), 1: (449.4, 164.5), 2: (243.8, -33.2), 4: (871.4, 363.3), 16: (41.6, 438.1),
+                     48: (-21.8, -443.2)}),
+    ):  # fmt: skip
+        for place, corner in expected.items():
+            panel = detector.panels[place]
+            found = np.array(panel.origin_mm)[:2] / -panel.pixel_mm
+            np.testing.assert_allclose(found, corner, atol=shift, err_msg=f"{detector.name}, panel {place}")
+    fast, slow, _ = epix.panels[0].axes()
+    np.testing.assert_allclose([fast, slow], [(0, 1, 0), (-1, 0, 0)], atol=1e-12)
+    fast, slow, _ = cspad.panels[0].axes()
+    np.testing.assert_allclose([fast, slow], [(0, -1, 0), (1, 0, 0)], atol=1e-12)
 
 
 def test_given_values_replace_those_of_the_table() -> None:

@@ -23,7 +23,7 @@ def named(name: str) -> nb.Config:
     [
         ("EIGER2 16M", np.uint32, 0), ("Dectris Eiger 9M, S/N E-18-0100", np.uint32, 0), ("PILATUS3 6M", np.int32, 0),
         ("JUNGFRAU 4M", np.float32, 0), ("AGIPD 1M", np.float32, 0), ("Rayonix MX340", np.uint16, 10),
-        ("ADSC Q315r", np.uint16, 40), ("", np.uint16, 40),
+        ("ADSC Q315r", np.uint16, 40), ("", np.uint16, 40), ("ePix10k 2M", np.float32, 0), ("CSPAD", np.float32, 0),
     ],
 )  # fmt: skip
 def test_defaults_are_those_of_the_detector(name, dtype, offset):
@@ -32,6 +32,12 @@ def test_defaults_are_those_of_the_detector(name, dtype, offset):
     assert abs(float(recorded.mean()) - offset) < 0.6
     counter = name.lower().startswith(("eiger", "pilatus", "dectris"))
     assert (recorded == 0).all() == counter
+
+
+@pytest.mark.parametrize(("name", "noise_eV"), [("ePix10k 2M", 245), ("CSPAD", 3500), ("AGIPD 1M", 960)])
+def test_the_noise_is_the_published_one(name, noise_eV):
+    recorded = nb.add_noise(np.zeros(SHAPE), named(name), seed=1)
+    assert 12_000 * recorded.std() == pytest.approx(noise_eV, rel=0.05)
 
 
 def test_a_photon_counter_records_photons_beyond_16_bits():

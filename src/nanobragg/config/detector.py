@@ -296,10 +296,13 @@ class Detector(Model):
         .                 102 µm, Q270 2084 of 129.6 µm, Q315r 3072 of      others 2 x 2
         .                 102.592 µm
         AGIPD 1M          128 panels 64 x 128, 200 µm                       16 x 8 chips       Si 500 µm    10⁴ [6]_
+        ePix10k 2M        64 panels 176 x 192, 100 µm                       16 x 4 chips; 2.5  Si 500 µm    7300 [8]_
+        CSPAD             64 panels 185 x 194, 109.92 µm                    32 x 2 chips; 3    Si 500 µm    1800 [9]_
         ================= ================================================= ================== ============ ============
 
-        Saturation is in photons, for CCDs in ADU. Gaps between modules that share an image are masked. The sensor has
-        one layer at the mean depth of absorption (`nanobragg.detectors.sensor.sensor_fields`).
+        Saturation is in photons, of 12 keV where pixels integrate, and for CCDs in ADU. Gaps between modules that share
+        an image are masked. The sensor has one layer at the mean depth of absorption
+        (`nanobragg.detectors.sensor.sensor_fields`).
 
         Parameters
         ----------
@@ -309,7 +312,7 @@ class Detector(Model):
             Wavelength or energy of the beam, for the absorption in the sensor; default 1 Å.
         **placement
             Parameters of `Detector.flat` other than the pixels: distance_mm, beam_center_mm, convention, …; by default
-            the beam hits the middle (JUNGFRAU 16M and AGIPD 1M: the hole). Fields of `Detector`, such as
+            the beam hits the middle, where some detectors have a hole. Fields of `Detector`, such as
             sensor_thickness_um, override the table.
 
         Returns
@@ -332,8 +335,8 @@ class Detector(Model):
                PILATUS3 features; Count_cutoff of image headers; XDS' table of detectors: 1048500).
         .. [3] Pixels and positions: jungfrau_utils (Paul Scherrer Institut), geometry.py, JF06T08V01 and JF07T32V01;
                other 4M are a plain grid with gaps of 36 and 8 pixels (pyFAI, detectors/_psi.py). 320 µm is usual, 450
-               µm exist: JUNGFRAU documentation of the European XFEL. 10⁴ photons of 12 keV: A. Mozzanica et al., J.
-               Instrum. 11 (2016) C02047, quoted from memory.
+               µm exist: JUNGFRAU documentation of the European XFEL. No published value was found for the saturation;
+               10⁴ photons of 12 keV agree with the dynamic range there, of the order of 110 dB.
         .. [4] Pixels and sizes: pyFAI, detectors/_rayonix.py. MX340: 7680 x 7680 pixels on 340 mm: 44.271 ±
                0.026 µm (manufacturer to SLAC, Confluence page 214947144), 16 bit. Phosphor: 40 µm Gd2O2S in pyFAI; a
                packing fraction of one half, 15 mg/cm², is an assumption.
@@ -341,11 +344,24 @@ class Detector(Model):
                header of detector 926 at the Advanced Light Source's beamline 8.3.1 (J. Holton, X-ray image formats,
                bl831.als.lbl.gov): also 1.8 ADU per photon, offset 40. 16 bit; dxtbx, format/FormatSMVADSC.py,
                trusts 1 to 65534. The phosphor is assumed to be that of [4]_.
-        .. [6] A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82: more than 10⁴ photons of 12 keV; 500 µm is
-               quoted from memory. Chips have 64 x 64 pixels (AGIPD ASIC manual, DESY); a panel is two chips. Positions:
-               EXtra-geom (European XFEL), AGIPD_1MGeometry.from_quad_positions with the quadrants of its example.
-               Quadrants move between runs; each run has its own geometry file.
-        .. [7] Pixels, modules, gaps: pyFAI, detectors/_dectris.py. The saturation is assumed to be that of [2]_.
+        .. [6] A. Allahgholi et al., J. Synchrotron Rad. 26 (2019) 74-82: more than 10⁴ photons of 12 keV. No published
+               value was found for the thickness; 500 µm is an assumption. Chips have 64 x 64 pixels (AGIPD ASIC manual,
+               DESY); a panel is two chips. Positions: EXtra-geom (European XFEL),
+               AGIPD_1MGeometry.from_quad_positions with the quadrants of its example. Quadrants move between runs; each
+               run has its own geometry file.
+        .. [7] Pixels, modules, gaps: pyFAI, detectors/_dectris.py. No published value was found for the saturation:
+               that of [2]_ is assumed.
+        .. [8] Pixels, range (11000 photons of 8 keV): G. Blaj et al., arXiv:1903.06805. Wide pixels of 225 µm between
+               chips: SLAC, Confluence page EPIX10KA. Sensor: dxtbx, format/FormatXTCEpix.py. Positions: the example
+               geometry of this detector at LCLS in the documentation of OM (github.com/omdevteam/om), with tilts
+               removed and the four quadrants replaced by their mean, from which sensors deviate by up to 2.3 pixels
+               within their quadrant. Its hole is 7.85 mm wide. Quadrants move between runs.
+        .. [9] Pixels, wide pixels of 274.8 µm between chips: SLAC, Confluence page "CSPAD Geometry and Alignment".
+               Sensor, range in low gain (2700 photons of 8 keV; 350 in high gain):
+               lcls.slac.stanford.edu/detectors/cspad. Positions: the reference geometry of psgeom
+               (github.com/slaclab/psgeom), of the CXI instrument, with tilts removed and the four quadrants replaced by
+               their mean, from which sensors deviate by up to 4.1 pixels within their quadrant. Its hole is 10.4 mm
+               wide. Quadrants move between runs.
         """
         for field in ("pixels", "pixel_mm"):
             if field in placement:

@@ -81,6 +81,62 @@ def agipd() -> Design:
     return Design(0.2, (64, 128), (2 * middle[1], 2 * middle[0]), "Si", 500, 10_000, modules=modules)
 
 
+def quadrants(
+    pixel_mm: float,
+    pixels: tuple[int, int],
+    chips: tuple[int, int],
+    gap: tuple[float, float],
+    sensors: tuple[tuple[complex, complex], ...],
+    *,
+    edge: int,
+    saturation: float,
+) -> Design:
+    """Return a detector of four quadrants around the beam, each turned by 90° from the one before; a panel is a chip.
+
+    Parameters
+    ----------
+    pixels, chips, gap
+        Pixels of a chip, chips of a sensor, and gaps between them in pixels (slow, fast).
+    sensors
+        Centre and fast direction of the sensors of the first quadrant, in pixels from the beam. Places and directions
+        are complex numbers x + iy; seen along the beam, x is left and y is up.
+    edge
+        Pixels along an edge of the square that holds all sensors.
+    """
+
+    def starts(direction: int) -> list[float]:
+        step = pixels[direction] + gap[direction]
+        return [step * (chip - chips[direction] / 2) + gap[direction] / 2 for chip in range(chips[direction])]
+
+    def module(place: complex, fast: complex) -> Module:
+        corner = (edge / 2 - place.real, edge / 2 - place.imag)
+        return Module(corner, (-int(fast.real), -int(fast.imag)), (int(fast.imag), -int(fast.real)))
+
+    modules = tuple(
+        module(turn * (centre + fast * complex(column, row)), turn * fast)
+        for turn in (1, 1j, -1, -1j)
+        for centre, fast in sensors
+        for row in starts(0)
+        for column in starts(1)
+    )
+    return Design(pixel_mm, pixels, (edge, edge), "Si", 500, saturation, modules=modules)
+
+
+def epix10k() -> Design:
+    """Return an ePix10k 2M: sixteen sensors of 2 x 2 chips, whose wide pixels fill the 2.5 pixels between them."""
+    sensors = tuple((complex(x, y), -1j) for x in (595, 175) for y in (232.5, 639))
+    return quadrants(0.1, (176, 192), (2, 2), (2.5, 2.5), sensors, edge=1665, saturation=7300)
+
+
+def cspad() -> Design:
+    """Return a CSPAD: 32 sensors of two chips, whose wide pixels fill the 3 pixels between them."""
+    sensors = (
+        (347 + 164j, 1j), (140 + 164j, 1j), (667 + 271j, -1), (667 + 65.5j, -1),
+        (561.5 + 596.5j, -1j), (772.5 + 596.5j, -1j), (241 + 675j, -1), (241 + 464j, -1),
+    )  # fmt: skip
+    return quadrants(0.10992, (185, 194), (1, 2), (0, 3), sensors, edge=1730, saturation=1800)
+
+
 SILICON: dict[str, Any] = {"material": "Si", "thickness_um": 450}
 PHOSPHOR: dict[str, Any] = {"material": "Gd2O2S", "thickness_um": 40, "saturation": 2**16 - 1}
 
@@ -142,6 +198,8 @@ DESIGNS = {
     "ADSC Q315": ccd(0.102, 3072, 3),
     "ADSC Q315r": ccd(0.102592, 3072, 3),
     "AGIPD 1M": agipd(),
+    "ePix10k 2M": epix10k(),
+    "CSPAD": cspad(),
 }  # fmt: skip
 
 
