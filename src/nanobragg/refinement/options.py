@@ -74,5 +74,5 @@ def complete(options: RefineOptions) -> RefineOptions:
     }  # fmt: skip
     unknown = [name for name in options if name not in default]
     if unknown:
-        raise TypeError(f"refine: {unknown[0]!r} is no option; they are {', '.join(default)}")
+        raise TypeError(f"refine: {unknown[0]!r} is not an option; the options are {', '.join(default)}")
     return {**default, **options}
