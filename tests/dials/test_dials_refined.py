@@ -88,7 +88,8 @@ def test_a_refinement_brings_what_dials_indexed_closer_to_the_truth(indexed):
 
 def test_dials_reads_the_refined_experiment(indexed):
     dials, configs, images, _ = indexed
-    result = nb.refine(configs[0], images[0].astype(float), ["rot", "cell", "distance"], start="given")
+    photons, vary = images[0].astype(float), ["rot", "cell", "distance"]
+    result = nb.refine(configs[0], photons, vary, start="given", space_group="P 21 21 21")
     result.to_expt(dials.folder / "refined.expt")
     read = json.loads(dials("/usr/bin/python3", "-c", READ, "refined.expt").splitlines()[-1])
     scene, panel = nb.Scene(result.config), result.config.detector.panels[0]
