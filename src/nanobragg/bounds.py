@@ -167,7 +167,7 @@ def check_bound(name: str, value: Any, *, field: str = "") -> None:
         raise ConfigError(
             f"{name} = {number:g}: must be from {bound.low:g} to {bound.high:g} ({bound.reason})"
             if isinstance(number, float)
-            else f"{name} = {number}: must be from {bound.low} to {bound.high} ({bound.reason})"
+            else f"{name} = {short(number)}: must be from {bound.low} to {bound.high} ({bound.reason})"
         )
 
 
@@ -195,12 +195,12 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
             raise TypeError
         given = float(value)
     except (TypeError, ValueError):
-        raise ConfigError(f"{name} = {_short(value)}: must be a number") from None
+        raise ConfigError(f"{name} = {short(value)}: must be a number") from None
     except OverflowError:
         given = math.inf
     if not (math.isfinite(given) and low <= given <= high):
         limits = f" from {low:g} to {high:g}" if math.isfinite(high) else f" of at least {low:g}"
-        raise ConfigError(f"{name} = {_short(value)}: must be a number{limits if math.isfinite(low) else ''}")
+        raise ConfigError(f"{name} = {short(value)}: must be a number{limits if math.isfinite(low) else ''}")
     check_bound(name, given, field=field)
     return given
 
@@ -212,12 +212,18 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
             raise TypeError
         given = operator.index(value)
     except TypeError:
-        raise ConfigError(f"{name} = {_short(value)}: must be an integer") from None
+        raise ConfigError(f"{name} = {short(value)}: must be an integer") from None
     if not low <= given <= high:
-        raise ConfigError(f"{name} = {_short(value)}: must be from {low} to {high}")
+        raise ConfigError(f"{name} = {short(value)}: must be from {low} to {high}")
     return given
 
 
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) < 80 else f"{text[:77]}..."
+def short(value: Any, most: int = 80) -> str:
+    """Return the repr of a value on one line, cut to a length; Python refuses to spell integers of 4,300 digits."""
+    if isinstance(value, int) and abs(value) >= 10**most:
+        return f"an integer of {math.floor(math.log10(abs(value))) + 1} digits"
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:
+        text = f"{type(value).__name__} with an integer of thousands of digits"
+    return text if len(text) < most else f"{text[: most - 3]}..."

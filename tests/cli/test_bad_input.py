@@ -185,10 +185,23 @@ def test_an_output_that_would_overwrite_an_input(refused, tmp_path, output):
     config.to_toml(tmp_path / "still.toml")
     kept = (tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()
     message = refused(f"simulate still.toml -o out.img {output}")
-    assert "is an input file of the experiment; choose another name" in message
+    assert "is an input file; choose another name" in message
     nb.write_image(tmp_path / "some.npy", np.ones(shape))
     assert refused(f"simulate still.toml -o out.img {output} --pixels some.npy") == message
     assert ((tmp_path / "still.npz").read_bytes(), (tmp_path / "mask.img").read_bytes()) == kept
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["convert a.png a.png", "convert a.png ./a.png", "plot a.png -o a.png", "refine a.toml a.png --vary n -o a.toml"],
+)
+def test_a_command_does_not_overwrite_its_input(refused, tmp_path, line):
+    nb.write_image(tmp_path / "a.png", np.arange(9.0).reshape(3, 3))
+    (tmp_path / "a.toml").write_text("")
+    kept = (tmp_path / "a.png").read_bytes()
+    assert "is an input file; choose another name" in refused(line)
+    assert (tmp_path / "a.png").read_bytes() == kept
+    assert (tmp_path / "a.toml").read_text() == ""
 
 
 def test_an_output_that_would_overwrite_the_mask_of_pixels(refused, tmp_path):

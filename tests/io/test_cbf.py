@@ -185,6 +185,10 @@ def damaged(content, old, new):
             "'-6' is not a positive",
         ),
         (lambda content: damaged(content, b"Second-Dimension: 6", b"Second-Dimension: 9"), "pixels"),
+        (
+            lambda content: damaged(content, b"Number-of-Elements: 54", b"Number-of-Elements: 45"),
+            "X-Binary-Number-of-Elements = 45, but the image has 6 x 9 pixels",
+        ),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path, damage, told):

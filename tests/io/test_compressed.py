@@ -73,6 +73,7 @@ def test_an_image_is_not_written_under_the_name_of_a_compressed_one(tmp_path):
     [
         (lzma.compress(b"data_x"), "is compressed with xz, which is not read; unpack it first"),
         (b"\x28\xb5\x2f\xfd rest", "is compressed with Zstandard"),
+        (b"PK\x03\x04 rest", "is a zip archive, which is not read; unpack it first"),
         (gzip.compress(b"data_x\n" * 99)[:-9], "is not valid gzip .*fetch the whole file again"),
         (bz2.compress(b"data_x\n" * 99)[:-9], "is not valid bzip2"),
         (gzip.compress(b"data_x\n")[:-8] + b"12345678", "is not valid gzip"),
@@ -96,7 +97,13 @@ def test_a_compressed_hdf5_file_is_named(tmp_path):
         nb.read_image(tmp_path / "a.h5")
 
 
-MARKS = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+MARKS = {
+    "utf-8": codecs.BOM_UTF8,
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
+}
 
 
 @pytest.mark.parametrize("encoding", MARKS)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import nanobragg as nb
 from fuzzing.sample_files import PDB
 from nanobragg import Config, StructureFactors, read_expt
 from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
@@ -151,6 +152,24 @@ def test_toml_nested_too_deeply(tmp_path, text):
     (path := tmp_path / "deep.toml").write_text(text)
     with pytest.raises(FormatError, match="nested too deeply"):
         Config.from_toml(path)
+
+
+def test_a_number_of_more_digits_than_python_spells(tmp_path):
+    """TOML's hexadecimal integers have no limit of digits."""
+    (path := tmp_path / "a.toml").write_text("[beam]\nwavelength_A = 0x" + "f" * 4000)
+    with pytest.raises(ConfigError, match=r"wavelength_A = an integer of 4817 digits"):
+        nb.Config.from_toml(path)
+    for number in (10**5000, -(10**5000), [10**5000]):
+        for use in (
+            lambda: nb.Crystal(cell=(10, 20, 30), n_cells=number),  # noqa: B023
+            lambda: nb.Spectrum(wavelengths_A=number, weights=[1]),  # noqa: B023
+            lambda: nb.c_noise([[1.0]], number),  # noqa: B023
+            lambda: nb.read_image(path, format="npy", index=number),  # noqa: B023
+            lambda: nb.Noise(seed=number),  # noqa: B023
+        ):
+            with pytest.raises(ConfigError) as caught:
+                use()
+            assert len(str(caught.value)) < 300
 
 
 def test_toml_number_of_more_digits_than_python_reads(tmp_path):

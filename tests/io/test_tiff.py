@@ -93,3 +93,17 @@ def test_missing_strips_are_not_read_as_zeros(tmp_path, compression):
     path.write_bytes(content)
     with pytest.raises(FormatError, match="is not a valid TIFF"):
         read_tiff(path)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_libtiff_prints_nothing_about_a_damaged_strip(tmp_path, compression, capfd):
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 60000, (30, 40)).astype(np.uint16))
+    picture.save(path := tmp_path / "a.tif", compression=compression)
+    content = bytearray(path.read_bytes())
+    with Image.open(path) as picture:
+        start = picture.tag_v2[273][0]
+    content[start : start + 40] = b"\xff" * 40
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="is not a valid TIFF"):
+        read_tiff(path)
+    assert capfd.readouterr() == ("", "")

@@ -364,5 +364,5 @@ def test_small_negative_options_are_refused_and_zero_is_not(name):
 def test_seeds_of_the_c_program_end_at_31_bits():
     assert c_noise(np.zeros((1, 1)), 2**31 - 1)[2] == 0
     for seed in (-1, 2**31):
-        with pytest.raises(ConfigError, match=f"seed = {seed} is not"):
+        with pytest.raises(ConfigError, match=f"seed = {seed}: must be from 0 to 2147483647"):
             c_noise(np.zeros((1, 1)), seed)

@@ -33,6 +33,7 @@ def run(chosen: argparse.Namespace) -> int:
     from ..errors import ConfigError, FormatError, NanobraggWarning
     from ..export.write import check_image_paths, write_image
     from ..io import read_image
+    from ..io.atomic import check_distinct
     from ..io.formats import format_of, format_to_read
 
     if chosen.adc is not None and chosen.scale is None:
@@ -41,6 +42,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.image < 1:
         raise ConfigError(f"--image {chosen.image}: must be at least 1")
     check_image_paths([chosen.output], config)
+    check_distinct([chosen.output], filter(None, [chosen.input, chosen.config]))
     shape = None if chosen.shape is None else tuple(chosen.shape)
     try:
         image, metadata = read_image(chosen.input, shape=shape, index=chosen.image - 1)

@@ -44,10 +44,12 @@ def add_options(parser: CommandParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Draw one plot."""
+    from ..io.atomic import check_distinct
     from ..plotting.figures import check_figure_path, save_figure
 
     _check(chosen)
     check_figure_path(chosen.output)
+    check_distinct([chosen.output], filter(None, [chosen.image, chosen.config]))
     scene = None if chosen.config is None else Scene(Config.from_toml(chosen.config))
     save_figure(chosen.output, _figure(chosen, scene))
     return 0

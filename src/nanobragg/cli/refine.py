@@ -48,10 +48,14 @@ def add_options(parser: CommandParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Refine, print the values, and write the refined experiment."""
+    from ..io.atomic import check_distinct
     from ..refinement.refine import refine
 
     if not chosen.output.endswith((".toml", ".expt")):
         raise ConfigError(f"{chosen.output}: the refined experiment is a .toml or .expt file")
+    check_distinct(
+        filter(None, [chosen.output, chosen.plot]), filter(None, [chosen.start, chosen.image, chosen.factors])
+    )
     config, groups = _start(chosen)
     result = refine(
         config, _photons(chosen, config), chosen.vary, noise="poisson" if chosen.sigma is None else chosen.sigma,

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
-from ..bounds import check_bound
+from ..bounds import check_bound, short
 from ..errors import ConfigError
 from .display import completions, html_table, model_repr, readable_signature, short_repr
-from .messages import explain, short, suggestion
+from .messages import explain, suggestion
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ..bounds import short
 from ..errors import ConfigError
 
 # What a field is called elsewhere: names of other programs and of common speech, without unit and case
@@ -77,12 +78,6 @@ def explain(error: ValidationError, model: type[BaseModel], owner: str, paramete
         shown.append(f"{owner}: and {len(inner) - len(shown)} more lines about its parts")
     shown += [_field_line(model, owner, items, parameters) for items in list(fields.values())[:MOST_LINES]]
     return [*shown, f"{owner}: and {more} more invalid fields"] if more > 0 else shown
-
-
-def short(value: Any, most: int = 80) -> str:
-    """Return the repr of a value, cut to a length."""
-    text = " ".join(repr(value).split())
-    return text if len(text) < most else text[: most - 3] + "..."
 
 
 def _field_line(model: type[BaseModel], owner: str, items: list[Any], parameters: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..bounds import whole
 from ..errors import ConfigError, FormatError
 from .formats import Request, format_of, format_to_read
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .atomic import StrPath
 
 __all__ = ["read_image", "write_image"]
+
+MOST_IMAGES = 2**31  # of a file
 
 
 def read_image(
@@ -59,6 +62,7 @@ def read_image(
         The file cannot be read.
     """
     chosen = format_to_read(path, format)
+    index = whole("index", index, -MOST_IMAGES, MOST_IMAGES)
     if index != 0 and not chosen.many:
         raise ConfigError(f"index = {index}: {path} holds one image; only NXmx files hold several")
     image, metadata = chosen.read(Request(path, shape, index))

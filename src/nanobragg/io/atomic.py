@@ -159,7 +159,7 @@ def check_distinct(outputs: Iterable[StrPath], inputs: Iterable[StrPath]) -> Non
             continue
         identity = _identity(path)
         if identity in kept:
-            raise ConfigError(f"{path}: is an input file of the experiment; choose another name for the output")
+            raise ConfigError(f"{path}: is an input file; choose another name for the output")
         if identity in written:
             raise ConfigError(f"{path}: is the name of two outputs; choose another one")
         written.add(identity)

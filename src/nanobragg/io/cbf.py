@@ -76,7 +76,15 @@ def read_cbf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
         _positive(path, mime, "X-Binary-Size-Second-Dimension"),
         _positive(path, mime, "X-Binary-Size-Fastest-Dimension"),
     )
-    return _decompress(path, packed, mime, shape), _header_fields(head.decode("latin-1"))
+    image = _decompress(path, packed, mime, shape)
+    if "X-Binary-Number-of-Elements" in mime:
+        stated = _positive(path, mime, "X-Binary-Number-of-Elements")
+        if stated != shape[0] * shape[1]:
+            raise FormatError(
+                f"{path}: X-Binary-Number-of-Elements = {stated}, but the image has {shape[0]} x {shape[1]} pixels; "
+                "fetch the file again"
+            )
+    return image, _header_fields(head.decode("latin-1"))
 
 
 def _decompress(path: StrPath, packed: bytes, mime: dict[str, str], shape: tuple[int, int]) -> npt.NDArray[Any]:

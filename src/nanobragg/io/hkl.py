@@ -92,7 +92,7 @@ def _parse_lines(content: bytes, path: StrPath) -> npt.NDArray[np.float64]:
                 "from_coordinates, or name it as structure_factors.path in the TOML of nanobragg simulate"
             )
         if row is None:
-            comment = " (comments may stand before the first reflection only)" if line.lstrip()[:1] == b"#" else ""
+            comment = " (comments may stand before the first reflection only)" if b"#" in line else ""
             raise FormatError(
                 f"{path}, line {number}: {_quoted(path, line)} is not 'h k l F'; expected three integers and one "
                 f"finite number{comment}"

@@ -31,6 +31,13 @@ CHUNK_BYTES = 2**18
 OPEN_FILES = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 KERNEL_FOLDERS = ("/proc/", "/sys/")  # their files may make readers wait
 SIGNATURE_BYTES = 8
+ZIP = b"PK\x03\x04"
+ENCODINGS = {  # by their byte-order marks; the one of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 @contextmanager
@@ -100,16 +107,19 @@ def read_file(path: StrPath) -> bytes:
 
 
 def read_text(path: StrPath, *, strict: bool = False) -> str:
-    """Return the text of a file, decoded as by `as_text`."""
-    return as_text(read_file(path), strict=strict)
+    """Return the text of a file, decoded as by `as_text`; raises `FormatError` if it is a zip archive."""
+    content = read_file(path)
+    if content.startswith(ZIP):
+        raise FormatError(f"{path} is a zip archive, which is not read; unpack it first")
+    return as_text(content, strict=strict)
 
 
 def as_text(content: bytes, *, strict: bool = False) -> str:
-    """Return a text in UTF-8, or in UTF-16 with a byte-order mark, without this mark.
+    """Return a text in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark, without this mark.
 
     A text that is neither is Latin-1, or raises `UnicodeDecodeError` if `strict`.
     """
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    encoding = next((name for mark, name in ENCODINGS.items() if content.startswith(mark)), "utf-8-sig")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:

@@ -52,7 +52,7 @@ def load_npz(content: bytes, path: StrPath, kinds: str = NUMBERS) -> dict[str, n
     """Return the arrays in the content of an .npz file; `path` is for errors, otherwise as `read_npz`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as stored:
-            check_bytes(path, sum(member.file_size for member in stored.infolist()), "its arrays")
+            check_bytes(path, sum(member.file_size for member in stored.infolist()), "its unpacked content")
             return {
                 member.filename.removesuffix(".npy"): _load(
                     _member(stored, member, path), member.file_size, f"{path}, {member.filename!r}", kinds

@@ -13,6 +13,7 @@ from .check_image import cast_to_floats, cast_to_integers, check_image
 from .input_file import read_file
 from .limits import check_bytes
 from .named_files import reason
+from .silent_libtiff import silent_libtiff
 from .tiff_layout import Layout, read_layout
 
 STORED = (np.uint8, np.uint16, np.int32, np.float32)
@@ -73,7 +74,8 @@ def _decompressed(path: StrPath, content: bytes, layout: Layout) -> npt.NDArray[
             warnings.simplefilter("ignore")  # Pillow warns about tags that are cut off
             picture = Image.open(io.BytesIO(content), formats=["TIFF"])
             _check_whole(path, picture, len(content))
-            pixels = np.array(picture)
+            with silent_libtiff():
+                pixels = np.array(picture)
     except Exception as error:  # Pillow raises many types for damaged files
         raise FormatError(
             f"{path} is not a valid TIFF image ({reason(path, error)}); convert it, or fetch it again"

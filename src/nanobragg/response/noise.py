@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._noise import CRandom, ordered_sum
 from .._photons import normal_deviates, poisson_deviates
-from ..bounds import number
+from ..bounds import number, short, whole
 from ..config.config import Config
 from ..config.noise import Psf
 from ..config.region import Region
@@ -68,8 +68,7 @@ def c_noise(
     ConfigError
         A negative or non-finite pixel, or a seed out of range.
     """
-    if not (0 if before is None else -MAX_C_SEED) <= seed <= MAX_C_SEED:
-        raise ConfigError(f"seed = {seed} is not a valid seed of the C program; give 0 to {MAX_C_SEED}")
+    seed = whole("seed", seed, 0 if before is None else -MAX_C_SEED, MAX_C_SEED)
     _check_offset(adc_offset)
     means = checked_image(image, lowest=0.0)
     if means.max() > np.finfo(np.float32).max:
@@ -354,7 +353,7 @@ def _rows(image: NDArray[Any]) -> NDArray[Any]:
 
 def _check_seed(name: str, seed: object) -> None:
     if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ConfigError(f"{name} = {seed!r} is not a valid seed; give an integer of at least 0")
+        raise ConfigError(f"{name} = {short(seed)} is not a valid seed; give an integer of at least 0")
 
 
 def _check_range(name: str, value: float) -> None:
