@@ -142,7 +142,7 @@ class Culling:
         x0, x1, y0, y1 = roi
         corners = [(x, y) for y in range(y0, y1 + 1, REGION_PIXELS) for x in range(x0, x1 + 1, REGION_PIXELS)]
         chosen = corners[len(corners) // (2 * SAMPLES) :: max(len(corners) // SAMPLES, 1)]
-        out = np.zeros((self.core.n_panels, *self.scene.shape[-2:]), self.dtype)
+        out = self._scratch()
         terms = evaluated = 0
         start = time.perf_counter()
         for x, y in chosen:
@@ -152,6 +152,10 @@ class Culling:
             evaluated += some
         seconds = (time.perf_counter() - start) * len(corners) / len(chosen) / self.threads
         return evaluated / terms if terms else 1.0, seconds
+
+    def _scratch(self) -> npt.NDArray[Any]:
+        """Return an image to render parts into; the memory of the others is never touched."""
+        return np.empty((self.core.n_panels, *self.scene.shape[-2:]), self.dtype)
 
     def _find_brightest(self) -> float:
         """Return a lower bound of the brightest pixel, in most images the pixel itself, or 0 if none is found.
@@ -163,7 +167,7 @@ class Culling:
         if not tiles:
             return 0.0
         expected = max(photons for *_, photons in tiles)
-        image = np.zeros((self.core.n_panels, *self.scene.shape[-2:]), self.dtype)
+        image = self._scratch()
         for exponent in range(3, 40, 3):
             limit = expected * 10.0**-exponent
             found = max(self._largest(image, panel, fast, slow, limit) for panel, fast, slow, _ in tiles)
@@ -196,5 +200,7 @@ class Culling:
             int(slow),
             min(int(slow) + BRIGHT_PIXELS, rows) - 1,
         )
+        tile = image[panel, roi[2] : roi[3] + 1, roi[0] : roi[1] + 1]
+        tile[:] = 0.0  # masked pixels stay so
         self.render(image, roi, self.scene.mask, False, np.zeros(1, np.int64), limit)
-        return float(image[panel, roi[2] : roi[3] + 1, roi[0] : roi[1] + 1].max())
+        return float(tile.max())

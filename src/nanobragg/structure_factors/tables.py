@@ -73,11 +73,14 @@ def dense_tables(
     indices: IndexArray, rows: Iterable[FloatArray], count: int, limits: Limits, default_F: float, dtype: type
 ) -> Table:
     """Return the tables of `count` rows of amplitudes, stacked along a first axis of `values`."""
-    values: npt.NDArray[Any] = np.full((count, *_shape(limits)), default_F, dtype)
-    inside = ((indices >= limits.first) & (indices <= limits.last)).all(axis=1)
-    h, k, l = (indices[inside] - (np.array(limits.first, np.int32) - 1)).T
-    for table, row in zip(values, rows, strict=True):
-        table[h, k, l] = row[inside]
+    nh, nk, nl = shape = _shape(limits)
+    values: npt.NDArray[Any] = np.full((count, *shape), default_F, dtype)
+    h, k, l = np.ascontiguousarray(indices.T, np.int64) - (np.array(limits.first)[:, np.newaxis] - 1)
+    places = (h * nk + k) * nl + l
+    inside = (h > 0) & (h < nh - 1) & (k > 0) & (k < nk - 1) & (l > 0) & (l < nl - 1)
+    chosen = slice(None) if inside.all() else inside
+    for table, row in zip(values.reshape(count, -1), rows, strict=True):
+        table[places[chosen]] = row[chosen]
     return Table(values, limits)
 
 
