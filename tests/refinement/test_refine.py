@@ -154,7 +154,7 @@ def test_the_result_describes_itself(truth, data, tmp_path):
     assert "converged after" in text
     assert sum(shell.pixels for shell in result.shells) == result.pixels
     assert sum(shell.chi_squared for shell in result.shells) == pytest.approx(result.chi_squared)
-    assert all(shell.d_max >= shell.d_min for shell in result.shells)
+    assert all(shell.d_max_A >= shell.d_min_A for shell in result.shells)
     result.to_toml(tmp_path / "refined.toml")
     again = nb.Config.from_toml(tmp_path / "refined.toml")
     np.testing.assert_allclose(nb.simulate(again), nb.simulate(result.config), rtol=1e-5)

@@ -185,3 +185,10 @@ def test_sub_pixels_beyond_the_bound_are_refused_also_if_automatic(edge, n_cells
                 detector=nb.Detector.flat(distance_mm=100, pixels=20),
             )
         )
+
+
+@pytest.mark.parametrize("experiment", ["still.toml", None, {}, 3])
+def test_what_is_no_experiment_is_refused_by_name(experiment):
+    for call in (nb.simulate, nb.Scene, nb.predict_spots, nb.parameters):
+        with pytest.raises(ConfigError, match=f"{type(experiment).__name__}: give a Config or a Scene"):
+            call(experiment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -37,16 +37,10 @@ GRADIENT_TERMS = 3  # terms of an image that one with its derivatives takes as l
 
 def as_scene(experiment: object) -> Scene:
     """Return the scene of a Config, or a scene as it is; raises `ConfigError` for compat="c"."""
-    scene = experiment if isinstance(experiment, Scene) else Scene(_config(experiment))
+    scene = experiment if isinstance(experiment, Scene) else Scene(cast("Config", experiment))  # which checks it
     if scene.config.compat is not None:
         raise ConfigError('Config.compat = "c": its images are not differentiated; use compat=None (-exact)')
     return scene.one_lattice("a derivative")
-
-
-def _config(experiment: object) -> Config:
-    if isinstance(experiment, Config):
-        return experiment
-    raise ConfigError(f"{type(experiment).__name__}: give a Config or a Scene")
 
 
 class Comparison(NamedTuple):

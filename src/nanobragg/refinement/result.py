@@ -34,8 +34,8 @@ STRONG_CORRELATION = 0.95
 class Shell(NamedTuple):
     """χ² of the pixels between two resolutions (Å)."""
 
-    d_max: float
-    d_min: float
+    d_max_A: float
+    d_min_A: float
     pixels: int
     chi_squared: float
 

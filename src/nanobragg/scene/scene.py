@@ -87,6 +87,8 @@ class Scene(SceneData):
     """
 
     def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
+        if not isinstance(config, Config):
+            raise ConfigError(f"{type(config).__name__}: give a Config or a Scene")
         told = config.__dict__.setdefault("_told", set())  # of the Config, so that it warns once
         self._warn(unit_slips(config), told)
         first, *others = config.lattices()
