@@ -126,7 +126,7 @@ NOISE_KINDS = {"poisson": POISSON, "normal": NORMAL, "weighted": WEIGHTED}
 
 
 cdef class Task:
-    """What is to be made of pixels (gradient_task.h).
+    """A computation with the primitives of chosen pixels (gradient_task.h).
 
     Parameters
     ----------

@@ -50,6 +50,20 @@ class Dials:
         assert done.returncode == 0, f"{program}: {done.stdout[-2000:]}"
         return done.stdout
 
+    def index_stills(self, macro_cycles: int) -> list[nb.Experiment]:
+        """Index stills.nxs, of orthorhombic crystals (series.py), with a fixed geometry; return what is found.
+
+        Debian's DIALS comes without the extension that its indexer of stills needs.
+        """
+        self("dials.import", "stills.nxs")
+        self("dials.find_spots", "imported.expt", "nproc=1")
+        self(
+            "dials.index", "imported.expt", "strong.refl", "joint_indexing=False", "stills.indexer=sequences",
+            "unit_cell=50,60,70,90,90,90", "space_group=P212121", "method=real_space_grid_search",
+            f"n_macro_cycles={macro_cycles}", "detector.fix=all", "beam.fix=all", "indexing.nproc=1",
+        )  # fmt: skip
+        return self.experiments("indexed.expt")
+
     def predictions(self) -> tuple[np.ndarray, np.ndarray]:
         """Return panels and places (fast, slow in pixels, image) of predicted.refl."""
         self("/usr/bin/python3", "-c", EXPORT, "predicted.refl", "predicted.npz")
@@ -73,6 +87,11 @@ def frame(detector: nb.Detector, beam: np.ndarray) -> np.ndarray:
     fast = fast - (fast @ beam) * beam
     fast /= np.linalg.norm(fast)
     return np.stack([fast, np.cross(beam, fast), beam], axis=1)
+
+
+def lattice_in(there: np.ndarray, scene: nb.Scene) -> np.ndarray:
+    """Return a*, b*, c* (columns, Å⁻¹) of a scene's crystal in the frame of another program (`frame`)."""
+    return there @ frame(scene.config.detector, scene.beam_direction).T @ scene.lattice.reciprocal.T
 
 
 def lattice_differences(true: np.ndarray, found: np.ndarray) -> tuple[float, float, float]:

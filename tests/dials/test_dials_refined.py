@@ -9,7 +9,7 @@ import pytest
 
 import nanobragg as nb
 
-from .processing import NEEDS_DIALS, Dials, frame, lattice_differences
+from .processing import NEEDS_DIALS, Dials, frame, lattice_differences, lattice_in
 from .series import CRYSTALS, experiment, one_panel
 
 pytestmark = [*NEEDS_DIALS, pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")]
@@ -46,29 +46,15 @@ def indexed(tmp_path_factory):
     images = [np.random.default_rng(seed).poisson(nb.simulate(each)) for seed, each in enumerate(configs)]
     nb.write_nexus(folder / "stills.nxs", (image.astype(np.uint16) for image in images), configs)
     dials = Dials(folder)
-    dials("dials.import", "stills.nxs")
-    dials("dials.find_spots", "imported.expt", "nproc=1")
-    dials(
-        "dials.index", "imported.expt", "strong.refl", "joint_indexing=False", "stills.indexer=sequences",
-        "unit_cell=50,60,70,90,90,90", "space_group=P212121", "method=real_space_grid_search", "n_macro_cycles=3",
-        "detector.fix=all", "beam.fix=all", "indexing.nproc=1",
-    )  # fmt: skip
-    return dials, configs, images, dials.experiments("indexed.expt")
-
-
-def turned(config: nb.Config, a_matrix: np.ndarray, there: np.ndarray) -> float:
-    """Return how far a lattice in the frame `there` is from a Config's, degrees."""
-    scene = nb.Scene(config)
-    true = there @ frame(config.detector, scene.beam_direction).T @ scene.lattice.reciprocal.T
-    return lattice_differences(true, a_matrix)[2]
+    return dials, configs, images, dials.index_stills(macro_cycles=3)
 
 
 def test_a_refinement_brings_what_dials_indexed_closer_to_the_truth(indexed):
     _, configs, images, found = indexed
-    before, after = [], []
+    scenes, before, after = [nb.Scene(each) for each in configs], [], []
     for one in found:
         there = frame(one.detector, np.asarray(one.beam().direction))
-        missets = [turned(each, one.a_matrix(), there) for each in configs]
+        missets = [lattice_differences(lattice_in(there, each), one.a_matrix())[2] for each in scenes]
         number = int(np.argmin(missets))
         if missets[number] > 0.2:
             continue
@@ -77,10 +63,9 @@ def test_a_refinement_brings_what_dials_indexed_closer_to_the_truth(indexed):
         start = start.replace(crystal=crystal, background=configs[number].background, sampling=configs[number].sampling)
         photons, vary = images[number].astype(float), ["rot", "cell", "n", "mosaic", "scale"]
         result = nb.refine(start, photons, vary, space_group="P 21 21 21")
-        scene = nb.Scene(result.config)
-        ours = there @ frame(result.config.detector, scene.beam_direction).T @ scene.lattice.reciprocal.T
+        true, refined = (lattice_in(there, each) for each in (scenes[number], nb.Scene(result.config)))
         before.append(missets[number])
-        after.append(turned(configs[number], ours, there))
+        after.append(lattice_differences(true, refined)[2])
     assert len(before) >= 0.8 * STILLS
     assert max(after) < 0.005
     assert np.median(after) < 0.1 * np.median(before)

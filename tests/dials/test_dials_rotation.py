@@ -7,7 +7,7 @@ import pytest
 
 import nanobragg as nb
 
-from .processing import NEEDS_DIALS, Dials, frame, lattice_differences, rmsd_px, shift
+from .processing import NEEDS_DIALS, Dials, frame, lattice_differences, lattice_in, rmsd_px, shift
 from .series import BEAM_PX, experiment, four_panels, one_panel, write_series
 
 pytestmark = NEEDS_DIALS
@@ -42,10 +42,8 @@ def processed(tmp_path_factory):
 def test_dials_recovers_cell_orientation_and_positions(processed, crystal, kind, panels):
     config, dials, printed = processed(crystal, kind, panels)
     imported, refined = dials.experiments("imported.expt")[0], dials.experiments("refined.expt")[0]
-    scene = nb.Scene(config)
     there = frame(imported.detector, np.asarray(imported.beam().direction))
-    true = there @ frame(config.detector, scene.beam_direction).T @ scene.lattice.reciprocal.T
-    length, angle, turned = lattice_differences(true, refined.a_matrix())
+    length, angle, turned = lattice_differences(lattice_in(there, nb.Scene(config)), refined.a_matrix())
     assert length < 1e-3
     assert angle < 0.1  # degrees
     assert turned < 0.05  # degrees

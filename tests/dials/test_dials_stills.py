@@ -6,7 +6,7 @@ import numpy as np
 
 import nanobragg as nb
 
-from .processing import NEEDS_DIALS, Dials, frame, lattice_differences
+from .processing import NEEDS_DIALS, Dials, frame, lattice_differences, lattice_in
 from .series import CRYSTALS, experiment, four_panels, noisy
 
 pytestmark = NEEDS_DIALS
@@ -33,22 +33,11 @@ def still(number: int) -> nb.Config:
 def test_dials_indexes_stills_with_the_right_cell(tmp_path):
     configs = [still(number) for number in range(STILLS)]
     nb.write_nexus(tmp_path / "stills.nxs", (noisy(each, seed) for seed, each in enumerate(configs)), configs)
-    dials = Dials(tmp_path)
-    dials("dials.import", "stills.nxs")
-    dials("dials.find_spots", "imported.expt", "nproc=1")
-    # Debian's DIALS comes without the extension that its indexer of stills needs
-    dials(
-        "dials.index", "imported.expt", "strong.refl", "joint_indexing=False", "stills.indexer=sequences",
-        "unit_cell=50,60,70,90,90,90", "space_group=P212121", "method=real_space_grid_search", "n_macro_cycles=1",
-        "detector.fix=all", "beam.fix=all", "indexing.nproc=1",
-    )  # fmt: skip
-    scenes = [nb.Scene(each) for each in configs]
-    right = set()
-    for found in dials.experiments("indexed.expt"):
+    scenes, right = [nb.Scene(each) for each in configs], set()
+    for found in Dials(tmp_path).index_stills(macro_cycles=1):
         there = frame(found.detector, np.asarray(found.beam().direction))
         for number, scene in enumerate(scenes):  # no two crystals lie alike
-            true = there @ frame(scene.config.detector, scene.beam_direction).T @ scene.lattice.reciprocal.T
-            length, angle, turned = lattice_differences(true, found.a_matrix())
+            length, angle, turned = lattice_differences(lattice_in(there, scene), found.a_matrix())
             if length < 0.01 and angle < 0.5 and turned < 0.2:
                 right.add(number)
     assert len(right) >= 0.9 * STILLS

@@ -84,7 +84,7 @@ class Coefficients(NamedTuple):
 
 
 class Evaluation:
-    """What is made of the primitives of a scene in chosen pixels; nothing is kept of the primitives themselves.
+    """Images and sums from the primitives of a scene in chosen pixels; the primitives are not stored.
 
     Rows are the primitives and, behind them, `extra` ones, shape (n, pixels), that a method is given.
 

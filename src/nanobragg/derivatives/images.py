@@ -29,7 +29,7 @@ Dtype = Literal["float32", "float64"]
 
 
 class DerivativeReport(NamedTuple):
-    """What derivatives miss of terms that are left out.
+    """Upper bounds of what derivatives miss because terms are left out.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ def derivatives(
     tolerance, tolerance_ph
         As in `simulate`: what a pixel may miss, of the photons. What derivatives then miss is in the report.
     response
-        What the detector makes of the photons: derivatives are those of the signal.
+        Response of the detector; derivatives are then those of the signal.
     report
         Return also how much is missing at most.
 

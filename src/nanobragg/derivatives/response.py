@@ -1,4 +1,4 @@
-"""What a detector makes of expected photons: a point-spread function and a gain, a linear map with a transpose."""
+"""The linear response of a detector to expected photons: point-spread function and gain, and the transposed map."""
 
 from __future__ import annotations
 

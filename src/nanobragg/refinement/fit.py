@@ -87,7 +87,7 @@ class Fit:
     groups, threads, dtype
         As in `derivatives`.
     response
-        What the detector makes of the photons.
+        Response of the detector.
     """
 
     def __init__(
@@ -127,13 +127,14 @@ class Fit:
         low, high = self._bounds[[degree.name for degree in self.degrees].index(name)].tolist()
         return low, high
 
-    def run(self, state: State, most: int, report: Callable[[Step], None]) -> tuple[State, list[Sums], int, bool]:
-        """Iterate from a state; return the best one, its sums, the number of iterations and whether it converged.
+    def run(
+        self, state: State, sums: list[Sums], most: int, report: Callable[[Step], None]
+    ) -> tuple[State, list[Sums], int, bool]:
+        """Iterate from a state with its sums; return the best one, its sums, the iterations and whether it converged.
 
         Ctrl-C ends the iteration with the best state so far.
         """
         damping, iteration = FIRST_DAMPING, 0
-        sums = self.evaluate(state)
         self.covariance(state, sums)  # says which combination of parameters is not determined, before time is spent
         try:
             for iteration in range(1, most + 1):

@@ -35,7 +35,7 @@ class RefineOptions(TypedDict, total=False):
     groups
         Groups of panels that move together: their names, with the numbers of their panels.
     response
-        What the detector makes of the photons (`nb.Response`): point-spread function and gain.
+        Response of the detector (`nb.Response`): point-spread function and gain.
     pixels
         "shoeboxes": boxes of 17 pixels around the spots that are predicted at the start; "all"; or a selection as in
         `simulate`. Default "shoeboxes".

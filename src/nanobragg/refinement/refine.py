@@ -136,10 +136,11 @@ def refine_images(
         images, own_degrees, shared_degrees, as_noise(given["noise"]), priors=given["prior"], bounds=given["bounds"],
         groups=groups, threads=given["threads"], dtype=given["dtype"], response=response,
     )  # fmt: skip
-    before = fit.evaluate(fit.start())
-    state, sums, iterations, converged = fit.run(
-        brightened(fit, fit.start()), given["most_iterations"], _reporter(given["progress"])
-    )
+    begun = fit.start()
+    before = fit.evaluate(begun)
+    state = brightened(fit, begun)
+    sums = before if state is begun else fit.evaluate(state)
+    state, sums, iterations, converged = fit.run(state, sums, given["most_iterations"], _reporter(given["progress"]))
     if not converged:
         log.warning("not converged after %d iterations", iterations)
     return make_results(

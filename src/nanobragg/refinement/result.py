@@ -73,7 +73,7 @@ class Refinement:
     begun : Config
         The experiment at the start.
     response : Response
-        What the detector makes of the photons; None: nothing.
+        Response of the detector; None: it records photons.
     planes : ndarray of the image's shape
         Planes of background that were refined in boxes of pixels; None: none were.
     """
