@@ -49,6 +49,19 @@ def render(
     stop: npt.NDArray[np.int32],
     done: npt.NDArray[np.int64],
 ) -> tuple[float, int]: ...
+def try_region(
+    kernel_address: int,
+    scene_address: int,
+    plan: CullingPlan,
+    epsilon: float,
+    precision: int,
+    panel: int,
+    rows: int,
+    columns: int,
+    roi: tuple[int, int, int, int],
+    mask: npt.NDArray[np.uint8] | None,
+    stop: npt.NDArray[np.int32],
+) -> tuple[float, int]: ...
 def find_brightest(
     kernel_address: int,
     scene_address: int,

@@ -261,6 +261,32 @@ def render(uintptr_t kernel_address, uintptr_t scene_address, CullingPlan plan, 
             sum(work.tallies[thread].evaluated for thread in range(threads)))
 
 
+def try_region(uintptr_t kernel_address, uintptr_t scene_address, CullingPlan plan, double epsilon, int precision,
+               int panel, int rows, int columns, roi, const unsigned char[:, :, ::1] mask, int[::1] stop):
+    """Render the part of a region that is in a ROI, and keep nothing of it.
+
+    Returns
+    -------
+    largest, evaluated : float, int
+        The photons of its brightest pixel, at most `epsilon` too few, and the number of terms that were evaluated.
+    """
+    cdef const Kernel *kernel = <const Kernel *> kernel_address
+    cdef const Scene *scene = <const Scene *> scene_address
+    cdef int x0 = roi[0], x1 = roi[1], y0 = roi[2], y1 = roi[3], i
+    cdef Work work = Work(kernel.region_bytes(scene[0], plan.plan), 1)
+    cdef Region region
+    cdef double largest = 0.0
+    with nogil:
+        region = clip_region(panel, x0 // REGION * REGION, y0 // REGION * REGION, rows, columns, x0, x1, y0, y1, mask,
+                             work.wanted(0))
+        kernel.render_region(scene[0], scene.panels[panel], plan.plan, epsilon, region, precision, work.memory(0),
+                             &stop[0], work.photons(0), &work.tallies[0])
+        for i in range(REGION * REGION):
+            if region.wanted[i]:
+                largest = max(largest, work.photons(0)[i])
+    return largest, work.tallies[0].evaluated
+
+
 def find_brightest(uintptr_t kernel_address, uintptr_t scene_address, CullingPlan plan, double reach_sqr, int panels,
                    int rows, int columns, const unsigned char[:, :, ::1] mask, int threads, int[::1] stop):
     """Return the tile of every region that is probably its brightest.

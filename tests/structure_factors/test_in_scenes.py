@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from functools import partial
 from pathlib import Path
@@ -146,3 +147,33 @@ def test_coordinates_need_a_resolution(tmp_path: Path) -> None:
         ConfigError, match=r"m\.pdb: coordinates need a resolution limit; give StructureFactors\.d_min_A"
     ):
         _ = nb.StructureFactors(path=tmp_path / "m.pdb").listing
+
+
+@pytest.fixture
+def wilson() -> nb.StructureFactors:
+    return nb.StructureFactors.wilson((60, 70, 80, 85, 95, 100), "P 1", b_factor=20.0, d_min_A=3.0, seed=1)
+
+
+def test_scenes_share_the_table_of_their_factors(wilson: nb.StructureFactors) -> None:
+    first, second = (nb.Scene(config(structure_factors=wilson)).core("float32").tables for _ in range(2))
+    assert first is second
+
+
+def test_a_shared_table_is_that_of_the_scenes_own_reach(wilson: nb.StructureFactors) -> None:
+    listing = dict(zip(("indices", "amplitudes"), wilson.listing or (), strict=True))
+    crystal = builders.TRICLINIC.replace(mosaic_spread_deg=0.1, mosaic_domains=200)
+    for distance in (100.0, 500.0, 100.0):
+        detector = nb.Detector.flat(distance_mm=distance, pixels=(128, 128), pixel_mm=0.3)
+        here = config(crystal=crystal, detector=detector)
+        shared, fresh = (here.replace(structure_factors=f) for f in (wilson, nb.StructureFactors(**listing)))
+        scene = nb.Scene(shared)
+        again = nb.Scene(shared.replace(detector=nb.Detector.flat(distance_mm=50.0, pixels=(128, 128), pixel_mm=0.3)))
+        scene.core("float32"), again.core("float32")  # the other scene's table is kept before the first one's plan
+        np.testing.assert_array_equal(nb.simulate(scene, tolerance=1e-6), nb.simulate(fresh, tolerance=1e-6))
+
+
+def test_a_kept_table_is_not_pickled(wilson: nb.StructureFactors) -> None:
+    table = wilson.tables([0.0])
+    assert wilson.held(table.values) is not None
+    assert pickle.loads(pickle.dumps(wilson)).tables([0.0]).values is not table.values
+    assert len(pickle.dumps(wilson)) < len(pickle.dumps(wilson.listing)) + table.values.nbytes

@@ -143,6 +143,12 @@ struct Spot {
     double kappa[2]; /* 1/wavelengths for which the ellipsoid meets the sphere, 1/A */
 };
 
+/* Whether the wavelengths of a spot differ. */
+NB_INLINE bool has_band(const Spot &spot)
+{
+    return spot.kappa[0] < spot.kappa[1];
+}
+
 /* Components of a vector along a*, b*, c*. */
 NB_INLINE void components(const Spot &spot, const double *n, double *c)
 {
@@ -172,9 +178,12 @@ static inline double half_width_at(const Spot &spot, const double *s, double kap
 static inline bool narrow_band(Spot &spot, const double *s, double girth_sqr)
 {
     const double g = -dot(spot.g, s), sqr = dot(spot.g, spot.g), around = spot.reach_sqr * girth_sqr;
-    for (int pass = 0; pass < 2; ++pass) {
+    const int passes = has_band(spot) ? 2 : 1;
+    for (int pass = 0; pass < passes; ++pass) {
         double *const kappa = spot.kappa;
-        const double widest = larger(half_width_at(spot, s, kappa[0]), half_width_at(spot, s, kappa[1]));
+        double widest = half_width_at(spot, s, kappa[0]);
+        if (has_band(spot))
+            widest = larger(widest, half_width_at(spot, s, kappa[1]));
         const double excess = 2.0 * widest + around + SLACK * (sqr + 1e-9);
         if (g > 0.0) {
             kappa[0] = larger(kappa[0], (sqr - excess) / (2.0 * g) * (1.0 - SLACK));

@@ -38,85 +38,121 @@ struct Interval {
     double low, high;
 };
 
-/* Where a spot can be on a plane, in sub-pixels: an interval along each axis, and one across its track, along `across`.
- */
-struct Outline {
-    Interval fast, slow, side;
-    double across[2];
-};
-
-/* Widen an interval of a.v/n.v to hold all v in the ellipsoid around u; false if it is not all in front of the plane
- * n.v = 0. With t the distance from the value at u, and w = a - (a.u/n.u) n, such a v exists where
- * |t| u.n <= half_width(w - t n): between the roots of a quadratic. */
-static inline bool widen(const Spot &spot, const double *u, const double *a, const double *n, Interval &interval)
-{
-    const double un = dot(u, n), middle = dot(u, a) / un;
-    double w[3], cw[3], cn[3];
-    for (int i = 0; i < 3; ++i)
-        w[i] = a[i] - middle * n[i];
-    components(spot, w, cw);
-    components(spot, n, cn);
-    const double nn = spot.reach_sqr * bilinear(spot.inverse_metric, cn, cn);
-    const double wn = spot.reach_sqr * bilinear(spot.inverse_metric, cw, cn);
-    const double ww = spot.reach_sqr * bilinear(spot.inverse_metric, cw, cw);
-    const double lead = un * un - nn;
-    if (!(un > 0.0 && lead > 1e-3 * un * un))
-        return false;
-    const double root = sqrt(larger(wn * wn + lead * ww, 0.0)), rounding = 1e-12 * (fabs(middle) + 1.0);
-    interval.low = smaller(interval.low, middle + (-wn - root) / lead * (1.0 + SLACK) - rounding);
-    interval.high = larger(interval.high, middle + (-wn + root) / lead * (1.0 + SLACK) + rounding);
-    return true;
-}
-
-/* The convex hull of the ellipsoid at both ends of its band holds it in between, and so does the hull's image, since
- * lines stay lines in projection. `step`: of the sub-pixels, m. */
-static inline bool find_outline(const Spot &spot, const double *s, const Plane &plane, double step, Outline &outline)
-{
-    const double per_step = plane.distance / step;
-    double u[2][3], track[2] = {0.0, 0.0}, mixed[3];
-    outline.fast = outline.slow = outline.side = {INFINITY, -INFINITY};
-    for (int end = 0; end < 2; ++end) {
-        for (int i = 0; i < 3; ++i)
-            u[end][i] = spot.g[i] + spot.kappa[end] * s[i];
-        if (!widen(spot, u[end], plane.fast, plane.normal, outline.fast)
-            || !widen(spot, u[end], plane.slow, plane.normal, outline.slow))
-            return false;
-        const double sign = end ? 1.0 : -1.0, un = dot(u[end], plane.normal);
-        track[0] += sign * dot(u[end], plane.fast) / un;
-        track[1] += sign * dot(u[end], plane.slow) / un;
-    }
-    const double along = sqrt(track[0] * track[0] + track[1] * track[1]);
-    outline.across[0] = along > 0.0 ? -track[1] / along : 0.0;
-    outline.across[1] = along > 0.0 ? track[0] / along : 1.0;
-    for (int i = 0; i < 3; ++i)
-        mixed[i] = outline.across[0] * plane.fast[i] + outline.across[1] * plane.slow[i];
-    for (int end = 0; end < 2; ++end)
-        if (!widen(spot, u[end], mixed, plane.normal, outline.side))
-            return false;
-    const double start[3] = {plane.start[0], plane.start[1],
-                             outline.across[0] * plane.start[0] + outline.across[1] * plane.start[1]};
-    Interval *const intervals[3] = {&outline.fast, &outline.slow, &outline.side};
-    for (int i = 0; i < 3; ++i) {
-        const double blur = 1e-6 + SLACK * fabs(start[i] / step);
-        intervals[i]->low = intervals[i]->low * per_step - start[i] / step - blur;
-        intervals[i]->high = intervals[i]->high * per_step - start[i] / step + blur;
-    }
-    return true;
-}
-
 /* Numbers of the sub-pixels, of those from `first` to `last`, whose middles are in an interval. */
 struct Range {
     int first, last;
 };
 
-NB_INLINE Range clip(const Interval x, int first, int last)
+constexpr Range NONE = {1, 0};
+
+NB_INLINE bool is_empty(const Range &range)
 {
-    const double low = larger(ceil(x.low - 0.5), (double)first), high = smaller(floor(x.high - 0.5), (double)last);
-    return low > high ? Range{1, 0} : Range{(int)low, (int)high};
+    return range.first > range.last;
+}
+
+NB_INLINE Range clip(const Interval x, const Range &all)
+{
+    const double low = larger(ceil(x.low - 0.5), (double)all.first);
+    const double high = smaller(floor(x.high - 0.5), (double)all.last);
+    return low > high ? NONE : Range{(int)low, (int)high};
+}
+
+/* Where a spot can be on a plane, in sub-pixels: an interval along each axis, and one across its track, along `across`.
+ */
+struct Outline {
+    Interval fast, slow, side;
+    double across[2];
+    Range rows; /* those of a window that it may reach; if there is none, the rest is not known */
+};
+
+/* Rows and columns of sub-pixels. */
+struct Window {
+    Range rows, columns;
+};
+
+/* An end of a spot's band: the vector to the middle of its ellipsoid there, and what does not depend on the axis. */
+struct BandEnd {
+    double u[3], un, lead;
+    double components[3]; /* of the plane's normal */
+};
+
+/* False if the ellipsoid is not all in front of the plane. */
+static inline bool find_end(const Spot &spot, const double *s, double kappa, const Plane &plane, BandEnd &end)
+{
+    for (int i = 0; i < 3; ++i)
+        end.u[i] = spot.g[i] + kappa * s[i];
+    components(spot, plane.normal, end.components);
+    end.un = dot(end.u, plane.normal);
+    end.lead = end.un * end.un
+             - spot.reach_sqr * bilinear(spot.inverse_metric, end.components, end.components);
+    return end.un > 0.0 && end.lead > 1e-3 * end.un * end.un;
+}
+
+/* Widen an interval of a.v/n.v to hold all v in the ellipsoid around u. With t the distance from the value at u, and
+ * w = a - (a.u/n.u) n, such a v exists where |t| u.n <= half_width(w - t n): between the roots of a quadratic. */
+static inline void widen(const Spot &spot, const BandEnd &end, const double *a, const double *n, Interval &interval)
+{
+    const double middle = dot(end.u, a) / end.un;
+    double w[3], cw[3];
+    for (int i = 0; i < 3; ++i)
+        w[i] = a[i] - middle * n[i];
+    components(spot, w, cw);
+    const double wn = spot.reach_sqr * bilinear(spot.inverse_metric, cw, end.components);
+    const double ww = spot.reach_sqr * bilinear(spot.inverse_metric, cw, cw);
+    const double root = sqrt(larger(wn * wn + end.lead * ww, 0.0)), rounding = 1e-12 * (fabs(middle) + 1.0);
+    interval.low = smaller(interval.low, middle + (-wn - root) / end.lead * (1.0 + SLACK) - rounding);
+    interval.high = larger(interval.high, middle + (-wn + root) / end.lead * (1.0 + SLACK) + rounding);
+}
+
+/* The interval of all ends along an axis, in sub-pixels from `start`. The convex hull of the ellipsoid at both ends of its
+ * band holds it in between, and so does the hull's image, since lines stay lines in projection. */
+static inline Interval along(const Spot &spot, const BandEnd *ends, int n_ends, const double *axis, double start,
+                             const Plane &plane, double step)
+{
+    Interval interval = {INFINITY, -INFINITY};
+    for (int end = 0; end < n_ends; ++end)
+        widen(spot, ends[end], axis, plane.normal, interval);
+    const double per_step = plane.distance / step, blur = 1e-6 + SLACK * fabs(start / step);
+    return {interval.low * per_step - start / step - blur, interval.high * per_step - start / step + blur};
+}
+
+/* A spot that is not all in front of the panel can be anywhere. `step`: of the sub-pixels, m. */
+static inline Outline find_outline(const Spot &spot, const double *s, const Plane &plane, double step,
+                                   const Window &window)
+{
+    constexpr Interval anywhere = {-INFINITY, INFINITY};
+    Outline outline = {anywhere, anywhere, anywhere, {0.0, 1.0}, window.rows};
+    BandEnd ends[2];
+    const int n_ends = has_band(spot) ? 2 : 1;
+    for (int end = 0; end < n_ends; ++end)
+        if (!find_end(spot, s, spot.kappa[end], plane, ends[end]))
+            return outline;
+    outline.slow = along(spot, ends, n_ends, plane.slow, plane.start[1], plane, step);
+    outline.rows = clip(outline.slow, window.rows);
+    if (is_empty(outline.rows))
+        return outline;
+    outline.fast = along(spot, ends, n_ends, plane.fast, plane.start[0], plane, step);
+    if (is_empty(clip(outline.fast, window.columns))) {
+        outline.rows = NONE;
+        return outline;
+    }
+    if (n_ends == 1)
+        return outline;
+    double track[2], mixed[3];
+    track[0] = dot(ends[1].u, plane.fast) / ends[1].un - dot(ends[0].u, plane.fast) / ends[0].un;
+    track[1] = dot(ends[1].u, plane.slow) / ends[1].un - dot(ends[0].u, plane.slow) / ends[0].un;
+    const double length = sqrt(track[0] * track[0] + track[1] * track[1]);
+    outline.across[0] = length > 0.0 ? -track[1] / length : 0.0;
+    outline.across[1] = length > 0.0 ? track[0] / length : 1.0;
+    for (int i = 0; i < 3; ++i)
+        mixed[i] = outline.across[0] * plane.fast[i] + outline.across[1] * plane.slow[i];
+    const double start = outline.across[0] * plane.start[0] + outline.across[1] * plane.start[1];
+    outline.side = along(spot, ends, n_ends, mixed, start, plane, step);
+    return outline;
 }
 
 /* Columns of one row that the outline holds. */
-static inline Range columns_of(const Outline &outline, int row, int first, int last)
+static inline Range columns_of(const Outline &outline, int row, const Range &all)
 {
     const double x = outline.across[0], rest = outline.across[1] * (row + 0.5);
     Interval columns = outline.fast;
@@ -124,9 +160,9 @@ static inline Range columns_of(const Outline &outline, int row, int first, int l
         const double one = (outline.side.low - rest) / x, other = (outline.side.high - rest) / x;
         columns = {larger(columns.low, smaller(one, other)), smaller(columns.high, larger(one, other))};
     } else if (rest + 1e-3 < outline.side.low || rest - 1e-3 > outline.side.high) {
-        return {1, 0};
+        return NONE;
     }
-    return clip(columns, first, last);
+    return clip(columns, all);
 }
 
 /* Squared radius beyond which F_latt^2 is below a share of its peak. */
@@ -168,7 +204,9 @@ struct Reach {
 class Spots {
 public:
     Spots(const Scene &s, const Panel &p, const Plan &plan, const Region &region)
-        : s(s), p(p), plan(plan), region(region), step(p.pixel / s.oversample), surface(plane_of(p, 0.0))
+        : s(s), p(p), plan(plan), step(p.pixel / s.oversample), surface(plane_of(p, 0.0)),
+          window({{region.slow * s.oversample, (region.slow + region.n_slow) * s.oversample - 1},
+                  {region.fast * s.oversample, (region.fast + region.n_fast) * s.oversample - 1}})
     {
     }
 
@@ -176,14 +214,10 @@ public:
     double estimate(const Spot &spot, const View &view) const
     {
         double cost = 150.0;
-        for (int layer = 0; layer < s.n_layers; ++layer) {
-            Outline outline = outline_of(spot, view, layer);
-            const Range rows = clip(outline.slow, first_row(), last_row());
-            for (int y = rows.first; y <= rows.last; ++y) {
-                const Range columns = columns_of(outline, y, first_column(), last_column());
+        for (int layer = 0; layer < s.n_layers; ++layer)
+            visit_layer(spot, view, layer, [&](int, const Range columns) {
                 cost += 5.0 + 40.0 * (columns.last - columns.first + 1);
-            }
-        }
+            });
         return cost;
     }
 
@@ -196,35 +230,27 @@ public:
                                      spot.kappa[0] / PER_METRE * (1.0 - SLACK));
         const int to = source_from(plan.kappa, from, beam.first + beam.count,
                                    spot.kappa[1] / PER_METRE * (1.0 + SLACK));
-        for (int layer = 0; layer < s.n_layers && from < to; ++layer) {
-            const Outline outline = outline_of(spot, view, layer);
-            const Range rows = clip(outline.slow, first_row(), last_row());
-            for (int y = rows.first; y <= rows.last; ++y)
-                visit(layer, y, columns_of(outline, y, first_column(), last_column()), from, to);
-        }
+        for (int layer = 0; layer < s.n_layers && from < to; ++layer)
+            visit_layer(spot, view, layer,
+                        [&](int row, const Range columns) { visit(layer, row, columns, from, to); });
     }
 
 private:
-    int first_row() const { return region.slow * s.oversample; }
-    int last_row() const { return (region.slow + region.n_slow) * s.oversample - 1; }
-    int first_column() const { return region.fast * s.oversample; }
-    int last_column() const { return (region.fast + region.n_fast) * s.oversample - 1; }
-
-    /* A spot that is not all in front of the panel can be anywhere. */
-    Outline outline_of(const Spot &spot, const View &view, int layer) const
+    /* visit(row, columns) for every row of one layer. */
+    template <class Visit> void visit_layer(const Spot &spot, const View &view, int layer, Visit visit) const
     {
-        Outline outline;
-        if (!find_outline(spot, view.s, layer ? plane_of(p, layer * s.layer) : surface, step, outline))
-            outline = {{-INFINITY, INFINITY}, {-INFINITY, INFINITY}, {-INFINITY, INFINITY}, {0.0, 1.0}};
-        return outline;
+        const Outline outline =
+            find_outline(spot, view.s, layer ? plane_of(p, layer * s.layer) : surface, step, window);
+        for (int y = outline.rows.first; y <= outline.rows.last; ++y)
+            visit(y, columns_of(outline, y, window.columns));
     }
 
     const Scene &s;
     const Panel &p;
     const Plan &plan;
-    const Region &region;
     const double step;
     const Plane surface;
+    const Window window;
 };
 
 } // namespace nb::NB_ISA

@@ -25,6 +25,7 @@ from .crystal import CellField
 from .structure_factor_files import StructureFactorFiles
 
 log = logging.getLogger(__name__)
+KEPT_BYTES = 2**26  # of the largest table that is kept for the next scene
 
 FileFormat = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates"]
 Kind = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates", "arrays", "constant"]
@@ -338,9 +339,15 @@ class StructureFactors(StructureFactorFiles):
     def _held(self) -> dict[str, HeldTable]:
         return {}
 
-    def held(self, dtype: npt.DTypeLike) -> HeldTable | None:
-        """Return the table of a data type that is held, or None."""
-        return self._held.get(np.dtype(dtype).name)
+    def held(self, values: npt.NDArray[Any]) -> HeldTable | None:
+        """Return the table that has these values, if it is held."""
+        held = self._held.get(values.dtype.name)
+        return held if held is not None and held.table.values is values else None
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave held tables out of pickles: they are derived from the list."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {name: value for name, value in state["__dict__"].items() if name != "_held"}}
 
     def hold(self, held: HeldTable) -> None:
         """Keep a dense table of all listed reflections, for the scenes that need one of its data type.
@@ -350,7 +357,7 @@ class StructureFactors(StructureFactorFiles):
         held
             A table from `tables` without limits, of amplitudes that do not depend on the energy.
         """
-        self._held[held.table.values.dtype.name] = held
+        self._held[held.table.values.dtype.name] = held._replace(serves_all=True)
 
     @property
     def note(self) -> str:
@@ -400,7 +407,8 @@ class StructureFactors(StructureFactorFiles):
     def tables(self, energies_eV: Sequence[float], limits: Limits | None = None, dtype: type = np.float64) -> Table:
         """Return dense tables at several energies: as `table`, with an axis of energies in front of `values`.
 
-        A table that is held (`hold`) is returned whole, whatever the limits.
+        A table from `hold` is returned whole, whatever the limits. The last table is kept for the next scene,
+        read-only, if amplitudes do not depend on the energy and it is small.
 
         Parameters
         ----------
@@ -413,14 +421,17 @@ class StructureFactors(StructureFactorFiles):
         """
         if self.listing is None or self.limits is None:
             raise ConfigError("StructureFactors.table: needs a list of reflections; give a path or indices")
-        held = self.held(dtype)
-        if held is not None:
+        held, limits = self._held.get(np.dtype(dtype).name), limits or self.limits
+        if held is not None and (held.serves_all or (held.table.limits == limits and len(energies_eV) == 1)):
             return held.table
         indices, amplitudes = self.scattering_list
         where = f"StructureFactors {self.path or 'arrays'}"
-        check_table_size(limits or self.limits, len(energies_eV), dtype, where)
+        check_table_size(limits, len(energies_eV), dtype, where)
         rows = (amplitudes_at(energy, amplitudes, self.energies) for energy in energies_eV)
-        table = dense_tables(indices, rows, len(energies_eV), limits or self.limits, self.default_F, dtype)
+        table = dense_tables(indices, rows, len(energies_eV), limits, self.default_F, dtype)
+        if not self.has_energy_axis and len(energies_eV) == 1 and table.values.nbytes <= KEPT_BYTES:
+            table.values.flags.writeable = False
+            self._held[table.values.dtype.name] = HeldTable(table, {})
         log.debug(
             "table of %d x %d x %d amplitudes, %.1f MB, from %d reflections of %s",
             *table.values.shape[1:], table.values.nbytes / 1e6, len(indices), self.path or "an array",

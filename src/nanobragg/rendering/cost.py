@@ -19,7 +19,7 @@ from .speed import kernel_speed
 from .threads import rendering_threads
 
 NOTABLE_SECONDS, LONG_SECONDS = 10.0, 60.0
-NOTABLE_TERMS = 2e8  # fewer take less than ten seconds on any machine
+NOTABLE_TERMS = 5e8  # fewer take less than ten seconds on any machine: 20 ns each
 LARGE_BLOCK_M = 5e-7  # blocks of real crystals are smaller
 UNITS = {"s": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0, "years": 365.25 * 86400}
 BROAD_SHAPES = {"square", "round"}  # with fringes between the spots, so that less can be left out

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import PRECISIONS, CoreScene, kernel_address
-from .._culling import BRIGHT_PIXELS, REGION_PIXELS, CullingPlan, find_brightest, memory_per_thread, render
+from .._culling import BRIGHT_PIXELS, REGION_PIXELS, CullingPlan, find_brightest, memory_per_thread, render, try_region
 from ..config.sampling import check_tolerance
 from ..errors import ConfigError
 from ..geometry import Roi
@@ -140,22 +140,27 @@ class Culling:
     def sample(self, roi: Roi, mask: npt.NDArray[np.uint8] | None) -> tuple[float, float]:
         """Return the share of terms that are evaluated and the seconds of the rendering, from a few regions of it."""
         x0, x1, y0, y1 = roi
-        corners = [(x, y) for y in range(y0, y1 + 1, REGION_PIXELS) for x in range(x0, x1 + 1, REGION_PIXELS)]
+        across = range(x0 // REGION_PIXELS * REGION_PIXELS, x1 + 1, REGION_PIXELS)
+        down = range(y0 // REGION_PIXELS * REGION_PIXELS, y1 + 1, REGION_PIXELS)
+        corners = [(x, y) for y in down for x in across]
         chosen = corners[len(corners) // (2 * SAMPLES) :: max(len(corners) // SAMPLES, 1)]
-        out = self._scratch()
         terms = evaluated = 0
         start = time.perf_counter()
         for x, y in chosen:
-            part = x, min(x + REGION_PIXELS - 1, x1), y, min(y + REGION_PIXELS - 1, y1)
-            _, some = self.render(out, part, mask, False, np.zeros(1, np.int64), threads=1)
-            terms += Selection(mask, part).count(len(out)) * self.scene.terms * self.scene.sensor.count
-            evaluated += some
+            part = max(x, x0), min(x + REGION_PIXELS - 1, x1), max(y, y0), min(y + REGION_PIXELS - 1, y1)
+            terms += Selection(mask, part).count(self.core.n_panels) * self.scene.terms * self.scene.sensor.count
+            evaluated += sum(self._try(panel, part, mask, self.epsilon)[1] for panel in range(self.core.n_panels))
         seconds = (time.perf_counter() - start) * len(corners) / len(chosen) / self.threads
         return evaluated / terms if terms else 1.0, seconds
 
-    def _scratch(self) -> npt.NDArray[Any]:
-        """Return an image to render parts into; the memory of the others is never touched."""
-        return np.empty((self.core.n_panels, *self.scene.shape[-2:]), self.dtype)
+    def _try(self, panel: int, roi: Roi, mask: npt.NDArray[np.uint8] | None, epsilon: float) -> tuple[float, int]:
+        """Return the brightest pixel of the ROI in the region of its first pixel, and the terms evaluated for it."""
+        assert self.plan is not None
+        rows, columns = self.scene.shape[-2:]
+        return try_region(
+            kernel_address(), self.core.address, self.plan, epsilon, PRECISIONS.index(self.core.precision), panel, rows,
+            columns, roi, mask, self.stop,
+        )  # fmt: skip
 
     def _find_brightest(self) -> float:
         """Return a lower bound of the brightest pixel, in most images the pixel itself, or 0 if none is found.
@@ -167,10 +172,9 @@ class Culling:
         if not tiles:
             return 0.0
         expected = max(photons for *_, photons in tiles)
-        image = self._scratch()
         for exponent in range(3, 40, 3):
             limit = expected * 10.0**-exponent
-            found = max(self._largest(image, panel, fast, slow, limit) for panel, fast, slow, _ in tiles)
+            found = max(self._largest(panel, fast, slow, limit) for panel, fast, slow, _ in tiles)
             if found > 10 * limit:
                 return found
         return 0.0
@@ -188,19 +192,12 @@ class Culling:
             best = best[tiles["photons"][best] > 0]
             if len(best):
                 chosen = tiles[best]
-                return list(zip(panel[best], chosen["fast"], chosen["slow"], chosen["photons"], strict=True))
+                found = panel[best], chosen["fast"], chosen["slow"], chosen["photons"]
+                return list(zip(*(values.tolist() for values in found), strict=True))
         return []
 
-    def _largest(self, image: npt.NDArray[Any], panel: int, fast: int, slow: int, limit: float) -> float:
-        """Return the brightest pixel of a tile, at most `limit` photons too low; it is rendered into `image`."""
-        _, rows, columns = image.shape
-        roi = (
-            int(fast),
-            min(int(fast) + BRIGHT_PIXELS, columns) - 1,
-            int(slow),
-            min(int(slow) + BRIGHT_PIXELS, rows) - 1,
-        )
-        tile = image[panel, roi[2] : roi[3] + 1, roi[0] : roi[1] + 1]
-        tile[:] = 0.0  # masked pixels stay so
-        self.render(image, roi, self.scene.mask, False, np.zeros(1, np.int64), limit)
-        return float(tile.max())
+    def _largest(self, panel: int, fast: int, slow: int, limit: float) -> float:
+        """Return the brightest pixel of a tile, at most `limit` photons too low."""
+        rows, columns = self.scene.shape[-2:]
+        last = min(fast + BRIGHT_PIXELS, columns) - 1, min(slow + BRIGHT_PIXELS, rows) - 1
+        return self._try(panel, (fast, last[0], slow, last[1]), self.scene.mask, limit)[0]

@@ -126,21 +126,24 @@ def amplitude_bounds(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     if core.tables is None:
         largest = float(core.parameters["default_F"][0]) ** 2
         return np.ones((1, 1, 1, 2), np.float32), largest
-    here = np.abs(core.tables).max(axis=0).astype(np.float64) ** 2
+    here = np.abs(core.tables).max(axis=0).astype(np.float64)
+    here *= here
     if lookup == "tricubic":
         here = LEBESGUE**6 * _largest_nearby(here, 2)
     largest = float(here.max())
-    shares = (here / (largest or 1.0)).astype(np.float32)
+    here /= largest or 1.0
+    shares = here.astype(np.float32)
     shares = np.nextafter(shares, np.float32(2.0), where=shares > 0, out=shares)
     return np.stack([shares, _largest_nearby(shares, 1)], axis=-1), largest
 
 
 def _largest_nearby(values: npt.NDArray[Any], distance: int) -> npt.NDArray[Any]:
     """Return the maximum over a cube around every element, cut off at the edges."""
+    values, before = values.copy(), np.empty_like(values)
     for axis in range(3):
+        old, new = np.moveaxis(before, axis, 0), np.moveaxis(values, axis, 0)
         for _ in range(distance):
-            before, values = np.moveaxis(values, axis, 0), values.copy()
-            after = np.moveaxis(values, axis, 0)
-            np.maximum(after[1:], before[:-1], out=after[1:])
-            np.maximum(after[:-1], before[1:], out=after[:-1])
+            np.copyto(before, values)
+            np.maximum(new[1:], old[:-1], out=new[1:])
+            np.maximum(new[:-1], old[1:], out=new[:-1])
     return values

@@ -38,10 +38,14 @@ class Table(NamedTuple):
 
 
 class HeldTable(NamedTuple):
-    """A table that several scenes share, with the bounds of |F|² that were derived from it, by kind of lookup."""
+    """A table that several scenes share, with the bounds of |F|² that were derived from it, by kind of lookup.
+
+    `serves_all`: also those with narrower limits.
+    """
 
     table: Table
     bounds: dict[str, tuple[npt.NDArray[np.float32], float]]
+    serves_all: bool = False
 
 
 def check_table_size(limits: Limits, count: int, dtype: type, where: str) -> None:
@@ -75,12 +79,13 @@ def dense_tables(
     """Return the tables of `count` rows of amplitudes, stacked along a first axis of `values`."""
     nh, nk, nl = shape = _shape(limits)
     values: npt.NDArray[Any] = np.full((count, *shape), default_F, dtype)
-    h, k, l = np.ascontiguousarray(indices.T, np.int64) - (np.array(limits.first)[:, np.newaxis] - 1)
-    places = (h * nk + k) * nl + l
+    # 32 bits suffice: check_table_size refuses larger tables, and of indices outside the limits none lands inside.
+    h, k, l = np.ascontiguousarray(indices.T, np.int32) - (np.array(limits.first, np.int32)[:, np.newaxis] - 1)
+    places = (h * np.int32(nk) + k) * np.int32(nl) + l
     inside = (h > 0) & (h < nh - 1) & (k > 0) & (k < nk - 1) & (l > 0) & (l < nl - 1)
     chosen = slice(None) if inside.all() else inside
     for table, row in zip(values.reshape(count, -1), rows, strict=True):
-        table[places[chosen]] = row[chosen]
+        table[places[chosen]] = row[chosen].astype(dtype)
     return Table(values, limits)
 
 
