@@ -72,6 +72,7 @@ mathjax_path = MATHJAX.name
 html_theme = "furo"
 html_title = f"nanobragg {release.split('+')[0]}"
 html_static_path = ["_static", str(MATHJAX)]
+html_extra_path = ["_generated/notebook"]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False

@@ -13,6 +13,9 @@ from typing import Any
 os.environ["MPLBACKEND"] = "agg"
 
 import matplotlib.pyplot as plt
+import nbclient
+import nbconvert
+import nbformat
 
 import nanobragg as nb
 from nanobragg.config.base import Model
@@ -42,11 +45,22 @@ def make_all() -> None:
     GENERATED.mkdir(exist_ok=True)
     _write(GENERATED / "flags.md", flag_fields.table())
     _write(GENERATED / "extras.md", extras_table())
+    _notebook(DOCS.parent / "examples" / "first_hour.ipynb", GENERATED / "notebook")
     quirk_pictures.draw_all(GENERATED / "quirks")
     for page in sorted({name for path in DOCS.rglob("*.md") for name in PICTURE.findall(path.read_text("utf-8"))}):
         _pictures_of(page)
     (DOCS / "api").mkdir(exist_ok=True)
     _write(DOCS / "api" / "index.md", api_index())
+
+
+def _notebook(path: Path, folder: Path) -> None:
+    """Run a notebook and write it as HTML; `html_extra_path` copies the folder."""
+    notebook = nbformat.read(path, 4)
+    inline = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute(env=inline)
+    page, _ = nbconvert.HTMLExporter(mathjax_url="", require_js_url="").from_notebook_node(notebook)
+    folder.mkdir(exist_ok=True)
+    _write(folder / path.with_suffix(".html").name, page)
 
 
 def _without_missing(app: Any, page: str, source: list[str]) -> None:

@@ -112,7 +112,15 @@ def test_detectors_that_are_refused(tmp_path, name):
     [
         ('[structure_factors]\nmtz = "a"\ncif = "b"\n', r"mtz and cif contradict each other"),
         ('[structure_factors]\nconstant = 5\npath = "b"\n', r"constant and path contradict each other"),
-        ("[structure_factors.wilson]\nseed = 5\n", r"\[structure_factors.wilson\]: missing a required .*'space_group'"),
+        ("[structure_factors.wilson]\nseed = 5\n", r"\[structure_factors.wilson\]: space_group, b_factor and"),
+        (
+            "[structure_factors]\nmzt = 'a'\n",
+            r"\[structure_factors\] mzt: is not an entry of this table; did you mean mtz\?",
+        ),
+        (
+            "[structure_factors]\nfoo = 5\n",
+            r"foo: is not an entry of this table; the entries are hkl, .*, wilson, path",
+        ),
         ("[structure_factors]\nwilson = 5\n", r"must be a table, \[structure_factors.wilson\]"),
         ("[structure_factors]\nmtz = 5\n", r"StructureFactors.path = 5"),
     ],

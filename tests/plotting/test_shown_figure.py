@@ -16,30 +16,15 @@ from nanobragg.errors import ConfigError
 from nanobragg.plotting import shown_figure
 from nanobragg.plotting.image import _above_background
 from tests.builders import config
+from tests.paths import ROOT
 
-CELLS = [
-    """import nanobragg as nb
-config = nb.Config(
-    crystal=nb.Crystal(cell=(60, 70, 80), n_cells=10, misset_deg=(5, 5, 5)),
-    structure_factors=nb.StructureFactors.constant(100),
-    detector=nb.Detector.flat(distance_mm=100, pixels=128, pixel_mm=0.5),
-)
-config""",
-    "image = nb.simulate(config)\nnb.plot(image, config)",
-    """totals = [(each.crystal.n_cells[0], float(nb.simulate(each).sum()))
-          for each in nb.sweep(config, {"crystal.n_cells": [8, 10, 12]})]
-totals""",
-    """from matplotlib.figure import Figure
-figure = nb.plot_radial(image, config)
-figure.show()""",
-    "nb.predict_spots(config)",
-]
+NOTEBOOK = ROOT / "examples" / "first_hour.ipynb"
 
 
 def run_notebook() -> Any:
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    notebook = nbformat.read(NOTEBOOK, 4)
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     return notebook
 
@@ -47,15 +32,16 @@ def run_notebook() -> Any:
 @pytest.mark.filterwarnings("default")
 def test_a_notebook_shows_config_plots_and_a_sweep():
     """A fresh kernel, without pyplot: tables and pictures are shown where their cells end with them."""
-    shown = [[output.get("data", {}) for output in cell.outputs] for cell in run_notebook().cells]
-    assert "<b>Config</b>" in shown[0][-1]["text/html"]
-    for cell in (1, 3):
-        picture = Image.open(io.BytesIO(base64.b64decode(shown[cell][-1]["image/png"])))
+    cells = [cell for cell in run_notebook().cells if cell.cell_type == "code"]
+    setting, image, spots, sweep, curve, radial = ([out.get("data", {}) for out in cell.outputs] for cell in cells)
+    assert "<b>Config</b>" in setting[-1]["text/html"]
+    for pictures in (image, curve, radial):
+        picture = Image.open(io.BytesIO(base64.b64decode(pictures[-1]["image/png"])))
         assert min(picture.size) > 400
-    totals = eval(shown[2][-1]["text/plain"])
-    assert [n for n, _ in totals] == [8, 10, 12]
-    assert totals[0][1] < totals[1][1] < totals[2][1]
-    assert shown[4][-1]["text/plain"].startswith("<Spots: ")
+    assert "spots, the brightest" in spots[-1]["text/html"]
+    brightest = eval(sweep[-1]["text/plain"])
+    assert len(brightest) == 5
+    assert brightest == sorted(brightest, reverse=True)
 
 
 def test_a_figure_has_a_picture_without_pyplot():

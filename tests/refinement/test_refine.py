@@ -239,7 +239,7 @@ def test_a_point_spread_function_and_a_gain_belong_to_the_model(truth):
 
 
 def test_options_that_do_not_exist_and_planes_without_boxes_are_refused(truth, data):
-    with pytest.raises(TypeError, match="'nois' is not an option; the options are noise, prior"):
+    with pytest.raises(ConfigError, match=r"refine: nois is not an option; did you mean noise\?"):
         nb.refine(truth, data, ["rot"], nois="poisson")
     with pytest.raises(ConfigError, match="planes of background need boxes"):
         nb.refine(truth, data, ["rot", "planes"], pixels="all")

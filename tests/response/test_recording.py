@@ -65,7 +65,7 @@ def test_without_an_experiment_nothing_changes():
     )
     with pytest.raises(ConfigError, match="experiment = 5: must be a Config or a Scene; give seed=5 by name"):
         nb.add_noise(np.ones(SHAPE), 5)
-    with pytest.raises(TypeError, match="positional"):
+    with pytest.raises(ConfigError, match="only image and experiment can be given without a name; write seed=5"):
         nb.add_noise(np.ones(SHAPE), None, 5)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._functions import polarization
+from ..calls import public
 from ..config.background import Background
 from ..config.config import Config
 from ..config.crystal import Crystal
@@ -93,6 +94,7 @@ class Profile:
         return np.asarray(value / (4.0 * math.pi * np.maximum(q, self.step) ** 2))
 
 
+@public
 def powder(experiment: Config | Scene) -> npt.NDArray[np.float64]:
     """Return the expected photons of a powder: of the crystal's blocks in all orientations, evenly distributed.
 

@@ -1,11 +1,14 @@
 """Radial averages: photons against scattering angle."""
 
+from __future__ import annotations
+
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..bounds import whole
+from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -39,6 +42,7 @@ class RadialAverage(NamedTuple):
     pixels: npt.NDArray[np.int64]
 
 
+@public
 def radial_average(
     image: npt.ArrayLike, experiment: Config | Scene, *, bins: int = 200, statistic: Literal["mean", "median"] = "mean"
 ) -> RadialAverage:

@@ -1,10 +1,13 @@
 """Scattering angle and resolution of pixels."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.config import Config
 from ..errors import ShapeError
 from ..geometry import FloatArray
@@ -29,6 +32,7 @@ class Resolution(NamedTuple):
     q_per_A: FloatArray
 
 
+@public
 def resolution(experiment: Config | Scene) -> Resolution:
     """Return scattering angle, resolution and momentum transfer at the centre of every pixel.
 

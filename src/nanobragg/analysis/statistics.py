@@ -1,5 +1,7 @@
 """Summary statistics of an image."""
 
+from __future__ import annotations
+
 import math
 from typing import Any, NamedTuple
 
@@ -7,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import solid_angle
+from ..calls import public
 from ..config.config import Config
 from ..config.region import Region
 from ..geometry import Roi
@@ -15,6 +18,7 @@ from ..rendering.pixel_selection import PixelList, select_pixels
 from ..scene.scene import Scene
 
 
+@public
 class Statistics(NamedTuple):
     """Statistics of the rendered, unmasked pixels.
 
@@ -45,6 +49,7 @@ class Statistics(NamedTuple):
     pixels: int
 
 
+@public
 def statistics(
     image: npt.NDArray[Any],
     experiment: Config | Scene,

@@ -11,9 +11,11 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from ..bounds import check_bound, short
+from ..calls import public
 from ..errors import ConfigError
+from ..suggestions import suggestion
 from .display import completions, html_table, model_repr, readable_signature, short_repr
-from .messages import explain, suggestion
+from .messages import explain
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
@@ -82,8 +84,9 @@ class Model(BaseModel, metaclass=_ModelType):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Replace pydantic's signature by a readable one."""
+        """Replace pydantic's signature by a readable one, and explain wrong calls of the methods."""
         cls.__signature__ = readable_signature(cls)
+        public(cls)
 
     @classmethod
     def _parameters(cls) -> Iterable[str]:
@@ -153,10 +156,11 @@ class Model(BaseModel, metaclass=_ModelType):
         if name.startswith("__"):
             super().__setattr__(name, value)
             return
-        raise ConfigError(
-            f"{type(self).__name__}.{name}: a {type(self).__name__} is frozen; "
-            f"replace({name}={short(value)}) returns a changed copy"
-        )
+        owner, fields = type(self).__name__, type(self).model_fields
+        if name not in fields:
+            hint = suggestion(name, fields) or f"the fields are {', '.join(fields)}"
+            raise ConfigError(f"{owner}.{name}: is not a field of {owner}; {hint}")
+        raise ConfigError(f"{owner}.{name}: a {owner} is frozen; replace({name}={short(value)}) returns a changed copy")
 
     def __delattr__(self, name: str) -> None:
         raise ConfigError(f"{type(self).__name__}.{name}: a {type(self).__name__} is frozen; use replace")

@@ -8,18 +8,10 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
+from ..calls import Written
+
 MOST_LINES = 6  # entries of a sequence
 DIGITS = 6
-
-
-class Written:
-    """An annotation that prints as it is written in the source."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
 
 
 def short_repr(value: Any) -> str:
@@ -61,7 +53,7 @@ def readable_signature(model: type[BaseModel]) -> inspect.Signature:
     for name, field in model.model_fields.items():
         note = written.get(name, field.annotation)
         note = Written(note if isinstance(note, str) else inspect.formatannotation(note))
-        default = inspect.Parameter.empty if field.is_required() else field.default
+        default = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=note))
     return inspect.Signature(parameters)
 

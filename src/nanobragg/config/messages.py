@@ -1,7 +1,5 @@
 """Messages about invalid fields, in the words of the field in place of pydantic's."""
 
-import difflib
-import re
 import typing
 from collections.abc import Iterable
 from typing import Any
@@ -10,53 +8,16 @@ from pydantic import BaseModel, ValidationError
 
 from ..bounds import short
 from ..errors import ConfigError
+from ..suggestions import suggestion
 
-# What a field is called elsewhere: names of other programs and of common speech, without unit and case
-SYNONYMS = {
-    "unitcell": "cell", "cellparameters": "cell", "lattice": "cell",
-    "mosaicity": "mosaic_spread_deg", "mosaic": "mosaic_spread_deg", "spread": "mosaic_spread_deg",
-    "domains": "mosaic_domains", "ncell": "n_cells", "ncells": "n_cells", "na": "n_cells", "n": "n_cells",
-    "orientation": "misset_deg", "misset": "misset_deg", "rotation": "misset_deg", "umatrix": "matrix",
-    "amatrix": "matrix", "ub": "matrix", "size": "size_mm", "crystalsize": "size_mm", "volume": "volume_mm3",
-    "spindle": "spindle_axis", "wavelength": "wavelength_A", "lambda": "wavelength_A", "energy": "energy_eV",
-    "energykev": "energy_eV", "kev": "energy_eV", "ev": "energy_eV", "fluence": "fluence_ph_m2", "flux": "flux_ph_s",
-    "exposure": "exposure_s", "exposuretime": "exposure_s", "time": "exposure_s", "beamsize": "size_mm",
-    "polarization": "kahn_factor", "polarisation": "kahn_factor", "kahn": "kahn_factor",
-    "divergence": "divergence_mrad", "bandwidth": "dispersion_percent", "dispersion": "dispersion_percent",
-    "distance": "distance_mm", "detectordistance": "distance_mm", "pixelsize": "pixel_mm", "pixel": "pixel_mm",
-    "npixels": "pixels", "shape": "pixels", "beamcenter": "beam_center_mm", "beamcentre": "beam_center_mm",
-    "orgx": "org_px", "origin": "origin_mm", "twotheta": "twotheta_deg", "tilt": "rotation_deg",
-    "thickness": "sensor_thickness_um", "sensorthickness": "sensor_thickness_um", "material": "sensor_material",
-    "saturation": "saturation_adu", "overload": "saturation_adu", "osc": "range_deg", "oscillation": "range_deg",
-    "oscillationrange": "range_deg", "oscrange": "range_deg", "width": "range_deg", "range": "range_deg",
-    "phi": "start_deg",
-    "start": "start_deg", "phisteps": "steps", "step": "step_deg", "dmin": "d_min_A", "resolution": "d_min_A",
-    "subpixels": "oversample", "oversampling": "oversample", "water": "water_um", "file": "path", "filename": "path",
-    "hkl": "path", "spacegroup": "space_group", "f": "amplitudes", "factors": "structure_factors",
-    "reflections": "structure_factors", "image": "roi", "region": "roi", "energies": "energies_eV",
-}  # fmt: skip
+EXAMPLES = {
+    "Crystal": "nanobragg.Crystal(cell=(79.1, 79.1, 38.4), …)",
+    "StructureFactors": "nanobragg.StructureFactors.from_mtz(path), or one of its other constructors",
+    "Detector": 'nanobragg.Detector.named("EIGER2 4M", …), or nanobragg.Detector.flat(…)',
+    "Panel": "a list of nanobragg.Panel(…), or make the detector by flat(…) or named(…)",
+}
+ONE_NUMBER = {"pixels", "n_cells", "size_mm"}  # fields of several numbers that take one for all of them
 MOST_LINES = 5  # of a message
-LONGEST_NAME = 60  # of a field that does not exist
-FACTORS = {"kev": " (in eV: 1000 times the number)", "nm": " (in Å: 10 times the number)"}
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean …?" for a field that does not exist, or an empty text if no field is like it."""
-    known = list(known)
-    name = name[:LONGEST_NAME]
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    bare = re.sub(r"(kev|ev|mrad|percent|deg|mm|um|nm|a)$", "", plain) or plain
-    found = next((SYNONYMS[key] for key in (plain, bare) if SYNONYMS.get(key) in known), None)
-    if found is None:
-        near = difflib.get_close_matches(name.lower(), [each.lower() for each in known], 1, 0.6)
-        found = next((each for each in known if near and each.lower() == near[0]), None)
-    if found is None:
-        starts = [each for each in known if bare and each.lower().replace("_", "").startswith(bare)]
-        found = min(starts, key=len, default=None)
-    if found is None:
-        return ""
-    unit = next((text for ending, text in FACTORS.items() if plain.endswith(ending)), "")
-    return f"did you mean {found}{unit}?"
 
 
 def explain(error: ValidationError, model: type[BaseModel], owner: str, parameters: Iterable[str] = ()) -> list[str]:
@@ -94,7 +55,7 @@ def _field_line(model: type[BaseModel], owner: str, items: list[Any], parameters
         )
         return f"{where}: is not a field of {owner}; {hint}"
     if kind == "missing" and depth == 1:
-        return f"{where}: is required; give a value"
+        return f"{where}: is required; {_cure(model.model_fields[str(place[0])].annotation)}"
     if not place:
         return f"{where}: {_message(closest[0])}"
     field = model.model_fields.get(str(place[0]))
@@ -103,10 +64,24 @@ def _field_line(model: type[BaseModel], owner: str, items: list[Any], parameters
         given = closest[0]["input"]
         others = [text for text in dict.fromkeys(map(_message, items)) if "'" in text]  # the words of a Literal
         numbers = "several numbers" if count is None else f"{count} numbers"
+        if place[0] in ONE_NUMBER:
+            numbers += ", or one for all"
         got = f", got {len(given)}" if isinstance(given, (list, tuple)) else ""
         return f"{where} = {short(given)}: must be {numbers}{got}" + "".join(f", or {text[8:]}" for text in others)
     where = ".".join([where, *(str(part) for part in place[1:] if isinstance(part, int))])
     return f"{where} = {short(closest[0]['input'])}: {' or: '.join(dict.fromkeys(map(_message, closest)))}"
+
+
+def _cure(annotation: Any) -> str:
+    """Return what to give for a required field."""
+    name = getattr(annotation, "__name__", "")
+    if name in EXAMPLES:
+        return f"give {EXAMPLES[name]}"
+    part = next((each.__name__ for each in typing.get_args(annotation) if isinstance(each, type)), "")
+    if part in EXAMPLES:
+        return f"give {EXAMPLES[part]}"
+    count = _tuple_length(annotation)
+    return f"give {count} numbers" if count else "give a number"
 
 
 def _tuple_length(annotation: Any) -> int | None:

@@ -1,5 +1,7 @@
 """The rotation about the spindle during an exposure."""
 
+from __future__ import annotations
+
 from pydantic import Field
 
 from ..constants import RADIAN_IN_DEGREES

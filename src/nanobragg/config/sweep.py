@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
+from ..calls import public
 from ..errors import ConfigError
 from .config import Config
 
 
+@public
 def sweep(config: Config, values: Mapping[str, Iterable[Any]]) -> Iterator[Config]:
     """Return an iterator over copies of a Config in which parameters take several values.
 

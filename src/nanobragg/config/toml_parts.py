@@ -1,11 +1,12 @@
 """Parts of a TOML file written by hand that name a constructor: a detector's name, a file of structure factors."""
 
-import inspect
 from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any, TypeVar
 
+from ..calls import wrong_call
 from ..errors import ConfigError
+from ..suggestions import suggestion
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
@@ -64,6 +65,11 @@ def _detector(table: dict[str, Any], beam: Any) -> Detector:
 
 def _structure_factors(table: dict[str, Any], crystal: Any) -> StructureFactors:
     named = [name for name in FACTORS if name in table]
+    entries = [*FACTORS, *StructureFactors.model_fields]
+    for name in table:
+        if name not in entries:
+            hint = suggestion(name, entries) or f"the entries are {', '.join(entries)}"
+            raise ConfigError(f"[structure_factors] {name}: is not an entry of this table; {hint}")
     if not named:
         return StructureFactors(**table)
     rivals = [*named, *(name for name in ("path", "indices") if name in table)]
@@ -87,8 +93,6 @@ def _call(constructor: Callable[..., Part], where: str, table: Any, **more: Any)
     if doubled := sorted(table.keys() & more.keys()):
         raise ConfigError(f"[{where}]: {doubled[0]} is given twice; leave one out")
     given = {**table, **more}
-    try:
-        inspect.signature(constructor).bind(**given)
-    except TypeError as error:
-        raise ConfigError(f"[{where}]: {error}") from None
+    if problem := wrong_call(constructor, (), given, f"[{where}]"):
+        raise ConfigError(problem)
     return constructor(**given)

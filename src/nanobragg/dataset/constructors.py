@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ..calls import public
 from .distributions import Choice, Column, Integers, LogNormal, Normal, Number, Poisson, RotationSeries, Uniform
 from .drift import PanelDrift
 from .orientations import RandomOrientations
 from .spectra import GaussianSpectrum, MeasuredSpectra, SaseSpectrum, TwoColourSpectrum
 
 
+@public
 def uniform(low: Number, high: Number) -> Uniform:
     """Return a uniform distribution.
 
@@ -25,6 +27,7 @@ def uniform(low: Number, high: Number) -> Uniform:
     return Uniform(low=low, high=high)
 
 
+@public
 def normal(mean: Number, sd: Number, *, low: float = -math.inf, high: float = math.inf) -> Normal:
     """Return a normal distribution.
 
@@ -38,6 +41,7 @@ def normal(mean: Number, sd: Number, *, low: float = -math.inf, high: float = ma
     return Normal(mean=mean, sd=sd, low=low, high=high)
 
 
+@public
 def log_normal(median: Number, sigma: float, *, low: float = 0.0, high: float = math.inf) -> LogNormal:
     """Return a log-normal distribution.
 
@@ -53,16 +57,19 @@ def log_normal(median: Number, sigma: float, *, low: float = 0.0, high: float = 
     return LogNormal(median=median, sigma=sigma, low=low, high=high)
 
 
+@public
 def integers(low: int, high: int) -> Integers:
     """Return a distribution of whole numbers from `low` to `high`, both included, equally likely."""
     return Integers(low=low, high=high)
 
 
+@public
 def poisson(mean: float) -> Poisson:
     """Return a Poisson distribution of a mean up to 500, for numbers of crystals."""
     return Poisson(mean=mean)
 
 
+@public
 def choice(values: Sequence[Any], weights: Sequence[float] | None = None) -> Choice:
     """Return a distribution over some values of any kind, such as models.
 
@@ -76,16 +83,19 @@ def choice(values: Sequence[Any], weights: Sequence[float] | None = None) -> Cho
     return Choice(values=tuple(values), weights=None if weights is None else tuple(weights))
 
 
+@public
 def table(path: str | os.PathLike[str], column: str) -> Column:
     """Return the values of a column of a text file, one row for each shot; the first line names the columns."""
     return Column(path=Path(path), column=column)
 
 
+@public
 def rotation_series() -> RotationSeries:
     """Return the start angles of a rotation series, for "scan.start_deg": each starts where the last one ended."""
     return RotationSeries()
 
 
+@public
 def random_orientations(*, low_discrepancy: bool = False) -> RandomOrientations:
     """Return random rotations, uniform over all of them, for "crystal.rotation".
 
@@ -97,6 +107,7 @@ def random_orientations(*, low_discrepancy: bool = False) -> RandomOrientations:
     return RandomOrientations(low_discrepancy=low_discrepancy)
 
 
+@public
 def gaussian_spectrum(
     bandwidth_percent: float, *, lines: int = 25, energy_jitter_percent: float = 0.0
 ) -> GaussianSpectrum:
@@ -116,6 +127,7 @@ def gaussian_spectrum(
     )
 
 
+@public
 def two_colour_spectrum(
     separation_percent: float,
     bandwidth_percent: float,
@@ -142,6 +154,7 @@ def two_colour_spectrum(
     )  # fmt: skip
 
 
+@public
 def sase_spectrum(
     bandwidth_percent: float = 0.2,
     *,
@@ -168,6 +181,7 @@ def sase_spectrum(
     )  # fmt: skip
 
 
+@public
 def measured_spectra(
     path: str | os.PathLike[str], *, order: Literal["random", "sequence"] = "random"
 ) -> MeasuredSpectra:
@@ -183,6 +197,7 @@ def measured_spectra(
     return MeasuredSpectra(path=Path(path), order=order)
 
 
+@public
 def panel_drift(*, shift_um: float = 0.0, rotation_mrad: float = 0.0, shots: float = 1000.0) -> PanelDrift:
     """Return the panels of a detector that drifts, for "detector.panels".
 

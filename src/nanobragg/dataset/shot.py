@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..analysis.resolution import mean_wavelength_A
 from ..analysis.spots.ground_truth import Orientation, orientation
 from ..analysis.spots.predict import Spots, predict_spots
+from ..calls import public
 from ..config.background import Background
 from ..config.config import Config
 from ..config.crystal import Crystal
@@ -68,6 +69,7 @@ class CrystalTruth:
         return predict_spots(self.scene)
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Shot:
     """One shot of a data set.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from ..calls import public
 from ..errors import ConfigError, FormatError
 from .block import file_digest
 from .layout import Layout
@@ -38,8 +39,9 @@ class Verification(NamedTuple):
         return f"{self.there} of {self.shots} shots verified, {state}, {len(self.problems)} files missing or damaged"
 
 
+@public
 def verify_dataset(
-    folder: str | os.PathLike[str], *, progress: Callable[[int, int], None] = lambda done, total: None
+    folder: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
 ) -> Verification:
     """Compare the files of a data set with their checksums.
 
@@ -74,7 +76,8 @@ def verify_dataset(
             found = [problem for name, entry in record["files"].items() if (problem := _problem(layout, name, entry))]
             problems += found
             there += 0 if found else len(layout.numbers(block))
-        progress(block + 1, layout.blocks)
+        if progress:
+            progress(block + 1, layout.blocks)
     others = {n: e for n, e in manifest["files"].items() if (layout.folder / n).parent == layout.folder}
     known = {layout.data(block).name for block in range(layout.blocks)}
     problems += [p for name, entry in others.items() if name not in known and (p := _problem(layout, name, entry))]

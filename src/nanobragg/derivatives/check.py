@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..calls import public
 from ..config.config import Config
 from ..config.domains import crystal_axes
 from ..errors import NanobraggWarning
@@ -47,6 +48,7 @@ class Check(NamedTuple):
     jumps: int
 
 
+@public
 def check_derivatives(
     experiment: Config | Scene,
     names: Iterable[str],

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -77,6 +78,7 @@ def derivatives(
 ) -> tuple[npt.NDArray[Any], DerivativeReport]: ...
 
 
+@public
 def derivatives(
     experiment: Config | Scene,
     names: Sequence[str],
@@ -152,6 +154,7 @@ def derivatives(
     return shaped, DerivativeReport(evaluation.bound_ph, dict(zip(wanted, bounds.tolist(), strict=True)))
 
 
+@public
 def jvp(
     experiment: Config | Scene,
     tangent: Mapping[str, float],
@@ -217,6 +220,7 @@ def checked_response(response: Response | None, scene: Scene, pixels: PixelList 
     return None
 
 
+@public
 def vjp(
     experiment: Config | Scene,
     cotangent: npt.ArrayLike,

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from .._gradient import NOISE_KINDS, likelihood_terms
+from ..calls import public
 from ..errors import ConfigError
 from ..geometry import FloatArray
 
@@ -22,6 +23,7 @@ class PixelTerms(NamedTuple):
     deviation: FloatArray
 
 
+@public
 class Likelihood(NamedTuple):
     """How measured photons scatter about the expected ones.
 

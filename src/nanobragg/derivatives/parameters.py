@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..calls import public
 from ..errors import ConfigError, NanobraggWarning
 from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors
@@ -78,6 +79,7 @@ class Parameter(NamedTuple):
     meaning: str
 
 
+@public
 def parameters(experiment: object, *, groups: Groups | None = None) -> list[Parameter]:
     """Return what an image can be differentiated by, except for single reflections and sources.
 

@@ -7,12 +7,14 @@ from typing import NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.noise import Psf
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..response.psf import spread
 
 
+@public
 class Response(NamedTuple):
     """The recorded signal of expected photons, as far as it is linear: a point-spread function, then a gain.
 

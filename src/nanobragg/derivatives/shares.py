@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import _gradient
 from .._core import PRECISIONS, gradient_kernel
+from ..calls import public
 from ..errors import ConfigError
 from ..rendering.instruction_sets import select_instruction_set
 from ..rendering.pixel_selection import Box
@@ -25,6 +26,7 @@ from .parameters import all_parameters, check_names, source_of
 from .sources import source_motions
 
 
+@public
 def trace_derivatives(trace: Trace, names: Sequence[str]) -> Trace:
     """Return a trace with the share that each of its terms has in the pixel's derivatives.
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._gradient import COUNT
+from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -64,6 +65,7 @@ class NormalEquations(NamedTuple):
     pixels: int
 
 
+@public
 def loss_and_gradient(
     experiment: Config | Scene,
     data: npt.ArrayLike,
@@ -139,6 +141,7 @@ def _loss_of_signal(
     return Loss(float(terms.loss.sum()), gradient)
 
 
+@public
 def normal_equations(
     experiment: Config | Scene,
     data: npt.ArrayLike,

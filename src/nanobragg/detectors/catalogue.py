@@ -208,10 +208,18 @@ def find_design(name: str) -> tuple[str, Design]:
     known = {_plain(each): each for each in DESIGNS}
     found = known.get(_plain(str(name)))
     if found is None:
-        close = difflib.get_close_matches(_plain(str(name)), known, 1)
-        guess = f"; did you mean {known[close[0]]!r}?" if close else ""
-        raise ConfigError(f"Detector.named: {name!r} is not one of {', '.join(DESIGNS)}{guess}")
+        raise ConfigError(f"Detector.named: {name!r} is not a detector that is known here; {_cure(_plain(str(name)))}")
     return found, DESIGNS[found]
+
+
+def _cure(plain: str) -> str:
+    """Return which detectors a name may mean, in its plain form, or all of them."""
+    known = {_plain(each): each for each in DESIGNS}
+    family = [each for each in known if plain and (each.startswith(plain) or plain.startswith(each))]
+    meant = family or difflib.get_close_matches(plain, known, 3)
+    if not meant:
+        return f"the names are {', '.join(DESIGNS)}"
+    return f"did you mean {', '.join(repr(known[each]) for each in meant)}?"
 
 
 def _plain(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -21,6 +22,7 @@ MOST_REGIONS = 20_000
 UNIQUE = {"monoclinic": "b", "tetragonal": "c", "hexagonal": "c"}
 
 
+@public
 def write_geom(
     path: StrPath, config: Config, *, groups: Mapping[str, Sequence[str]] | None = None, data: str = "/entry/data/data"
 ) -> None:
@@ -122,6 +124,7 @@ def _rectangles(missing: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int, int,
             yield first, after - 1, low, high - 1
 
 
+@public
 def write_cell(path: StrPath, config: Config, *, space_group: str | None = None) -> None:
     """Write the unit cell of an experiment as a CrystFEL cell file.
 
@@ -167,6 +170,7 @@ def lattice_lines(config: Config, space_group: str | None = None) -> Iterator[st
     yield f"centering = {centring}"
 
 
+@public
 def write_crystfel_hkl(path: StrPath, config: Config) -> None:
     """Write the intensities F² of an experiment's structure factors as a CrystFEL reflection list.
 

@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from ..calls import public
 from ..config.config import Config
 from ..io.atomic import StrPath, atomic_write
+from ..response.recording import resolve_recording
 from ..scene.scene_data import SceneData
 from ..structure_factors.symmetry import find_space_group
 
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 
 
+@public
 def write_expt(path: StrPath, config: Config, *, space_group: str | None = None) -> None:
     """Write beam, detector, goniometer, scan and crystal of an experiment as a DIALS experiment list.
 
-    The lab frame is that of the Config. Mosaicity, block size and everything that dxtbx has no model for is left out.
+    The lab frame is that of the Config. With its noise, panels have the gain and the pedestal of recorded images;
+    without, those of expected photons, 1 and 0. Mosaicity, block size and everything that dxtbx has no model for is
+    left out.
 
     Parameters
     ----------
@@ -69,7 +74,9 @@ def _detector(scene: SceneData) -> dict[str, Any]:
     mu = scene.attenuation / 1000.0 if thickness else 0.0
     deep = thickness > 0 and detector.depth_um > 0
     strategy = {"type": "ParallaxCorrectedPxMmStrategy" if deep else "SimplePxMmStrategy"}
-    saturation = detector.saturation_adu or 2.0**31
+    recording = None if scene.config.noise is None else resolve_recording(scene.config)
+    gain, pedestal = (1.0, 0.0) if recording is None else (recording.gain_adu_per_photon, recording.adc_offset)
+    saturation = (detector.saturation_adu if recording is None else recording.saturation_adu) or 2.0**31
     panels = []
     for panel in detector.panels:
         fast, slow, _ = panel.axes()
@@ -77,8 +84,8 @@ def _detector(scene: SceneData) -> dict[str, Any]:
             "name": panel.name, "type": "", "fast_axis": fast.tolist(), "slow_axis": slow.tolist(),
             "origin": list(panel.origin_mm), "raw_image_offset": [0, 0], "image_size": list(panel.pixels[::-1]),
             "pixel_size": [panel.pixel_mm] * 2, "trusted_range": [-1.0, saturation], "thickness": thickness,
-            "material": detector.sensor_material, "mu": mu, "identifier": detector.name, "mask": [], "gain": 1.0,
-            "pedestal": 0.0, "px_mm_strategy": strategy,
+            "material": detector.sensor_material, "mu": mu, "identifier": detector.name, "mask": [], "gain": gain,
+            "pedestal": pedestal, "px_mm_strategy": strategy,
         })  # fmt: skip
     frame = {"fast_axis": [1.0, 0.0, 0.0], "slow_axis": [0.0, 1.0, 0.0], "origin": [0.0, 0.0, 0.0]}
     children = [{"panel": number} for number in range(len(panels))]

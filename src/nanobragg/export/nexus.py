@@ -1,11 +1,14 @@
 """Writing of images and their experiment as NXmx HDF5 files."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..io.atomic import StrPath
@@ -15,6 +18,7 @@ from ..io.nexus_write import write_entry
 from .nexus_description import Description
 
 
+@public
 def write_nexus(
     path: StrPath,
     frames: Iterable[npt.ArrayLike],

@@ -1,5 +1,7 @@
 """Writing of images with the metadata of their experiment, in all formats."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import io
+from ..calls import public
 from ..config.config import Config
 from ..config.detector import Detector
 from ..config.digest import config_digest
@@ -24,6 +27,7 @@ EXTRAS = {"cbf": ("fabio.compression",), "nexus": ("h5py", "hdf5plugin")}
 HIGHEST = {"smv": 65535, "cbf": 2**31 - 3}  # largest value in integer formats
 
 
+@public
 def write_image(
     path: StrPath,
     image: npt.ArrayLike,

@@ -1,5 +1,7 @@
 """Import of DIALS experiment lists: beam, goniometer, scan and crystal of dxtbx models."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from collections.abc import Sequence
@@ -8,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..calls import public
 from ..config.beam import Beam
 from ..config.detector import Detector
 from ..errors import FormatError, NanobraggWarning
@@ -22,6 +25,7 @@ Models = dict[str, ModelFields]
 SPECTRUM_STEPS = 21  # wavelengths that sample a polychromatic beam
 
 
+@public
 def read_expt(path: StrPath) -> list[Experiment]:
     """Read a DIALS experiment list.
 

@@ -1,11 +1,14 @@
 """An imported experiment: detector, beam, rotation and crystal, image by image."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..calls import public
 from ..config.beam import Beam
 from ..config.config import Config
 from ..config.crystal import Crystal
@@ -19,6 +22,7 @@ from ..unit_cell import Cell, cell_from_vectors
 FINEST_STEP_DEG = 0.02
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Experiment:
     """An experiment from `read_expt` or `read_nxmx`: everything in a `Config` but the crystal's size and amplitudes.

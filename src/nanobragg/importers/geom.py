@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.detector import Detector
 from ..config.panel import Panel
 from ..constants import EV_ANGSTROM
@@ -17,6 +18,7 @@ from ..io.geom import GROUP, GeomFile, geom_number, geom_vector, read_geom_file
 from ..io.hdf5 import open_hdf5, read_values
 
 
+@public
 class CrystfelGeometry(NamedTuple):
     """The content of a CrystFEL geometry file.
 
@@ -38,6 +40,7 @@ class CrystfelGeometry(NamedTuple):
     groups: dict[str, tuple[str, ...]]
 
 
+@public
 def read_geom(path: StrPath, *, clen_m: float | None = None) -> CrystfelGeometry:
     """Read a CrystFEL geometry file (.geom).
 

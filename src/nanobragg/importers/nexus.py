@@ -3,6 +3,8 @@
 Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 """
 
+from __future__ import annotations
+
 import math
 import warnings
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.beam import Beam
 from ..config.detector import Detector
 from ..config.panel import Panel
@@ -31,6 +34,7 @@ EIGER_AXIS = (-1.0, 0.0, 0.0)
 SENSORS = {"silicon": "Si", "si": "Si", "cdte": "CdTe", "gaas": "GaAs"}
 
 
+@public
 def read_nxmx(path: StrPath) -> Experiment:
     """Read detector, beam and rotation from an NXmx file (NeXus HDF5), which holds no crystal.
 
@@ -106,6 +110,7 @@ def _images(file: NexusFile, entry: Any, moves: int, beams: int) -> int:
     return stored
 
 
+@public
 def read_nxmx_detector(path: StrPath) -> Detector:
     """Read the detector of an NXmx file, in the McStas frame: z along the beam, y up.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..bounds import whole
+from ..calls import public
 from ..errors import ConfigError, FormatError
 from .formats import Request, format_of, format_to_read
 
@@ -25,6 +26,7 @@ __all__ = ["read_image", "write_image"]
 MOST_IMAGES = 2**31  # of a file
 
 
+@public
 def read_image(
     path: StrPath, *, format: str | None = None, shape: tuple[int, int] | None = None, index: int = 0
 ) -> tuple[npt.NDArray[Any], dict[str, object]]:
@@ -71,6 +73,7 @@ def read_image(
     return image, metadata
 
 
+@public
 def write_image(
     path: StrPath, image: npt.ArrayLike, metadata: Mapping[str, object] | None = None, *, format: str | None = None
 ) -> None:

@@ -1,11 +1,14 @@
 """MOSFLM orientation matrix files: rows x y z, columns a* b* c*, multiplied by the wavelength."""
 
+from __future__ import annotations
+
 import math
 import re
 
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..errors import FormatError
 from .atomic import StrPath
 from .input_file import NUMBER, open_input
@@ -16,6 +19,7 @@ READ_LIMIT = 65536
 NEXT_NUMBER = re.compile(rf"\s*({NUMBER})", re.ASCII)
 
 
+@public
 def read_matrix(path: StrPath) -> npt.NDArray[np.float64]:
     """Return an orientation matrix as stored: rows x y z, columns a* b* c*, in units of 1/wavelength.
 

@@ -3,10 +3,13 @@
 Both show the last term evaluated, and the factors that the C program has at the end of the pixel.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 
+from ..calls import public
 from ..rendering.trace.trace import Trace
 
 
@@ -64,6 +67,7 @@ def trace_values(trace: Trace) -> dict[str, tuple[float, ...]]:
     return {name: tuple(map(float, v)) if isinstance(v, tuple) else (float(v),) for name, v in values.items()}
 
 
+@public
 def c_trace_lines(trace: Trace) -> list[str]:
     """Return lines `TRACE: name numbers`, with the names of the C program's debugging traces.
 
@@ -83,6 +87,7 @@ def c_trace_lines(trace: Trace) -> list[str]:
     ]
 
 
+@public
 def c_printout(trace: Trace) -> list[str]:
     """Return the lines that the C program's -printout_pixel prints for a pixel.
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..analysis.resolution import mean_direction, reshape_to_scene
 from ..analysis.spots.absorption import mean_position
 from ..analysis.spots.predict import Spots, predict_spots
+from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -35,6 +36,7 @@ EDGE_INCH = 6.5
 Image = npt.NDArray[Any]
 
 
+@public
 def plot(
     image: npt.ArrayLike,
     experiment: Config | Scene | None = None,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..analysis.radial import radial_average
 from ..analysis.resolution import mean_wavelength_A
+from ..calls import public
 from ..config.config import Config
 from ..geometry import FloatArray
 from ..scene.scene import Scene
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MOST_BINS, STEEP = 97.0, 20.0  # a percentile of the bins, and how many times higher the largest bin may be
 
 
+@public
 def plot_radial(
     image: npt.ArrayLike,
     experiment: Config | Scene,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..analysis.spots.amplitude_lookup import amplitude_lookup
 from ..analysis.spots.ewald_crossings import longest_q, reflections
+from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -66,6 +67,7 @@ def _sign(part: str) -> int:
     return -1 if part.startswith("-") else 1
 
 
+@public
 def plot_slice(
     experiment: Config | Scene,
     plane: str = "hk0",

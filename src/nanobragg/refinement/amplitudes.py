@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.config import Config
 from ..config.structure_factors import StructureFactors
 from ..derivatives.amplitudes import AmplitudeMap
@@ -28,6 +29,7 @@ BOX_RADIUS = 4.0  # pixels around a predicted spot
 log = logging.getLogger(__name__)
 
 
+@public
 class AmplitudeRefinement(NamedTuple):
     """Refined amplitudes.
 
@@ -56,6 +58,7 @@ class AmplitudeRefinement(NamedTuple):
     converged: bool
 
 
+@public
 def refine_amplitudes(
     experiments: Sequence[Config | Scene],
     data: Sequence[npt.ArrayLike],

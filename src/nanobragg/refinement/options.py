@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from ..derivatives.groups import Groups
 from ..derivatives.likelihood import Likelihood
 from ..derivatives.response import Response
+from ..errors import ConfigError
+from ..suggestions import suggestion
 
 if TYPE_CHECKING:
     from ..rendering.pixel_selection import PixelList
@@ -66,7 +68,7 @@ class RefineOptions(TypedDict, total=False):
 
 
 def complete(options: RefineOptions) -> RefineOptions:
-    """Return options with the defaults of those that are not given; raises `TypeError` for one that does not exist."""
+    """Return options with the defaults of those not given; raises `ConfigError` for one that does not exist."""
     default: RefineOptions = {
         "noise": "poisson", "prior": {}, "bounds": {}, "tie": (), "space_group": None, "groups": None,
         "response": None, "pixels": "shoeboxes", "start": "spots", "most_iterations": 50, "dtype": "float64",
@@ -74,5 +76,6 @@ def complete(options: RefineOptions) -> RefineOptions:
     }  # fmt: skip
     unknown = [name for name in options if name not in default]
     if unknown:
-        raise TypeError(f"refine: {unknown[0]!r} is not an option; the options are {', '.join(default)}")
+        hint = suggestion(unknown[0], default) or f"the options are {', '.join(default)}"
+        raise ConfigError(f"refine: {unknown[0]} is not an option; {hint}")
     return {**default, **options}

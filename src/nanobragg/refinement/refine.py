@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.spots.shoeboxes import shoeboxes
+from ..calls import public
 from ..config.config import Config
 from ..derivatives.evaluate import as_scene, chosen_places
 from ..derivatives.groups import Groups
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 PLANES = "planes"
 
 
+@public
 def refine(
     experiment: Config | Scene, data: npt.ArrayLike, vary: Sequence[str], **options: Unpack[RefineOptions]
 ) -> Refinement:
@@ -77,6 +79,7 @@ def refine(
     return result
 
 
+@public
 def refine_images(
     experiments: Sequence[Config | Scene],
     data: Sequence[npt.ArrayLike],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..calls import public
 from ..config.config import Config
 from ..constants import EV_ANGSTROM
 from ..derivatives.evaluate import Evaluation
@@ -40,6 +41,7 @@ class Shell(NamedTuple):
     chi_squared: float
 
 
+@public
 @dataclass(frozen=True)
 class Refinement:
     """A refined experiment.

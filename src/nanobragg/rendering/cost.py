@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.region import Region
 from ..errors import ConfigError
 from ..scene.scene import Scene
@@ -26,6 +27,7 @@ BROAD_SHAPES = {"square", "round"}  # with fringes between the spots, so that le
 log = logging.getLogger(__name__)
 
 
+@public
 class Cost(NamedTuple):
     """The cost of an image on this machine.
 

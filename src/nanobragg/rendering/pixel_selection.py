@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..calls import public
 from ..config.region import Region, region_limits
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..scene.scene_data import SceneData
 
 
+@public
 class Box(NamedTuple):
     """A rectangle of pixels on one panel.
 

@@ -1,5 +1,7 @@
 """Rendering of a Scene into an image."""
 
+from __future__ import annotations
+
 import logging
 import math
 import time
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import render
+from ..calls import public
 from ..config.config import Config
 from ..config.region import Region
 from ..config.sampling import check_tolerance
@@ -98,6 +101,7 @@ def simulate(
 ) -> tuple[npt.NDArray[Any], RenderReport]: ...
 
 
+@public
 def simulate(
     experiment: Config | Scene,
     *,

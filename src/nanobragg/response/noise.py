@@ -1,5 +1,7 @@
 """Noise of an exposure: from expected photons to recorded detector units."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .._noise import CRandom, ordered_sum
 from .._photons import normal_deviates, poisson_deviates
 from ..bounds import number, short, whole
+from ..calls import public
 from ..config.config import Config
 from ..config.noise import Psf
 from ..config.region import Region
@@ -29,6 +32,7 @@ LARGEST_PARAMETER, LARGEST_OFFSET = 1e30, 1e15  # products with photons stay fin
 FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # purposes of random streams
 
 
+@public
 def c_noise(
     image: ArrayLike,
     seed: int,
@@ -92,6 +96,7 @@ def _c_photons(means: NDArray[Any], draw: CRandom) -> NDArray[np.float32]:
     return photons.reshape(means.shape)
 
 
+@public
 def add_noise(
     image: ArrayLike,
     experiment: Config | Scene | None = None,

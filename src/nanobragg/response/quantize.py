@@ -1,13 +1,17 @@
 """Conversion of float images to the integers of image files: 16-bit SMV and 8-bit PGM."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._noise import scale_to_greys, scale_to_integers
 from ..bounds import number
+from ..calls import public
 from ..errors import ConfigError
 
 
+@public
 def to_integers(
     image: ArrayLike,
     scale: float | None = None,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .._core import CoreScene
 from .._culling import CullingPlan
+from ..calls import public
 from ..config.config import Config
 from ..config.display import html_table
 from ..config.region import Region
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@public
 class Scene(SceneData):
     """A Config resolved into arrays and numbers, which can be rendered repeatedly.
 

@@ -288,6 +288,14 @@ def test_spots_are_sorted_and_immutable_and_can_be_indexed():
     assert len(nb.Spots.none()) == 0
 
 
+def test_a_notebook_shows_the_brightest_spots():
+    found = nb.predict_spots(builders.config(crystal=builders.TRICLINIC))
+    html = found._repr_html_()
+    assert html.count("<tr>") == min(len(found), 10)
+    assert " ".join(map(str, found.hkl[0])) in html
+    assert f"{found.photons[0]:.4g} photons" in html
+
+
 def test_the_threshold_is_of_the_largest_partiality():
     every = nb.predict_spots(scene(), threshold=0)
     half = nb.predict_spots(scene(), threshold=0.5)

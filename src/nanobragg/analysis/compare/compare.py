@@ -1,9 +1,12 @@
 """Comparison of two images or two traces."""
 
+from __future__ import annotations
+
 from typing import overload
 
 import numpy.typing as npt
 
+from ...calls import public
 from ...errors import ConfigError
 from ...rendering.trace.trace import Trace
 from .images import DEFAULT_PEAKS, ImageComparison, compare_images
@@ -17,6 +20,7 @@ __all__ = ["Divergence", "ImageComparison", "PeakMatch", "PeakPair", "TraceCompa
 def compare(a: Trace, b: Trace) -> TraceComparison: ...
 @overload
 def compare(a: npt.ArrayLike, b: npt.ArrayLike, *, peaks: int = ...) -> ImageComparison: ...
+@public
 def compare(
     a: npt.ArrayLike | Trace, b: npt.ArrayLike | Trace, *, peaks: int = DEFAULT_PEAKS
 ) -> ImageComparison | TraceComparison:

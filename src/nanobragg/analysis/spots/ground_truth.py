@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...calls import public
 from ...config.background import Background
 from ...config.config import Config
 from ...config.digest import config_digest
@@ -29,6 +30,7 @@ MASK_FRACTION = 1e-3
 VERSION = 2
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
     """The ground truth of an image.
@@ -167,6 +169,7 @@ def bragg_image(
     return simulate(alone, pixels=pixels, threads=threads)
 
 
+@public
 def bragg_mask(
     experiment: Config | Scene,
     *,
@@ -220,6 +223,7 @@ def _brightest(bragg: npt.NDArray[Any], spots: Spots) -> float:
     return float(under.max(initial=0.0))
 
 
+@public
 def ground_truth(
     experiment: Config | Scene, *, image: npt.ArrayLike | None = None, threads: int | None = None
 ) -> GroundTruth:

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...bounds import number
+from ...calls import public
 from ...config.config import Config
+from ...config.display import html_table
 from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
 from ...scene.scene import Scene
@@ -20,9 +22,11 @@ from .absorption import mean_position
 from .ewald_crossings import Crossings, find_crossings, mean_beam, reciprocal_basis
 from .terms import Setting, Sums, setting_of, sum_terms
 
+SHOWN = 10  # spots, in a notebook
 CHUNK_TERMS = 60_000  # fits into the processor's cache
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Spots:
     """Predicted spots, brightest first; read-only arrays of one length.
@@ -80,6 +84,14 @@ class Spots:
             f"{self.photons[0]:.4g} photons at fast {self.fast_px[0]:.2f}, slow {self.slow_px[0]:.2f}>"
         )
 
+    def _repr_html_(self) -> str:
+        rows = {
+            " ".join(map(str, self.hkl[i].tolist())): f"{self.photons[i]:.4g} photons at fast {self.fast_px[i]:.2f}, "
+            f"slow {self.slow_px[i]:.2f}; {self.d_A[i]:.3g} Å"
+            for i in range(min(len(self), SHOWN))
+        }
+        return html_table(f"{len(self)} spots, the brightest", rows)
+
     def __post_init__(self) -> None:
         for array in self.columns().values():
             array.setflags(write=False)
@@ -113,6 +125,7 @@ class Spots:
         return rows
 
 
+@public
 def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spots:
     """Predict positions and photons of the reflections on the detector.
 

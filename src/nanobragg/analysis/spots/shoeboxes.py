@@ -1,14 +1,18 @@
 """Boxes of pixels around predicted spots."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ...bounds import number
+from ...calls import public
 from ...config.config import Config
 from ...rendering.pixel_selection import Box
 from ...scene.scene import Scene
 from .predict import predict_spots
 
 
+@public
 def shoeboxes(experiment: Config | Scene, radius: float, *, threshold: float = 0.01) -> list[Box]:
     """Return a box of pixels around every predicted spot, in the order of `predict_spots`.
 

@@ -1,5 +1,7 @@
 """Conversion of C flags to a `Config`, resolved as nanoBragg.c does (docs/geometry.md, docs/quirks.md)."""
 
+from __future__ import annotations
+
 import math
 import time
 import warnings
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...calls import public
 from ...config.background import Background
 from ...config.base import changed_fields
 from ...config.beam import Beam, Sources
@@ -62,6 +65,7 @@ class ParsedFlags:
         return [*paths_in(changed_fields(self.config)), *filter(None, (self.stol_path, self.img_path))]
 
 
+@public
 def config_from_flags(flags: str | list[str], *, exact: bool = False) -> Config:
     """Return the Config that the C program's command-line flags describe, with `compat="c"`.
 

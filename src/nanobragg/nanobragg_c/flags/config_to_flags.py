@@ -1,11 +1,14 @@
 """Conversion of a `Config` to flags of the original program, and the files that they name."""
 
+from __future__ import annotations
+
 import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 
+from ...calls import public
 from ...config.beam import Beam
 from ...config.config import Config
 from ...config.crystal import misset_angles
@@ -24,6 +27,7 @@ from .geometry_to_flags import geometry_flags
 SHAPE_FLAGS = {"square": "-square_xtal", "round": "-round_xtal", "gauss": "-gauss_xtal", "tophat": "-tophat_spots"}
 
 
+@public
 def config_to_flags(config: Config, folder: StrPath) -> list[str]:
     """Return the flags with which the original program simulates an experiment, with its own physics for any `compat`.
 

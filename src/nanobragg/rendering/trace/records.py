@@ -1,5 +1,7 @@
 """The typed records of a trace, converted from those of the kernel (include/nanobragg/trace_record.h)."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any, Literal

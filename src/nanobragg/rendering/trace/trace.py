@@ -1,5 +1,7 @@
 """The trace of a pixel: every intermediate result of the kernel."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
@@ -12,6 +14,7 @@ import numpy as np
 from ..._core import TRACE_RECORD, TraceTotals
 from ..._core import trace as trace_pixel
 from ...bounds import whole
+from ...calls import public
 from ...config.config import Config
 from ...constants import R_E_SQR
 from ...errors import ConfigError
@@ -29,6 +32,7 @@ DEFAULT_STRONGEST = 100
 Value = float | int | bool | str | tuple[float, ...] | None
 
 
+@public
 @dataclass(frozen=True)
 class Trace(TraceData):
     """Every intermediate result of one pixel.
@@ -118,6 +122,7 @@ class Trace(TraceData):
             yield from ((place, ray, term) for term in by_ray.get((id(place), id(ray)), [None]))
 
 
+@public
 def trace(
     experiment: Config | Scene,
     *,
