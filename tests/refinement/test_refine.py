@@ -60,6 +60,17 @@ def test_a_start_may_be_too_faint_or_too_bright_by_orders_of_magnitude(truth, da
     assert result.values[name] == pytest.approx(-np.log(factor), abs=5 * result.errors[name])
 
 
+def test_a_gain_is_no_brightness_of_the_crystal(truth, data):
+    """Each photon is 40 units: the crystal is as bright as before, and a start that is too faint is found."""
+    begun = start(truth, 4).replace({"crystal.blocks": truth.blocks / 30})
+    response = nb.Response(gain=40.0)
+    words = ["rot", "cell", "n", "mosaic", "blocks"]
+    noise = nb.Likelihood("normal", 40.0)
+    result = nb.refine(begun, 40.0 * data, words, noise=noise, response=response, space_group=SPACE_GROUP)
+    assert result.converged
+    assert result.values["log_blocks"] == pytest.approx(np.log(30), abs=0.05)
+
+
 @pytest.mark.parametrize("noise", [1.0, nb.Likelihood("normal", 1.0, robust=3.0)])
 def test_other_likelihoods_lead_to_the_truth_too(truth, data, noise):
     measured = data + np.random.default_rng(5).normal(0, 1.0, data.shape)

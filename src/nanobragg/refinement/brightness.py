@@ -8,6 +8,7 @@ import numpy as np
 
 from ..derivatives.images import derivatives
 from ..geometry import FloatArray
+from ..rendering.threads import rendering_threads
 from ..scene.scene import Scene
 from .fit import Fit, Image, State, moved_scene
 from .spots import local_level
@@ -30,17 +31,20 @@ def brightened(fit: Fit, state: State) -> State:
     low, high = fit.bounds_of(refined[0])
     scenes, values = [], []
     for image, scene, own in zip(fit.images, state.scenes, state.own, strict=True):
-        change = _logarithm_of_factor(image, scene, refined[0])
+        change = _logarithm_of_factor(fit, image, scene, refined[0])
         change = float(np.clip(change, low - own[row], high - own[row]))
         scenes.append(moved_scene(scene, {refined[0]: change}, fit.groups) if change else scene)
         values.append(np.where(np.arange(len(own)) == row, own + change, own))
     return State(scenes, values, state.shared)
 
 
-def _logarithm_of_factor(image: Image, scene: Scene, name: str) -> float:
+def _logarithm_of_factor(fit: Fit, image: Image, scene: Scene, name: str) -> float:
     """Return the change of a parameter that gives the chosen pixels as many photons as measured; 0 if they are near."""
     chosen = np.asarray(image.pixels).ravel()
-    images = derivatives(scene, [name, "log_fluence"], pixels=np.asarray(image.pixels))
+    pixels = np.asarray(image.pixels) if fit.response is None else None
+    images = derivatives(scene, [name, "log_fluence"], pixels=pixels, threads=fit.threads)
+    if fit.response is not None:
+        images = fit.response.apply(images, rendering_threads(fit.threads))
     part, whole = images.reshape(2, -1)[:, chosen]
     measured = image.data.ravel()[chosen]
     around = whole - part if image.planes is None else _level(scene, image)[chosen]

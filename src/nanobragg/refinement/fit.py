@@ -108,7 +108,7 @@ class Fit:
         self.degrees = [*own, *shared]
         self._priors = [priors.get(degree.name) for degree in self.degrees]
         self._bounds = np.array([bounds.get(degree.name, (-np.inf, np.inf)) for degree in self.degrees])
-        self.groups, self._threads, self._dtype = groups, threads, dtype
+        self.groups, self.threads, self._dtype = groups, threads, dtype
         self.response = response
         self._names = list(dict.fromkeys(name for degree in self.degrees for name in degree.parameters))
 
@@ -176,7 +176,7 @@ class Fit:
     def _sums(self, image: Image, scene: Scene, values: FloatArray) -> Sums:
         if image.planes is not None or self.response is not None:
             return self._sums_from_images(image, scene, values)
-        evaluation = Evaluation(scene, self._dtype, image.pixels, self._threads)
+        evaluation = Evaluation(scene, self._dtype, image.pixels, self.threads)
         data = checked_data(scene, image.data, evaluation.places)
         jacobian = Jacobian(evaluation, self._names, self.groups)
         flat = self._flat()
@@ -209,9 +209,9 @@ class Fit:
         self, image: Image, scene: Scene, values: FloatArray
     ) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64]]:
         """Return derivatives by the steps (degrees, pixels), the expected signal, and the places of the pixels."""
-        places = Evaluation(scene, self._dtype, image.pixels, self._threads).places
+        places = Evaluation(scene, self._dtype, image.pixels, self.threads).places
         flat = self._flat()
-        evaluation = Evaluation(scene, self._dtype, image.pixels if self.response is None else None, self._threads)
+        evaluation = Evaluation(scene, self._dtype, image.pixels if self.response is None else None, self.threads)
         jacobian = Jacobian(evaluation, self._names, self.groups)
         factors = np.concatenate([jacobian.factors, total_factors(jacobian.factors)], axis=1)
         images = np.zeros((len(self._names) + 1, int(np.prod(scene.shape))))
@@ -226,13 +226,13 @@ class Fit:
 
     def signal(self, image: Image, scene: Scene, offset: float) -> tuple[FloatArray, FloatArray | None]:
         """Return the expected signal of a scene with a constant background, of the image's shape, and free planes."""
-        signal = simulate(scene, dtype="float64", threads=self._threads)
+        signal = simulate(scene, dtype="float64", threads=self.threads)
         if self.response is not None:
-            signal = self.response.apply(signal, rendering_threads(self._threads))
+            signal = self.response.apply(signal, rendering_threads(self.threads))
         signal = signal + offset
         if image.planes is None:
             return signal, None
-        places = Evaluation(scene, self._dtype, image.pixels, self._threads).places
+        places = Evaluation(scene, self._dtype, image.pixels, self.threads).places
         background = np.zeros(signal.size)
         background[places] = image.planes.fit(self.noise, image.data.ravel()[places], signal.ravel()[places])
         return signal, background.reshape(signal.shape)
