@@ -50,6 +50,7 @@ def add_options(parser: CommandParser) -> None:
     )
     add("--compression", choices=list(COMPRESSIONS), default="bslz4", help="of the images (default: bslz4)")
     add("--spots", action="store_true", help="write a table of all predicted spots")
+    add("--stream", metavar="FILE", help="write the truth about all shots as a CrystFEL stream too")
     add("--force", action="store_true", help="go on with too little space, or with other versions of libraries")
     add(
         "--dry-run",
@@ -77,6 +78,8 @@ def run(chosen: argparse.Namespace) -> int:
         compression=COMPRESSIONS[chosen.compression], spots=chosen.spots, force=chosen.force,
         progress=progress_reporter(not chosen.quiet),
     )  # fmt: skip
+    if chosen.stream is not None:
+        data.write_stream(chosen.stream)
     if not chosen.quiet:
         print(report)
     return 0

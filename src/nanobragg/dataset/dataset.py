@@ -180,6 +180,30 @@ class Dataset(Description):
         cluster = Cluster(workers, scheduler, timeout_s)
         return run(self, Path(folder), settings, cluster, ShotProgress(progress))
 
+    def write_stream(self, path: str | os.PathLike[str], *, space_group: str | None = None) -> None:
+        """Write the truth about all shots as a CrystFEL stream: cells, orientations, and the spots of every crystal.
+
+        Images are those of the master file, `images_master.h5`, which CrystFEL's programs look for in the folder where
+        they run. Nothing is rendered. Intensities are photons times the gain of recorded images, with the standard
+        errors of counting; peak and background are 0.
+
+        Parameters
+        ----------
+        path
+            The .stream file.
+        space_group
+            Symbol or number; default: that of the structure factors, otherwise P 1.
+
+        Raises
+        ------
+        FileError
+            The file cannot be written.
+        """
+        from ..export.stream import write_stream
+        from .truth_stream import stream_images
+
+        write_stream(path, self.base, stream_images(self), space_group=space_group)
+
     def images(self) -> Any:
         """Return the images as a Dask array that makes a shot when it is computed.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..errors import ConfigError
 
 USUAL_PER_FILE = 100
+MASTER = "images_master.h5"
 CONTACT_SHEET = "contact_sheet.png"  # of a dry run
 FEWEST_FILES = 20  # so that little is repeated after an interruption
 
@@ -59,7 +60,7 @@ class Layout(NamedTuple):
     @property
     def master(self) -> Path:
         """The file that shows all data files as one series."""
-        return self.folder / "images_master.h5"
+        return self.folder / MASTER
 
     @property
     def plan(self) -> Path:

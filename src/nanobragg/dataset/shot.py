@@ -115,8 +115,7 @@ def make_shot(plan: Description, k: int, threads: int | None) -> Shot:
     configs = plan.configs_of(values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # the base's concern them all
-        scenes = [Scene(_at_beam_energy(config)) for config in _without_doubled_background(configs)]
-        scenes = scenes if values.crystals else []
+        scenes = _scenes(values, configs)
         image = render_crystals(scenes, configs[0], threads)
     seed = None if configs[0].noise is None else plan.noise_seed(k)
     photons = float(image.sum(dtype=np.float64))
@@ -125,6 +124,22 @@ def make_shot(plan: Description, k: int, threads: int | None) -> Shot:
     truth = tuple(map(CrystalTruth, scenes))
     wavelength = truth[0].wavelength_A if truth else mean_wavelength_A(Scene(configs[0].replace(NO_CRYSTAL)))
     return Shot(k, image, configs[0], values, truth, photons, wavelength, seed)
+
+
+def truth_of(plan: Description, k: int) -> tuple[Config, tuple[CrystalTruth, ...]]:
+    """Return the experiment of shot k, and the truth about its crystals, without rendering an image."""
+    values = plan.values(k)
+    configs = plan.configs_of(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NanobraggWarning)
+        return configs[0], tuple(map(CrystalTruth, _scenes(values, configs)))
+
+
+def _scenes(values: Values, configs: tuple[Config, ...]) -> list[Scene]:
+    """Return the scenes of a shot's crystals, the first with the background; none without crystals."""
+    if not values.crystals:
+        return []
+    return [Scene(_at_beam_energy(config)) for config in _without_doubled_background(configs)]
 
 
 def render_crystals(scenes: list[Scene], config: Config, threads: int | None) -> npt.NDArray[np.float32]:

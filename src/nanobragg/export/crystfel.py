@@ -54,7 +54,7 @@ def geom_lines(config: Config, groups: Mapping[str, Sequence[str]], data: str) -
     """Yield the lines of a geometry file."""
     scene, panels = SceneData(config), config.detector.panels
     energy, frame = scene.mean_energy_eV, mcstas_frame(scene.beam_direction, scene.polarization_axis)
-    names = _panel_names(config)
+    names = panel_names(config)
     yield f"photon_energy = {energy:.6f} eV"
     yield f"adu_per_photon = {resolve_recording(config).gain_adu_per_photon:.9g}"
     if config.detector.saturation_adu is not None:
@@ -86,7 +86,7 @@ def geom_lines(config: Config, groups: Mapping[str, Sequence[str]], data: str) -
     yield from _bad_regions(config, names)
 
 
-def _panel_names(config: Config) -> list[str]:
+def panel_names(config: Config) -> list[str]:
     """Return distinct names for the panels; those that CrystFEL would take for something else are replaced."""
     names = [panel.name for panel in config.detector.panels]
     usable = all(name.isidentifier() and not name.startswith(("bad", "rigid_group", "group")) for name in names)
