@@ -20,6 +20,12 @@ def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
+def determinant(matrix: npt.ArrayLike) -> float:
+    """Return the determinant of a 3 x 3 matrix; without a division, no entries make a library warn."""
+    (a, b, c), (d, e, f), (g, h, i) = np.asarray(matrix, np.float64).tolist()
+    return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
+
+
 def as_vector(values: FloatArray) -> Vector:
     """Return the three numbers of an array as a tuple."""
     x, y, z = values.tolist()

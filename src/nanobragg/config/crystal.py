@@ -15,7 +15,7 @@ from .._noise import CRandom, random_misset_c, umat_to_misset
 from ..bounds import check_bound
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, as_vector, cross_products, dot, rotate, unit
+from ..geometry import FloatArray, Vector, as_vector, cross_products, determinant, dot, rotate, unit
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model, Numbers, Rows
 from .crystal_checks import check_block, check_domains, check_twins
@@ -325,7 +325,7 @@ def build_lattice(crystal: Crystal, wavelength_A: float, *, c_cell: bool, c_miss
     direct = crossed * volume
     if crystal.twin_law is not None:
         direct = direct @ twin_rotation(crystal.twin_law, direct).T
-        volume *= float(np.sign(np.linalg.det(direct)))
+        volume *= float(np.sign(determinant(direct)))
     return Lattice(direct, cross_products(direct) * (1.0 / volume), abs(volume))
 
 
@@ -341,16 +341,16 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
     where = f"Crystal matrix {crystal.matrix_path or ''}".strip()
     check_bound(f"{where}: a component of a*, b*, c*", columns, field="Crystal.matrix")
     vectors = columns.T
-    if not abs(np.linalg.det(vectors)) > 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
+    if not abs(determinant(vectors)) > 1e-12 * np.prod(np.linalg.norm(vectors, axis=1)):
         raise ConfigError(
             f"Crystal matrix {crystal.matrix_path or crystal.matrix}: columns a*, b*, c* are linearly dependent; "
             "correct them"
         )
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the bound refuses what comes of it
-        edges = np.linalg.norm(cross_products(vectors), axis=1) / abs(np.linalg.det(vectors))
+        edges = np.linalg.norm(cross_products(vectors), axis=1) / abs(determinant(vectors))
     check_bound(f"{where}: an edge of its cell", edges, field="Crystal.cell")
     if crystal.cell is not None and not c_cell:
-        found = cell_from_vectors(cross_products(vectors) / np.linalg.det(vectors))
+        found = cell_from_vectors(cross_products(vectors) / determinant(vectors))
         if not np.allclose(found, crystal.cell, rtol=1e-4):
             raise ConfigError(
                 f"Crystal.cell = {crystal.cell}: contradicts the matrix, whose cell is "
@@ -394,7 +394,7 @@ def with_rotation(crystal: Crystal, rotation: FloatArray) -> Crystal:
         The matrix is not a rotation.
     """
     is_rotation = rotation.shape == (3, 3) and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
-    if not (is_rotation and np.linalg.det(rotation) > 0):
+    if not (is_rotation and determinant(rotation) > 0):
         raise ConfigError(f"crystal.rotation = {rotation.tolist()}: is not a rotation matrix of shape (3, 3)")
     angles = misset_angles(crystal, c_cap=False)
     before = np.array([rotate(axis, angles) for axis in np.eye(3)]).T

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..bounds import check_bound
 from ..errors import ConfigError
-from ..geometry import FloatArray, Vector, cross_products
+from ..geometry import FloatArray, Vector, cross_products, determinant
 
 FWHM = 0.934  # of a Gaussian block's F_latt², times the edge of the block
 BLOCK_SHARE = 0.5  # width of a block's spot relative to that of the mosaic spread, at twice d_min
@@ -63,6 +63,6 @@ def converged_domains(
 def edges_of_matrix(matrix: FloatArray) -> Vector:
     """Return |a|, |b|, |c| (Å) of reciprocal vectors a*, b*, c* in columns (Å⁻¹)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        a, b, c = np.linalg.norm(cross_products(matrix.T) / np.linalg.det(matrix), axis=1).tolist()
+        a, b, c = np.linalg.norm(cross_products(matrix.T) / determinant(matrix), axis=1).tolist()
     check_bound("an edge of the cell of Crystal.matrix", [a, b, c], field="Crystal.cell")
     return a, b, c

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import ConfigError
-from ..geometry import FloatArray
+from ..geometry import FloatArray, determinant
 
 TERM = re.compile(r"([+-]?)\s*(\d+(?:/\d+|\.\d+)?|\.\d+)?\s*\*?\s*([hkl])\s*(?:/\s*(\d+))?")
 LARGEST_OBLIQUITY = 0.1  # strain that a law may imply: the lattice is nearly, not exactly, mapped onto itself
@@ -36,7 +36,7 @@ def law_matrix(law: str) -> FloatArray:
         if not text or text[end:].strip():
             matrix[:] = 0.0
             break
-    if not 1e-6 < abs(np.linalg.det(matrix)) < 1e6:
+    if not 1e-6 < abs(determinant(matrix)) < 1e6:
         raise ConfigError(f"twin law {law!r}: is not valid; give three expressions in h, k, l, as in '-h,-k,l'")
     return matrix
 

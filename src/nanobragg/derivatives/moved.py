@@ -16,7 +16,7 @@ from ..config.crystal import Crystal
 from ..config.detector import Detector
 from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
-from ..geometry import FloatArray, as_vector
+from ..geometry import FloatArray, as_vector, determinant
 from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, check_cell, reciprocal_vectors
 from .groups import Groups, panel_groups
@@ -97,7 +97,7 @@ def orientation(scene: SceneData) -> FloatArray:
     """Return the rotation that takes reciprocal vectors with a* along x and b* in the xy plane to the crystal's."""
     standard, _ = reciprocal_vectors(crystal_cell(scene))
     rotation = (np.linalg.inv(standard) @ scene.lattice.reciprocal).T
-    if np.linalg.det(rotation) < 0:
+    if determinant(rotation) < 0:
         raise ConfigError("Crystal.matrix: is left-handed, so that no cell and rotation describe it; reverse an axis")
     left, _, right = np.linalg.svd(rotation)
     return np.asarray(left @ right)
