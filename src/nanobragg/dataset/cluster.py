@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 FILES_AHEAD = 2  # data files in work or waiting, for each worker
 POLL_SECONDS = 1.0
 MOST_LOSSES = 1000  # of workers, before Dask gives a data file up
-# Workers keep the memory of an image for the next one (glibc): Dask's default, to return it, costs a quarter of the time
+# Workers keep the memory of an image for the next (glibc). Dask's default, to return it, costs a quarter of the time.
 MALLOC = {
     f"distributed.nanny.pre-spawn-environ.MALLOC_{name}_THRESHOLD_": size
     for name, size in (("TRIM", 2**28), ("MMAP", 2**25))
