@@ -83,8 +83,7 @@ static inline bool find_end(const Spot &spot, const double *s, double kappa, con
         end.u[i] = spot.g[i] + kappa * s[i];
     components(spot, plane.normal, end.components);
     end.un = dot(end.u, plane.normal);
-    end.lead = end.un * end.un
-             - spot.reach_sqr * bilinear(spot.inverse_metric, end.components, end.components);
+    end.lead = end.un * end.un - spot.reach_sqr * bilinear(spot.inverse_metric, end.components, end.components);
     return end.un > 0.0 && end.lead > 1e-3 * end.un * end.un;
 }
 
@@ -104,8 +103,8 @@ static inline void widen(const Spot &spot, const BandEnd &end, const double *a, 
     interval.high = larger(interval.high, middle + (-wn + root) / end.lead * (1.0 + SLACK) + rounding);
 }
 
-/* The interval of all ends along an axis, in sub-pixels from `start`. The convex hull of the ellipsoid at both ends of its
- * band holds it in between, and so does the hull's image, since lines stay lines in projection. */
+/* The interval of all ends along an axis, in sub-pixels from `start`. The convex hull of the ellipsoid at both ends of
+ * its band holds it in between, and so does the hull's image, since lines stay lines in projection. */
 static inline Interval along(const Spot &spot, const BandEnd *ends, int n_ends, const double *axis, double start,
                              const Plane &plane, double step)
 {
@@ -215,9 +214,8 @@ public:
     {
         double cost = 150.0;
         for (int layer = 0; layer < s.n_layers; ++layer)
-            visit_layer(spot, view, layer, [&](int, const Range columns) {
-                cost += 5.0 + 40.0 * (columns.last - columns.first + 1);
-            });
+            visit_layer(spot, view, layer,
+                        [&](int, const Range columns) { cost += 5.0 + 40.0 * (columns.last - columns.first + 1); });
         return cost;
     }
 
@@ -231,16 +229,15 @@ public:
         const int to = source_from(plan.kappa, from, beam.first + beam.count,
                                    spot.kappa[1] / PER_METRE * (1.0 + SLACK));
         for (int layer = 0; layer < s.n_layers && from < to; ++layer)
-            visit_layer(spot, view, layer,
-                        [&](int row, const Range columns) { visit(layer, row, columns, from, to); });
+            visit_layer(spot, view, layer, [&](int row, const Range columns) { visit(layer, row, columns, from, to); });
     }
 
 private:
     /* visit(row, columns) for every row of one layer. */
     template <class Visit> void visit_layer(const Spot &spot, const View &view, int layer, Visit visit) const
     {
-        const Outline outline =
-            find_outline(spot, view.s, layer ? plane_of(p, layer * s.layer) : surface, step, window);
+        const Outline outline = find_outline(spot, view.s, layer ? plane_of(p, layer * s.layer) : surface, step,
+                                             window);
         for (int y = outline.rows.first; y <= outline.rows.last; ++y)
             visit(y, columns_of(outline, y, window.columns));
     }
