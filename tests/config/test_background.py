@@ -11,6 +11,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.config.background import cubic_through
 from nanobragg.constants import AVOGADRO
+from nanobragg.errors import ConfigError
 from tests import builders
 
 R_E_SQR = 7.94079248018965e-30
@@ -124,3 +125,13 @@ def test_the_cubic_passes_through_its_points() -> None:
     np.testing.assert_allclose(cubic_through(x, y, x), y, rtol=1e-12)
     middle = 0.5 * (x[4:-4] + x[5:-3])
     np.testing.assert_allclose(cubic_through(x, y, middle), 3.0 - 2.0 * middle**2, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "rows", ["0 2.57\n-1e300 0\n", "0 2.57\n1e300 1\n", "0 1\n1 1e60\n", "0 1e40\n1e-320 -1e40\n2e-320 1e40\n1 1"]
+)
+def test_tables_with_numbers_beyond_any_use_are_refused(tmp_path, rows):
+    (tmp_path / "a.stol").write_text(rows)
+    background = nb.Background(table_path=tmp_path / "a.stol", thickness_um=1)
+    with pytest.raises(ConfigError, match=r"Background table .*a.stol: a"):
+        nb.Scene(builders.config(background=background))

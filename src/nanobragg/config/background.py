@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..bounds import number
+from ..bounds import check_bound, number
 from ..constants import AVOGADRO
 from ..errors import ConfigError
 from ..geometry import FloatArray
@@ -212,7 +212,10 @@ def _own(background: Background, size_mm: float, grid: FloatArray) -> Curve | No
     volume = background.thickness_um * 1e-6 * (size_mm / 1000.0) ** 2
     molecules = volume * background.density_g_cm3 * 1e6 * AVOGADRO / background.molar_mass_g_mol
     stol, amplitude = _table(background)
-    found = cubic_through(stol, amplitude, grid)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        found = cubic_through(stol, amplitude, grid)
+    check_bound(f"Background table {background.table_path or 'array'}: an amplitude between its rows", found,
+                field="Background.table")  # fmt: skip
     return Curve(np.sign(found) * found**2 * molecules, float(grid[1]))
 
 
@@ -226,6 +229,8 @@ def _table(background: Background) -> tuple[FloatArray, FloatArray]:
     else:
         assert background.table is not None  # see amorphous
         rows = background.table
+    numbers = np.where(np.isnan(rows), 0.0, rows)
+    check_bound(f"Background table {where}: a number", numbers, field="Background.table")
     stol = rows[:, 0] * STOL_OF[background.table_axis] * 1e10
     if len(stol) < 2 or not np.isfinite(stol).all() or not (np.diff(stol) > 0).all():
         raise ConfigError(f"Background table {where}: must have at least two rows, the first column increasing")
