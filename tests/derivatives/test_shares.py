@@ -34,6 +34,20 @@ def test_the_shares_of_all_terms_and_the_background_add_up_to_the_derivative(nam
         assert each.total == pytest.approx(total, rel=1e-12), each.name
 
 
+def test_an_amplitude_has_the_terms_of_its_reflection():
+    scene = nb.Scene(golden("gauss_mosaic_sensor_water"))
+    image = nb.simulate(scene, dtype="float64", tolerance=0)
+    *_, slow, fast = np.unravel_index(int(image.argmax()), image.shape)
+    trace = nb.trace(scene, slow=slow, fast=fast, strongest=None)
+    reflections = sorted({term.nearest for term in trace.terms if term.F_cell_from == "nearest"})
+    names = [f"F({h},{k},{l})" for h, k, l in reflections]
+    for each in nb.trace_derivatives(trace, names).derivatives:
+        assert sum(each.terms) == pytest.approx(each.total, rel=1e-9)
+        assert {t.nearest for t, share in zip(trace.terms, each.terms, strict=True) if share} <= {
+            reflections[names.index(each.name)]
+        }
+
+
 def test_shares_are_shown_by_every_form_of_a_trace():
     one = config(sampling=nb.Sampling(oversample=1))
     traced = nb.trace_derivatives(nb.trace(one, slow=3, fast=5), ["rot_x", "log_fluence"])

@@ -12,6 +12,7 @@ from .. import _gradient
 from .._core import PRECISIONS, gradient_kernel
 from ..calls import public
 from ..errors import ConfigError
+from ..geometry import FloatArray
 from ..rendering.instruction_sets import select_instruction_set
 from ..rendering.pixel_selection import Box
 from ..rendering.trace.records import TermDerivatives
@@ -22,7 +23,7 @@ from .evaluate import as_scene
 from .images import derivatives
 from .jacobian import is_amplitude
 from .mosaic import domain_spins
-from .parameters import all_parameters, check_names, source_of
+from .parameters import all_parameters, check_names, reflection_of, source_of
 from .sources import source_motions
 
 
@@ -45,13 +46,14 @@ def trace_derivatives(trace: Trace, names: Sequence[str]) -> Trace:
     Raises
     ------
     ConfigError
-        An unknown parameter, one whose derivative is not a sum over terms (a single amplitude, the weight of a source,
-        one of several mosaic spreads), or `compat="c"`.
+        An unknown parameter, one whose derivative is not divided among terms (an amplitude that is interpolated or
+        depends on the energy, the weight of a source, one of several mosaic spreads), or `compat="c"`.
     """
     scene = as_scene(trace.scene)
     wanted, known, passes = check_names(scene, names, None), all_parameters(scene, None), domain_passes(scene)
+    single = scene.lookup == "nearest" and not scene.config.structure_factors.has_energy_axis
     for name in wanted:
-        if name in passes or is_amplitude(scene, name) or source_of(name) is not None:
+        if name in passes or (is_amplitude(scene, name) and not single) or source_of(name) is not None:
             raise ConfigError(f"{name}: a trace does not show its derivative; nb.derivatives gives the whole pixel's")
     box = Box(trace.panel, slice(trace.slow, trace.slow + 1), slice(trace.fast, trace.fast + 1))
     images = derivatives(scene, wanted, pixels=[box], threads=1, tolerance=0)
@@ -61,11 +63,29 @@ def trace_derivatives(trace: Trace, names: Sequence[str]) -> Trace:
         gradient_kernel(), core.address, source_motions(scene, *scene.sources[:2]), domain_spins(scene),
         PRECISIONS.index(core.precision), _places_of(trace),
     )  # fmt: skip
-    factors = Chain(scene, None).factors(wanted)[:, trace.panel, : len(primitives)]
-    return dataclasses.replace(trace, derivatives=tuple(
-        TermDerivatives(name, known[name].unit if name in known else "", float(box.cut(image)[0, 0]), tuple(terms))
-        for name, image, terms in zip(wanted, images, (factors @ primitives).tolist(), strict=True)
-    ))  # fmt: skip
+    smooth = ["log_fluence", *(name for name in wanted if not is_amplitude(scene, name))]
+    factors = Chain(scene, None).factors(smooth)[:, trace.panel, : len(primitives)]
+    shares = dict(zip(smooth, factors @ primitives, strict=True))
+    photons = shares["log_fluence"]
+    rows = [shares[name] if name in shares else _of_amplitude(trace, name, photons) for name in wanted]
+    found = (
+        TermDerivatives(
+            name, known[name].unit if name in known else "", float(box.cut(image)[0, 0]), tuple(row.tolist())
+        )
+        for name, image, row in zip(wanted, images, rows, strict=True)
+    )
+    return dataclasses.replace(trace, derivatives=tuple(found))
+
+
+def _of_amplitude(trace: Trace, name: str, photons: FloatArray) -> FloatArray:
+    """Return the derivatives of the terms by an amplitude: photons rise with its square."""
+    index = reflection_of(name)
+    own = np.array([
+        term.F_cell_from == "default" if index is None else term.F_cell_from != "default" and term.nearest == index
+        for term in trace.terms
+    ])  # fmt: skip
+    amplitudes = np.array([term.F_cell for term in trace.terms])
+    return np.asarray(np.divide(2.0 * photons, amplitudes, out=np.zeros(len(photons)), where=own & (amplitudes != 0)))
 
 
 def _places_of(trace: Trace) -> npt.NDArray[np.void]:
