@@ -12,7 +12,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.calls import public
-from nanobragg.errors import ConfigError
+from nanobragg.errors import ConfigError, NanobraggWarning
 from tests import builders
 
 
@@ -85,6 +85,13 @@ def test_signatures_print_as_they_are_written(name: str, thing: Any) -> None:
     text = str(inspect.signature(thing))
     for sign in ("<function", "func=", "_typing", "ForwardRef", "Undefined", ": '", "nanobragg."):
         assert sign not in text
+
+
+def test_a_warning_points_at_the_users_line() -> None:
+    config = builders.config(crystal=builders.CRYSTAL.replace(shape="tophat"))
+    with pytest.warns(NanobraggWarning, match="tophat") as caught:
+        nb.derivatives(config, ["rot_x"])
+    assert caught[0].filename == __file__
 
 
 def test_public_functions_are_pickled() -> None:

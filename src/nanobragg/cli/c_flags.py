@@ -1,13 +1,12 @@
 """`nanobragg -cell … -lambda …`: the C program's flags and files."""
 
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..analysis.statistics import statistics
 from ..analysis.summary import LABEL_WIDTH, summarize_scene, summarize_statistics
-from ..errors import FileError, NanobraggWarning
+from ..errors import FileError, warn_user
 from ..io.atomic import check_distinct, check_writable
 from ..nanobragg_c.flags.config_from_flags import Outputs, check_background_file, parse_flags
 from ..nanobragg_c.outputs import CImages, make_c_images, output_paths, write_c_files, write_dump
@@ -83,7 +82,7 @@ def _dump_path(scene: Scene, outputs: Outputs) -> str | None:
     try:
         check_writable(outputs.dump_path)
     except FileError as error:
-        warnings.warn(str(error), NanobraggWarning, stacklevel=2)
+        warn_user(str(error))
         return None
     return outputs.dump_path
 

@@ -4,14 +4,21 @@ import argparse
 import importlib.util
 import os
 import shlex
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..analysis.compare.images import DEFAULT_PEAKS
 from ..analysis.compare.report import make_folder, write_comparison, write_json, write_text
-from ..errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning, ProgramError, ShapeError
+from ..errors import (
+    ConfigError,
+    FileError,
+    FormatError,
+    NanobraggError,
+    ProgramError,
+    ShapeError,
+    warn_user,
+)
 from ..io import read_image
 from ..nanobragg_c.compare_runs import (
     OurRun,
@@ -143,9 +150,7 @@ def _peaks() -> int:
     """Return the number of peaks to match: 0, with a warning, without scipy."""
     if importlib.util.find_spec("scipy") is not None:
         return DEFAULT_PEAKS
-    warnings.warn(
-        "peaks are not matched without scipy: pip install 'nanobragg[compare]'", NanobraggWarning, stacklevel=2
-    )
+    warn_user("peaks are not matched without scipy: pip install 'nanobragg[compare]'")
     return 0
 
 

@@ -1,7 +1,6 @@
 """`nanobragg convert IN OUT`: convert an image to another format."""
 
 import argparse
-import warnings
 
 from .parser import CommandParser
 
@@ -30,7 +29,7 @@ def add_options(parser: CommandParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Convert one image file."""
     from ..config.config import Config
-    from ..errors import ConfigError, FormatError, NanobraggWarning
+    from ..errors import ConfigError, FormatError, warn_user
     from ..export.write import check_image_paths, write_image
     from ..io import read_image
     from ..io.atomic import check_distinct
@@ -63,8 +62,7 @@ def run(chosen: argparse.Namespace) -> int:
             raise
         raise FormatError(f"{error}; --scale 1 rounds and clips") from None
     if config is None and not same_format and before.name in WITH_METADATA and after.name in WITH_METADATA:
-        warnings.warn(
+        warn_user(
             f"{chosen.output}: holds only the pixels; distance, wavelength and other metadata of {chosen.input} are "
-            "lost; give --config CONFIG.toml", NanobraggWarning, stacklevel=2,
-        )  # fmt: skip
+            "lost; give --config CONFIG.toml")  # fmt: skip
     return 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from ..calls import public
-from ..errors import ConfigError, NanobraggWarning
+from ..errors import ConfigError, warn_user
 from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors
 from .domains import SPREADS, domain_passes
@@ -178,15 +177,13 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -
             _refuse(name, [*known, *MEANINGS])
     still = [name for name in wanted if name in (*CELL, *ROTATIONS, "mosaic_spread", "phi_start")]
     if without:
-        warnings.warn(
+        warn_user(
             f"{', '.join(without)}: the scene does not depend on {'it' if len(without) == 1 else 'them'}; "
-            "the derivative is zero", NanobraggWarning, stacklevel=3,
-        )  # fmt: skip
+            "the derivative is zero")  # fmt: skip
     if still and scene.config.crystal.shape == "tophat":
-        warnings.warn(
+        warn_user(
             f"{', '.join(still)}: a tophat has flat spots, so that their derivatives are zero though the image jumps; "
-            "use shape='gauss' or 'square' to fit them", NanobraggWarning, stacklevel=3,
-        )  # fmt: skip
+            "use shape='gauss' or 'square' to fit them")  # fmt: skip
     return wanted
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from ..calls import public
 from ..config.beam import Beam
 from ..config.detector import Detector
-from ..errors import FormatError, NanobraggWarning
+from ..errors import FormatError, warn_user
 from ..geometry import FloatArray, rotate_about, unit
 from ..io.atomic import StrPath
 from ..io.expt import ModelFields, read_expt_models
@@ -80,11 +79,9 @@ def _warn_of_distortion(listed: Sequence[Models]) -> None:
     for models in listed:
         imageset = models.get("imageset")
         if imageset is not None and (imageset.text("dx") or imageset.text("dy")):
-            warnings.warn(
+            warn_user(
                 f"{imageset.path}: {imageset.name} has distortion maps (dx, dy), which are not applied; spots are "
-                "displaced accordingly",
-                NanobraggWarning,
-                stacklevel=3,
+                "displaced accordingly"
             )
             return
 

@@ -1,9 +1,8 @@
 """Beams of electrons: the geometry of their spots is that of X-rays, their amplitudes are not."""
 
-import warnings
 from collections.abc import Iterable
 
-from ..errors import NanobraggWarning
+from ..errors import warn_user
 from ..io.atomic import StrPath
 
 SHORTEST_X_RAYS_A = 0.1  # Å, 124 keV
@@ -18,9 +17,7 @@ def warn_of_electrons(path: StrPath, beams: Iterable[tuple[float, str]]) -> None
     """Warn of the first of some beams, each a wavelength (Å) and a probe, that is one of electrons."""
     found = next((wavelength_A for wavelength_A, probe in beams if is_of_electrons(wavelength_A, probe)), None)
     if found is not None:
-        warnings.warn(
+        warn_user(
             f"{path}: a beam of {found:g} Å is one of electrons; spots are where they belong, but amplitudes from "
-            "coordinates, polarization and absorption are those of X-rays; give amplitudes of your own",
-            NanobraggWarning,
-            stacklevel=4,
+            "coordinates, polarization and absorption are those of X-rays; give amplitudes of your own"
         )

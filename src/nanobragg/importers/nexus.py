@@ -6,7 +6,6 @@ Source: https://manual.nexusformat.org/classes/applications/NXmx.html
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..config.panel import Panel
 from ..config.spectrum import Spectrum
 from ..constants import EV_ANGSTROM
 from ..detectors.sensor import MATERIALS, THINNEST_UM, sensor_fields
-from ..errors import ConfigError, NanobraggWarning
+from ..errors import ConfigError, warn_user
 from ..geometry import FloatArray, rotate_about
 from ..io.atomic import StrPath
 from ..io.hdf5 import open_hdf5, read_values
@@ -100,11 +99,9 @@ def _images(file: NexusFile, entry: Any, moves: int, beams: int) -> int:
     if not stored or any(stack.item is None for stack in stacks):
         return max(expected, stored)
     if expected not in (1, stored):
-        warnings.warn(
+        warn_user(
             f"{file.path}: holds {stored} images, and {expected} angles or wavelengths; {min(stored, expected)} images "
-            "are used; check whether the run was complete",
-            NanobraggWarning,
-            stacklevel=3,
+            "are used; check whether the run was complete"
         )
         return min(stored, expected)
     return stored
@@ -342,11 +339,9 @@ def _unplaced_rotation(file: NexusFile, sample: Any) -> dict[str, Any]:
     has_axis = "vector" in omega.attrs
     axis = file.vector(omega, "vector") if has_axis else np.array(EIGER_AXIS)
     if not has_axis:
-        warnings.warn(
+        warn_user(
             f"{file.path}: {omega.name} has no axis; {EIGER_AXIS} in the McStas frame is used, as of DECTRIS's files; "
-            "replace rotation_axis of the experiment if that is wrong",
-            NanobraggWarning,
-            stacklevel=4,
+            "replace rotation_axis of the experiment if that is wrong"
         )
     turn = math.copysign(1.0, width)
     return {

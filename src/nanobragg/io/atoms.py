@@ -1,13 +1,12 @@
 """Atomic models from PDB, mmCIF and small-molecule CIF files, read by gemmi and checked."""
 
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError, NanobraggWarning
+from ..errors import ConfigError, FormatError, warn_user
 from ..unit_cell import Cell, check_cell
 from .atomic import StrPath
 from .cif_blocks import choose_block, read_cif_document, values_elsewhere
@@ -129,11 +128,7 @@ def _macromolecule(path: StrPath, structure: Any, symmetry: FileSymmetry, note: 
     import gemmi
 
     if len(structure) > 1:
-        warnings.warn(
-            f"{path} holds {len(structure)} models; only the first is used; split the file for others",
-            NanobraggWarning,
-            stacklevel=2,
-        )
+        warn_user(f"{path} holds {len(structure)} models; only the first is used; split the file for others")
         while len(structure) > 1:
             del structure[-1]
     copies = sum(not operation.given for operation in structure.ncs)

@@ -1,10 +1,9 @@
 """CIF documents, and the choice among their data blocks."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import ConfigError, FormatError, NanobraggWarning
+from ..errors import ConfigError, FormatError, warn_user
 from .atomic import StrPath
 from .file_symmetry import HALL, HERMANN_MAUGUIN, NUMBERS, TRIPLETS
 from .hkl_kinds import describe_other_list
@@ -49,11 +48,9 @@ def choose_block(
             raise ConfigError(f"StructureFactors.block = {wanted!r}: {path} has {what} in {names or 'no block'}")
         return chosen, f"block {chosen.name}" if len(found) > 1 else ""
     if len(found) > 1:
-        warnings.warn(
+        warn_user(
             f"{path} has {what} in {len(found)} blocks ({names}); block {found[0].name!r} is used; choose one with "
-            "StructureFactors.block",
-            NanobraggWarning,
-            stacklevel=4,
+            "StructureFactors.block"
         )
     return (found[0], f"block {found[0].name}" if len(found) > 1 else "") if found else (None, "")
 
@@ -69,10 +66,8 @@ def values_elsewhere(path: StrPath, document: Any, block: Any, tags: Sequence[st
     others = [other for other in document if any(other.find_values(tag) for tag in wanted)]
     if len(others) != 1:
         return block
-    warnings.warn(
+    warn_user(
         f"{path}: block {block.name!r} has no {what}; that of block {others[0].name!r} is used; correct the file if "
-        "that is wrong",
-        NanobraggWarning,
-        stacklevel=4,
+        "that is wrong"
     )
     return others[0]

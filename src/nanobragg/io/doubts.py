@@ -1,9 +1,8 @@
 """One warning for everything in a file that is missing, doubtful or left out."""
 
-import warnings
 from collections.abc import Sequence
 
-from ..errors import NanobraggWarning
+from ..errors import warn_user
 from .atomic import StrPath
 from .elements import UNKNOWN
 
@@ -41,4 +40,4 @@ class Doubts:
         """Issue the warning, unless there is nothing to say."""
         if self._told:
             text = "; ".join(self._told)
-            warnings.warn(f"{self._path}: {text}; correct the file if that is wrong", NanobraggWarning, stacklevel=3)
+            warn_user(f"{self._path}: {text}; correct the file if that is wrong")

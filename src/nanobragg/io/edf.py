@@ -4,14 +4,13 @@ Source: fabio's documentation of the format, https://fabio.readthedocs.io.
 """
 
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError, NanobraggWarning
+from ..errors import FormatError, warn_user
 from .atomic import StrPath
 from .input_file import read_file
 
@@ -43,11 +42,7 @@ def read_edf(path: StrPath) -> tuple[npt.NDArray[Any], dict[str, str]]:
             f"{len(content) - start}; fetch the whole file again"
         )
     if content[end:].lstrip().startswith(b"{"):
-        warnings.warn(
-            f"{path} holds several images; only the first is read; split the file for the others",
-            NanobraggWarning,
-            stacklevel=2,
-        )
+        warn_user(f"{path} holds several images; only the first is read; split the file for the others")
     image = np.frombuffer(content[start:end], dtype).reshape(shape)
     return image.astype(dtype.newbyteorder("=")), header
 

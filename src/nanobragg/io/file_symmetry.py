@@ -1,9 +1,8 @@
 """The symmetry that a file states: its operators, and the symbol that names them."""
 
-import warnings
 from typing import Any, NamedTuple
 
-from ..errors import NanobraggWarning
+from ..errors import warn_user
 from .atomic import StrPath
 from .cif_values import first_value, loop_values
 from .operators import Operators, read_operators
@@ -57,10 +56,8 @@ def listed_operators(path: StrPath, triplets: list[str]) -> Operators | None:
         return None
     operators = read_operators(path, triplets)
     if not operators.closed:
-        warnings.warn(
+        warn_user(
             f"{path}: its {len(operators.rotations)} symmetry operators do not make a group; they are applied as "
-            "listed, without further symmetry; correct them, or give space_group",
-            NanobraggWarning,
-            stacklevel=3,
+            "listed, without further symmetry; correct them, or give space_group"
         )
     return operators

@@ -1,14 +1,13 @@
 """Lists of reflections from files: the choice of a column, and its conversion to amplitudes."""
 
 import re
-import warnings
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError, NanobraggWarning
+from ..errors import ConfigError, FormatError, warn_user
 from ..unit_cell import Cell
 from .atomic import StrPath
 from .file_symmetry import FileSymmetry
@@ -219,11 +218,9 @@ def as_amplitudes(path: StrPath, label: str, kind: Kind, values: npt.NDArray[np.
             )
         return values
     if negative.any():
-        warnings.warn(
+        warn_user(
             f"{path}: column {label}: {negative.sum()} of {len(values)} intensities are negative and are set to 0; "
-            "amplitudes by the French–Wilson method would be unbiased",
-            NanobraggWarning,
-            stacklevel=2,
+            "amplitudes by the French–Wilson method would be unbiased"
         )
     return np.sqrt(np.where(negative, 0.0, values))
 

@@ -6,7 +6,6 @@ and read with every type of `smv_pixels`.
 
 import re
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, BinaryIO
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError, NanobraggWarning
+from ..errors import FormatError, warn_user
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
 from .input_file import file_size, open_input, read_array
@@ -176,11 +175,7 @@ def read_smv_shape(path: StrPath) -> tuple[tuple[int, int], dict[str, str]]:
         raise FormatError(f"{path}: SIZE2 x SIZE1 = {shape[0]} x {shape[1]} is not the size of an image; correct it")
     needed = shape[0] * shape[1] * pixel_type(path, header).itemsize
     if size != needed:
-        warnings.warn(
-            f"{path}: holds {size} bytes of pixels, and SIZE2 x SIZE1 need {needed}; only its header is used",
-            NanobraggWarning,
-            stacklevel=2,
-        )
+        warn_user(f"{path}: holds {size} bytes of pixels, and SIZE2 x SIZE1 need {needed}; only its header is used")
     return shape, header
 
 

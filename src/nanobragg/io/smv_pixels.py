@@ -4,12 +4,11 @@ Source: Rigaku, d*TREK Image Format, version 1.1 (Data_type), and the headers of
 """
 
 import re
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 
-from ..errors import FormatError, NanobraggWarning
+from ..errors import FormatError, warn_user
 from .atomic import StrPath
 
 BYTE_ORDERS = {"little_endian": "<", "big_endian": ">"}
@@ -73,11 +72,7 @@ def _refuse_compression(path: StrPath, header: Mapping[str, str]) -> None:
 def _byte_order(path: StrPath, header: Mapping[str, str], code: str | None) -> str:
     order = entry(header, "BYTE_ORDER")
     if order is None and code not in ("u1", "i1"):
-        warnings.warn(
-            f"{path}: the header has no BYTE_ORDER; little_endian is used; add BYTE_ORDER to the header",
-            NanobraggWarning,
-            stacklevel=4,
-        )
+        warn_user(f"{path}: the header has no BYTE_ORDER; little_endian is used; add BYTE_ORDER to the header")
     if order is not None and order.lower() not in BYTE_ORDERS:
         raise FormatError(f"{path}: BYTE_ORDER={order!r} is unknown; it must be {' or '.join(BYTE_ORDERS)}")
     return BYTE_ORDERS[(order or "little_endian").lower()]

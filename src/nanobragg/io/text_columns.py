@@ -2,12 +2,11 @@
 
 import math
 import re
-import warnings
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError, NanobraggWarning
+from ..errors import FormatError, warn_user
 from .atomic import StrPath
 from .input_file import NUMBER, read_text
 from .named_files import quote
@@ -91,11 +90,9 @@ def _rows(
     if not rows:
         raise FormatError(f"{path}: holds no numbers; expected lines of {' '.join(names)}")
     if longer:
-        warnings.warn(
+        warn_user(
             f"{path}: {longer} lines have more fields than {' '.join(names)}; the others are ignored, as in the C "
-            "program",
-            NanobraggWarning,
-            stacklevel=2,
+            "program"
         )
     return np.array(rows)
 

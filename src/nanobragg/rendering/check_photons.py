@@ -1,12 +1,11 @@
 """The check of a rendered image: photons that are not finite, or negative, are never returned without a word."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, NanobraggWarning
+from ..errors import ConfigError, warn_user
 from ..geometry import Roi
 from ..scene.checks import facing_away
 from ..scene.scene import Scene
@@ -60,7 +59,7 @@ def check_photons(scene: Scene, image: npt.NDArray[Any], roi: Roi, before: Photo
         return
     if scene.config.compat != "c":
         raise ConfigError(f"image: {problem}; {cure}")
-    warnings.warn(f"image: {problem}, as in the C program; {cure}", NanobraggWarning, stacklevel=3)
+    warn_user(f"image: {problem}, as in the C program; {cure}")
 
 
 def _part(image: npt.NDArray[Any], roi: Roi) -> npt.NDArray[Any]:

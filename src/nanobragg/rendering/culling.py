@@ -131,8 +131,8 @@ class Culling:
         """Render as `_core.render` does; return the most that a pixel misses (photons), and the terms evaluated."""
         assert self.plan is not None
         return render(
-            kernel_address(), self.core.address, self.plan, self.epsilon, PRECISIONS.index(self.core.precision), out, roi,
-            mask, add, self.threads, self.stop, done,
+            kernel_address(), self.core.address, self.plan, self.epsilon, PRECISIONS.index(self.core.precision), out,
+            roi, mask, add, self.threads, self.stop, done,
         )  # fmt: skip
 
     def sample(self, roi: Roi, mask: npt.NDArray[np.uint8] | None) -> tuple[float, float]:

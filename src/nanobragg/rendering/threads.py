@@ -4,11 +4,10 @@ import operator
 import os
 import re
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 
 from .._core import HAS_OPENMP
-from ..errors import ConfigError, NanobraggWarning
+from ..errors import ConfigError, warn_user
 
 MOST_THREADS = 1024  # more take gigabytes of address space for their stacks, and a process may not get them
 POLL_SECONDS = 0.1
@@ -42,14 +41,12 @@ def rendering_threads(threads: int | None) -> int:
     """
     count = thread_count(threads)
     if threads is not None and threads > 1 and not HAS_OPENMP:
-        warnings.warn("nanobragg was built without OpenMP and renders on one thread", NanobraggWarning, stacklevel=3)
+        warn_user("nanobragg was built without OpenMP and renders on one thread")
     if count > 1 and _Team.lost:
         if not _Team.warned:
-            warnings.warn(
+            warn_user(
                 "this process was forked from one that had rendered on several threads, and renders on one; "
-                "use the 'spawn' or 'forkserver' start method of multiprocessing for more",
-                NanobraggWarning,
-                stacklevel=3,
+                "use the 'spawn' or 'forkserver' start method of multiprocessing for more"
             )
         _Team.warned = True
         return 1
@@ -103,11 +100,9 @@ def _startable(count: int) -> int:
         _Team.largest = count
         return count
     fewer = max(1, len(started) // 2)
-    warnings.warn(
+    warn_user(
         f"only {len(started)} of {count} threads can be started; rendering on {fewer}; give fewer threads, or raise "
-        "the limits of the process (ulimit -u, -v)",
-        NanobraggWarning,
-        stacklevel=4,
+        "the limits of the process (ulimit -u, -v)"
     )
     return fewer
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import NanobraggWarning
+from ..errors import warn_user
 from ..geometry import FloatArray
 from .neighbours import ONE_PLACE_A, close_pairs, distances_to_copies
 
@@ -85,7 +84,7 @@ def site_shares(where: str, sites: Sites, group: Group) -> FloatArray:
     where_else = f"share places of {ONE_PLACE_A} Å with others or their own copies, with an occupancy above 1 in all"
     _tell(told, crowded, f"atoms {where_else}; state their site symmetry or occupancy")
     if told:
-        warnings.warn(f"{where}: {'; '.join(told)}; correct the file if that is wrong", NanobraggWarning, stacklevel=4)
+        warn_user(f"{where}: {'; '.join(told)}; correct the file if that is wrong")
     return shares
 
 

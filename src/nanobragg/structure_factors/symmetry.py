@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, FormatError, NanobraggWarning
+from ..errors import ConfigError, FormatError, warn_user
 from ..geometry import FloatArray
 from ..unit_cell import Cell
 
@@ -92,10 +91,9 @@ def _warn_of_cell(group: Any, cell: Cell, where: str) -> None:
     import gemmi
 
     if not gemmi.UnitCell(*cell).is_compatible_with_spacegroup(group):
-        warnings.warn(
+        warn_user(
             f"{where}: the cell {' '.join(f'{x:g}' for x in cell)} does not have the symmetry of {group.xhm()}; "
-            "check both", NanobraggWarning, stacklevel=2,
-        )  # fmt: skip
+            "check both")  # fmt: skip
 
 
 def group_from_table(group: Any) -> Group:
@@ -123,11 +121,9 @@ def choose_group(where: str, wanted: str | None, stated: FileSymmetry, cell: Cel
     named = _named(stated.symbol) if cell is None else _named(stated.symbol, cell[3], cell[5])
     group = _group_of_operators(stated, named)
     if named is not None and not _is_setting(group, named):
-        warnings.warn(
+        warn_user(
             f"{where}: its {len(group.rotations)} symmetry operators are not those of its space group "
-            f"{stated.symbol!r}; the operators are used; correct the file, or give space_group",
-            NanobraggWarning,
-            stacklevel=3,
+            f"{stated.symbol!r}; the operators are used; correct the file, or give space_group"
         )
     if group.tabulated is not None and cell is not None:
         _warn_of_cell(group.tabulated, cell, where)
@@ -162,10 +158,8 @@ def _of_hall(symbol: str) -> Any:
 
 
 def _warn_of_symbols(where: str, told: str, used: str) -> None:
-    warnings.warn(
-        f"{where}: its {told} do not name the same space group; {used} is used; give space_group if that is wrong",
-        NanobraggWarning,
-        stacklevel=4,
+    warn_user(
+        f"{where}: its {told} do not name the same space group; {used} is used; give space_group if that is wrong"
     )
 
 

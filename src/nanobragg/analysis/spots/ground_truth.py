@@ -137,7 +137,7 @@ class GroundTruth:
             spots = Spots(**{name[6:]: arrays.pop(name) for name in list(arrays) if name.startswith("spots.")})
             plain: dict[str, Any] = {name: x.item() if x.ndim == 0 else x for name, x in arrays.items()}
             return cls(**plain, spots=spots)
-        except TypeError as error:
+        except (TypeError, ConfigError) as error:
             raise FormatError(
                 f"{path}: is not a valid ground truth ({error}); write it with GroundTruth.save"
             ) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from ...config.sampling import Sampling
 from ...config.scan import Scan
 from ...config.structure_factors import StructureFactors
 from ...config.toml import paths_in
-from ...errors import ConfigError, FormatError, NanobraggWarning
+from ...errors import ConfigError, FormatError, warn_user
 from ...io.atomic import StrPath
 from ...io.input_file import read_file
 from ...unit_cell import Cell
@@ -117,7 +116,7 @@ def check_background_file(parsed: ParsedFlags) -> None:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, NanobraggWarning, stacklevel=4)
+    warn_user(text)
 
 
 def _crystal(values: FlagValues) -> Crystal:

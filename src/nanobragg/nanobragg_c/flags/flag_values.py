@@ -2,7 +2,6 @@
 
 import math
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ...config.beam import DEFAULT_FLUENCE
 from ...config.crystal import DEFAULT_MOSAIC_SEED, Shape
 from ...detectors.conventions import CONVENTIONS, ConventionName, Pivot
-from ...errors import ConfigError, FormatError, NanobraggWarning
+from ...errors import ConfigError, FormatError, warn_user
 from ...geometry import Vector
 from ...io.input_file import NUMBER
 from .flag_table import SPELLINGS, Flag, find_flag
@@ -258,11 +257,7 @@ def _integer(flag: Flag, spelling: str, text: str) -> int:
 
 
 def _warn_partly_read(flag: Flag, spelling: str, text: str, read: str) -> None:
-    warnings.warn(
-        f"{spelling} {text}: only {read} is read, as in the C program; give {flag.arguments}{_in_unit(flag)}",
-        NanobraggWarning,
-        stacklevel=2,
-    )
+    warn_user(f"{spelling} {text}: only {read} is read, as in the C program; give {flag.arguments}{_in_unit(flag)}")
 
 
 def _in_unit(flag: Flag) -> str:
@@ -322,9 +317,7 @@ def _header_number(path: str, key: str, text: str) -> float:
     if not _is_number(number):
         raise FormatError(f"{path}: {key}={text} is not a finite number; correct the header")
     if unit.lower().rstrip(".") not in _HEADER_UNITS:
-        warnings.warn(
-            f"{path}: {key}={text}: {number} is used and {unit[:20]!r} is ignored, as the C program does; remove it",
-            NanobraggWarning,
-            stacklevel=2,
+        warn_user(
+            f"{path}: {key}={text}: {number} is used and {unit[:20]!r} is ignored, as the C program does; remove it"
         )
     return float(number)
