@@ -80,34 +80,63 @@ def wrong_call(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], 
     owner = where or _name(function, args)
     if parameters and parameters[0].name in BOUND and not hasattr(function, "__self__"):
         parameters, args = parameters[1:], args[1:]
-    positional = [each.name for each in parameters if each.kind in PLACED]
-    named = [each.name for each in parameters if each.kind in NAMED]
-    kinds = {each.kind for each in parameters}
-    if len(args) > len(positional) and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        extra, others = short(args[len(positional)]), [name for name in named if name not in positional]
-        places = f"only {_listed(positional)} can be given without a name" if positional else "needs names"
+    call = _Call(parameters, args, kwargs)
+    problem = call.too_many() or call.unknown() or call.doubled()
+    if problem is not None:
+        return f"{owner}{problem}"
+    missing = call.missing()
+    if not missing:
+        return None
+    cure = "" if where else f"; write {owner}({call.usage()})"
+    return f"{owner}: {_listed(missing)} must be given{cure}"
+
+
+class _Call:
+    """The arguments of a call, beside the parameters of its function. Problems are told from behind its name on."""
+
+    def __init__(self, parameters: list[inspect.Parameter], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        self.args, self.kwargs = args, kwargs
+        self.placed = [each.name for each in parameters if each.kind in PLACED]
+        self.named = [each.name for each in parameters if each.kind in NAMED]
+        self.required = [p.name for p in parameters if p.kind in NAMED and p.default is inspect.Parameter.empty]
+        kinds = {each.kind for each in parameters}
+        self.takes_more_places = inspect.Parameter.VAR_POSITIONAL in kinds
+        self.takes_more_names = inspect.Parameter.VAR_KEYWORD in kinds
+
+    def too_many(self) -> str | None:
+        """Say which argument needs a name."""
+        if self.takes_more_places or len(self.args) <= len(self.placed):
+            return None
+        extra, others = short(self.args[len(self.placed)]), [name for name in self.named if name not in self.placed]
+        places = f"only {_listed(self.placed)} can be given without a name" if self.placed else "needs names"
         cure = f"; write {others[0]}={extra}" if others else ""
-        others_too = f", or which of {', '.join(others)} it is" if len(others) > 1 else ""
-        return f"{owner}(…, {extra}): {places}{cure}{others_too}"
-    unknown = [name for name in kwargs if name not in named]
-    if unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
-        hint = suggestion(unknown[0], named) or f"the arguments are {', '.join(named) or 'none'}"
-        return f"{owner}: {unknown[0]} is not an argument; {hint}"
-    twice = [name for name in positional[: len(args)] if name in kwargs]
-    if twice:
-        return f"{owner}: {twice[0]} is given twice, by its place and by its name"
-    required = [each.name for each in parameters if each.kind in NAMED and each.default is inspect.Parameter.empty]
-    missing = [name for name in required if name not in kwargs and name not in positional[: len(args)]]
-    if missing:
-        if inspect.Parameter.VAR_KEYWORD in kinds:
-            guesses = ((name, suggestion(name, missing)) for name in kwargs if name not in named)
-            for name, hint in guesses:
+        rest = f", or which of {', '.join(others)} it is" if len(others) > 1 else ""
+        return f"(…, {extra}): {places}{cure}{rest}"
+
+    def unknown(self) -> str | None:
+        """Say which name is not a parameter; among more names, only one that is like a missing parameter."""
+        for name in self.kwargs:
+            if name not in self.named:
+                hint = suggestion(name, self.missing() if self.takes_more_names else self.named)
                 if hint:
-                    return f"{owner}: {name} is not an argument; {hint}"
-        usage = ", ".join(name if name in positional else f"{name}=…" for name in required)
-        cure = "" if where else f"; write {owner}({usage})"
-        return f"{owner}: {_listed(missing)} must be given{cure}"
-    return None
+                    return f": {name} is not an argument; {hint}"
+                if not self.takes_more_names:
+                    return f": {name} is not an argument; the arguments are {', '.join(self.named) or 'none'}"
+        return None
+
+    def doubled(self) -> str | None:
+        """Say which argument is given by its place and by its name."""
+        both = [name for name in self.placed[: len(self.args)] if name in self.kwargs]
+        return f": {both[0]} is given twice, by its place and by its name" if both else None
+
+    def missing(self) -> list[str]:
+        """Return the required arguments that are not given."""
+        given = {*self.kwargs, *self.placed[: len(self.args)]}
+        return [name for name in self.required if name not in given]
+
+    def usage(self) -> str:
+        """Return the required arguments as they are written."""
+        return ", ".join(name if name in self.placed else f"{name}=…" for name in self.required)
 
 
 def _listed(names: list[str]) -> str:
