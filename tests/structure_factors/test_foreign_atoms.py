@@ -349,6 +349,20 @@ GLYCINE = "".join(
 )
 
 
+def test_dummy_residues_are_no_atoms(tmp_path: Path) -> None:
+    """OPM marks the faces of a membrane by atoms O and N of residues DUM."""
+    path = tmp_path / "a.pdb"
+    path.write_text(CRYST + GLYCINE)
+    alone = electrons(path)
+    marks = "".join(
+        f"HETATM{n:5d}  {element}   DUM A{n:4d}       8.000   {n:.3f}  10.000  1.00 12.00           {element}  \n"
+        for n, element in ((7, "O"), (8, "N"))
+    )
+    path.write_text(CRYST + GLYCINE + marks)
+    with pytest.warns(NanobraggWarning, match=r"2 atoms of dummy residues \(DUM\) are left out"):
+        assert electrons(path) == pytest.approx(alone)
+
+
 def test_unknown_atoms_are_left_out_or_count_as_an_element(tmp_path: Path) -> None:
     path = tmp_path / "a.pdb"
     path.write_text(CRYST + GLYCINE)

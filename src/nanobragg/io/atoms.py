@@ -25,6 +25,7 @@ from .small_molecule import B_PER_U, cell_of_block, read_sites
 LARGEST_B = 1000.0  # Å²; the PDB format holds no larger value, and such an atom hardly scatters
 LARGEST_COORDINATE = 1e5  # Å; the PDB format holds no more than 9999.999
 BYTES_PER_ATOM = 200  # in gemmi
+DUMMY = "DUM"  # name of residues that are no atoms
 MACROMOLECULE = ("_atom_site.Cartn_x",)
 SMALL_MOLECULE = ("_atom_site_fract_x", "_atom_site.fract_x")
 MOST_NAMED = 6  # labels in a message
@@ -108,7 +109,7 @@ def _read_pdb(path: StrPath, content: str, doubts: Doubts) -> AtomicModel:
     if "ATOM" not in content and (kind := describe_other_list(content)):
         raise FormatError(f"{path} holds no atoms: it {kind}")
     structure, symmetry = pdb_structure(path, content, doubts)
-    return _macromolecule(path, structure, symmetry)
+    return _macromolecule(path, structure, symmetry, doubts)
 
 
 def _read_cif_atoms(path: StrPath, wanted: str | None, doubts: Doubts) -> AtomicModel:
@@ -118,25 +119,39 @@ def _read_cif_atoms(path: StrPath, wanted: str | None, doubts: Doubts) -> Atomic
         raise FormatError(f"{path} lists no atoms (_atom_site); give a coordinate file")
     if block.find_loop(MACROMOLECULE[0]):
         structure = mmcif_structure(path, block, doubts)
-        return _macromolecule(path, structure, cif_symmetry(path, block), note)
+        return _macromolecule(path, structure, cif_symmetry(path, block), doubts, note)
     with_cell = values_elsewhere(path, document, block, ("_cell_length_a", "_cell.length_a"), "cell")
     with_group = values_elsewhere(path, document, block, None, "symmetry")
     return _small_molecule(path, block, with_cell, cif_symmetry(path, with_group), doubts)._replace(note=note)
 
 
-def _macromolecule(path: StrPath, structure: Any, symmetry: FileSymmetry, note: str = "") -> AtomicModel:
+def _macromolecule(
+    path: StrPath, structure: Any, symmetry: FileSymmetry, doubts: Doubts, note: str = ""
+) -> AtomicModel:
     import gemmi
 
     if len(structure) > 1:
         warn_user(f"{path} holds {len(structure)} models; only the first is used; split the file for others")
         while len(structure) > 1:
             del structure[-1]
+    doubts.add(_without_dummies(structure), "atoms of dummy residues (DUM) are left out")
     copies = sum(not operation.given for operation in structure.ncs)
     if copies and len(structure):
         check_bytes(path, (1 + copies) * structure[0].count_atom_sites() * BYTES_PER_ATOM, "every copy of its atoms")
         structure.expand_ncs(gemmi.HowToNameCopiedChain.Dup, merge_dist=0.0)
     stated = np.full((sum(1 for _ in atoms_of(structure)), 2), np.nan)
     return AtomicModel(structure, cell_or_none(structure.cell.parameters), symmetry, False, stated, note)
+
+
+def _without_dummies(structure: Any) -> int:
+    """Remove residues DUM, which mark places such as the faces of a membrane; return the number of their atoms."""
+    count = 0
+    for chain in structure[0] if len(structure) else ():
+        for i in reversed(range(len(chain))):
+            if chain[i].name == DUMMY:
+                count += len(chain[i])
+                del chain[i]
+    return count
 
 
 def _small_molecule(path: StrPath, block: Any, with_cell: Any, symmetry: FileSymmetry, doubts: Doubts) -> AtomicModel:
