@@ -51,6 +51,7 @@ def add_options(parser: CommandParser) -> None:
     add("--compression", choices=list(COMPRESSIONS), default="bslz4", help="of the images (default: bslz4)")
     add("--spots", action="store_true", help="write a table of all predicted spots")
     add("--stream", metavar="FILE", help="write the truth about all shots as a CrystFEL stream too")
+    add("--dials", metavar="NAME", help="write it for DIALS, as NAME.expt and NAME.refl")
     add("--force", action="store_true", help="go on with too little space, or with other versions of libraries")
     add(
         "--dry-run",
@@ -80,6 +81,8 @@ def run(chosen: argparse.Namespace) -> int:
     )  # fmt: skip
     if chosen.stream is not None:
         data.write_stream(chosen.stream)
+    if chosen.dials is not None:
+        data.write_dials(f"{chosen.dials}.expt", f"{chosen.dials}.refl", chosen.output)
     if not chosen.quiet:
         print(report)
     return 0

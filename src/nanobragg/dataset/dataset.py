@@ -13,6 +13,7 @@ from ..io.hdf5 import Compression
 from ..rendering.progress import Progress
 from .cluster import Cluster
 from .description import Description
+from .layout import MASTER
 from .plan_file import read_plan, write_plan
 from .progress import ShotProgress
 from .run import RunReport, Settings, run
@@ -200,9 +201,45 @@ class Dataset(Description):
             The file cannot be written.
         """
         from ..export.stream import write_stream
-        from .truth_stream import stream_images
+        from .truth_images import truth_images
 
-        write_stream(path, self.base, stream_images(self), space_group=space_group)
+        write_stream(path, self.base, truth_images(self, MASTER), space_group=space_group)
+
+    def write_dials(
+        self,
+        expt: str | os.PathLike[str],
+        refl: str | os.PathLike[str],
+        folder: str | os.PathLike[str],
+        *,
+        space_group: str | None = None,
+    ) -> None:
+        """Write the truth about all shots as a DIALS experiment list and a reflection table.
+
+        There is a still for each crystal of each shot, with its orientation in the middle of the image, and its spots
+        as if they had been indexed and integrated. The lab frame is that of the base, as in `write_expt`. Intensities
+        are photons times the gain of recorded images.
+
+        Parameters
+        ----------
+        expt, refl
+            The .expt and the .refl file.
+        folder
+            The folder of `run`, whose master file the experiments name.
+        space_group
+            Symbol or number; default: that of the structure factors, otherwise P 1.
+
+        Raises
+        ------
+        ConfigError
+            msgpack, of the extra `dataset`, is not installed.
+        FileError
+            A file cannot be written.
+        """
+        from ..export.dials_truth import write_dials_truth
+        from .truth_images import truth_images
+
+        images = truth_images(self, str((Path(folder) / MASTER).absolute()))
+        write_dials_truth(expt, refl, images, space_group=space_group)
 
     def images(self) -> Any:
         """Return the images as a Dask array that makes a shot when it is computed.

@@ -45,9 +45,9 @@ def write_expt(path: StrPath, config: Config, *, space_group: str | None = None)
     models = {
         "__id__": "ExperimentList",
         "experiment": [{"__id__": "Experiment", "identifier": "", **indices} for indices in shared],
-        "imageset": [], "beam": [_beam(scene)], "detector": [_detector(scene)], "goniometer": [_goniometer(scene)],
-        "scan": [_scan(scene)] if scene.phi.range else [], "crystal": [_crystal(each, space_group) for each in scenes],
-        "profile": [], "scaling_model": [],
+        "imageset": [], "beam": [beam_model(scene)], "detector": [detector_model(scene)],
+        "goniometer": [_goniometer(scene)], "scan": [_scan(scene)] if scene.phi.range else [],
+        "crystal": [crystal_model(each, space_group) for each in scenes], "profile": [], "scaling_model": [],
     }  # fmt: skip
     with atomic_write(path) as file:
         file.write((json.dumps(models, indent=2) + "\n").encode())
@@ -57,7 +57,7 @@ def _indices(scene: SceneData) -> list[str]:
     return ["beam", "detector", "goniometer", "crystal", *(["scan"] if scene.phi.range else [])]
 
 
-def _beam(scene: SceneData) -> dict[str, Any]:
+def beam_model(scene: SceneData) -> dict[str, Any]:
     """Return the beam; its direction is from the sample to the source, its normal across the electric vector."""
     beam, mean = scene.beam_direction, float(scene.sources.weights @ scene.sources.wavelengths) * 1e10
     return {
@@ -67,7 +67,7 @@ def _beam(scene: SceneData) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _detector(scene: SceneData) -> dict[str, Any]:
+def detector_model(scene: SceneData) -> dict[str, Any]:
     """Return the detector; DIALS corrects for parallax if photons are detected below the surface."""
     detector = scene.config.detector
     thickness = scene.sensor.range * 1000.0
@@ -104,7 +104,8 @@ def _scan(scene: SceneData) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _crystal(scene: SceneData, space_group: str | None) -> dict[str, Any]:
+def crystal_model(scene: SceneData, space_group: str | None) -> dict[str, Any]:
+    """Return the crystal at φ = 0."""
     name = space_group or scene.config.structure_factors.space_group or "P 1"
     direct = scene.lattice.direct
     return {

@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ..analysis.spots.predict import Spots
 from ..config.config import Config
-from ..geometry import rotate_about
 from ..io.atomic import StrPath, atomic_write
 from ..response.recording import resolve_recording
 from ..scene.scene_data import SceneData
 from ..unit_cell import cell_from_vectors
 from .crystfel import cell_lines, geom_lines, lattice_lines, panel_names
 from .nexus_description import mcstas_frame
+from .truth import TruthImage, TruthLattice, in_the_middle
 
 DATA = "/entry/data/data"  # of the images in their file
 
 
-class StreamLattice(NamedTuple):
-    """A crystal of an image, and its spots."""
-
-    scene: SceneData
-    spots: Spots
-
-
-class StreamImage(NamedTuple):
-    """An image of a stream.
-
-    Attributes
-    ----------
-    file, event
-        Its file, and its number there, from 0.
-    config
-        Its experiment.
-    lattices
-        Its crystals; none: no hit.
-    """
-
-    file: str
-    event: int
-    config: Config
-    lattices: Sequence[StreamLattice]
-
-
-def write_stream(path: StrPath, base: Config, images: Iterable[StreamImage], *, space_group: str | None = None) -> None:
+def write_stream(path: StrPath, base: Config, images: Iterable[TruthImage], *, space_group: str | None = None) -> None:
     """Write a stream with the geometry and the cell of `base`; orientations are those in the middle of an image.
 
     Intensities are the photons of a spot times the gain of recorded images. Their standard errors are those of counting
@@ -70,7 +42,7 @@ def _header(base: Config, space_group: str | None) -> Iterator[str]:
     yield "----- End unit cell -----"
 
 
-def _chunk(image: StreamImage, number: int, space_group: str | None) -> Iterator[str]:
+def _chunk(image: TruthImage, number: int, space_group: str | None) -> Iterator[str]:
     scene = SceneData(image.config)
     wavelengths, weights = scene.sources.wavelengths, scene.sources.weights / scene.sources.weights.sum()
     mean = float(weights @ wavelengths)
@@ -85,18 +57,16 @@ def _chunk(image: StreamImage, number: int, space_group: str | None) -> Iterator
     yield "----- End chunk -----"
 
 
-def _crystal(lattice: StreamLattice, space_group: str | None) -> Iterator[str]:
+def _crystal(lattice: TruthLattice, space_group: str | None) -> Iterator[str]:
     scene, spots = lattice
     config = scene.config
     edges, angles = np.split(np.array(cell_from_vectors(scene.lattice.direct)), 2)
     frame = mcstas_frame(scene.beam_direction, scene.polarization_axis)
-    middle = float(np.mean(scene.phi_angles))
     limit = float(1.0 / spots.d_A.min()) if len(spots) else 0.0
     yield "--- Begin crystal"
     yield f"Cell parameters {_numbers(edges / 10.0, '.5f')} nm, {_numbers(angles, '.5f')} deg"
     for name, star in zip("abc", scene.lattice.reciprocal, strict=True):
-        here = rotate_about(star, scene.spindle_axis, middle)
-        yield f"{name}star = {_numbers(frame @ here * 10.0, '+.7f')} nm^-1"
+        yield f"{name}star = {_numbers(frame @ in_the_middle(scene, star) * 10.0, '+.7f')} nm^-1"
     yield from lattice_lines(config, space_group)
     if limit:
         yield f"diffraction_resolution_limit = {10.0 * limit:.2f} nm^-1 or {1.0 / limit:.2f} A"

@@ -1,7 +1,8 @@
-"""The truth of a data set as a CrystFEL stream, read back by a parser of its own."""
+"""The truth of a data set as files for CrystFEL and DIALS, read back by parsers of their own, and by DIALS."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -96,11 +97,50 @@ def test_hits_files_and_intensities_are_stated(tmp_path: Path) -> None:
             np.testing.assert_allclose(crystal["numbers"][:, 1], 2.5 * truth.spots.photons**0.5, atol=0.006)
 
 
-def test_the_command_line_writes_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_writes_the_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dask")
     pytest.importorskip("pyarrow")
     monkeypatch.chdir(tmp_path)
     dataset(builders.DETECTOR).to_toml("plan.toml")
-    arguments = ["dataset", "plan.toml", "-o", "out", "--workers", "1", "--stream", "truth.stream", "--quiet"]
-    assert main(arguments) == 0
+    arguments = ["dataset", "plan.toml", "-o", "out", "--workers", "1", "--stream", "truth.stream", "--dials", "truth"]
+    assert main([*arguments, "--quiet"]) == 0
     assert len(chunks(Path("truth.stream"))) == 4
+    (image,) = {each["images"][0] for each in json.loads(Path("truth.expt").read_text())["imageset"]}
+    assert Path(image) == tmp_path / "out" / "images_master.h5"
+    assert Path("truth.refl").exists()
+
+
+def dials_files(folder: Path, data: nb.Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write the truth for DIALS, and return the experiments and the columns of the reflections."""
+    msgpack = pytest.importorskip("msgpack")
+    data.write_dials(folder / "truth.expt", folder / "truth.refl", folder / "out")
+    kind, version, table = msgpack.unpackb((folder / "truth.refl").read_bytes(), strict_map_key=False)
+    assert (kind, version) == ("dials::af::reflection_table", 1)
+    types = {"int": "<i4", "std::size_t": "<u8", "double": "<f8", "vec3<double>": "3<f8"}
+    columns = {
+        name: np.frombuffer(raw, types.get(kind, "3<i4"), count) for name, (kind, (count, raw)) in table["data"].items()
+    }
+    assert {len(column) for column in columns.values()} == {table["nrows"]}
+    return json.loads((folder / "truth.expt").read_text()), {**columns, "identifiers": table["identifiers"]}
+
+
+def test_dials_files_hold_every_crystal_and_its_spots(tmp_path: Path) -> None:
+    data = dataset(TILTED, noise=nb.Noise(gain_adu_per_photon=2.5))
+    models, rows = dials_files(tmp_path, data)
+    shots = list(data)
+    truth = [(shot.number, each) for shot in shots for each in shot.truth]
+    assert len(models["experiment"]) == len(models["crystal"]) == len(truth) > 0
+    assert rows["identifiers"] == {i: each["identifier"] for i, each in enumerate(models["experiment"])}
+    assert len(models["detector"]) == 1
+    for number, (shot, each) in enumerate(truth):
+        experiment = models["experiment"][number]
+        imageset = models["imageset"][experiment["imageset"]]
+        assert imageset["images"] == [str(tmp_path / "out" / "images_master.h5")]
+        assert imageset["single_file_indices"] == [shot]
+        crystal = models["crystal"][experiment["crystal"]]
+        axes = [crystal[f"real_space_{name}"] for name in "abc"]
+        np.testing.assert_allclose(axes, each.scene.lattice.direct, rtol=1e-12)
+        own = rows["id"] == number
+        np.testing.assert_array_equal(rows["miller_index"][own], each.spots.hkl)
+        np.testing.assert_array_equal(rows["xyzcal.px"][own][:, 0], each.spots.fast_px)
+        np.testing.assert_allclose(rows["intensity.sum.value"][own], 2.5 * each.spots.photons)
