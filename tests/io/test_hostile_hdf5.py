@@ -305,6 +305,23 @@ def test_many_texts_of_variable_length(path):
     refused(path, "variable length")
 
 
+@pytest.mark.parametrize("chunks", [None, (1,)])
+def test_a_text_that_claims_more_than_its_file(path, chunks):
+    """HDF5 allocates the length of a text before it looks for it."""
+
+    def make(group, last):
+        group.create_dataset(last, data=["NXmx"], dtype=h5py.string_dtype(), chunks=chunks)
+
+    replace_data(path, make, "entry/definition")
+    with h5py.File(path) as root:
+        dataset = root["entry/definition"].id
+        place = dataset.get_offset() if chunks is None else dataset.get_chunk_info(0).byte_offset
+    with path.open("r+b") as content:
+        content.seek(place)
+        content.write((2**31).to_bytes(4, "little"))
+    refused(path, "definition: claims a text of 2147483648 bytes in a file of")
+
+
 def test_an_attribute_that_takes_much_memory(tmp_path):
     with h5py.File(path := tmp_path / "a.h5", "w", libver="latest") as root:
         root.attrs["large"] = np.zeros(2**18)

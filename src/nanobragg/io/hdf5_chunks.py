@@ -1,7 +1,8 @@
 """Checks of what an HDF5 dataset stores before HDF5 decodes it: kinds of values, and every chunk that is read."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -31,13 +32,48 @@ def check_kind(dataset: Any) -> None:
         )
 
 
+def check_texts(dataset: Any) -> None:
+    """Raise `FormatError` if a text of variable length claims to be longer than its file: HDF5 allocates its length."""
+    if not dataset.dtype.hasobject:
+        return
+    file = dataset.file
+    longest = os.path.getsize(file.filename)
+    descriptor = _descriptor_bytes(dataset)
+    for raw in _stored(dataset):
+        for at in range(0, len(raw) - descriptor + 1, descriptor):
+            length = int.from_bytes(raw[at : at + 4], "little")
+            if length > longest:
+                raise FormatError(
+                    f"{file.filename}: {dataset.name}: claims a text of {length} bytes in a file of {longest}; "
+                    "fetch the whole file again"
+                )
+            check_bytes(file.filename, length, dataset.name)
+
+
+def _descriptor_bytes(dataset: Any) -> int:
+    """Return the size of what stands for a text of variable length: its length, and a heap's address and number."""
+    return 4 + int(dataset.file.id.get_create_plist().get_sizes()[0]) + 4
+
+
+def _stored(dataset: Any) -> Iterator[bytes]:
+    """Yield the bytes that a dataset without filters stores, as far as they have a place of their own."""
+    if dataset.chunks:
+        places: list[tuple[int, ...]] = []
+        dataset.id.chunk_iter(lambda info: places.append(tuple(info.chunk_offset)))
+        yield from (dataset.id.read_direct_chunk(place)[1] for place in places)
+    elif (place := dataset.id.get_offset()) is not None and not dataset.file.userblock_size:
+        with open(dataset.file.filename, "rb") as content:
+            content.seek(place)
+            yield content.read(dataset.id.get_storage_size())
+
+
 def check_chunks(dataset: Any, properties: Any, box: Box, *, written: bool = False) -> None:
     """Raise an error unless the chunks of a part of an h5py Dataset unpack to their size, and exist if `written`."""
     filters = [
         Filter(code, tuple(values))
         for code, _, values, _ in map(properties.get_filter, range(properties.get_nfilters()))
     ]
-    itemsize = dataset.id.get_type().get_size()
+    itemsize = _descriptor_bytes(dataset) if dataset.dtype.hasobject else dataset.id.get_type().get_size()
     size = math.prod(dataset.chunks) * itemsize
     check_bytes(dataset.file.filename, size, dataset.name)
     if dataset.dtype.hasobject and filters:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from ..errors import FormatError
-from .hdf5_chunks import Box, check_chunks, check_kind
+from .hdf5_chunks import Box, check_chunks, check_kind, check_texts
 from .named_files import check_link
 
 MOST_LINKS = 32  # on the way to an item
@@ -137,6 +137,7 @@ def check_values(files: LinkedFiles, dataset: Any, box: Box, *, written: bool = 
     if properties.get_layout() == h5py.h5d.CHUNKED:
         check_chunks(dataset, properties, box, written=written)
     if properties.get_layout() != h5py.h5d.VIRTUAL:
+        check_texts(dataset)
         if written and not dataset.id.get_storage_size():
             raise _never_written(dataset)
         return
