@@ -18,6 +18,7 @@ import nbconvert
 import nbformat
 
 import nanobragg as nb
+from nanobragg.calls import Written
 from nanobragg.config.base import Model
 from nanobragg.config.toml import parse_toml
 
@@ -123,16 +124,6 @@ def _without_aliases(app: Any, what: str, name: str, thing: Any, skip: bool, opt
     return True if type(thing).__name__ == "_tuplegetter" else None
 
 
-class _Shown:
-    """An object whose repr is a given text."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
-
-
 def _plain_signature(app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returned: str) -> Any:
     """Reduce the signatures of models to names and defaults (`Beam()`); keep the types of others."""
     if not (what == "class" and issubclass(thing, Model)):
@@ -142,7 +133,7 @@ def _plain_signature(app: Any, what: str, name: str, thing: Any, options: Any, s
     plain = [
         item.replace(
             annotation=inspect.Parameter.empty,
-            default=_Shown(f"{type(item.default).__name__}()") if isinstance(item.default, Model) else item.default,
+            default=Written(f"{type(item.default).__name__}()") if isinstance(item.default, Model) else item.default,
         )
         for item in given.parameters.values()
     ]

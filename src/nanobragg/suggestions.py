@@ -1,4 +1,4 @@
-"""What a name that does not exist may mean."""
+"""Suggestions for names of fields and arguments that do not exist."""
 
 import difflib
 import re

@@ -10,15 +10,7 @@ from typing import Any
 
 from ..analysis.compare.images import DEFAULT_PEAKS
 from ..analysis.compare.report import make_folder, write_comparison, write_json, write_text
-from ..errors import (
-    ConfigError,
-    FileError,
-    FormatError,
-    NanobraggError,
-    ProgramError,
-    ShapeError,
-    warn_user,
-)
+from ..errors import ConfigError, FileError, FormatError, NanobraggError, ProgramError, ShapeError, warn_user
 from ..io import read_image
 from ..nanobragg_c.compare_runs import (
     OurRun,

@@ -64,5 +64,6 @@ def run(chosen: argparse.Namespace) -> int:
     if config is None and not same_format and before.name in WITH_METADATA and after.name in WITH_METADATA:
         warn_user(
             f"{chosen.output}: holds only the pixels; distance, wavelength and other metadata of {chosen.input} are "
-            "lost; give --config CONFIG.toml")  # fmt: skip
+            "lost; give --config CONFIG.toml"
+        )
     return 0

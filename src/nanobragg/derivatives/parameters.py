@@ -179,11 +179,13 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -
     if without:
         warn_user(
             f"{', '.join(without)}: the scene does not depend on {'it' if len(without) == 1 else 'them'}; "
-            "the derivative is zero")  # fmt: skip
+            "the derivative is zero"
+        )
     if still and scene.config.crystal.shape == "tophat":
         warn_user(
             f"{', '.join(still)}: a tophat has flat spots, so that their derivatives are zero though the image jumps; "
-            "use shape='gauss' or 'square' to fit them")  # fmt: skip
+            "use shape='gauss' or 'square' to fit them"
+        )
     return wanted
 
 

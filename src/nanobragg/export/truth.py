@@ -1,4 +1,4 @@
-"""What files of the truth about many images are made from."""
+"""The truth about an image and its crystals, which is written for CrystFEL and DIALS."""
 
 from __future__ import annotations
 
