@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 import nanobragg as nb
+from nanobragg.dataset.cluster import _finished
 from nanobragg.errors import ConfigError
 
 from .plans import BASE, plan
@@ -204,6 +205,22 @@ def test_a_file_system_that_fills_up_is_resumed(undisturbed, tmp_path, seed):
         check(out, expected)
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_data_file_whose_future_was_cancelled_is_made_again(undisturbed, tmp_path, monkeypatch):
+    cancelled = []
+
+    def finished(wait, running):
+        done = _finished(wait, running)
+        if done and not cancelled:
+            cancelled.append(done[0])
+            done[0].cancel(force=True)
+        return done
+
+    monkeypatch.setattr("nanobragg.dataset.cluster._finished", finished)
+    DATA.run(tmp_path / "out", workers=2, images_per_file=2)
+    assert len(cancelled) == 1
+    check(tmp_path / "out", undisturbed[1])
 
 
 def test_a_missing_library_is_named(tmp_path, monkeypatch):

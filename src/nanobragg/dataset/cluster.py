@@ -7,7 +7,8 @@ import os
 import pickle
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -139,10 +140,14 @@ def _connected(job: Path, blocks: Sequence[int], cluster: Cluster) -> Iterator[t
                 while left and len(running) < window:
                     block = left.pop()
                     running[client.submit(make_block_of, str(job), block, pure=False)] = block
-                done = _finished(wait, running)
-                for future in done:
-                    block = running.pop(future)
-                    yield block, _record(future)
+                for future in _finished(wait, running):
+                    block, record = running.pop(future), _record(future)
+                    if record is not None:
+                        yield block, record
+                    elif client.status == "running":
+                        left.append(block)
+                    else:
+                        raise _LostError(client.status)
             except _lost_errors() as error:
                 raise _LostError(str(error) or type(error).__name__) from error
             if client.status not in ("running", "connecting"):
@@ -150,29 +155,29 @@ def _connected(job: Path, blocks: Sequence[int], cluster: Cluster) -> Iterator[t
 
 
 def _finished(wait: Any, running: dict[Any, int]) -> list[Any]:
-    """Return the futures that are done, after a while an empty list."""
+    """Return the futures that are done or cancelled, after a while an empty list.
+
+    When a worker dies before its result was fetched, Dask makes the result again, and its future is not done until then.
+    """
+    with suppress(TimeoutError, CancelledError):
+        wait(list(running), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
+    return [future for future in running if future.done()]
+
+
+def _record(future: Any) -> dict[str, Any] | None:
+    """Return the record of a data file, or None if its future was cancelled; raises the error of its worker."""
     try:
-        return list(wait(list(running), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done)
-    except TimeoutError:
-        return []
-
-
-def _record(future: Any) -> dict[str, Any]:
-    """Return the record of a data file; raises the error of its worker, and `_LostError` if it is lost."""
-    if future.status in ("cancelled", "lost"):
-        raise _LostError("a data file was cancelled")
-    record: dict[str, Any] = future.result()
+        record: dict[str, Any] = future.result()
+    except CancelledError:
+        return None
     return record
 
 
 def _lost_errors() -> tuple[type[BaseException], ...]:
-    from concurrent.futures import CancelledError
-
     from distributed import KilledWorker
-    from distributed.client import FutureCancelledError
     from distributed.comm.core import CommClosedError
 
-    return (CancelledError, FutureCancelledError, CommClosedError, KilledWorker, ConnectionError)
+    return (CommClosedError, KilledWorker, ConnectionError)
 
 
 def _client(cluster: Cluster, opened: ExitStack) -> Any:
