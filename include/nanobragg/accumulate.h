@@ -31,12 +31,22 @@ NB_INLINE double share_of(const Scene &s, size_t orientation)
     return s.shares ? s.shares[orientation] : 1.0;
 }
 
+/* The crystal while terms are added. A copy stays in registers, where a shape leaves some, because the sink cannot
+ * change it. */
+template <bool copied> struct CrystalOf {
+    using type = const Crystal &;
+};
+template <> struct CrystalOf<true> {
+    using type = const Crystal;
+};
+
 /* Add the terms of some orientations out of `cells`, seen along one source's scattering vectors, for n lanes. */
 template <class Real, class Shape, class Lookup, class Sink>
 static void accumulate(const Scene &s, int table_number, const double *cells, const Orientations list,
                        const Lanes &lanes, int n, Sink &sink)
 {
     const auto table = table_of<typename Lookup::Entry>(s, table_number);
+    typename CrystalOf<Shape::few_constants>::type crystal = s.crystal;
     for (int c = 0; c < list.count; ++c) {
         const double *vertices = cells + 9 * list.number(c);
         alignas(64) double cell[9];
@@ -47,7 +57,7 @@ static void accumulate(const Scene &s, int table_number, const double *cells, co
             Term<Real> term;
             if constexpr (Sink::needs_steps)
                 term = {};
-            evaluate<Shape, Lookup>(s.crystal, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
+            evaluate<Shape, Lookup>(crystal, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
             sink.add(i, vertices, term);
         }
     }

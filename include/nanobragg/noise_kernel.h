@@ -7,12 +7,11 @@
 
 namespace nb {
 
-/* Deviates of n pixels from `first_pixel` on, for a purpose (one stream each) and a key of 64 bits: Poisson numbers of
- * means >= 0, and normal ones of mean 0 and variance 1. */
+/* Deviates of n pixels from `first_pixel` on, of the stream that a purpose and a key name: Poisson numbers of means
+ * >= 0, and normal ones of mean 0 and variance 1. */
 struct NoiseKernel {
-    void (*poisson)(const double *mean, size_t n, uint64_t first_pixel, uint32_t purpose, uint32_t low, uint32_t high,
-                    double *out);
-    void (*normals)(size_t n, uint64_t first_pixel, uint32_t purpose, uint32_t low, uint32_t high, double *out);
+    void (*poisson)(const double *mean, size_t n, uint64_t first_pixel, uint64_t purpose, uint64_t key, double *out);
+    void (*normals)(size_t n, uint64_t first_pixel, uint64_t purpose, uint64_t key, double *out);
 };
 
 } // namespace nb

@@ -5,60 +5,54 @@
 
 namespace nb::NB_ISA {
 
-/* Sort the pixels of a chunk by method. */
-static void sort(const double *mean, int n, uint64_t first_pixel, Draws &few, Draws &some, Draws &many)
+constexpr int NOISE_CHUNK = 512; /* pixels that are sorted by method together */
+
+static int number_of_few(const double *mean, int n)
 {
-    few.n = some.n = many.n = 0;
-    double lowest = mean[0], highest = mean[0];
-    for (int i = 1; i < n; i++) {
-        lowest = smaller(lowest, mean[i]);
-        highest = larger(highest, mean[i]);
-    }
-    if (highest < SOME_PHOTONS)
-        return few.take(mean, n, first_pixel);
-    if (lowest >= MANY_PHOTONS)
-        return many.take(mean, n, first_pixel);
-    if (lowest >= SOME_PHOTONS && highest < MANY_PHOTONS)
-        return some.take(mean, n, first_pixel);
+    int few = 0;
+    NB_SIMD_SUM(few) for (int i = 0; i < n; i++) few += mean[i] < MANY_PHOTONS;
+    return few;
+}
+
+/* The photons of those pixels of a chunk whose mean is that of few, or of many. */
+template <bool few>
+static void draw_some(const double *mean, uint64_t first_pixel, int n, const Stream stream, double *out)
+{
+    int place[NOISE_CHUNK], found = 0;
+    double means[NOISE_CHUNK], count[NOISE_CHUNK];
     for (int i = 0; i < n; i++) {
-        Draws &draws = mean[i] < SOME_PHOTONS ? few : mean[i] < MANY_PHOTONS ? some : many;
-        draws.add(mean[i], first_pixel + (uint64_t)i, i);
+        place[found] = i;
+        found += (mean[i] < MANY_PHOTONS) == few;
     }
+    for (int i = 0; i < found; i++)
+        means[i] = mean[place[i]];
+    (few ? draw_few<Scattered> : draw_many<Scattered>)(means, {first_pixel, place}, found, stream, count);
+    for (int i = 0; i < found; i++)
+        out[place[i]] = count[i];
 }
 
-static void scatter(const Draws &d, double *out)
+static void draw(const double *mean, uint64_t first_pixel, int n, const Stream stream, double *out)
 {
-    for (int i = 0; i < d.n; i++)
-        out[d.place[i]] = d.count[i];
+    const int few = number_of_few(mean, n);
+    if (few == n)
+        return draw_few(mean, Consecutive{first_pixel}, n, stream, out);
+    if (few == 0)
+        return draw_many(mean, Consecutive{first_pixel}, n, stream, out);
+    draw_some<true>(mean, first_pixel, n, stream, out);
+    draw_some<false>(mean, first_pixel, n, stream, out);
 }
 
-static void poisson(const double *mean, size_t n, uint64_t first_pixel, uint32_t purpose, uint32_t low, uint32_t high,
-                    double *out)
+static void poisson(const double *mean, size_t n, uint64_t first_pixel, uint64_t purpose, uint64_t key, double *out)
 {
-    const Key key = {low, high};
-    static thread_local Draws few, some, many;
-    for (size_t start = 0; start < n; start += NOISE_CHUNK) {
-        sort(mean + start, (int)smaller<size_t>(n - start, NOISE_CHUNK), first_pixel + start, few, some, many);
-        if (few.n) {
-            few.fill_lanes();
-            draw_few(few, purpose, key);
-            scatter(few, out + start);
-        }
-        if (some.n) {
-            some.fill_lanes();
-            draw_some(some, purpose, key, out + start);
-        }
-        if (many.n) {
-            draw_many(many, purpose, key);
-            scatter(many, out + start);
-        }
-    }
+    for (size_t start = 0; start < n; start += NOISE_CHUNK)
+        draw(mean + start, first_pixel + start, (int)smaller<size_t>(n - start, NOISE_CHUNK), {key, purpose},
+             out + start);
 }
 
-static void normals(size_t n, uint64_t first_pixel, uint32_t purpose, uint32_t low, uint32_t high, double *out)
+static void normals(size_t n, uint64_t first_pixel, uint64_t purpose, uint64_t key, double *out)
 {
-    const Key key = {low, high};
-    NB_SIMD for (size_t i = 0; i < n; i++) out[i] = normal_deviate(philox(first_pixel + i, 0, purpose, key));
+    const Stream stream = {key, purpose};
+    NB_SIMD for (size_t i = 0; i < n; i++) out[i] = normal_deviate(uniforms_of(first_pixel + i, stream));
 }
 
 extern const NoiseKernel noise_kernel = {poisson, normals};

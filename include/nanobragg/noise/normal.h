@@ -3,7 +3,7 @@
 #define NANOBRAGG_NOISE_NORMAL_H
 
 #include "../maths.h"
-#include "philox.h"
+#include "threefry.h"
 
 namespace nb::NB_ISA {
 

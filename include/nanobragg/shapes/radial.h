@@ -22,6 +22,7 @@ namespace nb::NB_ISA {
 template <class Shape> struct Radial {
     static constexpr bool separable = false;
     static constexpr bool compact = false; /* whether it has a reach_sqr: spots with nothing between them */
+    static constexpr bool few_constants = false; /* whether registers are left for the crystal (accumulate.h) */
     static constexpr bool single_precision = false; /* as fast in double precision (docs/performance.md) */
     static constexpr bool follows_cell = false; /* whether the radius of an offset depends on the cell */
 

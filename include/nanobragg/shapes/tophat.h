@@ -10,6 +10,7 @@ namespace nb::NB_ISA {
 struct Tophat : Radial<Tophat> {
     static constexpr const char *name = "tophat";
     static constexpr bool compact = true;
+    static constexpr bool few_constants = true;
     static constexpr double edge = 0.3969; /* 0.63^2 */
     static constexpr double reach = 0.63;
     static constexpr double integral = 1.0473944243362225; /* 4/3 pi edge^(3/2) */
