@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import stat
 
 import pytest
 
-from benchmarks import measure, tolerance
+from benchmarks import datasets, measure, noise, tolerance
 from benchmarks.__main__ import main
 from benchmarks.measure import Timing
 from benchmarks.report import Results, as_markdown
@@ -165,3 +166,16 @@ def test_the_benchmark_of_tolerances_runs_and_plots(tmp_path, monkeypatch, capsy
     assert (tmp_path / "tolerance.png").stat().st_size > 10_000
     assert "-roi" in c_program.read_text()
     assert tolerance.main(["--crystal", "octagonal"]) == 2
+
+
+def test_the_benchmark_of_noise_runs(capsys):
+    assert noise.main(["--pixels", "32", "--repeats", "1"]) == 0
+    output = capsys.readouterr().out
+    assert "| 1e+18 | " in output
+    assert "| compressed NXmx file | " in output
+
+
+def test_the_benchmark_of_data_sets_runs(capsys):
+    pytest.importorskip("distributed")
+    assert datasets.main(["--shots", "4", "--pixels", "32", "--workers", "2"]) == 0
+    assert re.search(r"\| data set, 2 workers \| [\d.]+ \| [\d.]+ \|", capsys.readouterr().out)

@@ -157,7 +157,7 @@ def _connected(job: Path, blocks: Sequence[int], cluster: Cluster) -> Iterator[t
 def _finished(wait: Any, running: dict[Any, int]) -> list[Any]:
     """Return the futures that are done or cancelled, after a while an empty list.
 
-    When a worker dies before its result was fetched, Dask makes the result again, and its future is not done until then.
+    When a worker dies before its result was fetched, Dask makes the result again; until then its future is not done.
     """
     with suppress(TimeoutError, CancelledError):
         wait(list(running), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")

@@ -42,6 +42,11 @@ class AmplitudeLookup(NamedTuple):
         h, k, l = np.clip(hkl - np.array(limits.first) + 1, 0, np.array(values.shape[1:]) - 1).T
         return np.asarray(values[number, h, k, l])
 
+    def is_listed(self, hkl: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Return whether reflections have a non-zero amplitude in any table."""
+        count = 1 if self.tables is None else len(self.tables.values)
+        return np.asarray(np.any([self.amplitudes(hkl, number) != 0 for number in range(count)], axis=0))
+
     def listed(self) -> npt.NDArray[np.int32]:
         """Return h k l with a non-zero amplitude in any table."""
         if self.tables is None:

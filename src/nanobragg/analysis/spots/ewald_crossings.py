@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from ...geometry import FloatArray, rotate_about
 from ...scene.scene import Scene
+from ...structure_factors.tables import Limits
 from .amplitude_lookup import AmplitudeLookup
+from .near_sphere import near_sphere
 from .plane_sections import Shape, largest_reach
 
 CHUNK = 200_000  # reflections
@@ -48,7 +50,8 @@ class Crossings(NamedTuple):
 
 def find_crossings(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Crossings:
     """Return all crossings within the scene's φ steps except that of 0 0 0, unordered."""
-    found = [_crossings_of(scene, shape, hkl) for hkl in reflections(scene, lookup)]
+    some = _near_sphere(scene, shape, lookup) if scene.phi.count == 1 else reflections(scene, lookup)
+    found = [_crossings_of(scene, shape, hkl) for hkl in some]
     return Crossings._make(np.concatenate(column) for column in zip(*found, strict=True))
 
 
@@ -65,19 +68,45 @@ def mean_beam(scene: Scene) -> FloatArray:
 
 def reflections(scene: Scene, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[np.int32]]:
     """Yield chunks of h k l with an amplitude, within the reach of the detector and the Config."""
-    axes = np.linalg.norm(scene.lattice.direct, axis=1) * 1e-10  # |h| is at most |q| |a|
-    reach = np.minimum(scene.reach, np.ceil(longest_q(scene) * axes).astype(int) + 1)
     yield np.empty((0, 3), np.int32)
     if lookup.default_F == 0:
         listed = lookup.listed()
         for start in range(0, len(listed), CHUNK):
             yield listed[start : start + CHUNK]
         return
+    reach = np.array(reach_of_indices(scene))
     width = 2 * reach + 1
     planes = max(1, CHUNK // int(width[1] * width[2]))
     for start in range(0, int(width[0]), planes):
         block = np.indices((min(planes, int(width[0]) - start), width[1], width[2]), np.int32).reshape(3, -1).T
         yield block + np.array([start - reach[0], -reach[1], -reach[2]], np.int32)
+
+
+def _near_sphere(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[np.int32]]:
+    """Yield chunks of h k l with an amplitude near the Ewald sphere of a still."""
+    yield np.empty((0, 3), np.int32)
+    star, longest = reciprocal_basis(scene.lattice.direct * 1e-10), longest_q(scene)
+    reach = reach_of_indices(scene)
+    limits = Limits((-reach[0], -reach[1], -reach[2]), reach)
+    if lookup.default_F == 0:
+        if lookup.tables is None:
+            return
+        limits = lookup.tables.limits.within(reach)
+    margin = _margin(scene, shape, longest + largest_reach(shape, star))
+    for hkl in near_sphere(star, beam_of_still(scene), margin, limits):
+        yield hkl if lookup.default_F else hkl[lookup.is_listed(hkl)]
+
+
+def beam_of_still(scene: Scene) -> FloatArray:
+    """Return the wave vector (1/m) of a still as the crystal at φ = 0 sees it."""
+    return rotate_about(mean_beam(scene), scene.spindle_axis, -float(scene.phi_angles[0]))
+
+
+def reach_of_indices(scene: Scene) -> tuple[int, int, int]:
+    """Return the largest |h|, |k|, |l| within the reach of the detector and the Config."""
+    axes = np.linalg.norm(scene.lattice.direct, axis=1) * 1e-10  # |h| is at most |q| |a|
+    reach = np.minimum(scene.reach, np.ceil(longest_q(scene) * axes).astype(int) + 1).tolist()
+    return reach[0], reach[1], reach[2]
 
 
 def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Crossings:
@@ -87,23 +116,22 @@ def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Cro
     """
     star = reciprocal_basis(scene.lattice.direct * 1e-10)
     q = hkl @ star
-    length_sqr = (q**2).sum(axis=1)
+    length_sqr = np.einsum("ij,ij->i", q, q)
     d_min = scene.config.sampling.d_min_A
     longest = min(longest_q(scene) + largest_reach(shape, star), 1e10 / d_min if d_min > 0 else np.inf)
     kept = (length_sqr > 0) & (length_sqr <= longest**2)
-    hkl, q, length_sqr = hkl[kept], q[kept], length_sqr[kept]
     k, u = mean_beam(scene), scene.spindle_axis
+    if scene.phi.count == 1:
+        kept &= np.abs(length_sqr + 2.0 * (q @ beam_of_still(scene))) <= _margin(scene, shape, np.sqrt(length_sqr))
+        none = np.full(np.count_nonzero(kept), np.nan)
+        step = np.zeros(len(none), np.int64)
+        return Crossings(hkl[kept], none, step, step, none, none)
+    hkl, q, length_sqr = hkl[kept], q[kept], length_sqr[kept]
     along = np.outer(q @ u, u)
     a = length_sqr + 2.0 * (along @ k)
     b = 2.0 * ((q - along) @ k)
     c = 2.0 * (q @ np.cross(k, u))  # k·(u×q) = q·(k×u)
     margin = _margin(scene, shape, np.sqrt(length_sqr))
-    if scene.phi.count == 1:
-        phi = float(scene.phi_angles[0])
-        near = np.flatnonzero(np.abs(a + b * math.cos(phi) + c * math.sin(phi)) <= margin)
-        none = np.full(len(near), np.nan)
-        step = np.zeros(len(near), np.int64)
-        return Crossings(hkl[near], none, step, step, none, none)
     return _turning(scene, hkl, a, np.hypot(b, c), np.arctan2(c, b), margin)
 
 
@@ -114,7 +142,7 @@ def longest_q(scene: Scene) -> float:
     return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
 
 
-def _margin(scene: Scene, shape: Shape, length: FloatArray) -> FloatArray:
+def _margin(scene: Scene, shape: Shape, length: Any) -> Any:
     """Return the largest |g| at which a reflection can diffract, from shape, mosaic spread and sources."""
     sources = scene.sources
     star = reciprocal_basis(scene.lattice.direct * 1e-10)

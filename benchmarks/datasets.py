@@ -1,0 +1,98 @@
+"""Shots per second of a data set, beside those of a bare loop: python -m benchmarks.datasets [--shots N]
+
+A shot is an image of 1024 × 1024 pixels of a crystal of ten mosaic domains in a random orientation, with noise, written
+compressed to NXmx. The loop is what one would write by hand: it renders, adds noise and appends, on one core. Two loops
+at once show what two processors of this machine are worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+
+import nanobragg as nb
+from nanobragg.errors import NanobraggWarning
+
+from .machine import busy, load_average
+
+CELL = (79.1, 79.1, 38.4)
+PIXELS = 1024
+
+
+def still(pixels: int) -> nb.Config:
+    return nb.Config(
+        crystal=nb.Crystal(cell=CELL, n_cells=(20, 20, 40), shape="gauss", mosaic_spread_deg=0.1, mosaic_domains=10),
+        structure_factors=nb.StructureFactors.wilson(CELL, "P 43 21 2", b_factor=20, d_min_A=1.8, seed=1),
+        beam=nb.Beam(wavelength_A=0.98, flux_ph_s=1e12, exposure_s=0.1, size_mm=0.02),
+        detector=nb.Detector.flat(distance_mm=100, pixels=pixels, pixel_mm=0.15 * PIXELS / pixels),
+        background=nb.Background(water_um=50),
+        sampling=nb.Sampling(oversample=1),
+        noise=nb.Noise(adc_offset=0),
+    )
+
+
+def noisy_still(base: nb.Config, shot: int) -> npt.NDArray[np.int32]:
+    config = base.replace({"crystal.misset_deg": (3.0 * shot, 5.0 * shot, 7.0 * shot)})
+    return nb.add_noise(nb.simulate(config, threads=1), config, seed=shot, threads=1)
+
+
+def bare_loop(pixels: int, shots: int, folder: str) -> float:
+    """Return the shots per second of a loop on one core."""
+    warnings.simplefilter("ignore", NanobraggWarning)
+    base = still(pixels)
+    nb.simulate(base, threads=1)  # what is set up once
+    start = time.perf_counter()
+    nb.write_nexus(Path(folder) / "loop.nxs", (noisy_still(base, shot) for shot in range(shots)), base)
+    return shots / (time.perf_counter() - start)
+
+
+def loops(number: int, pixels: int, shots: int, folder: Path) -> float:
+    """Return the shots per second of some loops at once, in processes of their own."""
+    folders = [folder / f"loop{number}_{i}" for i in range(number)]
+    for path in folders:
+        path.mkdir()
+    with ProcessPoolExecutor(number, multiprocessing.get_context("spawn")) as pool:
+        return sum(pool.map(bare_loop, [pixels] * number, [shots] * number, map(str, folders)))
+
+
+def data_set(workers: int, pixels: int, shots: int, folder: Path) -> float:
+    """Return the shots per second of a data set, from the start of its workers to its manifest."""
+    serial = nb.Dataset(base=still(pixels), n=shots, vary={"crystal.rotation": nb.random_orientations()}, seed=1)
+    report = serial.run(folder / f"workers{workers}", workers=workers, progress=False)
+    return shots / report.seconds
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a table of shots per second."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.datasets", description=__doc__)
+    parser.add_argument("--shots", type=int, default=1000, metavar="N", help="of the data set (default: 1000)")
+    parser.add_argument("--pixels", type=int, default=PIXELS, metavar="N", help="along a side (default: 1024)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="of the data set (default: 2)")
+    chosen = parser.parse_args(argv)
+    if busy(load_average()):
+        print(f"benchmarks: warning: the machine is busy (load {load_average()})", file=sys.stderr)
+    warnings.simplefilter("ignore", NanobraggWarning)
+    few = max(1, chosen.shots // 10)
+    with TemporaryDirectory() as folder:
+        one = loops(1, chosen.pixels, few, Path(folder))
+        several = loops(chosen.workers, chosen.pixels, few, Path(folder))
+        made = data_set(chosen.workers, chosen.pixels, chosen.shots, Path(folder))
+    print("| | shots per second | of one loop |\n| --- | ---: | ---: |")
+    rows = {"a loop": one, f"{chosen.workers} loops at once": several, f"data set, {chosen.workers} workers": made}
+    for name, rate in rows.items():
+        print(f"| {name} | {rate:.3g} | {rate / one:.2f} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
