@@ -214,6 +214,8 @@ WRONG = {
     "a huge number": (put(f"{MODULE}/module_offset", 1e300), FormatError, "beyond 1e\\+50"),
     "a huge vector": (lambda r: r[f"{MODULE}/fast_pixel_direction"].attrs.update(vector=[1e300, 1e300, 0]), FormatError,
                       "its vector is not finite, or beyond"),
+    "huge size": (put(f"{MODULE}/data_size", [1e25, 30.0]), FormatError, r"must hold whole numbers below 2\^31"),
+    "half a pixel": (put(f"{MODULE}/data_origin", [0.5, 0.0]), FormatError, r"must hold whole numbers below 2\^31"),
     "shapes": (put(f"{MODULE}/data_size", [10, 30]), ConfigError, "same number of pixels"),
     "mask": (put("entry/instrument/detector/pixel_mask", np.zeros((9, 9))), FormatError, "does not cover"),
     "two axes": (put("entry/sample/transformations/phi", np.arange(10.0)), FormatError,

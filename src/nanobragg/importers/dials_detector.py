@@ -128,7 +128,7 @@ def _mask(fields: list[ModelFields], panels: tuple[Panel, ...]) -> npt.NDArray[n
         return None
     mask = np.ones((len(panels), *panels[0].pixels), bool)
     for good, model in zip(mask, fields, strict=True):
-        for x0, y0, x1, y1 in model.numbers("mask", (-1, 4), np.empty((0, 4))).astype(int).clip(0):
+        for x0, y0, x1, y1 in model.numbers("mask", (-1, 4), np.empty((0, 4))).clip(0, 2**31).astype(int):
             good[y0:y1, x0:x1] = False
     return mask[0] if len(panels) == 1 else mask
 

@@ -157,7 +157,7 @@ def _panel(file: NexusFile, module: Any) -> Panel:
         raise ConfigError(
             f"{file.path}: {module.name}: pixels of {fast.values[0]:g} x {slow.values[0]:g} mm must be square"
         )
-    size = file.numbers(module["data_size"]).astype(int)
+    size = file.integers(module["data_size"])
     if len(size) < 2:
         raise file.error(module["data_size"], "must be the pixels (slow, fast)")
     origin, turned = _placed(file, module["fast_pixel_direction"])
@@ -193,7 +193,7 @@ def _mask(file: NexusFile, group: Any, modules: list[Any], panels: tuple[Panel, 
         return None  # Detector rejects panels of different shapes
     stored, parts = np.asarray(read_values(whole)), []
     for module, panel in zip(modules, panels, strict=True):
-        start = file.numbers(module["data_origin"]).astype(int)[-2:] if "data_origin" in module else np.zeros(2, int)
+        start = file.integers(module["data_origin"])[-2:] if "data_origin" in module else np.zeros(2, int)
         slow, fast = (slice(int(first), int(first) + n) for first, n in zip(start, panel.pixels, strict=True))
         part = stored[slow, fast] == 0
         if part.shape != panel.pixels:

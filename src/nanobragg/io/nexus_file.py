@@ -7,6 +7,7 @@ import posixpath
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import FormatError
 from ..geometry import FloatArray
@@ -75,6 +76,13 @@ class NexusFile:
         if not are_numbers(values):
             raise self.error(item, f"holds numbers that are not finite, or beyond {LARGEST_NUMBER:g}")
         return values * (self.factor(item, "units", dimension, default) if dimension else 1.0)
+
+    def integers(self, item: Any) -> npt.NDArray[np.int64]:
+        """Return a dataset, of any type, as a flat array of whole numbers of up to 31 bits."""
+        values = self.numbers(item)
+        if (values != np.floor(values)).any() or (np.abs(values) >= 2**31).any():
+            raise self.error(item, "must hold whole numbers below 2^31")
+        return values.astype(np.int64)
 
     def factor(self, item: Any, key: str, dimension: Dimension, default: str = "") -> float:
         """Return the conversion factor of the unit named by an attribute."""
