@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import FormatError
 from .hdf5_filters import Filter, check_chunk, check_filters, largest_chunk
+from .hdf5_headers import check_claim, check_compact_texts
 from .limits import check_bytes
 
 Box = Sequence[tuple[int, int]]  # first and last index along each axis
@@ -36,18 +37,11 @@ def check_texts(dataset: Any) -> None:
     """Raise `FormatError` if a text of variable length claims to be longer than its file: HDF5 allocates its length."""
     if not dataset.dtype.hasobject:
         return
-    file = dataset.file
-    longest = os.path.getsize(file.filename)
-    descriptor = _descriptor_bytes(dataset)
+    check_compact_texts(dataset)
+    size, descriptor = os.path.getsize(dataset.file.filename), _descriptor_bytes(dataset)
     for raw in _stored(dataset):
         for at in range(0, len(raw) - descriptor + 1, descriptor):
-            length = int.from_bytes(raw[at : at + 4], "little")
-            if length > longest:
-                raise FormatError(
-                    f"{file.filename}: {dataset.name}: claims a text of {length} bytes in a file of {longest}; "
-                    "fetch the whole file again"
-                )
-            check_bytes(file.filename, length, dataset.name)
+            check_claim(dataset, int.from_bytes(raw[at : at + 4], "little"), size)
 
 
 def _descriptor_bytes(dataset: Any) -> int:
@@ -56,12 +50,12 @@ def _descriptor_bytes(dataset: Any) -> int:
 
 
 def _stored(dataset: Any) -> Iterator[bytes]:
-    """Yield the bytes that a dataset without filters stores, as far as they have a place of their own."""
+    """Yield the bytes that a dataset without filters stores outside of its header."""
     if dataset.chunks:
         places: list[tuple[int, ...]] = []
         dataset.id.chunk_iter(lambda info: places.append(tuple(info.chunk_offset)))
         yield from (dataset.id.read_direct_chunk(place)[1] for place in places)
-    elif (place := dataset.id.get_offset()) is not None and not dataset.file.userblock_size:
+    elif (place := dataset.id.get_offset()) is not None:
         with open(dataset.file.filename, "rb") as content:
             content.seek(place)
             yield content.read(dataset.id.get_storage_size())

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import FormatError
 from .hdf5_chunks import check_kind
+from .hdf5_headers import check_attribute_texts
 from .hdf5_links import LinkedFiles, check_place, check_values
 from .limits import byte_limit, check_bytes
 
@@ -123,6 +124,8 @@ class Attributes:
         if size > min(LARGEST_ATTRIBUTE, byte_limit()):
             raise FormatError(f"{self._item.file.filename}: {self._item.name}: its {name} takes {size} bytes")
         check_kind(_Described(attribute, self._item))
+        if attribute.dtype.hasobject:
+            check_attribute_texts(self._item)
         return self._item.attrs[name]
 
     def get(self, name: str, default: Any = None) -> Any:
