@@ -112,6 +112,16 @@ MESSAGES = {
         r"origin_mm = \(1, 2, 3, 4\): must be 3 numbers, got 4",
     ),
     "text": (lambda: nb.Beam(wavelength_A="long"), r"Beam.wavelength_A = 'long': must be a number$"),
+    "a number in quotes": (lambda: nb.Beam(wavelength_A="1"), r"_A = '1': must be a number, not text or a bool$"),
+    "truth": (lambda: nb.Sampling(oversample=True), r"oversample = True: must be a number, not text or a bool$"),
+    "text among numbers": (
+        lambda: nb.Crystal(misset_deg=(1, "2", 3)),
+        r"misset_deg = \(1, '2', 3\): must be numbers, not text or a bool$",
+    ),
+    "texts": (
+        lambda: nb.Spectrum(wavelengths_A=["1", "2"], weights=[1, 1]),
+        r"wavelengths_A = .*: must hold numbers, not text or bools$",
+    ),
     "fraction": (lambda: nb.Scan(steps=1.5), r"Scan.steps = 1.5: must be an integer$"),
     "switch": (lambda: nb.Beam(polarized="x"), r"Beam.polarized = 'x': must be True or False$"),
     "choice": (lambda: nb.Crystal(shape="sqare"), r"Crystal.shape = 'sqare': must be 'square', 'round'"),

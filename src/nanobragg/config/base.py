@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ def _array_field(dtype: type, ndim: int | None = None) -> Callable[[Any], npt.ND
                 array: npt.NDArray[Any] = np.array(given.real, dtype=dtype, order="C")
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"is not a valid array of {np.dtype(dtype).name} ({error})") from None
+        if array.dtype.kind != "b" and given.dtype.kind in "USb":
+            raise ValueError("must hold numbers, not text or bools")
         if array.dtype.kind == "i" and not np.array_equal(array, given):
             raise ValueError(f"must hold integers of {8 * array.itemsize} bits")
         if given.dtype.kind == "c":
@@ -78,9 +80,13 @@ class Model(BaseModel, metaclass=_ModelType):
             super().__init__(**fields)
         except ValidationError as error:
             raise ConfigError(*explain(error, type(self), owner, self._parameters())) from None
-        for name in type(self).model_fields:
+        for name, field in type(self).model_fields.items():
             if name in self.model_fields_set:
-                check_bound(f"{owner}.{name}", getattr(self, name))
+                value = getattr(self, name)
+                if _holds_numbers(field.annotation) and not isinstance(value, str) and _has_other(fields.get(name)):
+                    kinds = "numbers" if isinstance(value, tuple) else "a number"
+                    raise ConfigError(f"{owner}.{name} = {short(fields[name])}: must be {kinds}, not text or a bool")
+                check_bound(f"{owner}.{name}", value)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -188,6 +194,22 @@ class Model(BaseModel, metaclass=_ModelType):
         return all(same(getattr(self, name), getattr(other, name)) for name in type(self).model_fields)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _holds_numbers(annotation: Any) -> bool:
+    """Return whether a field holds numbers, or tuples of them, and nothing else but names of choices."""
+    if annotation in (int, float):
+        return True
+    others = (part for part in get_args(annotation) if part not in (type(None), Ellipsis))
+    parts = [part for part in others if get_origin(part) is not Literal]
+    return bool(parts) and all(map(_holds_numbers, parts))
+
+
+def _has_other(value: Any) -> bool:
+    """Return whether a value or one of a sequence is a text or a bool, which pydantic would take for a number."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_other, value))
+    return isinstance(value, (str, bytes, bool))
 
 
 def same(one: Any, other: Any) -> bool:
