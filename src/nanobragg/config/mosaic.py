@@ -1,6 +1,7 @@
 """Rotations of the mosaic domains (docs/theory.md, Mosaic domains)."""
 
 import math
+from collections.abc import Iterator
 from statistics import NormalDist
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..geometry import FloatArray
 from .crystal import Crystal, uniform_rotations
 
 DRAWS_PER_ROTATION = 3  # of the C program's generator
+BLOCK = 100_000  # domains
 
 
 def mosaic_rotations(crystal: Crystal) -> FloatArray:
@@ -133,10 +135,12 @@ def _cap_squares(edges: FloatArray) -> FloatArray:
     """
     nodes, weights = np.polynomial.legendre.leggauss(16)
     x = np.cbrt(edges)
-    half = 0.5 * np.diff(x)[:, np.newaxis]
-    at = x[:-1, np.newaxis] + half * (1.0 + nodes)
-    integral = (half * weights * 3.0 * at**4 * np.cbrt(2.0 - at**3) ** 2).sum(axis=1)
-    return np.asarray(integral / np.diff(edges))
+    integral = np.empty(len(edges) - 1)
+    for block in _blocks(len(integral)):
+        half = 0.5 * np.diff(x)[block, np.newaxis]
+        at = x[:-1][block, np.newaxis] + half * (1.0 + nodes)
+        integral[block] = (half * weights * 3.0 * at**4 * np.cbrt(2.0 - at**3) ** 2).sum(axis=1)
+    return integral / np.diff(edges)
 
 
 def _gaussian_squares(edges: FloatArray) -> FloatArray:
@@ -185,8 +189,18 @@ def rotations_of(vectors: FloatArray) -> FloatArray:
 
 def _about(axes: FloatArray, angles: FloatArray) -> FloatArray:
     """Return the matrices of rotations by `angles` (radians, shape (n,)) about unit `axes` (n, 3)."""
-    cross = np.zeros((len(axes), 3, 3))
-    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axes[:, 2], axes[:, 1], -axes[:, 0]
-    cross -= cross.transpose(0, 2, 1)
-    sine, versine = np.sin(angles)[:, None, None], (1 - np.cos(angles))[:, None, None]
-    return np.asarray(np.eye(3) + sine * cross + versine * (cross @ cross))
+    matrices = np.empty((len(axes), 3, 3))
+    for block in _blocks(len(axes)):
+        x, y, z = axes[block].T
+        cross = np.zeros((len(x), 3, 3))
+        cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -z, y, -x
+        cross -= cross.transpose(0, 2, 1)
+        sine, versine = np.sin(angles[block])[:, None, None], (1 - np.cos(angles[block]))[:, None, None]
+        matrices[block] = np.eye(3) + sine * cross + versine * (cross @ cross)
+    return matrices
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """Yield slices that are short enough for Ctrl-C to be noticed between them."""
+    for start in range(0, count, BLOCK):
+        yield slice(start, min(start + BLOCK, count))
