@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
 
 import numpy as np
@@ -80,10 +81,11 @@ class Model(BaseModel, metaclass=_ModelType):
             super().__init__(**fields)
         except ValidationError as error:
             raise ConfigError(*explain(error, type(self), owner, self._parameters())) from None
-        for name, field in type(self).model_fields.items():
+        numbers = _number_fields(type(self))
+        for name in type(self).model_fields:
             if name in self.model_fields_set:
                 value = getattr(self, name)
-                if _holds_numbers(field.annotation) and not isinstance(value, str) and _has_other(fields.get(name)):
+                if name in numbers and not isinstance(value, str) and _has_other(fields.get(name)):
                     kinds = "numbers" if isinstance(value, tuple) else "a number"
                     raise ConfigError(f"{owner}.{name} = {short(fields[name])}: must be {kinds}, not text or a bool")
                 check_bound(f"{owner}.{name}", value)
@@ -194,6 +196,12 @@ class Model(BaseModel, metaclass=_ModelType):
         return all(same(getattr(self, name), getattr(other, name)) for name in type(self).model_fields)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+@cache
+def _number_fields(model: type[Model]) -> frozenset[str]:
+    """Return the names of the fields that hold numbers."""
+    return frozenset(name for name, field in model.model_fields.items() if _holds_numbers(field.annotation))
 
 
 def _holds_numbers(annotation: Any) -> bool:

@@ -74,7 +74,7 @@ def reflections(scene: Scene, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[n
         for start in range(0, len(listed), CHUNK):
             yield listed[start : start + CHUNK]
         return
-    reach = np.array(reach_of_indices(scene))
+    reach = np.array(_reach_of_indices(scene))
     width = 2 * reach + 1
     planes = max(1, CHUNK // int(width[1] * width[2]))
     for start in range(0, int(width[0]), planes):
@@ -86,23 +86,23 @@ def _near_sphere(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Iterato
     """Yield chunks of h k l with an amplitude near the Ewald sphere of a still."""
     yield np.empty((0, 3), np.int32)
     star, longest = reciprocal_basis(scene.lattice.direct * 1e-10), longest_q(scene)
-    reach = reach_of_indices(scene)
+    reach = _reach_of_indices(scene)
     limits = Limits((-reach[0], -reach[1], -reach[2]), reach)
     if lookup.default_F == 0:
         if lookup.tables is None:
             return
         limits = lookup.tables.limits.within(reach)
     margin = _margin(scene, shape, longest + largest_reach(shape, star))
-    for hkl in near_sphere(star, beam_of_still(scene), margin, limits):
+    for hkl in near_sphere(star, _beam_of_still(scene), margin, limits):
         yield hkl if lookup.default_F else hkl[lookup.is_listed(hkl)]
 
 
-def beam_of_still(scene: Scene) -> FloatArray:
+def _beam_of_still(scene: Scene) -> FloatArray:
     """Return the wave vector (1/m) of a still as the crystal at φ = 0 sees it."""
     return rotate_about(mean_beam(scene), scene.spindle_axis, -float(scene.phi_angles[0]))
 
 
-def reach_of_indices(scene: Scene) -> tuple[int, int, int]:
+def _reach_of_indices(scene: Scene) -> tuple[int, int, int]:
     """Return the largest |h|, |k|, |l| within the reach of the detector and the Config."""
     axes = np.linalg.norm(scene.lattice.direct, axis=1) * 1e-10  # |h| is at most |q| |a|
     reach = np.minimum(scene.reach, np.ceil(longest_q(scene) * axes).astype(int) + 1).tolist()
@@ -122,7 +122,7 @@ def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Cro
     kept = (length_sqr > 0) & (length_sqr <= longest**2)
     k, u = mean_beam(scene), scene.spindle_axis
     if scene.phi.count == 1:
-        kept &= np.abs(length_sqr + 2.0 * (q @ beam_of_still(scene))) <= _margin(scene, shape, np.sqrt(length_sqr))
+        kept &= np.abs(length_sqr + 2.0 * (q @ _beam_of_still(scene))) <= _margin(scene, shape, np.sqrt(length_sqr))
         none = np.full(np.count_nonzero(kept), np.nan)
         step = np.zeros(len(none), np.int64)
         return Crossings(hkl[kept], none, step, step, none, none)
