@@ -8,11 +8,13 @@ int main(int argc, char **argv)
     long sum = 0;
     (void)argv;
     for (int round = 0; round < 100; ++round) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(2)
-        for (int i = 0; i < 1000; ++i) {
-            each[i] += i;
+#pragma omp parallel num_threads(2)
+        {
             if (racing)
-                sum += 1;
+                sum += 1; /* by every thread, however late it starts */
+#pragma omp for schedule(dynamic, 1)
+            for (int i = 0; i < 1000; ++i)
+                each[i] += i;
         }
     }
     printf("%ld %g\n", sum, each[3]);
