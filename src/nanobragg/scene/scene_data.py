@@ -213,10 +213,14 @@ class SceneData:
 
     def _distance(self) -> float:
         """Return the distance (m) along the beam to the nearest panel's plane, along its normal if it is behind."""
+        distance = self._distance_of_panels()
+        if abs(1000.0 * distance) < LENGTH.low:
+            raise ConfigError("Detector.panels: the plane of a panel contains the sample; move the panel")
+        return distance
+
+    def _distance_of_panels(self) -> float:
         detector = self.config.detector
         if detector.nominal is not None:
-            if abs(detector.nominal.distance_mm) < LENGTH.low:
-                raise ConfigError("Detector.panels: the plane of a panel contains the sample; move the panel")
             return detector.nominal.distance_mm / 1000.0
         distances = [panel_distance(panel, self.beam_direction) for panel in detector.panels]
         ahead = [distance for distance in distances if distance > 0]
@@ -226,10 +230,7 @@ class SceneData:
             raise ConfigError(
                 "Detector.curved: the detector is behind the sample; move it into the beam or set curved=False"
             )
-        nearest = min(abs(dot(panel.origin_mm, panel.axes()[2])) for panel in detector.panels) / 1000.0
-        if nearest * 1000.0 < LENGTH.low:
-            raise ConfigError("Detector.panels: the plane of a panel contains the sample; move the panel")
-        return nearest
+        return min(abs(dot(panel.origin_mm, panel.axes()[2])) for panel in detector.panels) / 1000.0
 
     def _largest_indices(self) -> tuple[int, int, int]:
         """Return upper limits of |h|, |k|, |l| for all pixels."""
