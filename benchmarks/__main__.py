@@ -11,7 +11,7 @@ from pathlib import Path
 from nanobragg import _core
 from nanobragg.rendering.instruction_sets import select_instruction_set
 
-from .machine import busy, c_program, load_average, machine_facts, multiply_add_rate, processors
+from .machine import c_program, load_average, machine_facts, multiply_add_rate, processors, warn_if_busy
 from .measure import measure
 from .overheads import measure_overheads
 from .plot import draw
@@ -27,8 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     select_instruction_set()  # apply NANOBRAGG_ISA, which acts once per process, before choosing ourselves
     program = c_program()
     facts = machine_facts(program)
-    if busy(facts["load_average"]):
-        print(f"benchmarks: warning: the machine is busy (load {facts['load_average']})", file=sys.stderr)
+    warn_if_busy(facts["load_average"])
     try:
         workloads = load_workloads(chosen.workload, chosen.pixels)
         isas = [isa for isa in _core.instruction_sets() if isa in _chosen_isas(chosen)]

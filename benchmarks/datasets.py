@@ -23,7 +23,7 @@ import numpy.typing as npt
 import nanobragg as nb
 from nanobragg.errors import NanobraggWarning
 
-from .machine import busy, load_average
+from .machine import load_average, warn_if_busy
 
 CELL = (79.1, 79.1, 38.4)
 PIXELS = 1024
@@ -79,8 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pixels", type=int, default=PIXELS, metavar="N", help="along a side (default: 1024)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="of the data set (default: 2)")
     chosen = parser.parse_args(argv)
-    if busy(load_average()):
-        print(f"benchmarks: warning: the machine is busy (load {load_average()})", file=sys.stderr)
+    warn_if_busy(load_average())
     warnings.simplefilter("ignore", NanobraggWarning)
     few = max(1, chosen.shots // 10)
     with TemporaryDirectory() as folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -59,6 +60,12 @@ def load_average() -> float | None:
 def busy(load: float | None) -> bool:
     """Return whether the load is too high for meaningful times."""
     return load is not None and load > BUSY * processors()
+
+
+def warn_if_busy(load: float | None) -> None:
+    """Say on standard error that other processes keep the machine busy."""
+    if busy(load):
+        print(f"benchmarks: warning: the machine is busy (load {load})", file=sys.stderr)
 
 
 def multiply_add_rate(isa: str) -> float:

@@ -16,7 +16,7 @@ from nanobragg._photons import poisson_deviates
 
 import nanobragg as nb
 
-from .machine import busy, load_average
+from .machine import load_average, warn_if_busy
 
 MEANS = (0.1, 1.0, 6.0, 12.0, 100.0, 1e4, 1e8, 1e18)
 DEVIATES = 2**20
@@ -69,8 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pixels", type=int, default=4096, metavar="N", help="along a side (default: 4096)")
     parser.add_argument("--repeats", type=int, default=7, metavar="N", help="of which the median is used (default: 7)")
     chosen = parser.parse_args(argv)
-    if busy(load_average()):
-        print(f"benchmarks: warning: the machine is busy (load {load_average()})", file=sys.stderr)
+    warn_if_busy(load_average())
     print("| mean | ns a pixel, one core |\n| ---: | ---: |")
     for mean in MEANS:
         print(f"| {mean:g} | {nanoseconds(mean, chosen.repeats):.1f} |")

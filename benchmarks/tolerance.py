@@ -26,7 +26,7 @@ import nanobragg as nb
 from nanobragg.errors import NanobraggWarning
 from nanobragg.nanobragg_c.flags.config_to_flags import config_to_flags
 
-from .machine import busy, c_program, load_average, machine_facts
+from .machine import c_program, load_average, machine_facts, warn_if_busy
 from .processes import c_seconds
 from .workloads import Workload
 
@@ -119,8 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = _options().parse_args(argv)
     program = c_program()
     facts = machine_facts(program)
-    if busy(facts["load_average"]):
-        print(f"benchmarks: warning: the machine is busy (load {facts['load_average']})", file=sys.stderr)
+    warn_if_busy(facts["load_average"])
     samples = [sample for sample in SAMPLES if all(word in sample.name for word in chosen.crystal)]
     if not samples:
         print(f"benchmarks: error: no crystal's name has all of {' '.join(chosen.crystal)}", file=sys.stderr)

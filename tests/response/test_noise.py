@@ -131,7 +131,7 @@ def test_normal_deviates_are_normal(purpose):
 
 @pytest.mark.parametrize("mean", [12.0, 12.7, 16.0, 50.5, 1000.0, 5000.3, 1e6 + 0.3])
 def test_means_of_12_and_more_are_quantiles_of_the_poisson_law(mean):
-    """Of 300,000 counts, all but about five of a mean of 12 are the exact quantile; the others are next to it."""
+    """A few of 300,000 counts differ from the exact quantile, by one: six of them for a mean of 12."""
     counts, normal = deviates(mean, 300_000), np.empty(300_000)
     normal_deviates(0, 1, 3, normal)
     exact = poisson.ppf(norm.cdf(normal), mean)

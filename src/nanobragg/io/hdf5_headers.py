@@ -79,6 +79,9 @@ class _Stored:
     def damaged(self) -> FormatError:
         return FormatError(f"{self.name}: the header of an object is damaged; fetch the whole file again")
 
+    def unread_heap(self) -> FormatError:
+        return FormatError(f"{self.name}: attributes in a heap of this kind are not read")
+
     def attributes(self, header: int) -> Iterator[bytes]:
         """Yield bytes that hold the attributes of an object: those of one attribute, or a block of a heap of them."""
         for kind, flags, data in self.messages(header):
@@ -118,7 +121,7 @@ class _Stored:
         first, largest, root = _numbers(head[112:128] + head[132:140])
         filtered, huge = any(head[7:9]), any(head[86:94])
         if head[:4] != b"FRHP" or filtered or huge or not 0 < first <= largest or width * rows > MOST_BLOCKS:
-            raise FormatError(f"{self.name}: attributes in a heap of this kind are not read")
+            raise self.unread_heap()
         if rows == 0:
             yield self.read(root, first)
             return
@@ -129,7 +132,7 @@ class _Stored:
                 child = self.number(root + offset + 8 * (row * width + column), 8)
                 if child != UNDEFINED:
                     if length > largest:
-                        raise FormatError(f"{self.name}: attributes in a heap of this kind are not read")
+                        raise self.unread_heap()
                     yield self.read(child, length)
 
     def claimed_lengths(self, data: bytes) -> Iterator[int]:
