@@ -18,7 +18,6 @@ from nanobragg._functions import (
     shape_slopes,
     shape_value,
 )
-from nanobragg.scene.kernel_input import radius_metric
 
 SMOOTH = [name for name in SHAPES if name != "tophat"]
 RADIAL = [name for name, shape in SHAPES.items() if not shape.separable]
@@ -170,7 +169,7 @@ def test_gauss_star_is_equal_at_symmetry_mates_where_gauss_is_not(cell, axis_hkl
         np.testing.assert_allclose(operator, np.rint(operator), atol=1e-9)  # the lattice has this symmetry
         offset = np.array([[0.06, -0.02, 0.03]])
         mates = np.vstack([offset, offset @ operator])
-        values[shape] = shape_value(shape, np.array(scene.n_cells, float), radius_metric(scene), mates)
+        values[shape] = shape_value(shape, np.array(scene.n_cells, float), scene.radius_metric, mates)
     assert values["gauss_star"][0] == pytest.approx(values["gauss_star"][1], rel=1e-12)
     assert abs(values["gauss"][0] / values["gauss"][1] - 1) > 0.02
 

@@ -18,10 +18,13 @@ NB_INLINE void evaluate(const Crystal &crystal, const Table<typename Lookup::Ent
     Lookup::find(table, term);
 }
 
+struct SmearedSpot;
+
 /* Some of a list of orientations: consecutive ones, or those that `which` names. */
 struct Orientations {
     const int *which; /* NULL: consecutive */
     int first, count;
+    const SmearedSpot *spot; /* the only one whose terms are wanted; NULL: all */
 
     NB_MEMBER size_t number(int i) const { return (size_t)(which ? which[first + i] : first + i); }
 };

@@ -29,6 +29,12 @@ public:
     /* Whether orientations move with the mosaic spread. */
     NB_MEMBER bool has_spins() const { return motions.spins != nullptr; }
 
+    /* Start a sum whose terms are not in every lane. */
+    NB_MEMBER void start() { memset(sums, 0, sizeof sums); }
+
+    /* Add a derivative of a term by the smear of the spots. */
+    NB_MEMBER void add_to_spread(int i, Real slope) { sums[BY_SPREAD][i] += slope; }
+
     /* The terms of n lanes that follow are those of this orientation; returns whether they are the first of a sum. */
     NB_MEMBER bool from_orientation(const double *cell, int n)
     {
@@ -222,7 +228,7 @@ private:
             primitives[CELLS + 2][i] += crystal * sum_of<from_doubles>(BY_CELLS + 2, i);
             shared[i] = crystal;
         }
-        if (has_spins())
+        if (has_spins() || s.smear_slope)
             NB_SIMD for (int i = 0; i < n; ++i) primitives[SPREAD][i] += shared[i] * sum_of<from_doubles>(BY_SPREAD, i);
         if (motion.slope != 0.0)
             NB_SIMD for (int i = 0; i < n; ++i) primitives[WAVE_SLOPE][i] -= motion.slope * shared[i]

@@ -62,6 +62,18 @@ struct CRules {
     int every_omega, every_polar, every_capture, interpolation_ends;
 };
 
+/* How the spots of a crystal of Gaussian blocks are smeared where its domains and wavelengths are not listed but normally
+ * distributed (smear.h). Covariances are of indices: hh kk ll, kl hl hk. */
+struct Smear {
+    double block[6];       /* of a block's spot, for F_latt^2 */
+    double by_index[6][6]; /* what the domains add: rows times hh kk ll, kl hl hk of the reflection */
+    double metric[6];      /* squared length of an index in reciprocal space, 1/A^2: hh kk ll, 2kl 2hl 2hk */
+    double band;           /* relative variance of 1/wavelength */
+    double edges[3];       /* of the cell, A */
+    double widest;         /* no eigenvalue of what the domains add is larger than this, times the squared length */
+    double widest_block, sharpest_block; /* largest eigenvalue of a block's covariance, and of its inverse */
+};
+
 struct Scene : Parameters {
     const Panel *panels;
     const Source *sources;
@@ -69,6 +81,8 @@ struct Scene : Parameters {
     const double *cells; /* per phi and domain: a, b, c (m), 9 numbers */
     int n_cells;
     const double *shares; /* of each of them in the crystal, 1 on average; NULL: all are equal */
+    const Smear *smear;   /* of the spots of each of them; NULL: none */
+    const Smear *smear_slope; /* its derivative, for that of an image (SPREAD in primitives.h); NULL: none */
     const void *tables; /* of structure factors, of the lookup's type; NULL: none */
     long long table_bytes;   /* of one of them */
     const double *amorphous; /* squared amplitude times molecules at even steps; NULL: none */

@@ -24,7 +24,7 @@ static inline bool scatter(const Scene &s, const Source &source, bool turned, in
 
 NB_INLINE Orientations all_of(const Scene &s)
 {
-    return {nullptr, 0, s.n_cells};
+    return {nullptr, 0, s.n_cells, nullptr};
 }
 
 /* Whether a source's rays come from another direction than those of the one before it in a list. */
@@ -45,7 +45,7 @@ static void add_shares(const Scene &s, int table, const Orientations list, Accum
         memcpy(before, sink.sum, n * sizeof(double));
         fill(sink.sum, 0.0, n);
         sink.from_share(share, before[0]);
-        add(s, table, s.cells, {list.which, list.first + c, 1}, lanes, n, sink);
+        add(s, table, s.cells, {list.which, list.first + c, 1, list.spot}, lanes, n, sink);
         for (int i = 0; i < n; ++i)
             sink.sum[i] = before[i] + share * sink.sum[i];
     }
@@ -64,7 +64,7 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
         fill(sink.sum, 0.0, n);
     for (int c = 0; any && c < list.count && !*stop; c += CHUNK) {
         const int left = list.count - c;
-        const Orientations some = {list.which, list.first + c, left < CHUNK ? left : CHUNK};
+        const Orientations some = {list.which, list.first + c, left < CHUNK ? left : CHUNK, list.spot};
         if (s.shares && !Sink::weighs_orientations)
             add_shares(s, source.table, some, add, lanes, n, sink);
         else

@@ -6,6 +6,7 @@ import numpy.typing as npt
 PANEL: np.dtype[np.void]
 SOURCE: np.dtype[np.void]
 PARAMETERS: np.dtype[np.void]
+SMEAR: np.dtype[np.void]
 C_RULES: np.dtype[np.void]
 TRACE_RECORD: np.dtype[np.void]
 LOOKUPS: tuple[str, ...]
@@ -35,6 +36,7 @@ class CoreScene:
         precision: str,
         c_rules: npt.NDArray[np.void] | None = None,
         first_cells: npt.NDArray[np.float64] | None = None,
+        smear: npt.NDArray[np.void] | None = None,
     ) -> None: ...
     def probe(self, orientations: int, sources: int) -> CoreScene: ...
     @property
@@ -57,6 +59,8 @@ class CoreScene:
     def lookup(self) -> str: ...
     @property
     def amorphous(self) -> npt.NDArray[np.float64] | None: ...
+    @property
+    def smear(self) -> npt.NDArray[np.void] | None: ...
     @property
     def has_amorphous(self) -> bool: ...
     @property

@@ -41,6 +41,13 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         double kahn
         double[3] beamstop
         double beamstop_cosine, beamstop_passes, d_min, water, amorphous_step, scale
+    ctypedef struct Smear:
+        double[6] block
+        double[6][6] by_index
+        double[6] metric
+        double band
+        double[3] edges
+        double widest, widest_block, sharpest_block
     ctypedef struct CRules:
         int every_omega, every_polar, every_capture, interpolation_ends
     ctypedef struct Scene "nb::CScene":
@@ -50,6 +57,8 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         const double *cells
         int n_cells
         const double *shares
+        const Smear *smear
+        const Smear *smear_slope
         const void *tables
         long long table_bytes
         const double *amorphous
@@ -125,11 +134,13 @@ cdef Panel panel_example
 cdef Source source_example
 cdef Parameters parameters_example
 cdef CRules rules_example
+cdef Smear smear_example
 cdef TraceRecord record_example
 
 PANEL = np.asarray(<Panel[:1]> &panel_example).dtype
 SOURCE = np.asarray(<Source[:1]> &source_example).dtype
 PARAMETERS = np.asarray(<Parameters[:1]> &parameters_example).dtype
+SMEAR = np.asarray(<Smear[:1]> &smear_example).dtype
 C_RULES = np.asarray(<CRules[:1]> &rules_example).dtype
 TRACE_RECORD = np.asarray(<TraceRecord[:1]> &record_example).dtype
 LOOKUPS = ("constant", "nearest", "tricubic")
@@ -209,6 +220,8 @@ cdef class CoreScene:
         Render as the original program does; else None.
     first_cells : ndarray, shape (n, 3, 3), or None
         What the first term of all sees in place of `cells`; only with `c_rules`.
+    smear : ndarray of SMEAR, shape (1,) or (2,), or None
+        How domains and wavelengths smear the spots; None: not at all. Behind it its derivative, for that of an image.
     """
 
     cdef Scene scene
@@ -221,7 +234,8 @@ cdef class CoreScene:
     def __cinit__(self, const Panel[::1] panels, const Source[::1] sources, const Parameters[::1] parameters,
                   const double[:, :, ::1] cells, const double[::1] shares, mask, tables,
                   const double[::1] amorphous, str precision,
-                  const CRules[::1] c_rules=None, const double[:, :, ::1] first_cells=None):
+                  const CRules[::1] c_rules=None, const double[:, :, ::1] first_cells=None,
+                  const Smear[::1] smear=None):
         memset(&self.scene, 0, sizeof(Scene))
         (<Parameters *> &self.scene)[0] = parameters[0]
         self.scene.panels = &panels[0]
@@ -244,7 +258,11 @@ cdef class CoreScene:
             self.scene.rules = c_rules[0]
         if first_cells is not None:
             self.scene.first_cells = &first_cells[0, 0, 0]
-        self.keep = (panels, sources, parameters, cells, shares, tables, amorphous, c_rules, first_cells)
+        if smear is not None:
+            self.scene.smear = &smear[0]
+            if smear.shape[0] > 1:
+                self.scene.smear_slope = &smear[1]
+        self.keep = (panels, sources, parameters, cells, shares, tables, amorphous, c_rules, first_cells, smear)
 
     cdef keep_tables(self, tables):
         cdef const double[:, :, :, ::1] doubles
@@ -259,12 +277,12 @@ cdef class CoreScene:
 
     def probe(self, int orientations, int sources):
         """The first orientations and sources of this scene, with one sub-pixel, to measure the speed of the kernel."""
-        panels, every_source, parameters, cells, shares, tables, amorphous, c_rules, _ = self.keep
+        panels, every_source, parameters, cells, shares, tables, amorphous, c_rules, _, smear = self.keep
         coarse = np.array(parameters)
         coarse["oversample"] = 1
         return CoreScene(panels, every_source[:sources], coarse, cells[:orientations],
                          None if shares is None else shares[:orientations], None, tables, amorphous, self.precision,
-                         c_rules)
+                         c_rules, smear=smear)
 
     @property
     def nbytes(self):
@@ -315,6 +333,11 @@ cdef class CoreScene:
     def amorphous(self):
         """Squared amplitudes of what surrounds the crystal, or None."""
         return None if self.keep[6] is None else np.asarray(self.keep[6])
+
+    @property
+    def smear(self):
+        """How the spots are smeared, an array of SMEAR, or None."""
+        return None if self.keep[9] is None else np.asarray(self.keep[9])
 
     @property
     def has_amorphous(self):

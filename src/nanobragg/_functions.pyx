@@ -44,6 +44,21 @@ cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA::Square" n
 cdef extern from "nanobragg/block.h" namespace "nb::NB_ISA" nogil:
     void set_block(Crystal &crystal, const double *n)
 
+cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
+    ctypedef struct Smear:
+        double[6] block
+        double[6][6] by_index
+        double[6] metric
+        double band
+        double[3] edges
+        double widest, widest_block, sharpest_block
+
+cdef extern from "nanobragg/smear.h" namespace "nb::NB_ISA" nogil:
+    double SMEAR_REACH_SQR
+    ctypedef struct SmearBounds:
+        double longest
+    bint bound_spots(const Smear &smear, double longest, double reach, SmearBounds &bounds)
+
 cdef extern from "nanobragg/polarization.h" namespace "nb::NB_ISA" nogil:
     double kahn_polarization "nb::NB_ISA::polarization"(double, double, double, double)
 
@@ -174,6 +189,12 @@ def shape_section(str shape, const double[::1] radius):
         for i in range(radius.shape[0]):
             areas[i] = c_section(number, radius[i] * radius[i])
     return out
+
+
+def smear_reach(const Smear[::1] smear, double longest):
+    """Length (1/Å) of the longest reflection seen along a scattering vector of some length; None: spots are too wide."""
+    cdef SmearBounds bounds
+    return bounds.longest if bound_spots(smear[0], longest, sqrt(SMEAR_REACH_SQR), bounds) else None
 
 
 def grating_sqr(const double[::1] index, const double[::1] n):

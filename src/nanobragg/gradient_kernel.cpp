@@ -4,6 +4,7 @@
 #include "nanobragg/consume.h"
 #include "nanobragg/culling/primitive_planes.h"
 #include "nanobragg/kernel.h"
+#include "nanobragg/smeared_slopes.h"
 #include "nanobragg/walk.h"
 
 namespace nb::NB_ISA {
@@ -11,6 +12,17 @@ namespace nb::NB_ISA {
 static constexpr SlopesTable<double, double> in_double;
 static constexpr SlopesTable<double, float> in_double_from_floats;
 static constexpr SlopesTable<float, float> in_single;
+static constexpr SmearedSlopesTable<double> smeared;
+static constexpr SmearedSlopesTable<float> smeared_from_floats;
+
+/* How terms are added in double precision. */
+static Accumulate<Gradient<double>> *slopes_in_double(const Scene &s, int precision)
+{
+    const bool doubles = precision == IN_DOUBLE;
+    if (s.smear)
+        return (doubles ? smeared.function : smeared_from_floats.function)[s.lookup];
+    return (doubles ? in_double.function : in_double_from_floats.function)[s.shape][s.lookup];
+}
 
 /* Pixels of one row, of numbers from `first` on in the task's list; at most SPAN_PIXELS. */
 static int span_at(const GradientTask &task, int64_t first, int64_t end, int *columns)
@@ -44,16 +56,10 @@ static void run(const Scene &s, const Motions &motions, const GradientTask &task
                 char *memory, double *sums)
 {
     Consumer consumer(task, memory, sums);
-    switch (task.precision) {
-    case IN_SINGLE:
+    if (task.precision == IN_SINGLE)
         consume_pixels(s, motions, task, first, end, in_single.function[s.shape][s.lookup], consumer);
-        break;
-    case IN_DOUBLE_FROM_FLOATS:
-        consume_pixels(s, motions, task, first, end, in_double_from_floats.function[s.shape][s.lookup], consumer);
-        break;
-    default:
-        consume_pixels(s, motions, task, first, end, in_double.function[s.shape][s.lookup], consumer);
-    }
+    else
+        consume_pixels(s, motions, task, first, end, slopes_in_double(s, task.precision), consumer);
     consumer.finish();
 }
 
@@ -144,19 +150,12 @@ static void run_region(const Scene &s, const Motions *motions, const Plan &plan,
     const Region region = {fast, slow, smaller(REGION, task.fast - fast), smaller(REGION, task.slow - slow), wanted};
     if (!mark_pixels(task, panel, region, wanted, first))
         return;
-    switch (task.precision) {
-    case IN_SINGLE:
+    if (task.precision == IN_SINGLE)
         render_planes(s, motions, plan, epsilon, task, panel, region, in_single.function[s.shape][s.lookup], planes,
                       memory, *tally);
-        break;
-    case IN_DOUBLE_FROM_FLOATS:
-        render_planes(s, motions, plan, epsilon, task, panel, region, in_double_from_floats.function[s.shape][s.lookup],
-                      planes, memory, *tally);
-        break;
-    default:
-        render_planes(s, motions, plan, epsilon, task, panel, region, in_double.function[s.shape][s.lookup], planes,
+    else
+        render_planes(s, motions, plan, epsilon, task, panel, region, slopes_in_double(s, task.precision), planes,
                       memory, *tally);
-    }
     consume_region(task, panel, region, first, planes, consumer);
     consumer.finish();
 }
@@ -177,10 +176,8 @@ static void of_term(const Scene &scene, const Motions &motions, const TermAt &at
     reset(s, m, lanes);
     find_rays<false, Latest, true>(s, p, at.layer, rows[0], columns, false, false, 0, m, lanes);
     sink.at_place(s, p, at.layer, rows, columns, lanes);
-    Accumulate<Gradient<double>> *const add = precision == IN_DOUBLE
-                                                ? in_double.function[s.shape][s.lookup]
-                                                : in_double_from_floats.function[s.shape][s.lookup];
-    add_source(s, at.source, {nullptr, at.orientation, 1}, true, add, &go_on, m, lanes, sink);
+    add_source(s, at.source, {nullptr, at.orientation, 1, nullptr}, true, slopes_in_double(s, precision), &go_on, m,
+               lanes, sink);
     sink.leave_place(s, p, m, lanes);
     sink.store(s.scale, 1, primitives, 1);
 }
@@ -193,8 +190,10 @@ static void coefficients(const Scene &s, const Panel &p, int slow, const int *fa
 {
     Coefficients sink(push, list, n, s.scale);
     double photons[LANES];
-    walk(s, p, slow, fast, n, all_of(s),
-         (precision == IN_DOUBLE ? of_doubles.function : of_floats.function)[s.shape][s.lookup], stop, sink, photons);
+    const bool doubles = precision == IN_DOUBLE;
+    Accumulate<Coefficients> *const add = s.smear ? (doubles ? gather_smeared<double> : gather_smeared<float>)
+                                                  : (doubles ? of_doubles.function : of_floats.function)[s.shape][s.lookup];
+    walk(s, p, slow, fast, n, all_of(s), add, stop, sink, photons);
     sink.finish_lanes();
 }
 

@@ -17,8 +17,16 @@ static constexpr AccumulateTable<double, double, Trace> traced;
 static constexpr SumTable<double> spots;
 static constexpr SumTable<float> spots_from_floats;
 
+static constexpr SmearedTable<double, Intensity> smeared;
+static constexpr SmearedTable<float, Intensity> smeared_from_floats;
+static constexpr SmearedTable<double, Trace> traced_smeared;
+static constexpr SmearedSpotTable<double> smeared_spots;
+static constexpr SmearedSpotTable<float> smeared_spots_from_floats;
+
 static Accumulate<Intensity> *accumulate_of(const Scene &s, int precision)
 {
+    if (s.smear)
+        return (precision == IN_DOUBLE ? smeared.function : smeared_from_floats.function)[s.lookup];
     switch (precision) {
     case IN_SINGLE:
         return in_single.function[s.shape][s.lookup];
@@ -48,7 +56,8 @@ static void trace(const Scene &s, const Panel &p, int slow, int fast, TraceTotal
     const volatile int never = 0;
     Trace sink(*totals, false);
     double photons;
-    walk(s, p, slow, &fast, 1, all_of(s), traced.function[s.shape][s.lookup], &never, sink, &photons);
+    Accumulate<Trace> *const add = s.smear ? traced_smeared.function[s.lookup] : traced.function[s.shape][s.lookup];
+    walk(s, p, slow, &fast, 1, all_of(s), add, &never, sink, &photons);
 }
 
 static void trace_c(const CScene &s, const Panel &p, int slow, int fast, COrder *order, TraceTotals *totals)
@@ -65,10 +74,11 @@ static void render_region(const Scene &s, const Panel &p, const Plan &plan, doub
 {
     const bool doubles = precision == IN_DOUBLE;
     const auto &spot = (doubles ? spots.function : spots_from_floats.function)[s.shape][s.lookup];
+    const auto &smeared_spot = (doubles ? smeared_spots.function : smeared_spots_from_floats.function)[s.lookup];
     SumItems *const items = doubles                ? sum_items_of<double, double>(s.shape, s.lookup)
                           : precision == IN_SINGLE ? sum_items_of<float, float>(s.shape, s.lookup)
                                                    : sum_items_of<double, float>(s.shape, s.lookup);
-    Photons picture(s, p, plan, region, accumulate_of(s, precision), spot, photons);
+    Photons picture(s, p, plan, region, accumulate_of(s, precision), spot, smeared_spot, photons);
     RegionRenderer<Photons>(s, p, plan, epsilon, region, picture, items, memory, stop).render(*tally);
 }
 

@@ -12,7 +12,7 @@ from nanobragg.analysis.spots.ewald_crossings import longest_q
 from nanobragg.constants import R_E_SQR
 from nanobragg.errors import ConfigError
 from nanobragg.geometry import rotate_about
-from nanobragg.scene.kernel_input import float32_precision, radius_metric
+from nanobragg.scene.kernel_input import float32_precision
 from tests.builders import CRYSTAL, FACTORS, scene
 
 SPECTRUM = nb.Beam(wavelength_A=1.0, dispersion_percent=10, dispersion_steps=3)
@@ -45,7 +45,7 @@ def test_under_the_c_programs_rules_gauss_and_tophat_depend_on_the_number_of_cel
     for shape in ("gauss", "tophat"):
         made = scene(crystal=CRYSTAL.replace(shape=shape, n_cells=(2, 3, 5), fudge=1.5), compat="c")
         expected = 1.5 * 30**2 * np.array([*np.diag(star) ** 2, 0, 0, 0])
-        np.testing.assert_allclose(radius_metric(made), expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(made.radius_metric, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(

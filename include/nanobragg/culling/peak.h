@@ -42,22 +42,28 @@ static Bright find_brightest(const Scene &s, const Panel &p, const Plan &plan, c
     for (int b = 0; b < plan.n_beams; ++b) {
         const View view = view_of(plan, b, patch);
         const double band = view.high - view.low;
+        const auto see = [&](int, const Spot &spot) {
+            double v[3];
+            int fast, slow;
+            const double kappa = 0.5 * (spot.kappa[0] + spot.kappa[1]);
+            const double used = band > 0.0 ? (spot.kappa[1] - spot.kappa[0]) / band : 1.0;
+            for (int i = 0; i < 3; ++i)
+                v[i] = spot.g[i] + kappa * view.s[i];
+            find_pixel(region, patch, v, &fast, &slow);
+            if (fast >= 0 && fast < region.n_fast && slow >= 0 && slow < region.n_slow
+                && region.wanted[REGION * slow + fast])
+                score[SQUARES * (slow / BRIGHT_EDGE) + fast / BRIGHT_EDGE] += spot.square * used;
+        };
+        SmearedReach smeared;
+        if (s.smear && !find_reach(*s.smear, view, exp(-0.5 * smaller(reach, SMEAR_REACH_SQR)), smeared))
+            continue;
         for (int g = 0; g < plan.n_groups; g += group_step)
-            visit_spots(
-                s, plan, plan.groups[g], step, view, reach_sqr, stop, *memory.candidates,
-                [=](double) { return reach_sqr; },
-                [&](int, const Spot &spot) {
-                    double v[3];
-                    int fast, slow;
-                    const double kappa = 0.5 * (spot.kappa[0] + spot.kappa[1]);
-                    const double used = band > 0.0 ? (spot.kappa[1] - spot.kappa[0]) / band : 1.0;
-                    for (int i = 0; i < 3; ++i)
-                        v[i] = spot.g[i] + kappa * view.s[i];
-                    find_pixel(region, patch, v, &fast, &slow);
-                    if (fast >= 0 && fast < region.n_fast && slow >= 0 && slow < region.n_slow
-                        && region.wanted[REGION * slow + fast])
-                        score[SQUARES * (slow / BRIGHT_EDGE) + fast / BRIGHT_EDGE] += spot.square * used;
-                });
+            if (s.smear)
+                visit_smeared_spots(s, plan, plan.groups[g], step, view, smeared, stop, see);
+            else
+                visit_spots(
+                    s, plan, plan.groups[g], step, view, reach_sqr, stop, *memory.candidates,
+                    [=](double) { return reach_sqr; }, see);
     }
     int best = 0;
     for (int i = 1; i < SQUARES * SQUARES; ++i)

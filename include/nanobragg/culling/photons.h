@@ -2,11 +2,40 @@
 #ifndef NANOBRAGG_CULLING_PHOTONS_H
 #define NANOBRAGG_CULLING_PHOTONS_H
 
+#include "../accumulate_smeared.h"
 #include "../intensity.h"
 #include "../walk.h"
 #include "spots.h"
 
 namespace nb::NB_ISA {
+
+/* Add the terms of one spot of one source to the sums of n lanes. */
+using AddSmearedSpot = void(const Scene &s, const Source &source, const double *vertices, const Spot &spot,
+                            const Lanes &lanes, int n, double *sums);
+
+template <class Lookup>
+static void add_smeared_spot(const Scene &s, const Source &source, const double *vertices, const Spot &spot,
+                             const Lanes &lanes, int n, double *sums)
+{
+    const double weight = source.weight * peak_of<Lookup>(s, source.table, spot.smeared->h), farthest = spot.term_reach_sqr;
+    const SmearedSpot here = *spot.smeared;
+    const SmearForm form = form_of(*s.smear);
+    double cell[9];
+    memcpy(cell, vertices, sizeof cell);
+    NB_SIMD for (int i = 0; i < n; ++i)
+    {
+        Term<double> term;
+        find_index(cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
+        const SmearedOffset offset = offset_of(form, here, {term.h[0], term.h[1], term.h[2]});
+        const double share = smeared_share(here, offset);
+        sums[i] += offset.radius_sqr <= farthest ? weight * lanes.live[i] * share : 0.0;
+    }
+}
+
+/* The functions of one type of table, by lookup. */
+template <class Entry> struct SmearedSpotTable {
+    AddSmearedSpot *function[LOOKUPS] = {add_smeared_spot<Constant<Entry>>, add_smeared_spot<Nearest<Entry>>, nullptr};
+};
 
 class Photons {
 public:
@@ -14,8 +43,9 @@ public:
 
     /* `photons`: by rows of REGION. */
     Photons(const Scene &s, const Panel &p, const Plan &plan, const Region &region, Accumulate<Intensity> *add,
-            SumSources *sum, double *photons)
-        : add(add), s(s), p(p), plan(plan), region(region), sum(sum), photons(photons), step(p.pixel / s.oversample)
+            SumSources *sum, AddSmearedSpot *add_spot, double *photons)
+        : add(add), s(s), p(p), plan(plan), region(region), sum(sum), add_spot(add_spot), photons(photons),
+          step(p.pixel / s.oversample)
     {
     }
 
@@ -38,6 +68,11 @@ public:
     void add_spot_row(int orientation, const Spot &spot, const View &view, int layer, int row, const Range columns,
                       int from, int to)
     {
+        if (spot.smeared) {
+            for (int first = columns.first; first <= columns.last; first += LANES)
+                add_smeared(orientation, spot, layer, row, first, smaller(columns.last - first + 1, LANES), from, to);
+            return;
+        }
         const PanelRow line = panel_row_at(p, step * row + step / 2.0, layer * s.layer);
         const int slow = row / s.oversample - region.slow;
         for (int x = columns.first; x <= columns.last; ++x) {
@@ -51,6 +86,32 @@ public:
     long long evaluated = 0; /* terms of spots */
 
 private:
+    /* The terms of a smeared spot in n sub-pixels of a row. */
+    void add_smeared(int orientation, const Spot &spot, int layer, int row, int first, int n, int from, int to)
+    {
+        const int m = whole_vectors(n), slow = row / s.oversample - region.slow;
+        const double share = s.scale * share_of(s, orientation) / s.n_cells;
+        double at[LANES], sums[LANES];
+        Lanes lanes;
+        for (int i = 0; i < m; ++i)
+            at[i] = step * (first + (i < n ? i : n - 1)) + step / 2.0;
+        reset(s, m, lanes);
+        fill(sums, 0.0, m);
+        find_rays<false, Latest, false>(s, p, layer, step * row + step / 2.0, at, false, false, 0, m, lanes);
+        for (int number = from; number < to; ++number) {
+            const Source &source = plan.sources[number];
+            if (!scatter(s, source, number == from, m, lanes))
+                continue;
+            add_spot(s, source, s.cells + 9 * (size_t)orientation, spot, lanes, m, sums);
+            evaluated += n;
+        }
+        for (int i = 0; i < n; ++i) {
+            const int pixel = REGION * slow + (first + i) / s.oversample - region.fast;
+            if (region.wanted[pixel])
+                photons[pixel] += share * lanes.omega[i] * lanes.polar[i] * lanes.capture[i] * sums[i];
+        }
+    }
+
     /* Photons of one sub-pixel of a layer. */
     double add_place(int orientation, const Spot &spot, const View &view, int layer, const PanelRow &line, double fast,
                      int from, int to)
@@ -112,6 +173,7 @@ private:
     const Plan &plan;
     const Region &region;
     SumSources *const sum;
+    AddSmearedSpot *const add_spot;
     double *const photons;
     const double step;
     Intensity tile;

@@ -84,7 +84,7 @@ private:
                 continue;
             any = true;
             sink.from_source(crystal, number, crystal.cells, lanes);
-            add(crystal, source.table, crystal.cells, {nullptr, orientation, 1}, lanes, m, sink);
+            add(crystal, source.table, crystal.cells, {nullptr, orientation, 1, spot.smeared}, lanes, m, sink);
             sink.leave_source(crystal, number, m, lanes);
         }
         if (!any)
@@ -101,6 +101,10 @@ private:
      * any. */
     bool mark_targets(int orientation, const Spot &spot, int n, int m, Lanes &lanes)
     {
+        if (spot.smeared) { /* whose slopes are for all lanes */
+            evaluated += n;
+            return true;
+        }
         const double *cell = crystal.cells + 9 * (size_t)orientation;
         const bool limited = crystal.d_min > 0.0;
         const Target target = {0.0, 0.0, 0.0, (int)spot.h[0], (int)spot.h[1], (int)spot.h[2], spot.reach_sqr};

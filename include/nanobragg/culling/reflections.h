@@ -2,6 +2,7 @@
 #ifndef NANOBRAGG_CULLING_REFLECTIONS_H
 #define NANOBRAGG_CULLING_REFLECTIONS_H
 
+#include "../smear.h"
 #include "bounds.h"
 
 namespace nb::NB_ISA {
@@ -33,6 +34,15 @@ static inline View view_of(const Plan &plan, int beam, const Patch &patch)
             plan.kappa[b.first + b.count - 1] * PER_METRE, beam};
 }
 
+/* The longest scattering vector, 1/A. */
+static inline double longest_q(const View &view)
+{
+    double chord[3];
+    for (int i = 0; i < 3; ++i)
+        chord[i] = view.patch->d[i] - view.s[i];
+    return view.high * (length(chord) + view.patch->spread);
+}
+
 /* a Q b with the symmetric matrix Q as a quadratic form (hh kk ll, 2kl 2hl 2hk). */
 NB_INLINE double bilinear(const double *q, const double *a, const double *b)
 {
@@ -48,27 +58,26 @@ struct Slab {
     double middle[3], half[3], normal[3], at, thickness;
 };
 
-/* `reach_sqr`: how far from an index a reflection can be; no farther than half an index along each axis, since another
- * reflection is nearer then. */
-static inline Slab slab_of(const Scene &s, const Plan &plan, const OrientationGroup &group, const View &view,
-                           double reach_sqr)
+/* `half`: how far from an index a reflection can be, along each axis; across(normal): and along the normal. */
+template <class Across>
+static Slab slab_of(const Scene &s, const Plan &plan, int orientation, const double *spread, const View &view,
+                    const double *half, Across across)
 {
     Slab slab;
     const Patch &patch = *view.patch;
-    const double *cell = s.cells + 9 * (size_t)group.first, *reciprocal = plan.reciprocal + 9 * (size_t)group.first;
-    const double middle = 0.5 * (view.low + view.high), half = 0.5 * (view.high - view.low);
+    const double *cell = s.cells + 9 * (size_t)orientation, *reciprocal = plan.reciprocal + 9 * (size_t)orientation;
+    const double middle = 0.5 * (view.low + view.high), half_band = 0.5 * (view.high - view.low);
     double chord[3];
     for (int i = 0; i < 3; ++i)
         chord[i] = patch.d[i] - view.s[i];
-    const double longest = view.high * (length(chord) + patch.spread); /* |q| */
+    const double longest = longest_q(view); /* |q| */
     slab.thickness = SLACK;
     for (int i = 0; i < 3; ++i) {
         const double *vertex = cell + 3 * i; /* m */
         const double along = dot(vertex, chord) * 1e10;
-        const double reach = smaller(sqrt(larger(reach_sqr, 0.0) * plan.inverse_metric[i]), 0.5);
-        const double blur = group.spread[i] * longest;
+        const double blur = spread[i] * longest;
         slab.middle[i] = along * middle;
-        slab.half[i] = fabs(along) * half + reach + blur + SLACK
+        slab.half[i] = fabs(along) * half_band + half[i] + blur + SLACK
                      + view.high * 1e10
                            * (fabs(dot(vertex, patch.u)) + fabs(dot(vertex, patch.v)) + length(vertex) * patch.rest);
         slab.normal[i] = dot(reciprocal + 3 * i, patch.d);
@@ -77,10 +86,22 @@ static inline Slab slab_of(const Scene &s, const Plan &plan, const OrientationGr
     /* d.(d' - s) for a ray d' at most `spread` from d lies between 1 - spread^2/2 - d.s and 1 - d.s. */
     const double rise = dot(patch.d, chord), sag = 0.25 * view.high * patch.spread * patch.spread;
     slab.at = rise * middle - sag;
-    const double by_ellipsoid = sqrt(larger(reach_sqr * bilinear(plan.inverse_metric, slab.normal, slab.normal), 0.0));
-    const double by_box = 0.5 * (fabs(slab.normal[0]) + fabs(slab.normal[1]) + fabs(slab.normal[2]));
-    slab.thickness += fabs(rise) * half + sag + smaller(by_ellipsoid, by_box);
+    slab.thickness += fabs(rise) * half_band + sag + across(slab.normal);
     return slab;
+}
+
+/* `reach_sqr`: by the crystal's quadratic form. No reflection is farther than half an index along each axis, since
+ * another one is nearer then. */
+static inline Slab slab_of(const Scene &s, const Plan &plan, const OrientationGroup &group, const View &view,
+                           double reach_sqr)
+{
+    double half[3];
+    for (int i = 0; i < 3; ++i)
+        half[i] = smaller(sqrt(larger(reach_sqr, 0.0) * plan.inverse_metric[i]), 0.5);
+    return slab_of(s, plan, group.first, group.spread, view, half, [&](const double *normal) {
+        const double by_ellipsoid = sqrt(larger(reach_sqr * bilinear(plan.inverse_metric, normal, normal), 0.0));
+        return smaller(by_ellipsoid, 0.5 * (fabs(normal[0]) + fabs(normal[1]) + fabs(normal[2])));
+    });
 }
 
 /* visit(h, k, l) for every whole-numbered index of the slab. */
@@ -141,6 +162,8 @@ struct Spot {
     double h[3], g[3]; /* index; vector, 1/A */
     double reach_sqr, square;
     double kappa[2]; /* 1/wavelengths for which the ellipsoid meets the sphere, 1/A */
+    double term_reach_sqr;      /* largest squared radius of a term that counts; that of the ellipsoid unless smeared */
+    const SmearedSpot *smeared; /* NULL: the spot is not smeared */
 };
 
 /* Whether the wavelengths of a spot differ. */
@@ -197,6 +220,34 @@ static inline bool narrow_band(Spot &spot, const double *s, double girth_sqr)
     return true;
 }
 
+/* Trace of an ellipsoid's matrix in reciprocal space, for a reach of 1. */
+static inline double girth_sqr_of(const double *reciprocal, const double *inverse_metric)
+{
+    double girth_sqr = 0.0;
+    for (int i = 0; i < 3; ++i) {
+        const double axis[3] = {reciprocal[i], reciprocal[3 + i], reciprocal[6 + i]};
+        girth_sqr += bilinear(inverse_metric, axis, axis);
+    }
+    return girth_sqr;
+}
+
+/* A spot without its ellipsoid. */
+static inline Spot spot_at(const double *reciprocal, const double *h, const View &view, double square,
+                           double term_reach_sqr)
+{
+    Spot spot = {};
+    spot.reciprocal = reciprocal;
+    for (int i = 0; i < 3; ++i) {
+        spot.h[i] = h[i];
+        spot.g[i] = h[0] * reciprocal[i] + h[1] * reciprocal[3 + i] + h[2] * reciprocal[6 + i];
+    }
+    spot.square = square;
+    spot.kappa[0] = view.low;
+    spot.kappa[1] = view.high;
+    spot.term_reach_sqr = term_reach_sqr;
+    return spot;
+}
+
 /* visit(orientation, spot) for every reflection of every orientation of a group that a patch may see.
  * reach_sqr_of(square): how far from a reflection its terms count; at most `farthest`; negative: not at all. */
 template <class Reach, class Visit>
@@ -207,21 +258,13 @@ static void visit_spots(const Scene &s, const Plan &plan, const OrientationGroup
     const auto see = [&]() {
         for (int o = group.first; o < group.first + group.count && c.n && !*stop; o += step) {
             const double *reciprocal = plan.reciprocal + 9 * (size_t)o;
-            double girth_sqr = 0.0; /* trace of the ellipsoid's matrix, for a reach of 1 */
-            for (int i = 0; i < 3; ++i) {
-                double axis[3];
-                for (int j = 0; j < 3; ++j)
-                    axis[j] = reciprocal[3 * j + i];
-                girth_sqr += bilinear(plan.inverse_metric, axis, axis);
-            }
+            const double girth_sqr = girth_sqr_of(reciprocal, plan.inverse_metric);
             find_near(reciprocal, girth_sqr, view, c);
             for (const int *near = c.near; *near >= 0; ++near) {
-                Spot spot = {
-                    reciprocal,      plan.inverse_metric,  {c.h[*near], c.k[*near], c.l[*near]}, {}, c.reach_sqr[*near],
-                    c.square[*near], {view.low, view.high}};
-                for (int i = 0; i < 3; ++i)
-                    spot.g[i] = spot.h[0] * reciprocal[i] + spot.h[1] * reciprocal[3 + i]
-                              + spot.h[2] * reciprocal[6 + i];
+                const double index[3] = {c.h[*near], c.k[*near], c.l[*near]}, reach_sqr = c.reach_sqr[*near];
+                Spot spot = spot_at(reciprocal, index, view, c.square[*near], reach_sqr);
+                spot.inverse_metric = plan.inverse_metric;
+                spot.reach_sqr = reach_sqr;
                 if (narrow_band(spot, view.s, girth_sqr))
                     visit(o, spot);
             }

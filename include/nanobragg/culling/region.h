@@ -4,6 +4,7 @@
 #define NANOBRAGG_CULLING_REGION_H
 
 #include "photons.h"
+#include "smeared_spots.h"
 #include "tiles.h"
 
 namespace nb::NB_ISA {
@@ -16,7 +17,7 @@ constexpr int SAMPLES = 4; /* tiles, or groups of orientations, that a decision 
 /* Whether a scene is rendered from its reflections, not tile by tile. */
 static inline bool by_spots(const Scene &s)
 {
-    return is_compact(s.shape) && !s.curved;
+    return s.smear || (is_compact(s.shape) && !s.curved);
 }
 
 /* Memory for one region at a time. */
@@ -195,6 +196,11 @@ private:
             const View view = view_of(plan, b, patch);
             const double unit = photons_per_unit(s, patch, plan.sources[plan.beams[b].first])
                               * photons_at_most(s, plan);
+            if (s.smear) {
+                missing += visit_smeared(view, epsilon / unit, group_step, step, stop, visit) * unit
+                         * plan.beams[b].weight;
+                continue;
+            }
             double share = 0.0;
             const Reach reach = {s.shape, epsilon / unit, farthest_sqr(s.crystal), &share};
             for (int g = 0; g < plan.n_groups && !*stop; g += group_step)
@@ -205,8 +211,34 @@ private:
         return missing;
     }
 
+    /* The same for smeared spots of one beam. Returns the largest share that a pixel misses. */
+    template <class Visit>
+    double visit_smeared(const View &view, double limit, int group_step, int step, const volatile int *stop,
+                         Visit visit)
+    {
+        SmearedReach reach;
+        find_reach(*s.smear, view, limit, reach); /* see smear_is_bounded */
+        for (int g = 0; g < plan.n_groups && !*stop; g += group_step)
+            visit_smeared_spots(s, plan, plan.groups[g], step, view, reach, stop,
+                                [&](int orientation, const Spot &spot) { visit(orientation, spot, view); });
+        return limit;
+    }
+
+    /* Whether smeared spots are bounded in a patch, for every beam: searching for them always pays then. */
+    bool smear_is_bounded(const Patch &patch) const
+    {
+        SmearedReach reach;
+        for (int b = 0; b < plan.n_beams; ++b)
+            if (!find_reach(*s.smear, view_of(plan, b, patch), 0.0, reach))
+                return false;
+        return !s.curved;
+    }
+
     bool spots_pay(const Patch &patch)
     {
+        if (s.smear)
+            return smear_is_bounded(patch);
+
         const int group_step = (plan.n_groups + SAMPLES - 1) / SAMPLES, step = (plan.groups[0].count + 1) / 2;
         const double exact = TERM_NS * terms_of();
         double sampled = 0.0, cost = 0.0;

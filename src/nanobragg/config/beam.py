@@ -116,6 +116,9 @@ class Beam(Model):
         Keep only the directions within an ellipse of the divergence grid.
     dispersion_percent, dispersion_steps
         Full range of wavelengths in percent of the wavelength, and number of wavelengths.
+    bandwidth_percent
+        Standard deviation of the photon energy in percent, normally distributed around every wavelength of the beam:
+        in closed form, for crystals with mosaic_sampling="analytic".
     spectrum
         Photons at each wavelength in place of a dispersion; combined with every direction of a divergence.
     sources
@@ -138,6 +141,7 @@ class Beam(Model):
     round_divergence: bool = True
     dispersion_percent: float | None = Field(default=0.0, ge=0)
     dispersion_steps: int | None = Field(default=None, ge=1)
+    bandwidth_percent: float = Field(default=0.0, ge=0)
     spectrum: Spectrum | None = None
     sources: Sources | None = None
 

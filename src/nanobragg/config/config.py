@@ -18,7 +18,7 @@ from .base import Model, changed_fields
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
-from .lattices import check_crystals, lattices_of
+from .lattices import check_bandwidth, check_crystals, lattices_of
 from .noise import Noise
 from .python_script import python_script
 from .region import Region, region_limits
@@ -81,6 +81,7 @@ class Config(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         check_crystals(self)
+        check_bandwidth(self)
         if self.roi is not None:
             region_limits(self.roi, self.detector.panels[0].pixels)
         if not self.crystal.has_cell and not self.structure_factors.may_know_cell:

@@ -86,7 +86,8 @@ class Crystal(Model):
         axes, σ of the angle = spread, or, with three spreads, normally distributed rotation vectors.
     mosaic_sampling
         "balanced": rotations with a mean of zero and the mean square of the model; "random": independent draws, the
-        first domain unrotated, as in the C program. `compat="c"` always uses these.
+        first domain unrotated, as in the C program; `compat="c"` always uses these. "analytic": no domains, but the
+        sum over three normally distributed rotations and over strain_percent in closed form, for Gaussian blocks.
     mosaic_rotations_deg, mosaic_weights
         Rotation vectors of the domains about the crystal's own axes, shape (n, 3), in place of a spread; and their
         shares of the crystal, shape (n,), in any unit (default: equal).
@@ -120,7 +121,7 @@ class Crystal(Model):
     mosaic_domains: int | None = Field(default=None, ge=1)
     mosaic_seed: int = DEFAULT_MOSAIC_SEED
     mosaic_model: Literal["cap", "gaussian"] = "cap"
-    mosaic_sampling: Literal["balanced", "random"] = "balanced"
+    mosaic_sampling: Literal["balanced", "random", "analytic"] = "balanced"
     mosaic_rotations_deg: Rows | None = None
     mosaic_weights: Numbers | None = None
     strain_percent: float | tuple[float, float, float, float, float, float] = 0.0
@@ -244,7 +245,10 @@ class Crystal(Model):
         return self.cell is not None or self.matrix is not None or self.matrix_path is not None
 
     def domains(self) -> int:
-        """Return the number of domains: by default 10 with a spread or a strain; always 1 without either."""
+        """Return the number of domains: by default 10 with a spread or a strain; 1 without either, or where none
+        are listed (mosaic_sampling="analytic")."""
+        if self.is_smeared:
+            return 1
         if self.mosaic_rotations_deg is not None:
             return len(self.mosaic_rotations_deg)
         return (self.mosaic_domains or 10) if self.is_mosaic or self.is_strained else 1
@@ -278,7 +282,7 @@ class Crystal(Model):
         used = {
             "n_cells_off": any(self.n_cells_off), "mosaic_spread_deg": isinstance(self.mosaic_spread_deg, tuple),
             "mosaic_rotations_deg": self.mosaic_rotations_deg is not None, "strain_percent": self.is_strained,
-            "fraction": self.fraction != 1, "twins": self.twins, "twin_law": self.twin_law,
+            "mosaic_sampling": self.is_smeared, "fraction": self.fraction != 1, "twins": self.twins, "twin_law": self.twin_law,
         }  # fmt: skip
         return [name for name, value in used.items() if value]
 
@@ -291,6 +295,11 @@ class Crystal(Model):
     def is_strained(self) -> bool:
         """Whether the domains of the crystal have different cells."""
         return bool(np.any(self.strain_percent))
+
+    @property
+    def is_smeared(self) -> bool:
+        """Whether the sum over domains is in closed form."""
+        return self.mosaic_sampling == "analytic"
 
     @property
     def turns_domains(self) -> bool:

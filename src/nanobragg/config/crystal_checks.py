@@ -14,6 +14,8 @@ from .._functions import block_of
 from ..errors import ConfigError
 from .twin_law import law_matrix
 
+MOST_SMEARED = {"mosaic_spread_deg": 1.0, "strain_percent": 1.0}  # beyond, the closed form is not accurate
+
 
 def check_block(crystal: Any) -> None:
     """Raise `ConfigError` unless a general Gaussian block is one."""
@@ -56,6 +58,8 @@ def check_domains(crystal: Any) -> None:
         )
     if np.min(crystal.strain_percent) < 0:
         raise ConfigError(f"Crystal.strain_percent = {crystal.strain_percent}: must not be negative")
+    if crystal.is_smeared:
+        _check_smeared(crystal)
     rotations, weights = crystal.mosaic_rotations_deg, crystal.mosaic_weights
     if rotations is None:
         if weights is not None:
@@ -74,6 +78,29 @@ def check_domains(crystal: Any) -> None:
         raise ConfigError(f"Crystal.mosaic_weights: {len(weights)} weights for {len(rotations)} domains; give one each")
     if not (weights >= 0).all() or not weights.any():
         raise ConfigError("Crystal.mosaic_weights: must not be negative, nor all zero")
+
+
+def _check_smeared(crystal: Any) -> None:
+    """Raise `ConfigError` for a crystal whose sum over domains has no closed form."""
+    where = 'Crystal.mosaic_sampling = "analytic"'
+    if crystal.shape not in ("gauss", "gauss_star") or crystal.fudge == 0:
+        raise ConfigError(f"{where}: is for Gaussian blocks; give shape='gauss' or 'gauss_star', and fudge above 0")
+    spread = crystal.mosaic_spread_deg
+    if isinstance(spread, (int, float)) and spread > 0:
+        three = f"({spread:g}, {spread:g}, {spread:g})"
+        raise ConfigError(
+            f"Crystal.mosaic_spread_deg = {spread:g}: {where} takes the standard deviations about three axes; give "
+            f"mosaic_spread_deg={three} and mosaic_model='gaussian'"
+        )
+    for name in ("mosaic_domains", "mosaic_rotations_deg", "mosaic_weights"):
+        if getattr(crystal, name) is not None:
+            raise ConfigError(f"Crystal.{name}: {where} has no list of domains; leave it out")
+    for name, most in MOST_SMEARED.items():
+        if np.max(getattr(crystal, name) or 0.0) > most:
+            raise ConfigError(
+                f"Crystal.{name} = {getattr(crystal, name)}: {where} holds up to {most:g}; list domains "
+                "(mosaic_sampling='balanced')"
+            )
 
 
 def check_twins(crystal: Any) -> None:

@@ -56,7 +56,7 @@ def resolve_domains(crystal: Crystal, lattice: Lattice) -> Domains:
     weights = crystal.mosaic_weights
     shares = None if weights is None else weights * (len(weights) / weights.sum())
     strains = None
-    if crystal.is_strained:
+    if crystal.is_strained and not crystal.is_smeared:
         strains = axes.T @ _strains(crystal, rotations) @ axes
     return Domains(np.ascontiguousarray(rotations), strains, shares, crystal.turns_domains)
 

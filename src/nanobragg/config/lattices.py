@@ -43,6 +43,23 @@ def check_crystals(config: Any) -> None:
         raise ConfigError(f"Config.fractions = {fractions}: must be positive")
 
 
+def check_bandwidth(config: Any) -> None:
+    """Raise `ConfigError` unless every crystal goes with a bandwidth, and smeared spots with the amplitudes."""
+    crystals = config.crystals or (config.crystal,)
+    factors = config.factors_of_crystals or (config.structure_factors,)
+    bandwidth = config.beam.bandwidth_percent
+    if bandwidth > 0 and not all(crystal.is_smeared for crystal in crystals):
+        raise ConfigError(
+            f"Beam.bandwidth_percent = {bandwidth:g}: is for crystals with mosaic_sampling='analytic'; give it, or list "
+            "the wavelengths (Beam.spectrum, dispersion_percent)"
+        )
+    if any(crystal.is_smeared for crystal in crystals) and any(listed.interpolate for listed in factors):
+        raise ConfigError(
+            "StructureFactors.interpolate = True: contradicts Crystal.mosaic_sampling = 'analytic', whose spots have "
+            "the amplitudes of their reflections; leave it out"
+        )
+
+
 def lattices_of(config: Any) -> list[Any]:
     """Return a Config for each lattice; the background is that of the first. A list of itself if there is one."""
     if config.crystals is None and not config.crystal.twins:

@@ -33,7 +33,7 @@ class Chain:
         self._scene = scene
         self._groups = panel_groups(scene, groups)
         self._panels = len(scene.geometry)
-        self._passes = list(domain_passes(scene))
+        self._passes = domain_passes(scene)
         self._count = COUNT + len(self._passes)
 
     def factors(self, names: list[str]) -> FloatArray:
@@ -47,7 +47,9 @@ class Chain:
     def _of(self, name: str) -> FloatArray:
         factors = np.zeros((self._panels, self._count))
         if name in self._passes:
-            factors[:, COUNT + self._passes.index(name)] = 1.0
+            factors[:, COUNT + list(self._passes).index(name)] = 1.0
+        if name in self._passes and self._passes[name].smear is None:
+            pass  # which holds all of the derivative
         elif name in CELL:
             self._strain(factors, cell_strains(crystal_cell(self._scene))[CELL.index(name)])
         elif name in ROTATIONS:

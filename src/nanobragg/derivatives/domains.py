@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from .._functions import SHAPES
 from ..config.domains import crystal_axes
@@ -12,15 +13,18 @@ from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray, rotate_by_each
 from ..scene.scene_data import SceneData
 from .mosaic import rotation_vectors
-
-SPREADS = ("mosaic_a", "mosaic_b", "mosaic_c")
+from .smear import SPREADS, smear_slopes
 
 
 class Pass(NamedTuple):
-    """What a pass does to every orientation: a rotation (rad per unit), or a weight of its terms' trace of v h."""
+    """What a pass does to every orientation: a rotation (rad per unit), or a weight of its terms' trace of v h.
+
+    Or how the smear of its spots changes, an array of SMEAR.
+    """
 
     spins: FloatArray | None = None
     shares: FloatArray | None = None
+    smear: npt.NDArray[np.void] | None = None
 
 
 def domain_passes(scene: SceneData) -> dict[str, Pass]:
@@ -32,8 +36,11 @@ def domain_passes(scene: SceneData) -> dict[str, Pass]:
       turns the domain by J(v) dv.
     * One strain: `strain`. The cell vectors of a domain are proportional to 1 + e, so that the index changes by
       h de/(1 + e).
+    * Smeared spots: their widths, and, besides what the primitives hold, the cell and the numbers of cells.
     """
     domains, crystal, passes = scene.domain_list, scene.config.crystal, dict[str, Pass]()
+    if scene.smear is not None:
+        return {name: Pass(smear=slope) for name, slope in smear_slopes(scene).items()}
     if scene.domains == 1:
         return passes
     if domains.turning:

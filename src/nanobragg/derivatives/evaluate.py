@@ -134,6 +134,8 @@ class Evaluation:
             device = "cpu"
         self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
         limit = tolerance or resolve_tolerance(scene, None, None)
+        if scene.smear is not None:  # all terms are as quickly found
+            limit = Tolerance(exact=True)
         self._culling = Culling(scene, dtype, limit, self.threads) if self._gpu is None else None
         self.bound_ph = 0.0
         self._panels, size = len(scene.geometry), int(np.prod(scene.geometry.size))
@@ -239,6 +241,8 @@ class Evaluation:
             factors, scene, culling = np.zeros((self._panels, 1, _gradient.COUNT)), self.scene, self._culling
             if each.shares is None:
                 factors[:, :, PLACES["spread"]] = 1.0
+                if each.smear is not None:
+                    scene = scene.changed(smear=np.concatenate([scene.smear, each.smear]))
             else:  # which have either sign, so that no term is left out
                 factors[:, :, PLACES["strain"] + np.array([0, 4, 8])] = 1.0
                 scene = scene.changed(domain_list=scene.domain_list._replace(shares=each.shares))

@@ -7,11 +7,11 @@ import numpy as np
 from .._gradient import COUNT, PLACES
 from ..geometry import FloatArray
 from ..scene.scene import Scene
+from ..scene.smear import EXPONENTS
 from .domains import domain_passes
 from .mosaic import domain_spins
 from .sources import source_motions
 
-EXPONENTS = {"gauss": 2 / 0.63, "gauss_star": 3.8}  # of F_latt² = exp(-x), by the squared radius
 LARGEST_EXPONENT = 746.0  # beyond which an exponential is 0
 CUBIC_SLOPE = 3.2  # |F|² of an interpolated amplitude by the index, over the bound of |F|²
 

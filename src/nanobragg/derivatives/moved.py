@@ -22,9 +22,10 @@ from ..unit_cell import Cell, check_cell, reciprocal_vectors
 from .groups import Groups, panel_groups
 from .mosaic import rotations_from_vectors
 from .parameters import CELL, COUNTS, MOTIONS, ROTATIONS, crystal_cell, reflection_of, source_of
+from .smear import SPREADS
 from .sources import mean_wavelength, source_axes
 
-CRYSTAL = (*CELL, *ROTATIONS, *COUNTS, "mosaic_spread", "log_blocks")
+CRYSTAL = (*CELL, *ROTATIONS, *COUNTS, *SPREADS, "mosaic_spread", "strain", "log_blocks")
 
 
 def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups | None = None) -> Config:
@@ -85,6 +86,12 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     if "mosaic_spread" in changes:
         assert not isinstance(crystal.mosaic_spread_deg, tuple)  # see parameters.py
         moved["mosaic_spread_deg"] = (crystal.mosaic_spread_deg or 0.0) + changes["mosaic_spread"]
+    if isinstance(crystal.mosaic_spread_deg, tuple):
+        spreads = zip(crystal.mosaic_spread_deg, SPREADS, strict=True)
+        moved["mosaic_spread_deg"] = tuple(spread + changes.get(name, 0.0) for spread, name in spreads)
+    if "strain" in changes:
+        assert not isinstance(crystal.strain_percent, tuple)  # see parameters.py
+        moved["strain_percent"] = crystal.strain_percent + changes["strain"]
     return crystal.replace(**moved)
 
 
@@ -107,6 +114,8 @@ def _beam(scene: SceneData, changes: Mapping[str, float]) -> Beam:
     beam, moved = scene.config.beam, dict[str, Any]()
     if changes.get("log_fluence"):
         moved |= {"fluence_ph_m2": beam.fluence * math.exp(changes["log_fluence"]), "flux_ph_s": None}
+    if changes.get("bandwidth"):
+        moved["bandwidth_percent"] = beam.bandwidth_percent + changes["bandwidth"]
     if changes.get("kahn"):
         moved["kahn_factor"] = beam.kahn_factor + changes["kahn"]
     stretch = math.exp(changes.get("log_wavelength", 0.0))

@@ -13,14 +13,13 @@ from ..calls import public
 from ..errors import ConfigError, warn_user
 from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors
-from .domains import SPREADS, domain_passes
+from .domains import domain_passes
 from .groups import Groups, panel_groups
+from .smear import CELL, COUNTS, SPREADS
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 WEIGHT = re.compile(r"source_weight(\d+)")
-CELL = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
 ROTATIONS = ("rot_x", "rot_y", "rot_z")
-COUNTS = ("n_a", "n_b", "n_c")
 MOTIONS = ("tx", "ty", "tz", "rx", "ry", "rz")
 KEPT = "the direction of a* and the plane of a*, b* stay"
 
@@ -41,6 +40,7 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
     "log_blocks": ("1", 0.1, "scale of the crystal's part of the image: number of blocks times 1 + x"),
     "log_wavelength": ("1", 1e-3, "all wavelengths times 1 + x"),
     "log_bandwidth": ("1", 0.1, "differences of the wavelengths from their mean times 1 + x"),
+    "bandwidth": ("%", 0.01, "standard deviation of the photon energy (Beam.bandwidth_percent)"),
     "log_background": ("1", 0.1, "water and amorphous material times 1 + x"),
     "source_h": ("rad", 1e-4, "all sources turned about beam × polarization axis; the beam and that axis stay"),
     "source_v": ("rad", 1e-4, "all sources turned about the polarization axis; the beam and that axis stay"),
@@ -139,6 +139,8 @@ def _values(scene: SceneData) -> dict[str, float]:
         values |= {name: spread for name, spread in zip(SPREADS, spreads, strict=True) if name in passes}
     if "strain" in passes and not isinstance(strain, tuple):
         values["strain"] = strain
+    if "bandwidth" in passes:
+        values["bandwidth"] = config.beam.bandwidth_percent
     values |= {"log_fluence": 0.0, "log_blocks": 0.0, "log_wavelength": 0.0}
     if np.ptp(scene.sources.wavelengths) > 0:
         values["log_bandwidth"] = 0.0

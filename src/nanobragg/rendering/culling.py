@@ -64,6 +64,8 @@ def resolve_tolerance(scene: Scene, tolerance: float | None, tolerance_ph: float
         return Tolerance(photons=tolerance_ph, exact=tolerance_ph == 0)
     if tolerance is not None:
         return Tolerance(relative=tolerance, exact=tolerance == 0)
+    if scene.smear is not None:
+        return Tolerance(exact=True)
     shape = scene.config.crystal.shape
     return Tolerance(relative=LOSSLESS.get(shape, 0.0), exact=shape not in LOSSLESS)
 
@@ -95,13 +97,14 @@ class Culling:
         self.core: CoreScene = scene.core(dtype)
         self.plan: CullingPlan | None = None
         self.epsilon = 0.0
-        if tolerance.exact or not self._is_worthwhile():
+        smeared = scene.smear is not None  # whose terms are found by their spots, even if every one is evaluated
+        if not smeared and (tolerance.exact or not self._is_worthwhile()):
             return
         plan = scene.culling_plan(dtype)
         if plan and memory_per_thread(kernel_address(), self.core.address, plan) <= MOST_MEMORY:
             self.plan = plan
             self.epsilon = self._photons(tolerance)
-            if self.epsilon == 0 and scene.config.crystal.shape != "tophat":
+            if self.epsilon == 0 and scene.config.crystal.shape != "tophat" and not smeared:
                 self.plan = None
 
     def _is_worthwhile(self) -> bool:

@@ -9,7 +9,8 @@ from .._core import CoreScene
 from .._culling import BEAM, CULLING_PARAMETERS, ORIENTATION_GROUP, RUN, VECTOR_LANES, CullingPlan
 from ..geometry import FloatArray
 from ..structure_factors.tables import HeldTable
-from .kernel_input import filled
+from .filled import filled
+from .quadratic_form import form_of, matrix_of
 
 GROUP = 64  # orientations whose reflections are searched for together
 RUN_SOURCES = 16  # wavelengths that a tile keeps or leaves out together
@@ -27,7 +28,7 @@ def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | 
     if largest == 0:
         return None
     sources, beams = _sort_sources(core.sources)
-    metric = _matrix(parameters["crystal"]["metric"])
+    metric = matrix_of(parameters["crystal"]["metric"])
     cells = core.cells * 1e10  # Å
     grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
     culling = filled(
@@ -35,7 +36,7 @@ def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | 
         **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest,
         largest_share=1.0 if core.shares is None else core.shares.max(), worthwhile=WORTHWHILE,
         length=np.linalg.norm(cells, axis=2).max(axis=0),
-        inverse_metric=_form(np.linalg.inv(metric)),
+        inverse_metric=form_of(np.linalg.inv(metric)),
     )  # fmt: skip
     return CullingPlan(
         sources, sources if core.has_amorphous else _one_per_beam(sources, beams),
@@ -43,16 +44,6 @@ def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | 
         beams, _runs(sources, beams), _groups(cells), culling, squares, _by_component(cells),
         np.ascontiguousarray(np.linalg.inv(cells).transpose(0, 2, 1)),
     )  # fmt: skip
-
-
-def _matrix(form: FloatArray) -> FloatArray:
-    """Return the symmetric matrix of a quadratic form hh kk ll, 2kl 2hl 2hk."""
-    hh, kk, ll, kl, hl, hk = form
-    return np.array([[hh, hk / 2, hl / 2], [hk / 2, kk, kl / 2], [hl / 2, kl / 2, ll]])
-
-
-def _form(m: npt.NDArray[np.floating[Any]]) -> FloatArray:
-    return np.array([m[0, 0], m[1, 1], m[2, 2], 2 * m[1, 2], 2 * m[0, 2], 2 * m[0, 1]])
 
 
 def _sort_sources(sources: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void]]:

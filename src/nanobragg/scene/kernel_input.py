@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import C_RULES, LOOKUPS, PANEL, PARAMETERS, SOURCE, CoreScene
-from .._functions import SHAPES, block_of, shape_metric
+from .._functions import SHAPES, block_of
 from ..bounds import BOUNDS
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..errors import ConfigError
-from ..geometry import FloatArray, dot, unit
+from ..geometry import FloatArray, unit
 from ..structure_factors.tables import Table
+from .filled import filled
 from .panel_geometry import PanelGeometry
 from .scene_data import SceneData
 
@@ -35,7 +36,8 @@ def _single_serves(scene: SceneData, largest: float) -> bool:
     """Return whether the single-precision kernel is faster and within the error bound of docs/performance.md."""
     smallest_intensity, largest_intensity = SINGLE_INTENSITY
     return (
-        SHAPES[scene.config.crystal.shape].single_precision
+        scene.smear is None
+        and SHAPES[scene.config.crystal.shape].single_precision
         and max(scene.n_cells) <= SINGLE_CELLS
         and all(float(n).is_integer() for n in scene.n_cells)  # N times a fixed-point offset wraps by whole turns
         and max(scene.reach) < SINGLE_INDEX
@@ -59,7 +61,7 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
         scene.mask,
         None if table is None else table.values,
         None if scene.amorphous is None else scene.amorphous.values / scene.blocks,
-        precision, _c_rules(scene) if like_c else None, scene.first_cells,
+        precision, _c_rules(scene) if like_c else None, scene.first_cells, scene.smear,
     )  # fmt: skip
 
 
@@ -71,16 +73,6 @@ def _check_oversample(scene: SceneData) -> None:
             f"Sampling.oversample: this crystal needs {scene.oversample:.3g} sub-pixels along a side of a pixel, more "
             f"than {most:g}; give oversample, or a smaller crystal"
         )
-
-
-def filled(dtype: np.dtype[np.void], count: int, /, **fields: Any) -> npt.NDArray[np.void]:
-    """Return an array of one of the kernel's structs; every field must be given, by its name in scene.h."""
-    array = np.zeros(count, dtype)
-    if missing := set(dtype.names or ()) - fields.keys():
-        raise TypeError(f"fields of the kernel's scene without a value: {', '.join(sorted(missing))}")
-    for name, values in fields.items():
-        array[name] = values
-    return array
 
 
 def table_energies(scene: SceneData) -> tuple[list[float], list[int]]:
@@ -146,7 +138,7 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     )  # fmt: skip
     cells, inverse = block_of((*scene.n_cells, *config.crystal.n_cells_off))
     parameters["crystal"] = filled(
-        parameters.dtype["crystal"], 1, n=scene.n_cells, inverse_n=inverse, cells=cells, metric=radius_metric(scene)
+        parameters.dtype["crystal"], 1, n=scene.n_cells, inverse_n=inverse, cells=cells, metric=scene.radius_metric
     )
     return parameters
 
@@ -159,18 +151,6 @@ def _c_rules(scene: SceneData) -> npt.NDArray[np.void]:
         every_capture=every and sampling.oversample_thick,
         interpolation_ends=scene.follows(6) and scene.lookup == "tricubic",
     )  # fmt: skip
-
-
-def radius_metric(scene: SceneData) -> FloatArray:
-    """Return a shape's squared radius as a quadratic form of (Δh, Δk, Δl): hh kk ll, 2kl 2hl 2hk."""
-    shape, fudge = scene.config.crystal.shape, scene.config.crystal.fudge
-    n = np.array((*scene.n_cells, *scene.config.crystal.n_cells_off), float)
-    reciprocal = scene.lattice.reciprocal
-    if scene.follows(7) and shape in ("gauss", "tophat"):
-        a, b, c = reciprocal
-        products = [dot(a, a), dot(b, b), dot(c, c), 2 * dot(b, c), 2 * dot(a, c), 2 * dot(a, b)]
-        return np.asarray(np.array(products) * (fudge * (n[0] * n[1] * n[2]) ** 2))
-    return shape_metric(shape, n, fudge, np.ascontiguousarray(reciprocal))
 
 
 def _water_and_scale(scene: SceneData) -> tuple[float, float]:

@@ -27,6 +27,8 @@ from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
 from .panel_checks import panels_facing_away
 from .panel_geometry import PanelGeometry
+from .quadratic_form import radius_metric
+from .smear import build_smear, check_smear
 
 Lookup = Literal["constant", "nearest", "tricubic"]
 
@@ -56,6 +58,8 @@ class SceneData:
         self.n_cells, self.blocks, self.cells_per_block = resolve_blocks(
             config.crystal, config.beam, self.lattice, like_c=self._c
         )
+        self.radius_metric = radius_metric(config.crystal, self.n_cells, self.lattice, like_c=self.follows(7))
+        self.smear = build_smear(config.crystal, config.beam, self.lattice, self.radius_metric)
         self.phi = config.scan.resolved()
         self.domains = config.crystal.domains()
         if self.phi.count * self.domains > MOST_STEPS:
@@ -240,6 +244,8 @@ class SceneData:
             forward = self.config.compat is None and not self.geometry.curved and (rays @ direction).min() > 0
             chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
             longest = max(longest, float(chord / wavelength))
+        if self.smear is not None:
+            longest = check_smear(self.smear, longest * 1e-10) * 1e10
         h, k, l = (math.ceil(1.01 * length * longest) + 4 for length in self._axis_lengths())
         return h, k, l
 
@@ -254,6 +260,8 @@ class SceneData:
     def _choose_lookup(self) -> Lookup:
         if self.table is None:
             return "constant"
+        if self.smear is not None:
+            return "nearest"  # a spot has the amplitude of its reflection
         wanted = self.config.structure_factors.interpolate
         if wanted is None:
             wanted = min(self.n_cells) <= 2

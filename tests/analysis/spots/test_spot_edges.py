@@ -9,7 +9,6 @@ import nanobragg as nb
 from nanobragg.analysis.spots.amplitude_lookup import amplitude_lookup
 from nanobragg.analysis.spots.ewald_crossings import find_crossings, longest_q
 from nanobragg.analysis.spots.plane_sections import largest_reach, plane_section, shape_of
-from nanobragg.scene.kernel_input import radius_metric
 from tests.builders import TRICLINIC, scene
 
 DETECTOR = nb.Detector.flat(distance_mm=100, pixels=(300, 320), pixel_mm=0.1, beam_center_mm=(5, 8))
@@ -105,7 +104,7 @@ def test_the_shape_of_a_spot_has_the_kernels_metric(shape: str, compat: str | No
     metric = np.linalg.inv(shape_of(made).metric_inverse)
     np.testing.assert_allclose(metric, metric.T, rtol=1e-9, atol=1e-12 * metric.max())
     h, k, l = delta = np.array([0.3, -0.7, 0.4])
-    expected = radius_metric(made) @ (h * h, k * k, l * l, k * l, h * l, h * k)
+    expected = made.radius_metric @ (h * h, k * k, l * l, k * l, h * l, h * k)
     assert delta @ metric @ delta == pytest.approx(expected, rel=1e-9)
     cell = made.lattice.direct
     assert shape_of(made).volume == pytest.approx(1e-30 * abs(cell[0] @ np.cross(cell[1], cell[2])), rel=1e-12)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..._functions import SHAPES, shape_section
 from ...geometry import FloatArray
-from ...scene.kernel_input import radius_metric
+from ...scene.quadratic_form import matrix_of
 from ...scene.scene import Scene
 
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(6) + np.array([[1.0], [0.0]])) / 2.0  # between 0 and 1
@@ -55,12 +55,11 @@ class Shape(NamedTuple):
 
 def shape_of(scene: Scene) -> Shape:
     """Return the shape of a scene's crystal."""
-    hh, kk, ll, kl, hl, hk = radius_metric(scene)
-    metric = np.array([[hh, hk / 2, hl / 2], [hk / 2, kk, kl / 2], [hl / 2, kl / 2, ll]])
     volume = abs(float(np.linalg.det(scene.lattice.direct))) * 1e-30
     return Shape(
-        scene.config.crystal.shape, np.array(scene.n_cells, float), scene.cells_per_block, np.linalg.inv(metric), volume
-    )
+        scene.config.crystal.shape, np.array(scene.n_cells, float), scene.cells_per_block,
+        np.linalg.inv(matrix_of(scene.radius_metric)), volume,
+    )  # fmt: skip
 
 
 def largest_reach(shape: Shape, star: FloatArray) -> float:
