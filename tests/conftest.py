@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.paths import TESTS
 from tests.reference_cases import CASES
 
 # The same examples in every run; `pytest --hypothesis-profile=search` draws new ones
-settings.register_profile("search", parent=settings.default, deadline=None)
+on_any_machine = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("search", parent=settings.default, **on_any_machine)
 settings.register_profile("repeatable", parent=settings.get_profile("search"), derandomize=True)
 settings.load_profile("repeatable")
 

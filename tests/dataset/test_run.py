@@ -247,6 +247,14 @@ def test_the_manifest_states_versions_settings_and_seed(undisturbed):
     np.testing.assert_array_equal(again.shot(4).image, DATA.shot(4).image)
 
 
+def test_what_a_run_killed_after_its_last_data_file_left_for_workers_is_removed(undisturbed, tmp_path):
+    folder = copy(undisturbed, tmp_path)
+    (folder / "workers").mkdir()
+    (folder / "workers" / "job.pickle").touch()
+    assert DATA.run(folder, workers=1, images_per_file=3, spots=True, resume=True).made == 0
+    assert contents(folder) == contents(undisturbed)
+
+
 def test_progress_counts_shots(tmp_path):
     counts = []
     DATA.run(tmp_path / "out", workers=1, progress=lambda done, total: counts.append((done, total)))

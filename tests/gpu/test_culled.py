@@ -49,7 +49,7 @@ def brightest(scene: nb.Scene) -> float:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(scene=test_culling.scenes(), exponent=st.floats(-9, 0))
 def test_no_pixel_misses_more_than_the_tolerance(device, scene, exponent):
     try:

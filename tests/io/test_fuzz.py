@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fuzzing.examine import BYTE_LIMIT, examine, warm_up
@@ -13,7 +13,7 @@ from fuzzing.targets import FOUND, TARGETS, seed_files
 from nanobragg.io.limits import LIMIT_VARIABLE
 
 FEW = settings(max_examples=40)
-MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=1000)
 
 mutation = st.tuples(st.integers(0, 10**6), st.integers(0, 3), st.binary(max_size=4))
 every_reader = pytest.mark.parametrize("name", TARGETS)

@@ -17,7 +17,7 @@ from nanobragg.io.hdf5 import open_hdf5, read_values
 from nanobragg.io.limits import LIMIT_VARIABLE
 from nanobragg.io.named_files import OUTSIDE_VARIABLE
 from tests.io.nexus_experiments import PIXELS, TURNING, counts
-from tests.processes import python
+from tests.processes import finished, python
 
 DATA = "entry/data/data"
 SHAPE = (1, *PIXELS)
@@ -341,7 +341,7 @@ def test_memory_while_bombs_are_refused(path, tmp_path):
             print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
     """
     with python(script, env={**os.environ, LIMIT_VARIABLE: str(2**20)}) as process:
-        output, errors = process.communicate(timeout=60)
+        output, errors = finished(process)
     assert int(output) < 200, errors
 
 

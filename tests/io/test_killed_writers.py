@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.processes import python
+from tests.processes import finished, python
 
 SCRIPT = """
     import os, pathlib, random, signal, sys, time, warnings
@@ -90,7 +90,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
 def kill_writers(kind, number, times, folder):
     with python(SCRIPT, arguments=[kind, str(int(number)), str(times)], cwd=folder) as process:
-        output, errors = process.communicate(timeout=600)
+        output, errors = finished(process, timeout_s=1200)
     assert output.startswith("seen"), errors
     return output
 

@@ -12,7 +12,7 @@ from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError
 from nanobragg.io.input_file import read_file
 from nanobragg.io.named_files import OUTSIDE_VARIABLE, check_link, check_reference
 from tests.builders import config
-from tests.processes import python
+from tests.processes import finished, python
 
 SECRET = "root:x:0:0:secret\n"
 NAMING = {  # how a TOML file names a file, and how the file is read
@@ -166,10 +166,10 @@ def test_files_of_the_kernel_that_make_readers_wait(path, monkeypatch):
             print("refused", error)
     """
     with python(script, stdin=subprocess.DEVNULL) as process:
-        assert process.communicate(timeout=60)[0].startswith("refused")
+        assert finished(process)[0].startswith("refused")
 
 
 def test_standard_input_is_read_where_the_user_names_it():
     script = "from nanobragg.io.input_file import read_file\nprint(read_file('/dev/stdin'))"
     with python(script, stdin=subprocess.PIPE) as process:
-        assert process.communicate("1 2 3", timeout=30)[0] == "b'1 2 3'\n"
+        assert finished(process, "1 2 3")[0] == "b'1 2 3'\n"

@@ -35,7 +35,7 @@ SWITCHES = ["-nonoise", "-nopgm", "-noprogress"]
 def run_c(words: list[str]) -> tuple[np.ndarray, bytes]:
     """Run the C program in the current folder on one thread; return its photons (one row) and its SMV file."""
     subprocess.run(
-        [C_PROGRAM, *words], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=60,
+        [C_PROGRAM, *words], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=600,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     photons = "photons.bin" if "photons.bin" in words else "floatimage.bin"

@@ -15,7 +15,7 @@ from nanobragg.errors import ConfigError, NanobraggWarning
 from nanobragg.rendering.threads import share, thread_count
 from tests.builders import config
 from tests.paths import ROOT
-from tests.processes import python
+from tests.processes import finished, python
 
 needs_openmp_and_fork = pytest.mark.skipif(
     not (HAS_OPENMP and hasattr(signal, "SIGALRM")), reason="needs OpenMP and fork"
@@ -59,7 +59,7 @@ def test_a_forked_child_renders_on_one_thread_with_one_warning():
         image = nb.simulate(config, threads=2)
         pid = os.fork()
         if pid == 0:
-            signal.alarm(20)
+            signal.alarm(200)
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 same = [np.array_equal(nb.simulate(config, threads=2), image) for _ in range(3)]
@@ -70,7 +70,7 @@ def test_a_forked_child_renders_on_one_thread_with_one_warning():
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         print(json.dumps({"status": status, "threads": rendering_threads(2)}))
         """)
-    printed, complaints = process.communicate(timeout=60)
+    printed, complaints = finished(process)
     assert (process.returncode, complaints) == (0, "")
     child, parent = map(json.loads, printed.splitlines())
     assert child["same"] == [True, True, True]
@@ -93,7 +93,7 @@ def test_a_child_forked_before_any_rendering_uses_all_threads():
             os._exit(rendering_threads(2))
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         """)
-    child.communicate(timeout=60)
+    finished(child)
     assert child.returncode == 2
 
 
@@ -154,7 +154,7 @@ def test_threads_that_cannot_be_started(call, most, expected):
     if not HAS_OPENMP and "only" in expected:
         pytest.skip("no OpenMP")
     with python(LIMITED.format(call=call, most=most), cwd=ROOT) as process:
-        output, errors = process.communicate(timeout=60)
+        output, errors = finished(process)
     assert output.startswith(expected), errors
 
 
@@ -176,5 +176,5 @@ def test_share_hands_out_every_number_once_and_raises_the_first_failure():
 def test_an_invalid_omp_num_threads_makes_no_noise(value):
     script = "import nanobragg as nb; from tests.builders import config; print(nb.simulate(config()).shape)"
     with python(script, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": value}) as process:
-        output, errors = process.communicate(timeout=60)
+        output, errors = finished(process)
     assert (output, errors) == ("(32, 48)\n", "")

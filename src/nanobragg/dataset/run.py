@@ -28,6 +28,7 @@ from .tables import import_pyarrow
 
 log = logging.getLogger(__name__)
 Records = dict[int, dict[str, Any]]
+WORKERS = "workers"  # folder of what workers read
 
 
 class RunReport(NamedTuple):
@@ -84,6 +85,7 @@ def run(plan: Description, folder: Path, settings: Settings, cluster: Cluster, p
         records |= made
     complete = len(records) == layout.blocks
     if complete:
+        shutil.rmtree(layout.folder / WORKERS, ignore_errors=True)  # of a run that was killed after its last data file
         _finish(plan, layout, records, description)
     count = sum(len(layout.numbers(block)) for block in missing)
     return RunReport(folder, count, there, complete, time.perf_counter() - start)
@@ -156,7 +158,7 @@ def _make(
 ) -> Records:  # fmt: skip
     """Make data files, in this process or on a cluster, and return their records."""
     total = sum(len(layout.numbers(block)) for block in missing)
-    scratch = layout.folder / "workers"
+    scratch = layout.folder / WORKERS
     job = Job(plan, layout, settings.compression, settings.spots, cluster.threads_of_a_worker(), instruction_set)
     made: Records = {}
     with progress.of(total) as show:

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import nanobragg as nb
 from nanobragg import reference
 from nanobragg.errors import ConfigError, FileError, FormatError, ProgramError
 from tests import builders
+from tests.processes import wait_until
 
 COMPILER = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
 SOURCE = Path(__file__).with_name("stand_in.c")
@@ -302,16 +302,16 @@ def simple_config(**detector: object) -> nb.Config:
 
 def test_children_of_a_hanging_program_die_with_it(empty_folder):
     script = empty_folder / "nanoBragg"
-    script.write_text('#!/bin/sh\nsleep 60 &\necho $! > "$2"\nwait\n')
+    script.write_text('#!/bin/sh\nsleep 2000 &\necho $! > "$2"\nwait\n')
     script.chmod(0o755)
-    with pytest.raises(ProgramError, match="stopped"):
-        reference.program(script).run(["-fudge", str(empty_folder / "pid")], timeout_s=0.7)
-    child = int((empty_folder / "pid").read_text())
-    for _ in range(500):
-        if not _is_running(child):
+    pid = empty_folder / "pid"
+    for timeout_s in (0.7, 7, 70):  # until the script has come so far
+        with pytest.raises(ProgramError, match="stopped"):
+            reference.program(script).run(["-fudge", str(pid)], timeout_s=timeout_s)
+        if pid.exists() and pid.read_text():
             break
-        time.sleep(0.02)
-    assert not _is_running(child)
+    child = int(pid.read_text())
+    assert wait_until(lambda: not _is_running(child), timeout_s=60)
 
 
 def _is_running(pid: int) -> bool:
