@@ -1,9 +1,8 @@
-"""How domains and bandwidth smear the spots of Gaussian blocks, without a list of either (docs/theory.md, Smeared spots).
+"""How domains and bandwidth smear the spots of Gaussian blocks (docs/theory.md, Smeared spots).
 
 A reflection h has a Gaussian spot with the covariance B of its block. A normally distributed deformation T of the
 crystal, or of its orientation, moves the spot by T h in index space, which adds σ² (T h)(T h)ᵀ.
 """
-
 
 import numpy as np
 import numpy.typing as npt

@@ -13,7 +13,7 @@ from ...scene.scene import Scene
 from .absorption import absorbed_fraction, mean_position, passed_fraction, solid_angle_ratio
 from .amplitude_lookup import AmplitudeLookup, amplitude_lookup
 from .ewald_crossings import Crossings, reciprocal_basis
-from .plane_sections import Shape, largest_reach, plane_section, shape_of
+from .plane_sections import Shape, largest_reach, plane_section, shape_of, smeared_metric
 
 IntArray = npt.NDArray[np.int64]
 
@@ -126,7 +126,7 @@ def _terms(setting: Setting, block: Crossings) -> _Terms:
     row, source = np.nonzero(np.abs(distance) <= largest_reach(shape, setting.stars[0]))
     star, out = setting.stars[orientation[row]], out[row, source]
     slope = np.einsum("tij,tj->ti", star, out) / length[row, source, np.newaxis]
-    cut = plane_section(shape, slope, distance[row, source])
+    cut = plane_section(shape, slope, distance[row, source], smeared_metric(scene, block.hkl[crossing[row]]))
     out += np.einsum("ti,tij->tj", cut.offset, star)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
     shares = np.ones(len(row)) if scene.shares is None else scene.shares[orientation[row]]
