@@ -57,7 +57,7 @@ def find_crossings(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Cross
 
 def reciprocal_basis(cells: FloatArray) -> FloatArray:
     """Return a*, b*, c* (rows) of cells a, b, c (rows), shape (..., 3, 3)."""
-    return np.asarray(np.linalg.inv(cells).swapaxes(-1, -2), np.float64)
+    return np.ascontiguousarray(np.linalg.inv(cells).swapaxes(-1, -2), np.float64)
 
 
 def mean_beam(scene: Scene) -> FloatArray:
