@@ -128,11 +128,9 @@ def plane_section(
     against = (slope[:, np.newaxis] @ inverse)[:, 0]
     width = np.sqrt((slope * against).sum(axis=1))
     offset = against * (distance / width**2)[:, np.newaxis]
-    radius = np.abs(distance) / width
     scale = shape.peak_volume / width
-    return Section(
-        scale * shape_section(shape.name, radius), scale * shape_section(shape.name, np.zeros_like(radius)), offset
-    )
+    area = scale * shape_section(shape.name, np.abs(distance) / width)
+    return Section(area, scale * shape_section(shape.name, np.zeros(1)), offset)
 
 
 def _parallelepiped(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:
