@@ -193,7 +193,7 @@ def shape_section(str shape, const double[::1] radius):
 
 
 def smear_reach(const Smear[::1] smear, double longest):
-    """Length (1/Å) of the longest reflection seen along a scattering vector of some length; None: spots are too wide."""
+    """Length (1/Å) of the longest reflection seen along a scattering vector of some length, or None (smear.h)."""
     cdef SmearBounds bounds
     return bounds.longest if bound_spots(smear[0], longest, sqrt(SMEAR_REACH_SQR), bounds) else None
 

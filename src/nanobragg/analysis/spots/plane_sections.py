@@ -120,17 +120,19 @@ def plane_section(
     distance : ndarray, shape (n,)
         Distances from the reflection, 1/m.
     metric_inverse : ndarray, shape (n, 3, 3)
-        Of every spot, with the photons of one that is not smeared; None: that of the shape.
+        Of every spot, with the photons of one that is not smeared, which `Section.largest` is of; None: that of the
+        shape.
     """
     if SHAPES[shape.name].separable:
         return _parallelepiped(shape, slope, distance)
-    inverse = shape.metric_inverse if metric_inverse is None else metric_inverse
-    against = (slope[:, np.newaxis] @ inverse)[:, 0]
-    width = np.sqrt((slope * against).sum(axis=1))
+    against = slope @ shape.metric_inverse
+    block_width = width = np.sqrt((slope * against).sum(axis=1))
+    if metric_inverse is not None:
+        against = (slope[:, np.newaxis] @ metric_inverse)[:, 0]
+        width = np.sqrt((slope * against).sum(axis=1))
     offset = against * (distance / width**2)[:, np.newaxis]
-    scale = shape.peak_volume / width
-    area = scale * shape_section(shape.name, np.abs(distance) / width)
-    return Section(area, scale * shape_section(shape.name, np.zeros(1)), offset)
+    area = shape.peak_volume / width * shape_section(shape.name, np.abs(distance) / width)
+    return Section(area, shape.peak_volume / block_width * shape_section(shape.name, np.zeros(1)), offset)
 
 
 def _parallelepiped(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:
