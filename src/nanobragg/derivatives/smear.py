@@ -51,7 +51,7 @@ def smear_slopes(scene: SceneData) -> dict[str, npt.NDArray[np.void]]:
         slopes["strain"] = _width_slope(scene, crystal.replace(mosaic_spread_deg=None), strain)
     if bandwidth > 0:
         slopes["bandwidth"] = np.zeros_like(scene.smear)
-        slopes["bandwidth"]["band"] = 2e-4 * bandwidth
+        slopes["bandwidth"]["band"] = 2.0 * scene.smear["band"] / bandwidth
     return slopes
 
 
