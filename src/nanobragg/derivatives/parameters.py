@@ -15,12 +15,10 @@ from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors
 from .domains import domain_passes
 from .groups import Groups, panel_groups
-from .smear import CELL, COUNTS, SPREADS
+from .names import CELL, COUNTS, MOTIONS, ROTATIONS, SPREADS
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 WEIGHT = re.compile(r"source_weight(\d+)")
-ROTATIONS = ("rot_x", "rot_y", "rot_z")
-MOTIONS = ("tx", "ty", "tz", "rx", "ry", "rz")
 KEPT = "the direction of a* and the plane of a*, b* stay"
 
 # name: unit, typical change, meaning
