@@ -38,7 +38,7 @@ struct Motions {
 
 /* One of a pixel's terms. */
 struct TermAt {
-    int panel, slow, fast, layer, sub_slow, sub_fast, source, orientation;
+    int panel, slow, fast, layer, sub_slow, sub_fast, source, orientation, reflection[3];
 };
 
 /* Orders of sources: as the scene has them; as a plan for leaving terms out has them (culling/plan.h); those that what

@@ -62,8 +62,8 @@ struct CRules {
     int every_omega, every_polar, every_capture, interpolation_ends;
 };
 
-/* How the spots of a crystal of Gaussian blocks are smeared where its domains and wavelengths are not listed but normally
- * distributed (smear.h). Covariances are of indices: hh kk ll, kl hl hk. */
+/* How the spots of a crystal of Gaussian blocks are smeared where its domains and wavelengths are not listed but
+ * normally distributed (smear.h). Covariances are of indices: hh kk ll, kl hl hk. */
 struct Smear {
     double block[6];       /* of a block's spot, for F_latt^2 */
     double by_index[6][6]; /* what the domains add: rows times hh kk ll, kl hl hk of the reflection */

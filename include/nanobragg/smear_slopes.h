@@ -1,5 +1,5 @@
-/* Derivatives of smeared spots (docs/derivatives.md, Smeared spots): of the logarithm of F_latt^2, by the index and along
- * a change of the smear. */
+/* Derivatives of smeared spots (docs/derivatives.md, Smeared spots): of the logarithm of F_latt^2, by the index and
+ * along a change of the smear. */
 #ifndef NANOBRAGG_SMEAR_SLOPES_H
 #define NANOBRAGG_SMEAR_SLOPES_H
 
@@ -77,8 +77,8 @@ NB_INLINE double along_change(const SmearedSlopes s, const SmearChange c)
                        - s.form.band * (1.0 + s.form.band * dot(s.index, s.spot.inverse * s.index))
                              * quadratic(s.k_index, whole, s.k_index);
     const double sag = quadratic(s.metric_x, d, s.across) - quadratic(s.z, whole, s.across)
-                     + s.spot.per_length_sqr * (0.5 * quadratic(s.o.x, c.metric, s.o.x)
-                                                - s.o.sag * quadratic(h, c.metric, h));
+                     + s.spot.per_length_sqr
+                           * (0.5 * quadratic(s.o.x, c.metric, s.o.x) - s.o.sag * quadratic(h, c.metric, h));
     return 0.5 * (c.log_block - trace + quadratic(s.full, whole, s.full)) - s.pull * sag;
 }
 

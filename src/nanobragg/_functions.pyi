@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Numbers = Sequence[float] | Doubles
 
 class Shape(NamedTuple):
@@ -30,3 +31,16 @@ def polarization(kahn: Doubles, incident: Doubles, diffracted: Doubles, axis: Do
 def rotate_about(vector: Doubles, axis: Doubles, angle: Doubles) -> Doubles: ...
 def cubic(values: Doubles, t: Doubles) -> Doubles: ...
 def tricubic(values: ArrayLike, at: Doubles) -> Doubles: ...
+def terms_in_reach(
+    hkl: Doubles,
+    first: Integers,
+    last: Integers,
+    stars: Doubles,
+    domains: int,
+    waves: Doubles,
+    radii: Doubles,
+    reach: float,
+) -> Integers: ...
+def scattered(
+    hkl: Doubles, orientation: Integers, source: Integers, stars: Doubles, waves: Doubles
+) -> tuple[Doubles, Doubles, Doubles]: ...

@@ -4,7 +4,8 @@
 Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3).
 """
 
-from libc.math cimport sqrt
+from libc.math cimport fabs, sqrt
+from libcpp.vector cimport vector as growing
 
 from collections import namedtuple
 
@@ -192,7 +193,7 @@ def shape_section(str shape, const double[::1] radius):
 
 
 def smear_reach(const Smear[::1] smear, double longest):
-    """Length (1/Å) of the longest reflection seen along a scattering vector of some length; None: spots are too wide."""
+    """Length (1/Å) of the longest reflection seen along a scattering vector of some length, or None (smear.h)."""
     cdef SmearBounds bounds
     return bounds.longest if bound_spots(smear[0], longest, sqrt(SMEAR_REACH_SQR), bounds) else None
 
@@ -304,3 +305,64 @@ def tricubic(values, const double[:, ::1] at):
                 term.h[j] = at[i, j]
             found[i] = sum_neighbours(table, find_neighbours(table, term))
     return out
+
+
+def terms_in_reach(
+    const double[:, ::1] hkl, const long long[::1] first, const long long[::1] last, const double[:, :, ::1] stars,
+    Py_ssize_t domains, const double[:, ::1] waves, const double[::1] radii, double reach,
+):
+    """Row, orientation and source of the terms of reflections that are within `reach` of the Ewald sphere.
+
+    Reflection i has the φ steps first[i] to last[i], each with `domains` orientations, whose a*, b*, c* are the rows of
+    `stars`. The sphere of a source passes through the origin, about minus its wave vector.
+    """
+    cdef growing[long long] found
+    cdef double[3] q
+    cdef double[3] out
+    cdef const double *star
+    cdef Py_ssize_t i, j, orientation, source
+    with nogil:
+        for i in range(hkl.shape[0]):
+            for orientation in range(first[i] * domains, (last[i] + 1) * domains):
+                star = &stars[orientation, 0, 0]
+                for j in range(3):
+                    q[j] = hkl[i, 0] * star[j] + hkl[i, 1] * star[3 + j] + hkl[i, 2] * star[6 + j]
+                for source in range(waves.shape[0]):
+                    for j in range(3):
+                        out[j] = q[j] + waves[source, j]
+                    if fabs(radii[source] - sqrt(dot(out, out))) <= reach:
+                        found.push_back(i)
+                        found.push_back(orientation)
+                        found.push_back(source)
+    numbers = np.empty((found.size() // 3, 3), np.int64)
+    cdef long long[:, ::1] rows = numbers
+    for i in range(rows.shape[0]):
+        for j in range(3):
+            rows[i, j] = found[3 * i + j]
+    return numbers.T.copy()
+
+
+def scattered(
+    const double[:, ::1] hkl, const long long[::1] orientation, const long long[::1] source,
+    const double[:, :, ::1] stars, const double[:, ::1] waves,
+):
+    """Unit vectors along the scattered waves of terms, the waves' lengths, and a*, b*, c* along them."""
+    count = hkl.shape[0]
+    rays, lengths, slopes = np.empty((count, 3)), np.empty(count), np.empty((count, 3))
+    cdef double[:, ::1] out = rays
+    cdef double[::1] length = lengths
+    cdef double[:, ::1] slope = slopes
+    cdef const double *star
+    cdef Py_ssize_t i, j
+    with nogil:
+        for i in range(hkl.shape[0]):
+            star = &stars[orientation[i], 0, 0]
+            for j in range(3):
+                out[i, j] = hkl[i, 0] * star[j] + hkl[i, 1] * star[3 + j] + hkl[i, 2] * star[6 + j]
+                out[i, j] += waves[source[i], j]
+            length[i] = sqrt(dot(&out[i, 0], &out[i, 0]))
+            for j in range(3):
+                out[i, j] /= length[i]
+            for j in range(3):
+                slope[i, j] = dot(star + 3 * j, &out[i, 0])
+    return rays, lengths, slopes

@@ -43,6 +43,7 @@ cdef extern from "nanobragg/primitives.h" namespace "nb" nogil:
         int n_domains
     ctypedef struct TermAt:
         int panel, slow, fast, layer, sub_slow, sub_fast, source, orientation
+        int[3] reflection
     enum:
         SOURCE_ORDERS
 

@@ -176,8 +176,11 @@ static void of_term(const Scene &scene, const Motions &motions, const TermAt &at
     reset(s, m, lanes);
     find_rays<false, Latest, true>(s, p, at.layer, rows[0], columns, false, false, 0, m, lanes);
     sink.at_place(s, p, at.layer, rows, columns, lanes);
-    add_source(s, at.source, {nullptr, at.orientation, 1, nullptr}, true, slopes_in_double(s, precision), &go_on, m,
-               lanes, sink);
+    SmearedSpot spot = {};
+    if (s.smear)
+        spot = spot_of(*s.smear, at.reflection[0], at.reflection[1], at.reflection[2]);
+    add_source(s, at.source, {nullptr, at.orientation, 1, s.smear ? &spot : nullptr}, true,
+               slopes_in_double(s, precision), &go_on, m, lanes, sink);
     sink.leave_place(s, p, m, lanes);
     sink.store(s.scale, 1, primitives, 1);
 }
@@ -191,8 +194,9 @@ static void coefficients(const Scene &s, const Panel &p, int slow, const int *fa
     Coefficients sink(push, list, n, s.scale);
     double photons[LANES];
     const bool doubles = precision == IN_DOUBLE;
-    Accumulate<Coefficients> *const add = s.smear ? (doubles ? gather_smeared<double> : gather_smeared<float>)
-                                                  : (doubles ? of_doubles.function : of_floats.function)[s.shape][s.lookup];
+    Accumulate<Coefficients> *const add = s.smear
+                                            ? (doubles ? gather_smeared<double> : gather_smeared<float>)
+                                            : (doubles ? of_doubles.function : of_floats.function)[s.shape][s.lookup];
     walk(s, p, slow, fast, n, all_of(s), add, stop, sink, photons);
     sink.finish_lanes();
 }

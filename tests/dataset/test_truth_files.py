@@ -12,6 +12,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.cli import main
+from nanobragg.dataset.truth_files import DialsFiles, write_truth
 from tests import builders
 from tests.export.test_crystfel import TILTED, parsed, positions
 
@@ -108,6 +109,21 @@ def test_the_command_line_writes_the_truth(tmp_path: Path, monkeypatch: pytest.M
     (image,) = {each["images"][0] for each in json.loads(Path("truth.expt").read_text())["imageset"]}
     assert Path(image) == tmp_path / "out" / "images_master.h5"
     assert Path("truth.refl").exists()
+
+
+def test_spots_are_predicted_once_for_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("msgpack")
+    data, predicted = dataset(builders.DETECTOR), []
+    crystals = sum(len(data.shot(k).truth) for k in range(len(data)))
+    predict = nb.predict_spots
+    monkeypatch.setattr("nanobragg.dataset.shot.predict_spots", lambda scene: predicted.append(scene) or predict(scene))
+    files = DialsFiles(tmp_path / "both.expt", tmp_path / "both.refl", tmp_path)
+    write_truth(data, stream=tmp_path / "both.stream", dials=files)
+    assert len(predicted) == crystals > 0
+    data.write_stream(tmp_path / "one.stream")
+    data.write_dials(tmp_path / "one.expt", tmp_path / "one.refl", tmp_path)
+    for kind in ("stream", "expt", "refl"):
+        assert (tmp_path / f"both.{kind}").read_bytes() == (tmp_path / f"one.{kind}").read_bytes()
 
 
 def dials_files(folder: Path, data: nb.Dataset) -> tuple[dict[str, Any], dict[str, Any]]:

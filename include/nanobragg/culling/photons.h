@@ -17,7 +17,8 @@ template <class Lookup>
 static void add_smeared_spot(const Scene &s, const Source &source, const double *vertices, const Spot &spot,
                              const Lanes &lanes, int n, double *sums)
 {
-    const double weight = source.weight * peak_of<Lookup>(s, source.table, spot.smeared->h), farthest = spot.term_reach_sqr;
+    const double weight = source.weight * peak_of<Lookup>(s, source.table, spot.smeared->h),
+                 farthest = spot.term_reach_sqr;
     const SmearedSpot here = *spot.smeared;
     const SmearForm form = form_of(*s.smear);
     double cell[9];

@@ -162,7 +162,7 @@ struct Spot {
     double h[3], g[3]; /* index; vector, 1/A */
     double reach_sqr, square;
     double kappa[2]; /* 1/wavelengths for which the ellipsoid meets the sphere, 1/A */
-    double term_reach_sqr;      /* largest squared radius of a term that counts; that of the ellipsoid unless smeared */
+    double term_reach_sqr; /* largest squared radius of a term that counts; that of the ellipsoid unless smeared */
     const SmearedSpot *smeared; /* NULL: the spot is not smeared */
 };
 

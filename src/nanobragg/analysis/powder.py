@@ -14,7 +14,7 @@ from ..config.background import Background
 from ..config.config import Config
 from ..config.crystal import Crystal
 from ..config.structure_factors import StructureFactors
-from ..constants import R_E_SQR
+from ..constants import FWHM, R_E_SQR
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.check_photons import check_panels
@@ -52,8 +52,8 @@ class Profile:
             for start in range(0, len(hkl), CHUNK):
                 some = hkl[start : start + CHUNK]
                 self._add(shape, some @ star, star, lookup.amplitudes(some, number) ** 2, radius)
-        if scene.config.crystal.is_strained:
-            self._broaden(scene.config.crystal)
+        if scene.config.crystal.is_strained or scene.config.beam.bandwidth_percent:
+            self._broaden(scene.config.crystal, scene.config.beam.bandwidth_percent)
 
     def _add(self, shape: Shape, g: FloatArray, star: FloatArray, squares: FloatArray, radius: float) -> None:
         length = np.linalg.norm(g, axis=1)
@@ -72,12 +72,12 @@ class Profile:
             inside = (place > 0) & (place < len(self._sums))
             self._sums += np.bincount(place[inside], area[inside], len(self._sums))
 
-    def _broaden(self, crystal: Crystal) -> None:
-        """Smear the profile along q in proportion to q: in ln q the strain is a convolution."""
+    def _broaden(self, crystal: Crystal, bandwidth_percent: float) -> None:
+        """Smear the profile along q in proportion to q: in ln q strain and bandwidth are a convolution."""
         strain = crystal.strain_percent
         if isinstance(strain, tuple):
             raise ConfigError(f"Crystal.strain_percent = {strain}: a powder takes one number, Δd/d")
-        sigma, at = strain / 100.0, np.arange(len(self._sums)) * self.step
+        sigma, at = math.hypot(strain, bandwidth_percent / FWHM) / 100.0, np.arange(len(self._sums)) * self.step
         fine = self.step / at[-1]
         log_q = np.arange(math.log(at[1]), math.log(at[-1]) + 6 * sigma, min(fine, sigma / 4))
         sums = np.interp(np.exp(log_q), at, self._sums, right=0.0) * np.exp(log_q)

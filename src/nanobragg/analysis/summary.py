@@ -82,12 +82,14 @@ def _crystal(scene: Scene) -> str:
 
 def _domains(scene: Scene) -> str:
     crystal, spread = scene.config.crystal, scene.config.crystal.mosaic_spread_deg
-    if scene.domains == 1:
+    degrees = _numbers(spread if isinstance(spread, tuple) else [spread or 0.0])
+    if crystal.is_smeared:
+        text = f"; smeared by {degrees} degrees"
+    elif scene.domains == 1:
         return ""
-    if crystal.mosaic_rotations_deg is not None:
+    elif crystal.mosaic_rotations_deg is not None:
         text = f"; {scene.domains} listed mosaic domains"
     elif crystal.is_mosaic:
-        degrees = _numbers(spread if isinstance(spread, tuple) else [spread or 0.0])
         model = f"({crystal.mosaic_model}, seed {crystal.mosaic_seed})"
         text = f"; {scene.domains} mosaic domains, {degrees} degrees {model}"
     else:
@@ -143,8 +145,9 @@ def _beam(scene: Scene) -> str:
     beam = scene.config.beam
     polarization = f"Kahn factor {beam.kahn_factor:g}" if beam.polarized else "no polarization correction"
     water = scene.config.background.water_um
+    bandwidth = f", width {beam.bandwidth_percent:g} %" if beam.bandwidth_percent else ""
     return (
-        f"{beam.wavelength:.6g} Å ({EV_ANGSTROM / beam.wavelength:.6g} eV), {scene.fluence:.6g} photons/m², "
+        f"{beam.wavelength:.6g} Å ({EV_ANGSTROM / beam.wavelength:.6g} eV{bandwidth}), {scene.fluence:.6g} photons/m², "
         f"along {_vector(scene.beam_direction)}; {polarization}" + (f"; water {water:g} µm" if water else "")
     )
 

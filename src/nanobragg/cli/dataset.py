@@ -9,6 +9,7 @@ from ..dataset.contact_sheet import write_contact_sheet
 from ..dataset.dataset import Dataset
 from ..dataset.estimate import measure, spread
 from ..dataset.layout import CONTACT_SHEET
+from ..dataset.truth_files import DialsFiles, write_truth
 from ..dataset.verify import verify_dataset
 from ..errors import ConfigError
 from ..io.hdf5 import Compression
@@ -79,10 +80,9 @@ def run(chosen: argparse.Namespace) -> int:
         compression=COMPRESSIONS[chosen.compression], spots=chosen.spots, force=chosen.force,
         progress=progress_reporter(not chosen.quiet),
     )  # fmt: skip
-    if chosen.stream is not None:
-        data.write_stream(chosen.stream)
-    if chosen.dials is not None:
-        data.write_dials(f"{chosen.dials}.expt", f"{chosen.dials}.refl", chosen.output)
+    name = chosen.dials
+    dials = None if name is None else DialsFiles(f"{name}.expt", f"{name}.refl", chosen.output)
+    write_truth(data, stream=chosen.stream, dials=dials)
     if not chosen.quiet:
         print(report)
     return 0

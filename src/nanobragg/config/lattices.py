@@ -50,8 +50,8 @@ def check_bandwidth(config: Any) -> None:
     bandwidth = config.beam.bandwidth_percent
     if bandwidth > 0 and not all(crystal.is_smeared for crystal in crystals):
         raise ConfigError(
-            f"Beam.bandwidth_percent = {bandwidth:g}: is for crystals with mosaic_sampling='analytic'; give it, or list "
-            "the wavelengths (Beam.spectrum, dispersion_percent)"
+            f"Beam.bandwidth_percent = {bandwidth:g}: is for crystals with mosaic_sampling='analytic'; give it, "
+            "or list the wavelengths (Beam.spectrum, dispersion_percent)"
         )
     if any(crystal.is_smeared for crystal in crystals) and any(listed.interpolate for listed in factors):
         raise ConfigError(

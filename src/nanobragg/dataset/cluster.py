@@ -24,10 +24,17 @@ log = logging.getLogger(__name__)
 FILES_AHEAD = 2  # data files in work or waiting, for each worker
 POLL_SECONDS = 1.0
 MOST_LOSSES = 1000  # of workers, before Dask gives a data file up
-# Workers keep the memory of an image for the next (glibc). Dask's default, to return it, costs a quarter of the time.
-MALLOC = {
-    f"distributed.nanny.pre-spawn-environ.MALLOC_{name}_THRESHOLD_": size
-    for name, size in (("TRIM", 2**28), ("MMAP", 2**25))
+DASK = {
+    "distributed.scheduler.allowed-failures": MOST_LOSSES,
+    # Workers keep the memory of an image for the next (glibc). Returning it, as Dask does, costs a quarter of the time.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
+    # Dask watches its processes many times a second, which takes 4 % of every processor.
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "500ms",
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.admin.system-monitor.gil.enabled": False,
 }
 
 
@@ -185,7 +192,7 @@ def _client(cluster: Cluster, opened: ExitStack) -> Any:
     import dask
     from distributed import Client, LocalCluster
 
-    opened.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": MOST_LOSSES, **MALLOC}))
+    opened.enter_context(dask.config.set(DASK))
     if cluster.scheduler is not None:
         return opened.enter_context(_called(Client, cluster))
     threads = cluster.threads_of_a_worker() or 1

@@ -13,11 +13,11 @@ from ..io.hdf5 import Compression
 from ..rendering.progress import Progress
 from .cluster import Cluster
 from .description import Description
-from .layout import MASTER
 from .plan_file import read_plan, write_plan
 from .progress import ShotProgress
 from .run import RunReport, Settings, run
 from .shot import Shot, make_shot
+from .truth_files import DialsFiles, write_truth
 
 
 class Dataset(Description):
@@ -200,10 +200,7 @@ class Dataset(Description):
         FileError
             The file cannot be written.
         """
-        from ..export.stream import write_stream
-        from .truth_images import truth_images
-
-        write_stream(path, self.base, truth_images(self, MASTER), space_group=space_group)
+        write_truth(self, stream=path, space_group=space_group)
 
     def write_dials(
         self,
@@ -235,11 +232,7 @@ class Dataset(Description):
         FileError
             A file cannot be written.
         """
-        from ..export.dials_truth import write_dials_truth
-        from .truth_images import truth_images
-
-        images = truth_images(self, str((Path(folder) / MASTER).absolute()))
-        write_dials_truth(expt, refl, images, space_group=space_group)
+        write_truth(self, dials=DialsFiles(expt, refl, folder), space_group=space_group)
 
     def images(self) -> Any:
         """Return the images as a Dask array that makes a shot when it is computed.

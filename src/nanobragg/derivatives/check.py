@@ -16,12 +16,13 @@ from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
-from .domains import SPREADS, own_vectors
+from .domains import own_vectors
 from .evaluate import as_scene
 from .groups import Groups
 from .images import derivatives
 from .mosaic import domain_vectors, rotations_from_vectors
 from .moved import moved_config
+from .names import SPREADS
 from .parameters import all_parameters, check_names
 
 STEP = 1e-4  # of a parameter's typical change
@@ -118,9 +119,9 @@ def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> 
         turn = after @ before.transpose(0, 2, 1)
         cells = scene.cells.reshape(-1, scene.domains, 3, 3) @ turn.transpose(0, 2, 1)
         return scene.changed(cells=np.ascontiguousarray(cells.reshape(-1, 3, 3)))
-    if name in SPREADS:
+    if name in SPREADS and scene.smear is None:
         return _spread_changed(scene, SPREADS.index(name), change)
-    if name == "strain":
+    if name == "strain" and scene.smear is None:
         strain, strains = scene.config.crystal.strain_percent, scene.domain_list.strains
         assert strains is not None  # see domains.py
         assert not isinstance(strain, tuple)

@@ -47,7 +47,8 @@ def trace_derivatives(trace: Trace, names: Sequence[str]) -> Trace:
     ------
     ConfigError
         An unknown parameter, one whose derivative is not divided among terms (an amplitude that is interpolated or
-        depends on the energy, the weight of a source, one of several mosaic spreads), or `compat="c"`.
+        depends on the energy, the weight of a source, one of several mosaic spreads, a number that smears spots),
+        or `compat="c"`.
     """
     scene = as_scene(trace.scene)
     wanted, known, passes = check_names(scene, names, None), all_parameters(scene, None), domain_passes(scene)
@@ -93,6 +94,6 @@ def _places_of(trace: Trace) -> npt.NDArray[np.void]:
     pixel, domains = (trace.panel, trace.slow, trace.fast), trace.scene.domains
     return np.array([
         (*pixel, term.place.layer, term.place.sub_slow, term.place.sub_fast, term.ray.source,
-         term.phi_step * domains + term.domain)
+         term.phi_step * domains + term.domain, term.nearest)
         for term in trace.terms
     ], _gradient.TERM_AT)  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..io.atomic import StrPath, atomic_write
 from ..response.recording import resolve_recording
 from ..scene.scene_data import SceneData
 from .expt import beam_model, crystal_model, detector_model
-from .truth import TruthImage, TruthLattice, in_the_middle
+from .truth import TruthImage, TruthLattice, TruthWriter, in_the_middle
 
 PREDICTED, INDEXED, INTEGRATED = 1, 4, 256  # flags of a reflection
 TYPES = {
@@ -29,32 +30,33 @@ MODELS = (
 )  # fmt: skip
 
 
-def write_dials_truth(
-    expt: StrPath, refl: StrPath, images: Iterable[TruthImage], *, space_group: str | None = None
-) -> None:
-    """Write an experiment list with a still for each crystal of each image, and the table of their spots.
+@contextmanager
+def dials_truth_writer(
+    expt: StrPath, refl: StrPath, file: str, *, space_group: str | None = None
+) -> Iterator[TruthWriter]:
+    """Yield a function that adds an image of `file` to an experiment list and a reflection table.
 
-    Intensities are the photons of a spot times the gain of recorded images, and their variances those of counting.
+    There is a still for each crystal of each image. Intensities are the photons of a spot times the gain of recorded
+    images, and their variances those of counting. The files are written when the block ends.
     """
     try:
         import msgpack
     except ImportError as error:
         raise ConfigError(f"reflection table: needs msgpack ({error}); pip install 'nanobragg[dataset]'") from None
-    stills = _Stills(space_group)
-    for image in images:
-        stills.add(image)
-    with atomic_write(refl) as file:
-        file.write(msgpack.packb(["dials::af::reflection_table", 1, stills.table()]))
-    with atomic_write(expt) as file:
-        file.write(json.dumps(stills.models).encode())
+    stills = _Stills(file, space_group)
+    yield stills.add
+    with atomic_write(refl) as output:
+        output.write(msgpack.packb(["dials::af::reflection_table", 1, stills.table()]))
+    with atomic_write(expt) as output:
+        output.write(json.dumps(stills.models).encode())
 
 
 class _Stills:
     """A still for each crystal: dxtbx models, and rows of the table of reflections."""
 
-    def __init__(self, space_group: str | None) -> None:
+    def __init__(self, file: str, space_group: str | None) -> None:
         self.models: dict[str, Any] = {"__id__": "ExperimentList", **{name: [] for name in MODELS}}
-        self._space_group = space_group
+        self._file, self._space_group = file, space_group
         self._parts: list[dict[str, npt.NDArray[Any]]] = []
 
     def add(self, image: TruthImage) -> None:
@@ -65,7 +67,7 @@ class _Stills:
             models["detector"].append(detector)
         models["beam"].append(beam_model(scene))
         models["imageset"].append({
-            "__id__": "ImageSet", "images": [image.file], "single_file_indices": [image.event], "mask": None,
+            "__id__": "ImageSet", "images": [self._file], "single_file_indices": [image.event], "mask": None,
             "gain": None, "pedestal": None, "dx": None, "dy": None, "params": {},
         })  # fmt: skip
         for lattice in image.lattices:

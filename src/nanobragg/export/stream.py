@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
 
 import numpy as np
 
 from ..config.config import Config
+from ..constants import FWHM
 from ..io.atomic import StrPath, atomic_write
 from ..response.recording import resolve_recording
 from ..scene.scene_data import SceneData
 from ..unit_cell import cell_from_vectors
 from .crystfel import cell_lines, geom_lines, lattice_lines, panel_names
 from .nexus_description import mcstas_frame
-from .truth import TruthImage, TruthLattice, in_the_middle
+from .truth import TruthImage, TruthLattice, TruthWriter, in_the_middle
 
 DATA = "/entry/data/data"  # of the images in their file
 
 
-def write_stream(path: StrPath, base: Config, images: Iterable[TruthImage], *, space_group: str | None = None) -> None:
-    """Write a stream with the geometry and the cell of `base`; orientations are those in the middle of an image.
+@contextmanager
+def stream_writer(path: StrPath, base: Config, file: str, *, space_group: str | None = None) -> Iterator[TruthWriter]:
+    """Open a stream with the geometry and the cell of `base`; yield a function that adds an image of `file` to it.
 
-    Intensities are the photons of a spot times the gain of recorded images. Their standard errors are those of counting
-    these photons; peak and background, which a prediction does not have, are 0.
+    Orientations are those in the middle of an image. Intensities are the photons of a spot times the gain of recorded
+    images. Their standard errors are those of counting these photons; peak and background, which a prediction does not
+    have, are 0.
     """
-    with atomic_write(path) as file:
-        for line in _header(base, space_group):
-            file.write(f"{line}\n".encode())
-        for number, image in enumerate(images, 1):
-            for line in _chunk(image, number, space_group):
-                file.write(f"{line}\n".encode())
+    numbers = count(1)
+    with atomic_write(path) as output:
+
+        def write(lines: Iterator[str]) -> None:
+            output.writelines(f"{line}\n".encode() for line in lines)
+
+        write(_header(base, space_group))
+        yield lambda image: write(_chunk(image, file, next(numbers), space_group))
 
 
 def _header(base: Config, space_group: str | None) -> Iterator[str]:
@@ -42,13 +49,14 @@ def _header(base: Config, space_group: str | None) -> Iterator[str]:
     yield "----- End unit cell -----"
 
 
-def _chunk(image: TruthImage, number: int, space_group: str | None) -> Iterator[str]:
+def _chunk(image: TruthImage, file: str, number: int, space_group: str | None) -> Iterator[str]:
     scene = SceneData(image.config)
     wavelengths, weights = scene.sources.wavelengths, scene.sources.weights / scene.sources.weights.sum()
     mean = float(weights @ wavelengths)
-    width = float(np.sqrt(weights @ (wavelengths - mean) ** 2)) / mean
+    own = image.config.beam.bandwidth_percent / 100.0 / FWHM  # of each
+    width = float(np.hypot(np.sqrt(weights @ (wavelengths - mean) ** 2) / mean, own))
     yield "----- Begin chunk -----"
-    yield from (f"Image filename: {image.file}", f"Event: //{image.event}", f"Image serial number: {number}")
+    yield from (f"Image filename: {file}", f"Event: //{image.event}", f"Image serial number: {number}")
     yield from (f"hit = {int(bool(image.lattices))}", f"indexed_by = {'truth' if image.lattices else 'none'}")
     yield f"photon_energy_eV = {scene.mean_energy_eV:.6f}"
     yield from ("beam_divergence = 0.00e+00 rad", f"beam_bandwidth = {width:.2e}", "num_peaks = 0")

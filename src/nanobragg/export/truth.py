@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,18 +25,20 @@ class TruthImage(NamedTuple):
 
     Attributes
     ----------
-    file, event
-        Its file, and its number there, from 0.
+    event
+        Its number in its file, from 0.
     config
         Its experiment.
     lattices
         Its crystals; none: no hit.
     """
 
-    file: str
     event: int
     config: Config
     lattices: Sequence[TruthLattice]
+
+
+TruthWriter = Callable[[TruthImage], None]  # of images one after the other
 
 
 def in_the_middle(scene: SceneData, vector: FloatArray) -> FloatArray:

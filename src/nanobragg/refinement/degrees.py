@@ -8,16 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..derivatives.groups import Groups, panel_groups
-from ..derivatives.parameters import (
-    CELL,
-    COUNTS,
-    MOTIONS,
-    ROTATIONS,
-    all_parameters,
-    check_names,
-    crystal_cell,
-    reflection_of,
-)
+from ..derivatives.names import CELL, COUNTS, MOTIONS, ROTATIONS, SPREADS
+from ..derivatives.parameters import all_parameters, check_names, crystal_cell, reflection_of
 from ..errors import ConfigError
 from ..scene.scene import Scene
 from ..structure_factors.symmetry import find_space_group
@@ -25,7 +17,7 @@ from ..unit_cell import Cell
 
 OFFSET = "offset"
 MOST_LOG_STEP = 0.7
-POSITIVE = ("n_a", "n_b", "n_c", "mosaic_spread")
+POSITIVE = (*COUNTS, *SPREADS, "mosaic_spread", "strain", "bandwidth")
 
 
 class Degree(NamedTuple):
@@ -83,7 +75,8 @@ def choose_degrees(
         A name that is not known.
     """
     words = {
-        "rot": ROTATIONS, "n": COUNTS, "mosaic": ("mosaic_spread",), "scale": ("log_fluence",),
+        "rot": ROTATIONS, "n": COUNTS, "scale": ("log_fluence",),
+        "mosaic": ("mosaic_spread",) if scene.smear is None else SPREADS,
         "blocks": ("log_blocks",), "background": ("log_background",), "wavelength": ("log_wavelength",),
         "beam": ("source_h", "source_v"),
         **{group: tuple(f"{group}_{motion}" for motion in MOTIONS) for group in panel_groups(scene, groups)},

@@ -213,6 +213,8 @@ def simulate(
         before = PhotonRange(0.0, 0.0) if overwritten else photon_range(flat, chosen.roi)
         _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
         check_photons(scene, flat, chosen.roi, before)
+    if scene.smear is not None:  # whose terms are counted as they are found
+        terms = max(terms, evaluated) if bound else evaluated
     summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)
     where = f"{threads} threads" if gpu is None else str(gpu)
     log.info("rendered %d pixels on %s %s", total, where, summary)

@@ -1,7 +1,5 @@
 """A Scene in the kernel's form (include/nanobragg/scene.h): structs of plain numbers in SI units."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 

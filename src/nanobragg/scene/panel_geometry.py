@@ -239,12 +239,12 @@ class PanelGeometry:
             with np.errstate(invalid="ignore"):
                 unit = ray / length[..., np.newaxis]
             return np.full(length.shape, self.distance), self._unbent(unit, panel, depth)
-        origin = np.einsum("...ij,...j->...i", self._coordinates[panel], self.origin[panel])
-        per_length = np.einsum("...ij,...j->...i", self._coordinates[panel], ray)
+        slow, fast, normal = (self._coordinates[panel, i] for i in range(3))
+        origin = self.origin[panel]
         with np.errstate(divide="ignore", invalid="ignore"):
-            far = (origin[..., 2] + depth) / per_length[..., 2]
-            far = np.where((far > 0) & np.isfinite(far), far, np.nan)
-            return far, np.asarray(far[..., np.newaxis] * per_length[..., :2] - origin[..., :2])
+            far = (_dot(normal, origin) + np.asarray(depth, np.float64)) / _dot(normal, ray)
+            far = np.asarray(np.where((far > 0) & np.isfinite(far), far, np.nan))
+            return far, np.stack([far * _dot(axis, ray) - _dot(axis, origin) for axis in (slow, fast)], axis=-1)
 
     def _unbent(self, ray: FloatArray, panel: PanelIndex, depth: npt.ArrayLike) -> FloatArray:
         """Return slow and fast position (pixels) of unit vectors on curved panels."""
@@ -276,7 +276,7 @@ def _across(beam: FloatArray, axis: FloatArray) -> FloatArray:
 
 
 def _dot(one: FloatArray, other: FloatArray) -> FloatArray:
-    return np.asarray((one * other).sum(axis=-1))
+    return np.asarray(one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2])
 
 
 def _rotated(vector: FloatArray, axis: FloatArray, angle: FloatArray) -> FloatArray:

@@ -1,9 +1,8 @@
-"""How domains and bandwidth smear the spots of Gaussian blocks, without a list of either (docs/theory.md, Smeared spots).
+"""How domains and bandwidth smear the spots of Gaussian blocks (docs/theory.md, Smeared spots).
 
 A reflection h has a Gaussian spot with the covariance B of its block. A normally distributed deformation T of the
 crystal, or of its orientation, moves the spot by T h in index space, which adds σ² (T h)(T h)ᵀ.
 """
-
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from .._functions import smear_reach
 from ..config.beam import Beam
 from ..config.crystal import Crystal, Lattice
 from ..config.domains import STRAINS, crystal_axes
-from ..constants import RADIAN_IN_DEGREES
+from ..constants import FWHM, RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from .filled import filled
@@ -43,7 +42,7 @@ def build_smear(crystal: Crystal, beam: Beam, lattice: Lattice, metric: FloatArr
     return filled(
         SMEAR, 1,
         block=six_of(block), by_index=by_index, metric=form_of(lattice.reciprocal @ lattice.reciprocal.T),
-        band=(beam.bandwidth_percent / 100.0) ** 2, edges=np.linalg.norm(lattice.direct, axis=1),
+        band=(beam.bandwidth_percent / 100.0 / FWHM) ** 2, edges=np.linalg.norm(lattice.direct, axis=1),
         widest=max((sigma for sigma, _ in rotations), default=0.0) ** 2 + sum(sigma**2 for sigma, _ in strains),
         widest_block=own[-1], sharpest_block=1.0 / own[0],
     )  # fmt: skip

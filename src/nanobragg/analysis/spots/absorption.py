@@ -12,7 +12,8 @@ def mean_position(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatAr
 
     NaN where a ray does not meet the plane of its panel.
     """
-    return scene.geometry.pixels(ray, panel, mean_absorption_depth(scene, _across(scene, ray, panel)))
+    depth = 0.0 if scene.sensor.count == 1 else mean_absorption_depth(scene, _across(scene, ray, panel))
+    return scene.geometry.pixels(ray, panel, depth)
 
 
 def mean_absorption_depth(scene: Scene, across: FloatArray) -> FloatArray:
@@ -49,8 +50,11 @@ def solid_angle_ratio(scene: Scene, panel: PanelNumbers, place: FloatArray) -> F
 
     It differs from 1 for point pixels, curved panels, and panels whose axes are not perpendicular.
     """
-    slow, fast = place.T
-    return scene.geometry.solid_angles(slow, fast, panel) / scene.geometry.spanned_solid_angles(slow, fast, panel)
+    geometry, (slow, fast) = scene.geometry, place.T
+    if geometry.curved or geometry.point_pixel:
+        return geometry.solid_angles(slow, fast, panel) / geometry.spanned_solid_angles(slow, fast, panel)
+    every = np.arange(len(geometry))  # the same everywhere on a flat panel
+    return np.asarray(geometry.solid_angles(0, 0, every) / geometry.spanned_solid_angles(0, 0, every))[panel]
 
 
 def _across(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:

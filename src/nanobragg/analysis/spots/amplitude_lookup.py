@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...geometry import FloatArray
-from ...scene.kernel_input import table_energies
+from ...scene.kernel_input import float32_precision, table_energies
 from ...scene.scene import Scene
 from ...structure_factors.tables import Table
 
@@ -40,7 +40,7 @@ class AmplitudeLookup(NamedTuple):
             return np.full(len(hkl), self.default_F)
         values, limits = self.tables
         h, k, l = np.clip(hkl - np.array(limits.first) + 1, 0, np.array(values.shape[1:]) - 1).T
-        return np.asarray(values[number, h, k, l])
+        return np.asarray(values[number, h, k, l], np.float64)
 
     def is_listed(self, hkl: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
         """Return whether reflections have a non-zero amplitude in any table."""
@@ -56,10 +56,14 @@ class AmplitudeLookup(NamedTuple):
 
 
 def amplitude_lookup(scene: Scene, energies_eV: Sequence[float] | None = None) -> AmplitudeLookup:
-    """Return the amplitudes of a scene within its reach, at the energies of the sources or at those given."""
+    """Return the amplitudes of a scene within its reach, at the energies of the sources or at those given.
+
+    They have the precision of those that a float32 image uses, whose table then serves both.
+    """
     factors = scene.config.structure_factors
     energies, numbers = table_energies(scene)
     tables = None
     if scene.table is not None:
-        tables = factors.tables(energies_eV or energies, scene.table.within(scene.reach))
+        dtype = np.float64 if float32_precision(scene) == "double" else np.float32
+        tables = factors.tables(energies_eV or energies, scene.table.within(scene.reach), dtype)
     return AmplitudeLookup(tables, np.array(numbers, np.int64), factors.default_F)

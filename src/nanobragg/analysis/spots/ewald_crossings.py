@@ -57,7 +57,7 @@ def find_crossings(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Cross
 
 def reciprocal_basis(cells: FloatArray) -> FloatArray:
     """Return a*, b*, c* (rows) of cells a, b, c (rows), shape (..., 3, 3)."""
-    return np.asarray(np.linalg.inv(cells).swapaxes(-1, -2), np.float64)
+    return np.ascontiguousarray(np.linalg.inv(cells).swapaxes(-1, -2), np.float64)
 
 
 def mean_beam(scene: Scene) -> FloatArray:
@@ -84,12 +84,12 @@ def reflections(scene: Scene, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[n
 
 def _near_sphere(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[np.int32]]:
     """Yield chunks of h k l with an amplitude near the Ewald sphere of a still."""
-    yield np.empty((0, 3), np.int32)
     star, longest = reciprocal_basis(scene.lattice.direct * 1e-10), longest_q(scene)
     reach = _reach_of_indices(scene)
     limits = Limits((-reach[0], -reach[1], -reach[2]), reach)
     if lookup.default_F == 0:
         if lookup.tables is None:
+            yield np.empty((0, 3), np.int32)
             return
         limits = lookup.tables.limits.within(reach)
     margin = _margin(scene, shape, longest + largest_reach(shape, star))

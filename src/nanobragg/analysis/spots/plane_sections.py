@@ -4,11 +4,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..._functions import SHAPES, shape_section
 from ...geometry import FloatArray
 from ...scene.quadratic_form import matrix_of
 from ...scene.scene import Scene
+from ...scene.smear import EXPONENTS, covariance_of
 
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(6) + np.array([[1.0], [0.0]])) / 2.0  # between 0 and 1
 POWERS = NODES ** np.arange(4)[:, np.newaxis]
@@ -29,6 +31,8 @@ class Shape(NamedTuple):
         Inverse of M in radius² = δᵀ M δ, δ = (Δh, Δk, Δl).
     volume
         Volume of the unit cell.
+    smear_sqr
+        What smearing adds at most to the square of the width of a spot for a radius of 1, 1/m².
     """
 
     name: str
@@ -36,6 +40,7 @@ class Shape(NamedTuple):
     cells: float
     metric_inverse: FloatArray
     volume: float
+    smear_sqr: float
 
     @property
     def reach(self) -> float:
@@ -55,16 +60,33 @@ class Shape(NamedTuple):
 
 def shape_of(scene: Scene) -> Shape:
     """Return the shape of a scene's crystal."""
+    smear_sqr = 0.0
+    if scene.smear is not None:
+        widest = float(scene.smear["widest"][0] + scene.smear["band"][0])
+        smear_sqr = radius_sqr_of_variance(scene) * widest * (scene.longest_reflection * 1e10) ** 2
     volume = abs(float(np.linalg.det(scene.lattice.direct))) * 1e-30
     return Shape(
         scene.config.crystal.shape, np.array(scene.n_cells, float), scene.cells_per_block,
-        np.linalg.inv(matrix_of(scene.radius_metric)), volume,
+        np.asarray(np.linalg.inv(matrix_of(scene.radius_metric))), volume, smear_sqr,
     )  # fmt: skip
 
 
 def largest_reach(shape: Shape, star: FloatArray) -> float:
     """Return the reach of a shape in its widest direction, 1/m."""
-    return shape.reach * math.sqrt(float(np.linalg.eigvalsh(star.T @ shape.metric_inverse @ star).max()))
+    widest = float(np.linalg.eigvalsh(star.T @ shape.metric_inverse @ star).max())
+    return shape.reach * math.sqrt(widest + shape.smear_sqr)
+
+
+def radius_sqr_of_variance(scene: Scene) -> float:
+    """Return the squared radius of a Gaussian shape at one standard deviation of F_latt², for smeared spots."""
+    return 2.0 * EXPONENTS[scene.config.crystal.shape]
+
+
+def smeared_metric(scene: Scene, hkl: npt.NDArray[np.integer]) -> FloatArray | None:
+    """Return `Shape.metric_inverse` for the smeared spot of each reflection (n, 3); None: spots are not smeared."""
+    if scene.smear is None:
+        return None
+    return radius_sqr_of_variance(scene) * covariance_of(scene.smear, hkl)
 
 
 class Section(NamedTuple):
@@ -85,7 +107,9 @@ class Section(NamedTuple):
     offset: FloatArray
 
 
-def plane_section(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:
+def plane_section(
+    shape: Shape, slope: FloatArray, distance: FloatArray, metric_inverse: FloatArray | None = None
+) -> Section:
     """Return the sections of spots by planes n·Δq = distance.
 
     Parameters
@@ -95,17 +119,20 @@ def plane_section(shape: Shape, slope: FloatArray, distance: FloatArray) -> Sect
         n·a*, n·b*, n·c* (1/m) of the planes' unit normals n.
     distance : ndarray, shape (n,)
         Distances from the reflection, 1/m.
+    metric_inverse : ndarray, shape (n, 3, 3)
+        Of every spot, with the photons of one that is not smeared, which `Section.largest` is of; None: that of the
+        shape.
     """
     if SHAPES[shape.name].separable:
         return _parallelepiped(shape, slope, distance)
     against = slope @ shape.metric_inverse
-    width = np.sqrt((slope * against).sum(axis=1))
+    block_width = width = np.sqrt((slope * against).sum(axis=1))
+    if metric_inverse is not None:
+        against = (slope[:, np.newaxis] @ metric_inverse)[:, 0]
+        width = np.sqrt((slope * against).sum(axis=1))
     offset = against * (distance / width**2)[:, np.newaxis]
-    radius = np.abs(distance) / width
-    scale = shape.peak_volume / width
-    return Section(
-        scale * shape_section(shape.name, radius), scale * shape_section(shape.name, np.zeros_like(radius)), offset
-    )
+    area = shape.peak_volume / width * shape_section(shape.name, np.abs(distance) / width)
+    return Section(area, shape.peak_volume / block_width * shape_section(shape.name, np.zeros(1)), offset)
 
 
 def _parallelepiped(shape: Shape, slope: FloatArray, distance: FloatArray) -> Section:

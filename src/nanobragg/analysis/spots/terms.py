@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..._functions import polarization
+from ..._functions import polarization, scattered, terms_in_reach
 from ...constants import R_E_SQR
 from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelNumbers
@@ -13,7 +13,7 @@ from ...scene.scene import Scene
 from .absorption import absorbed_fraction, mean_position, passed_fraction, solid_angle_ratio
 from .amplitude_lookup import AmplitudeLookup, amplitude_lookup
 from .ewald_crossings import Crossings, reciprocal_basis
-from .plane_sections import Shape, largest_reach, plane_section, shape_of
+from .plane_sections import Shape, largest_reach, plane_section, shape_of, smeared_metric
 
 IntArray = npt.NDArray[np.int64]
 
@@ -70,67 +70,69 @@ class Sums(NamedTuple):
 
 
 class _Terms(NamedTuple):
-    """Terms within reach, one per row: crossing, source, share of the domain, unit vector of the ray, areas."""
+    """Terms within reach, one per row: crossing, source, weight of source and domain, unit vector of the ray, areas."""
 
     crossing: IntArray
     source: IntArray
-    share: FloatArray
+    weight: FloatArray
     ray: FloatArray
     area: FloatArray
     largest: FloatArray
 
+    def totals(self, count: int, columns: FloatArray) -> FloatArray:
+        """Return the sums of columns (terms, …) over the terms of each of `count` crossings."""
+        sums = np.zeros((count, columns.shape[1]))
+        if len(columns):
+            start = np.flatnonzero(np.diff(self.crossing, prepend=-1))  # terms of a crossing are together
+            sums[self.crossing[start]] = np.add.reduceat(columns, start)
+        return sums
+
 
 def sum_terms(setting: Setting, block: Crossings) -> Sums:
     """Sum the terms of each crossing; crossings that miss the detector are left out."""
-    scene = setting.scene
+    scene, count = setting.scene, len(block.hkl)
     terms = _terms(setting, block)
-    count = len(block.hkl)
-
-    def total(values: FloatArray) -> FloatArray:
-        return np.bincount(terms.crossing, values, count).astype(np.float64, copy=False)
-
-    weight, wavelength = scene.sources.weights[terms.source] * terms.share, scene.sources.wavelengths[terms.source]
-    lit = weight * wavelength**2 * terms.area * _polarization(scene, terms)
     squared = _amplitudes(setting.lookup, block, terms) ** 2
-    seen = lit * squared
-    panel = scene.geometry.first_panel(np.stack([total(seen * terms.ray[:, i]) for i in range(3)], axis=1))
+    lit = terms.weight * (scene.sources.wavelengths**2)[terms.source] * terms.area * _polarization(scene, terms)
+    panel = scene.geometry.first_panel(terms.totals(count, (lit * squared)[:, np.newaxis] * terms.ray))
+    met = np.flatnonzero(panel[terms.crossing] >= 0)
+    terms, squared, lit = _Terms._make(column[met] for column in terms), squared[met], lit[met]
     on = panel[terms.crossing]
     place = mean_position(scene, terms.ray, on)
     lit *= absorbed_fraction(scene, terms.ray, on) * solid_angle_ratio(scene, on, place)
     lit *= passed_fraction(scene, terms.ray)
-    lit[np.isnan(place[:, 0]) | (on < 0)] = 0.0
+    lit[np.isnan(place[:, 0])] = 0.0
     seen = lit * squared
-    bright = total(seen)
+    weight = terms.weight
+    columns = [seen, *(seen * np.nan_to_num(place.T)), lit, weight, weight * terms.area, weight * terms.largest]
+    bright, slow, fast, lit_sum, weight_sum, area, largest = terms.totals(count, np.stack(columns, axis=1)).T
     row = np.flatnonzero(bright > 0)
-    centre = np.stack([total(seen * np.nan_to_num(place[:, i]))[row] / bright[row] for i in (0, 1)], axis=1)
     one = setting.lookup.one
-    amplitude = setting.lookup.amplitudes(block.hkl[row]) if one else np.sqrt(bright[row] / total(lit)[row])
+    amplitude = setting.lookup.amplitudes(block.hkl[row]) if one else np.sqrt(bright[row] / lit_sum[row])
     per_term = 1.0 / (scene.phi.count * scene.domains)
-    photons = bright[row] * (R_E_SQR * scene.fluence * scene.blocks * per_term)
-    area, largest = total(weight * terms.area)[row], total(weight * terms.largest)[row] / total(weight)[row]
-    return Sums(row, panel[row], centre, photons, amplitude, area * per_term, largest)
+    return Sums(
+        row, panel[row], np.stack([slow[row], fast[row]], axis=1) / bright[row, np.newaxis],
+        bright[row] * (R_E_SQR * scene.fluence * scene.blocks * per_term), amplitude,
+        area[row] * per_term, largest[row] / weight_sum[row],
+    )  # fmt: skip
 
 
 def _terms(setting: Setting, block: Crossings) -> _Terms:
     """Return the terms (orientation and source) of the crossings that are within the shape's reach."""
-    scene, shape = setting.scene, setting.shape
-    steps = block.last - block.first + 1
-    crossing = np.repeat(np.arange(len(steps)), steps)
-    step = np.arange(len(crossing)) - np.repeat(np.cumsum(steps) - steps, steps) + block.first[crossing]
-    orientation = (step[:, np.newaxis] * scene.domains + np.arange(scene.domains)).ravel()
-    crossing = np.repeat(crossing, scene.domains)
-    out = np.einsum("ti,tij->tj", block.hkl[crossing].astype(float), setting.stars[orientation])
-    out = out[:, np.newaxis] + setting.waves
-    length = np.linalg.norm(out, axis=2)
-    distance = 1.0 / scene.sources.wavelengths - length
-    row, source = np.nonzero(np.abs(distance) <= largest_reach(shape, setting.stars[0]))
-    star, out = setting.stars[orientation[row]], out[row, source]
-    slope = np.einsum("tij,tj->ti", star, out) / length[row, source, np.newaxis]
-    cut = plane_section(shape, slope, distance[row, source])
-    out += np.einsum("ti,tij->tj", cut.offset, star)
-    out /= np.linalg.norm(out, axis=1, keepdims=True)
-    shares = np.ones(len(row)) if scene.shares is None else scene.shares[orientation[row]]
-    return _Terms(crossing[row], source, shares, out, cut.area, cut.largest)
+    scene, shape, stars, waves = setting.scene, setting.shape, setting.stars, setting.waves
+    hkl, radii = np.ascontiguousarray(block.hkl, np.float64), 1.0 / scene.sources.wavelengths
+    reach = largest_reach(shape, stars[0])
+    crossing, orientation, source = terms_in_reach(
+        hkl, block.first, block.last, stars, scene.domains, waves, radii, reach
+    )
+    hkl = hkl[crossing]
+    _, length, slope = scattered(hkl, orientation, source, stars, waves)
+    cut = plane_section(shape, slope, radii[source] - length, smeared_metric(scene, block.hkl[crossing]))
+    ray, _, _ = scattered(hkl + cut.offset, orientation, source, stars, waves)
+    weight = scene.sources.weights[source]
+    if scene.shares is not None:
+        weight = weight * scene.shares[orientation]
+    return _Terms(crossing, source, weight, ray, cut.area, cut.largest)
 
 
 def _amplitudes(lookup: AmplitudeLookup, block: Crossings, terms: _Terms) -> FloatArray:

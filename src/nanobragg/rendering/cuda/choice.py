@@ -44,7 +44,8 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
     Raises
     ------
     ConfigError
-        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"`; or `out` is elsewhere.
+        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"` or
+        `mosaic_sampling="analytic"`; or `out` is elsewhere.
     """
     if device == "cpu":
         if is_on_gpu(out):
@@ -52,12 +53,17 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
         return None
     like_c = scene.config.compat == "c"
     if device == "auto" and not is_on_gpu(out):
-        found = [] if like_c or terms_per_thread < AUTO_TERMS else usable_gpus()
+        found = [] if like_c or scene.smear is not None or terms_per_thread < AUTO_TERMS else usable_gpus()
         return found[0] if found else None
     if like_c:
         raise ConfigError(
             f'device = "{device}": compat="c" adds terms one by one, in the order of the original program, on the CPU '
             'only; use device="cpu", or compat=None (-exact)'
+        )
+    if scene.smear is not None:
+        raise ConfigError(
+            f'device = "{device}": Crystal.mosaic_sampling = "analytic" is for the CPU, where such an image takes a '
+            'fraction of a second; use device="cpu", or list domains (mosaic_sampling="balanced")'
         )
     return gpu_named("cuda" if device == "auto" else device, out)
 

@@ -33,7 +33,8 @@ def _count(trace: TraceData) -> str:
         "phi step": scene.phi.count, "mosaic domain": scene.domains,
     }  # fmt: skip
     parts = " x ".join(_number(count, name) for name, count in factors.items())
-    text = f"It sums {_number(trace.n_terms, 'term')}: {parts}"
+    around = ", each with the reflections that it is near to" if scene.smear is not None else ""
+    text = f"It sums {_number(trace.n_terms, 'term')}: {parts}{around}"
     skipped = f", without {_number(trace.n_skipped, 'ray')} beyond d_min = {scene.config.sampling.d_min_A:g} A"
     return text + (skipped if trace.n_skipped else "") + "." + (_left_out(trace) if trace.n_left_out else "")
 
@@ -79,8 +80,9 @@ def _lattice(trace: TraceData, term: Term) -> str:
     parts = ""
     if term.lattice_factors is not None:
         parts = ", from {:.4g} x {:.4g} x {:.4g} along a, b, c".format(*term.lattice_factors)
+    smeared = ", its spots smeared," if trace.scene.smear is not None else ""
     return (
-        f"The {trace.scene.config.crystal.shape} {what} of {n[0]:g} x {n[1]:g} x {n[2]:g} cells has "
+        f"The {trace.scene.config.crystal.shape} {what} of {n[0]:g} x {n[1]:g} x {n[2]:g} cells{smeared} has "
         f"F_latt^2 = {term.F_latt_sqr:.5g}{parts} there: {_percent(share)} of the peak maximum, {where}."
     )
 
