@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
+from nanobragg.constants import FWHM
 from tests import builders
 
 from .reflection import Reflection
@@ -24,7 +25,7 @@ EXACT = nb.Sampling(oversample=1)
 LISTED = nb.Sampling(oversample=1, tolerance=1e-6)
 SPREAD = (0.3, 0.2, 0.4)
 ROUNDING = 1e-12  # of the brightest pixel
-INDEX = np.indices((25, 25, 25)).reshape(3, -1).T - 12
+INDEX = np.indices((49, 49, 49)).reshape(3, -1).T - 24
 AMPLITUDES = np.random.default_rng(1).uniform(20, 100, len(INDEX))
 FACTORS = nb.StructureFactors(indices=INDEX, amplitudes=AMPLITUDES, interpolate=False)
 
@@ -35,7 +36,8 @@ def smeared(spread: tuple[float, float, float] | None = SPREAD, strain: Any = 0.
 
 
 def experiment(crystal: nb.Crystal, bandwidth: float = 0.0, **fields: Any) -> nb.Config:
-    beam = nb.Beam(energy_eV=EV, bandwidth_percent=bandwidth)
+    """`bandwidth`: standard deviation of the photon energy, percent."""
+    beam = nb.Beam(energy_eV=EV, bandwidth_percent=FWHM * bandwidth)
     usual = {"beam": beam, "structure_factors": FACTORS, "detector": DETECTOR, "sampling": EXACT}
     return builders.config(crystal=crystal, **{**usual, **fields})
 
@@ -58,8 +60,10 @@ def test_nothing_smeared_is_the_image_of_the_blocks(fields):
     assert difference(photons(smeared(None, **fields)), photons(CRYSTAL.replace(**fields))) <= ROUNDING
 
 
-def grid(spread: tuple[float, ...], most: int = 10, step: float = 0.4) -> dict[str, Any]:
-    """Domains on a grid of normally distributed rotation vectors, as far as `most` steps of standard deviations."""
+def grid(spread: tuple[float, ...], step: float = 0.0) -> dict[str, Any]:
+    """Domains on a grid of normally distributed rotation vectors; `step` in standard deviations."""
+    step = step or (0.4 if all(spread) else 0.1)
+    most = round(4 / step)
     axes = [np.arange(-most, most + 1) * step if sigma else np.zeros(1) for sigma in spread]
     x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     x = x[(x**2).sum(axis=1) <= (most * step) ** 2]
@@ -88,7 +92,7 @@ def test_it_is_the_limit_of_many_domains(spread, fields):
     assert difference(photons(smeared(spread, **fields)), listed) < 0.01
 
 
-@pytest.mark.parametrize("bandwidth", [0.2, 1.0, 3.0])
+@pytest.mark.parametrize("bandwidth", [0.2, 1.0, 2.0])
 def test_it_is_the_limit_of_many_wavelengths(bandwidth):
     crystal = CRYSTAL.replace(n_cells=(10, 12, 8))
     listed = photons(crystal, beam=spectrum(bandwidth, 121))
@@ -96,7 +100,8 @@ def test_it_is_the_limit_of_many_wavelengths(bandwidth):
 
 
 @pytest.mark.parametrize(
-    ("strain", "domains", "error"), [(0.3, 2000, 0.005), (1.0, 2000, 0.01), ((0.1, 0.3, 0.1, 0.2, 0.1, 0.2), 20000, 0.01)]
+    ("strain", "domains", "error"),
+    [(0.3, 2000, 0.005), (1.0, 2000, 0.012), ((0.1, 0.3, 0.1, 0.2, 0.1, 0.2), 20000, 0.01)],
 )
 def test_it_is_the_limit_of_many_strained_domains(strain, domains, error):
     listed = CRYSTAL.replace(strain_percent=strain, mosaic_domains=domains)
@@ -107,7 +112,7 @@ def test_it_is_the_limit_of_many_strained_domains(strain, domains, error):
 @pytest.mark.parametrize("shape", ["gauss", "gauss_star"])
 def test_it_is_the_limit_of_many_domains_of_many_wavelengths(shape):
     fields = {"n_cells": (10, 12, 8), "shape": shape}
-    beam, domains = spectrum(0.3), grid(SPREAD, 12, 0.35)
+    beam, domains = spectrum(0.3), grid(SPREAD, 0.35)
     listed = photons(CRYSTAL.replace(**fields, **domains), beam=beam, sampling=LISTED)
     assert difference(photons(smeared(**fields), 0.3), listed) < 0.01
 
@@ -141,7 +146,7 @@ def formula(config: nb.Config) -> np.ndarray:
     moves.append((crystal.strain_percent / 100, np.eye(3)))
     n = np.diag(crystal.n_cells)
     block = np.linalg.inv(n @ n * 4 / 0.63)  # exp(-2 (N Δh)²/0.63)
-    band = (config.beam.bandwidth_percent / 100) ** 2
+    band = (config.beam.bandwidth_percent / FWHM / 100) ** 2
     panel = config.detector.panels[0]
     slow, fast = np.indices(panel.pixels) + 0.5
     f, s, normal = (np.asarray(axis) for axis in panel.axes())
@@ -156,7 +161,7 @@ def formula(config: nb.Config) -> np.ndarray:
     known = {tuple(h): F for h, F in zip(INDEX.tolist(), AMPLITUDES.tolist(), strict=True)}
     for shift in np.ndindex(*(high - low).tolist()):
         h = np.array(shift) + low
-        if np.abs(h).max() > 12:
+        if np.abs(h).max() > 24:
             continue
         g = h @ star
         shifts = [sigma * direct @ (move @ g) for sigma, move in moves]
@@ -179,13 +184,13 @@ def formula(config: nb.Config) -> np.ndarray:
     ("crystal", "bandwidth"),
     [
         (smeared((0.6, 0.0, 0.3), 0.2), 0.5),
-        (smeared((1.0, 1.0, 1.0), n_cells=(2, 1, 2)), 3.0),
+        (smeared((1.0, 1.0, 1.0), n_cells=(2, 1, 2)), 2.9),
         (smeared(None, 1.0, n_cells=(3, 1, 2)), 0.0),
     ],
 )
 def test_the_image_is_the_sum_over_all_reflections(crystal, bandwidth):
-    detector = nb.Detector.flat(distance_mm=100, pixels=(8, 9), pixel_mm=4.0, beam_center_mm=(8, 6))
-    beam = nb.Beam(wavelength_A=1.0, bandwidth_percent=bandwidth, polarized=False)
+    detector = nb.Detector.flat(distance_mm=100, pixels=(5, 6), pixel_mm=4.0, beam_center_mm=(8, 6))
+    beam = nb.Beam(wavelength_A=1.0, bandwidth_percent=FWHM * bandwidth, polarized=False)
     config = experiment(crystal, detector=detector, beam=beam)
     assert difference(nb.simulate(config, dtype="float64"), formula(config)) < ROUNDING
 
@@ -209,8 +214,9 @@ def rotated(spread: tuple[float, float, float], strain: float, bandwidth: float,
     )  # fmt: skip
     panel = panel.replace(origin_mm=tuple(corner), pixels=(pixels, pixels), pixel_mm=edge / pixels)
     config = base.replace(
-        crystal=crystal, detector=nb.Detector(panels=(panel,)), scan=nb.Scan(start_deg=-turn / 2, range_deg=turn, steps=150),
-        beam=base.beam.replace(bandwidth_percent=bandwidth, polarized=False), sampling=EXACT,
+        crystal=crystal, detector=nb.Detector(panels=(panel,)), sampling=EXACT,
+        scan=nb.Scan(start_deg=-turn / 2, range_deg=turn, steps=150),
+        beam=base.beam.replace(bandwidth_percent=FWHM * bandwidth, polarized=False),
     )  # fmt: skip
     return nb.simulate(config, dtype="float64")
 
@@ -254,8 +260,9 @@ def test_a_rotated_spot_has_the_widths_asked_for():
 
 def test_unequal_widths_turn_with_the_crystal():
     """A crystal that is turned by 90° about the beam has the turned image."""
-    detector = nb.Detector(panels=(nb.Panel(
-        origin_mm=(100, 20, -20), fast_axis=(0, 0, 1), slow_axis=(0, -1, 0), pixel_mm=1, pixels=(40, 40)),))  # fmt: skip
+    axes = {"fast_axis": (0, 0, 1), "slow_axis": (0, -1, 0)}
+    panel = nb.Panel(origin_mm=(100, 20, -20), pixel_mm=1, pixels=(40, 40), **axes)
+    detector = nb.Detector(panels=(panel,))
     cell = (60.0, 70.0, 80.0, 90.0, 90.0, 90.0)
     crystal = smeared((0.8, 0.1, 0.4), (0.1, 0.5, 0, 0, 0.3, 0), cell=cell, n_cells=(9, 6, 7))
     beam = nb.Beam(energy_eV=EV, bandwidth_percent=0.5, polarized=False, direction=(1, 0, 0))
@@ -294,7 +301,9 @@ def test_lattices_and_twins_add_up():
     assert difference(nb.simulate(both, dtype="float64"), 0.25 * one + 2 * two) <= ROUNDING
     square = (60.0, 60.0, 80.0, 90.0, 90.0, 90.0)
     twin = EVERY.replace(cell=square, twins=[("k,h,-l", 0.25)])
-    sum_of_both = 0.75 * photons(EVERY.replace(cell=square)) + 0.25 * photons(EVERY.replace(cell=square, twin_law="k,h,-l"))
+    sum_of_both = 0.75 * photons(EVERY.replace(cell=square)) + 0.25 * photons(
+        EVERY.replace(cell=square, twin_law="k,h,-l")
+    )
     assert difference(photons(twin), sum_of_both) <= ROUNDING
 
 
@@ -307,9 +316,9 @@ def test_water_adds_what_it_adds_without_a_crystal():
 
 def test_a_resolution_limit_leaves_the_pixels_within_it_as_they_are():
     whole = photons(EVERY, 0.3)
-    limited = photons(EVERY, 0.3, sampling=nb.Sampling(oversample=1, d_min_A=2.7))
+    limited = photons(EVERY, 0.3, sampling=nb.Sampling(oversample=1, d_min_A=3.0))
     kept = limited > 0
-    assert 0.2 < kept.mean() < 0.8
+    assert 0.2 < kept.sum() / (whole > 0).sum() < 0.8
     np.testing.assert_array_equal(limited[kept], whole[kept])
 
 

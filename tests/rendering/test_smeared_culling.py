@@ -98,7 +98,7 @@ def scenes(draw: st.DrawFn) -> nb.Scene:
             ),
             structure_factors=factors,
             beam=nb.Beam(
-                wavelength_A=10 ** (1.0 * draw(numbers)), bandwidth_percent=draw(widths(3.0, 1))[0],
+                wavelength_A=10 ** (1.0 * draw(numbers)), bandwidth_percent=draw(widths(7.0, 1))[0],
                 kahn_factor=draw(st.sampled_from([0.0, 0.98])), **draw(st.sampled_from(beams)),
             ),
             detector=draw(detectors()),
@@ -165,8 +165,8 @@ def experiment(crystal: nb.Crystal, detector: nb.Detector = WIDE, **beam: Any) -
     [
         experiment(TRICLINIC.replace(n_cells=200), bandwidth_percent=0.3),
         experiment(TRICLINIC.replace(n_cells=60, mosaic_spread_deg=(1.0, 1.0, 1.0), strain_percent=0)),
-        experiment(TRICLINIC.replace(n_cells=60, mosaic_spread_deg=(0, 0, 0), strain_percent=0), bandwidth_percent=3),
-        experiment(TRICLINIC.replace(n_cells=8), CLOSE, bandwidth_percent=3),
+        experiment(TRICLINIC.replace(n_cells=60, mosaic_spread_deg=(0, 0, 0), strain_percent=0), bandwidth_percent=7),
+        experiment(TRICLINIC.replace(n_cells=8), CLOSE, bandwidth_percent=7),
         experiment(TRICLINIC.replace(n_cells=3, mosaic_spread_deg=(0, 0, 0), strain_percent=0)),
     ],
     ids=["sharp", "turned", "many energies", "close", "blocks"],
@@ -181,6 +181,13 @@ def test_sharp_blocks_with_wide_spreads_lose_no_digits() -> None:
     for pixel in (0.01, 1.0):
         detector = nb.Detector.flat(distance_mm=60, pixels=(9, 12), pixel_mm=pixel, beam_center_mm=(-40, 20))
         check(nb.Scene(experiment(crystal, detector, bandwidth_percent=0.5)), -3)
+
+
+@pytest.mark.parametrize("exponent", [-2.0, -1.0, -0.5])
+def test_many_spots_in_each_pixel_miss_no_more_together(exponent: float) -> None:
+    crystal = TRICLINIC.replace(n_cells=1, mosaic_spread_deg=(1, 1, 1))
+    detector = nb.Detector.flat(distance_mm=60, pixels=(6, 8), pixel_mm=0.5, beam_center_mm=(-60, 20))
+    check(nb.Scene(experiment(crystal, detector, bandwidth_percent=7)), exponent)
 
 
 def test_terms_are_left_out_and_the_report_says_how_many() -> None:

@@ -84,7 +84,9 @@ def _check_smeared(crystal: Any) -> None:
     """Raise `ConfigError` for a crystal whose sum over domains has no closed form."""
     where = 'Crystal.mosaic_sampling = "analytic"'
     if crystal.shape not in ("gauss", "gauss_star"):
-        raise ConfigError(f"Crystal.shape = {crystal.shape!r}: {where} is for Gaussian blocks; give 'gauss' or 'gauss_star'")
+        raise ConfigError(
+            f"Crystal.shape = {crystal.shape!r}: {where} is for Gaussian blocks; give 'gauss' or 'gauss_star'"
+        )
     if crystal.fudge == 0:
         raise ConfigError(f"Crystal.fudge = 0: {where} is for blocks with spots; give one above 0")
     spread = crystal.mosaic_spread_deg
