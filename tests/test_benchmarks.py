@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from benchmarks import datasets, measure, noise, tolerance
+from benchmarks import datasets, measure, noise, smeared, tolerance
 from benchmarks.__main__ import main
 from benchmarks.measure import Timing
 from benchmarks.report import Results, as_markdown
@@ -166,6 +166,11 @@ def test_the_benchmark_of_tolerances_runs_and_plots(tmp_path, monkeypatch, capsy
     assert (tmp_path / "tolerance.png").stat().st_size > 10_000
     assert "-roi" in c_program.read_text()
     assert tolerance.main(["--crystal", "octagonal"]) == 2
+
+
+def test_the_benchmark_of_smeared_spots_runs(capsys):
+    assert smeared.main(["--pixels", "32", "--repeats", "1", "--domains", "4", "--wavelengths", "3"]) == 0
+    assert "| 4 domains × 3 wavelengths |" in capsys.readouterr().out
 
 
 def test_the_benchmark_of_noise_runs(capsys):

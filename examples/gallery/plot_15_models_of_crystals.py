@@ -32,7 +32,7 @@ second = crystal.replace(n_cells=12, cell=(40, 50, 60), misset_deg=(80, -30, 15)
 factors = nb.StructureFactors.wilson(second.cell, "P 1", b_factor=15, d_min_A=2.2, seed=2)
 both = cfg.replace(crystals=[crystal, second], factors_of_crystals=[cfg.structure_factors, factors])
 smeared = crystal.replace(mosaic_sampling="analytic", mosaic_spread_deg=(0.02, 0.8, 0.02), mosaic_model="gaussian")
-images["in closed form"] = nb.simulate(cfg.replace(crystal=smeared, beam=nb.Beam(bandwidth_percent=0.29)))
+images["in closed form"] = nb.simulate(cfg.replace(crystal=smeared, beam=nb.Beam(bandwidth_percent=0.7)))
 images["two crystals"] = nb.simulate(both)
 images["powder"] = nb.powder(cfg)
 

@@ -32,17 +32,29 @@ NB_INLINE Symmetric square(const Triple v)
     return {v.x * v.x, v.y * v.y, v.z * v.z, v.y * v.z, v.x * v.z, v.x * v.y};
 }
 
+/* A positive definite matrix as L D L^T, with a unit triangular L. Where one width is 10^3 times another, cofactors
+ * would lose all digits; this loses 6. */
+struct Factored {
+    double d[3], kh, lh, lk;
+};
+
+NB_INLINE Factored factored(const Symmetric m)
+{
+    const double kh = m.hk / m.hh, lh = m.hl / m.hh, kk = m.kk - kh * m.hk, kl = m.kl - kh * m.hl, lk = kl / kk;
+    return {{m.hh, kk, m.ll - lh * m.hl - lk * kl}, kh, lh, lk};
+}
+
 NB_INLINE double determinant(const Symmetric m)
 {
-    return m.hh * (m.kk * m.ll - m.kl * m.kl) + m.hk * (m.kl * m.hl - m.hk * m.ll) + m.hl * (m.hk * m.kl - m.kk * m.hl);
+    const Factored f = factored(m);
+    return f.d[0] * f.d[1] * f.d[2];
 }
 
 NB_INLINE Symmetric inverse(const Symmetric m)
 {
-    const double factor = 1.0 / determinant(m);
-    return {factor * (m.kk * m.ll - m.kl * m.kl), factor * (m.hh * m.ll - m.hl * m.hl),
-            factor * (m.hh * m.kk - m.hk * m.hk), factor * (m.hl * m.hk - m.hh * m.kl),
-            factor * (m.hk * m.kl - m.kk * m.hl), factor * (m.kl * m.hl - m.hk * m.ll)};
+    const Factored f = factored(m);
+    const double h = 1.0 / f.d[0], k = 1.0 / f.d[1], l = 1.0 / f.d[2], hl = f.kh * f.lk - f.lh; /* of L^-1 */
+    return {h + k * f.kh * f.kh + l * hl * hl, k + l * f.lk * f.lk, l, -l * f.lk, l * hl, -k * f.kh - l * hl * f.lk};
 }
 
 /* What all spots have in common. */

@@ -85,7 +85,7 @@ BOUNDS: dict[str, Bound] = {
     "Beam.divergence_mrad": Bound(0.0, 1e6, "mrad; more than a turn"),
     "Beam.divergence_steps": Bound(0, MOST_STEPS, STEPS.reason),
     "Beam.divergence_step_mrad": Bound(0.0, 1e6, "mrad; more than a turn"),
-    "Beam.bandwidth_percent": Bound(0.0, 3.0, "percent; up to which the closed form of a spot is bounded"),
+    "Beam.bandwidth_percent": Bound(0.0, 7.0, "percent; up to which the closed form of a spot is bounded"),
     "Beam.dispersion_percent": Bound(0.0, 200.0, "percent of the wavelength, which must stay positive"),
     "Beam.dispersion_steps": STEPS,
     "Spectrum.wavelengths_A": WAVELENGTH,

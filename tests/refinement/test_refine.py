@@ -258,3 +258,28 @@ def test_options_that_do_not_exist_and_planes_without_boxes_are_refused(truth, d
         nb.refine(truth, data, ["planes"])
     with pytest.raises(ConfigError, match="gain must be positive"):
         nb.refine(truth, data, ["rot"], response=nb.Response(gain=-1.0))
+
+
+def test_three_spreads_and_the_bandwidth_of_smeared_spots_are_found():
+    cell = (79, 79, 38, 90, 90, 90)
+    crystal = nb.Crystal(
+        cell=cell, misset_deg=(10, 20, 30), n_cells=(20, 20, 40), shape="gauss", mosaic_model="gaussian",
+        mosaic_spread_deg=(0.2, 0.1, 0.3), mosaic_sampling="analytic",
+    )  # fmt: skip
+    config = nb.Config(
+        crystal=crystal,
+        structure_factors=nb.StructureFactors.wilson(cell, "P 43 21 2", b_factor=15, d_min_A=2.5, seed=1),
+        beam=nb.Beam(fluence_ph_m2=1e24, bandwidth_percent=0.24),
+        detector=nb.Detector.flat(distance_mm=150, pixels=300, pixel_mm=0.27),
+        sampling=nb.Sampling(oversample=1),
+    )
+    photons = np.random.default_rng(0).poisson(nb.simulate(config, dtype="float64")).astype(float)
+    begun = config.replace(
+        crystal=crystal.replace(mosaic_spread_deg=(0.15, 0.15, 0.15), misset_deg=(10.03, 19.98, 30.02)),
+        beam=config.beam.replace(bandwidth_percent=0.3),
+    )
+    result = nb.refine(begun, photons, ["rot", "mosaic", "bandwidth", "scale"])
+    expected = {"mosaic_a": 0.2, "mosaic_b": 0.1, "mosaic_c": 0.3, "bandwidth": 0.24}
+    assert result.converged
+    assert max(abs(result.values[name] - value) / result.errors[name] for name, value in expected.items()) < 4
+    assert max(result.errors[name] / value for name, value in expected.items()) < 0.05

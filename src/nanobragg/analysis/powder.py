@@ -14,7 +14,7 @@ from ..config.background import Background
 from ..config.config import Config
 from ..config.crystal import Crystal
 from ..config.structure_factors import StructureFactors
-from ..constants import R_E_SQR
+from ..constants import FWHM, R_E_SQR
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.check_photons import check_panels
@@ -77,7 +77,7 @@ class Profile:
         strain = crystal.strain_percent
         if isinstance(strain, tuple):
             raise ConfigError(f"Crystal.strain_percent = {strain}: a powder takes one number, Δd/d")
-        sigma, at = math.hypot(strain, bandwidth_percent) / 100.0, np.arange(len(self._sums)) * self.step
+        sigma, at = math.hypot(strain, bandwidth_percent / FWHM) / 100.0, np.arange(len(self._sums)) * self.step
         fine = self.step / at[-1]
         log_q = np.arange(math.log(at[1]), math.log(at[-1]) + 6 * sigma, min(fine, sigma / 4))
         sums = np.interp(np.exp(log_q), at, self._sums, right=0.0) * np.exp(log_q)

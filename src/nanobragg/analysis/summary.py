@@ -156,7 +156,7 @@ def _beam(scene: Scene) -> str:
     beam = scene.config.beam
     polarization = f"Kahn factor {beam.kahn_factor:g}" if beam.polarized else "no polarization correction"
     water = scene.config.background.water_um
-    bandwidth = f" ± {beam.bandwidth_percent:g} %" if beam.bandwidth_percent else ""
+    bandwidth = f", width {beam.bandwidth_percent:g} %" if beam.bandwidth_percent else ""
     return (
         f"{beam.wavelength:.6g} Å ({EV_ANGSTROM / beam.wavelength:.6g} eV{bandwidth}), {scene.fluence:.6g} photons/m², "
         f"along {_vector(scene.beam_direction)}; {polarization}" + (f"; water {water:g} µm" if water else "")

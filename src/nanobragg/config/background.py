@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ..bounds import check_bound, number
-from ..constants import AVOGADRO
+from ..constants import AVOGADRO, FWHM
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from .base import Model, Rows
@@ -101,7 +101,7 @@ class Background(Model):
         from ..structure_factors.surroundings import ice
 
         ring_width_A = number("Background.ice: ring_width_A (Å)", ring_width_A, 0.001, 1.0)
-        sigma = ring_width_A / 2.3548 / (2.0 * 3.67**2)
+        sigma = ring_width_A / FWHM / (2.0 * 3.67**2)
         return cls._of(ice(sigma), thickness_um, 0.93, 18.015)
 
     @classmethod

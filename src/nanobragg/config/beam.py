@@ -117,8 +117,8 @@ class Beam(Model):
     dispersion_percent, dispersion_steps
         Full range of wavelengths in percent of the wavelength, and number of wavelengths.
     bandwidth_percent
-        Standard deviation of the photon energy in percent, normally distributed around every wavelength of the beam:
-        in closed form, for crystals with mosaic_sampling="analytic".
+        Full width at half maximum of the photon energy in percent, normally distributed about every wavelength of the
+        beam: in closed form, for crystals with mosaic_sampling="analytic".
     spectrum
         Photons at each wavelength in place of a dispersion; combined with every direction of a divergence.
     sources

@@ -83,8 +83,10 @@ def check_domains(crystal: Any) -> None:
 def _check_smeared(crystal: Any) -> None:
     """Raise `ConfigError` for a crystal whose sum over domains has no closed form."""
     where = 'Crystal.mosaic_sampling = "analytic"'
-    if crystal.shape not in ("gauss", "gauss_star") or crystal.fudge == 0:
-        raise ConfigError(f"{where}: is for Gaussian blocks; give shape='gauss' or 'gauss_star', and fudge above 0")
+    if crystal.shape not in ("gauss", "gauss_star"):
+        raise ConfigError(f"Crystal.shape = {crystal.shape!r}: {where} is for Gaussian blocks; give 'gauss' or 'gauss_star'")
+    if crystal.fudge == 0:
+        raise ConfigError(f"Crystal.fudge = 0: {where} is for blocks with spots; give one above 0")
     spread = crystal.mosaic_spread_deg
     if isinstance(spread, (int, float)) and spread > 0:
         three = f"({spread:g}, {spread:g}, {spread:g})"
@@ -93,8 +95,10 @@ def _check_smeared(crystal: Any) -> None:
             f"mosaic_spread_deg={three} and mosaic_model='gaussian'"
         )
     for name in ("mosaic_domains", "mosaic_rotations_deg", "mosaic_weights"):
-        if getattr(crystal, name) is not None:
-            raise ConfigError(f"Crystal.{name}: {where} has no list of domains; leave it out")
+        value = getattr(crystal, name)
+        if value is not None:
+            shown = f" = {value}" if isinstance(value, int) else ""
+            raise ConfigError(f"Crystal.{name}{shown}: {where} has no list of domains; leave it out")
     for name, most in MOST_SMEARED.items():
         if np.max(getattr(crystal, name) or 0.0) > most:
             raise ConfigError(

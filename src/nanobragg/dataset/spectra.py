@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from ..config.spectrum import Spectrum
-from ..constants import EV_ANGSTROM
+from ..constants import EV_ANGSTROM, FWHM
 from ..errors import ConfigError, FormatError
 from ..geometry import FloatArray
 from .distributions import Distribution, Place
@@ -20,7 +20,6 @@ from .streams import Stream
 REACH = 1.5  # full widths at half maximum on either side of the centre
 WEAKEST = 1e-4  # of the strongest line; weaker ones are left out
 FINER = 4  # grid points of the field in one width of a spike
-FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))  # in standard deviations
 
 
 class _Lines(Distribution):

@@ -13,7 +13,8 @@ from ..scene.scene_data import SceneData
 from .cells import cell_strains, rotation_strain
 from .domains import domain_passes
 from .groups import Group, Groups, panel_groups
-from .parameters import CELL, COUNTS, MOTIONS, ROTATIONS, crystal_cell
+from .names import CELL, COUNTS, MOTIONS, ROTATIONS
+from .parameters import crystal_cell
 
 RADIAN = 1.0 / RADIAN_IN_DEGREES
 

@@ -22,8 +22,8 @@ from .groups import Groups
 from .images import derivatives
 from .mosaic import domain_vectors, rotations_from_vectors
 from .moved import moved_config
+from .names import SPREADS
 from .parameters import all_parameters, check_names
-from .smear import SPREADS
 
 STEP = 1e-4  # of a parameter's typical change
 

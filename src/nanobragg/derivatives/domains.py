@@ -13,7 +13,8 @@ from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray, rotate_by_each
 from ..scene.scene_data import SceneData
 from .mosaic import rotation_vectors
-from .smear import SPREADS, smear_slopes
+from .names import SPREADS
+from .smear import smear_slopes
 
 
 class Pass(NamedTuple):

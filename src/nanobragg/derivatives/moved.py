@@ -21,8 +21,8 @@ from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, check_cell, reciprocal_vectors
 from .groups import Groups, panel_groups
 from .mosaic import rotations_from_vectors
-from .parameters import CELL, COUNTS, MOTIONS, ROTATIONS, crystal_cell, reflection_of, source_of
-from .smear import SPREADS
+from .names import CELL, COUNTS, MOTIONS, ROTATIONS, SPREADS
+from .parameters import crystal_cell, reflection_of, source_of
 from .sources import mean_wavelength, source_axes
 
 CRYSTAL = (*CELL, *ROTATIONS, *COUNTS, *SPREADS, "mosaic_spread", "strain", "log_blocks")

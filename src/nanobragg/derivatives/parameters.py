@@ -15,12 +15,10 @@ from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors
 from .domains import domain_passes
 from .groups import Groups, panel_groups
-from .smear import CELL, COUNTS, SPREADS
+from .names import CELL, COUNTS, MOTIONS, ROTATIONS, SPREADS
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 WEIGHT = re.compile(r"source_weight(\d+)")
-ROTATIONS = ("rot_x", "rot_y", "rot_z")
-MOTIONS = ("tx", "ty", "tz", "rx", "ry", "rz")
 KEPT = "the direction of a* and the plane of a*, b* stay"
 
 # name: unit, typical change, meaning
@@ -40,7 +38,7 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
     "log_blocks": ("1", 0.1, "scale of the crystal's part of the image: number of blocks times 1 + x"),
     "log_wavelength": ("1", 1e-3, "all wavelengths times 1 + x"),
     "log_bandwidth": ("1", 0.1, "differences of the wavelengths from their mean times 1 + x"),
-    "bandwidth": ("%", 0.01, "standard deviation of the photon energy (Beam.bandwidth_percent)"),
+    "bandwidth": ("%", 0.01, "full width at half maximum of the photon energy (Beam.bandwidth_percent)"),
     "log_background": ("1", 0.1, "water and amorphous material times 1 + x"),
     "source_h": ("rad", 1e-4, "all sources turned about beam × polarization axis; the beam and that axis stay"),
     "source_v": ("rad", 1e-4, "all sources turned about the polarization axis; the beam and that axis stay"),

@@ -9,6 +9,7 @@ from itertools import count
 import numpy as np
 
 from ..config.config import Config
+from ..constants import FWHM
 from ..io.atomic import StrPath, atomic_write
 from ..response.recording import resolve_recording
 from ..scene.scene_data import SceneData
@@ -52,7 +53,8 @@ def _chunk(image: TruthImage, file: str, number: int, space_group: str | None) -
     scene = SceneData(image.config)
     wavelengths, weights = scene.sources.wavelengths, scene.sources.weights / scene.sources.weights.sum()
     mean = float(weights @ wavelengths)
-    width = float(np.sqrt(weights @ (wavelengths - mean) ** 2)) / mean
+    own = image.config.beam.bandwidth_percent / 100.0 / FWHM  # of each
+    width = float(np.hypot(np.sqrt(weights @ (wavelengths - mean) ** 2) / mean, own))
     yield "----- Begin chunk -----"
     yield from (f"Image filename: {file}", f"Event: //{image.event}", f"Image serial number: {number}")
     yield from (f"hit = {int(bool(image.lattices))}", f"indexed_by = {'truth' if image.lattices else 'none'}")

@@ -8,17 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..derivatives.groups import Groups, panel_groups
-from ..derivatives.parameters import (
-    CELL,
-    COUNTS,
-    MOTIONS,
-    ROTATIONS,
-    all_parameters,
-    check_names,
-    crystal_cell,
-    reflection_of,
-)
-from ..derivatives.smear import SPREADS
+from ..derivatives.names import CELL, COUNTS, MOTIONS, ROTATIONS, SPREADS
+from ..derivatives.parameters import all_parameters, check_names, crystal_cell, reflection_of
 from ..errors import ConfigError
 from ..scene.scene import Scene
 from ..structure_factors.symmetry import find_space_group

@@ -14,7 +14,7 @@ from ..constants import EV_ANGSTROM
 from ..derivatives.evaluate import Evaluation
 from ..derivatives.mosaic import rotation_vectors
 from ..derivatives.moved import orientation
-from ..derivatives.parameters import ROTATIONS
+from ..derivatives.names import ROTATIONS
 from ..geometry import FloatArray
 from ..io.atomic import StrPath
 from ..rendering.simulate import simulate

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ..derivatives.cells import cell_strains, rotation_strain
 from ..derivatives.groups import Groups
-from ..derivatives.parameters import CELL, ROTATIONS, crystal_cell
+from ..derivatives.names import CELL, ROTATIONS
+from ..derivatives.parameters import crystal_cell
 from ..geometry import FloatArray, rotate_about
 from ..scene.scene import Scene
 from .degrees import Degree

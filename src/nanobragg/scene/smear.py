@@ -12,7 +12,7 @@ from .._functions import smear_reach
 from ..config.beam import Beam
 from ..config.crystal import Crystal, Lattice
 from ..config.domains import STRAINS, crystal_axes
-from ..constants import RADIAN_IN_DEGREES
+from ..constants import FWHM, RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from .filled import filled
@@ -42,7 +42,7 @@ def build_smear(crystal: Crystal, beam: Beam, lattice: Lattice, metric: FloatArr
     return filled(
         SMEAR, 1,
         block=six_of(block), by_index=by_index, metric=form_of(lattice.reciprocal @ lattice.reciprocal.T),
-        band=(beam.bandwidth_percent / 100.0) ** 2, edges=np.linalg.norm(lattice.direct, axis=1),
+        band=(beam.bandwidth_percent / 100.0 / FWHM) ** 2, edges=np.linalg.norm(lattice.direct, axis=1),
         widest=max((sigma for sigma, _ in rotations), default=0.0) ** 2 + sum(sigma**2 for sigma, _ in strains),
         widest_block=own[-1], sharpest_block=1.0 / own[0],
     )  # fmt: skip

@@ -67,7 +67,7 @@ def shape_of(scene: Scene) -> Shape:
     volume = abs(float(np.linalg.det(scene.lattice.direct))) * 1e-30
     return Shape(
         scene.config.crystal.shape, np.array(scene.n_cells, float), scene.cells_per_block,
-        np.linalg.inv(matrix_of(scene.radius_metric)), volume, smear_sqr,
+        np.asarray(np.linalg.inv(matrix_of(scene.radius_metric))), volume, smear_sqr,
     )  # fmt: skip
 
 
