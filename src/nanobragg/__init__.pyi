@@ -20,6 +20,7 @@ from .config.beam import Sources as Sources
 from .config.beamstop import Beamstop as Beamstop
 from .config.config import Config as Config
 from .config.crystal import Crystal as Crystal
+from .config.damage import Damage as Damage
 from .config.detector import Detector as Detector
 from .config.noise import Noise as Noise
 from .config.panel import Panel as Panel

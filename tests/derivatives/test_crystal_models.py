@@ -38,3 +38,11 @@ def test_they_agree_with_differences(crystal, factors, names):
     h, k, l = nb.predict_spots(scene).hkl[0].tolist()
     for check in nb.check_derivatives(scene, [*NAMES, *own, f"F({h},{k},{l})"]):
         assert check.error < 2e-6, check
+
+
+def test_those_of_a_fraction_of_a_damaged_crystal_agree_with_differences():
+    damage = nb.Damage(b_A2_per_MGy=1, cell_percent_per_MGy=0.05, half_dose_MGy=20)
+    crystal = TRICLINIC.replace(n_cells=8, fraction=0.84)
+    scene = nb.Scene(config(crystal=crystal, damage=damage, dose_MGy=5))
+    for check in nb.check_derivatives(scene, NAMES):
+        assert check.error < 2e-6, check

@@ -26,6 +26,7 @@ def summarize_scene(scene: Scene) -> list[str]:
             f"lattice {number}": f"{_crystal(each)}; {_orientation(each)}"
             for number, each in enumerate(scene.others, 1)
         },
+        "dose": _dose(scene),
         "amplitudes": _amplitudes(scene),
         "from": scene.config.structure_factors.note,
         "coverage": _coverage(scene),
@@ -114,6 +115,16 @@ def _orientation(scene: Scene) -> str:
     matrix = "" if crystal.matrix_path is None else f"matrix {crystal.matrix_path}; "
     a, b, c = (_vector(axis) for axis in np.round(scene.lattice.direct, 4))
     return f"{matrix}misset {misset} degrees{drawn}; a {a}, b {b}, c {c} Å"
+
+
+def _dose(scene: Scene) -> str:
+    damage, dose = scene.experiment.damage, scene.experiment.dose_MGy
+    if damage is None or dose == 0:
+        return ""
+    return (
+        f"{dose:g} MGy, by which B has grown by {damage.b_A2_per_MGy * dose:.4g} Å² and the cell by "
+        f"{100 * (damage.growth(dose) - 1):.4g} %; {damage.share(dose):.4g} of the photons are left"
+    )
 
 
 def _amplitudes(scene: Scene) -> str:

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from ..bounds import whole
+from ..bounds import number, whole
 from ..constants import EV_ANGSTROM
 from ..errors import ConfigError, NanobraggError
 from .background import Background
 from .base import Model, changed_fields
 from .beam import Beam
 from .crystal import Crystal
+from .damage import Damage, check_damage, damaged_parts
 from .detector import Detector
 from .lattices import check_bandwidth, check_crystals, lattices_of
 from .noise import Noise
@@ -47,6 +48,8 @@ class Config(Model):
         Factor of the photons of each of them, in place of 1.
     factors_of_crystals
         Structure factors of each of them, in place of `structure_factors` for all.
+    damage, dose_MGy
+        What radiation does to all crystals, and the dose (MGy) that they have absorbed by the middle of the exposure.
     noise
         How the detector records photons, for `add_noise` and `nanobragg simulate`; rendering ignores it.
     roi
@@ -65,6 +68,8 @@ class Config(Model):
     crystals: tuple[Crystal, ...] | None = None
     fractions: tuple[float, ...] | None = None
     factors_of_crystals: tuple[StructureFactors, ...] | None = None
+    damage: Damage | None = None
+    dose_MGy: float = Field(default=0.0, ge=0)
     noise: Noise | None = None
     roi: Region | None = None
     compat: Literal["c"] | None = None
@@ -82,6 +87,7 @@ class Config(Model):
     def _consistent(self) -> Config:
         check_crystals(self)
         check_bandwidth(self)
+        check_damage(self)
         if self.roi is not None:
             region_limits(self.roi, self.detector.panels[0].pixels)
         if not self.crystal.has_cell and not self.structure_factors.may_know_cell:
@@ -139,13 +145,16 @@ class Config(Model):
         """
         return lattices_of(self)
 
-    def series(self, count: int) -> list[Config]:
-        """Return the Configs of a rotation series: each image starts at the angle where the previous one ended.
+    def series(self, count: int, *, dose_per_image_MGy: float = 0.0) -> list[Config]:
+        """Return the Configs of a series: each image starts at the angle, and the dose, where the previous one ended.
 
         Parameters
         ----------
         count
             Number of images. The first is this Config; `Scan.width_deg` is the width of each.
+        dose_per_image_MGy
+            Dose of the exposure of one image, MGy: image i = 0, 1, … has the dose in its middle, `dose_MGy` + (i + ½)
+            times this one. A still can be repeated with a dose.
 
         Returns
         -------
@@ -155,20 +164,56 @@ class Config(Model):
         Raises
         ------
         ConfigError
-            `count` below 1, or a still scan.
+            `count` below 1, a still scan without a dose, or a dose without `damage`.
         """
         width = self.scan.width_deg
         count = whole("series: count", count, 1, MOST_IMAGES)
-        if count > 1 and width == 0:
+        dose = number("series: dose_per_image_MGy", dose_per_image_MGy, 0.0, field="Config.dose_MGy")
+        if count > 1 and width == 0 and dose == 0:
             raise ConfigError("Scan.range_deg: a series needs the width of an image in degrees")
         start = self.scan.start_deg
-        return [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
+        images = [self.replace(scan=self.scan.replace(start_deg=start + i * width)) for i in range(count)]
+        if dose == 0:
+            return images
+        return [each.replace(dose_MGy=self.dose_MGy + (i + 0.5) * dose) for i, each in enumerate(images)]
+
+    def damaged(self) -> Config:
+        """Return this Config as its dose has left it: with changed crystals and amplitudes in place of `damage`.
+
+        Rendering does this by itself.
+
+        Returns
+        -------
+        Config
+            `self` without `damage`.
+
+        Raises
+        ------
+        ConfigError
+            A crystal has no cell, or amplitudes of so many reflections do not fit into memory.
+        """
+        if self.damage is None:
+            return self
+        undamaged = self.replace(damage=None, dose_MGy=0.0)
+        if self.dose_MGy == 0:
+            return undamaged
+        if self.crystals is None:
+            crystal, factors = damaged_parts(self.resolved())
+            return undamaged.replace(crystal=crystal, structure_factors=factors)
+        listed = self.factors_of_crystals or (self.structure_factors,) * len(self.crystals)
+        alone = {"crystals": None, "fractions": None, "factors_of_crystals": None}
+        parts = [
+            damaged_parts(self.replace(alone, crystal=one, structure_factors=factors).resolved())
+            for one, factors in zip(self.crystals, listed, strict=True)
+        ]
+        crystals, changed = zip(*parts, strict=True)
+        return undamaged.replace(crystals=crystals, factors_of_crystals=changed)
 
     def resolved(self) -> Config:
         """Return this Config with what follows from its other parts.
 
         The cell is taken from the structure factors, these at the energy of the beam, and likewise the attenuation of
-        the sensor from its material.
+        the sensor from its material. A dose is left to `damaged`.
 
         Returns
         -------

@@ -344,7 +344,7 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
     volume, vectors = 0.0, None
     if crystal.cell is not None:
         vectors, volume = reciprocal_vectors(crystal.cell, c_cell=c_cell)
-    columns = _matrix_columns(crystal, wavelength_A)
+    columns = matrix_columns(crystal, wavelength_A)
     if columns is None:
         assert vectors is not None  # Config requires a cell or a matrix
         return vectors, volume
@@ -369,7 +369,8 @@ def _starting_vectors(crystal: Crystal, wavelength_A: float, c_cell: bool) -> tu
     return vectors, volume
 
 
-def _matrix_columns(crystal: Crystal, wavelength_A: float) -> FloatArray | None:
+def matrix_columns(crystal: Crystal, wavelength_A: float) -> FloatArray | None:
+    """Return the matrix of a crystal, a*, b*, c* (Å⁻¹) as columns; None if it has a cell only."""
     if crystal.matrix is not None:
         return np.array(crystal.matrix, dtype=np.float64)
     if crystal.matrix_path is None:

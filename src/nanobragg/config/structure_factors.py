@@ -12,11 +12,19 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
-from ..bounds import check_bound
+from ..bounds import check_bound, number
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..io.compressed import without_compression_suffix
-from ..structure_factors.p1 import P1Reflections, calculate_reflections, expand_arrays, read_reflections
+from ..structure_factors.mixture import Listed, mean_intensities
+from ..structure_factors.p1 import (
+    Coordinates,
+    P1Reflections,
+    calculate_mixture,
+    calculate_reflections,
+    expand_arrays,
+    read_reflections,
+)
 from ..structure_factors.symmetry import IndexArray
 from ..structure_factors.tables import HeldTable, Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..unit_cell import Cell
@@ -25,6 +33,7 @@ from .crystal import CellField
 from .structure_factor_files import StructureFactorFiles
 
 log = logging.getLogger(__name__)
+SHARES_TOLERANCE, CELL_TOLERANCE = 1e-6, 1e-3  # of states that are mixed
 KEPT_BYTES = 2**26  # of the largest table that is kept for the next scene
 
 FileFormat = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates"]
@@ -285,6 +294,66 @@ class StructureFactors(StructureFactorFiles):
         indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min_A=d_min_A, seed=seed)
         return cls(indices=indices, amplitudes=amplitudes, cell=whole, **options)
 
+    @classmethod
+    def mixed(
+        cls,
+        states: Sequence[tuple[float, StructureFactors]],
+        *,
+        coherent: bool = False,
+        interpolate: bool | None = None,
+    ) -> StructureFactors:
+        """Return the structure factors of a crystal whose molecules are in several states, such as before and after.
+
+        Parameters
+        ----------
+        states
+            Pairs of the share of a state and its structure factors: `[(0.7, ground), (0.3, excited)]`. The shares add
+            up to 1, and the states have the same cell and energies.
+        coherent
+            False: domains of the crystal are in either state, and intensities add: F² = Σ share·F². True: the molecules
+            of every cell are in either state at random, and amplitudes add: F = |Σ share·F|, for states from
+            coordinates in the same cell, space group and origin.
+        interpolate
+            As the field.
+
+        Returns
+        -------
+        StructureFactors
+            A list of all reflections of the states; a reflection that a state does not list has its `default_F`.
+
+        Raises
+        ------
+        ConfigError
+            Shares that do not add up to 1, or states that do not go together.
+        """
+        shares, factors = _checked_states(states)
+        cell = next((each.known_cell for each in factors if each.known_cell is not None), None)
+        energies = factors[0].energies if factors[0].has_energy_axis else None
+        if coherent:
+            paths = [each.path for each in factors if each.path is not None and each._holds_coordinates(each.path)]
+            if len(paths) < len(factors):
+                raise ConfigError(
+                    "StructureFactors.mixed: coherent = True needs the phases of all states; give each from_coordinates"
+                )
+            given = [each._coordinates(path) for each, path in zip(factors, paths, strict=True)]
+            found = calculate_mixture(shares, given)
+            values = found.amplitudes
+            if not any(each.f000 for each in factors):
+                values = np.where(found.indices.any(axis=1), values, 0.0)
+            mixture = Listed(found.indices, values, 0.0)
+        else:
+            shape = (0,) if energies is None else (len(energies), 0)
+            nothing = (np.zeros((0, 3), np.int32), np.zeros(shape))
+            lists = [nothing if each.listing is None else each.scattering_list for each in factors]
+            rest = [each.default_F for each in factors]
+            mixture = mean_intensities(shares, list(map(Listed, *zip(*lists, strict=True), rest)))
+        if len(mixture.indices) == 0:
+            return cls(default_F=mixture.default_F, cell=cell, interpolate=interpolate)
+        return cls(
+            indices=mixture.indices, amplitudes=mixture.amplitudes, default_F=mixture.default_F, cell=cell,
+            energies_eV=energies, interpolate=interpolate,
+        )  # fmt: skip
+
     @cached_property
     def p1_reflections(self) -> P1Reflections | None:
         """Listed reflections expanded to P1; None without a list."""
@@ -302,13 +371,17 @@ class StructureFactors(StructureFactorFiles):
             return expand_arrays(self.indices, amplitudes, self.space_group, self.cell)
         if self.path is None:
             return None
-        given: dict[str, Any] = {"space_group": self.space_group, "cell": self.cell}
         if self._holds_coordinates(self.path):
-            return calculate_reflections(
-                self.path, block=self.block, unknown_atoms=self.unknown_atoms, d_min_A=self.d_min_A, k_sol=self.k_sol,
-                b_sol_A2=self.b_sol_A2, energies_eV=self.energies, **given,
-            )  # fmt: skip
-        return read_reflections(self.path, self.kind, column=self.column, block=self.block, **given)
+            return calculate_reflections(self._coordinates(self.path))
+        return read_reflections(
+            self.path, self.kind, column=self.column, block=self.block, space_group=self.space_group, cell=self.cell
+        )
+
+    def _coordinates(self, path: Path) -> Coordinates:
+        return Coordinates(
+            path, self.d_min_A, self.k_sol, self.b_sol_A2, self.energies, self.space_group, self.cell, self.block,
+            self.unknown_atoms,
+        )  # fmt: skip
 
     def _holds_coordinates(self, path: Path) -> bool:
         """Return whether the file holds coordinates; without a format, a CIF is inspected."""
@@ -445,3 +518,33 @@ def _check_arrays(indices: IndexArray, amplitudes: FloatArray) -> None:
         raise ConfigError(f"StructureFactors.indices: shape {indices.shape} does not match {count} amplitudes")
     if len(indices) == 0:
         raise ConfigError("StructureFactors.indices: must not be empty; leave it out to use default_F everywhere")
+
+
+def _checked_states(states: Any) -> tuple[list[float], list[StructureFactors]]:
+    """Return the shares and structure factors of states; raises `ConfigError` unless they can be mixed."""
+    where = "StructureFactors.mixed"
+    try:
+        pairs = [(share, factors) for share, factors in states]
+    except (TypeError, ValueError):
+        pairs = []
+    if not pairs or not all(isinstance(factors, StructureFactors) for _, factors in pairs):
+        raise ConfigError(f"{where}: give pairs of a share and structure factors, [(0.7, ground), (0.3, excited)]")
+    shares = [number(f"{where}: a share", share, 0.0, 1.0) for share, _ in pairs]
+    if abs(sum(shares) - 1.0) > SHARES_TOLERANCE:
+        raise ConfigError(f"{where}: the shares {shares} add up to {sum(shares):g}; must be 1")
+    factors = [each for _, each in pairs]
+    if any(each.needs_beam_energy for each in factors):
+        raise ConfigError(f'{where}: energies_eV = "beam" has no energy yet; give each state energies_eV=[…]')
+    first = factors[0]
+    for each in factors[1:]:
+        one, other = (() if x.energies is None else tuple(x.energies.tolist()) for x in (first, each))
+        if one != other:
+            raise ConfigError(f"{where}: the states have energies_eV {one} and {other}; give all the same")
+    cells = [each.known_cell for each in factors if each.known_cell is not None]
+    for cell in cells[1:]:
+        if not np.allclose(cell, cells[0], rtol=CELL_TOLERANCE):
+            raise ConfigError(
+                f"{where}: the states have the cells {cells[0]} and {cell}; give all the same, or render them as "
+                "several crystals (Config.crystals)"
+            )
+    return shares, factors

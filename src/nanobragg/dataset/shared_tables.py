@@ -62,7 +62,7 @@ def share_tables(plan: Description, folder: Path) -> SharedTables | None:
     }
     indices, amplitudes = factors.scattering_list
     whole = StructureFactors.model_construct(indices=indices, amplitudes=amplitudes, **fields)
-    scene = Scene(plan.base.replace(structure_factors=whole))
+    scene = Scene(plan.base.replace(structure_factors=whole, damage=None, dose_MGy=0.0))
     dtype = np.float64 if float32_precision(scene) == "double" else np.float32
     held = HeldTable(whole.tables([0.0], dtype=dtype), {})
     whole.hold(held)

@@ -81,7 +81,7 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
         angles = np.asarray(umat_to_misset(turn @ before_turn)) * RADIAN_IN_DEGREES
         moved |= {"cell": after, "misset_deg": as_vector(angles), "matrix": None, "matrix_path": None}
     moved["n_cells"] = tuple(n + changes.get(name, 0.0) for n, name in zip(scene.n_cells, COUNTS, strict=True))
-    moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None}
+    moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None, "fraction": 1.0}  # which the blocks include
     moved["blocks"] = scene.blocks * math.exp(changes.get("log_blocks", 0.0))
     if "mosaic_spread" in changes:
         assert not isinstance(crystal.mosaic_spread_deg, tuple)  # see parameters.py

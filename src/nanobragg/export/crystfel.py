@@ -189,7 +189,7 @@ def write_crystfel_hkl(path: StrPath, config: Config) -> None:
     FileError
         The file cannot be written.
     """
-    factors = config.resolved().structure_factors
+    factors = config.resolved().damaged().structure_factors
     if factors.listing is None or factors.has_energy_axis:
         raise ConfigError("StructureFactors: need a list of reflections at one energy for a .hkl file; give them")
     indices, amplitudes = factors.scattering_list

@@ -50,7 +50,7 @@ def _check_structure_factors(scene: SceneData) -> list[str]:
     """Return warnings if the structure factors do not match the cell, the energies or the resolution of the scene."""
     factors = scene.config.structure_factors
     name, found = factors.path or "arrays", []
-    theirs, ours = factors.known_cell, cell_from_vectors(scene.lattice.direct)
+    theirs, ours = factors.known_cell, cell_from_vectors(scene.lattice.direct / scene.growth)  # before its dose
     if theirs is not None and not _same_cell(theirs, ours):
         found.append(
             f"the crystal's cell ({_format_cell(ours)}) is not that of the structure factors "

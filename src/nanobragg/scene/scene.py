@@ -43,7 +43,7 @@ class Scene(SceneData):
     Attributes
     ----------
     config : Config
-        The resolved Config (`Config.resolved`).
+        The resolved Config (`Config.resolved`), after its dose (`Config.damaged`).
     lattice : Lattice
         Cell vectors at φ = 0 (Å).
     n_cells : tuple of int or float
@@ -96,7 +96,7 @@ class Scene(SceneData):
         first, *others = config.lattices()
         super().__init__(first, corrected)
         self.others = tuple(Scene(other, corrected) for other in others)
-        self.experiment = config if others else self.config
+        self.experiment = config if others or config.damage else self.config
         self._cores: dict[str, CoreScene] = {}
         self._plans: dict[str, CullingPlan | None] = {}
         log.debug(

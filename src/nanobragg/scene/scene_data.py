@@ -37,7 +37,9 @@ class SceneData:
     """A resolved Config; `Scene` documents the attributes."""
 
     def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
-        config = self.config = config.resolved()
+        config = config.resolved()
+        self.growth = 1.0 if config.damage is None else config.damage.growth(config.dose_MGy)  # of the cell's edges
+        config = self.config = config.damaged()
         self._c = config.compat == "c"
         self._corrected = frozenset(corrected)
         frame = CONVENTIONS[config.detector.convention]

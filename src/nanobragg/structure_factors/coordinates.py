@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ from .symmetry import (
     expand_to_p1,
     group_from_table,
     point_group,
+    reflection_keys,
     separate_mates,
 )
 
@@ -54,7 +56,30 @@ class ModelAmplitudes(NamedTuple):
     note: str
 
 
-def model_amplitudes(
+class ModelTransform(NamedTuple):
+    """Complex amplitudes (electrons) of unique reflections.
+
+    Attributes
+    ----------
+    indices : ndarray of int32, shape (n, 3)
+    normal : ndarray of complex128, shape (n,)
+        Amplitudes without anomalous scattering.
+    by_element : dict
+        By atomic number, what one more electron per atom of the element adds; empty without anomalous scattering.
+    rotations : ndarray, shape (m, 3, 3)
+        Point group, which makes all reflections of these.
+    note
+        Description of the calculation, for the summary.
+    """
+
+    indices: IndexArray
+    normal: ComplexArray
+    by_element: dict[int, ComplexArray]
+    rotations: npt.NDArray[np.int64]
+    note: str
+
+
+def model_transform(
     where: str,
     model: AtomicModel,
     cell: Cell,
@@ -63,16 +88,15 @@ def model_amplitudes(
     d_min_A: float,
     k_sol: float | None,
     b_sol_A2: float,
-    energies_eV: FloatArray | None,
+    anomalous: bool,
     own_group: bool = True,
-) -> ModelAmplitudes:
-    """Calculate the amplitudes of an atomic model.
+) -> ModelTransform:
+    """Calculate the complex amplitudes of an atomic model.
 
     The electron density (scattering factors of the International Tables, 1992, vol. C) is sampled on a grid of at most
     a third of `d_min_A`, blurred accordingly, and transformed with gemmi (L. F. Ten Eyck, Acta Cryst. A33 (1977)
     486-492). Small molecules, and cells that are narrow for the density of an atom, are summed over their atoms.
-    Bulk solvent adds k_sol·exp(-B_sol·s²/4) times the transform of the solvent mask. f' and f'' are those of
-    D. T. Cromer and D. A. Liberman, Acta Cryst. A37 (1981) 267-268; with them Bijvoet mates are kept separate.
+    Bulk solvent adds k_sol·exp(-B_sol·s²/4) times the transform of the solvent mask.
 
     Parameters
     ----------
@@ -86,42 +110,90 @@ def model_amplitudes(
         Resolution limit.
     k_sol, b_sol_A2
         Electrons/Å³ and Å²; k_sol None: 0.35, and 0 for small molecules.
-    energies_eV
-        Energies for anomalous scattering; None: no anomalous scattering.
+    anomalous
+        Whether the transforms of elements are needed.
     own_group
         Whether the group is that of the file, to which stated multiplicities of sites refer.
 
     Raises
     ------
     ConfigError
-        A grid that does not fit into memory, or an energy outside 1 to 200 keV.
+        A grid that does not fit into memory.
     """
     _check_grid(where, cell, d_min_A)
     placed = place_atoms(where, model, cell, group, own_group=own_group)
     k_sol = (0.0 if model.small else K_SOL) if k_sol is None else k_sol
     calculator = _calculator(where, placed, d_min_A, direct_if_small=model.small and k_sol == 0)
-    rotations = point_group(calculator.group)
     indices, atoms = calculator.transform()
     present = ~absent_reflections(indices, calculator.group)
     solvent = 0.0
     if k_sol > 0:
         damping = np.exp(-b_sol_A2 * placed.structure.cell.calculate_1_d2_array(indices) / 4.0)
         solvent = k_sol * damping * calculator.solvent(where)
-    normal = present * (atoms + solvent)
     note = f"calculated to {d_min_A:g} Å" + (f", solvent {k_sol:g} e/Å³, {b_sol_A2:g} Å²" if k_sol > 0 else "")
     note = ", ".join(filter(None, [model.note, note, placed.note]))
+    found = calculator.by_element(atoms) if anomalous else {}
+    by_element = {number: present * each for number, each in found.items()}
+    return ModelTransform(indices, present * (atoms + solvent), by_element, point_group(calculator.group), note)
+
+
+def amplitudes_of(transform: ModelTransform, energies_eV: FloatArray | None, where: str) -> ModelAmplitudes:
+    """Return the amplitudes of the P1 cell at some energies (None: without anomalous scattering).
+
+    f' and f'' are those of D. T. Cromer and D. A. Liberman, Acta Cryst. A37 (1981) 267-268; with them Bijvoet mates are
+    kept separate.
+
+    Raises
+    ------
+    ConfigError
+        An energy outside 1 to 200 keV.
+    """
+    indices, normal, by_element, rotations, note = transform
     if energies_eV is None:
         return ModelAmplitudes(*expand_to_p1(indices, np.abs(normal), rotations, where), note)
-    coefficients = {number: present * each for number, each in calculator.by_element(atoms).items()}
     rows = []
     for energy in energies_eV.tolist():
-        plus, minus = _bijvoet_pair(normal, coefficients, energy)
+        plus, minus = _bijvoet_pair(normal, by_element, energy)
         rows.append(separate_mates(indices, plus, minus, rotations))
     values = np.array([row[1] for row in rows])
     energies = ", ".join(f"{energy:g}" for energy in energies_eV.tolist()[:3])
     more = f", … ({len(energies_eV)})" if len(energies_eV) > 3 else ""
     note += f", anomalous at {energies}{more} eV"
     return ModelAmplitudes(*expand_to_p1(rows[0][0], values if len(values) > 1 else values[0], rotations, where), note)
+
+
+def mixed_transform(shares: Sequence[float], transforms: Sequence[ModelTransform]) -> ModelTransform:
+    """Return the sum of transforms of the same reflections, each times its share.
+
+    Raises
+    ------
+    ConfigError
+        Their reflections differ.
+    """
+    first, *others = (_sorted(each) for each in transforms)
+    for each in others:
+        if not (np.array_equal(each.rotations, first.rotations) and np.array_equal(each.indices, first.indices)):
+            raise ConfigError(
+                "StructureFactors.mixed: the states have different reflections; coherent states need the same cell, "
+                "space group and d_min_A"
+            )
+    pairs = list(zip(shares, (first, *others), strict=True))
+    numbers = sorted({number for _, each in pairs for number in each.by_element})
+    zero = np.zeros(len(first.indices), np.complex128)
+    return first._replace(
+        normal=sum((share * each.normal for share, each in pairs), zero),
+        by_element={
+            number: sum((share * each.by_element.get(number, zero) for share, each in pairs), zero)
+            for number in numbers
+        },
+    )
+
+
+def _sorted(transform: ModelTransform) -> ModelTransform:
+    """Return a transform with its reflections in the order of h, k, l."""
+    order = np.argsort(reflection_keys(transform.indices))
+    by_element = {number: each[order] for number, each in transform.by_element.items()}
+    return transform._replace(indices=transform.indices[order], normal=transform.normal[order], by_element=by_element)
 
 
 def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:

@@ -15,9 +15,11 @@ from ..unit_cell import Cell, check_cell
 from .symmetry import IndexArray, choose_group, expand_to_p1, point_group, separate_mates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..io.reflections import Reflections
+    from .coordinates import ModelTransform
 
 
 class P1Reflections(NamedTuple):
@@ -129,39 +131,60 @@ def _expanded(where: str, found: Reflections | Unmerged, space_group: str | None
     return P1Reflections(*expanded, cell, f"{found.note}; expanded from {group.name}")
 
 
-def calculate_reflections(
-    path: Path,
-    *,
-    d_min_A: float | None,
-    k_sol: float | None,
-    b_sol_A2: float,
-    energies_eV: FloatArray | None,
-    space_group: str | None = None,
-    cell: Cell | None = None,
-    block: str | None = None,
-    unknown_atoms: str | None = None,
-) -> P1Reflections:
-    """Calculate reflections from a PDB, mmCIF, or small-molecule CIF file.
+class Coordinates(NamedTuple):
+    """A PDB, mmCIF, or small-molecule CIF file, and how amplitudes are calculated from it.
 
-    The numbers are those of `model_amplitudes`; the resolution limit is required. `space_group` and `cell` replace
-    those of the file; `block` and `unknown_atoms` are those of `read_atoms`.
+    The fields are those of `StructureFactors`; `space_group` and `cell` replace those of the file.
     """
-    from ..io.atoms import read_atoms
-    from .coordinates import model_amplitudes
 
-    where = str(path)
-    if d_min_A is None:
+    path: Path
+    d_min_A: float | None
+    k_sol: float | None
+    b_sol_A2: float
+    energies_eV: FloatArray | None
+    space_group: str | None = None
+    cell: Cell | None = None
+    block: str | None = None
+    unknown_atoms: str | None = None
+
+
+def calculate_reflections(given: Coordinates) -> P1Reflections:
+    """Calculate reflections from coordinates; the resolution limit is required."""
+    from .coordinates import amplitudes_of
+
+    transform, cell = _transformed(given)
+    found = amplitudes_of(transform, given.energies_eV, str(given.path))
+    return P1Reflections(found.indices, found.amplitudes, cell, found.note)
+
+
+def calculate_mixture(shares: Sequence[float], states: Sequence[Coordinates]) -> P1Reflections:
+    """Calculate reflections from the mean density of several states, each with its share; they have the same cell."""
+    from .coordinates import amplitudes_of, mixed_transform
+
+    transforms, cells = zip(*map(_transformed, states), strict=True)
+    found = amplitudes_of(mixed_transform(shares, transforms), states[0].energies_eV, "StructureFactors.mixed")
+    return P1Reflections(found.indices, found.amplitudes, cells[0], found.note)
+
+
+def _transformed(given: Coordinates) -> tuple[ModelTransform, Cell]:
+    """Return the complex amplitudes of coordinates, and their cell."""
+    from ..io.atoms import read_atoms
+    from .coordinates import model_transform
+
+    where = str(given.path)
+    if given.d_min_A is None:
         raise ConfigError(f"{where}: coordinates need a resolution limit; give StructureFactors.d_min_A (Å)")
-    model = read_atoms(path, block=block, unknown_atoms=unknown_atoms)
-    cell = cell or model.cell
+    model = read_atoms(given.path, block=given.block, unknown_atoms=given.unknown_atoms)
+    cell = given.cell or model.cell
     if cell is None:
         raise ConfigError(f"{where}: does not hold a cell (CRYST1, _cell); give StructureFactors.cell")
     _check_file_cell(where, cell)
-    found = model_amplitudes(
-        where, model, cell, choose_group(where, space_group, model.symmetry, cell), own_group=space_group is None,
-        d_min_A=d_min_A, k_sol=k_sol, b_sol_A2=b_sol_A2, energies_eV=energies_eV,
+    transform = model_transform(
+        where, model, cell, choose_group(where, given.space_group, model.symmetry, cell),
+        own_group=given.space_group is None, d_min_A=given.d_min_A, k_sol=given.k_sol, b_sol_A2=given.b_sol_A2,
+        anomalous=given.energies_eV is not None,
     )  # fmt: skip
-    return P1Reflections(found.indices, found.amplitudes, cell, found.note)
+    return transform, cell
 
 
 def _check_file_cell(where: str, cell: Cell | None) -> None:

@@ -1,0 +1,160 @@
+"""Radiation damage: what a dose does to the crystals of an experiment and to their amplitudes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from ..detectors.conventions import CONVENTIONS
+from ..errors import ConfigError
+from ..geometry import FloatArray, unit
+from ..io.limits import allowed_memory
+from ..structure_factors.symmetry import IndexArray, reflection_keys
+from .base import Model
+from .beam import build_sources, polarization_axis
+from .crystal import Crystal, build_lattice, matrix_columns
+from .structure_factors import StructureFactors
+
+LARGEST_GROWTH = 0.5  # of a cell
+SMALLEST_SHARE = 1e-30  # of the photons that are left
+BYTES_PER_REFLECTION = 100  # while reflections are listed
+MARGIN = 1.02  # beyond the image's resolution, for the spots at its edge
+
+
+class Damage(Model):
+    """What an absorbed dose does to a crystal: its B factor and its cell grow, and less and less of it diffracts.
+
+    It acts in proportion to the dose of an experiment, `Config.dose_MGy`.
+
+    Attributes
+    ----------
+    b_A2_per_MGy
+        Growth of the isotropic B factor per dose, Å²/MGy: amplitudes fall by exp(-ΔB/4d²), with d in the cell before
+        the damage.
+    cell_percent_per_MGy
+        Growth of the cell's edges, percent/MGy. The crystal keeps its unit cells, and its blocks and size grow as well.
+    half_dose_MGy
+        Dose that halves the photons of all reflections, in addition to what the B factor does; None: they stay.
+    """
+
+    b_A2_per_MGy: float = Field(default=0.0, ge=0)
+    cell_percent_per_MGy: float = Field(default=0.0, ge=0)
+    half_dose_MGy: float | None = Field(default=None, gt=0)
+
+    def growth(self, dose_MGy: float) -> float:
+        """Return the factor of the cell's edges at a dose."""
+        return 1.0 + self.cell_percent_per_MGy * dose_MGy / 100.0
+
+    def share(self, dose_MGy: float) -> float:
+        """Return the share of the photons that is left at a dose."""
+        return 1.0 if self.half_dose_MGy is None else 2.0 ** -(dose_MGy / self.half_dose_MGy)
+
+
+def check_damage(config: Any) -> None:
+    """Raise `ConfigError` unless a Config can have its dose."""
+    damage, dose = config.damage, config.dose_MGy
+    if damage is None:
+        if dose:
+            raise ConfigError(f"Config.dose_MGy = {dose:g}: needs the damage that it does; give damage=nb.Damage(…)")
+        return
+    if config.compat == "c":
+        raise ConfigError("Config.damage: compat='c' does not support it; use compat=None (-exact)")
+    if damage.growth(dose) > 1.0 + LARGEST_GROWTH:
+        raise ConfigError(
+            f"Config.dose_MGy = {dose:g}: with Damage.cell_percent_per_MGy = {damage.cell_percent_per_MGy:g} the cell "
+            f"would grow by more than {100 * LARGEST_GROWTH:g} %; reduce one of them"
+        )
+    if damage.share(dose) < SMALLEST_SHARE:
+        raise ConfigError(
+            f"Config.dose_MGy = {dose:g}: with Damage.half_dose_MGy = {damage.half_dose_MGy:g} nothing is left of the "
+            "crystal; reduce the dose"
+        )
+
+
+def damaged_parts(config: Any) -> tuple[Crystal, StructureFactors]:
+    """Return the crystal and the structure factors of a resolved Config of one crystal after its dose."""
+    damage, dose, wavelength = config.damage, config.dose_MGy, config.beam.wavelength
+    crystal, factors = config.crystal, config.structure_factors
+    delta_b = damage.b_A2_per_MGy * dose
+    if delta_b > 0:
+        star = build_lattice(crystal, wavelength, c_cell=False).reciprocal
+        factors = _damped(factors, delta_b, star, _longest_s(config) if factors.default_F else 0.0)
+    grown = _grown(crystal, damage.growth(dose), wavelength)
+    return grown.replace(fraction=crystal.fraction * damage.share(dose)), factors
+
+
+def _grown(crystal: Crystal, factor: float, wavelength_A: float) -> Crystal:
+    """Return a crystal of as many cells, whose edges are a factor longer."""
+    if factor == 1.0:
+        return crystal
+    changes: dict[str, Any] = {"size_mm": tuple(factor * size for size in crystal.size_mm)}
+    columns = matrix_columns(crystal, wavelength_A)
+    if columns is not None:
+        changes |= {"matrix": tuple(map(tuple, (columns / factor).tolist())), "matrix_path": None}
+    if crystal.cell is not None:
+        changes["cell"] = (*(factor * edge for edge in crystal.cell[:3]), *crystal.cell[3:])
+    if crystal.block_um is not None:
+        changes["block_um"] = factor * crystal.block_um
+    if crystal.volume_mm3 is not None:
+        changes["volume_mm3"] = factor**3 * crystal.volume_mm3
+    return crystal.replace(**changes)
+
+
+def _damped(factors: StructureFactors, b_A2: float, star: FloatArray, longest_s: float) -> StructureFactors:
+    """Return a list of amplitudes times exp(-B s²/4), s = 1/d.
+
+    Reflections that are not listed, with the amplitude `default_F`, are listed up to `longest_s`.
+    """
+    if factors.listing is None:
+        indices, amplitudes = np.zeros((0, 3), np.int32), np.zeros(0)
+    else:
+        indices, amplitudes = factors.scattering_list
+    if factors.default_F:
+        others = _reflections(star, longest_s)
+        others = others[~np.isin(reflection_keys(others), reflection_keys(indices))]
+        rest = np.full((*amplitudes.shape[:-1], len(others)), factors.default_F)
+        indices, amplitudes = np.concatenate([indices, others]), np.concatenate([amplitudes, rest], axis=-1)
+    if len(indices) == 0:
+        return factors
+    s_squared = np.square(indices @ star).sum(axis=1)
+    return StructureFactors(
+        indices=indices,
+        amplitudes=amplitudes * np.exp(-b_A2 / 4.0 * s_squared),
+        energies_eV=factors.energies if factors.has_energy_axis else None,
+        default_F=factors.default_F * math.exp(-b_A2 / 4.0 * longest_s**2),
+        interpolate=factors.interpolate,
+    )
+
+
+def _reflections(star: FloatArray, longest_s: float) -> IndexArray:
+    """Return all h, k, l of a reciprocal lattice (rows, Å⁻¹) up to a length."""
+    last = np.floor(longest_s * np.linalg.norm(np.linalg.inv(star), axis=0)).tolist()
+    count = math.prod(2.0 * each + 1.0 for each in last)
+    if count * BYTES_PER_REFLECTION > allowed_memory():
+        raise ConfigError(
+            f"Damage.b_A2_per_MGy: StructureFactors.default_F stands for {count:.3g} reflections to "
+            f"{1 / longest_s:.3g} Å, which do not fit into memory; list them, or give Sampling.d_min_A"
+        )
+    axes = (np.arange(-each, each + 1, dtype=np.int32) for each in map(int, last))
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.asarray(grid[np.linalg.norm(grid @ star, axis=1) <= longest_s])
+
+
+def _longest_s(config: Any) -> float:
+    """Return the largest 1/d (Å⁻¹) that the image of a Config reaches, with a margin."""
+    frame, beam = CONVENTIONS[config.detector.convention], config.beam
+    direction = unit(beam.direction or frame.beam)
+    axis = polarization_axis(beam, direction, beam.polarization_axis or frame.polarization, like_c=False)
+    sources = build_sources(beam, direction, axis, like_c=False)
+    rays = np.concatenate([panel.corners_mm() for panel in config.detector.panels])
+    rays /= np.linalg.norm(rays, axis=1)[:, np.newaxis]
+    longest = 0.0
+    for source, wavelength in zip(sources.directions, sources.wavelengths * 1e10, strict=True):
+        # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
+        forward = not config.detector.curved and (rays @ source).min() > 0
+        longest = max(longest, (np.linalg.norm(rays - source, axis=1).max() if forward else 2.0) / wavelength)
+    d_min = config.sampling.d_min_A
+    return MARGIN * float(min(longest, 1.0 / d_min) if d_min > 0 else longest)
