@@ -54,7 +54,7 @@ def test_all_lattices_together_miss_no_more_than_the_tolerance(tolerance, monkey
     exact = image(several(), tolerance=0)
     culled, report = image(several(), report=True, **tolerance)
     assert report.bound_ph <= max(tolerance.get("tolerance", 0) * exact.max(), tolerance.get("tolerance_ph", 0))
-    assert (exact - culled).max() <= report.bound_ph + 1e-13 * exact.max()
+    assert (exact - culled).max() <= report.bound_ph + 1e-12 * exact.max()  # and rounding
     assert report.terms == exact.size * sum(each.terms for each in nb.Scene(several()).lattices)
 
 
