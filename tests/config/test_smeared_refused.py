@@ -1,4 +1,4 @@
-"""What has no closed form (mosaic_sampling="analytic") is refused in one line with field, value and cure."""
+"""Errors for Configs without a closed form (mosaic_sampling="analytic"): field, value and cure in one line."""
 
 from __future__ import annotations
 

@@ -299,7 +299,7 @@ class Crystal(Model):
 
     @property
     def is_smeared(self) -> bool:
-        """Whether the sum over domains is in closed form."""
+        """Whether the sum over domains is calculated in closed form."""
         return self.mosaic_sampling == "analytic"
 
     @property

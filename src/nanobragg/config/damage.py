@@ -25,7 +25,7 @@ MARGIN = 1.02  # beyond the image's resolution, for the spots at its edge
 
 
 class Damage(Model):
-    """What an absorbed dose does to a crystal: its B factor and its cell grow, and less and less of it diffracts.
+    """Radiation damage per absorbed dose: growth of the B factor and of the cell, and loss of diffracting power.
 
     It acts in proportion to the dose of an experiment, `Config.dose_MGy`.
 

@@ -49,9 +49,9 @@ class Chain:
         factors = np.zeros((self._panels, self._count))
         if name in self._passes:
             factors[:, COUNT + list(self._passes).index(name)] = 1.0
-        if name in self._passes and self._passes[name].smear is None:
-            pass  # which holds all of the derivative
-        elif name in CELL:
+            if self._passes[name].smear is None:  # the pass holds all of the derivative
+                return factors
+        if name in CELL:
             self._strain(factors, cell_strains(crystal_cell(self._scene))[CELL.index(name)])
         elif name in ROTATIONS:
             self._strain(factors, self._rotation(np.eye(3)[ROTATIONS.index(name)]))

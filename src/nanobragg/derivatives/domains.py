@@ -18,9 +18,16 @@ from .smear import smear_slopes
 
 
 class Pass(NamedTuple):
-    """What a pass does to every orientation: a rotation (rad per unit), or a weight of its terms' trace of v h.
+    """What a pass over the terms applies; one of the three.
 
-    Or how the smear of its spots changes, an array of SMEAR.
+    Attributes
+    ----------
+    spins
+        Rotation of every orientation, rad per unit.
+    shares
+        Weight of every domain, for the trace of v h of its terms.
+    smear
+        Derivative of the smear of the spots, an array of SMEAR.
     """
 
     spins: FloatArray | None = None

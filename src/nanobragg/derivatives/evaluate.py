@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -233,11 +233,16 @@ class Evaluation:
             self.bound_ph = max(self.bound_ph, bound)
         return np.array([sums[panels == panel].sum(axis=0) for panel in range(self._panels)])
 
-    def pass_rows(self) -> FloatArray:
-        """Return what further passes over the terms make (domains.py), shape (passes, pixels)."""
+    def pass_rows(self, names: Collection[str]) -> FloatArray:
+        """Return what further passes over the terms make (domains.py), shape (passes, pixels).
+
+        Rows of parameters that are not among `names` are zero.
+        """
         rows, size = np.zeros((len(self.passes), len(self.places))), self.scene.geometry.size
         image = np.zeros((1, int(np.prod(self.scene.shape))))
-        for row, each in enumerate(self.passes.values()):
+        for row, (name, each) in enumerate(self.passes.items()):
+            if name not in names:
+                continue
             factors, scene, culling = np.zeros((self._panels, 1, _gradient.COUNT)), self.scene, self._culling
             if each.shares is None:
                 factors[:, :, PLACES["spread"]] = 1.0

@@ -19,7 +19,7 @@ from .amplitudes import AmplitudeMap
 from .chain import Chain
 from .evaluate import Evaluation, as_scene, chosen_places
 from .groups import Groups
-from .jacobian import Jacobian, is_amplitude, pass_rows
+from .jacobian import Jacobian, is_amplitude
 from .missing import missing_at_most, primitive_bounds
 from .parameters import all_parameters, check_names, reflection_of, source_of
 from .parts import Places
@@ -274,7 +274,7 @@ def vjp(
         flat = transposed(response, flat[chosen], chosen, scene, evaluation.threads)
     wanted = wanted_names(scene, names, groups)
     values = flat[evaluation.places]
-    return gradient_of(wanted, groups, evaluation.products(values, pass_rows(evaluation, wanted)), evaluation, values)
+    return gradient_of(wanted, groups, evaluation.products(values, evaluation.pass_rows(wanted)), evaluation, values)
 
 
 def transposed(response: Response, values: FloatArray, places: Places, scene: Scene, threads: int) -> FloatArray:

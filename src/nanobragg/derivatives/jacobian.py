@@ -46,18 +46,11 @@ class Jacobian:
         by_amplitude = _amplitude_rows(evaluation, [reflection_of(names[row]) for row in listed])
         others = np.concatenate([by_amplitude, by_weight.reshape(len(weights), len(evaluation.places))])
         primitives = Chain(scene, groups).factors(names).transpose(1, 0, 2)
-        self.extra = np.concatenate([pass_rows(evaluation, names), others])
+        self.extra = np.concatenate([evaluation.pass_rows(names), others])
         ones = np.zeros((*primitives.shape[:2], len(others)))
         for column, row in enumerate([*listed, *(row for row, _ in weights)]):
             ones[:, row, column] = 1.0
         self.factors = np.concatenate([primitives, ones], axis=2)
-
-
-def pass_rows(evaluation: Evaluation, names: list[str]) -> FloatArray:
-    """Return the rows of the passes of an evaluation, computed if any of the parameters needs them."""
-    if any(name in evaluation.passes for name in names):
-        return evaluation.pass_rows()
-    return np.zeros((len(evaluation.passes), len(evaluation.places)))
 
 
 def total_factors(factors: FloatArray) -> FloatArray:

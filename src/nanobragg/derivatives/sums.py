@@ -19,7 +19,7 @@ from ..scene.scene import Scene
 from .evaluate import Evaluation, as_scene, chosen_places
 from .groups import Groups
 from .images import Dtype, checked_response, gradient_of, needs_pixels, transposed, wanted_names
-from .jacobian import Jacobian, pass_rows, total_factors, used_rows
+from .jacobian import Jacobian, total_factors, used_rows
 from .likelihood import Likelihood, as_noise
 from .parameters import check_names
 from .parts import Places
@@ -112,7 +112,7 @@ def loss_and_gradient(
     if response is not None:
         return _loss_of_signal(response, evaluation, data, kind, wanted, groups, chosen_places(scene, pixels, None))
     measured = checked_data(scene, data, evaluation.places)
-    extra = pass_rows(evaluation, wanted)
+    extra = evaluation.pass_rows(wanted)
     found = evaluation.compare(
         kind, measured[evaluation.places], extra=extra, slopes=needs_pixels(scene, wanted)
     )  # fmt: skip
@@ -136,7 +136,7 @@ def _loss_of_signal(
     signal = response.apply(image.reshape(scene.shape), evaluation.threads).ravel()[places]
     terms = noise.terms(measured, signal)
     slopes = transposed(response, terms.slope, places, scene, evaluation.threads)[evaluation.places]
-    sums = evaluation.products(slopes, pass_rows(evaluation, names))
+    sums = evaluation.products(slopes, evaluation.pass_rows(names))
     gradient = gradient_of(names, groups, sums, evaluation, slopes)
     return Loss(float(terms.loss.sum()), gradient)
 
