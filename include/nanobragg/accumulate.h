@@ -3,6 +3,7 @@
 #define NANOBRAGG_ACCUMULATE_H
 
 #include "amplitude.h"
+#include "halos.h"
 #include "lanes.h"
 #include "shapes/shapes.h"
 
@@ -63,6 +64,33 @@ static void accumulate(const Scene &s, int table_number, const double *cells, co
             evaluate<Shape, Lookup>(crystal, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
             sink.add(i, vertices, term);
         }
+    }
+}
+
+/* The same for diffuse halos, of which every one around a point is a term. */
+template <class Shape, class Lookup, class Sink>
+static void accumulate_halos(const Scene &s, int table_number, const double *cells, const Orientations list,
+                             const Lanes &lanes, int n, Sink &sink)
+{
+    const auto table = table_of<typename Lookup::Entry>(s, table_number);
+    const Crystal crystal = s.crystal;
+    for (int c = 0; c < list.count; ++c) {
+        const double *vertices = cells + 9 * list.number(c);
+        double cell[9];
+        memcpy(cell, vertices, sizeof cell);
+        visit_halos(crystal, [&](int h, int k, int l) {
+            NB_SIMD_IF(!Sink::needs_steps) for (int i = 0; i < n; ++i)
+            {
+                Term<double> term;
+                if constexpr (Sink::needs_steps)
+                    term = {};
+                find_index(cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
+                step_aside(term, h, k, l);
+                Shape::evaluate(crystal, term);
+                Lookup::find(table, term);
+                sink.add(i, vertices, term);
+            }
+        });
     }
 }
 
@@ -128,7 +156,8 @@ template <class Sink>
 using Accumulate = void(const Scene &s, int table_number, const double *cells, const Orientations list,
                         const Lanes &lanes, int n, Sink &sink);
 
-/* The functions of one precision and type of table, by shape and lookup; NULL where a shape has none. */
+/* The functions of one precision and type of table, by shape and lookup; NULL where a shape has none. Halos have those
+ * of the nearest reflection, in double precision. */
 template <class Real, class Entry, class Sink> struct AccumulateTable {
     Accumulate<Sink> *function[Shapes::size][LOOKUPS];
 
@@ -142,7 +171,10 @@ template <class Real, class Entry, class Sink> struct AccumulateTable {
 
     template <class Shape> constexpr void fill_shape(int shape)
     {
-        if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
+        if constexpr (Shape::is_halo) {
+            if constexpr (sizeof(Real) == sizeof(double))
+                function[shape][NEAREST] = accumulate_halos<Shape, Nearest<Entry>, Sink>;
+        } else if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
             function[shape][CONSTANT] = accumulate<Real, Shape, Constant<Entry>, Sink>;
             function[shape][NEAREST] = accumulate<Real, Shape, Nearest<Entry>, Sink>;
             function[shape][TRICUBIC] = accumulate_tricubic<Real, Shape, Entry, Sink>;

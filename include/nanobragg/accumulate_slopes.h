@@ -47,6 +47,55 @@ static void accumulate_slopes(const Scene &s, int table_number, const double *ce
     }
 }
 
+/* The same for diffuse halos; `changes`: along the change of the crystal too. */
+template <bool changes, class Shape, class Lookup>
+static void add_halos(const Scene &s, const Table<typename Lookup::Entry> &table, const double *vertices, double share,
+                      const Lanes &lanes, int n, Gradient<double> &sink)
+{
+    const Crystal crystal = s.crystal;
+    Crystal slope = {};
+    double cell[9], by_log_peak = 0.0;
+    memcpy(cell, vertices, sizeof cell);
+    if constexpr (changes) {
+        slope = *s.crystal_slope;
+        by_log_peak = 2.0 * slope.cells / crystal.cells;
+    }
+    visit_halos(crystal, [&](int h, int k, int l) {
+        NB_SIMD for (int i = 0; i < n; ++i)
+        {
+            const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
+            Term<double> term;
+            find_index(cell, qx, qy, qz, term);
+            step_aside(term, h, k, l);
+            Lookup::find(table, term);
+            const double factor = share * term.amplitude * term.amplitude;
+            const Slopes<double> slopes = Shape::template slopes<double>(crystal, term, factor);
+            sink.template add_slopes<false, !changes>(i, term, slopes, qx, qy, qz);
+            if constexpr (changes) {
+                const double *d = term.offset;
+                const double by_rr = Shape::derivative(Shape::peak(crystal) * factor,
+                                                       Shape::radius_sqr(crystal.metric, d[0], d[1], d[2]));
+                sink.add_to_spread(i, slopes.value * by_log_peak
+                                          + by_rr * Shape::radius_sqr(slope.metric, d[0], d[1], d[2]));
+            }
+        }
+    });
+}
+
+template <class Shape, class Lookup>
+static void accumulate_halo_slopes(const Scene &s, int table_number, const double *cells, const Orientations list,
+                                   const Lanes &lanes, int n, Gradient<double> &sink)
+{
+    const auto table = table_of<typename Lookup::Entry>(s, table_number);
+    const auto add = s.crystal_slope ? add_halos<true, Shape, Lookup> : add_halos<false, Shape, Lookup>;
+    for (int c = 0; c < list.count; ++c) {
+        const double *vertices = cells + 9 * list.number(c);
+        if (sink.from_orientation(vertices, n))
+            sink.start();
+        add(s, table, vertices, share_of(s, list.number(c)), lanes, n, sink);
+    }
+}
+
 /* An amplitude and its derivatives by the index. */
 template <class Entry> struct SlopedAmplitude {
     Entry value, by_index[3];
@@ -114,7 +163,10 @@ template <class Real, class Entry> struct SlopesTable {
 
     template <class Shape> constexpr void fill_shape(int shape)
     {
-        if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
+        if constexpr (Shape::is_halo) {
+            if constexpr (sizeof(Real) == sizeof(double))
+                function[shape][NEAREST] = accumulate_halo_slopes<Shape, Nearest<Entry>>;
+        } else if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
             function[shape][CONSTANT] = accumulate_slopes<Real, Shape, Constant<Entry>>;
             function[shape][NEAREST] = accumulate_slopes<Real, Shape, Nearest<Entry>>;
             function[shape][TRICUBIC] = accumulate_slopes_tricubic<Real, Shape, Entry>;

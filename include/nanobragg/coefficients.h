@@ -157,7 +157,7 @@ static void gather_tricubic(const Scene &s, int table_number, const double *cell
         }
 }
 
-/* The functions of one type of table, by shape and lookup; NULL for a constant. */
+/* The functions of one type of table, by shape and lookup; NULL for a constant, and for halos. */
 template <class Entry> struct CoefficientsTable {
     Accumulate<Coefficients> *function[Shapes::size][LOOKUPS];
 
@@ -166,9 +166,15 @@ template <class Entry> struct CoefficientsTable {
     template <class... Shape> constexpr void fill(List<Shape...>)
     {
         int shape = 0;
-        ((function[shape][NEAREST] = gather_nearest<Shape, Entry>,
-          function[shape][TRICUBIC] = gather_tricubic<Shape, Entry>, ++shape),
-         ...);
+        (fill_shape<Shape>(shape++), ...);
+    }
+
+    template <class Shape> constexpr void fill_shape(int shape)
+    {
+        if constexpr (!Shape::is_halo) {
+            function[shape][NEAREST] = gather_nearest<Shape, Entry>;
+            function[shape][TRICUBIC] = gather_tricubic<Shape, Entry>;
+        }
     }
 };
 

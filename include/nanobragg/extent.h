@@ -2,6 +2,7 @@
 #ifndef NANOBRAGG_EXTENT_H
 #define NANOBRAGG_EXTENT_H
 
+#include "halos.h"
 #include "scene.h"
 #include "maths.h"
 
@@ -10,6 +11,7 @@ namespace nb::NB_ISA {
 /* The squared radius of an offset d is at least the sum of metric d^2. */
 struct Extent {
     float n[3], metric[3];
+    float others; /* diffuse halos: upper bound of those of all reflections but the nearest, for peaks of 1 */
 };
 
 /* An upper bound of a product of a few factors that were computed in single precision. */
@@ -29,6 +31,22 @@ static inline double smallest_eigenvalue(double yz, double xz, double xy)
     return 1.0 - 2.0 * sqrt(p / 3.0) * cos(acos(bounded) / 3.0);
 }
 
+/* No point is closer than one half to another reflection than the nearest one along an axis where they differ. */
+static inline double others_at_most(const Crystal &crystal, const float *metric)
+{
+    double sum = -1.0;
+    visit_halos(crystal, [&](int h, int k, int l) {
+        const int steps[3] = {h, k, l};
+        double rr = 1.0;
+        for (int i = 0; i < 3; ++i) {
+            const double least = steps[i] ? fabs((double)steps[i]) - 0.5 : 0.0;
+            rr += metric[i] * least * least;
+        }
+        sum += 1.0 / (rr * rr);
+    });
+    return sum * (1.0 + 1e-6);
+}
+
 static inline Extent extent_of(const Crystal &crystal)
 {
     const double *m = crystal.metric;
@@ -39,6 +57,7 @@ static inline Extent extent_of(const Crystal &crystal)
         e.n[i] = (float)crystal.n[i];
         e.metric[i] = (float)(m[i] * larger(share - 1e-6, 0.0) * (1.0 - 1e-6));
     }
+    e.others = (float)others_at_most(crystal, e.metric);
     return e;
 }
 

@@ -29,10 +29,19 @@ public:
     /* Whether orientations move with the mosaic spread. */
     NB_MEMBER bool has_spins() const { return motions.spins != nullptr; }
 
+    /* Whether the smear of the spots, or a crystal, changes. */
+    NB_MEMBER static bool changes(const Scene &s)
+    {
+        const Scene *part = &s;
+        while (part && !part->smear_slope && !part->crystal_slope)
+            part = part->rest;
+        return part != nullptr;
+    }
+
     /* Start a sum whose terms are not in every lane. */
     NB_MEMBER void start() { memset(sums, 0, sizeof sums); }
 
-    /* Add a derivative of a term by the smear of the spots. */
+    /* Add a derivative of a term along the change of the smear, or of the crystal. */
     NB_MEMBER void add_to_spread(int i, Real slope) { sums[BY_SPREAD][i] += slope; }
 
     /* The terms of n lanes that follow are those of this orientation; returns whether they are the first of a sum. */
@@ -97,8 +106,10 @@ public:
         fresh = true;
     }
 
-    void from_source(const Scene &, int, const double *cells, const Lanes &)
+    void from_source(const Scene &s, int, const double *cells, const Lanes &)
     {
+        if (changes(s))
+            start();
         first_cell = cells;
         waiting = 0;
         carried = false;
@@ -228,7 +239,7 @@ private:
             primitives[CELLS + 2][i] += crystal * sum_of<from_doubles>(BY_CELLS + 2, i);
             shared[i] = crystal;
         }
-        if (has_spins() || s.smear_slope)
+        if (has_spins() || changes(s))
             NB_SIMD for (int i = 0; i < n; ++i) primitives[SPREAD][i] += shared[i] * sum_of<from_doubles>(BY_SPREAD, i);
         if (motion.slope != 0.0)
             NB_SIMD for (int i = 0; i < n; ++i) primitives[WAVE_SLOPE][i] -= motion.slope * shared[i]

@@ -23,11 +23,13 @@ struct alignas(64) Intensity {
 
     /* Called for sinks that use more than terms: at each sub-pixel of a layer (places of every lane along the slow
      * and the fast axis), before and after the terms of each source and its orientations, before those of an
-     * orientation with a share of its own (with the sum before it), after all sources of n lanes, for a term that
+     * orientation with a share of its own (with the sum before it), before those of a part of the scene (0: itself,
+     * 1: Scene::rest, ...) and behind them, after all sources of n lanes, for a term that
      * the total already contains, and with the factors applied to the total. */
     NB_MEMBER void at_place(const Scene &, const Panel &, int, const double *, const double *, const Lanes &) {}
     NB_MEMBER void from_source(const Scene &, int, const double *, const Lanes &) {}
     NB_MEMBER void from_share(double, double) {}
+    NB_MEMBER void from_part(int) {}
     NB_MEMBER void leave_source(const Scene &, int, int, const Lanes &) {}
     NB_MEMBER void leave_place(const Scene &, const Panel &, int, const Lanes &) {}
     NB_MEMBER void record(const double *, const Term<double> &, double) {}

@@ -11,7 +11,7 @@ enum Primitive {
     SURROUNDINGS, /* the share of what surrounds the crystal */
     STRAIN, /* 9: v_i h_j, for h changing by a matrix times h */
     CELLS = STRAIN + 9, /* 3: by the numbers of cells */
-    SPREAD = CELLS + 3, /* by the mosaic spread, deg */
+    SPREAD = CELLS + 3, /* by the mosaic spread, deg; or along a change of the smear, or of a crystal */
     WAVE, /* by the logarithm of all wavelengths, of what surrounds the crystal; the crystal's is minus the trace of
              STRAIN */
     WAVE_SLOPE, /* by the logarithms of the wavelengths, each with the factor of its source */

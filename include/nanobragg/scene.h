@@ -34,8 +34,9 @@ struct Source {
 struct Crystal {
     double n[3];         /* numbers of cells along a, b, c */
     double inverse_n[6]; /* of the matrix N whose diagonal they are (block.h) */
-    double cells;        /* of a block: the determinant of N */
+    double cells;        /* of a block: the determinant of N; its square is the peak of F_latt^2 */
     double metric[6];    /* squared radius of an offset: hh kk ll, 2kl 2hl 2hk; the fudge factor included */
+    double around;       /* diffuse halos: how many reflections to either side a point is near to (halos.h) */
 };
 
 enum Lookup { CONSTANT, NEAREST, TRICUBIC, LOOKUPS };
@@ -87,6 +88,9 @@ struct Scene : Parameters {
     long long table_bytes;   /* of one of them */
     const double *amorphous; /* squared amplitude times molecules at even steps; NULL: none */
     int n_amorphous;
+    const Scene *rest; /* the scene as what its crystal scatters besides sees it: with another shape and other tables,
+                        * and nothing around the crystal; NULL: nothing */
+    const Crystal *crystal_slope; /* derivative of the crystal's metric and cells, for that of an image; NULL: none */
 };
 
 /* A scene that is rendered as the original renders it. */

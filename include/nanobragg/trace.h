@@ -71,6 +71,8 @@ public:
         now.weight = share * per_term;
     }
 
+    void from_part(int number) { now.part = number; }
+
     /* One orientation's term; `running` is the sum behind it. */
     template <class Real> void record(const double *cell, const Term<Real> &term, double running)
     {

@@ -15,6 +15,7 @@ struct TraceRecord {
     double source, live, q[3]; /* q in 1/m */
     double cos_2theta, along_e, along_b, polar;
     double weight;                       /* of the term in the running sum */
+    double part;                         /* 0: of the crystal's lattice; 1, 2, ...: of its halos (Scene::rest) */
     double orientation, cell[3][3];      /* a, b, c, m */
     double h[3], nearest[3];             /* index */
     double numerator[3], denominator[3]; /* sin^2(pi N delta), sin^2(pi delta) */

@@ -34,9 +34,30 @@ static inline bool is_turned(const Source *sources, int number)
     return number == 0 || now[0] != before[0] || now[1] != before[1] || now[2] != before[2];
 }
 
-/* Add the terms of some orientations, of which each counts by its share. */
+/* How the terms of a scene are added, and those of what its crystal scatters besides (Scene::rest). */
+template <class Sink> struct Adders {
+    Accumulate<Sink> *own, *rest;
+
+    Adders(Accumulate<Sink> *own, Accumulate<Sink> *rest = nullptr) : own(own), rest(rest) {}
+};
+
+/* Add the terms of some orientations. */
 template <class Sink>
-static void add_shares(const Scene &s, int table, const Orientations list, Accumulate<Sink> *add, const Lanes &lanes,
+static void add_orientations(const Scene &s, int table, const Orientations list, const Adders<Sink> add,
+                             const Lanes &lanes, int n, Sink &sink)
+{
+    const Scene *part = add.rest ? s.rest : nullptr;
+    add.own(s, table, s.cells, list, lanes, n, sink);
+    for (int number = 1; part; part = part->rest, ++number) {
+        sink.from_part(number);
+        add.rest(*part, table, s.cells, list, lanes, n, sink);
+        sink.from_part(0);
+    }
+}
+
+/* The same where each counts by its share. */
+template <class Sink>
+static void add_shares(const Scene &s, int table, const Orientations list, const Adders<Sink> add, const Lanes &lanes,
                        int n, Sink &sink)
 {
     double before[LANES];
@@ -45,7 +66,7 @@ static void add_shares(const Scene &s, int table, const Orientations list, Accum
         memcpy(before, sink.sum, n * sizeof(double));
         fill(sink.sum, 0.0, n);
         sink.from_share(share, before[0]);
-        add(s, table, s.cells, {list.which, list.first + c, 1, list.spot}, lanes, n, sink);
+        add_orientations(s, table, {list.which, list.first + c, 1, list.spot}, add, lanes, n, sink);
         for (int i = 0; i < n; ++i)
             sink.sum[i] = before[i] + share * sink.sum[i];
     }
@@ -53,7 +74,7 @@ static void add_shares(const Scene &s, int table, const Orientations list, Accum
 
 /* Add one source's terms for some of the orientations, and what surrounds the crystal, to the sink's total. */
 template <class Sink>
-static void add_source(const Scene &s, int number, const Orientations list, bool turned, Accumulate<Sink> *add,
+static void add_source(const Scene &s, int number, const Orientations list, bool turned, const Adders<Sink> add,
                        const StopFlag stop, int n, Lanes &lanes, Sink &sink)
 {
     const Source &source = s.sources[number];
@@ -68,7 +89,7 @@ static void add_source(const Scene &s, int number, const Orientations list, bool
         if (s.shares && !Sink::weighs_orientations)
             add_shares(s, source.table, some, add, lanes, n, sink);
         else
-            add(s, source.table, s.cells, some, lanes, n, sink);
+            add_orientations(s, source.table, some, add, lanes, n, sink);
     }
     if constexpr (Sink::has_total)
         NB_SIMD for (int i = 0; i < n; ++i)
@@ -111,7 +132,7 @@ static inline void reset(const Scene &s, int n, Lanes &lanes)
 /* The terms of n pixels of row `slow` at the columns `fast` for some of the orientations; n is at most LANES. */
 template <class Sink>
 static void visit_terms(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
-                        Accumulate<Sink> *add, const StopFlag stop, Sink &sink)
+                        const Adders<Sink> add, const StopFlag stop, Sink &sink)
 {
     Lanes lanes;
     const int m = Sink::needs_steps ? n : whole_vectors(n);
@@ -133,7 +154,7 @@ static void visit_terms(const Scene &s, const Panel &p, int slow, const int *fas
 /* The same, and the photons. */
 template <class Sink>
 static void walk(const Scene &s, const Panel &p, int slow, const int *fast, int n, const Orientations list,
-                 Accumulate<Sink> *add, const StopFlag stop, Sink &sink, double *photons)
+                 const Adders<Sink> add, const StopFlag stop, Sink &sink, double *photons)
 {
     visit_terms(s, p, slow, fast, n, list, add, stop, sink);
     for (int i = 0; i < n; ++i)

@@ -7,6 +7,7 @@ PANEL: np.dtype[np.void]
 SOURCE: np.dtype[np.void]
 PARAMETERS: np.dtype[np.void]
 SMEAR: np.dtype[np.void]
+CRYSTAL: np.dtype[np.void]
 C_RULES: np.dtype[np.void]
 TRACE_RECORD: np.dtype[np.void]
 LOOKUPS: tuple[str, ...]
@@ -23,6 +24,7 @@ def multiply_adds(n: int) -> None: ...
 class CoreScene:
     n_panels: int
     like_c: bool
+    rest: CoreScene | None
     def __init__(
         self,
         panels: npt.NDArray[np.void],
@@ -37,6 +39,8 @@ class CoreScene:
         c_rules: npt.NDArray[np.void] | None = None,
         first_cells: npt.NDArray[np.float64] | None = None,
         smear: npt.NDArray[np.void] | None = None,
+        rest: CoreScene | None = None,
+        crystal_slope: npt.NDArray[np.void] | None = None,
     ) -> None: ...
     def probe(self, orientations: int, sources: int) -> CoreScene: ...
     @property

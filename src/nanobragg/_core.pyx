@@ -30,6 +30,7 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         double[6] inverse_n
         double cells
         double[6] metric
+        double around
     ctypedef struct Parameters:
         Crystal crystal
         int shape, lookup
@@ -50,6 +51,8 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         double widest, widest_block, sharpest_block
     ctypedef struct CRules:
         int every_omega, every_polar, every_capture, interpolation_ends
+    ctypedef struct CPart "nb::Scene":
+        pass
     ctypedef struct Scene "nb::CScene":
         const Panel *panels
         const Source *sources
@@ -63,6 +66,8 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         long long table_bytes
         const double *amorphous
         int n_amorphous
+        const CPart *rest
+        const Crystal *crystal_slope
         CRules rules
         const double *first_cells
 
@@ -75,7 +80,7 @@ cdef extern from "nanobragg/trace_record.h" namespace "nb" nogil:
         double[3] d
         double obliquity, rho, omega, capture, source, live
         double[3] q
-        double cos_2theta, along_e, along_b, polar, weight, orientation
+        double cos_2theta, along_e, along_b, polar, weight, part, orientation
         double[3][3] cell
         double[3] h, nearest, numerator, denominator
         double radius_sqr, lattice_sqr, interpolated, amplitude, running
@@ -135,12 +140,14 @@ cdef Source source_example
 cdef Parameters parameters_example
 cdef CRules rules_example
 cdef Smear smear_example
+cdef Crystal crystal_example
 cdef TraceRecord record_example
 
 PANEL = np.asarray(<Panel[:1]> &panel_example).dtype
 SOURCE = np.asarray(<Source[:1]> &source_example).dtype
 PARAMETERS = np.asarray(<Parameters[:1]> &parameters_example).dtype
 SMEAR = np.asarray(<Smear[:1]> &smear_example).dtype
+CRYSTAL = np.asarray(<Crystal[:1]> &crystal_example).dtype
 C_RULES = np.asarray(<CRules[:1]> &rules_example).dtype
 TRACE_RECORD = np.asarray(<TraceRecord[:1]> &record_example).dtype
 LOOKUPS = ("constant", "nearest", "tricubic")
@@ -222,6 +229,10 @@ cdef class CoreScene:
         What the first term of all sees in place of `cells`; only with `c_rules`.
     smear : ndarray of SMEAR, shape (1,) or (2,), or None
         How domains and wavelengths smear the spots; None: not at all. Behind it its derivative, for that of an image.
+    rest : CoreScene or None
+        What the crystal scatters besides, with the same orientations; it may have a `rest` of its own.
+    crystal_slope : ndarray of CRYSTAL, shape (1,), or None
+        Derivative of the crystal's metric and cells, for that of an image.
     """
 
     cdef Scene scene
@@ -229,13 +240,15 @@ cdef class CoreScene:
     cdef object mask
     cdef readonly int n_panels
     cdef readonly bint like_c
+    cdef readonly CoreScene rest
+    cdef object crystal_slope
     cdef int precision_number
 
     def __cinit__(self, const Panel[::1] panels, const Source[::1] sources, const Parameters[::1] parameters,
                   const double[:, :, ::1] cells, const double[::1] shares, mask, tables,
                   const double[::1] amorphous, str precision,
                   const CRules[::1] c_rules=None, const double[:, :, ::1] first_cells=None,
-                  const Smear[::1] smear=None):
+                  const Smear[::1] smear=None, CoreScene rest=None, const Crystal[::1] crystal_slope=None):
         memset(&self.scene, 0, sizeof(Scene))
         (<Parameters *> &self.scene)[0] = parameters[0]
         self.scene.panels = &panels[0]
@@ -262,6 +275,12 @@ cdef class CoreScene:
             self.scene.smear = &smear[0]
             if smear.shape[0] > 1:
                 self.scene.smear_slope = &smear[1]
+        if rest is not None:
+            self.scene.rest = <const CPart *> &rest.scene
+        if crystal_slope is not None:
+            self.scene.crystal_slope = &crystal_slope[0]
+        self.rest = rest
+        self.crystal_slope = crystal_slope
         self.keep = (panels, sources, parameters, cells, shares, tables, amorphous, c_rules, first_cells, smear)
 
     cdef keep_tables(self, tables):
@@ -282,12 +301,13 @@ cdef class CoreScene:
         coarse["oversample"] = 1
         return CoreScene(panels, every_source[:sources], coarse, cells[:orientations],
                          None if shares is None else shares[:orientations], None, tables, amorphous, self.precision,
-                         c_rules, smear=smear)
+                         c_rules, smear=smear, rest=None if self.rest is None else self.rest.probe(orientations, sources))
 
     @property
     def nbytes(self):
         """Bytes of all arrays."""
-        return sum(np.asarray(array).nbytes for array in (*self.keep, self.mask) if array is not None)
+        own = sum(np.asarray(array).nbytes for array in (*self.keep, self.mask) if array is not None)
+        return own + (0 if self.rest is None else self.rest.nbytes)
 
     @property
     def precision(self):

@@ -30,6 +30,7 @@ class CullingPlan:
         squares: npt.NDArray[np.float32],
         cells: npt.NDArray[np.float32],
         reciprocal: npt.NDArray[np.float64],
+        rest: CullingPlan | None = None,
     ) -> None: ...
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]: ...

@@ -56,6 +56,7 @@ cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
         const float *cells
         int padded
         const double *reciprocal
+        const CPlan *rest
     ctypedef struct Tally:
         double bound
         long long evaluated
@@ -110,15 +111,19 @@ cdef class CullingPlan:
     squares : ndarray of float32, shape (h, k, l, 2)
     cells : ndarray of float32, shape (9, n)
     reciprocal : ndarray, shape (orientations, 3, 3)
+    rest : CullingPlan or None
+        That of what the crystal scatters besides.
     """
 
     cdef CPlan plan
     cdef object keep
+    cdef CullingPlan rest
     cdef readonly object sources, around
 
     def __cinit__(self, sources, around, const double[::1] kappa, const double[::1] weights, const Beam[::1] beams,
                   const Run[::1] runs, const OrientationGroup[::1] groups, const CullingParameters[::1] parameters,
-                  const float[:, :, :, ::1] squares, const float[:, ::1] cells, const double[:, :, ::1] reciprocal):
+                  const float[:, :, :, ::1] squares, const float[:, ::1] cells, const double[:, :, ::1] reciprocal,
+                  CullingPlan rest=None):
         memset(&self.plan, 0, sizeof(CPlan))
         (<CullingParameters *> &self.plan)[0] = parameters[0]
         self.plan.sources = <const Source *> <uintptr_t> sources.ctypes.data
@@ -136,6 +141,9 @@ cdef class CullingPlan:
         self.plan.cells = &cells[0, 0]
         self.plan.padded = <int> cells.shape[1]
         self.plan.reciprocal = &reciprocal[0, 0, 0]
+        if rest is not None:
+            self.plan.rest = &rest.plan
+        self.rest = rest
         self.sources, self.around = sources, around
         self.keep = (sources, around, kappa, weights, beams, runs, groups, parameters, squares, cells, reciprocal)
 

@@ -17,6 +17,7 @@ class Shape(NamedTuple):
     integral: float
 
 SHAPES: Mapping[str, Shape]
+HALO: int
 
 def block_of(n: Numbers) -> tuple[float, Doubles]: ...
 def shape_metric(shape: str, n: Numbers, fudge: float, reciprocal: Doubles) -> Doubles: ...

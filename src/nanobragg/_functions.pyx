@@ -18,6 +18,7 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         double[6] inverse_n
         double cells
         double[6] metric
+        double around
 
 cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
     ctypedef struct Slopes "nb::NB_ISA::Slopes<double>":
@@ -102,6 +103,7 @@ cdef dict listed_shapes():
 
 
 SHAPES = listed_shapes()
+HALO = len(SHAPES)  # number of the halos' shape, behind those of crystals
 
 ctypedef double (*crystal_function)(int, const Crystal &, const double *) noexcept nogil
 

@@ -24,6 +24,12 @@ static Accumulate<Gradient<double>> *slopes_in_double(const Scene &s, int precis
     return (doubles ? in_double.function : in_double_from_floats.function)[s.shape][s.lookup];
 }
 
+/* The same with what the crystal scatters besides, which is never in single precision. */
+static Adders<Gradient<double>> adders_in_double(const Scene &s, int precision)
+{
+    return {slopes_in_double(s, precision), s.rest ? slopes_in_double(*s.rest, precision) : nullptr};
+}
+
 /* Pixels of one row, of numbers from `first` on in the task's list; at most SPAN_PIXELS. */
 static int span_at(const GradientTask &task, int64_t first, int64_t end, int *columns)
 {
@@ -38,7 +44,7 @@ static int span_at(const GradientTask &task, int64_t first, int64_t end, int *co
 
 template <class Real>
 static void consume_pixels(const Scene &s, const Motions &motions, const GradientTask &task, int64_t first, int64_t end,
-                           Accumulate<Gradient<Real>> *add, Consumer &consumer)
+                           const Adders<Gradient<Real>> add, Consumer &consumer)
 {
     int columns[SPAN_PIXELS];
     while (first < end && !*task.stop) {
@@ -57,9 +63,9 @@ static void run(const Scene &s, const Motions &motions, const GradientTask &task
 {
     Consumer consumer(task, memory, sums);
     if (task.precision == IN_SINGLE)
-        consume_pixels(s, motions, task, first, end, in_single.function[s.shape][s.lookup], consumer);
+        consume_pixels<float>(s, motions, task, first, end, in_single.function[s.shape][s.lookup], consumer);
     else
-        consume_pixels(s, motions, task, first, end, slopes_in_double(s, task.precision), consumer);
+        consume_pixels<double>(s, motions, task, first, end, adders_in_double(s, task.precision), consumer);
     consumer.finish();
 }
 
@@ -131,9 +137,9 @@ static void render_planes(const Scene &s, const Motions *motions, const Plan &pl
                           const GradientTask &task, int panel, const Region &region, Accumulate<Gradient<Real>> *add,
                           double *planes, char *memory, Tally &tally)
 {
-    PrimitivePlanes<Real> picture(s, s.panels[panel], plan, region, motions, add, task.stop, planes);
-    RegionRenderer<PrimitivePlanes<Real>>(s, s.panels[panel], plan, epsilon, region, picture, nullptr, memory,
-                                          task.stop)
+    const Panel &p = s.panels[panel];
+    PrimitivePlanes<Real> picture(s, p, plan, region, motions, add, task.stop, planes);
+    RegionRenderer<PrimitivePlanes<Real>>(s, p, plan, epsilon, region, picture, nullptr, memory, task.stop)
         .render(tally);
 }
 
@@ -150,12 +156,15 @@ static void run_region(const Scene &s, const Motions *motions, const Plan &plan,
     const Region region = {fast, slow, smaller(REGION, task.fast - fast), smaller(REGION, task.slow - slow), wanted};
     if (!mark_pixels(task, panel, region, wanted, first))
         return;
-    if (task.precision == IN_SINGLE)
-        render_planes(s, motions, plan, epsilon, task, panel, region, in_single.function[s.shape][s.lookup], planes,
-                      memory, *tally);
-    else
-        render_planes(s, motions, plan, epsilon, task, panel, region, slopes_in_double(s, task.precision), planes,
-                      memory, *tally);
+    memset(planes, 0, PLANES_BYTES);
+    visit_parts(s, plan, epsilon, *tally, [&](const Scene &part, const Plan &of_part, double share, Tally &found) {
+        if (task.precision == IN_SINGLE)
+            render_planes(part, motions, of_part, share, task, panel, region,
+                          in_single.function[part.shape][part.lookup], planes, memory, found);
+        else
+            render_planes(part, motions, of_part, share, task, panel, region, slopes_in_double(part, task.precision),
+                          planes, memory, found);
+    });
     consume_region(task, panel, region, first, planes, consumer);
     consumer.finish();
 }
@@ -179,8 +188,8 @@ static void of_term(const Scene &scene, const Motions &motions, const TermAt &at
     SmearedSpot spot = {};
     if (s.smear)
         spot = spot_of(*s.smear, at.reflection[0], at.reflection[1], at.reflection[2]);
-    add_source(s, at.source, {nullptr, at.orientation, 1, s.smear ? &spot : nullptr}, true,
-               slopes_in_double(s, precision), &go_on, m, lanes, sink);
+    add_source<Gradient<double>>(s, at.source, {nullptr, at.orientation, 1, s.smear ? &spot : nullptr}, true,
+                                 slopes_in_double(s, precision), &go_on, m, lanes, sink);
     sink.leave_place(s, p, m, lanes);
     sink.store(s.scale, 1, primitives, 1);
 }
@@ -197,7 +206,7 @@ static void coefficients(const Scene &s, const Panel &p, int slow, const int *fa
     Accumulate<Coefficients> *const add = s.smear
                                             ? (doubles ? gather_smeared<double> : gather_smeared<float>)
                                             : (doubles ? of_doubles.function : of_floats.function)[s.shape][s.lookup];
-    walk(s, p, slow, fast, n, all_of(s), add, stop, sink, photons);
+    walk<Coefficients>(s, p, slow, fast, n, all_of(s), add, stop, sink, photons);
     sink.finish_lanes();
 }
 

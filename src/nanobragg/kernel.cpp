@@ -37,11 +37,17 @@ static Accumulate<Intensity> *accumulate_of(const Scene &s, int precision)
     }
 }
 
+/* The same with what the crystal scatters besides, which is never in single precision. */
+static Adders<Intensity> adders_of(const Scene &s, int precision)
+{
+    return {accumulate_of(s, precision), s.rest ? accumulate_of(*s.rest, precision) : nullptr};
+}
+
 static void render(const Scene &s, const Panel &p, int slow, const int *fast, int n, int precision,
                    const volatile int *stop, double *photons)
 {
     Intensity sink;
-    walk(s, p, slow, fast, n, all_of(s), accumulate_of(s, precision), stop, sink, photons);
+    walk(s, p, slow, fast, n, all_of(s), adders_of(s, precision), stop, sink, photons);
 }
 
 static void render_c(const CScene &s, const Panel &p, int slow, const int *fast, int n, COrder *order,
@@ -56,7 +62,8 @@ static void trace(const Scene &s, const Panel &p, int slow, int fast, TraceTotal
     const volatile int never = 0;
     Trace sink(*totals, false);
     double photons;
-    Accumulate<Trace> *const add = s.smear ? traced_smeared.function[s.lookup] : traced.function[s.shape][s.lookup];
+    const Adders<Trace> add = {s.smear ? traced_smeared.function[s.lookup] : traced.function[s.shape][s.lookup],
+                               s.rest ? traced.function[s.rest->shape][s.rest->lookup] : nullptr};
     walk(s, p, slow, &fast, 1, all_of(s), add, &never, sink, &photons);
 }
 
@@ -69,8 +76,9 @@ static void trace_c(const CScene &s, const Panel &p, int slow, int fast, COrder 
     walk_c(s, p, slow, &fast, 1, traced, &never, *order, sink, &photons);
 }
 
-static void render_region(const Scene &s, const Panel &p, const Plan &plan, double epsilon, const Region &region,
-                          int precision, char *memory, const volatile int *stop, double *photons, Tally *tally)
+/* One part of a scene in a region, added to its photons. */
+static void render_part(const Scene &s, const Panel &p, const Plan &plan, double epsilon, const Region &region,
+                        int precision, char *memory, const volatile int *stop, double *photons, Tally &tally)
 {
     const bool doubles = precision == IN_DOUBLE;
     const auto &spot = (doubles ? spots.function : spots_from_floats.function)[s.shape][s.lookup];
@@ -79,7 +87,16 @@ static void render_region(const Scene &s, const Panel &p, const Plan &plan, doub
                           : precision == IN_SINGLE ? sum_items_of<float, float>(s.shape, s.lookup)
                                                    : sum_items_of<double, float>(s.shape, s.lookup);
     Photons picture(s, p, plan, region, accumulate_of(s, precision), spot, smeared_spot, photons);
-    RegionRenderer<Photons>(s, p, plan, epsilon, region, picture, items, memory, stop).render(*tally);
+    RegionRenderer<Photons>(s, p, plan, epsilon, region, picture, items, memory, stop).render(tally);
+}
+
+static void render_region(const Scene &s, const Panel &p, const Plan &plan, double epsilon, const Region &region,
+                          int precision, char *memory, const volatile int *stop, double *photons, Tally *tally)
+{
+    memset(photons, 0, REGION * REGION * sizeof *photons);
+    visit_parts(s, plan, epsilon, *tally, [&](const Scene &part, const Plan &of_part, double share, Tally &found) {
+        render_part(part, p, of_part, share, region, precision, memory, stop, photons, found);
+    });
 }
 
 extern const Kernel kernel = {

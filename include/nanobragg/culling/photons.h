@@ -50,16 +50,14 @@ public:
     {
     }
 
-    void clear() { memset(photons, 0, REGION * REGION * sizeof *photons); }
-
-    /* Pixels of row y of the region, n of them at the columns `fast`, by the exact engine's walk; they are replaced. */
+    /* Add pixels of row y of the region, n of them at the columns `fast`, by the exact engine's walk. */
     void walk_row(const Scene &scene, const Orientations list, int y, const int *fast, int n, const volatile int *stop)
     {
         double row[REGION];
         Intensity sink;
-        walk(scene, p, region.slow + y, fast, n, list, add, stop, sink, row);
+        walk<Intensity>(scene, p, region.slow + y, fast, n, list, add, stop, sink, row);
         for (int i = 0; i < n; ++i)
-            photons[REGION * y + fast[i] - region.fast] = row[i];
+            photons[REGION * y + fast[i] - region.fast] += row[i];
     }
 
     Intensity &begin_tile(const Scene &) { return tile; }

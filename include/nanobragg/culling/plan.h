@@ -56,6 +56,7 @@ struct Plan : CullingParameters {
     const float *cells;   /* a, b, c by component, each for `padded` orientations */
     int padded;
     const double *reciprocal; /* a*, b*, c* of every orientation, 1/A */
+    const Plan *rest; /* of Scene::rest */
 };
 
 /* What was done with the terms of some pixels. */

@@ -22,19 +22,15 @@ public:
     {
     }
 
-    void clear() { memset(planes, 0, PRIMITIVES * REGION_PIXELS * sizeof *planes); }
-
     /* As Photons::walk_row; `list` is empty for the scene around the crystal. */
     void walk_row(const Scene &scene, const Orientations list, int y, const int *fast, int n, const volatile int *)
     {
         Sink row(motions[list.count ? AS_GIVEN : AROUND]);
-        visit_terms(scene, p, region.slow + y, fast, n, list, add, stop, row);
+        visit_terms<Sink>(scene, p, region.slow + y, fast, n, list, add, stop, row);
         for (int k = 0; k < PRIMITIVES; ++k) {
             double *plane = planes + k * REGION_PIXELS + REGION * y;
-            for (int x = 0; x < region.n_fast; ++x)
-                plane[x] = 0.0;
             for (int i = 0; i < n; ++i)
-                plane[fast[i] - region.fast] = s.scale * row.primitives[k][i];
+                plane[fast[i] - region.fast] += s.scale * row.primitives[k][i];
         }
     }
 

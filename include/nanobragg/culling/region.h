@@ -92,7 +92,11 @@ static inline size_t carve(const Scene &s, const Plan &plan, char *block, Region
 static inline size_t region_bytes(const Scene &s, const Plan &plan)
 {
     RegionMemory memory;
-    return carve(s, plan, nullptr, memory);
+    size_t bytes = 0;
+    const Plan *of_part = &plan;
+    for (const Scene *part = &s; part; part = part->rest, of_part = of_part->rest)
+        bytes = larger(bytes, carve(*part, *of_part, nullptr, memory));
+    return bytes;
 }
 
 /* The crystal without what surrounds it, with the plan's sources; and what surrounds it alone. */
@@ -121,10 +125,35 @@ static inline Patch patch_of(const Scene &s, const Panel &p, const Region &regio
     return patch_between(s, p, low, high);
 }
 
+/* A scene without what its crystal scatters besides. */
+static inline Scene alone(const Scene &s)
+{
+    Scene part = s;
+    part.rest = nullptr;
+    return part;
+}
+
+/* visit(scene, plan, epsilon, tally) for every part of a scene alone, each of which may miss its share of `epsilon`. */
+template <class Visit>
+static void visit_parts(const Scene &s, const Plan &plan, double epsilon, Tally &tally, Visit visit)
+{
+    const Plan *of_part = &plan;
+    double parts = 0.0, bound = 0.0;
+    for (const Scene *part = &s; part; part = part->rest)
+        ++parts;
+    for (const Scene *part = &s; part; part = part->rest, of_part = of_part->rest) {
+        Tally found = {0.0, 0};
+        visit(alone(*part), *of_part, epsilon / parts, found);
+        bound += found.bound;
+        tally.evaluated += found.evaluated;
+    }
+    tally.bound = larger(tally.bound, bound);
+}
+
 /* Renders a region of a panel into a picture so that no pixel misses more than `epsilon` photons. A picture has
  *
  *     Sink, add                          what a walk adds terms to, and how
- *     clear, walk_row                    as in photons.h
+ *     walk_row                           as in photons.h
  *     add_spot_row, evaluated            likewise
  *     begin_tile(scene), add_lane        a sink for the sub-pixels of a tile, and one of them added to its pixel */
 template <class Picture> class RegionRenderer {
@@ -137,6 +166,7 @@ public:
         carve(s, plan, block, memory);
     }
 
+    /* Add the region to the picture. */
     void render(Tally &tally)
     {
         const Patch patch = patch_of(s, p, region);
@@ -148,8 +178,6 @@ public:
         }
         if (s.water > 0.0 || s.amorphous)
             add_rows(around, {nullptr, 0, 0});
-        else
-            picture.clear();
         if (from_reflections)
             add_spots(patch, tally);
         else
@@ -162,14 +190,14 @@ private:
         return (long long)region.n_fast * region.n_slow * s.oversample * s.oversample * s.n_layers;
     }
 
-    long long terms_of() const { return sub_pixels() * s.n_sources * s.n_cells; }
+    long long terms_of() const { return sub_pixels() * s.n_sources * s.n_cells * halos_of_point(s.crystal); }
 
     long long terms_of_wanted() const
     {
         long long n = 0;
         for (int i = 0; i < REGION * REGION; ++i)
             n += region.wanted[i] != 0;
-        return n * s.oversample * s.oversample * s.n_layers * s.n_sources * s.n_cells;
+        return n * s.oversample * s.oversample * s.n_layers * s.n_sources * s.n_cells * halos_of_point(s.crystal);
     }
 
     /* Every wanted pixel of a scene for some of its orientations, by the exact engine's walk. */
@@ -292,6 +320,7 @@ private:
     bool tiles_pay()
     {
         const bool single = SinglePixels::serves(s, plan, sum_run);
+        const double term = TERM_NS * halos_of_point(s.crystal);
         const Tile whole = whole_tile();
         Selection selection(s, plan, epsilon, single, memory.selection);
         double exact = 0.0, cost = 0.0;
@@ -300,7 +329,7 @@ private:
             const int fast = whole.n_fast * (1 + 2 * (quarter % 2)) / 4 / size * size;
             const int slow = whole.n_slow * (1 + 2 * (quarter / 2)) / 4 / size * size;
             const Tile block = cut(whole, fast, slow, size), tile = cut(block, 0, 0, TILE);
-            exact += TERM_NS * TILE_LANES * s.n_layers * s.n_sources * s.n_cells;
+            exact += term * TILE_LANES * s.n_layers * s.n_sources * s.n_cells;
             cost += BOUND_NS * s.n_cells * plan.n_beams / (BLOCK * BLOCK);
             if (selection.begin_block(patch_of(s, p, block)))
                 cost += cost_of(selection.select(patch_of(s, p, tile)), single);
@@ -314,7 +343,8 @@ private:
         double bounds = 0.0;
         for (int b = 0; b < plan.n_beams; ++b)
             bounds += memory.selection.block[b].n + memory.selection.tile[b].n * (double)plan.n_runs / plan.n_beams;
-        const double places = TILE_LANES * (double)s.n_layers, terms = TERM_NS * places * kept.terms;
+        const double places = TILE_LANES * (double)s.n_layers,
+                     terms = TERM_NS * halos_of_point(s.crystal) * places * kept.terms;
         return BOUND_NS * bounds + (single ? 0.5 * terms + BOUND_NS * places * kept.first[plan.n_runs] : 1.05 * terms);
     }
 
@@ -353,7 +383,7 @@ private:
             missing += pixels->add(p, tile, kept, LIMIT - missing, wanted, sink.total, tally.evaluated);
         } else {
             add_tile(crystal, p, plan, tile, kept, picture.add, stop, sink);
-            tally.evaluated += kept.terms * n_wanted * s.n_layers;
+            tally.evaluated += kept.terms * n_wanted * s.n_layers * halos_of_point(s.crystal);
         }
         for (int y = 0; y < tile.n_slow; ++y)
             for (int x = 0; x < tile.n_fast; ++x)

@@ -145,12 +145,12 @@ static double sum_items(const Scene &s, const Plan &plan, const Item *items, int
 using SumItems = double(const Scene &s, const Plan &plan, const Item *items, int n, double x, double y, double z);
 
 /* Returns the function of a shape and lookup; NULL where there is none, as for tricubic interpolation, which does not
- * vectorise. */
+ * vectorise, and for halos. */
 template <class Real, class Entry> static SumItems *sum_items_of(int shape, int lookup)
 {
     return Shapes::visit<SumItems *>(shape, [=](auto s) -> SumItems * {
         using Shape = decltype(s);
-        if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision)
+        if constexpr (!Shape::is_halo && (sizeof(Real) == sizeof(double) || Shape::single_precision))
             return lookup == NEAREST  ? sum_items<Real, Shape, Nearest<Entry>>
                  : lookup == CONSTANT ? sum_items<Real, Shape, Constant<Entry>>
                                       : nullptr;

@@ -50,7 +50,7 @@ static void add_tile(const Scene &crystal, const Panel &p, const Plan &plan, con
             const Run &r = plan.runs[run];
             const Orientations list = {kept.which, kept.first[run], kept.first[run + 1] - kept.first[run]};
             for (int i = r.first; i < r.first + r.count && list.count; ++i) {
-                add_source(crystal, i, list, r.beam != beam, add, stop, TILE_LANES, lanes, sink);
+                add_source<Sink>(crystal, i, list, r.beam != beam, add, stop, TILE_LANES, lanes, sink);
                 beam = r.beam;
             }
         }

@@ -225,7 +225,8 @@ private:
     {
         Intensity sink;
         double more;
-        walk(part, panel, slow, &fast, 1, list, accumulate<Real, Shape, Lookup, Intensity>, StopFlag{}, sink, &more);
+        walk<Intensity>(part, panel, slow, &fast, 1, list, accumulate<Real, Shape, Lookup, Intensity>, StopFlag{}, sink,
+                        &more);
         photons += more;
     }
 

@@ -26,8 +26,9 @@ extern "C" __global__ void __launch_bounds__(NB_THREADS)
     const ThreadPixels pixels = pixels_of_thread(job, places, spans);
     const Motions motions = {sources, spins, n_domains};
     Gradient<NB_REAL> sink(motions);
-    visit_terms(s, s.panels[pixels.panel], pixels.slow, pixels.fast, SPAN_PIXELS, all_of(s),
-                SlopesOf<NB_REAL, ShapeAt<NB_SHAPE, Shapes>::type, NB_LOOKUP<NB_ENTRY>>::function, StopFlag{}, sink);
+    visit_terms<Gradient<NB_REAL>>(s, s.panels[pixels.panel], pixels.slow, pixels.fast, SPAN_PIXELS, all_of(s),
+                                   SlopesOf<NB_REAL, ShapeAt<NB_SHAPE, Shapes>::type, NB_LOOKUP<NB_ENTRY>>::function,
+                                   StopFlag{}, sink);
     if (pixels.n)
         sink.store(s.scale, pixels.n, out + pixels.target[0], stride);
 }

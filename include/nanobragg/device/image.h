@@ -44,8 +44,9 @@ extern "C" __global__ void __launch_bounds__(NB_THREADS)
     const ThreadPixels pixels = pixels_of_thread(job, places, spans);
     BlockIntensity sink;
     double photons[SPAN_PIXELS];
-    walk(s, s.panels[pixels.panel], pixels.slow, pixels.fast, SPAN_PIXELS, all_of(s),
-         accumulate_staged<NB_REAL, ShapeAt<NB_SHAPE, Shapes>::type, NB_LOOKUP<NB_ENTRY>>, StopFlag{}, sink, photons);
+    walk<BlockIntensity>(s, s.panels[pixels.panel], pixels.slow, pixels.fast, SPAN_PIXELS, all_of(s),
+                         accumulate_staged<NB_REAL, ShapeAt<NB_SHAPE, Shapes>::type, NB_LOOKUP<NB_ENTRY>>, StopFlag{},
+                         sink, photons);
     NB_SIMD for (int i = 0; i < SPAN_PIXELS; ++i)
     {
         if (i < pixels.n) {

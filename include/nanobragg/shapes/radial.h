@@ -25,6 +25,8 @@ template <class Shape> struct Radial {
     static constexpr bool few_constants = false; /* whether registers are left for the crystal (accumulate.h) */
     static constexpr bool single_precision = false; /* as fast in double precision (docs/performance.md) */
     static constexpr bool follows_cell = false; /* whether the radius of an offset depends on the cell */
+    static constexpr bool is_halo = false; /* whether a point has several terms (halos.h) */
+    static constexpr double power = 2.0; /* of the number of cells, in the peak */
 
     NB_INLINE double radius_sqr(const double *metric, double dh, double dk, double dl)
     {
@@ -77,9 +79,9 @@ template <class Shape> struct Radial {
         Shape::radius_by_n(crystal, offset, by_offset, rr, by_n);
         return {value,
                 {by_rr * by_offset[0], by_rr * by_offset[1], by_rr * by_offset[2]},
-                {2.0 * value * crystal.inverse_n[0] + by_rr * by_n[0],
-                 2.0 * value * crystal.inverse_n[1] + by_rr * by_n[1],
-                 2.0 * value * crystal.inverse_n[2] + by_rr * by_n[2]},
+                {Shape::power * value * crystal.inverse_n[0] + by_rr * by_n[0],
+                 Shape::power * value * crystal.inverse_n[1] + by_rr * by_n[1],
+                 Shape::power * value * crystal.inverse_n[2] + by_rr * by_n[2]},
                 by_rr * Shape::radius_by_volume(rr)};
     }
 

@@ -1,10 +1,11 @@
-/* The list of the crystal's shapes, and the one place that turns a shape's number, its place in the list, into its
- * type. A new shape is a header like those below and an entry in the list. */
+/* The list of shapes, and the one place that turns a shape's number, its place in the list, into its type. A new shape
+ * is a header like those below and an entry in the list. The crystal's own ones come first. */
 #ifndef NANOBRAGG_SHAPES_SHAPES_H
 #define NANOBRAGG_SHAPES_SHAPES_H
 
 #include "gauss.h"
 #include "gauss_star.h"
+#include "halo.h"
 #include "round.h"
 #include "square.h"
 #include "tophat.h"
@@ -24,7 +25,7 @@ template <class... Shape> struct List {
     }
 };
 
-using Shapes = List<Square, Round, Gauss, Tophat, GaussStar>;
+using Shapes = List<Square, Round, Gauss, Tophat, GaussStar, Halo>;
 
 } // namespace nb::NB_ISA
 

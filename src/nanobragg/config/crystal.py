@@ -19,6 +19,7 @@ from ..geometry import FloatArray, Vector, as_vector, cross_products, determinan
 from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model, Numbers, Rows
 from .crystal_checks import check_block, check_domains, check_twins
+from .diffuse import Diffuse, check_diffuse
 from .realistic import block_cells, block_edge_A, check_argument, converged_domains, edges_of_matrix
 from .twin_law import twin_rotation
 
@@ -94,6 +95,8 @@ class Crystal(Model):
     strain_percent
         Standard deviation of the strain of the domains: one number for Δd/d, the same along all directions, or six for
         the components 11, 22, 33, 23, 13, 12 in the crystal's own axes, independent of each other.
+    diffuse
+        Diffuse scattering between the spots; None: no displacements beyond those in the structure factors.
     fraction
         Factor of the crystal's photons, of its blocks in the beam: its share where several lattices scatter.
     twins
@@ -125,6 +128,7 @@ class Crystal(Model):
     mosaic_rotations_deg: Rows | None = None
     mosaic_weights: Numbers | None = None
     strain_percent: float | tuple[float, float, float, float, float, float] = 0.0
+    diffuse: Diffuse | None = None
     fraction: float = Field(default=1.0, gt=0)
     twins: tuple[tuple[str, float], ...] = ()
     twin_law: str | None = None
@@ -153,6 +157,7 @@ class Crystal(Model):
         check_block(self)
         check_domains(self)
         check_twins(self)
+        check_diffuse(self)
         given = [name for name in ("blocks", "volume_mm3") if getattr(self, name) is not None]
         given += ["size_mm"] if any(self.size_mm) else []
         if len(given) > 1:
@@ -282,7 +287,7 @@ class Crystal(Model):
         used = {
             "n_cells_off": any(self.n_cells_off), "mosaic_spread_deg": isinstance(self.mosaic_spread_deg, tuple),
             "mosaic_rotations_deg": self.mosaic_rotations_deg is not None, "strain_percent": self.is_strained,
-            "mosaic_sampling": self.is_smeared, "fraction": self.fraction != 1, "twins": self.twins,
+            "mosaic_sampling": self.is_smeared, "diffuse": self.diffuse is not None, "fraction": self.fraction != 1, "twins": self.twins,
             "twin_law": self.twin_law,
         }  # fmt: skip
         return [name for name, value in used.items() if value]

@@ -11,16 +11,14 @@ from pydantic import Field
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit
-from ..io.limits import allowed_memory
-from ..structure_factors.symmetry import IndexArray, reflection_keys
 from .base import Model
 from .beam import build_sources, polarization_axis
 from .crystal import Crystal, build_lattice, matrix_columns
+from .every_reflection import every_reflection
 from .structure_factors import StructureFactors
 
 LARGEST_GROWTH = 0.5  # of a cell
 SMALLEST_SHARE = 1e-30  # of the photons that are left
-BYTES_PER_REFLECTION = 100  # while reflections are listed
 MARGIN = 1.02  # beyond the image's resolution, for the spots at its edge
 
 
@@ -108,15 +106,7 @@ def _damped(factors: StructureFactors, b_A2: float, star: FloatArray, longest_s:
 
     Reflections that are not listed, with the amplitude `default_F`, are listed up to `longest_s`.
     """
-    if factors.listing is None:
-        indices, amplitudes = np.zeros((0, 3), np.int32), np.zeros(0)
-    else:
-        indices, amplitudes = factors.scattering_list
-    if factors.default_F:
-        others = _reflections(star, longest_s)
-        others = others[~np.isin(reflection_keys(others), reflection_keys(indices))]
-        rest = np.full((*amplitudes.shape[:-1], len(others)), factors.default_F)
-        indices, amplitudes = np.concatenate([indices, others]), np.concatenate([amplitudes, rest], axis=-1)
+    indices, amplitudes = every_reflection(factors, star, longest_s, "Damage.b_A2_per_MGy")
     if len(indices) == 0:
         return factors
     s_squared = np.square(indices @ star).sum(axis=1)
@@ -127,20 +117,6 @@ def _damped(factors: StructureFactors, b_A2: float, star: FloatArray, longest_s:
         default_F=factors.default_F * math.exp(-b_A2 / 4.0 * longest_s**2),
         interpolate=factors.interpolate,
     )
-
-
-def _reflections(star: FloatArray, longest_s: float) -> IndexArray:
-    """Return all h, k, l of a reciprocal lattice (rows, Å⁻¹) up to a length."""
-    last = np.floor(longest_s * np.linalg.norm(np.linalg.inv(star), axis=0)).tolist()
-    count = math.prod(2.0 * each + 1.0 for each in last)
-    if count * BYTES_PER_REFLECTION > allowed_memory():
-        raise ConfigError(
-            f"Damage.b_A2_per_MGy: StructureFactors.default_F stands for {count:.3g} reflections to "
-            f"{1 / longest_s:.3g} Å, which do not fit into memory; list them, or give Sampling.d_min_A"
-        )
-    axes = (np.arange(-each, each + 1, dtype=np.int32) for each in map(int, last))
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    return np.asarray(grid[np.linalg.norm(grid @ star, axis=1) <= longest_s])
 
 
 def _longest_s(config: Any) -> float:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..config.crystal import Lattice
 from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray
-from ..unit_cell import Cell, reciprocal_vectors
+from ..unit_cell import Cell, cell_from_vectors, reciprocal_vectors
 
 RADIAN = 1.0 / RADIAN_IN_DEGREES
 
@@ -42,6 +43,12 @@ def _metric_changes(cell: Cell) -> FloatArray:
     for k, (i, j) in enumerate(((1, 2), (0, 2), (0, 1))):
         changes[3 + k, i, j] = changes[3 + k, j, i] = -lengths[i] * lengths[j] * np.sin(angles[k]) * RADIAN
     return changes
+
+
+def strained(lattice: Lattice, i: int, change: float) -> Lattice:
+    """Return a lattice with parameter number `i` of its cell changed."""
+    direct = lattice.direct + change * cell_strains(cell_from_vectors(lattice.direct))[i] @ lattice.direct
+    return Lattice(direct, np.linalg.inv(direct).T, abs(float(np.linalg.det(direct))))
 
 
 def rotation_strain(direct: FloatArray, axis: FloatArray) -> FloatArray:

@@ -49,7 +49,7 @@ class Chain:
         factors = np.zeros((self._panels, self._count))
         if name in self._passes:
             factors[:, COUNT + list(self._passes).index(name)] = 1.0
-            if self._passes[name].smear is None:  # the pass holds all of the derivative
+            if self._passes[name].is_whole:
                 return factors
         if name in CELL:
             self._strain(factors, cell_strains(crystal_cell(self._scene))[CELL.index(name)])

@@ -12,13 +12,14 @@ from ..config.domains import crystal_axes
 from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray, rotate_by_each
 from ..scene.scene_data import SceneData
+from .halos import HaloSlope, halo_slopes
 from .mosaic import rotation_vectors
 from .names import SPREADS
 from .smear import smear_slopes
 
 
 class Pass(NamedTuple):
-    """What a pass over the terms applies; one of the three.
+    """What a pass over the terms applies; one of the four.
 
     Attributes
     ----------
@@ -28,11 +29,19 @@ class Pass(NamedTuple):
         Weight of every domain, for the trace of v h of its terms.
     smear
         Derivative of the smear of the spots, an array of SMEAR.
+    halos
+        Derivatives of the halos.
     """
 
     spins: FloatArray | None = None
     shares: FloatArray | None = None
     smear: npt.NDArray[np.void] | None = None
+    halos: HaloSlope | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the pass makes all of the derivative; otherwise primitives make the rest."""
+        return self.smear is None and self.halos is None
 
 
 def domain_passes(scene: SceneData) -> dict[str, Pass]:
@@ -45,8 +54,10 @@ def domain_passes(scene: SceneData) -> dict[str, Pass]:
     * One strain: `strain`. The cell vectors of a domain are proportional to 1 + e, so that the index changes by
       h de/(1 + e).
     * Smeared spots: their widths, and, besides what the primitives hold, the cell and the numbers of cells.
+    * Diffuse halos: their widths, and, besides what the primitives hold, the cell.
     """
-    domains, crystal, passes = scene.domain_list, scene.config.crystal, dict[str, Pass]()
+    domains, crystal = scene.domain_list, scene.config.crystal
+    passes = {name: Pass(halos=slope) for name, slope in halo_slopes(scene).items()}
     if scene.smear is not None:
         return {name: Pass(smear=slope) for name, slope in smear_slopes(scene).items()}
     if scene.domains == 1:

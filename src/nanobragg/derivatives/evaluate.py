@@ -25,6 +25,7 @@ from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
 from .domains import domain_passes
+from .halos import HaloSlope, amplitude_slopes
 from .likelihood import Likelihood
 from .mosaic import domain_spins
 from .on_gpu import GpuRows
@@ -134,7 +135,7 @@ class Evaluation:
             device = "cpu"
         self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
         limit = tolerance or resolve_tolerance(scene, None, None)
-        if scene.smear is not None:  # all terms are as quickly found
+        if scene.smear is not None or scene.halos:  # all terms are as quickly found; or slopes are not bounded
             limit = Tolerance(exact=True)
         self._culling = Culling(scene, dtype, limit, self.threads) if self._gpu is None else None
         self.bound_ph = 0.0
@@ -248,6 +249,9 @@ class Evaluation:
                 factors[:, :, PLACES["spread"]] = 1.0
                 if each.smear is not None:
                     scene = scene.changed(smear=np.concatenate([scene.smear, each.smear]))
+                if each.halos is not None:
+                    scene = scene.changed(halo_slopes=each.halos.crystals)
+                    rows[row] = self._amplitude_changes(each.halos)
             else:  # which have either sign, so that no term is left out
                 factors[:, :, PLACES["strain"] + np.array([0, 4, 8])] = 1.0
                 scene = scene.changed(domain_list=scene.domain_list._replace(shares=each.shares))
@@ -256,8 +260,22 @@ class Evaluation:
             task = Task(precision, size, self.places).fill_images(factors, image)
             if len(self.places):
                 self._carry_out(task, scene, each.spins, culling)
-            rows[row] = image[0, self.places]
+            rows[row] += image[0, self.places]
         return rows
+
+    def _amplitude_changes(self, slope: HaloSlope) -> FloatArray:
+        """Return the derivatives of pixels through the amplitudes of spots and halos, shape (pixels,)."""
+        sums, factors = np.zeros(len(self.places)), np.zeros((self._panels, 1, _gradient.COUNT))
+        factors[:, :, PLACES["total"]], factors[:, :, PLACES["surroundings"]] = 1.0, -1.0
+        for sign, spots, halos in amplitude_slopes(self.scene, slope):
+            image = np.zeros((1, int(np.prod(self.scene.shape))))
+            scene = self.scene.changed(spot_factors=spots, halo_factors=halos)
+            precision = PRECISIONS.index(scene.core(self._dtype).precision)
+            task = Task(precision, scene.geometry.size, self.places).fill_images(factors, image)
+            if len(self.places):
+                self._carry_out(task, scene, None, None)
+            sums += sign * image[0, self.places]
+        return sums
 
     def coefficients(self) -> Iterator[Coefficients]:
         """Yield the coefficients of structure factors, for a block of pixels at a time."""

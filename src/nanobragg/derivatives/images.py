@@ -288,10 +288,12 @@ def wanted_names(scene: Scene, names: Sequence[str] | None, groups: Groups | Non
     """Return the checked names, by default all; "F" stands for all listed amplitudes."""
     if names is None:
         every = list(all_parameters(scene, groups))
-        return every if scene.lookup == "constant" else [*every, "F"]
+        return every if scene.lookup == "constant" or scene.halos else [*every, "F"]
     given = [names] if isinstance(names, str) else list(names)
     if "F" in given and scene.lookup == "constant":
         raise ConfigError("F: the structure factors are one constant; use default_F")
+    if "F" in given and scene.halos:
+        raise ConfigError("F: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
     check_names(scene, [name for name in given if name != "F"], groups)
     return given
 

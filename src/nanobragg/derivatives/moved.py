@@ -20,12 +20,16 @@ from ..geometry import FloatArray, as_vector, determinant
 from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, check_cell, reciprocal_vectors
 from .groups import Groups, panel_groups
+from .halos import with_changed_widths
 from .mosaic import rotations_from_vectors
-from .names import CELL, COUNTS, MOTIONS, ROTATIONS, SPREADS
+from .names import CELL, CORRELATIONS, COUNTS, DISPLACEMENTS, MOTIONS, ROTATIONS, SPREADS
 from .parameters import crystal_cell, reflection_of, source_of
 from .sources import mean_wavelength, source_axes
 
-CRYSTAL = (*CELL, *ROTATIONS, *COUNTS, *SPREADS, "mosaic_spread", "strain", "log_blocks")
+CRYSTAL = (
+    *CELL, *ROTATIONS, *COUNTS, *SPREADS, *CORRELATIONS, *DISPLACEMENTS, "mosaic_spread", "strain", "log_blocks",
+    "correlation_length", "displacement",
+)  # fmt: skip
 
 
 def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups | None = None) -> Config:
@@ -92,6 +96,8 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     if "strain" in changes:
         assert not isinstance(crystal.strain_percent, tuple)  # see parameters.py
         moved["strain_percent"] = crystal.strain_percent + changes["strain"]
+    if crystal.diffuse is not None:
+        moved["diffuse"] = with_changed_widths(crystal.diffuse, dict(changes))
     return crystal.replace(**moved)
 
 

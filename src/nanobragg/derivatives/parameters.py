@@ -15,6 +15,7 @@ from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors
 from .domains import domain_passes
 from .groups import Groups, panel_groups
+from .halos import widths
 from .names import CELL, COUNTS, MOTIONS, ROTATIONS, SPREADS
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
@@ -31,6 +32,14 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
     **{
         f"mosaic_{x}": ("deg", 0.01, f"mosaic spread about the crystal's {axis}; the domains' rotations about it are "
                                      "proportional to it")
+        for x, axis in (("a", "a"), ("b", "b*"), ("c", "axis across a and b*"))
+    },
+    "correlation_length": ("Å", 1.0, "correlation length of displacements (Diffuse.correlation_length_A)"),
+    "displacement": ("Å", 0.01, "root mean square displacement (Diffuse.displacement_A)"),
+    **{
+        f"{name}_{x}": (*unit, f"{what} along the crystal's {axis}")
+        for name, unit, what in (("correlation", ("Å", 1.0), "correlation length of displacements"),
+                                 ("displacement", ("Å", 0.01), "root mean square displacement"))
         for x, axis in (("a", "a"), ("b", "b*"), ("c", "axis across a and b*"))
     },
     "strain": ("%", 0.01, "strain (Δd/d); that of all domains is proportional to it"),
@@ -137,6 +146,8 @@ def _values(scene: SceneData) -> dict[str, float]:
         values |= {name: spread for name, spread in zip(SPREADS, spreads, strict=True) if name in passes}
     if "strain" in passes and not isinstance(strain, tuple):
         values["strain"] = strain
+    if config.crystal.diffuse is not None:
+        values |= widths(config.crystal.diffuse)
     if "bandwidth" in passes:
         values["bandwidth"] = config.beam.bandwidth_percent
     values |= {"log_fluence": 0.0, "log_blocks": 0.0, "log_wavelength": 0.0}
@@ -147,7 +158,8 @@ def _values(scene: SceneData) -> dict[str, float]:
     values |= {"source_h": 0.0, "source_v": 0.0}
     if config.beam.polarized:
         values["kahn"] = config.beam.kahn_factor
-    values["default_F"] = config.structure_factors.default_F
+    if not scene.halos:
+        values["default_F"] = config.structure_factors.default_F
     values["phi_start"] = config.scan.start_deg
     values["distance"] = scene.distance * 1000.0
     return values
@@ -211,6 +223,8 @@ def _is_reflection(scene: SceneData, name: str) -> bool:
     index = reflection_of(name)
     if index is None:
         return False
+    if scene.halos:
+        raise ConfigError(f"{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
     listing = scene.config.structure_factors.listing
     if listing is None:
         raise ConfigError(f"{name}: the structure factors are one constant; use default_F")

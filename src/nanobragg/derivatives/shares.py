@@ -52,6 +52,8 @@ def trace_derivatives(trace: Trace, names: Sequence[str]) -> Trace:
     """
     scene = as_scene(trace.scene)
     wanted, known, passes = check_names(scene, names, None), all_parameters(scene, None), domain_passes(scene)
+    if scene.halos:
+        raise ConfigError("Crystal.diffuse: a trace does not show its derivatives; nb.derivatives gives the pixel's")
     single = scene.lookup == "nearest" and not scene.config.structure_factors.has_energy_axis
     for name in wanted:
         if name in passes or (is_amplitude(scene, name) and not single) or source_of(name) is not None:

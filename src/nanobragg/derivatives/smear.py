@@ -10,7 +10,7 @@ from ..scene.quadratic_form import radius_metric
 from ..scene.scene_data import SceneData
 from ..scene.smear import build_smear
 from ..unit_cell import cell_from_vectors
-from .cells import cell_strains
+from .cells import strained
 from .names import CELL, COUNTS, SPREADS
 
 Slopes = dict[str, npt.NDArray[np.void]]
@@ -29,7 +29,7 @@ def _by_lattice(scene: SceneData) -> Slopes:
     crystal, lattice, n_cells, slopes = scene.config.crystal, scene.lattice, scene.n_cells, Slopes()
     for i, name in enumerate(CELL):
         step = STEP * cell_from_vectors(lattice.direct)[i]
-        after, before = (_smear(scene, crystal, _strained(lattice, i, change), n_cells) for change in (step, -step))
+        after, before = (_smear(scene, crystal, strained(lattice, i, change), n_cells) for change in (step, -step))
         slopes[name] = _difference(after, before, step)
     for i, name in enumerate(COUNTS):
         step = STEP * n_cells[i]
@@ -63,12 +63,6 @@ def _smear(
     found = build_smear(crystal, scene.config.beam, lattice, metric)
     assert found is not None
     return found
-
-
-def _strained(lattice: Lattice, i: int, change: float) -> Lattice:
-    """Return a lattice with a changed parameter of its cell."""
-    direct = lattice.direct + change * cell_strains(cell_from_vectors(lattice.direct))[i] @ lattice.direct
-    return Lattice(direct, np.linalg.inv(direct).T, abs(float(np.linalg.det(direct))))
 
 
 def _moved(n_cells: tuple[float, float, float], i: int, change: float) -> tuple[float, float, float]:

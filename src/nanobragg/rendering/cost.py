@@ -97,7 +97,7 @@ def notable_cost(scene: Scene, chosen: Selection, culling: Culling, *, images: i
 
     The second names the cures, if they take more than a minute.
     """
-    if images * _rays(scene, chosen) * len(scene.cells) < NOTABLE_TERMS:
+    if images * _rays(scene, chosen) * scene.terms_per_ray < NOTABLE_TERMS:
         return []
     cost = _cost(scene, chosen, culling)
     seconds = images * cost.seconds
@@ -123,12 +123,12 @@ def _rays(scene: Scene, chosen: Selection) -> int:
 def _cost(scene: Scene, chosen: Selection, culling: Culling) -> Cost:
     select_instruction_set()
     rays, threads = _rays(scene, chosen), culling.threads
-    terms, share, seconds = rays * len(scene.cells), 1.0, 0.0
+    terms, share, seconds = rays * scene.terms_per_ray, 1.0, 0.0
     if terms and chosen.roi is not None and culling.plan is not None:
         share, seconds = culling.sample(chosen.roi, chosen.mask)
     elif terms:
         speed = kernel_speed(scene, culling.dtype)
-        seconds = (rays * speed.per_ray + terms * speed.per_term) / threads
+        seconds = rays * (speed.per_ray + len(scene.cells) * speed.per_term) / threads
     cures = tuple(_cures(scene, chosen, tolerated=culling.plan is not None))
     return Cost(terms, round(share * terms), seconds, threads, _memory(scene, culling.dtype), cures)
 

@@ -104,7 +104,8 @@ class Culling:
         if plan and memory_per_thread(kernel_address(), self.core.address, plan) <= MOST_MEMORY:
             self.plan = plan
             self.epsilon = self._photons(tolerance)
-            if self.epsilon == 0 and scene.config.crystal.shape != "tophat" and not smeared:
+            edged = scene.config.crystal.shape == "tophat" and not scene.halos  # nothing is beyond its edge
+            if self.epsilon == 0 and not edged and not smeared:
                 self.plan = None
 
     def _is_worthwhile(self) -> bool:

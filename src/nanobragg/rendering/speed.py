@@ -26,7 +26,7 @@ class Speed(NamedTuple):
     per_ray
         Seconds for each sub-pixel, sensor layer and source.
     per_term
-        Seconds for each of these and each orientation.
+        Seconds for each of these and each orientation, with its halos.
     """
 
     per_ray: float
@@ -40,6 +40,7 @@ def kernel_speed(scene: Scene, dtype: npt.DTypeLike) -> Speed:
         instruction_set(), core.precision, core.like_c, config.crystal.shape, scene.lookup, config.beam.polarized,
         config.detector.curved, scene.amorphous is not None, scene.sensor.range > 0,
         min(SOURCES, len(scene.sources.weights)), min(ORIENTATIONS, len(scene.cells)),
+        scene.terms_per_ray // len(scene.cells),
     )  # fmt: skip
     if config.sampling.d_min_A > 0:  # what is skipped differs between scenes
         return _measure(scene, core, dtype)

@@ -19,13 +19,14 @@ LEBESGUE = 1.25  # largest sum of the absolute weights of a cubic interpolation 
 
 
 def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | None:
-    """Return the plan of a scene, or None where every term is zero.
+    """Return the plan of a scene, or None where every term of a part of it is zero.
 
     Bounds of the amplitudes are those of the table that the structure factors hold, if they hold one.
     """
     parameters = core.parameters[0]
     squares, largest = _bounds(core, held)
-    if largest == 0:
+    rest = None if core.rest is None else build_plan(core.rest)
+    if largest == 0 or (rest is None) != (core.rest is None):
         return None
     sources, beams = _sort_sources(core.sources)
     metric = matrix_of(parameters["crystal"]["metric"])
@@ -42,7 +43,7 @@ def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | 
         sources, sources if core.has_amorphous else _one_per_beam(sources, beams),
         np.pad(1.0 / sources["wavelength"], (0, VECTOR_LANES), "edge"), np.pad(sources["weight"], (0, VECTOR_LANES)),
         beams, _runs(sources, beams), _groups(cells), culling, squares, _by_component(cells),
-        np.ascontiguousarray(np.linalg.inv(cells).transpose(0, 2, 1)),
+        np.ascontiguousarray(np.linalg.inv(cells).transpose(0, 2, 1)), rest,
     )  # fmt: skip
 
 
@@ -121,6 +122,9 @@ def amplitude_bounds(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     here *= here
     if lookup == "tricubic":
         here = LEBESGUE**6 * _largest_nearby(here, 2)
+    around = int(core.parameters["crystal"]["around"][0])
+    if around:  # halos of as many reflections to either side
+        here = _largest_nearby(here, around)
     largest = float(here.max())
     here /= largest or 1.0
     shares = here.astype(np.float32)

@@ -4,13 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core import C_RULES, LOOKUPS, PANEL, PARAMETERS, SOURCE, CoreScene
-from .._functions import SHAPES, block_of
+from .._functions import HALO, SHAPES, block_of
 from ..bounds import BOUNDS
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit
 from ..structure_factors.tables import Table
 from .filled import filled
+from .halos import halo_crystal
 from .panel_geometry import PanelGeometry
 from .scene_data import SceneData
 
@@ -24,7 +25,7 @@ def float32_precision(scene: SceneData) -> str:
     """Return the precision of the terms of a float32 image, one of PRECISIONS (docs/performance.md has the errors)."""
     if scene.config.compat is not None:
         return "double"
-    largest = scene.config.structure_factors.largest
+    largest = scene.spot_factors.largest
     if scene.table is not None and largest != 0 and not FLOAT_AMPLITUDE[0] < largest < FLOAT_AMPLITUDE[1]:
         return "double"
     return "single" if _single_serves(scene, largest) else "double from floats"
@@ -35,6 +36,7 @@ def _single_serves(scene: SceneData, largest: float) -> bool:
     smallest_intensity, largest_intensity = SINGLE_INTENSITY
     return (
         scene.smear is None
+        and not scene.halos
         and SHAPES[scene.config.crystal.shape].single_precision
         and max(scene.n_cells) <= SINGLE_CELLS
         and all(float(n).is_integer() for n in scene.n_cells)  # N times a fixed-point offset wraps by whole turns
@@ -50,9 +52,7 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
     energies, numbers = table_energies(scene)
     table = None
     if scene.table is not None:
-        table = scene.config.structure_factors.tables(
-            energies, scene.table.within(scene.reach), np.float64 if precision == "double" else np.float32
-        )
+        table = scene.spot_factors.tables(energies, scene.table.within(scene.reach), _entry(precision))
     like_c = scene.config.compat == "c"
     return CoreScene(
         _panels(scene.geometry), _sources(scene, numbers), _parameters(scene, table), scene.cells, scene.shares,
@@ -60,7 +60,34 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
         None if table is None else table.values,
         None if scene.amorphous is None else scene.amorphous.values / scene.blocks,
         precision, _c_rules(scene) if like_c else None, scene.first_cells, scene.smear,
+        _halo_core(scene, precision, energies, numbers),
     )  # fmt: skip
+
+
+def _halo_core(
+    scene: SceneData, precision: str, energies: list[float], numbers: list[int], first: int = 0
+) -> CoreScene | None:
+    """Return the kernel's scene of the halos from number `first` on, each with the next as its rest; None: no more."""
+    if first == len(scene.halos):
+        return None
+    factors, crystal = scene.halo_factors[first], scene.config.crystal
+    assert factors.limits is not None
+    reach = tuple(r + crystal.diffuse.neighbours + 1 for r in scene.reach)
+    table = factors.tables(energies, factors.limits.within(reach), _entry(precision))
+    parameters = _parameters(scene, table)
+    parameters["shape"], parameters["lookup"] = HALO, LOOKUPS.index("nearest")
+    parameters["default_F"] = parameters["water"] = 0.0
+    parameters["crystal"] = halo_crystal(scene.halos[first], crystal, scene.n_cells)
+    return CoreScene(
+        _panels(scene.geometry), _sources(scene, numbers), parameters, scene.cells, scene.shares, scene.mask,
+        table.values, None, precision, rest=_halo_core(scene, precision, energies, numbers, first + 1),
+        crystal_slope=None if scene.halo_slopes is None else scene.halo_slopes[first],
+    )  # fmt: skip
+
+
+def _entry(precision: str) -> type:
+    """Return the type of a table's entries."""
+    return np.float64 if precision == "double" else np.float32
 
 
 def _check_oversample(scene: SceneData) -> None:
@@ -124,7 +151,7 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     parameters = filled(
         PARAMETERS, 1,
         crystal=0, shape=SHAPES[config.crystal.shape].number, lookup=LOOKUPS.index(scene.lookup),
-        default_F=config.structure_factors.default_F, table_low=low, table_high=high,
+        default_F=scene.spot_factors.default_F, table_low=low, table_high=high,
         table_stride_h=nk * nl, table_stride_k=nl,
         oversample=scene.oversample, n_layers=scene.sensor.count, has_sensor=scene.sensor.range > 0,
         layer=scene.sensor.step, mu=scene.attenuation, point_pixel=detector.point_pixel, curved=detector.curved,
@@ -136,7 +163,8 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     )  # fmt: skip
     cells, inverse = block_of((*scene.n_cells, *config.crystal.n_cells_off))
     parameters["crystal"] = filled(
-        parameters.dtype["crystal"], 1, n=scene.n_cells, inverse_n=inverse, cells=cells, metric=scene.radius_metric
+        parameters.dtype["crystal"], 1, n=scene.n_cells, inverse_n=inverse, cells=cells, metric=scene.radius_metric,
+        around=0,
     )
     return parameters
 

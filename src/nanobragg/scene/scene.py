@@ -203,6 +203,6 @@ class Scene(SceneData):
         """Return what the kernel needs to leave terms out, or None where every term is zero; it is cached."""
         core = self.core(dtype)
         if core.precision not in self._plans:
-            held = None if core.tables is None else self.config.structure_factors.held(core.tables)
+            held = None if core.tables is None else self.spot_factors.held(core.tables)
             self._plans[core.precision] = build_plan(core, held)
         return self._plans[core.precision]

@@ -18,6 +18,7 @@ from ..config.detector import Detector
 from ..config.domains import Domains, resolve_domains
 from ..config.panel import panel_distance
 from ..config.region import region_limits, region_of
+from ..config.structure_factors import StructureFactors
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
@@ -25,6 +26,7 @@ from ..geometry import FloatArray, Roi, dot, rotate_by_each, unit
 from ..step_rules import Sweep, resolve_sweep
 from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
+from .halos import build_halos, halo_factor, listed, scaled, spot_factor
 from .panel_checks import panels_facing_away
 from .panel_geometry import PanelGeometry
 from .quadratic_form import radius_metric
@@ -85,12 +87,25 @@ class SceneData:
         )
         self.recommended_oversample = self._recommended_oversample()
         self.oversample = config.sampling.oversample or self.recommended_oversample
-        self.table = config.structure_factors.limits
+        self.reach = self._largest_indices()
+        self.halos = build_halos(config.crystal, config.structure_factors, self.lattice, self.cells_per_block)
+        self._share_out_amplitudes()
+        self.table = self.spot_factors.limits
         self.lookup = self._choose_lookup()
         shortest = float(self.sources.wavelengths.min())
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = load_mask(config)
-        self.reach = self._largest_indices()
+
+    def _share_out_amplitudes(self) -> None:
+        """Share out the structure factors among the spots and their halos."""
+        self.spot_factors = self.undisplaced = self.config.structure_factors
+        self.halo_factors: tuple[StructureFactors, ...] = ()
+        self.halo_slopes: tuple[npt.NDArray[np.void], ...] | None = None  # of their crystals, for a derivative
+        if self.halos:
+            self.undisplaced = listed(self.undisplaced, self.lattice, self.longest_q, self.config.crystal)
+            indices, _ = self.undisplaced.scattering_list
+            self.spot_factors = scaled(self.undisplaced, spot_factor(self.halos, indices))
+            self.halo_factors = tuple(scaled(self.undisplaced, halo_factor(halo, indices)) for halo in self.halos)
 
     def follows(self, row: int) -> bool:
         """Return whether the scene follows the C program in a row of docs/quirks.md."""
@@ -143,8 +158,15 @@ class SceneData:
 
     @property
     def terms(self) -> int:
-        """Terms per pixel and sensor layer: sources · φ steps · domains · sub-pixels."""
-        return len(self.sources.weights) * self.phi.count * self.domains * self.oversample**2
+        """Terms per pixel and sensor layer: sources · φ steps · domains · sub-pixels, each with its halos."""
+        return len(self.sources.weights) * self.terms_per_ray * self.oversample**2
+
+    @property
+    def terms_per_ray(self) -> int:
+        """Terms per sub-pixel, sensor layer and source: φ steps · domains, each with its halos."""
+        diffuse = self.config.crystal.diffuse
+        halos = 0 if diffuse is None else len(self.halos) * (2 * diffuse.neighbours + 1) ** 3
+        return self.phi.count * self.domains * (1 + halos)
 
     def _orientations(self) -> tuple[FloatArray, FloatArray | None]:
         """Return cell vectors (m) per φ and domain, and those of the very first term if they differ.
@@ -246,6 +268,7 @@ class SceneData:
             forward = self.config.compat is None and not self.geometry.curved and (rays @ direction).min() > 0
             chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
             longest = max(longest, float(chord / wavelength))
+        self.longest_q = longest * 1e-10  # 1/Å
         if self.smear is not None:
             self.longest_reflection = check_smear(self.smear, longest * 1e-10)  # 1/Å
             longest = self.longest_reflection * 1e10
@@ -265,7 +288,7 @@ class SceneData:
             return "constant"
         if self.smear is not None:
             return "nearest"  # a spot has the amplitude of its reflection
-        wanted = self.config.structure_factors.interpolate
+        wanted = self.spot_factors.interpolate
         if wanted is None:
             wanted = min(self.n_cells) <= 2
         wide_enough = all(last - first >= 4 for first, last in zip(self.table.first, self.table.last, strict=True))

@@ -60,7 +60,7 @@ def amplitude_lookup(scene: Scene, energies_eV: Sequence[float] | None = None) -
 
     They have the precision of those that a float32 image uses, whose table then serves both.
     """
-    factors = scene.config.structure_factors
+    factors = scene.spot_factors
     energies, numbers = table_energies(scene)
     tables = None
     if scene.table is not None:

@@ -44,8 +44,8 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
     Raises
     ------
     ConfigError
-        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"` or
-        `mosaic_sampling="analytic"`; or `out` is elsewhere.
+        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"`,
+        `mosaic_sampling="analytic"` or `Crystal.diffuse`; or `out` is elsewhere.
     """
     if device == "cpu":
         if is_on_gpu(out):
@@ -53,7 +53,8 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
         return None
     like_c = scene.config.compat == "c"
     if device == "auto" and not is_on_gpu(out):
-        found = [] if like_c or scene.smear is not None or terms_per_thread < AUTO_TERMS else usable_gpus()
+        on_cpu = like_c or scene.smear is not None or scene.halos
+        found = [] if on_cpu or terms_per_thread < AUTO_TERMS else usable_gpus()
         return found[0] if found else None
     if like_c:
         raise ConfigError(
@@ -64,6 +65,11 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
         raise ConfigError(
             f'device = "{device}": Crystal.mosaic_sampling = "analytic" is for the CPU, where such an image takes a '
             'fraction of a second; use device="cpu", or list domains (mosaic_sampling="balanced")'
+        )
+    if scene.halos:
+        raise ConfigError(
+            f'device = "{device}": Crystal.diffuse is for the CPU; use device="cpu", or leave the halos out '
+            "(diffuse=None)"
         )
     return gpu_named("cuda" if device == "auto" else device, out)
 

@@ -81,6 +81,7 @@ class Term:
 
     `delta` = hkl - nearest; `lattice_factors` = sin(πNh)/sin(πh) of each axis (None for radial shapes, which have
     `radius_sqr`, the squared radius including the fudge factor); `F_latt` with its sign, and its square as used.
+    `part` is "spot", or "halo" for diffuse scattering, whose F_latt is that of the halo around `nearest`.
     `weight` multiplies F_cell²·F_latt² in the sum, `contribution` is the product, `running_sum` the sum including it.
     """
 
@@ -97,6 +98,7 @@ class Term:
     b_star_per_A: Vector
     c_star_per_A: Vector
     hkl: Vector
+    part: Literal["spot", "halo"]
     nearest: tuple[int, int, int]
     delta: Vector
     lattice_factors: Vector | None
@@ -178,7 +180,8 @@ class RecordReader:
         """Return the term of a record."""
         scene, cell = self._scene, record["cell"] * 1e10
         shape, (phi_step, domain) = scene.config.crystal.shape, divmod(int(record["orientation"]), scene.domains)
-        factors = _lattice_factors(record, scene.n_cells) if SHAPES[shape].separable else None
+        halo = record["part"] > 0
+        factors = _lattice_factors(record, scene.n_cells) if SHAPES[shape].separable and not halo else None
         a, b, c = (as_vector(axis) for axis in cell)
         a_star, b_star, c_star = (as_vector(axis) for axis in cross_products(cell) / scene.lattice.volume)
         return Term(
@@ -186,10 +189,10 @@ class RecordReader:
             phi_step=phi_step, phi_deg=float(scene.phi_angles[phi_step]) * RADIAN_IN_DEGREES,
             domain=domain,
             a_A=a, b_A=b, c_A=c, a_star_per_A=a_star, b_star_per_A=b_star, c_star_per_A=c_star,
-            hkl=as_vector(record["h"]), nearest=_index(record["nearest"]),
+            hkl=as_vector(record["h"]), part="halo" if halo else "spot", nearest=_index(record["nearest"]),
             delta=as_vector(record["h"] - record["nearest"]),
             lattice_factors=factors, radius_sqr=None if factors else float(record["radius_sqr"]),
-            F_latt=_signed_lattice(record, factors, shape), F_latt_sqr=float(record["lattice_sqr"]),
+            F_latt=_signed_lattice(record, factors, "halo" if halo else shape), F_latt_sqr=float(record["lattice_sqr"]),
             F_cell=float(record["amplitude"]), F_cell_from=self._origin(record), weight=float(record["weight"]),
             contribution=float(record["rank"]), running_sum=float(record["running"]),
         )  # fmt: skip
@@ -226,7 +229,7 @@ class RecordReader:
         return round(at / step - 0.5) - self._pixel[1 - axis] * self._scene.oversample
 
     def _origin(self, record: npt.NDArray[Any]) -> Origin:
-        factors, index = self._scene.config.structure_factors, _index(record["nearest"])
+        factors, index = self._scene.spot_factors, _index(record["nearest"])
         if record["interpolated"]:
             return "interpolated"
         if record["amplitude"] != factors.default_F:

@@ -1,0 +1,124 @@
+"""How diffuse halos change with the parameters of a crystal (docs/derivatives.md, Diffuse scattering)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .._core import CRYSTAL
+from ..config.crystal import Lattice
+from ..config.diffuse import Diffuse, Kind
+from ..config.structure_factors import StructureFactors
+from ..geometry import FloatArray
+from ..scene.halos import exponents, halo_peak, same_forms, scaled, turned_forms
+from ..scene.quadratic_form import form_of
+from ..scene.scene_data import SceneData
+from ..unit_cell import cell_from_vectors
+from .cells import strained
+from .names import CELL, CORRELATIONS, DISPLACEMENTS
+
+STEP = 1e-5  # relative change for central differences, which are then good to 1e-9 of these smooth functions
+NAMES: dict[Kind, tuple[str, tuple[str, str, str]]] = {  # of one number, and of three
+    "correlation_length_A": ("correlation_length", CORRELATIONS),
+    "displacement_A": ("displacement", DISPLACEMENTS),
+}
+
+
+class HaloSlope(NamedTuple):
+    """Derivatives of the halos of a scene by a parameter.
+
+    Attributes
+    ----------
+    crystals
+        Of the kernel's crystal of each halo, an array of CRYSTAL.
+    exponents : ndarray, shape (halos, 3, 3)
+        Of the matrices of the exponents.
+    """
+
+    crystals: tuple[npt.NDArray[np.void], ...]
+    exponents: FloatArray
+
+
+def widths(diffuse: Diffuse) -> dict[str, float]:
+    """Return the parameters of diffuse scattering, with their values."""
+    found: dict[str, float] = {}
+    for field, (one, three) in NAMES.items():
+        value = getattr(diffuse, field)
+        found |= dict(zip(three, value, strict=True)) if isinstance(value, tuple) else {one: value}
+    return found
+
+
+def with_changed_widths(diffuse: Diffuse, changes: dict[str, float]) -> Diffuse:
+    """Return diffuse scattering with parameters changed by the given amounts."""
+    fields: dict[Kind, float | tuple[float, ...]] = {}
+    for field, (one, three) in NAMES.items():
+        value = getattr(diffuse, field)
+        if isinstance(value, tuple):
+            fields[field] = tuple(x + changes.get(name, 0.0) for x, name in zip(value, three, strict=True))
+        else:
+            fields[field] = value + changes.get(one, 0.0)
+    return diffuse.replace(**fields)
+
+
+def halo_slopes(scene: SceneData) -> dict[str, HaloSlope]:
+    """Return the derivatives of a scene's halos by every parameter that they depend on; empty without halos.
+
+    With the cell they change in index space: primitives hold the rest of these derivatives.
+    """
+    diffuse = scene.config.crystal.diffuse
+    if diffuse is None:
+        return {}
+    slopes = {}
+    for i, name in enumerate(CELL):
+        step = STEP * cell_from_vectors(scene.lattice.direct)[i]
+        after, before = (strained(scene.lattice, i, change) for change in (step, -step))
+        slopes[name] = _difference(scene, (diffuse, after), (diffuse, before), step)
+    for name, value in widths(diffuse).items():
+        step = STEP * value
+        higher, lower = (with_changed_widths(diffuse, {name: change}) for change in (step, -step))
+        slopes[name] = _difference(scene, (higher, scene.lattice), (lower, scene.lattice), step)
+    return slopes
+
+
+def _difference(
+    scene: SceneData, after: tuple[Diffuse, Lattice], before: tuple[Diffuse, Lattice], step: float
+) -> HaloSlope:
+    """Return central differences of the halos; those that rotations make alike change by the mean of their changes."""
+    factors, (diffuse, lattice) = scene.config.structure_factors, (scene.config.crystal.diffuse, scene.lattice)
+    assert diffuse is not None
+    by_rotation = (turned_forms(after[0], factors, after[1]) - turned_forms(before[0], factors, before[1])) / (2 * step)
+    peaks = [np.log(halo_peak(*each, scene.cells_per_block)) for each in (after, before)]
+    crystals, matrices = [], []
+    for halo, group in zip(scene.halos, same_forms(turned_forms(diffuse, factors, lattice)), strict=True):
+        radius, exponent = by_rotation[group].mean(axis=0)
+        slope = np.zeros(1, CRYSTAL)
+        slope["metric"] = form_of(radius)
+        slope["cells"] = 0.5 * np.sqrt(halo.share * halo.peak) * (peaks[0] - peaks[1]) / (2 * step)
+        crystals.append(slope)
+        matrices.append(exponent)
+    return HaloSlope(tuple(crystals), np.array(matrices))
+
+
+def amplitude_slopes(
+    scene: SceneData, slope: HaloSlope
+) -> list[tuple[float, StructureFactors, tuple[StructureFactors, ...]]]:
+    """Return structure factors whose images are what a change of amplitudes adds to and takes from an image.
+
+    Each entry has a sign, and the structure factors of the spots and of each halo.
+    """
+    indices, _ = scene.undisplaced.scattering_list
+    spots, halos = np.zeros(len(indices)), []
+    for halo, matrix in zip(scene.halos, slope.exponents, strict=True):
+        x, change = exponents(indices, halo.exponent), exponents(indices, matrix)
+        spots -= halo.share * np.exp(-x) * change
+        halos.append((1.0 - x) * np.exp(-x) * change)
+    return [
+        (
+            sign, scaled(scene.undisplaced, np.maximum(sign * spots, 0.0)),
+            tuple(scaled(scene.undisplaced, np.maximum(sign * each, 0.0)) for each in halos),
+        )
+        for sign in (1.0, -1.0)
+        if any((sign * each > 0).any() for each in (spots, *halos))
+    ]  # fmt: skip
