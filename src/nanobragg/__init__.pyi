@@ -21,8 +21,8 @@ from .config.beamstop import Beamstop as Beamstop
 from .config.config import Config as Config
 from .config.crystal import Crystal as Crystal
 from .config.damage import Damage as Damage
-from .config.diffuse import Diffuse as Diffuse
 from .config.detector import Detector as Detector
+from .config.diffuse import Diffuse as Diffuse
 from .config.noise import Noise as Noise
 from .config.panel import Panel as Panel
 from .config.readers import read_cif as read_cif

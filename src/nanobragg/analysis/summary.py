@@ -77,8 +77,19 @@ def _crystal(scene: Scene) -> str:
     cell = _numbers(np.round(cell_from_vectors(scene.lattice.direct), 9).tolist())
     return (
         f"cell {cell} Å, degrees, {scene.lattice.volume:.6g} Å³; {cells} cells{off}, {size} µm, {crystal.shape}"
-        f"{_blocks(scene)}{_domains(scene)}"
+        f"{_blocks(scene)}{_domains(scene)}{_diffuse(scene)}"
     )
+
+
+def _diffuse(scene: Scene) -> str:
+    diffuse = scene.config.crystal.diffuse
+    if diffuse is None:
+        return ""
+    length, displacement = (
+        _numbers(value if isinstance(value, tuple) else [value])
+        for value in (diffuse.correlation_length_A, diffuse.displacement_A)
+    )
+    return f"; displacements of {displacement} Å, correlated over {length} Å"
 
 
 def _domains(scene: Scene) -> str:

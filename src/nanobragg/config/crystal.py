@@ -287,8 +287,8 @@ class Crystal(Model):
         used = {
             "n_cells_off": any(self.n_cells_off), "mosaic_spread_deg": isinstance(self.mosaic_spread_deg, tuple),
             "mosaic_rotations_deg": self.mosaic_rotations_deg is not None, "strain_percent": self.is_strained,
-            "mosaic_sampling": self.is_smeared, "diffuse": self.diffuse is not None, "fraction": self.fraction != 1, "twins": self.twins,
-            "twin_law": self.twin_law,
+            "mosaic_sampling": self.is_smeared, "diffuse": self.diffuse, "fraction": self.fraction != 1,
+            "twins": self.twins, "twin_law": self.twin_law,
         }  # fmt: skip
         return [name for name, value in used.items() if value]
 

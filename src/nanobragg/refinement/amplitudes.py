@@ -145,6 +145,8 @@ def refine_amplitudes(
 
 def _listing(scene: Scene) -> tuple[IndexArray, FloatArray]:
     listing = scene.config.structure_factors.listing
+    if scene.halos:
+        raise ConfigError("refine_amplitudes: Crystal.diffuse: amplitudes of halos are not refined; leave it out")
     if listing is None:
         raise ConfigError("refine_amplitudes: the structure factors are one constant; list the reflections to refine")
     if listing[1].ndim > 1:

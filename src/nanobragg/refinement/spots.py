@@ -67,9 +67,9 @@ def _panel_spots(image: FloatArray, number: int) -> tuple[npt.NDArray[np.int64],
     which = np.arange(1, count + 1)
     photons = ndimage.sum_labels(excess, labels, which)
     size = ndimage.sum_labels(known, labels, which)
-    centres = np.array(ndimage.center_of_mass(weights, labels, which)).reshape(-1, 2) + 0.5
     good = (photons > 0) & (size > 1)
-    return np.full(good.sum(), number), centres[good, 0], centres[good, 1], photons[good]
+    middles = np.array(ndimage.center_of_mass(weights, labels, which[good])).reshape(-1, 2) + 0.5
+    return np.full(good.sum(), number), middles[:, 0], middles[:, 1], photons[good]
 
 
 def local_level(image: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:

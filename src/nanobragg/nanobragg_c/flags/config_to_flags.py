@@ -96,7 +96,7 @@ def _check_expressible(config: Config) -> None:
     if crystal.shape not in SHAPE_FLAGS:
         raise ConfigError(f"Crystal.shape = {crystal.shape!r}: the C program has only {', '.join(SHAPE_FLAGS)}")
     for name in crystal.beyond_c():
-        raise ConfigError(f"Crystal.{name}: the C program does not support it; use one spread, and no other domains")
+        raise ConfigError(f"Crystal.{name}: the C program does not support it; leave it out")
     if not all(isinstance(n, int) for n in crystal.n_cells):
         raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: the C program has whole numbers of cells")
     if crystal.mosaic_model != "cap" and crystal.domains() > 1:

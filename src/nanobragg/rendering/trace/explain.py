@@ -34,6 +34,8 @@ def _count(trace: TraceData) -> str:
     }  # fmt: skip
     parts = " x ".join(_number(count, name) for name, count in factors.items())
     around = ", each with the reflections that it is near to" if scene.smear is not None else ""
+    if scene.halos:
+        around = f", each with {_number(scene.terms_per_ray // len(scene.cells) - 1, 'halo')} around it"
     text = f"It sums {_number(trace.n_terms, 'term')}: {parts}{around}"
     skipped = f", without {_number(trace.n_skipped, 'ray')} beyond d_min = {scene.config.sampling.d_min_A:g} A"
     return text + (skipped if trace.n_skipped else "") + "." + (_left_out(trace) if trace.n_left_out else "")
@@ -74,6 +76,8 @@ def _index(term: Term) -> str:
 
 
 def _lattice(trace: TraceData, term: Term) -> str:
+    if term.part == "halo":
+        return f"It is diffuse scattering: the halo of that reflection, with F_latt^2 = {term.F_latt_sqr:.5g} there."
     n, what = trace.scene.n_cells, "crystal" if trace.scene.blocks == 1 else "block"
     share = term.F_latt_sqr / float(math.prod(n)) ** 2
     where = "on a peak" if share > 0.5 else "on the flank of a peak" if share > 0.01 else "between peaks"
@@ -94,6 +98,8 @@ def _amplitude(trace: TraceData, term: Term) -> str:
         "default": "default_F, as "
         + ("there is no table" if trace.scene.table is None else f"reflection {term.nearest} is not in the table"),
     }
+    if term.part == "halo":
+        how["nearest"] = f"the part of reflection {term.nearest} that its halo has"
     return f"The structure factor is F_cell = {term.F_cell:.6g}, {how[term.F_cell_from]}."
 
 
