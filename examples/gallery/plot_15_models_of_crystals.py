@@ -3,9 +3,10 @@ Models of crystals
 ==================
 
 The same crystal as isotropic mosaic, with domains that turn about its own b* most, with strained domains, with spread
-and bandwidth in closed form, as a twin, with a second crystal in the beam, and as powder. Strain and bandwidth lengthen
-spots along the radius, in proportion to it; the anisotropic spread lengthens them across its axis only. The closed form
-shows the distribution itself, not the domains and wavelengths that sample it.
+and bandwidth in closed form, as a twin, with a second crystal in the beam, with diffuse scattering, and as powder.
+Strain and bandwidth lengthen spots along the radius, in proportion to it; the anisotropic spread lengthens them across
+its axis only. The closed form shows the distribution itself, not the domains and wavelengths that sample it. Molecules
+whose displacements are correlated farther along a than across it make halos that are flat along a*.
 """
 
 import matplotlib.pyplot as plt
@@ -34,6 +35,8 @@ both = cfg.replace(crystals=[crystal, second], factors_of_crystals=[cfg.structur
 smeared = crystal.replace(mosaic_sampling="analytic", mosaic_spread_deg=(0.02, 0.8, 0.02), mosaic_model="gaussian")
 images["in closed form"] = nb.simulate(cfg.replace(crystal=smeared, beam=nb.Beam(bandwidth_percent=0.7)))
 images["two crystals"] = nb.simulate(both)
+liquid = crystal.replace(diffuse=nb.Diffuse(correlation_length_A=(60, 20, 20), displacement_A=0.6))
+images["diffuse"] = nb.simulate(cfg.replace(crystal=liquid))
 images["powder"] = nb.powder(cfg)
 
 figure, axes = plt.subplots(2, 4, figsize=(12, 6.5), layout="constrained")

@@ -297,11 +297,12 @@ cdef class CoreScene:
     def probe(self, int orientations, int sources):
         """The first orientations and sources of this scene, with one sub-pixel, to measure the speed of the kernel."""
         panels, every_source, parameters, cells, shares, tables, amorphous, c_rules, _, smear = self.keep
+        rest = None if self.rest is None else self.rest.probe(orientations, sources)
         coarse = np.array(parameters)
         coarse["oversample"] = 1
         return CoreScene(panels, every_source[:sources], coarse, cells[:orientations],
                          None if shares is None else shares[:orientations], None, tables, amorphous, self.precision,
-                         c_rules, smear=smear, rest=None if self.rest is None else self.rest.probe(orientations, sources))
+                         c_rules, smear=smear, rest=rest)
 
     @property
     def nbytes(self):

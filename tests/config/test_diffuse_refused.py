@@ -60,7 +60,9 @@ def test_the_error_names_field_value_and_cure(name):
 
 
 def test_it_is_kept_by_files_and_scripts(tmp_path):
-    given = config(crystal=CRYSTAL.replace(diffuse=DIFFUSE.replace(correlation_length_A=(10, 20, 30), space_group="P 2")))
+    given = config(
+        crystal=CRYSTAL.replace(diffuse=DIFFUSE.replace(correlation_length_A=(10, 20, 30), space_group="P 2"))
+    )
     given.to_toml(tmp_path / "experiment.toml")
     assert nb.Config.from_toml(tmp_path / "experiment.toml") == given
     namespace: dict[str, object] = {}

@@ -77,8 +77,9 @@ def test_products_are_those_of_the_images():
 def test_amplitudes_are_refused_with_the_reason():
     differentiated = scene("one width")
     for call in (
-        lambda: nb.derivatives(differentiated, ["F(1,2,3)"]), lambda: nb.vjp(differentiated, np.ones((12, 14)), names=["F"])
-    ):  # fmt: skip
+        lambda: nb.derivatives(differentiated, ["F(1,2,3)"]),
+        lambda: nb.vjp(differentiated, np.ones((12, 14)), names=["F"]),
+    ):
         with pytest.raises(ConfigError, match=r"Crystal\.diffuse are not differentiated by amplitudes; leave it out"):
             call()
     assert "F" not in nb.vjp(differentiated, np.ones((12, 14)))

@@ -58,7 +58,7 @@ def summed(diffuse: nb.Diffuse) -> np.ndarray:
     distance = np.linalg.norm(ray, axis=-1)
     index = (ray / distance[..., None] - scene.beam_direction) @ direct.T  # at a wavelength of 1 Å
     nearest = np.rint(index).astype(int)
-    listed = {tuple(hkl): amplitude for hkl, amplitude in zip(FACTORS.listing[0].tolist(), FACTORS.listing[1])}
+    listed = dict(zip(map(tuple, FACTORS.listing[0].tolist()), FACTORS.listing[1], strict=True))
     a, b_star = direct[0] / np.linalg.norm(direct[0]), reciprocal[1] / np.linalg.norm(reciprocal[1])
     axes = reciprocal @ np.array([a, b_star, np.cross(a, b_star)]).T
     length, displacement = (np.broadcast_to(each, 3) for each in (diffuse.correlation_length_A, diffuse.displacement_A))

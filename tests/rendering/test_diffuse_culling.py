@@ -100,7 +100,8 @@ def test_halos_are_left_out_and_the_report_says_how_many(monkeypatch: pytest.Mon
         diffuse=nb.Diffuse(correlation_length_A=20, displacement_A=0.4),
     )  # fmt: skip
     scene = nb.Scene(builders.config(
-        crystal=crystal, structure_factors=nb.StructureFactors.wilson(crystal.cell, "P 1", b_factor=20, d_min_A=5, seed=1),
+        crystal=crystal,
+        structure_factors=nb.StructureFactors.wilson(crystal.cell, "P 1", b_factor=20, d_min_A=5, seed=1),
         detector=nb.Detector.flat(distance_mm=150, pixels=160, pixel_mm=0.3),
         sampling=nb.Sampling(oversample=1),
     ))  # fmt: skip

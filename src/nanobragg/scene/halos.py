@@ -50,7 +50,10 @@ def build_halos(crystal: Crystal, factors: StructureFactors, lattice: Lattice, c
         return ()
     forms, peak = turned_forms(crystal.diffuse, factors, lattice), halo_peak(crystal.diffuse, lattice, cells)
     groups = same_forms(forms)
-    return tuple(Halo(len(group) / len(forms), *forms[group[0]], peak) for group in groups)
+    return tuple(
+        Halo(len(group) / len(forms), radius=forms[group[0], 0], exponent=forms[group[0], 1], peak=peak)
+        for group in groups
+    )
 
 
 def turned_forms(diffuse: Diffuse, factors: StructureFactors, lattice: Lattice) -> FloatArray:

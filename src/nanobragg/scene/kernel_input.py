@@ -71,9 +71,10 @@ def _halo_core(
     if first == len(scene.halos):
         return None
     factors, crystal = scene.halo_factors[first], scene.config.crystal
+    assert crystal.diffuse is not None
     assert factors.limits is not None
-    reach = tuple(r + crystal.diffuse.neighbours + 1 for r in scene.reach)
-    table = factors.tables(energies, factors.limits.within(reach), _entry(precision))
+    h, k, l = (r + crystal.diffuse.neighbours for r in scene.reach)
+    table = factors.tables(energies, factors.limits.within((h, k, l)), _entry(precision))
     parameters = _parameters(scene, table)
     parameters["shape"], parameters["lookup"] = HALO, LOOKUPS.index("nearest")
     parameters["default_F"] = parameters["water"] = 0.0
@@ -163,7 +164,12 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     )  # fmt: skip
     cells, inverse = block_of((*scene.n_cells, *config.crystal.n_cells_off))
     parameters["crystal"] = filled(
-        parameters.dtype["crystal"], 1, n=scene.n_cells, inverse_n=inverse, cells=cells, metric=scene.radius_metric,
+        parameters.dtype["crystal"],
+        1,
+        n=scene.n_cells,
+        inverse_n=inverse,
+        cells=cells,
+        metric=scene.radius_metric,
         around=0,
     )
     return parameters
