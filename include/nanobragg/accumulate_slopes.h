@@ -8,7 +8,7 @@
 namespace nb::NB_ISA {
 
 /* Add the terms of one orientation; the first ones of a sum replace what was there. */
-template <bool first, bool spins, class Shape, class Lookup, class Real>
+template <bool first, bool moved, class Shape, class Lookup, class Real>
 NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entry> &table, const double *vertices,
                                Real share, const Lanes &lanes, int n, Gradient<Real> &sink)
 {
@@ -22,7 +22,7 @@ NB_INLINE void add_orientation(const Scene &s, const Table<typename Lookup::Entr
         Lookup::find(table, term);
         const Slopes<Real> slopes = Shape::template slopes<Real>(s.crystal, term,
                                                                  share * term.amplitude * term.amplitude);
-        sink.template add_slopes<first, spins>(i, term, slopes, (Real)qx, (Real)qy, (Real)qz);
+        sink.template add_slopes<first, moved>(i, term, slopes, (Real)qx, (Real)qy, (Real)qz);
         if constexpr (Shape::follows_cell)
             sink.follow_cell(i, term, slopes);
     }
@@ -38,7 +38,7 @@ static void accumulate_slopes(const Scene &s, int table_number, const double *ce
         const double *vertices = cells + 9 * list.number(c);
         const Real share = (Real)share_of(s, list.number(c));
         const bool first = sink.from_orientation(vertices, n);
-        if (sink.has_spins())
+        if (sink.has_moves())
             first ? add_orientation<true, true, Shape, Lookup>(s, table, vertices, share, lanes, n, sink)
                   : add_orientation<false, true, Shape, Lookup>(s, table, vertices, share, lanes, n, sink);
         else
@@ -47,10 +47,11 @@ static void accumulate_slopes(const Scene &s, int table_number, const double *ce
     }
 }
 
-/* The same for diffuse halos; `changes`: along the change of the crystal too. */
+/* The same for diffuse halos, or another shape that depends on the radius; `changes`: along the change of the crystal
+ * too. */
 template <bool changes, class Shape, class Lookup>
-static void add_halos(const Scene &s, const Table<typename Lookup::Entry> &table, const double *vertices, double share,
-                      const Lanes &lanes, int n, Gradient<double> &sink)
+static void add_radial(const Scene &s, const Table<typename Lookup::Entry> &table, const double *vertices, double share,
+                       const Lanes &lanes, int n, Gradient<double> &sink)
 {
     const Crystal crystal = s.crystal;
     Crystal slope = {};
@@ -82,17 +83,16 @@ static void add_halos(const Scene &s, const Table<typename Lookup::Entry> &table
     });
 }
 
-template <class Shape, class Lookup>
-static void accumulate_halo_slopes(const Scene &s, int table_number, const double *cells, const Orientations list,
-                                   const Lanes &lanes, int n, Gradient<double> &sink)
+template <bool changes, class Shape, class Lookup>
+static void accumulate_radial_slopes(const Scene &s, int table_number, const double *cells, const Orientations list,
+                                     const Lanes &lanes, int n, Gradient<double> &sink)
 {
     const auto table = table_of<typename Lookup::Entry>(s, table_number);
-    const auto add = s.crystal_slope ? add_halos<true, Shape, Lookup> : add_halos<false, Shape, Lookup>;
     for (int c = 0; c < list.count; ++c) {
         const double *vertices = cells + 9 * list.number(c);
         if (sink.from_orientation(vertices, n))
             sink.start();
-        add(s, table, vertices, share_of(s, list.number(c)), lanes, n, sink);
+        add_radial<changes, Shape, Lookup>(s, table, vertices, share_of(s, list.number(c)), lanes, n, sink);
     }
 }
 
@@ -165,11 +165,34 @@ template <class Real, class Entry> struct SlopesTable {
     {
         if constexpr (Shape::is_halo) {
             if constexpr (sizeof(Real) == sizeof(double))
-                function[shape][NEAREST] = accumulate_halo_slopes<Shape, Nearest<Entry>>;
+                function[shape][NEAREST] = accumulate_radial_slopes<false, Shape, Nearest<Entry>>;
         } else if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
             function[shape][CONSTANT] = accumulate_slopes<Real, Shape, Constant<Entry>>;
             function[shape][NEAREST] = accumulate_slopes<Real, Shape, Nearest<Entry>>;
             function[shape][TRICUBIC] = accumulate_slopes_tricubic<Real, Shape, Entry>;
+        }
+    }
+};
+
+/* The same along a change of the crystal (Scene::crystal_slope), in double precision, for shapes that have one. */
+template <class Entry> struct ChangesTable {
+    Accumulate<Gradient<double>> *function[Shapes::size][LOOKUPS];
+
+    constexpr ChangesTable() : function{} { fill(Shapes{}); }
+
+    template <class... Shape> constexpr void fill(List<Shape...>)
+    {
+        int shape = 0;
+        (fill_shape<Shape>(shape++), ...);
+    }
+
+    template <class Shape> constexpr void fill_shape(int shape)
+    {
+        if constexpr (Shape::is_halo || Shape::general)
+            function[shape][NEAREST] = accumulate_radial_slopes<true, Shape, Nearest<Entry>>;
+        if constexpr (Shape::general) {
+            function[shape][CONSTANT] = accumulate_radial_slopes<true, Shape, Constant<Entry>>;
+            function[shape][TRICUBIC] = accumulate_radial_slopes<true, Shape, Tricubic<Entry>>;
         }
     }
 };

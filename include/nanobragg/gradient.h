@@ -26,8 +26,8 @@ public:
 
     double primitives[PRIMITIVES][ROW];
 
-    /* Whether orientations move with the mosaic spread. */
-    NB_MEMBER bool has_spins() const { return motions.spins != nullptr; }
+    /* Whether cells move, with the mosaic spread or otherwise. */
+    NB_MEMBER bool has_moves() const { return motions.spins || motions.moves; }
 
     /* Whether the smear of the spots, or a crystal, changes. */
     NB_MEMBER static bool changes(const Scene &s)
@@ -47,19 +47,25 @@ public:
     /* The terms of n lanes that follow are those of this orientation; returns whether they are the first of a sum. */
     NB_MEMBER bool from_orientation(const double *cell, int n)
     {
-        const double *spin = has_spins() ? motions.spins + 3 * ((cell - first_cell) / 9 % motions.n_domains) : nullptr;
-        for (int x = 0; x < 3; ++x)
-            axis[x] = spin ? (Real)spin[x] : (Real)0;
-        for (int x = 0; x < 9; ++x)
+        double change[9] = {};
+        if (motions.spins) {
+            const double *spin = motions.spins + 3 * ((cell - first_cell) / 9 % motions.n_domains);
+            for (int x = 0; x < 9; x += 3)
+                cross(spin, cell + x, change + x);
+        } else if (motions.moves) {
+            memcpy(change, motions.moves + (cell - first_cell), sizeof change);
+        }
+        for (int x = 0; x < 9; ++x) {
             rows[x] = (Real)cell[x];
+            moves[x] = (Real)change[x];
+        }
         if (sizeof(Real) == sizeof(float) && waiting == BATCH)
             carry(n);
         return waiting++ == 0;
     }
 
-    /* One orientation's term in lane i, with the slopes of F_cell^2 F_latt^2; `spins`: whether it moves with the
-     * mosaic spread. */
-    template <bool first, bool spins>
+    /* One orientation's term in lane i, with the slopes of F_cell^2 F_latt^2; `moved`: whether its cell moves. */
+    template <bool first, bool moved>
     NB_MEMBER void add_slopes(int i, const Term<Real> &term, const Slopes<Real> &t, Real qx, Real qy, Real qz)
     {
         const Real v0 = t.offset[0], v1 = t.offset[1], v2 = t.offset[2];
@@ -82,9 +88,11 @@ public:
         put<first>(BY_Q + 0, i, gx);
         put<first>(BY_Q + 1, i, gy);
         put<first>(BY_Q + 2, i, gz);
-        if constexpr (spins)
+        if constexpr (moved)
             put<first>(BY_SPREAD, i,
-                       axis[0] * (gy * qz - gz * qy) + axis[1] * (gz * qx - gx * qz) + axis[2] * (gx * qy - gy * qx));
+                       v0 * (moves[0] * qx + moves[1] * qy + moves[2] * qz)
+                           + v1 * (moves[3] * qx + moves[4] * qy + moves[5] * qz)
+                           + v2 * (moves[6] * qx + moves[7] * qy + moves[8] * qz));
     }
 
     /* Correct the strain's sums where the radius of an offset follows the cell: with it, the offset itself does not
@@ -239,7 +247,7 @@ private:
             primitives[CELLS + 2][i] += crystal * sum_of<from_doubles>(BY_CELLS + 2, i);
             shared[i] = crystal;
         }
-        if (has_spins() || changes(s))
+        if (has_moves() || changes(s))
             NB_SIMD for (int i = 0; i < n; ++i) primitives[SPREAD][i] += shared[i] * sum_of<from_doubles>(BY_SPREAD, i);
         if (motion.slope != 0.0)
             NB_SIMD for (int i = 0; i < n; ++i) primitives[WAVE_SLOPE][i] -= motion.slope * shared[i]
@@ -296,7 +304,7 @@ private:
     int waiting = 0; /* orientations whose terms are in `sums` only */
     bool fresh = true; /* whether no source has been seen from this place */
     bool carried = false; /* whether `double_sums` holds terms of this source */
-    Real axis[3], rows[9]; /* of the present orientation */
+    Real rows[9], moves[9]; /* a, b, c of the present orientation, and their change */
     alignas(64) Real sums[SUMS_OF_SOURCE][REAL_ROW];
     alignas(64) double double_sums[SUMS_OF_SOURCE][ROW]; /* what `sums` held in single precision */
     alignas(64) double shared[LANES]; /* factors of one source's sums */

@@ -34,6 +34,7 @@ struct Motions {
     const SourceMotion *sources;
     const double *spins; /* rotation vector of every mosaic domain per degree of spread, rad: 3 numbers; NULL: none */
     int n_domains; /* the domains of a phi step follow each other in Scene::cells */
+    const double *moves; /* in place of spins: derivative of a, b, c of every orientation, m: 9 numbers; NULL: none */
 };
 
 /* One of a pixel's terms. */

@@ -41,6 +41,7 @@ cdef extern from "nanobragg/primitives.h" namespace "nb" nogil:
         const SourceMotion *sources
         const double *spins
         int n_domains
+        const double *moves
     ctypedef struct TermAt:
         int panel, slow, fast, layer, sub_slow, sub_fast, source, orientation
         int[3] reflection
@@ -200,15 +201,16 @@ cdef class Task:
 
 
 def run(uintptr_t kernel_address, uintptr_t scene_address, const SourceMotion[::1] sources,
-        const double[:, ::1] spins, Task task, const int64_t[::1] chunks, int threads, int[::1] stop):
+        const double[:, ::1] moves, Task task, const int64_t[::1] chunks, int threads, int[::1] stop):
     """Carry out a task.
 
     Parameters
     ----------
     kernel_address, scene_address
         From `_core`.
-    sources, spins
-        How sources and, per degree of spread, mosaic domains move (rotation vectors, rad); None: domains do not.
+    sources, moves
+        How sources move and, per unit of a parameter, cells: rotation vectors (rad) of the mosaic domains, shape
+        (domains, 3), or derivatives of the cell vectors (m) of every orientation, shape (n, 9); None: they do not.
     chunks
         Where parts of the task's pixels begin, and their end, each on one panel.
     stop
@@ -221,7 +223,7 @@ def run(uintptr_t kernel_address, uintptr_t scene_address, const SourceMotion[::
     """
     cdef const GradientKernel *kernel = <const GradientKernel *> kernel_address
     cdef const Scene *scene = <const Scene *> scene_address
-    cdef Motions motions = motions_of(sources, spins)
+    cdef Motions motions = motions_of(sources, moves)
     cdef int64_t chunk, n = chunks.shape[0] - 1
     cdef Memory memory = Memory(kernel.task_bytes(task.task), threads)
     found = np.zeros((n, max(sums_of(task.task), 1)))
@@ -236,7 +238,7 @@ def run(uintptr_t kernel_address, uintptr_t scene_address, const SourceMotion[::
 
 
 def run_regions(uintptr_t kernel_address, uintptr_t scene_address, uintptr_t plan_address, double epsilon, sources,
-                const double[:, ::1] spins, Task task, int panels, int threads, int[::1] stop):
+                const double[:, ::1] moves, Task task, int panels, int threads, int[::1] stop):
     """Carry out a task with terms left out, so that no pixel misses more than `epsilon` photons.
 
     Parameters are those of `run`, with `sources` in every order (primitives.h), and the address of a plan.
@@ -261,7 +263,7 @@ def run_regions(uintptr_t kernel_address, uintptr_t scene_address, uintptr_t pla
     found = np.zeros((n, max(sums_of(task.task), 1)))
     cdef double[:, ::1] sums = found
     for order in range(SOURCE_ORDERS):
-        motions[order] = motions_of(sources[order], spins)
+        motions[order] = motions_of(sources[order], moves)
     tallies.resize(threads)
     task.task.stop = &stop[0]
     with nogil:
@@ -276,10 +278,10 @@ def run_regions(uintptr_t kernel_address, uintptr_t scene_address, uintptr_t pla
 
 
 def of_terms(uintptr_t kernel_address, uintptr_t scene_address, const SourceMotion[::1] sources,
-             const double[:, ::1] spins, int precision, const TermAt[::1] terms):
+             const double[:, ::1] moves, int precision, const TermAt[::1] terms):
     """Return the primitives of single terms, shape (primitives, terms); parameters as in `run`."""
     cdef const GradientKernel *kernel = <const GradientKernel *> kernel_address
-    cdef Motions motions = motions_of(sources, spins)
+    cdef Motions motions = motions_of(sources, moves)
     cdef Py_ssize_t i
     found = np.empty((terms.shape[0], PRIMITIVES))
     cdef double[:, ::1] primitives = found
@@ -288,14 +290,16 @@ def of_terms(uintptr_t kernel_address, uintptr_t scene_address, const SourceMoti
     return found.T
 
 
-cdef Motions motions_of(const SourceMotion[::1] sources, const double[:, ::1] spins):
+cdef Motions motions_of(const SourceMotion[::1] sources, const double[:, ::1] moves):
     cdef Motions motions
     motions.sources = &sources[0]
-    motions.spins = NULL
+    motions.spins = motions.moves = NULL
     motions.n_domains = 1
-    if spins is not None:
-        motions.spins = &spins[0, 0]
-        motions.n_domains = <int> spins.shape[0]
+    if moves is not None and moves.shape[1] == 9:
+        motions.moves = &moves[0, 0]
+    elif moves is not None:
+        motions.spins = &moves[0, 0]
+        motions.n_domains = <int> moves.shape[0]
     return motions
 
 

@@ -15,12 +15,17 @@ static constexpr SlopesTable<float, float> in_single;
 static constexpr SmearedSlopesTable<double> smeared;
 static constexpr SmearedSlopesTable<float> smeared_from_floats;
 
+static constexpr ChangesTable<double> changing;
+static constexpr ChangesTable<float> changing_from_floats;
+
 /* How terms are added in double precision. */
 static Accumulate<Gradient<double>> *slopes_in_double(const Scene &s, int precision)
 {
     const bool doubles = precision == IN_DOUBLE;
     if (s.smear)
         return (doubles ? smeared.function : smeared_from_floats.function)[s.lookup];
+    if (s.crystal_slope)
+        return (doubles ? changing.function : changing_from_floats.function)[s.shape][s.lookup];
     return (doubles ? in_double.function : in_double_from_floats.function)[s.shape][s.lookup];
 }
 

@@ -16,11 +16,21 @@ LISTED = {"mosaic_rotations_deg": [[0.5, 0.0, -0.1], [0.0, 0.3, 0.4]], "mosaic_w
 @pytest.mark.parametrize(
     ("crystal", "factors", "names"),
     [
-        ({"n_cells_off": (3, -4, 5)}, {}, []),
+        ({"n_cells_off": (3, -4, 5)}, {}, ["n_ab", "n_bc", "n_ac"]),
+        ({"n_cells": (3, 4, 3), "n_cells_off": (0, 1, 0)}, {"interpolate": True}, ["n_ab", "n_bc", "n_ac"]),
         ({"shape": "square", "n_cells": 4, **OWN}, {}, ["mosaic_a", "mosaic_b", "mosaic_c"]),
         ({"shape": "gauss_star", "n_cells": 6, **LISTED}, {}, []),
         ({"n_cells": 5, "strain_percent": 0.4, "mosaic_domains": 6}, {"interpolate": True}, ["strain"]),
-        ({"shape": "round", "n_cells": 4, **LISTED, "strain_percent": (0.1, 0.2, 0, 0.1, 0, 0)}, {}, []),
+        (
+            {"shape": "round", "n_cells": 4, **LISTED, "strain_percent": (0.1, 0.2, 0, 0.1, 0, 0)},
+            {},
+            ["strain_11", "strain_22", "strain_23"],
+        ),
+        (
+            {"shape": "gauss_star", "n_cells": 6, **OWN, "strain_percent": 0.2},
+            {},
+            ["mosaic_a", "mosaic_b", "mosaic_c", "strain"],
+        ),
     ],
 )
 def test_they_agree_with_differences(crystal, factors, names):
@@ -33,7 +43,9 @@ def test_they_agree_with_differences(crystal, factors, names):
             scan=nb.Scan(range_deg=2, steps=2),
         )
     )
-    own = [each.name for each in nb.parameters(scene) if each.name.startswith(("mosaic", "strain"))]
+    own = [
+        each.name for each in nb.parameters(scene) if each.name.startswith(("mosaic", "strain", "n_ab", "n_bc", "n_ac"))
+    ]
     assert own == names
     h, k, l = nb.predict_spots(scene).hkl[0].tolist()
     for check in nb.check_derivatives(scene, [*NAMES, *own, f"F({h},{k},{l})"]):

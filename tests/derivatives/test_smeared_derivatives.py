@@ -64,12 +64,13 @@ def test_every_parameter_agrees_with_differences(name):
 
 def test_widths_are_parameters_where_they_are_not_zero():
     def widths(name: str) -> list[str]:
-        known = ("mosaic_a", "mosaic_b", "mosaic_c", "mosaic_spread", "strain", "bandwidth")
-        return [each.name for each in nb.parameters(smeared(name)) if each.name in known]
+        known = ("mosaic", "strain", "bandwidth", "n_ab", "n_bc", "n_ac")
+        return [each.name for each in nb.parameters(smeared(name)) if each.name.startswith(known)]
 
     assert widths("everything") == ["mosaic_a", "mosaic_b", "mosaic_c", "strain", "bandwidth"]
     assert widths("turned") == ["mosaic_a"]
-    assert widths("strained") == []
+    assert widths("strained") == ["strain_11", "strain_22", "strain_23", "strain_13"]
+    assert widths("general") == ["n_ab", "n_bc", "n_ac", "mosaic_a", "mosaic_b", "mosaic_c", "bandwidth"]
 
 
 def test_check_derivatives_knows_smeared_spots():

@@ -111,3 +111,22 @@ def test_halos_are_left_out_and_the_report_says_how_many(monkeypatch: pytest.Mon
     assert 0 < some.terms_evaluated < 0.7 * everything.terms_evaluated
     assert some.bound_ph > 0
     assert check(scene, -2, monkeypatch) > 0.01
+
+
+@pytest.mark.parametrize("neighbours", [1, 2])
+@pytest.mark.parametrize("exponent", [-1.0, -0.8, -0.5, -0.3])
+def test_wide_halos_of_many_reflections_miss_no_more_together(
+    neighbours: int, exponent: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All reflections have equal halos, about as wide as they are apart."""
+    hkl = np.indices((41, 41, 41)).reshape(3, -1).T - 20
+    crystal = nb.Crystal(
+        cell=30, n_cells=3, shape="gauss", misset_deg=(10, 20, 30),
+        diffuse=nb.Diffuse(correlation_length_A=2, displacement_A=0.8, neighbours=neighbours),
+    )  # fmt: skip
+    scene = nb.Scene(builders.config(
+        crystal=crystal, structure_factors=nb.StructureFactors(indices=hkl, amplitudes=np.full(len(hkl), 100.0)),
+        detector=nb.Detector.flat(distance_mm=100, pixels=20, pixel_mm=0.5, beam_center_mm=(-15, -10)),
+        sampling=nb.Sampling(oversample=1),
+    ))  # fmt: skip
+    check(scene, exponent, monkeypatch)

@@ -10,6 +10,7 @@ namespace nb::NB_ISA {
 struct Gauss : Radial<Gauss> {
     static constexpr const char *name = "gauss";
     static constexpr bool compact = true;
+    static constexpr bool general = true;
     static constexpr double width = 0.63;
     static constexpr double gone = 745.1332191019412; /* exp(-x) of a larger x rounds to 0: C skips such terms */
     static constexpr double reach = 2.2;

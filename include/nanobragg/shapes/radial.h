@@ -25,6 +25,7 @@ template <class Shape> struct Radial {
     static constexpr bool few_constants = false; /* whether registers are left for the crystal (accumulate.h) */
     static constexpr bool single_precision = false; /* as fast in double precision (docs/performance.md) */
     static constexpr bool follows_cell = false; /* whether the radius of an offset depends on the cell */
+    static constexpr bool general = false; /* whether a block may have the off-diagonal numbers of cells of block.h */
     static constexpr bool is_halo = false; /* whether a point has several terms (halos.h) */
     static constexpr double power = 2.0; /* of the number of cells, in the peak */
 

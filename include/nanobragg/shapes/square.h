@@ -14,6 +14,7 @@ struct Square {
     static constexpr bool separable = true;        /* a product over the axes, no function of the radius */
     static constexpr bool compact = false;
     static constexpr bool few_constants = false;
+    static constexpr bool general = false;         /* whether a block may have off-diagonal numbers of cells */
     static constexpr bool is_halo = false;         /* whether a point has several terms (halos.h) */
     static constexpr bool single_precision = true; /* has a kernel in single precision (docs/performance.md) */
     static constexpr bool follows_cell = false;    /* the radius of an offset does not depend on the cell */

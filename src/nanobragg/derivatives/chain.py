@@ -11,9 +11,9 @@ from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray
 from ..scene.scene_data import SceneData
 from .cells import cell_strains, rotation_strain
-from .domains import domain_passes
+from .domains import block_slopes, domain_passes
 from .groups import Group, Groups, panel_groups
-from .names import CELL, COUNTS, MOTIONS, ROTATIONS
+from .names import CELL, COUNTS, COUNTS_OFF, MOTIONS, ROTATIONS
 from .parameters import crystal_cell
 
 RADIAN = 1.0 / RADIAN_IN_DEGREES
@@ -59,6 +59,10 @@ class Chain:
             self._strain(factors, RADIAN * self._rotation(self._scene.spindle_axis))
         elif name in COUNTS:
             factors[:, PLACES["cells"] + COUNTS.index(name)] = 1.0
+        elif name in COUNTS_OFF and self._scene.smear is not None:  # besides the pass, a factor of the peak
+            slope = block_slopes(self._scene)[name]["cells"][0]
+            factors[:, PLACES["total"]] = 2.0 * float(slope) / self._scene.cells_per_block
+            factors[:, PLACES["surroundings"]] = -factors[:, PLACES["total"]]
         elif name == "log_blocks" or (name == "default_F" and self._scene.lookup == "constant"):
             amplitude = self._scene.config.structure_factors.default_F
             share = 1.0 if name == "log_blocks" else (2.0 / amplitude if amplitude else 0.0)

@@ -16,13 +16,13 @@ from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
-from .domains import own_vectors
+from .domains import own_vectors, strain_slopes
 from .evaluate import as_scene
 from .groups import Groups
 from .images import derivatives
 from .mosaic import domain_vectors, rotations_from_vectors
 from .moved import moved_config
-from .names import SPREADS
+from .names import SPREADS, STRAIN_NAMES
 from .parameters import all_parameters, check_names
 
 STEP = 1e-4  # of a parameter's typical change
@@ -121,11 +121,10 @@ def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> 
         return scene.changed(cells=np.ascontiguousarray(cells.reshape(-1, 3, 3)))
     if name in SPREADS and scene.smear is None:
         return _spread_changed(scene, SPREADS.index(name), change)
-    if name == "strain" and scene.smear is None:
-        strain, strains = scene.config.crystal.strain_percent, scene.domain_list.strains
+    if name in ("strain", *STRAIN_NAMES) and scene.smear is None:
+        strains = scene.domain_list.strains
         assert strains is not None  # see domains.py
-        assert not isinstance(strain, tuple)
-        domains = scene.domain_list._replace(strains=strains * (1.0 + change / strain))
+        domains = scene.domain_list._replace(strains=strains + change * strain_slopes(scene)[name])
         return scene.changed(cells=scene.orientations_of(domains))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)

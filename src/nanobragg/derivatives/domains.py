@@ -7,36 +7,40 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .._functions import SHAPES
-from ..config.domains import crystal_axes
+from .._core import CRYSTAL
+from .._functions import block_of
+from ..config.domains import STRAINS, crystal_axes
 from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray, rotate_by_each
+from ..scene.quadratic_form import radius_metric
 from ..scene.scene_data import SceneData
 from .halos import HaloSlope, halo_slopes
 from .mosaic import rotation_vectors
-from .names import SPREADS
+from .names import COUNTS_OFF, SPREADS, STRAIN_NAMES
 from .smear import smear_slopes
+
+STEP = 1e-5  # relative change for central differences, of polynomials of the second degree
 
 
 class Pass(NamedTuple):
-    """What a pass over the terms applies; one of the four.
+    """What a pass over the terms applies; one of them.
 
     Attributes
     ----------
-    spins
-        Rotation of every orientation, rad per unit.
-    shares
-        Weight of every domain, for the trace of v h of its terms.
+    moves : ndarray, shape (orientations, 9)
+        Derivative of the cell vectors of every orientation, m per unit.
     smear
         Derivative of the smear of the spots, an array of SMEAR.
     halos
         Derivatives of the halos.
+    block
+        Derivative of the block, an array of CRYSTAL.
     """
 
-    spins: FloatArray | None = None
-    shares: FloatArray | None = None
+    moves: FloatArray | None = None
     smear: npt.NDArray[np.void] | None = None
     halos: HaloSlope | None = None
+    block: npt.NDArray[np.void] | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -51,30 +55,71 @@ def domain_passes(scene: SceneData) -> dict[str, Pass]:
     * Three spreads: `mosaic_a`, `mosaic_b`, `mosaic_c`. The component of each domain's rotation vector about an axis
       is proportional to its spread; with J the left Jacobian of the rotation group, a change dv of a rotation vector v
       turns the domain by J(v) dv.
-    * One strain: `strain`. The cell vectors of a domain are proportional to 1 + e, so that the index changes by
-      h de/(1 + e).
+    * Strain: `strain`, or `strain_11` …. The components of each domain's strain are proportional to these numbers.
+    * Off-diagonal numbers of cells of a general block: `n_ab`, `n_bc`, `n_ac`.
     * Smeared spots: their widths, and, besides what the primitives hold, the cell and the numbers of cells.
     * Diffuse halos: their widths, and, besides what the primitives hold, the cell.
     """
-    domains, crystal = scene.domain_list, scene.config.crystal
+    crystal = scene.config.crystal
     passes = {name: Pass(halos=slope) for name, slope in halo_slopes(scene).items()}
     if scene.smear is not None:
         return {name: Pass(smear=slope) for name, slope in smear_slopes(scene).items()}
+    passes |= {name: Pass(block=slope) for name, slope in block_slopes(scene).items()}
     if scene.domains == 1:
         return passes
-    if domains.turning:
-        spindle = scene.spindle_axis / RADIAN_IN_DEGREES
-        passes["phi_start"] = Pass(spins=np.ascontiguousarray(np.tile(spindle, (len(scene.cells), 1))))
+    if scene.domain_list.turning:
+        spindle = np.tile(scene.spindle_axis / RADIAN_IN_DEGREES, (len(scene.cells), 1))
+        passes["phi_start"] = Pass(moves=_turned(scene, spindle))
     if isinstance(crystal.mosaic_spread_deg, tuple):
         for axis, (name, spread) in enumerate(zip(SPREADS, crystal.mosaic_spread_deg, strict=True)):
             if spread > 0:
-                passes[name] = Pass(spins=_spins(scene, axis, spread))
-    strain = crystal.strain_percent
-    if domains.strains is not None and not isinstance(strain, tuple) and not SHAPES[crystal.shape].follows_cell:
-        own = domains.strains[:, 0, 0]
-        shares = np.ones(scene.domains) if domains.shares is None else domains.shares
-        passes["strain"] = Pass(shares=shares * own / (strain * (1.0 + own)))
+                passes[name] = Pass(moves=_turned(scene, _spins(scene, axis, spread)))
+    for name, slope in strain_slopes(scene).items():
+        change = scene.lattice.direct * 1e-10 @ slope
+        passes[name] = Pass(moves=scene.oriented(change, scene.domain_list).reshape(-1, 9))
     return passes
+
+
+def _turned(scene: SceneData, spins: FloatArray) -> FloatArray:
+    """Return the derivatives of cell vectors that rotation vectors of all orientations turn."""
+    return np.ascontiguousarray(np.cross(spins[:, np.newaxis], scene.cells).reshape(-1, 9))
+
+
+def strain_slopes(scene: SceneData) -> dict[str, FloatArray]:
+    """Return the derivatives of the strains of all domains by the strains of the crystal."""
+    strains, strain = scene.domain_list.strains, scene.config.crystal.strain_percent
+    if strains is None:
+        return {}
+    if not isinstance(strain, tuple):
+        return {"strain": strains / strain}
+    axes = crystal_axes(scene.lattice)
+    own, slopes = axes @ strains @ axes.T, {}
+    for name, (i, j), percent in zip(STRAIN_NAMES, STRAINS, strain, strict=True):
+        if percent > 0:
+            change = np.zeros_like(own)
+            change[:, i, j] = change[:, j, i] = own[:, i, j] / percent
+            slopes[name] = axes.T @ change @ axes
+    return slopes
+
+
+def block_slopes(scene: SceneData) -> dict[str, npt.NDArray[np.void]]:
+    """Return the derivatives of a general block by the off-diagonal numbers of cells."""
+    crystal, slopes = scene.config.crystal, dict[str, npt.NDArray[np.void]]()
+    if not any(crystal.n_cells_off):
+        return slopes
+    for i, name in enumerate(COUNTS_OFF):
+        step = STEP * max(scene.n_cells)
+        off = [tuple(n + (change if i == j else 0.0) for j, n in enumerate(crystal.n_cells_off))
+               for change in (step, -step)]  # fmt: skip
+        cells = [block_of((*scene.n_cells, *each))[0] for each in off]
+        metrics = [
+            radius_metric(crystal.replace(n_cells_off=each), scene.n_cells, scene.lattice, like_c=False) for each in off
+        ]
+        slope = np.zeros(1, CRYSTAL)
+        slope["cells"] = (cells[0] - cells[1]) / (2.0 * step)
+        slope["metric"] = (metrics[0] - metrics[1]) / (2.0 * step)
+        slopes[name] = slope
+    return slopes
 
 
 def own_vectors(scene: SceneData) -> FloatArray:

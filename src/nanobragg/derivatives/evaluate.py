@@ -25,7 +25,7 @@ from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
 from .domains import domain_passes
-from .halos import HaloSlope, amplitude_slopes
+from .halos import HaloSlope, amplitude_slopes, halos_of_block
 from .likelihood import Likelihood
 from .mosaic import domain_spins
 from .on_gpu import GpuRows
@@ -213,13 +213,13 @@ class Evaluation:
         """Return what a task adds up on every panel."""
         return self._carry_out(task, self.scene, domain_spins(self.scene), self._culling)
 
-    def _carry_out(self, task: Task, scene: Scene, spins: FloatArray | None, culling: Culling | None) -> FloatArray:
+    def _carry_out(self, task: Task, scene: Scene, moves: FloatArray | None, culling: Culling | None) -> FloatArray:
         """Return what a task adds up on every panel, the parts in the order of the pixels."""
         select_instruction_set()
         stop, first = np.zeros(1, np.int32), (gradient_kernel(), scene.core(self._dtype).address)
         motions, plan = source_motions(scene, *scene.sources[:2]), None if culling is None else culling.plan
         if culling is None or plan is None:
-            call = partial(_gradient.run, *first, motions, spins, task, self._chunks, self.threads, stop)
+            call = partial(_gradient.run, *first, motions, moves, task, self._chunks, self.threads, stop)
             sums, panels = run_stoppable(call, stop), self._panel_of_chunk
         else:
             orders = (
@@ -228,7 +228,7 @@ class Evaluation:
                 source_motions(scene, plan.around["direction"], plan.around["wavelength"]),
             )
             sums, panels, bound, _ = run_stoppable(partial(
-                _gradient.run_regions, *first, plan.address, culling.epsilon, orders, spins, task, self._panels,
+                _gradient.run_regions, *first, plan.address, culling.epsilon, orders, moves, task, self._panels,
                 self.threads, stop,
             ), stop)  # fmt: skip
             self.bound_ph = max(self.bound_ph, bound)
@@ -245,21 +245,19 @@ class Evaluation:
             if name not in names:
                 continue
             factors, scene, culling = np.zeros((self._panels, 1, _gradient.COUNT)), self.scene, self._culling
-            if each.shares is None:
-                factors[:, :, PLACES["spread"]] = 1.0
-                if each.smear is not None:
-                    scene = scene.changed(smear=np.concatenate([scene.smear, each.smear]))
-                if each.halos is not None:
-                    scene = scene.changed(halo_slopes=each.halos.crystals)
-                    rows[row] = self._amplitude_changes(each.halos)
-            else:  # which have either sign, so that no term is left out
-                factors[:, :, PLACES["strain"] + np.array([0, 4, 8])] = 1.0
-                scene = scene.changed(domain_list=scene.domain_list._replace(shares=each.shares))
-                culling = None
+            factors[:, :, PLACES["spread"]] = 1.0
+            if each.smear is not None:
+                scene = scene.changed(smear=np.concatenate([scene.smear, each.smear]))
+            if each.block is not None:
+                halos = halos_of_block(scene, each.block)
+                scene, culling = scene.changed(block_slope=each.block, halo_slopes=halos), None
+            if each.halos is not None:
+                scene = scene.changed(halo_slopes=each.halos.crystals)
+                rows[row] = self._amplitude_changes(each.halos)
             precision = PRECISIONS.index(scene.core(self._dtype).precision)
             task = Task(precision, size, self.places).fill_images(factors, image)
             if len(self.places):
-                self._carry_out(task, scene, each.spins, culling)
+                self._carry_out(task, scene, each.moves, culling)
             rows[row] += image[0, self.places]
         return rows
 

@@ -82,6 +82,16 @@ def halo_slopes(scene: SceneData) -> dict[str, HaloSlope]:
     return slopes
 
 
+def halos_of_block(scene: SceneData, block: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], ...]:
+    """Return the derivatives of the halos' crystals with that of the block, whose cells all of them scatter from."""
+    slopes = []
+    for halo in scene.halos:
+        slope = np.zeros(1, CRYSTAL)
+        slope["cells"] = 0.5 * np.sqrt(halo.share * halo.peak) * block["cells"] / scene.cells_per_block
+        slopes.append(slope)
+    return tuple(slopes)
+
+
 def _difference(
     scene: SceneData, after: tuple[Diffuse, Lattice], before: tuple[Diffuse, Lattice], step: float
 ) -> HaloSlope:

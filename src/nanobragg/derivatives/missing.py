@@ -45,11 +45,14 @@ def primitive_bounds(scene: Scene, photons: float) -> FloatArray:
         strain = strain + by_index[:, np.newaxis] + np.eye(3) * LARGEST_EXPONENT * 2 / 3
     bounds[:, PLACES["strain"] : PLACES["strain"] + 9] = strain.ravel()
     bounds[:, PLACES["cells"] : PLACES["cells"] + 3] = by_cells
-    turned = {PLACES["spread"]: domain_spins(scene)}
-    turned |= {COUNT + row: each.spins for row, each in enumerate(passes.values())}
-    for row, spins in turned.items():
-        if spins is not None:
-            bounds[:, row] = float(np.linalg.norm(spins, axis=1).max()) * float(by_index @ edges) * largest_q
+    spins = domain_spins(scene)
+    if spins is not None:
+        turn = float(np.linalg.norm(spins, axis=1).max())
+        bounds[:, PLACES["spread"]] = turn * float(by_index @ edges) * largest_q
+    for row, each in enumerate(passes.values()):
+        if each.moves is not None:
+            change = np.linalg.norm(each.moves.reshape(-1, 3, 3), axis=2).max(axis=0) * 1e10
+            bounds[:, COUNT + row] = float(by_index @ change) * largest_q
     bounds[:, PLACES["wave_slope"]] = float(np.abs(motions["slope"]).max()) * np.trace(strain)
     bounds[:, PLACES["turn"] : PLACES["turn"] + 2] = by_direction + (1.0 + 2.0 * abs(kahn)) * per_factor
     bounds[:, PLACES["kahn"]] = 0.5 * per_factor

@@ -22,13 +22,23 @@ from ..unit_cell import Cell, check_cell, reciprocal_vectors
 from .groups import Groups, panel_groups
 from .halos import with_changed_widths
 from .mosaic import rotations_from_vectors
-from .names import CELL, CORRELATIONS, COUNTS, DISPLACEMENTS, MOTIONS, ROTATIONS, SPREADS
+from .names import (
+    CELL,
+    CORRELATIONS,
+    COUNTS,
+    COUNTS_OFF,
+    DISPLACEMENTS,
+    MOTIONS,
+    ROTATIONS,
+    SPREADS,
+    STRAIN_NAMES,
+)
 from .parameters import crystal_cell, reflection_of, source_of
 from .sources import mean_wavelength, source_axes
 
 CRYSTAL = (
-    *CELL, *ROTATIONS, *COUNTS, *SPREADS, *CORRELATIONS, *DISPLACEMENTS, "mosaic_spread", "strain", "log_blocks",
-    "correlation_length", "displacement",
+    *CELL, *ROTATIONS, *COUNTS, *COUNTS_OFF, *SPREADS, *STRAIN_NAMES, *CORRELATIONS, *DISPLACEMENTS, "mosaic_spread",
+    "strain", "log_blocks", "correlation_length", "displacement",
 )  # fmt: skip
 
 
@@ -87,12 +97,17 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     moved["n_cells"] = tuple(n + changes.get(name, 0.0) for n, name in zip(scene.n_cells, COUNTS, strict=True))
     moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None, "fraction": 1.0}  # which the blocks include
     moved["blocks"] = scene.blocks * math.exp(changes.get("log_blocks", 0.0))
+    off = zip(crystal.n_cells_off, COUNTS_OFF, strict=True)
+    moved["n_cells_off"] = tuple(n + changes.get(name, 0.0) for n, name in off)
     if "mosaic_spread" in changes:
         assert not isinstance(crystal.mosaic_spread_deg, tuple)  # see parameters.py
         moved["mosaic_spread_deg"] = (crystal.mosaic_spread_deg or 0.0) + changes["mosaic_spread"]
     if isinstance(crystal.mosaic_spread_deg, tuple):
         spreads = zip(crystal.mosaic_spread_deg, SPREADS, strict=True)
         moved["mosaic_spread_deg"] = tuple(spread + changes.get(name, 0.0) for spread, name in spreads)
+    if isinstance(crystal.strain_percent, tuple):
+        components = zip(crystal.strain_percent, STRAIN_NAMES, strict=True)
+        moved["strain_percent"] = tuple(percent + changes.get(name, 0.0) for percent, name in components)
     if "strain" in changes:
         assert not isinstance(crystal.strain_percent, tuple)  # see parameters.py
         moved["strain_percent"] = crystal.strain_percent + changes["strain"]

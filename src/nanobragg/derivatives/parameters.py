@@ -16,7 +16,7 @@ from ..unit_cell import Cell, cell_from_vectors
 from .domains import domain_passes
 from .groups import Groups, panel_groups
 from .halos import widths
-from .names import CELL, COUNTS, MOTIONS, ROTATIONS, SPREADS
+from .names import CELL, COUNTS, COUNTS_OFF, MOTIONS, ROTATIONS, SPREADS, STRAIN_NAMES
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 WEIGHT = re.compile(r"source_weight(\d+)")
@@ -28,6 +28,8 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
     **{f"cell_{x}": ("deg", 0.1, f"{x} of the cell; {KEPT}") for x in ("alpha", "beta", "gamma")},
     **{f"rot_{x}": ("rad", 1e-3, f"crystal turned about lab {x}, inside φ and mosaic rotations") for x in "xyz"},
     **{f"n_{x}": ("cells", 1.0, f"unit cells of a block along {x}, at the same number of blocks") for x in "abc"},
+    **{f"n_{x}{y}": ("cells", 1.0, f"element {x}{y} of the block's matrix N, at the same number of blocks")
+       for x, y in ("ab", "bc", "ac")},
     "mosaic_spread": ("deg", 0.01, "mosaic spread; the angles of all domains are proportional to it, their axes stay"),
     **{
         f"mosaic_{x}": ("deg", 0.01, f"mosaic spread about the crystal's {axis}; the domains' rotations about it are "
@@ -43,6 +45,8 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
         for x, axis in (("a", "a"), ("b", "b*"), ("c", "axis across a and b*"))
     },
     "strain": ("%", 0.01, "strain (Δd/d); that of all domains is proportional to it"),
+    **{name: ("%", 0.01, f"component {name[-2:]} of the strain along the crystal's own axes; those of all domains are "
+                         "proportional to it") for name in STRAIN_NAMES},
     "log_fluence": ("1", 0.1, "scale of the image: fluence times 1 + x"),
     "log_blocks": ("1", 0.1, "scale of the crystal's part of the image: number of blocks times 1 + x"),
     "log_wavelength": ("1", 1e-3, "all wavelengths times 1 + x"),
@@ -139,12 +143,16 @@ def _values(scene: SceneData) -> dict[str, float]:
     values = dict(zip(CELL, crystal_cell(scene), strict=True))
     values |= dict.fromkeys(ROTATIONS, 0.0)
     values |= dict(zip(COUNTS, map(float, scene.n_cells), strict=True))
+    if any(config.crystal.n_cells_off):
+        values |= dict(zip(COUNTS_OFF, config.crystal.n_cells_off, strict=True))
     if scene.domains > 1 and isinstance(config.crystal.mosaic_spread_deg, float | int):
         values["mosaic_spread"] = config.crystal.mosaic_spread_deg
     passes, spreads, strain = domain_passes(scene), config.crystal.mosaic_spread_deg, config.crystal.strain_percent
     if isinstance(spreads, tuple):
         values |= {name: spread for name, spread in zip(SPREADS, spreads, strict=True) if name in passes}
-    if "strain" in passes and not isinstance(strain, tuple):
+    if isinstance(strain, tuple):
+        values |= {name: percent for name, percent in zip(STRAIN_NAMES, strain, strict=True) if name in passes}
+    elif "strain" in passes:
         values["strain"] = strain
     if config.crystal.diffuse is not None:
         values |= widths(config.crystal.diffuse)

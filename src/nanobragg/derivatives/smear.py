@@ -11,7 +11,7 @@ from ..scene.scene_data import SceneData
 from ..scene.smear import build_smear
 from ..unit_cell import cell_from_vectors
 from .cells import strained
-from .names import CELL, COUNTS, SPREADS
+from .names import CELL, COUNTS, COUNTS_OFF, SPREADS, STRAIN_NAMES
 
 Slopes = dict[str, npt.NDArray[np.void]]
 STEP = 1e-5  # relative change for central differences, which are then good to 1e-9 of these smooth functions
@@ -35,6 +35,14 @@ def _by_lattice(scene: SceneData) -> Slopes:
         step = STEP * n_cells[i]
         after, before = (_smear(scene, crystal, lattice, _moved(n_cells, i, change)) for change in (step, -step))
         slopes[name] = _difference(after, before, step)
+    if any(crystal.n_cells_off):
+        for i, name in enumerate(COUNTS_OFF):
+            step = STEP * max(n_cells)
+            higher, lower = (
+                crystal.replace(n_cells_off=_moved(crystal.n_cells_off, i, change)) for change in (step, -step)
+            )
+            after, before = (_smear(scene, each, lattice, n_cells) for each in (higher, lower))
+            slopes[name] = _difference(after, before, step)
     return slopes
 
 
@@ -47,7 +55,13 @@ def _by_widths(scene: SceneData) -> Slopes:
             one = tuple(spreads[i] if i == j else 0.0 for j in range(3))
             alone = crystal.replace(mosaic_spread_deg=one, strain_percent=0.0)
             slopes[name] = _width_slope(scene, alone, spreads[i])
-    if not isinstance(strain, tuple) and strain > 0:
+    if isinstance(strain, tuple):
+        for i, (name, percent) in enumerate(zip(STRAIN_NAMES, strain, strict=True)):
+            if percent > 0:
+                component = tuple(percent if i == j else 0.0 for j in range(6))
+                alone = crystal.replace(mosaic_spread_deg=None, strain_percent=component)
+                slopes[name] = _width_slope(scene, alone, percent)
+    elif strain > 0:
         slopes["strain"] = _width_slope(scene, crystal.replace(mosaic_spread_deg=None), strain)
     if bandwidth > 0:
         slopes["bandwidth"] = np.zeros_like(scene.smear)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..derivatives.groups import Groups, panel_groups
-from ..derivatives.names import CELL, CORRELATIONS, COUNTS, DISPLACEMENTS, MOTIONS, ROTATIONS, SPREADS
+from ..derivatives.names import CELL, CORRELATIONS, COUNTS, DISPLACEMENTS, MOTIONS, ROTATIONS, SPREADS, STRAIN_NAMES
 from ..derivatives.parameters import all_parameters, check_names, crystal_cell, reflection_of
 from ..errors import ConfigError
 from ..scene.scene import Scene
@@ -18,8 +18,8 @@ from ..unit_cell import Cell
 OFFSET = "offset"
 MOST_LOG_STEP = 0.7
 POSITIVE = (
-    *COUNTS, *SPREADS, *CORRELATIONS, *DISPLACEMENTS, "mosaic_spread", "strain", "bandwidth", "correlation_length",
-    "displacement",
+    *COUNTS, *SPREADS, *STRAIN_NAMES, *CORRELATIONS, *DISPLACEMENTS, "mosaic_spread", "strain", "bandwidth",
+    "correlation_length", "displacement",
 )  # fmt: skip
 
 

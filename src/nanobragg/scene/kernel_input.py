@@ -60,7 +60,7 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
         None if table is None else table.values,
         None if scene.amorphous is None else scene.amorphous.values / scene.blocks,
         precision, _c_rules(scene) if like_c else None, scene.first_cells, scene.smear,
-        _halo_core(scene, precision, energies, numbers),
+        _halo_core(scene, precision, energies, numbers), scene.block_slope,
     )  # fmt: skip
 
 

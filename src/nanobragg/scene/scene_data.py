@@ -100,6 +100,7 @@ class SceneData:
         """Share out the structure factors among the spots and their halos."""
         self.spot_factors = self.undisplaced = self.config.structure_factors
         self.halo_factors: tuple[StructureFactors, ...] = ()
+        self.block_slope: npt.NDArray[np.void] | None = None  # of the kernel's crystal, for a derivative
         self.halo_slopes: tuple[npt.NDArray[np.void], ...] | None = None  # of their crystals, for a derivative
         if self.halos:
             self.undisplaced = listed(self.undisplaced, self.lattice, self.longest_q, self.config.crystal)
@@ -188,6 +189,10 @@ class SceneData:
         cells = np.broadcast_to(self.lattice.direct * 1e-10, (len(domains.rotations), 3, 3))
         if domains.strains is not None:
             cells = cells + cells @ domains.strains
+        return self.oriented(cells, domains)
+
+    def oriented(self, cells: FloatArray, domains: Domains) -> FloatArray:
+        """Return vectors of every domain, shape (domains, 3, 3), at its orientation in every φ step."""
         if domains.turning:
             cells = cells @ domains.rotations.transpose(0, 2, 1)
         turned = rotate_by_each(cells.reshape(-1, 3), self.spindle_axis, self.phi_angles.tolist())
