@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from benchmarks import datasets, measure, noise, smeared, tolerance
+from benchmarks import crystal_models, datasets, measure, noise, tolerance
 from benchmarks.__main__ import main
 from benchmarks.measure import Timing
 from benchmarks.report import Results, as_markdown
@@ -168,8 +168,8 @@ def test_the_benchmark_of_tolerances_runs_and_plots(tmp_path, monkeypatch, capsy
     assert tolerance.main(["--crystal", "octagonal"]) == 2
 
 
-def test_the_benchmark_of_smeared_spots_runs(capsys):
-    assert smeared.main(["--pixels", "32", "--repeats", "1", "--domains", "4", "--wavelengths", "3"]) == 0
+def test_the_benchmark_of_crystal_models_runs(capsys):
+    assert crystal_models.main(["--pixels", "32", "--repeats", "1", "--domains", "4", "--wavelengths", "3"]) == 0
     assert "| 4 domains × 3 wavelengths |" in capsys.readouterr().out
 
 

@@ -112,7 +112,7 @@ def powder(experiment: Config | Scene) -> npt.NDArray[np.float64]:
     Raises
     ------
     ConfigError
-        `compat="c"`, a strain tensor, or an invalid Config.
+        `compat="c"`, a strain tensor, diffuse scattering, or an invalid Config.
 
     Notes
     -----
@@ -124,6 +124,8 @@ def powder(experiment: Config | Scene) -> npt.NDArray[np.float64]:
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if scene.config.compat == "c":
         raise ConfigError("Config.compat = 'c': the original has no powder; use compat=None (-exact)")
+    if any(lattice.halos for lattice in scene.lattices):
+        raise ConfigError("Crystal.diffuse: the rings of a powder have no halos; leave it out")
     check_panels(scene)
     image = np.zeros((len(scene.geometry), *scene.geometry.size))
     for lattice in scene.lattices:
