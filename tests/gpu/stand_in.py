@@ -20,7 +20,7 @@ import numpy as np
 
 COMPILER = os.environ.get("CXX", "c++").split()
 SHIM = Path(__file__).with_name("shim.h")
-FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-ffp-contract=fast", "-w")
+FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-w")
 MEMORY = 1 << 34
 LIBRARIES = Path()  # where compiled device code is kept
 
@@ -32,6 +32,8 @@ def compiler() -> bool:
 
 class Array(np.lib.mixins.NDArrayOperatorsMixin):
     """An array as CuPy's: its values are reached by `get`, or CuPy's functions."""
+
+    number = 0  # of the GPU that holds it
 
     def __init__(self, values: np.ndarray) -> None:
         self._values = values
@@ -51,12 +53,12 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         return wrapped(function(*map(_values, arguments), **{k: _values(v) for k, v in options.items()}))
 
     def __getitem__(self, key: Any) -> Any:
-        return wrapped(self._values[_key(key)])
+        return wrapped(self._values[_values(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, np.ndarray) and value.ndim:
             raise TypeError("a NumPy array is not in the GPU's memory")
-        self._values[_key(key)] = _values(value)
+        self._values[_values(key)] = _values(value)
 
     def __float__(self) -> float:
         return float(self._values)
@@ -64,13 +66,19 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def __int__(self) -> int:
         return int(self._values)
 
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def __format__(self, form: str) -> str:
+        return format(self._values, form)
+
     def __len__(self) -> int:
         return len(self._values)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("shape", "dtype", "nbytes", "size", "ndim", "flags", "T"):
             return wrapped(getattr(self._values, name))
-        if name in ("reshape", "min", "max", "sum", "ravel", "astype", "view"):
+        if name in ("reshape", "min", "max", "sum", "ravel", "astype", "view", "clip", "item", "tolist"):
             return lambda *a, **o: wrapped(getattr(self._values, name)(*map(_values, a), **o))
         raise AttributeError(name)
 
@@ -80,30 +88,26 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def device(self) -> SimpleNamespace:
-        return SimpleNamespace(id=0)
+        return SimpleNamespace(id=self.number)
 
     def __dlpack__(self, **_: Any) -> Any:
         return self
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, 0
+        return 2, self.number
 
 
 def _values(x: Any) -> Any:
-    if isinstance(x, list):
-        return [_values(each) for each in x]
+    if isinstance(x, list | tuple):
+        return type(x)(map(_values, x))
     return x._values if isinstance(x, Array) else x
-
-
-def _key(key: Any) -> Any:
-    return tuple(map(_values, key)) if isinstance(key, tuple) else _values(key)
 
 
 def wrapped(x: Any) -> Any:
     return Array(x) if isinstance(x, np.ndarray | np.generic) else x
 
 
-def _library(source: str, names: list[str]) -> ctypes.CDLL:
+def _library(source: str, names: list[str], flags: tuple[str, ...]) -> ctypes.CDLL:
     """Compile device code for the CPU; what was compiled before is kept."""
     launches = "".join(
         f'extern "C" int launch_{name}(unsigned grid, unsigned size, void **given)\n'
@@ -111,11 +115,11 @@ def _library(source: str, names: list[str]) -> ctypes.CDLL:
         for name in names
     )
     text = f'#include "{SHIM}"\n{source}\n{launches}'
-    digest = sha256((text + SHIM.read_text() + " ".join(FLAGS)).encode()).hexdigest()[:24]
+    digest = sha256((text + SHIM.read_text() + " ".join(flags)).encode()).hexdigest()[:24]
     path = LIBRARIES / f"{digest}.so"
     if not path.exists():
         part = path.with_suffix(f".{os.getpid()}")
-        done = subprocess.run([*COMPILER, *FLAGS, "-x", "c++", "-", "-o", part], input=text, text=True,
+        done = subprocess.run([*COMPILER, *flags, "-x", "c++", "-", "-o", part], input=text, text=True,
                               capture_output=True, check=False)  # fmt: skip
         assert done.returncode == 0, done.stderr[-4000:]
         part.replace(path)
@@ -129,7 +133,8 @@ class RawModule:
         assert backend == "nvrtc"
         assert "-default-device" in options
         self.names = re.findall(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\)\s+)?(\w+)', code)
-        self.library = _library(code, self.names)
+        contraction = "off" if "-fmad=false" in options else "fast"
+        self.library = _library(code, self.names, (*FLAGS, f"-ffp-contract={contraction}"))
 
     def get_function(self, name: str) -> Any:
         launch = getattr(self.library, f"launch_{name}")

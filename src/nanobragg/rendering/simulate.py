@@ -28,6 +28,7 @@ from .cuda.devices import is_on_gpu
 from .culling import Culling, resolve_tolerance
 from .gpu_image import render_on_gpu
 from .instruction_sets import select_instruction_set
+from .out_array import check_out
 from .pixel_selection import PixelList, select_pixels
 from .progress import Progress, Reporter
 from .threads import rendering_threads
@@ -246,15 +247,7 @@ def _target(scene: Scene, out: Any, add: bool, dtype: str) -> Any:
         if dtype not in ("float32", "float64"):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
         return _new_image(scene.shape, dtype)
-    if not isinstance(out, np.ndarray) and not is_on_gpu(out):
-        raise ConfigError(f"out, a {type(out).__name__}: must be a C-contiguous float32 or float64 array")
-    if out.shape != scene.shape or out.dtype not in (np.float32, np.float64) or not out.flags.c_contiguous:
-        raise ConfigError(
-            f"out of shape {out.shape} and dtype {out.dtype}: "
-            f"must be C-contiguous float32 or float64 of shape {scene.shape}"
-        )
-    if isinstance(out, np.ndarray) and not out.flags.writeable:
-        raise ConfigError("out: is read-only; give a writable array")
+    check_out(out, scene.shape, np.float32, np.float64)
     return out
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import ConfigError
-from .source import OPTIONS, Kind
+from .source import Kind
 
 PREFIX = 'device = "cuda": '  # of messages
 DLPACK_CUDA = 2  # DLDeviceType
@@ -50,7 +50,7 @@ class Gpu(NamedTuple):
             free, _ = cupy().cuda.runtime.memGetInfo()
             return int(free) + int(cupy().get_default_memory_pool().free_bytes())
 
-    def view(self, array: Any) -> Any:
+    def view(self, array: Any, name: str = "out") -> Any:
         """Return an array in this GPU's memory as one of CuPy that shares it; others, and None, as they are."""
         if not is_on_gpu(array):
             return array
@@ -58,7 +58,8 @@ class Gpu(NamedTuple):
             with self.active():
                 return cupy().from_dlpack(array) if hasattr(array, "__dlpack__") else cupy().asarray(array)
         except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            raise ConfigError(f"out, a {type(array).__name__}: cannot be shared ({error}); give a CuPy array") from None
+            problem = f"{name}, a {type(array).__name__}: cannot be shared ({error}); give a CuPy array"
+            raise ConfigError(problem) from None
 
     def function(self, kind: Kind, name: str) -> Any:
         """Return a kernel of some device code, which is compiled when it is first used; CuPy keeps it on disk."""
@@ -94,7 +95,7 @@ def beside(target: Any, array: Any) -> Any:
 @cache
 def _module(number: int, kind: Kind) -> Any:
     with cupy().cuda.Device(number):
-        return cupy().RawModule(code=kind.source, options=OPTIONS, backend="nvrtc")
+        return cupy().RawModule(code=kind.source, options=kind.options, backend="nvrtc")
 
 
 def cupy() -> Any:
