@@ -1,6 +1,7 @@
 """A stand-in for CuPy on machines without a GPU: it runs the text of device code on the CPU (shim.h).
 
-Arrays "in the GPU's memory" are not NumPy arrays, so that code that mixes the two fails as it would with CuPy.
+Arrays "in the GPU's memory" are not NumPy arrays, so that code that mixes the two fails as it would with CuPy; so does
+code that uses an array of one GPU while another is active.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import nullcontext
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -25,6 +28,23 @@ MEMORY = 1 << 34
 LIBRARIES = Path()  # where compiled device code is kept
 
 
+_state = threading.local()
+
+
+def active_gpu() -> int:
+    """Return the number of the GPU that this thread's calls are for."""
+    return getattr(_state, "gpu", 0)
+
+
+@contextmanager
+def _device(number: int) -> Iterator[None]:
+    before, _state.gpu = active_gpu(), number
+    try:
+        yield
+    finally:
+        _state.gpu = before
+
+
 def compiler() -> bool:
     """Return whether there is a C++ compiler."""
     return shutil.which(COMPILER[0]) is not None
@@ -33,10 +53,9 @@ def compiler() -> bool:
 class Array(np.lib.mixins.NDArrayOperatorsMixin):
     """An array as CuPy's: its values are reached by `get`, or CuPy's functions."""
 
-    number = 0  # of the GPU that holds it
-
     def __init__(self, values: np.ndarray) -> None:
         self._values = values
+        self.number = active_gpu()  # that holds it
 
     def get(self) -> np.ndarray:
         return self._values.copy()
@@ -100,7 +119,10 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 def _values(x: Any) -> Any:
     if isinstance(x, list | tuple):
         return type(x)(map(_values, x))
-    return x._values if isinstance(x, Array) else x
+    if not isinstance(x, Array):
+        return x
+    assert x.number == active_gpu(), "an array of another GPU"
+    return x._values
 
 
 def wrapped(x: Any) -> Any:
@@ -152,7 +174,7 @@ def _argument(argument: Any) -> np.ndarray:
     if argument is None:
         return np.zeros(1, np.uint64)
     if isinstance(argument, Array):
-        return np.array([argument.data.ptr], np.uint64)
+        return np.array([_values(argument).ctypes.data], np.uint64)
     assert isinstance(argument, np.ndarray)
     assert argument.size == 1
     return np.ascontiguousarray(argument)
@@ -172,27 +194,28 @@ def _copyto(target: Array, values: Any, where: Any = True) -> None:
     np.copyto(target._values, values._values, where=_values(where))
 
 
-def module(count: int = 1, free: int = MEMORY) -> ModuleType:
-    """Return the stand-in for the module cupy, with a number of GPUs, and a number of free bytes on each."""
+def module(count: int = 1, free: int = MEMORY, models: tuple[str, ...] = ("Stand-in",)) -> ModuleType:
+    """Return the stand-in for the module cupy: with a number of GPUs, of which each has some free bytes, and models."""
     cupy = ModuleType("cupy")
-    properties = {"name": b"Stand-in", "totalGlobalMem": MEMORY, "major": 9, "minor": 0, "multiProcessorCount": 4}
+    properties = {"totalGlobalMem": MEMORY, "major": 9, "minor": 0, "multiProcessorCount": 4}
     runtime = SimpleNamespace(
         CUDARuntimeError=CUDARuntimeError,
         getDeviceCount=lambda: count,
-        getDeviceProperties=lambda number: properties,
+        getDeviceProperties=lambda number: {"name": models[number % len(models)].encode(), **properties},
         memGetInfo=lambda: (free, MEMORY),
     )
     stream = SimpleNamespace(synchronize=lambda: None)
     vars(cupy).update(
+        __version__="0",
         RawModule=RawModule,
         ndarray=Array,
         asarray=_asarray,
         from_dlpack=_asarray,
-        asnumpy=lambda x: np.array(_values(x)),
+        asnumpy=lambda x: np.array(x._values if isinstance(x, Array) else x),
         zeros=lambda *a, **o: Array(np.zeros(*a, **o)),
         empty=lambda shape, dtype: Array(np.full(shape, 77, dtype)),
         copyto=_copyto,
         get_default_memory_pool=lambda: SimpleNamespace(free_bytes=lambda: 0),
-        cuda=SimpleNamespace(runtime=runtime, Device=lambda number: nullcontext(), get_current_stream=lambda: stream),
+        cuda=SimpleNamespace(runtime=runtime, Device=_device, get_current_stream=lambda: stream),
     )
     return cupy

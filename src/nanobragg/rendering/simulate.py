@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
@@ -211,9 +212,10 @@ def simulate(
 
     if chosen.roi is not None:
         overwritten = out is None or not (add or chosen.mask is not None)
-        before = PhotonRange(0.0, 0.0) if overwritten else photon_range(flat, chosen.roi)
-        _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
-        check_photons(scene, flat, chosen.roi, before)
+        with nullcontext() if gpu is None else gpu.active():
+            before = PhotonRange(0.0, 0.0) if overwritten else photon_range(flat, chosen.roi)
+            _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
+            check_photons(scene, flat, chosen.roi, before)
     if scene.smear is not None:  # whose terms are counted as they are found
         terms = max(terms, evaluated) if bound else evaluated
     summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)

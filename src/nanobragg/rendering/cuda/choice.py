@@ -1,6 +1,7 @@
 """The choice of the device that renders: the processors, or a GPU."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ...errors import ConfigError
@@ -66,6 +67,11 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
             'fraction of a second; use device="cpu", or list domains (mosaic_sampling="balanced")'
         )
     return gpu_named("cuda" if device == "auto" else device, out)
+
+
+def device_context(device: str) -> AbstractContextManager[Any]:
+    """Return a context in which CuPy's arrays are on a GPU, "cuda" or "cuda:N"; for "cpu" one that does nothing."""
+    return nullcontext() if device == "cpu" else gpu_named(device).active()
 
 
 def gpu_named(device: object, array: Any = None, name_of_array: str = "out") -> Gpu:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ConfigError
 from .source import Kind
@@ -87,9 +88,13 @@ def _dlpack_device(array: Any) -> tuple[int, int]:
 
 def beside(target: Any, array: Any) -> Any:
     """Return an array where `target` is: in this machine's memory (NumPy), or in a GPU's (CuPy)."""
-    if isinstance(target, np.ndarray):
-        return array if isinstance(array, np.ndarray) else cupy().asnumpy(array)
-    return cupy().asarray(array)
+    return to_host(array) if isinstance(target, np.ndarray) else cupy().asarray(array)
+
+
+def to_host(array: Any) -> npt.NDArray[Any]:
+    """Return an array, of NumPy or CuPy, in this machine's memory."""
+    values: npt.NDArray[Any] = array if isinstance(array, np.ndarray) else cupy().asnumpy(array)
+    return values
 
 
 @cache
