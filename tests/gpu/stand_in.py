@@ -53,9 +53,9 @@ def compiler() -> bool:
 class Array(np.lib.mixins.NDArrayOperatorsMixin):
     """An array as CuPy's: its values are reached by `get`, or CuPy's functions."""
 
-    def __init__(self, values: np.ndarray) -> None:
+    def __init__(self, values: np.ndarray, number: int | None = None) -> None:
         self._values = values
-        self.number = active_gpu()  # that holds it
+        self.number = active_gpu() if number is None else number  # of the GPU that holds it
 
     def get(self) -> np.ndarray:
         return self._values.copy()
@@ -72,7 +72,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         return wrapped(function(*map(_values, arguments), **{k: _values(v) for k, v in options.items()}))
 
     def __getitem__(self, key: Any) -> Any:
-        return wrapped(self._values[_values(key)])
+        return wrapped(self._values[_values(key)], self.number)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, np.ndarray) and value.ndim:
@@ -96,9 +96,11 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         if name in ("shape", "dtype", "nbytes", "size", "ndim", "flags", "T"):
-            return wrapped(getattr(self._values, name))
-        if name in ("reshape", "min", "max", "sum", "ravel", "astype", "view", "clip", "item", "tolist"):
-            return lambda *a, **o: wrapped(getattr(self._values, name)(*map(_values, a), **o))
+            return wrapped(getattr(self._values, name), self.number)
+        if name in ("reshape", "ravel", "view", "item", "tolist"):
+            return lambda *a, **o: wrapped(getattr(self._values, name)(*a, **o), self.number)
+        if name in ("min", "max", "sum", "astype", "clip"):
+            return lambda *a, **o: wrapped(getattr(_values(self), name)(*map(_values, a), **o))
         raise AttributeError(name)
 
     @property
@@ -125,8 +127,8 @@ def _values(x: Any) -> Any:
     return x._values
 
 
-def wrapped(x: Any) -> Any:
-    return Array(x) if isinstance(x, np.ndarray | np.generic) else x
+def wrapped(x: Any, number: int | None = None) -> Any:
+    return Array(x, number) if isinstance(x, np.ndarray | np.generic) else x
 
 
 def _library(source: str, names: list[str], flags: tuple[str, ...]) -> ctypes.CDLL:
