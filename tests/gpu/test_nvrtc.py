@@ -117,7 +117,15 @@ def test_images_with_terms_left_out_compile_for_every_kind_of_scene(shape):
         assert 0 <= compiled.stack <= 512, (kind.defines, compiled)
 
 
-@pytest.mark.parametrize("header", ["image.h", "culled.h", "derivatives.h"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_derivatives_with_terms_left_out_compile_for_every_kind_of_scene(shape):
+    for kind, compiled in compile_all(kinds("culled_primitives.h", shape)):
+        assert 0 < compiled.registers <= 255, (kind.defines, compiled)
+        assert 0 <= compiled.spilled <= 1024, (kind.defines, compiled)
+        assert 0 <= compiled.stack <= 2560, (kind.defines, compiled)
+
+
+@pytest.mark.parametrize("header", ["image.h", "culled.h", "derivatives.h", "culled_primitives.h"])
 def test_device_code_compiles_for_weighted_domains_and_a_beamstop(header):
     kind = kinds(header, "gauss")[0]
     source = kind.source.replace("#define NB_SHARES 0", "#define NB_SHARES 1")
