@@ -45,6 +45,12 @@ def part_edge(oversample: int, sources_per_run: float) -> int:
     return max(1, edge // 2) if sources_per_run >= LONG_RUN else edge
 
 
+def culled_kind(scene: Scene, dtype: npt.DTypeLike, kernel: str, edge: int, **defines: str | int) -> Kind:
+    """Return the device code of a kernel that evaluates parts of squares, `edge` pixels wide."""
+    every = {**scene_defines(scene, dtype, lanes=1), **defines, "NB_PART_EDGE": edge}
+    return Kind(f"{kernel}.h", tuple(every.items()))
+
+
 class Squares:
     """The squares that a region touches, row by row on all panels; they are aligned to the panels.
 
@@ -113,8 +119,7 @@ class GpuCulling:
         arrays = plan.arrays
         edge = part_edge(scene.oversample, len(arrays["sources"]) / len(arrays["runs"]))
         self.parts = (SQUARE // edge) ** 2
-        every = {**scene_defines(scene, dtype, lanes=1), **defines, "NB_PART_EDGE": edge}
-        kind = Kind(f"{kernel}.h", tuple(every.items()))
+        kind = culled_kind(scene, dtype, kernel, edge, **defines)
         self.functions = [gpu.function(kind, name) for name in ("part_rays", "screen", kernel)]
         self.parameters = arrays["parameters"]
         counts = {f"n_{name}": len(arrays[name]) for name in ("beams", "runs", "around")}
