@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -25,6 +28,11 @@ SMALL = {"detector": nb.Detector.flat(distance_mm=100, pixels=(20, 37), pixel_mm
 TINY = 1e-13  # of the brightest pixel
 
 
+def few_of(names: Iterable[str], *few: str) -> list[Any]:
+    """Return parameters of a test, of which all but a few are slow: each takes its own device code."""
+    return [name if name in few else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 @pytest.fixture(autouse=True)
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Leave terms out of small images too; returns a list of the numbers of pixels that were computed so."""
@@ -41,7 +49,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", few_of(SHAPES, "square", "gauss"))
 def test_no_derivative_misses_more_than_its_bound(shape, device, computed):
     scene = still(shape, **SMALL)
     worst, bound = check(scene, 1e-5 * float(nb.simulate(scene).max()), device)
@@ -75,9 +83,7 @@ def assert_nearly_exact(scene: nb.Scene, device: str, dtype: str, tolerance: flo
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [("float64", DOUBLE), pytest.param("float32", SINGLE, marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if i % 3 == 0 else pytest.mark.slow) for i, name in enumerate(SCENES)]
-)
+@pytest.mark.parametrize("name", few_of(SCENES, "gauss_mosaic_sensor_water"))
 def test_derivatives_of_every_parameter_are_the_cpus(name, dtype, tolerance, device, computed):
     assert_nearly_exact(nb.Scene(config(name)), device, dtype, tolerance)
     assert computed
@@ -85,11 +91,11 @@ def test_derivatives_of_every_parameter_are_the_cpus(name, dtype, tolerance, dev
 
 @pytest.mark.parametrize(
     "kind",
-    [
+    few_of(
+        ("sources", "weighted domains", "many orientations", "layers", "curved", "panels", "mask", "water", "ice",
+         "sub-pixels"),
         "sources", "weighted domains",
-        *(pytest.param(kind, marks=pytest.mark.slow)
-          for kind in ("many orientations", "layers", "curved", "panels", "mask", "water", "ice", "sub-pixels")),
-    ],
+    ),
 )  # fmt: skip
 def test_so_are_those_of_other_scenes(kind, device, computed):
     """Sources in the order of the plan, and the rotations of domains, which are copied with their orientations."""

@@ -115,7 +115,7 @@ def add_noise(
     threads: int | None = None,
     device: str = "cpu",
     out: Any = None,
-) -> Any:
+) -> NDArray[Any]:
     """Return the detector units of one exposure, from expected photons.
 
     The steps and their order are those of simtbx's ``nanoBragg::add_noise`` (cctbx_project, J. Holton): beam flicker,
@@ -191,7 +191,8 @@ def add_noise(
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         means = checked_image(recorder.view(image, "image"), lowest=0.0, panels=True)
         recorded = _record(means, resolve_recording(config)._replace(**changes), recorder, target)
-    return recorded if out is None else out
+    result: NDArray[Any] = recorded if out is None else out
+    return result
 
 
 def _record(means: Any, settings: Recording, recorder: OnProcessors, out: Any) -> Any:
