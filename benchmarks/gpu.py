@@ -12,6 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ import numpy as np
 
 import nanobragg as nb
 from nanobragg.errors import NanobraggWarning
+from nanobragg.rendering.cuda import deviates
 from nanobragg.rendering.cuda.choice import gpu_named
+from nanobragg.rendering.cuda.culled import WARP, culled_kind
 from nanobragg.rendering.cuda.devices import cupy
 from nanobragg.rendering.cuda.primitives import gradient_kind
 from nanobragg.rendering.cuda.render import image_kind
@@ -67,7 +70,7 @@ def median_s(call: Callable[[], Any], repeats: int) -> float:
 
 
 def time_images(device: str, pixels: int | None, repeats: int) -> list[dict[str, Any]]:
-    """Return times of exact images that stay in the GPU's memory, and the largest difference from the CPU's."""
+    """Return times of exact images that stay in the GPU's memory, and on the CPU, and the largest difference."""
     rows = []
     for name, (flags, wide, edge_mm, theirs) in IMAGES.items():
         scene = scene_of(flags, pixels or wide, edge_mm)
@@ -80,6 +83,7 @@ def time_images(device: str, pixels: int | None, repeats: int) -> list[dict[str,
             rows.append({
                 "image": name, "dtype": dtype, "ms": 1e3 * seconds, "G_steps_per_s": steps / seconds / 1e9,
                 "nanoBraggCUDA_ms": their_ms if pixels is None else None,
+                "cpu_ms": 1e3 * median_s(lambda s=scene, d=dtype: nb.simulate(s, dtype=d, tolerance=0), 1),  # type: ignore[misc]
                 "difference": float(np.abs(cupy().asnumpy(out)[part] - exact).max() / exact.max()),
             })  # fmt: skip
     return rows
@@ -115,8 +119,49 @@ def time_gradient(device: str, pixels: int | None, repeats: int) -> dict[str, An
     return {"parameters": len(names), "image_ms": 1e3 * image, "gradient_ms": 1e3 * gradient, "ratio": gradient / image}
 
 
-def time_first(device: str) -> dict[str, float]:
+def time_culled_gradient(device: str, pixels: int | None, repeats: int) -> list[dict[str, Any]]:
+    """Return times of a loss with its gradient with terms left out, beside those of all terms."""
+    rows = []
+    for shape, tolerance in CULLED.items():
+        flags, wide, edge_mm, _ = IMAGES["25 domains"]
+        scene = scene_of(flags, min(pixels or wide, 2048), edge_mm, **{"crystal.shape": shape})
+        data, names = nb.simulate(scene, device=device, dtype="float64"), ["rot_x", "cell_a", "n_a"]
+        loss = partial(nb.loss_and_gradient, scene, data, names=names, dtype="float32", device=device)
+        every, fewer = (median_s(partial(loss, tolerance=limit), repeats) for limit in (0.0, tolerance))
+        rows.append({"shape": shape, "tolerance": tolerance, "exact_ms": 1e3 * every, "ms": 1e3 * fewer})
+    return rows
+
+
+def time_noise(device: str, pixels: int | None, repeats: int) -> list[dict[str, Any]]:
+    """Return times of photon noise, and whether all of its bits are the CPU's."""
+    rows = []
+    for photons in (1.0, 100.0):
+        image = np.full((pixels or 4096, pixels or 4096), photons, np.float32)
+        there = cupy().asarray(image)
+        options: dict[str, Any] = {"seed": 1, "readout_noise_adu": 2.0}
+        rows.append({
+            "photons": photons,
+            "ms": 1e3 * median_s(lambda i=there, o=options: nb.add_noise(i, device=device, **o), repeats),  # type: ignore[misc]
+            "cpu_ms": 1e3 * median_s(lambda i=image, o=options: nb.add_noise(i, **o), repeats),  # type: ignore[misc]
+            "same_bits": bool(np.array_equal(
+                cupy().asnumpy(nb.add_noise(there, device=device, **options)), nb.add_noise(image, **options)
+            )),
+        })  # fmt: skip
+    return rows
+
+
+def time_sixteen_megapixels(device: str, pixels: int | None, repeats: int) -> dict[str, float]:
+    """Return the time of a still with 100 wavelengths and 100 domains, which is rendered once."""
+    still = scene_of(SIXTEEN, pixels or 4096, 102.4)
+    start = time.perf_counter()
+    nb.simulate(still, device=device)
+    return {"seconds": time.perf_counter() - start}
+
+
+def time_first(device: str, pixels: int | None, repeats: int) -> dict[str, float] | None:
     """Return the time of a process that renders its first image, with an empty cache of device code and a full one."""
+    if pixels is not None:
+        return None
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "CUPY_CACHE_DIR": cache, "PYTHONPATH": os.pathsep.join(sys.path)}
         cold, warm = (
@@ -131,42 +176,55 @@ def time_first(device: str) -> dict[str, float]:
     return {"process_cold_s": cold, "process_warm_s": warm, "new_scene_s": time.perf_counter() - start}
 
 
-def registers(device: str) -> list[dict[str, Any]]:
-    """Return what the driver says of each kernel."""
+def registers(device: str, pixels: int | None, repeats: int) -> list[dict[str, Any]]:
+    """Return what the driver says of each kernel, and how many of a multiprocessor's 64 warps its registers allow."""
     scene, gpu = scene_of(IMAGES["25 domains"][0], 64, 102.4), gpu_named(device)
     rows = []
-    for name, kind in {"image": image_kind(scene, "float32"), "primitives": gradient_kind(scene, "float32")}.items():
+    for name, (kind, threads) in {
+        "image": (image_kind(scene, "float32"), THREADS),
+        "primitives": (gradient_kind(scene, "float32"), THREADS),
+        "poisson": (deviates.KIND, THREADS),
+        "normals": (deviates.KIND, THREADS),
+        "culled": (culled_kind(scene, "float32", "culled", 4, NB_PIXEL="float"), WARP),
+        "culled_primitives": (culled_kind(scene, "float32", "culled_primitives", 4), WARP),
+    }.items():
         function = gpu.function(kind, name)
         facts = {key: getattr(function, key, None) for key in ("num_regs", "local_size_bytes", "shared_size_bytes")}
-        blocks = 65536 // (facts["num_regs"] * THREADS) if facts["num_regs"] else None
-        rows.append({"kernel": name, **facts, "threads": THREADS, "blocks_per_multiprocessor": blocks})
+        blocks = min(32, 65536 // (facts["num_regs"] * threads)) if facts["num_regs"] else None
+        warps = None if blocks is None else blocks * threads // WARP
+        rows.append({"kernel": name, **facts, "threads": threads, "warps_of_64": warps})
     return rows
 
 
+PARTS = {
+    "images": time_images,
+    "terms_left_out": time_culled,
+    "noise": time_noise,
+    "gradient": time_gradient,
+    "gradient_with_terms_left_out": time_culled_gradient,
+    "first_image": time_first,
+    "16_megapixels_100x100": time_sixteen_megapixels,
+    "kernels": registers,
+}
+
+
 def main() -> int:
-    """Measure, and write one JSON."""
+    """Measure, and write one JSON, after each part anew."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--pixels", type=int, help="smaller images, to test this program")
+    parser.add_argument(
+        "--failed", nargs="*", default=[], metavar="FILE", help="files of tests that failed, to be stated"
+    )
     chosen = parser.parse_args()
-    device, pixels, repeats = chosen.device, chosen.pixels, chosen.repeats
-    still = scene_of(SIXTEEN, pixels or 4096, 102.4)
-    start = time.perf_counter()
-    nb.simulate(still, device=device)
-    sixteen = time.perf_counter() - start
-    result = {
-        "device": str(gpu_named(device)),
-        "nanobragg": nb.__version__,
-        "images": time_images(device, pixels, repeats),
-        "terms_left_out": time_culled(device, pixels, repeats),
-        "gradient": time_gradient(device, pixels, repeats),
-        "first_image": time_first(device) if pixels is None else None,
-        "16_megapixels_100x100_s": sixteen,
-        "kernels": registers(device),
-    }
-    chosen.out.write_text(json.dumps(result, indent=1) + "\n")
+    result: dict[str, Any] = {
+        "device": str(gpu_named(chosen.device)), "nanobragg": nb.__version__, "failed_tests": chosen.failed,
+    }  # fmt: skip
+    for name, part in PARTS.items():
+        result[name] = part(chosen.device, chosen.pixels, chosen.repeats)
+        chosen.out.write_text(json.dumps(result, indent=1) + "\n")
     print(chosen.out.read_text())
     return 0
 

@@ -10,6 +10,7 @@ using uint32_t = unsigned int;
 using int64_t = long long;
 using uint64_t = unsigned long long;
 #define INFINITY __int_as_float(0x7f800000)
+#define UINT64_C(number) number##ull
 #else
 #include <math.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ using uint64_t = unsigned long long;
 #if defined(NB_DEVICE)
 #define NB_SIMD _Pragma("unroll")
 #define NB_SIMD_IF(condition) NB_SIMD
+#define NB_SIMD_SUM(x) NB_SIMD
 #else
 #define NB_PRAGMA(text) _Pragma(#text)
 #define NB_SIMD _Pragma("omp simd")

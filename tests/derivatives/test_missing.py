@@ -46,11 +46,11 @@ def names_of(scene: nb.Scene) -> list[str]:
     return [parameter.name for parameter in nb.parameters(scene) if parameter.name != "default_F"]
 
 
-def check(scene: nb.Scene, limit: float) -> tuple[float, float]:
+def check(scene: nb.Scene, limit: float, device: str = "cpu") -> tuple[float, float]:
     """Check every derivative at a tolerance (photons); return the largest error over its bound, and the bound (ph)."""
     names = names_of(scene)
     exact = nb.derivatives(scene, names, tolerance=0)
-    found, report = nb.derivatives(scene, names, tolerance_ph=limit, report=True)
+    found, report = nb.derivatives(scene, names, tolerance_ph=limit, report=True, device=device)
     assert report.bound_ph <= limit
     worst, peak = 0.0, float(nb.simulate(scene, dtype="float64").max())
     for name, one, other in zip(names, found, exact, strict=True):

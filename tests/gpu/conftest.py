@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return "cuda"
 
 
-def use_stand_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, **machine: int) -> None:
+def use_stand_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, **machine: Any) -> None:
     """Have CuPy's stand-in imported in place of it; `machine`: see `stand_in.module`."""
     if not stand_in.compiler():
         pytest.skip("no C++ compiler")

@@ -83,6 +83,25 @@ def test_auto_takes_a_gpu_for_long_images_only(request, monkeypatch):
     assert choice.choose_gpu("auto", SCENE, choice.AUTO_TERMS, None) is None
 
 
+def test_everything_happens_on_the_gpu_that_is_named(request, monkeypatch):
+    """The stand-in fails where an array of one GPU is used while another is active."""
+    use_stand_in(request, monkeypatch, count=2)
+    scene, cupy = scenes.scene("panels"), sys.modules["cupy"]
+    for options in ({}, {"tolerance": 1e-6}, {"pixels": np.arange(np.prod(scene.shape)).reshape(scene.shape) % 7 == 0}):
+        with cupy.cuda.Device(1):
+            out = cupy.zeros(scene.shape, np.float32)
+        nb.simulate(scene, device="cuda:1", out=out, **options)
+        nb.simulate(scene, device="auto", out=out, add=True, **options)
+        image = nb.simulate(scene, device="cuda:1", **options)
+        np.testing.assert_allclose(cupy.asnumpy(out), 2 * image, rtol=1.2e-7)
+    noisy = nb.add_noise(image, scene, seed=1, psf="gaussian", psf_fwhm_px=1.0)
+    assert np.array_equal(nb.add_noise(image, scene, seed=1, psf="gaussian", psf_fwhm_px=1.0, device="cuda:1"), noisy)
+    names = ["rot_x", "n_a"]
+    assert np.array_equal(nb.derivatives(scene, names, device="cuda:1"), nb.derivatives(scene, names, device="cuda"))
+    ours, theirs = (nb.loss_and_gradient(scene, image, names=names, device=f"cuda:{n}") for n in (0, 1))
+    assert ours.loss == theirs.loss
+
+
 def test_an_array_that_is_elsewhere(request, monkeypatch):
     use_stand_in(request, monkeypatch, count=2)
     out = sys.modules["cupy"].zeros(SCENE.shape, np.float32)

@@ -35,7 +35,7 @@ def test_derivatives_of_every_parameter_are_the_cpus(name, dtype, tolerance, dev
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", ["many orientations", "gauss_star", "gauss, tricubic", "resolution limit", "ice", "mask"]
+    "kind", ["many orientations", "gauss_star", "gauss, tricubic", "resolution limit", "ice", "mask", "strained"]
 )
 def test_so_are_those_of_other_scenes(kind, device):
     """Among them more orientations than are summed in single precision at once."""

@@ -13,6 +13,7 @@ import pytest
 
 from nanobragg._core import LOOKUPS
 from nanobragg._functions import SHAPES
+from nanobragg.rendering.cuda import deviates
 from nanobragg.rendering.cuda.render import LANES, PRECISIONS
 from nanobragg.rendering.cuda.source import OPTIONS, THREADS, Kind
 
@@ -32,29 +33,35 @@ class Compiled(NamedTuple):
     registers: int
     spilled: int  # bytes stored to local memory
     stack: int  # bytes
+    ptx: str
 
 
-def compile_for_device(source: str) -> Compiled:
+def compile_for_device(source: str, options: tuple[str, ...] = OPTIONS) -> Compiled:
     """Compile for compute capability 9.0."""
     library = ctypes.CDLL(str(next(Path(next(iter(nvrtc.__path__)), "lib").glob("libnvrtc.so*"))))
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
     assert library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"image.cu", 0, None, None) == 0
-    options = [*OPTIONS, *CUPY_OPTIONS, f"-arch={ARCHITECTURE}", "--ptxas-options=-v"]
+    options = [*options, *CUPY_OPTIONS, f"-arch={ARCHITECTURE}", "--ptxas-options=-v"]
     status = library.nvrtcCompileProgram(
         program, len(options), (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     )
     library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
     text = ctypes.create_string_buffer(size.value)
     library.nvrtcGetProgramLog(program, text)
+    messages, ptx = text.value.decode(), b""
+    if status == 0:
+        library.nvrtcGetPTXSize(program, ctypes.byref(size))
+        assembly = ctypes.create_string_buffer(size.value)
+        library.nvrtcGetPTX(program, assembly)
+        ptx = assembly.value
     library.nvrtcDestroyProgram(ctypes.byref(program))
-    messages = text.value.decode()
 
     def largest(pattern: str) -> int:
         return max(map(int, re.findall(pattern, messages)), default=-1)
 
     return Compiled(
         status, messages, largest(r"Used (\d+) registers"), largest(r"(\d+) bytes spill stores"),
-        largest(r"(\d+) bytes stack frame"),
+        largest(r"(\d+) bytes stack frame"), ptx.decode(),
     )  # fmt: skip
 
 
@@ -110,12 +117,33 @@ def test_images_with_terms_left_out_compile_for_every_kind_of_scene(shape):
         assert 0 <= compiled.stack <= 512, (kind.defines, compiled)
 
 
-@pytest.mark.parametrize("header", ["image.h", "culled.h", "derivatives.h"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_derivatives_with_terms_left_out_compile_for_every_kind_of_scene(shape):
+    for kind, compiled in compile_all(kinds("culled_primitives.h", shape)):
+        assert 0 < compiled.registers <= 255, (kind.defines, compiled)
+        assert 0 <= compiled.spilled <= 1024, (kind.defines, compiled)
+        assert 0 <= compiled.stack <= 2560, (kind.defines, compiled)
+
+
+@pytest.mark.parametrize("header", ["image.h", "culled.h", "derivatives.h", "culled_primitives.h"])
 def test_device_code_compiles_for_weighted_domains_and_a_beamstop(header):
     kind = kinds(header, "gauss")[0]
     source = kind.source.replace("#define NB_SHARES 0", "#define NB_SHARES 1")
     compiled = compile_for_device(source.replace("#define NB_BEAMSTOP 0", "#define NB_BEAMSTOP 1"))
     assert compiled.status == 0, compiled.messages
+
+
+def test_noise_is_compiled_to_instructions_that_round_as_the_cpus_do():
+    """None that fuses a multiplication with an addition, and none that approximates."""
+    compiled = compile_for_device(deviates.KIND.source, deviates.KIND.options)
+    assert compiled.status == 0, compiled.messages
+    assert 0 < compiled.registers <= 64
+    assert 0 <= compiled.stack <= 128
+    arithmetic = set(re.findall(r"\b(\w+(?:\.\w+)*)\.f64\b", compiled.ptx))
+    assert {"mul.rn", "add.rn", "div.rn", "sqrt.rn"} <= arithmetic
+    assert not [name for name in arithmetic if "fma" in name or "approx" in name or "mad" in name]
+    fused = compile_for_device(deviates.KIND.source)
+    assert "fma.rn.f64" in fused.ptx
 
 
 def test_a_fault_in_device_code_is_reported():

@@ -2,19 +2,12 @@
 #ifndef NANOBRAGG_DEVICE_DERIVATIVES_H
 #define NANOBRAGG_DEVICE_DERIVATIVES_H
 
-#include "../accumulate_slopes.h"
 #include "../walk.h"
 #include "pixels.h"
+#include "slopes_of.h"
 #include "templates.h"
 
 namespace nb::NB_ISA {
-
-template <class Real, class Shape, class Lookup> struct SlopesOf {
-    static constexpr auto function = accumulate_slopes<Real, Shape, Lookup>;
-};
-template <class Real, class Shape, class Entry> struct SlopesOf<Real, Shape, Tricubic<Entry>> {
-    static constexpr auto function = accumulate_slopes_tricubic<Real, Shape, Entry>;
-};
 
 /* Into planes that are `stride` numbers apart. */
 extern "C" __global__ void __launch_bounds__(NB_THREADS)

@@ -7,7 +7,11 @@
 namespace nb::NB_ISA {
 
 constexpr double MANY_PHOTONS = 12.0; /* from this mean on by the quantile: inversion takes as many steps as photons */
+#if defined(NB_DEVICE)
+constexpr int NOISE_LANES = 1; /* pixels whose photons are counted together: that of a thread */
+#else
 constexpr int NOISE_LANES = 64; /* pixels whose photons are counted together */
+#endif
 constexpr int STEPS = 4; /* between two looks at whether all of them have been counted */
 constexpr int MOST_FEW = 64; /* photons; beyond lies 1e-25 of a mean of 12 */
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from ..analysis.summary import LABEL_WIDTH
+from ..dataset.cluster import Cluster
 from ..dataset.contact_sheet import write_contact_sheet
 from ..dataset.dataset import Dataset
 from ..dataset.estimate import measure, spread
@@ -38,8 +39,12 @@ def add_options(parser: CommandParser) -> None:
     add("plan", nargs="?", metavar="PLAN.toml", help="the description of the data set")
     add("-o", "--output", metavar="OUT", help="folder of the data set")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one for each processor)")
+    where.add_argument(
+        "--workers", type=int, metavar="N", help="worker processes (default: one for each processor, or GPU)"
+    )
     where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
+    add("--device", default="cpu", metavar="NAME",
+        help="cpu (the default), cuda for a worker on each NVIDIA GPU, or cuda:N for one on that GPU")  # fmt: skip
     add("--timeout", type=float, default=30.0, metavar="S", help="seconds to wait for the scheduler (default: 30)")
     add("--resume", action="store_true", help="go on with what is in OUT")
     add("--only", metavar="A:B", help="make only the data files that hold shots A to B - 1, counted from 0")
@@ -76,7 +81,7 @@ def run(chosen: argparse.Namespace) -> int:
         return _dry_run(data, chosen)
     report = data.run(
         chosen.output, workers=chosen.workers, scheduler=chosen.scheduler, timeout_s=chosen.timeout,
-        resume=chosen.resume, only=_part(chosen.only), images_per_file=chosen.images_per_file,
+        device=chosen.device, resume=chosen.resume, only=_part(chosen.only), images_per_file=chosen.images_per_file,
         compression=COMPRESSIONS[chosen.compression], spots=chosen.spots, force=chosen.force,
         progress=progress_reporter(not chosen.quiet),
     )  # fmt: skip
@@ -107,19 +112,21 @@ def _verify(chosen: argparse.Namespace) -> int:
 
 def _dry_run(data: Dataset, chosen: argparse.Namespace) -> int:
     """Print what would be made, its time and size, and draw some shots."""
-    measured = measure(data, spread(SHOWN, data.n), COMPRESSIONS[chosen.compression])
+    devices = Cluster(device=chosen.device).find_devices()
+    measured = measure(data, spread(SHOWN, data.n), COMPRESSIONS[chosen.compression], devices.names[0])
     folder = Path(chosen.output)
     folder.mkdir(parents=True, exist_ok=True)
     sheet = folder / CONTACT_SHEET
     write_contact_sheet(sheet, measured.shots)
     crystals = sum(len(shot.truth) for shot in measured.shots) / len(measured.shots)
-    processors, image = thread_count(None), measured.shots[0].image
+    count, image = thread_count(None) if devices.kind == "cpu" else len(devices.names), measured.shots[0].image
+    processor = "processor" if devices.kind == "cpu" else "GPU"
     lines = {
         "shots": f"{data.n} of {' x '.join(map(str, image.shape))} {image.dtype}",
         "vary": ", ".join(data.vary) or "nothing",
         "crystals": f"{crystals:.3g} a shot, of {len(measured.shots)} shots",
-        "time": f"{duration(measured.seconds)} a shot on one processor, about "
-        f"{duration(measured.seconds * data.n / processors)} on {processors}",
+        "time": f"{duration(measured.seconds)} a shot on one {processor}, about "
+        f"{duration(measured.seconds * data.n / count)} on {count}",
         "size": f"{measured.bytes / 1e6:.3g} MB a shot, about {measured.bytes * data.n / 1e9:.3g} GB",
         "written": str(sheet),
     }

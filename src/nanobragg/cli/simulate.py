@@ -103,7 +103,7 @@ def run(chosen: argparse.Namespace) -> int:
                 summary = _write_truth(truths[number], scene, image, pixels, chosen.threads)
                 show([f"{'ground truth':<{LABEL_WIDTH}}{summary}"])
             if seeds is not None:
-                image = add_noise(image, scene, seed=seeds[number], threads=chosen.threads)
+                image = add_noise(image, scene, seed=seeds[number], threads=chosen.threads, device=chosen.device)
             clipped.append(files.write(number, image, scene))
     if seeds is not None:
         show([f"{'noise':<{LABEL_WIDTH}}seed {seed} (--seed {seed} reproduces this noise)"])

@@ -16,6 +16,7 @@ from ..io.hdf5 import Compression, compression_options, create_hdf5
 from ..io.nexus_frames import FrameWriter
 from ..rendering.instruction_sets import pin_instruction_set
 from .description import Description
+from .devices import PROCESSORS, Devices
 from .layout import Layout
 from .shared_tables import SharedTables
 from .shot import make_shot
@@ -42,6 +43,8 @@ class Job:
         Threads of a worker for rendering and noise.
     instruction_set
         The kernel that all shots are rendered with, because kernels differ in the last bits.
+    devices
+        What its workers render on.
     tables
         Structure factors in files that all workers of a machine share; None: those of the plan.
     """
@@ -52,15 +55,17 @@ class Job:
     spots: bool
     threads: int | None
     instruction_set: str
+    devices: Devices = PROCESSORS
     tables: SharedTables | None = None
 
 
-def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """Make a data file and its parts of the tables, and write and return their record.
+def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: None, worker: int = 0) -> dict[str, Any]:
+    """Make a data file and its parts of the tables by a worker, and write and return their record.
 
     Each file is complete or absent, and the record is written when all others are on disk.
     """
     pin_instruction_set(job.instruction_set)
+    device = job.devices.of_worker(worker)
     plan = job.plan if job.tables is None else job.tables.attached_to(job.plan)
     layout, tables = job.layout, Tables(plan, spots=job.spots)
     path = layout.data(block)
@@ -69,7 +74,7 @@ def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: No
     with create_hdf5(path) as file, ExitStack() as files:
         store = FrameWriter(path, file, shapes, compression_options(job.compression), None, files)
         for frame, number in enumerate(layout.numbers(block)):
-            shot = make_shot(plan, number, job.threads)
+            shot = make_shot(plan, number, job.threads, device)
             if shot.image.shape != detector.shape:
                 raise ConfigError(f"shot {number}: shape {shot.image.shape} is not that of the base, {detector.shape}")
             store.append(shot.image)

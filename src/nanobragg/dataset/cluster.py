@@ -19,6 +19,7 @@ from ..errors import ConfigError
 from ..io.atomic import atomic_write
 from ..rendering.threads import thread_count
 from .block import Job, make_block
+from .devices import Devices, check_device, find_devices
 
 log = logging.getLogger(__name__)
 FILES_AHEAD = 2  # data files in work or waiting, for each worker
@@ -45,16 +46,19 @@ class Cluster:
     Attributes
     ----------
     workers
-        Number of local worker processes; None: one for each processor.
+        Number of local worker processes; None: one for each processor, or for each GPU.
     scheduler
         Address of a Dask scheduler whose workers are used instead.
     timeout_s
         How long to wait for the scheduler, when it is first called and when it has been lost.
+    device
+        "cpu", "cuda" or "cuda:N": what the workers render on.
     """
 
     workers: int | None = None
     scheduler: str | None = None
     timeout_s: float = 30.0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -63,14 +67,20 @@ class Cluster:
             raise ConfigError(f"workers = {self.workers}: the scheduler {self.scheduler} has its own; leave it out")
         if not self.timeout_s > 0:
             raise ConfigError(f"timeout_s = {self.timeout_s}: must be positive")
+        check_device(self.device)
         if find_spec("distributed") is None and (self.scheduler is not None or (self.workers or 1) > 1):
             raise ConfigError("several workers: need dask.distributed; pip install 'nanobragg[dataset]', or workers=1")
 
     def check(self) -> None:
-        """Raise `ConfigError` if a scheduler is given that does not answer."""
+        """Raise `ConfigError` for a scheduler that does not answer, or a GPU that does not exist."""
+        self.find_devices()
         if self.scheduler is not None:
             with ExitStack() as opened:
                 _client(self, opened)
+
+    def find_devices(self) -> Devices:
+        """Return the devices that workers take in turn."""
+        return find_devices(self.device, here=self.scheduler is None)
 
     @property
     def in_this_process(self) -> bool:
@@ -82,7 +92,9 @@ class Cluster:
         """Number of local workers."""
         if self.workers is not None:
             return self.workers
-        return thread_count(None) if find_spec("distributed") is not None else 1
+        if find_spec("distributed") is None:
+            return 1
+        return thread_count(None) if self.device == "cpu" else len(self.find_devices().names)
 
     def threads_of_a_worker(self) -> int | None:
         """Return the threads of a worker: all of the machine's for one, one for each task of a scheduler's workers."""
@@ -101,7 +113,11 @@ def write_job(job: Job, path: Path) -> None:
 
 def make_block_of(path: str, block: int) -> dict[str, Any]:
     """Make a data file of the job in a file."""
-    return make_block(_read_job(path, os.stat(path).st_mtime_ns), block)
+    from distributed import get_worker
+
+    name = get_worker().name  # its number in a local cluster, which a worker that takes its place has too
+    number = name if isinstance(name, int) else 0
+    return make_block(_read_job(path, os.stat(path).st_mtime_ns), block, worker=number)
 
 
 @lru_cache(maxsize=1)

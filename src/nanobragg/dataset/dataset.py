@@ -13,6 +13,7 @@ from ..io.hdf5 import Compression
 from ..rendering.progress import Progress
 from .cluster import Cluster
 from .description import Description
+from .devices import check_device
 from .plan_file import read_plan, write_plan
 from .progress import ShotProgress
 from .run import RunReport, Settings, run
@@ -94,7 +95,7 @@ class Dataset(Description):
         """Yield the shots in order; they are made one after the other, in this process."""
         return (self.shot(k) for k in range(self.n))
 
-    def shot(self, k: int, *, threads: int | None = None) -> Shot:
+    def shot(self, k: int, *, threads: int | None = None, device: str = "cpu") -> Shot:
         """Return shot k: its image and its truth.
 
         Parameters
@@ -103,6 +104,8 @@ class Dataset(Description):
             Number of the shot, from 0; negative numbers count from the end.
         threads
             As in `simulate`; the image does not depend on it.
+        device
+            "cpu", "cuda" or "cuda:N". A GPU's image differs in the last bits, as in `simulate`.
 
         Returns
         -------
@@ -114,7 +117,8 @@ class Dataset(Description):
         ConfigError
             No such shot, or a value that its field cannot have.
         """
-        return make_shot(self, self.number_of(k), threads)
+        check_device(device)
+        return make_shot(self, self.number_of(k), threads, device)
 
     def run(
         self,
@@ -129,6 +133,7 @@ class Dataset(Description):
         spots: bool = False,
         force: bool = False,
         timeout_s: float = 30.0,
+        device: str = "cpu",
         progress: bool | Progress = False,
     ) -> RunReport:
         """Make all shots, as NXmx data files with a master, and tables of the truth (docs/datasets.md).
@@ -142,7 +147,7 @@ class Dataset(Description):
             A new or empty folder, or with `resume` that of a run of this data set.
         workers
             Number of worker processes on this machine; 1: this process, on all processors. Default: one for each
-            processor, or 1 where Dask is not installed.
+            processor, or GPU, or 1 where Dask is not installed.
         scheduler
             Address of a Dask scheduler whose workers are used instead; they must reach the folder by the same name.
         resume
@@ -159,6 +164,9 @@ class Dataset(Description):
             Start in spite of a lack of space on the disk, and go on with other versions of libraries.
         timeout_s
             How long to wait for the scheduler, when it is first called and when it has been lost.
+        device
+            "cpu"; "cuda" for one worker on each GPU of this machine, or "cuda:N" for one of them (docs/gpu.md). More
+            `workers` share the GPUs in turn. Each worker of a scheduler uses the GPU of this name that it sees.
         progress
             True for a progress bar on stderr, or a function that is called with the numbers of finished and of all
             shots of this run.
@@ -171,14 +179,14 @@ class Dataset(Description):
         Raises
         ------
         ConfigError
-            A folder with something else, too little space, a scheduler that does not answer, a missing library of the
-            extra `dataset`, or an invalid value of a shot.
+            A folder with something else, too little space, a scheduler that does not answer, a GPU that does not exist
+            or cannot be used, a missing library of the extra `dataset`, or an invalid value of a shot.
         FileError
             A file cannot be written.
         """
         part = None if only is None else _part(only, self.n)
         settings = Settings(images_per_file, compression, spots, part, resume, force)
-        cluster = Cluster(workers, scheduler, timeout_s)
+        cluster = Cluster(workers, scheduler, timeout_s, device)
         return run(self, Path(folder), settings, cluster, ShotProgress(progress))
 
     def write_stream(self, path: str | os.PathLike[str], *, space_group: str | None = None) -> None:

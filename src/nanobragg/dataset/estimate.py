@@ -18,15 +18,19 @@ TABLE_BYTES = 400.0  # of a shot, in the tables
 
 
 class Measured(NamedTuple):
-    """Shots that were made to measure, with the mean time (s, on one thread) and size (bytes) of one."""
+    """Shots that were made to measure, with the mean time (s, on one thread, or a GPU) and size (bytes) of one."""
 
     shots: list[Shot]
     seconds: float
     bytes: float
 
 
-def measure(plan: Description, numbers: Sequence[int], compression: Compression | None) -> Measured:
-    """Make some shots, and return them with the mean time and size of one."""
+def measure(
+    plan: Description, numbers: Sequence[int], compression: Compression | None, device: str = "cpu"
+) -> Measured:
+    """Make some shots on a device, and return them with the mean time and size of one."""
+    if device != "cpu" and len(numbers) > 1:
+        make_shot(plan, numbers[0], 1, device)  # which compiles device code
     shots, seconds = [], 0.0
     detector = plan.base.detector
     with tempfile.TemporaryDirectory() as folder:
@@ -36,7 +40,7 @@ def measure(plan: Description, numbers: Sequence[int], compression: Compression 
                                 None, files)  # fmt: skip
             for number in numbers:
                 start = time.perf_counter()
-                shots.append(make_shot(plan, number, 1))
+                shots.append(make_shot(plan, number, 1, device))
                 for truth in shots[-1].truth:
                     truth.spots  # noqa: B018  the tables need them
                 store.append(shots[-1].image)

@@ -13,16 +13,17 @@ from ..errors import ConfigError, FileError, FormatError
 from ..version import __version__
 from .block import file_digest, write_json
 from .description import Description
+from .devices import Devices
 from .layout import Layout
 from .plan_file import plan_digest, plan_fields
 
 FORMAT = 1
 LIBRARIES = ("numpy", "h5py", "hdf5plugin", "pyarrow")  # that the bytes of the files depend on
-SETTINGS = ("plan_sha256", "shots", "images_per_file", "compression", "spots")
+SETTINGS = ("plan_sha256", "shots", "images_per_file", "compression", "spots", "device")
 
 
 def describe(
-    plan: Description, layout: Layout, compression: str | None, spots: bool, instruction_set: str
+    plan: Description, layout: Layout, compression: str | None, spots: bool, instruction_set: str, devices: Devices
 ) -> dict[str, Any]:
     """Return the part of the manifest that is known before the first shot is made."""
     return {
@@ -33,7 +34,8 @@ def describe(
         "images_per_file": layout.per_file,
         "compression": compression,
         "spots": spots,
-        "versions": versions(),
+        "device": devices.kind,
+        "versions": versions() | devices.versions,
         "instruction_set": instruction_set,
         "inputs": {str(path): file_digest(path) for path in paths_in(plan_fields(plan)) if path.is_file()},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from ..rendering.instruction_sets import select_instruction_set
 from .block import Job, file_entries, make_block
 from .cluster import Cluster, run_on_cluster, write_job
 from .description import Description
+from .devices import Devices
 from .estimate import measure
 from .layout import CONTACT_SHEET, Layout, usual_per_file
 from .manifest import check_same, complete_records, describe, read_manifest, write_manifest
@@ -74,14 +76,19 @@ def run(plan: Description, folder: Path, settings: Settings, cluster: Cluster, p
     start = time.perf_counter()
     _check_libraries(settings)
     cluster.check()
-    layout, description = _prepare(plan, folder, settings)
+    devices = cluster.find_devices()
+    layout, description = _prepare(plan, folder, settings, devices)
     chosen = range(layout.blocks) if settings.only is None else layout.blocks_of(*settings.only)
     records = complete_records(layout, range(layout.blocks))
     missing = [block for block in chosen if block not in records]
     there = sum(len(layout.numbers(block)) for block in chosen if block in records)
     if missing:
-        _check_space(plan, layout, missing, settings)
-        made = _make(plan, layout, missing, settings, description["instruction_set"], cluster, progress)
+        _check_space(plan, layout, missing, settings, "cpu" if cluster.scheduler else devices.names[0])
+        job = Job(
+            plan, layout, settings.compression, settings.spots, cluster.threads_of_a_worker(),
+            description["instruction_set"], devices,
+        )  # fmt: skip
+        made = _make(job, missing, cluster, progress)
         records |= made
     complete = len(records) == layout.blocks
     if complete:
@@ -97,13 +104,13 @@ def _check_libraries(settings: Settings) -> None:
     compression_options(settings.compression)
 
 
-def _prepare(plan: Description, folder: Path, settings: Settings) -> tuple[Layout, dict[str, Any]]:
+def _prepare(plan: Description, folder: Path, settings: Settings, devices: Devices) -> tuple[Layout, dict[str, Any]]:
     """Return the layout of the folder and its description; make the folder, or check that a run may go on in it."""
     there = read_manifest(folder / "manifest.json")
     per_file = settings.images_per_file or (there or {}).get("images_per_file") or usual_per_file(plan.n)
     layout = Layout(folder, plan.n, per_file)
     isa = (there or {}).get("instruction_set") or select_instruction_set()
-    description = describe(plan, layout, settings.compression, settings.spots, isa)
+    description = describe(plan, layout, settings.compression, settings.spots, isa, devices)
     if there is None:
         _check_new(folder)
         write_manifest(layout.manifest, description, None)  # first, so that what is killed now can be resumed
@@ -138,12 +145,12 @@ def _make_folders(layout: Layout, spots: bool) -> None:
         raise FileError(f"{layout.folder}: {write_error(error)}") from error
 
 
-def _check_space(plan: Description, layout: Layout, missing: list[int], settings: Settings) -> None:
+def _check_space(plan: Description, layout: Layout, missing: list[int], settings: Settings, device: str) -> None:
     """Raise `ConfigError` if the disk has not enough space for the missing shots."""
     if settings.force:
         return
     shots = sum(len(layout.numbers(block)) for block in missing)
-    size = measure(plan, [layout.numbers(missing[0])[0]], settings.compression).bytes * shots
+    size = measure(plan, [layout.numbers(missing[0])[0]], settings.compression, device).bytes * shots
     free = shutil.disk_usage(layout.folder).free
     if size > free:
         raise ConfigError(
@@ -152,14 +159,11 @@ def _check_space(plan: Description, layout: Layout, missing: list[int], settings
         )
 
 
-def _make(
-    plan: Description, layout: Layout, missing: list[int], settings: Settings, instruction_set: str,
-    cluster: Cluster, progress: ShotProgress,
-) -> Records:  # fmt: skip
+def _make(job: Job, missing: list[int], cluster: Cluster, progress: ShotProgress) -> Records:
     """Make data files, in this process or on a cluster, and return their records."""
+    layout = job.layout
     total = sum(len(layout.numbers(block)) for block in missing)
     scratch = layout.folder / WORKERS
-    job = Job(plan, layout, settings.compression, settings.spots, cluster.threads_of_a_worker(), instruction_set)
     made: Records = {}
     with progress.of(total) as show:
         if cluster.in_this_process:
@@ -182,10 +186,8 @@ def _with_shared_tables(job: Job, scratch: Path) -> Job:
     tables = share_tables(job.plan, scratch)
     if tables is None:
         return job
-    return Job(
-        with_factors(job.plan, StructureFactors(cell=tables.fields["cell"])), job.layout, job.compression, job.spots,
-        job.threads, job.instruction_set, tables,
-    )  # fmt: skip
+    plan = with_factors(job.plan, StructureFactors(cell=tables.fields["cell"]))
+    return replace(job, plan=plan, tables=tables)
 
 
 def _finish(plan: Description, layout: Layout, records: Records, description: dict[str, Any]) -> None:

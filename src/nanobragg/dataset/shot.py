@@ -21,6 +21,8 @@ from ..config.crystal import Crystal
 from ..config.structure_factors import StructureFactors
 from ..constants import EV_ANGSTROM
 from ..errors import NanobraggWarning
+from ..rendering.cuda.choice import device_context
+from ..rendering.cuda.devices import cupy, to_host
 from ..rendering.simulate import simulate
 from ..response.noise import add_noise
 from ..scene.scene import Scene
@@ -109,21 +111,26 @@ class Shot:
         return f"<Shot {self.number}: {size} {self.image.dtype}, {crystals}, {self.photons:.4g} photons>"
 
 
-def make_shot(plan: Description, k: int, threads: int | None) -> Shot:
-    """Return shot k, 0 ≤ k < n, of a data set."""
+def make_shot(plan: Description, k: int, threads: int | None, device: str = "cpu") -> Shot:
+    """Return shot k, 0 ≤ k < n, of a data set, made on a device; `Shot.image` is in this machine's memory."""
+    with device_context(device):
+        return _make_shot(plan, k, threads, device)
+
+
+def _make_shot(plan: Description, k: int, threads: int | None, device: str) -> Shot:
     values = plan.values(k)
     configs = plan.configs_of(values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # the base's concern them all
         scenes = _scenes(values, configs)
-        image = render_crystals(scenes, configs[0], threads)
+        image = render_crystals(scenes, configs[0], threads, device)
     seed = None if configs[0].noise is None else plan.noise_seed(k)
     photons = float(image.sum(dtype=np.float64))
     if seed is not None:
-        image = add_noise(image, configs[0], seed=seed, threads=threads)
+        image = add_noise(image, configs[0], seed=seed, threads=threads, device=device)
     truth = tuple(map(CrystalTruth, scenes))
     wavelength = truth[0].wavelength_A if truth else mean_wavelength_A(Scene(configs[0].replace(NO_CRYSTAL)))
-    return Shot(k, image, configs[0], values, truth, photons, wavelength, seed)
+    return Shot(k, to_host(image), configs[0], values, truth, photons, wavelength, seed)
 
 
 def truth_of(plan: Description, k: int) -> tuple[Config, tuple[CrystalTruth, ...]]:
@@ -142,18 +149,17 @@ def _scenes(values: Values, configs: tuple[Config, ...]) -> list[Scene]:
     return [Scene(_at_beam_energy(config)) for config in _without_doubled_background(configs)]
 
 
-def render_crystals(scenes: list[Scene], config: Config, threads: int | None) -> npt.NDArray[np.float32]:
+def render_crystals(scenes: list[Scene], config: Config, threads: int | None, device: str = "cpu") -> Any:
     """Return the expected photons of several crystals in one image; without any, the background of `config`.
 
-    The first scene has the background of all.
+    The first scene has the background of all. The image is in the memory of the device.
     """
-    if not scenes:
-        if config.background == Background():
-            return np.zeros(config.detector.shape, np.float32)
-        return simulate(config.replace(NO_CRYSTAL), threads=threads)
-    image = simulate(scenes[0], threads=threads)
-    for scene in scenes[1:]:
-        simulate(scene, out=image, add=True, threads=threads)
+    image = (np if device == "cpu" else cupy()).zeros(config.detector.shape, np.float32)
+    parts: list[Any] = [*scenes]
+    if not scenes and config.background != Background():
+        parts = [config.replace(NO_CRYSTAL)]
+    for number, part in enumerate(parts):
+        simulate(part, out=image, add=number > 0, threads=threads, device=device)
     return image
 
 

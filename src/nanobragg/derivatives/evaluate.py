@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -129,15 +130,11 @@ class Evaluation:
         self.device = device
         self._dtype = np.dtype(dtype)
         terms = len(self.places) * scene.terms * scene.sensor.count
-        if self.passes and device != "cpu":
-            if device != "auto":
-                raise ConfigError(f'device = "{device}": {", ".join(self.passes)} take the CPU; use device="cpu"')
-            device = "cpu"
         self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
         limit = tolerance or resolve_tolerance(scene, None, None)
         if scene.smear is not None or scene.halos:  # all terms are as quickly found; or slopes are not bounded
             limit = Tolerance(exact=True)
-        self._culling = Culling(scene, dtype, limit, self.threads) if self._gpu is None else None
+        self._culling = Culling(scene, dtype, limit, self.threads)
         self.bound_ph = 0.0
         self._panels, size = len(scene.geometry), int(np.prod(scene.geometry.size))
         self._chunks, self._panel_of_chunk = chunks_of(self.places, size)
@@ -146,7 +143,8 @@ class Evaluation:
         """Fill in the chosen pixels of flat images, shape (n, pixels of the image), each the sum of all rows times
         `factors`, shape (panels, n, rows)."""
         if self._gpu is not None:
-            self._on_gpu(self._gpu, extra).fill_images(factors, images)
+            with self._on_gpu(self._gpu, extra) as rows:
+                rows.fill_images(factors, images)
         elif len(self.places) and len(images):
             self._run(self._task(extra).fill_images(np.ascontiguousarray(factors), images))
 
@@ -155,7 +153,8 @@ class Evaluation:
         if not len(self.places):
             return np.zeros((self._panels, _gradient.COUNT + (0 if extra is None else len(extra))))
         if self._gpu is not None:
-            return self._on_gpu(self._gpu, extra).products(vector)
+            with self._on_gpu(self._gpu, extra) as rows:
+                return rows.products(vector)
         return self._run(self._task(extra).add_products(np.ascontiguousarray(vector)))
 
     def compare(
@@ -188,7 +187,8 @@ class Evaluation:
         """
         if self._gpu is not None:
             every = np.zeros(len(data))
-            found = self._on_gpu(self._gpu, extra).compare(noise, data, weights, background, every, used)
+            with self._on_gpu(self._gpu, extra) as rows:
+                found = rows.compare(noise, data, weights, background, every, used)
             return Comparison(*found, every)
         task, by_pixel = self._task(extra), np.zeros(len(data) if slopes else 0)
         kind = "weighted" if weights is not None else noise.kind
@@ -202,8 +202,11 @@ class Evaluation:
         matrix = lower + np.tril(lower, -1).transpose(0, 2, 1)
         return Comparison(loss, chi_squared, sums[:, 2 : 2 + task.rows], matrix, by_pixel)
 
-    def _on_gpu(self, gpu: Gpu, extra: FloatArray | None) -> GpuRows:
-        return GpuRows(self.scene, self._dtype, self.places, gpu, extra)
+    @contextmanager
+    def _on_gpu(self, gpu: Gpu, extra: FloatArray | None) -> Iterator[GpuRows]:
+        rows = GpuRows(self.scene, self._dtype, self.places, gpu, self._culling, extra)
+        yield rows
+        self.bound_ph = max(self.bound_ph, rows.bound_ph)
 
     def _task(self, extra: FloatArray | None) -> Task:
         precision = PRECISIONS.index(self.scene.core(self._dtype).precision)
@@ -244,7 +247,8 @@ class Evaluation:
         for row, (name, each) in enumerate(self.passes.items()):
             if name not in names:
                 continue
-            factors, scene, culling = np.zeros((self._panels, 1, _gradient.COUNT)), self.scene, self._culling
+            factors, scene = np.zeros((self._panels, 1, _gradient.COUNT)), self.scene
+            culling: Culling | None = self._culling
             factors[:, :, PLACES["spread"]] = 1.0
             if each.smear is not None:
                 scene = scene.changed(smear=np.concatenate([scene.smear, each.smear]))

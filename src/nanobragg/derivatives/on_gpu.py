@@ -12,7 +12,9 @@ import numpy.typing as npt
 from .. import _gradient
 from ..geometry import FloatArray
 from ..rendering.cuda.devices import Gpu, beside
-from ..rendering.cuda.primitives import GpuPrimitives, block_pixels
+from ..rendering.cuda.primitives import GpuCulledPrimitives, GpuPrimitives, block_pixels
+from ..rendering.culling import Culling
+from ..rendering.gpu_image import FEWEST_TERMS
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
 from .likelihood import Likelihood
@@ -30,17 +32,30 @@ class GpuRows:
         As in `Evaluation`.
     gpu
         Where.
+    culling
+        Which terms may be left out.
     extra : ndarray, shape (n, pixels), or None
         Further rows.
     """
 
-    def __init__(self, scene: Scene, dtype: npt.DTypeLike, places: Places, gpu: Gpu, extra: FloatArray | None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        dtype: npt.DTypeLike,
+        places: Places,
+        gpu: Gpu,
+        culling: Culling,
+        extra: FloatArray | None,
+    ) -> None:
         self._scene, self._places, self._gpu = scene, places, gpu
         self._extra = np.zeros((0, len(places))) if extra is None else extra
-        self._kernel = GpuPrimitives(
-            scene, dtype, gpu, source_motions(scene, *scene.sources[:2]), domain_spins(scene), _gradient.COUNT
-        )  # fmt: skip
+        self._kernel = _kernel(scene, dtype, gpu, culling)
         self.shape = (len(scene.geometry), _gradient.COUNT + len(self._extra))
+
+    @property
+    def bound_ph(self) -> float:
+        """The most photons that a pixel misses of what has been computed."""
+        return getattr(self._kernel, "bound_ph", 0.0)
 
     def _blocks(self) -> Iterator[tuple[int, slice, Any]]:
         """Yield panel, numbers of the pixels and rows of a block, the rows in the GPU's memory."""
@@ -96,3 +111,14 @@ class GpuRows:
                     chosen = rows[beside(rows, used)]
                     matrix[panel] += beside(matrix, (chosen * beside(rows, terms.weight)) @ chosen.T)
         return loss, chi_squared, gradient, matrix
+
+
+def _kernel(scene: Scene, dtype: npt.DTypeLike, gpu: Gpu, culling: Culling) -> GpuPrimitives | GpuCulledPrimitives:
+    """Return what computes primitives: with terms left out where images are rendered so, or all of them."""
+    spins, plan = domain_spins(scene), culling.plan
+    if plan is None or scene.terms < FEWEST_TERMS:
+        return GpuPrimitives(scene, dtype, gpu, source_motions(scene, *scene.sources[:2]), spins, _gradient.COUNT)
+    planned, around = (
+        source_motions(scene, sources["direction"], sources["wavelength"]) for sources in (plan.sources, plan.around)
+    )
+    return GpuCulledPrimitives(scene, dtype, gpu, plan, culling.epsilon, (planned, around), spins, _gradient.COUNT)

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
@@ -28,6 +29,7 @@ from .cuda.devices import is_on_gpu
 from .culling import Culling, resolve_tolerance
 from .gpu_image import render_on_gpu
 from .instruction_sets import select_instruction_set
+from .out_array import check_out
 from .pixel_selection import PixelList, select_pixels
 from .progress import Progress, Reporter
 from .threads import rendering_threads
@@ -210,9 +212,10 @@ def simulate(
 
     if chosen.roi is not None:
         overwritten = out is None or not (add or chosen.mask is not None)
-        before = PhotonRange(0.0, 0.0) if overwritten else photon_range(flat, chosen.roi)
-        _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
-        check_photons(scene, flat, chosen.roi, before)
+        with nullcontext() if gpu is None else gpu.active():
+            before = PhotonRange(0.0, 0.0) if overwritten else photon_range(flat, chosen.roi)
+            _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
+            check_photons(scene, flat, chosen.roi, before)
     if scene.smear is not None:  # whose terms are counted as they are found
         terms = max(terms, evaluated) if bound else evaluated
     summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)
@@ -246,15 +249,7 @@ def _target(scene: Scene, out: Any, add: bool, dtype: str) -> Any:
         if dtype not in ("float32", "float64"):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
         return _new_image(scene.shape, dtype)
-    if not isinstance(out, np.ndarray) and not is_on_gpu(out):
-        raise ConfigError(f"out, a {type(out).__name__}: must be a C-contiguous float32 or float64 array")
-    if out.shape != scene.shape or out.dtype not in (np.float32, np.float64) or not out.flags.c_contiguous:
-        raise ConfigError(
-            f"out of shape {out.shape} and dtype {out.dtype}: "
-            f"must be C-contiguous float32 or float64 of shape {scene.shape}"
-        )
-    if isinstance(out, np.ndarray) and not out.flags.writeable:
-        raise ConfigError("out: is read-only; give a writable array")
+    check_out(out, scene.shape, np.float32, np.float64)
     return out
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -11,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._noise import CRandom, ordered_sum
-from .._photons import normal_deviates, poisson_deviates
 from ..bounds import number, short, whole
 from ..calls import public
 from ..config.config import Config
@@ -19,14 +17,16 @@ from ..config.noise import Psf
 from ..config.region import Region
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..rendering.threads import share, thread_count
+from ..rendering.cuda.devices import beside
+from ..rendering.out_array import check_out
 from ..scene.scene import Scene
 from .psf import blur
 from .quantize import checked_image
+from .recorders import OnProcessors, choose_recorder
 from .recording import Recording, resolve_recording
 
 MAX_C_SEED = 2**31 - 1
-BLOCK_PIXELS = 1 << 15  # pixels that a thread works on at a time
+C_BLOCK_PIXELS = 1 << 15  # pixels between two looks at Ctrl-C
 LARGEST_PARAMETER, LARGEST_OFFSET = 1e30, 1e15  # products with photons stay finite, sums fit into 64 bits
 
 FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # purposes of random streams
@@ -90,15 +90,15 @@ def _c_photons(means: NDArray[Any], draw: CRandom) -> NDArray[np.float32]:
     """Return deviates of the C program in row-major order, drawn in blocks so that Ctrl-C is noticed between them."""
     flat = np.ascontiguousarray(means, np.float32).reshape(-1)
     photons = np.empty_like(flat)
-    for start in range(0, len(flat), BLOCK_PIXELS):
-        block = slice(start, start + BLOCK_PIXELS)
+    for start in range(0, len(flat), C_BLOCK_PIXELS):
+        block = slice(start, start + C_BLOCK_PIXELS)
         photons[block] = draw.poisson(flat[block])
     return photons.reshape(means.shape)
 
 
 @public
 def add_noise(
-    image: ArrayLike,
+    image: Any,
     experiment: Config | Scene | None = None,
     *,
     seed: int | None = None,
@@ -113,17 +113,20 @@ def add_noise(
     saturation_adu: float | None = None,
     dtype: DTypeLike | None = None,
     threads: int | None = None,
+    device: str = "cpu",
+    out: Any = None,
 ) -> NDArray[Any]:
     """Return the detector units of one exposure, from expected photons.
 
     The steps and their order are those of simtbx's ``nanoBragg::add_noise`` (cctbx_project, J. Holton): beam flicker,
     photon counting, calibration error, point-spread function, gain and offset, read-out noise, saturation. The same
-    seed gives the same image on any number of threads.
+    seed gives the same image on any number of threads, and on a GPU.
 
     Parameters
     ----------
     image : array of shape (slow, fast) or (panels, slow, fast)
-        Expected photons, finite and not negative.
+        Expected photons, finite and not negative: of NumPy, or with a GPU also one in its memory (of CuPy, PyTorch, or
+        another library with DLPack or ``__cuda_array_interface__``).
     experiment : Config or Scene, optional
         The experiment of the image. What is not given here is that of its `noise`, and then of its detector: photon
         counters have no offset and record 32-bit integers (`nanobragg.detectors.readout`). The defaults below are those
@@ -156,98 +159,114 @@ def add_noise(
         values.
     threads : int, optional
         Number of threads. Default: OMP_NUM_THREADS, or the processors available to this process.
+    device : str
+        "cpu"; "cuda" or "cuda:N" for an NVIDIA GPU (docs/gpu.md), where the point-spread function alone is applied by
+        the CPU; "auto" for where the image, or `out`, is.
+    out : array of the image's shape, optional
+        C-contiguous array to write to, whose type is that of the result: of NumPy, or with a GPU one in its memory.
 
     Returns
     -------
     array of the image's shape, ADU
+        `out` if given; otherwise of NumPy, or of CuPy for an image in a GPU's memory.
 
     Raises
     ------
     ConfigError
-        A pixel is negative or not finite, or a parameter is out of range; the message names it.
+        A pixel is negative or not finite, or a parameter is out of range; the message names it. A GPU that does not
+        exist, cannot be used or has too little memory.
     """
-    means = checked_image(image, lowest=0.0, panels=True)
     if not (experiment is None or isinstance(experiment, (Config, Scene))):
         raise ConfigError(f"experiment = {experiment!r}: must be a Config or a Scene; give seed={experiment!r} by name")
     config = experiment.config if isinstance(experiment, Scene) else experiment
-    given = {
-        "seed": seed, "gain_adu_per_photon": gain_adu_per_photon, "adc_offset": adc_offset,
-        "readout_noise_adu": readout_noise_adu, "calibration_error": calibration_error,
-        "calibration_seed": calibration_seed, "flicker": flicker, "psf": psf, "psf_fwhm_px": psf_fwhm_px,
-        "saturation_adu": saturation_adu, "dtype": dtype,
-    }  # fmt: skip
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    settings = resolve_recording(config)._replace(**changes)
-    return _record(means, settings, thread_count(threads))
+    recorder = choose_recorder(device, threads, image, out)
+    with recorder.active():
+        target = recorder.view(out, "out")
+        given = {
+            "seed": seed, "gain_adu_per_photon": gain_adu_per_photon, "adc_offset": adc_offset,
+            "readout_noise_adu": readout_noise_adu, "calibration_error": calibration_error,
+            "calibration_seed": calibration_seed, "flicker": flicker, "psf": psf, "psf_fwhm_px": psf_fwhm_px,
+            "saturation_adu": saturation_adu, "dtype": getattr(target, "dtype", None) if dtype is None else dtype,
+        }  # fmt: skip
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        means = checked_image(recorder.view(image, "image"), lowest=0.0, panels=True)
+        recorded = _record(means, resolve_recording(config)._replace(**changes), recorder, target)
+    result: NDArray[Any] = recorded if out is None else out
+    return result
 
 
-def _record(means: NDArray[Any], settings: Recording, threads: int) -> NDArray[Any]:
-    """Return the detector units of one exposure from resolved settings."""
+def _record(means: Any, settings: Recording, recorder: OnProcessors, out: Any) -> Any:
+    """Return the detector units of one exposure from resolved settings, in `out` if it is given."""
     psf, psf_fwhm_px, dtype = settings.psf, settings.psf_fwhm_px, np.dtype(settings.dtype)
     _check_psf(psf, psf_fwhm_px)
     for name in ("gain_map", "dead_pixels", "hot_pixels"):
         pixels = getattr(settings, name)
         if pixels is not None and pixels.shape != means.shape:
             raise ConfigError(f"Noise.{name}: shape {pixels.shape} is not that of the image, {means.shape}")
-    streams = _Streams(settings.seed, settings.calibration_seed)
+    streams = _Streams(settings.seed, settings.calibration_seed, recorder)
     gain_map = None if settings.gain_map is None else _rows(settings.gain_map)
     exposure = _Exposure(streams, _rows(means), settings.flicker, settings.calibration_error, gain_map)
     electronics = _Electronics(
         streams, settings.gain_adu_per_photon, settings.adc_offset, settings.readout_noise_adu,
         settings.saturation_adu, dtype,
     )  # fmt: skip
-    adu = np.empty(means.shape, dtype)
+    recorder.check_type(dtype)
+    if out is not None:
+        check_out(out, means.shape, dtype)
+    adu = np.empty_like(means, dtype, order="C") if out is None else out
     recorded = _rows(adu)
 
     def record(rows: slice, scratch: FloatArray) -> None:
         electronics.digitise(exposure.photons(rows, scratch), rows, recorded[rows])
 
     if psf == "none":  # without an array of photons as large as the image
-        _each_block(record, recorded.shape, threads)
+        recorder.each_block(record, recorded.shape)
         return _with_bad_pixels(adu, settings, electronics.highest)
     photons = np.empty(means.shape)
     registered = _rows(photons)
 
     def expose(rows: slice, scratch: FloatArray) -> None:
-        registered[rows] = exposure.photons(rows, scratch)
+        registered[rows] = beside(registered, exposure.photons(rows, scratch))
 
-    def read_out(rows: slice, _: FloatArray) -> None:
-        electronics.digitise(registered[rows], rows, recorded[rows])
+    def read_out(rows: slice, scratch: FloatArray) -> None:
+        electronics.digitise(beside(scratch, registered[rows]), rows, recorded[rows])
 
-    _each_block(expose, registered.shape, threads)
+    recorder.each_block(expose, registered.shape)
     for panel in photons if photons.ndim == 3 else [photons]:
-        panel[...] = blur(panel, psf, psf_fwhm_px, threads)
-    _each_block(read_out, recorded.shape, threads)
+        panel[...] = blur(panel, psf, psf_fwhm_px, recorder.threads)
+    recorder.each_block(read_out, recorded.shape)
     return _with_bad_pixels(adu, settings, electronics.highest)
 
 
-def _with_bad_pixels(adu: NDArray[Any], settings: Recording, highest: float) -> NDArray[Any]:
+def _with_bad_pixels(adu: Any, settings: Recording, highest: float) -> Any:
     """Set dead pixels to the offset and hot ones to the largest value."""
     if settings.dead_pixels is not None:
-        adu[settings.dead_pixels] = round(settings.adc_offset) if adu.dtype.kind in "iu" else settings.adc_offset
+        offset = round(settings.adc_offset) if adu.dtype.kind in "iu" else settings.adc_offset
+        adu[beside(adu, settings.dead_pixels)] = offset
     if settings.hot_pixels is not None:
-        adu[settings.hot_pixels] = highest
+        adu[beside(adu, settings.hot_pixels)] = highest
     return adu
 
 
 class _Streams:
     """Random deviates of every pixel, one stream for each purpose: those of a pixel depend on its number only."""
 
-    def __init__(self, seed: int | None, calibration_seed: int) -> None:
+    def __init__(self, seed: int | None, calibration_seed: int, recorder: OnProcessors) -> None:
         for name, value in (("seed", seed), ("calibration_seed", calibration_seed)):
             if value is not None:
                 _check_seed(name, value)
         self._key, self._calibration_key = _key(seed), _key(calibration_seed)
+        self._recorder = recorder
 
     def poisson(self, means: FloatArray, first_pixel: int, counts: FloatArray) -> None:
         """Fill `counts` with Poisson deviates of the pixels from `first_pixel` on."""
-        poisson_deviates(means.reshape(-1), first_pixel, PHOTONS, self._key, counts.reshape(-1))
+        self._recorder.poisson_deviates(means.reshape(-1), first_pixel, PHOTONS, self._key, counts.reshape(-1))
 
     def normal(self, purpose: int, shape: tuple[int, ...], first_pixel: int = 0) -> FloatArray:
         """Return normal deviates of the pixels from `first_pixel` on."""
-        deviates = np.empty(shape)
+        deviates: FloatArray = self._recorder.empty(shape)
         key = self._calibration_key if purpose == CALIBRATION else self._key
-        normal_deviates(first_pixel, purpose, key, deviates.reshape(-1))
+        self._recorder.normal_deviates(first_pixel, purpose, key, deviates.reshape(-1))
         return deviates
 
 
@@ -277,13 +296,13 @@ class _Exposure:
         means: FloatArray = scratch[0]
         counts: FloatArray = scratch[1]
         first = rows.start * counts.shape[1]
-        np.multiply(self.means[rows], self.brightness, out=means, dtype=np.float64)
+        np.multiply(beside(means, self.means[rows]), self.brightness, out=means, dtype=np.float64)
         self.streams.poisson(means, first, counts)
         if self.calibration_error:
             pattern = self.streams.normal(CALIBRATION, counts.shape, first)
             counts *= np.maximum(0.0, 1.0 + self.calibration_error * pattern)
         if self.gain_map is not None:
-            counts *= self.gain_map[rows]
+            counts *= beside(counts, self.gain_map[rows])
         return counts
 
 
@@ -324,31 +343,13 @@ class _Electronics:
         if self.integer:
             np.rint(adu, out=adu)
         np.clip(adu, self.lowest, self.highest, out=adu)
-        out[...] = adu
+        out[...] = adu if isinstance(adu, np.ndarray) else beside(out, adu.astype(self.dtype))
 
 
 def _largest(limits: np.iinfo[Any] | np.finfo[Any]) -> float:
     """Return the largest float64 within a type's range; the maximum of 64-bit integers is not representable."""
     nearest = float(limits.max)
     return float(np.nextafter(nearest, 0.0)) if nearest > limits.max else nearest
-
-
-def _each_block(work: Callable[[slice, FloatArray], None], shape: tuple[int, ...], threads: int) -> None:
-    """Call ``work(rows, scratch)`` for every block of rows, in threads; the GIL is released inside.
-
-    Each thread reuses one scratch array of shape (2, rows, fast): allocating it for every block would cost more than
-    the arithmetic.
-    """
-    n_rows, n_columns = shape
-    step = max(1, BLOCK_PIXELS // n_columns)
-
-    def some_blocks(blocks: Iterator[int]) -> None:
-        scratch = np.empty((2, step, n_columns))
-        for n in blocks:
-            rows = slice(n * step, min((n + 1) * step, n_rows))
-            work(rows, scratch[:, : rows.stop - rows.start])
-
-    share(some_blocks, math.ceil(n_rows / step), threads)
 
 
 def _rows(image: NDArray[Any]) -> NDArray[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,7 @@ from .._noise import scale_to_greys, scale_to_integers
 from ..bounds import number
 from ..calls import public
 from ..errors import ConfigError
+from ..rendering.cuda.devices import is_on_gpu
 
 
 @public
@@ -92,10 +95,12 @@ def to_pgm(
 def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = False) -> NDArray[np.floating]:
     """Return the image as a floating array (slow, fast) after checking that pixels are finite and at least `lowest`.
 
-    With `panels`, the shape (panels, slow, fast) is accepted too. The `ConfigError` names the first bad pixel.
+    With `panels`, the shape (panels, slow, fast) is accepted too. An array of CuPy stays one. The `ConfigError` names
+    the first bad pixel.
     """
     pixels = _floating(image, (2, 3) if panels else (2,))
-    smallest, largest = pixels.min(), pixels.max()  # NaN if any pixel is NaN, so that the comparisons are false
+    # NaN if any pixel is NaN, so that the comparisons are false
+    smallest, largest = pixels.min().item(), pixels.max().item()
     if not (smallest >= lowest and smallest > -np.inf and largest < np.inf):
         first = tuple(np.argwhere(~(np.isfinite(pixels) & (pixels >= lowest)))[0].tolist())
         axes = ("panel", "slow", "fast")[-len(first) :]
@@ -107,14 +112,15 @@ def checked_image(image: ArrayLike, lowest: float = -np.inf, panels: bool = Fals
 
 def _floating(image: ArrayLike, dimensions: tuple[int, ...] = (2,)) -> NDArray[np.floating]:
     try:
-        pixels = np.asarray(image)
+        pixels: Any = image if is_on_gpu(image) else np.asarray(image)
         if pixels.dtype.kind not in "buif":
             pixels = np.array(pixels.tolist(), np.float64)
     except (TypeError, ValueError, OverflowError):
         raise ConfigError("image: must be an array of real numbers") from None
     if pixels.ndim not in dimensions or pixels.size == 0:
         raise ConfigError(f"image: shape {pixels.shape} is not (slow, fast) with at least one pixel")
-    return pixels if np.issubdtype(pixels.dtype, np.floating) else pixels.astype(np.float64)
+    floating: NDArray[np.floating] = pixels if pixels.dtype.kind == "f" else pixels.astype(np.float64)
+    return floating
 
 
 def _single(image: ArrayLike) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """The choice of the device that renders: the processors, or a GPU."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ...errors import ConfigError
@@ -74,22 +75,27 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
     return gpu_named("cuda" if device == "auto" else device, out)
 
 
-def gpu_named(device: object, out: Any = None) -> Gpu:
-    """Return the GPU of a name like "cuda" or "cuda:1"; without a number, that of the array `out`, or the first.
+def device_context(device: str) -> AbstractContextManager[Any]:
+    """Return a context in which CuPy's arrays are on a GPU, "cuda" or "cuda:N"; for "cpu" one that does nothing."""
+    return nullcontext() if device == "cpu" else gpu_named(device).active()
+
+
+def gpu_named(device: object, array: Any = None, name_of_array: str = "out") -> Gpu:
+    """Return the GPU of a name like "cuda" or "cuda:1"; without a number, that of an array, or the first.
 
     Raises
     ------
     ConfigError
-        As `gpus`; or the name is not valid, or there is no such GPU, or `out` is in the memory of another.
+        As `gpus`; or the name is not valid, or there is no such GPU, or the array is in the memory of another.
     """
     name = NAME.fullmatch(device) if isinstance(device, str) else None
     if not name:
         raise ConfigError(f'device = {device!r}: must be "cpu", "cuda", "cuda:N" or "auto"')
     found = gpus()
-    holder = number_of_gpu(out) if is_on_gpu(out) else None
+    holder = number_of_gpu(array) if is_on_gpu(array) else None
     number = int(name[1]) if name[1] else holder or 0
     if holder not in (None, number):
-        raise ConfigError(f"device = {device!r}: out is in the memory of cuda:{holder}; use that device")
+        raise ConfigError(f"device = {device!r}: {name_of_array} is in the memory of cuda:{holder}; use that device")
     if number >= len(found):
         have = ", ".join(f"cuda:{gpu.number}" for gpu in found) or "none"
         raise ConfigError(f"device = {device!r}: this machine's GPUs are {have}")

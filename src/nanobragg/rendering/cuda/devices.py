@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ConfigError
-from .source import OPTIONS, Kind
+from .source import Kind
 
 PREFIX = 'device = "cuda": '  # of messages
 DLPACK_CUDA = 2  # DLDeviceType
@@ -50,7 +51,7 @@ class Gpu(NamedTuple):
             free, _ = cupy().cuda.runtime.memGetInfo()
             return int(free) + int(cupy().get_default_memory_pool().free_bytes())
 
-    def view(self, array: Any) -> Any:
+    def view(self, array: Any, name: str = "out") -> Any:
         """Return an array in this GPU's memory as one of CuPy that shares it; others, and None, as they are."""
         if not is_on_gpu(array):
             return array
@@ -58,7 +59,8 @@ class Gpu(NamedTuple):
             with self.active():
                 return cupy().from_dlpack(array) if hasattr(array, "__dlpack__") else cupy().asarray(array)
         except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            raise ConfigError(f"out, a {type(array).__name__}: cannot be shared ({error}); give a CuPy array") from None
+            problem = f"{name}, a {type(array).__name__}: cannot be shared ({error}); give a CuPy array"
+            raise ConfigError(problem) from None
 
     def function(self, kind: Kind, name: str) -> Any:
         """Return a kernel of some device code, which is compiled when it is first used; CuPy keeps it on disk."""
@@ -86,15 +88,19 @@ def _dlpack_device(array: Any) -> tuple[int, int]:
 
 def beside(target: Any, array: Any) -> Any:
     """Return an array where `target` is: in this machine's memory (NumPy), or in a GPU's (CuPy)."""
-    if isinstance(target, np.ndarray):
-        return array if isinstance(array, np.ndarray) else cupy().asnumpy(array)
-    return cupy().asarray(array)
+    return to_host(array) if isinstance(target, np.ndarray) else cupy().asarray(array)
+
+
+def to_host(array: Any) -> npt.NDArray[Any]:
+    """Return an array, of NumPy or CuPy, in this machine's memory."""
+    values: npt.NDArray[Any] = array if isinstance(array, np.ndarray) else cupy().asnumpy(array)
+    return values
 
 
 @cache
 def _module(number: int, kind: Kind) -> Any:
     with cupy().cuda.Device(number):
-        return cupy().RawModule(code=kind.source, options=OPTIONS, backend="nvrtc")
+        return cupy().RawModule(code=kind.source, options=kind.options, backend="nvrtc")
 
 
 def cupy() -> Any:

@@ -25,6 +25,15 @@ ARRAYS = np.dtype(
 _uploaded: WeakKeyDictionary[Scene, dict[tuple[int, str], SceneArrays]] = WeakKeyDictionary()
 
 
+def addresses(dtype: np.dtype[np.void], *arrays: Any) -> npt.NDArray[np.void]:
+    """Return a struct, shape (1,), whose first fields are the addresses of CuPy's arrays; of None: 0."""
+    struct = np.zeros(1, dtype)
+    assert dtype.names is not None
+    for name, array in zip(dtype.names, arrays, strict=False):
+        struct[name] = 0 if array is None else int(array.data.ptr)
+    return struct
+
+
 class DeviceArrays:
     """A struct of addresses of arrays in the memory of a GPU, which it holds.
 

@@ -20,10 +20,18 @@ class Kind(NamedTuple):
         Name of a header in include/nanobragg/device/.
     defines
         Names and values of macros: which of the core's templates are instantiated.
+    fused
+        Whether multiplications and additions may be fused, which changes the last bits.
     """
 
     header: str
     defines: tuple[tuple[str, str | int], ...]
+    fused: bool = True
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of NVRTC."""
+        return OPTIONS if self.fused else (*OPTIONS, "-fmad=false")
 
     @property
     def source(self) -> str:
