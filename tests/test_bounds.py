@@ -99,6 +99,9 @@ def experiment(name: str, value: object) -> nb.Config:
     if model == "Beamstop":
         stop = {"diameter_mm": 2.0, "distance_mm": 30.0, field: given}
         return config(detector=detector.replace(beamstop=nb.Beamstop(**stop)))
+    if model == "Diffuse":
+        halos = {"correlation_length_A": 20.0, "displacement_A": 0.3, field: given}
+        return config(detector=detector, crystal=nb.Crystal(cell=(50, 60, 70), diffuse=nb.Diffuse(**halos)))
     others = {
         "Crystal": {} if field in ("cell", "matrix") else {"cell": (50, 60, 70)},
         "StructureFactors": {"indices": {"amplitudes": [5.0]}, "amplitudes": {"indices": [[1, 0, 0]]}}.get(field, {}),
