@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -55,10 +56,17 @@ class Job:
     tables: SharedTables | None = None
 
 
-def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def nothing() -> None:
+    """Do nothing."""
+
+
+def make_block(
+    job: Job, block: int, *, after_shot: Callable[[], None] = nothing, after_last: Callable[[], None] = nothing
+) -> dict[str, Any]:
     """Make a data file and its parts of the tables, and write and return their record.
 
-    Each file is complete or absent, and the record is written when all others are on disk.
+    Each file is complete or absent, and the record is written when all others are on disk. `after_last` is called when
+    all shots are made, before the disk is waited for.
     """
     pin_instruction_set(job.instruction_set)
     plan = job.plan if job.tables is None else job.tables.attached_to(job.plan)
@@ -75,6 +83,7 @@ def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: No
             store.append(shot.image)
             tables.add(shot, path.name, frame)
             after_shot()
+        after_last()
     kinds = ["shots", "crystals", *(["spots"] if job.spots else [])]
     parts = {kind: layout.table(kind, block) for kind in kinds}
     tables.write(parts)
@@ -83,7 +92,19 @@ def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: No
         "dtype": str(store.dtype), "files": file_entries(layout.folder, [path, *parts.values()]),
     }  # fmt: skip
     write_json(layout.record(block), record)
+    _release(path)
     return record
+
+
+def _release(path: Path) -> None:
+    """Let the system reuse the memory in which it keeps a file on disk, for the files that follow.
+
+    A run writes more than it reads. Its files would otherwise fill the memory with what nobody may read, and fresh memory
+    is slow in a virtual machine.
+    """
+    if hasattr(os, "posix_fadvise"):
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def file_entries(folder: Path, paths: list[Path]) -> dict[str, dict[str, Any]]:

@@ -100,8 +100,10 @@ def write_job(job: Job, path: Path) -> None:
 
 
 def make_block_of(path: str, block: int) -> dict[str, Any]:
-    """Make a data file of the job in a file."""
-    return make_block(_read_job(path, os.stat(path).st_mtime_ns), block)
+    """Make a data file of the job in a file; the worker takes up the next one while the disk is waited for."""
+    from distributed import secede
+
+    return make_block(_read_job(path, os.stat(path).st_mtime_ns), block, after_last=secede)
 
 
 @lru_cache(maxsize=1)
