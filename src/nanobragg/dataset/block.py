@@ -99,8 +99,8 @@ def make_block(
 def _release(path: Path) -> None:
     """Let the system reuse the memory in which it keeps a file on disk, for the files that follow.
 
-    A run writes more than it reads. Its files would otherwise fill the memory with what nobody may read, and fresh memory
-    is slow in a virtual machine.
+    A run writes more than it reads. Its files would otherwise fill the memory at the cost of what others keep there,
+    and memory that was not used before is slow in a virtual machine.
     """
     if hasattr(os, "posix_fadvise"):
         with open(path, "rb") as file:

@@ -111,7 +111,7 @@ def make_block_of(path: str, block: int) -> dict[str, Any]:
 def _read_job(path: str, _: int) -> Job:
     """Return the job in a file, anew when the file has changed."""
     job: Job = pickle.loads(Path(path).read_bytes())
-    gc.freeze()  # The modules that are loaded by now are not garbage; looking through them takes 0.2 s at the end alone.
+    gc.freeze()  # what is loaded by now is no garbage; looking through it takes 0.2 s at the end of the process alone
     return job
 
 
