@@ -20,6 +20,11 @@ def dot(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
+def dots(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Return the scalar products of 3-vectors, shapes (..., 3) that broadcast, summed in order."""
+    return np.asarray(one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2])
+
+
 def determinant(matrix: npt.ArrayLike) -> float:
     """Return the determinant of a 3 x 3 matrix; without a division, no entries make a library warn."""
     (a, b, c), (d, e, f), (g, h, i) = np.asarray(matrix, np.float64).tolist()

@@ -154,7 +154,8 @@ def test_every_block_of_the_guide_is_valid(tmp_path, number):
 def test_the_guide_names_every_entry():
     text = GUIDE.read_text("utf-8")
     models = (
-        nb.Config, nb.Crystal, nb.Diffuse, nb.Damage, nb.StructureFactors, nb.Beam, nb.Sources, nb.Spectrum, nb.Detector, nb.Panel, nb.Scan,
+        nb.Config, nb.Crystal, nb.Diffuse, nb.Damage, nb.StructureFactors, nb.Beam, nb.Sources, nb.Spectrum,
+        nb.Detector, nb.Panel, nb.Scan,
         nb.Sampling, nb.Background, nb.Noise, FlatPanelParameters,
     )  # fmt: skip
     missing = [

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,13 @@ import psutil
 import pytest
 
 import nanobragg as nb
-from nanobragg.dataset.cluster import _finished
+from nanobragg.dataset import block
+from nanobragg.dataset.block import Job, write_json
+from nanobragg.dataset.cluster import _finished, make_block_of, write_job
+from nanobragg.dataset.layout import Layout
+from nanobragg.dataset.shot import make_shot
 from nanobragg.errors import ConfigError
+from nanobragg.rendering.instruction_sets import select_instruction_set
 from tests.processes import PATIENCE_S, finished, wait_until
 
 from .plans import BASE, plan
@@ -257,6 +263,32 @@ def test_a_data_file_whose_future_was_cancelled_is_made_again(undisturbed, tmp_p
     DATA.run(tmp_path / "out", workers=2, images_per_file=2)
     assert len(cancelled) == 1
     check(tmp_path / "out", undisturbed)
+
+
+def test_a_worker_takes_up_the_next_data_file_before_the_last_one_is_on_disk(tmp_path, monkeypatch):
+    from distributed import Client, LocalCluster
+
+    layout, begun = Layout(tmp_path, 4, 2), threading.Event()
+    for kind in ("shots", "crystals", "records"):
+        layout.table(kind, 0).parent.mkdir()
+    write_job(Job(plan(n=4), layout, None, False, 1, select_instruction_set()), tmp_path / "job.pickle")
+
+    def make(description, number, threads):
+        if number == 2:  # of the second data file
+            begun.set()
+        return make_shot(description, number, threads)
+
+    def write(path, content):
+        assert begun.wait(PATIENCE_S)
+        write_json(path, content)
+
+    monkeypatch.setattr(block, "make_shot", make)
+    monkeypatch.setattr(block, "write_json", write)
+    one = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with LocalCluster(**one) as local, Client(local) as client:
+        job = str(tmp_path / "job.pickle")
+        made = client.gather([client.submit(make_block_of, job, number, pure=False) for number in (0, 1)])
+    assert [record["block"] for record in made] == [0, 1]
 
 
 def test_a_missing_library_is_named(tmp_path, monkeypatch):

@@ -12,10 +12,10 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.dataset import manifest
-from nanobragg.dataset.block import make_block
+from nanobragg.dataset.block import Job, make_block
 from nanobragg.dataset.layout import Layout, usual_per_file
 from nanobragg.errors import ConfigError, FileError
-from nanobragg.rendering.instruction_sets import pin_instruction_set
+from nanobragg.rendering.instruction_sets import pin_instruction_set, select_instruction_set
 
 from .plans import ROTATED, plan
 
@@ -181,6 +181,22 @@ def test_a_full_disk_leaves_no_file_and_the_rest_is_made_later(undisturbed, tmp_
     assert not (folder / "images_000002.h5").exists()
     assert DATA.run(folder, workers=1, images_per_file=3, spots=True, resume=True).made == 4
     assert contents(folder) == contents(undisturbed)
+
+
+def test_what_follows_the_last_shot_of_a_data_file_is_told_before_any_of_its_files_appears(tmp_path):
+    events = []
+    layout = Layout(tmp_path, DATA.n, 3)
+    for kind in ("shots", "crystals", "records"):
+        layout.table(kind, 0).parent.mkdir()
+
+    def after_last():
+        events.append([path for path in tmp_path.rglob("*.*") if path.suffix in (".h5", ".parquet", ".json")])
+
+    job = Job(DATA, layout, "bslz4", False, 1, select_instruction_set())
+    make_block(job, 0, after_shot=lambda: events.append("shot"), after_last=after_last)
+    assert events == ["shot", "shot", "shot", []]
+    assert layout.data(0).is_file()
+    assert layout.record(0).is_file()
 
 
 def test_a_disk_that_is_too_small_is_refused_unless_forced(tmp_path, monkeypatch):

@@ -27,7 +27,8 @@ SCENES: dict[str, dict[str, Any]] = {
         ),
     },
     "turning domains": {
-        "diffuse": THREE, "n_cells_off": (1, 0, -1), "mosaic_spread_deg": (0.1, 0.2, 0.3), "mosaic_model": "gaussian", "mosaic_domains": 4,
+        "diffuse": THREE, "n_cells_off": (1, 0, -1), "mosaic_spread_deg": (0.1, 0.2, 0.3), "mosaic_model": "gaussian",
+        "mosaic_domains": 4,
     },
 }  # fmt: skip
 WIDTHS = ("correlation_length", "displacement", *(f"{x}_{i}" for x in ("correlation", "displacement") for i in "abc"))

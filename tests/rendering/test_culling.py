@@ -282,3 +282,17 @@ def test_a_changed_scene_is_culled_by_its_own_orientations() -> None:
     changed = scene.changed(cells=turned.cells).changed(fluence=scene.fluence)
     image = nb.simulate(changed, dtype="float64", tolerance_ph=limit)
     np.testing.assert_allclose(image, expected, rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("interpolate", [False, True])
+def test_bounds_derived_in_parts_are_those_of_the_whole_table(interpolate, monkeypatch):
+    factors = wilson(MANY.cell, interpolate=interpolate)
+    core = nb.Scene(builders.config(crystal=MANY, structure_factors=factors)).core("float32")
+    found = []
+    for planes in (10**6, 1, 3):
+        monkeypatch.setattr(culling_plan, "PLANES", planes)
+        found.append(culling_plan.amplitude_bounds(core))
+    assert len(found[0][0]) > 10
+    for bounds, largest in found[1:]:
+        np.testing.assert_array_equal(bounds, found[0][0])
+        assert largest == found[0][1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -170,6 +171,13 @@ def test_share_hands_out_every_number_once_and_raises_the_first_failure():
 
     with pytest.raises(ValueError, match="seven"):
         share(fail, 10**9, 3)
+
+
+@pytest.mark.parametrize(("count", "threads"), [(5, 1), (1, 4)])
+def test_share_makes_a_single_call_in_its_own_thread(count, threads):
+    taken = []
+    share(lambda numbers: taken.extend((number, threading.get_ident()) for number in numbers), count, threads)
+    assert taken == [(number, threading.get_ident()) for number in range(count)]
 
 
 @pytest.mark.parametrize("value", ["abc", "", "0", "-3", "4,x", "99999999999999999999", "1" * 5000, "²"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -59,10 +60,22 @@ class Job:
     tables: SharedTables | None = None
 
 
-def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: None, worker: int = 0) -> dict[str, Any]:
+def nothing() -> None:
+    """Do nothing."""
+
+
+def make_block(
+    job: Job,
+    block: int,
+    worker: int = 0,
+    *,
+    after_shot: Callable[[], None] = nothing,
+    after_last: Callable[[], None] = nothing,
+) -> dict[str, Any]:
     """Make a data file and its parts of the tables by a worker, and write and return their record.
 
-    Each file is complete or absent, and the record is written when all others are on disk.
+    Each file is complete or absent, and the record is written when all others are on disk. `after_last` is called when
+    all shots are made, before the disk is waited for.
     """
     pin_instruction_set(job.instruction_set)
     device = job.devices.of_worker(worker)
@@ -80,6 +93,7 @@ def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: No
             store.append(shot.image)
             tables.add(shot, path.name, frame)
             after_shot()
+        after_last()
     kinds = ["shots", "crystals", *(["spots"] if job.spots else [])]
     parts = {kind: layout.table(kind, block) for kind in kinds}
     tables.write(parts)
@@ -88,7 +102,19 @@ def make_block(job: Job, block: int, after_shot: Callable[[], None] = lambda: No
         "dtype": str(store.dtype), "files": file_entries(layout.folder, [path, *parts.values()]),
     }  # fmt: skip
     write_json(layout.record(block), record)
+    _release(path)
     return record
+
+
+def _release(path: Path) -> None:
+    """Let the system reuse the memory in which it keeps a file on disk, for the files that follow.
+
+    A run writes more than it reads. Its files would otherwise fill the memory at the cost of what others keep there,
+    and memory that was not used before is slow in a virtual machine.
+    """
+    if hasattr(os, "posix_fadvise"):
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def file_entries(folder: Path, paths: list[Path]) -> dict[str, dict[str, Any]]:

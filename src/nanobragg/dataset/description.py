@@ -127,8 +127,8 @@ class Description(Model):
         k = self.number_of(k)
         shared, own = self._fields(of_crystals=False), self._fields(of_crystals=True)
         count = self._crystals(k)
-        shot, _ = self._drawn(self.base, shared, k, 0)
-        crystals = [self._drawn(self.base.replace(shot), own, k, i)[0] for i in range(count)]
+        shot, config = self._drawn(self.base, shared, k, 0)
+        crystals = [self._drawn(config, own, k, i)[0] for i in range(count)]
         return self._correlated(Values(shot, tuple(crystals)), k)
 
     def configs(self, k: int) -> tuple[Config, ...]:
@@ -149,7 +149,7 @@ class Description(Model):
 
     def configs_of(self, values: Values) -> tuple[Config, ...]:
         """Return the Configs of a shot with these values, as `configs`."""
-        shared = self.base.replace(values.shot)
+        shared = _with_values(self.base, values.shot)
         return tuple(_with_values(shared, crystal) for crystal in values.crystals) or (shared,)
 
     def sample(self) -> Values:
@@ -230,7 +230,8 @@ class Description(Model):
 def _with_values(config: Config, values: Mapping[str, Any]) -> Config:
     """Return a Config with values of fields; the rotation of the crystal comes after its other fields."""
     rotation = values.get(ROTATION)
-    changed: Config = config.replace({name: value for name, value in values.items() if name != ROTATION})
+    others = {name: value for name, value in values.items() if name != ROTATION}
+    changed: Config = config.replace(others) if others else config
     if rotation is None:
         return changed
     return changed.replace(crystal=with_rotation(changed.crystal, np.asarray(rotation, dtype=np.float64)))

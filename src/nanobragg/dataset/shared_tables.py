@@ -62,7 +62,10 @@ def share_tables(plan: Description, folder: Path) -> SharedTables | None:
     }
     indices, amplitudes = factors.scattering_list
     whole = StructureFactors.model_construct(indices=indices, amplitudes=amplitudes, **fields)
-    scene = Scene(plan.base.replace(structure_factors=whole, damage=None, dose_MGy=0.0))
+    base = plan.base
+    plain = [each.replace(diffuse=None) for each in base.crystals or (base.crystal,)]  # with the listed amplitudes
+    crystals = {"crystal": plain[0]} if base.crystals is None else {"crystals": plain}
+    scene = Scene(base.replace(structure_factors=whole, **crystals, damage=None, dose_MGy=0.0))
     dtype = np.float64 if float32_precision(scene) == "double" else np.float32
     held = HeldTable(whole.tables([0.0], dtype=dtype), {})
     whole.hold(held)

@@ -111,8 +111,11 @@ def share(work: Callable[[Iterator[int]], None], count: int, threads: int) -> No
     """Call `work` in several threads with an iterator each; together these yield the numbers below `count` once.
 
     If a call raises an exception, or Ctrl-C is pressed, the iterators end, and it is raised here when all calls have
-    returned. Where no thread can be started, the only call is made in this one.
+    returned. A single call is made in this thread, and so is the only one where no thread can be started.
     """
+    if min(threads, count) == 1:
+        work(iter(range(count)))
+        return
     numbers, failures = _Numbers(count), []
 
     def run() -> None:

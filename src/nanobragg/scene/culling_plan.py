@@ -16,6 +16,8 @@ GROUP = 64  # orientations whose reflections are searched for together
 RUN_SOURCES = 16  # wavelengths that a tile keeps or leaves out together
 WORTHWHILE = 0.8  # share of the exact engine's time below which a region is rendered with terms left out
 LEBESGUE = 1.25  # largest sum of the absolute weights of a cubic interpolation along one axis
+TRICUBIC_REACH = 2  # reflections on either side that a cubic interpolation may take in
+PLANES = 32  # of constant h, whose bounds are derived together
 
 
 def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | None:
@@ -114,22 +116,27 @@ def amplitude_bounds(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     The last axis has the bound at a reflection, and that at it and its neighbours: half-way to the next ones, an index
     belongs to the next.
     """
-    lookup = core.lookup
-    if core.tables is None:
+    tables = core.tables
+    if tables is None:
         largest = float(core.parameters["default_F"][0]) ** 2
         return np.ones((1, 1, 1, 2), np.float32), largest
-    here = np.abs(core.tables).max(axis=0).astype(np.float64)
-    here *= here
-    if lookup == "tricubic":
-        here = LEBESGUE**6 * _largest_nearby(here, 2)
-    around = int(core.parameters["crystal"]["around"][0])
-    if around:  # halos of as many reflections to either side
-        here = _largest_nearby(here, around)
-    largest = float(here.max())
-    here /= largest or 1.0
-    shares = here.astype(np.float32)
-    shares = np.nextafter(shares, np.float32(2.0), where=shares > 0, out=shares)
-    return np.stack([shares, _largest_nearby(shares, 1)], axis=-1), largest
+    reach, factor = int(core.parameters["crystal"]["around"][0]), 1.0  # of halos
+    if core.lookup == "tricubic":
+        reach, factor = TRICUBIC_REACH, LEBESGUE**6
+    largest = factor * max(float(tables.max()), -float(tables.min())) ** 2
+    bounds = np.empty((*tables.shape[1:], 2), np.float32)
+    for first in range(0, len(bounds), PLANES):  # in parts, because intermediate results are larger than the table
+        start, end = max(first - reach - 1, 0), first + PLANES
+        here = np.abs(tables[:, start : end + reach + 1]).max(axis=0).astype(np.float64)
+        here *= here
+        if reach:
+            here = factor * _largest_nearby(here, reach)
+        here /= largest or 1.0
+        shares = here.astype(np.float32)
+        shares = np.nextafter(shares, np.float32(2.0), where=shares > 0, out=shares)
+        bounds[first:end, ..., 0] = shares[first - start : end - start]
+        bounds[first:end, ..., 1] = _largest_nearby(shares, 1)[first - start : end - start]
+    return bounds, largest
 
 
 def _largest_nearby(values: npt.NDArray[Any], distance: int) -> npt.NDArray[Any]:

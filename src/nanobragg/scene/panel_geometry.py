@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .._functions import rotate_about
 from ..config.detector import Detector
-from ..geometry import FloatArray, dot
+from ..geometry import FloatArray, dot, dots
 
 PanelNumbers = npt.NDArray[np.int32]
 PanelIndex = int | npt.NDArray[np.integer[Any]]
@@ -129,9 +129,9 @@ class PanelGeometry:
         pixel, origin, s, f = self.pixel[panel], self.origin[panel], self.slow[panel], self.fast[panel]
         slow, fast = np.asarray(slow) * pixel, np.asarray(fast) * pixel
         ahead = origin @ beam + slow * (s @ beam) + fast * (f @ beam)
-        square = slow**2 * _dot(s, s) + 2.0 * slow * _dot(origin, s) + _dot(origin, origin)
-        square = square + fast**2 * _dot(f, f) + 2.0 * fast * _dot(origin, f)
-        return np.asarray(ahead / np.sqrt(square + slow * fast * (2.0 * _dot(f, s))))
+        square = slow**2 * dots(s, s) + 2.0 * slow * dots(origin, s) + dots(origin, origin)
+        square = square + fast**2 * dots(f, f) + 2.0 * fast * dots(origin, f)
+        return np.asarray(ahead / np.sqrt(square + slow * fast * (2.0 * dots(f, s))))
 
     def two_theta(
         self, slow: npt.ArrayLike, fast: npt.ArrayLike, panel: PanelIndex = 0, *, beam: FloatArray | None = None
@@ -161,11 +161,11 @@ class PanelGeometry:
         flat = self._on_plane(slow, fast, panel, 0.0)
         if not self.curved:
             area = np.cross(self.fast[panel], self.slow[panel]) * (self.pixel[panel] ** 2)[..., np.newaxis]
-            return np.asarray(np.abs(_dot(flat, area)) / np.linalg.norm(flat, axis=-1) ** 3)
+            return np.asarray(np.abs(dots(flat, area)) / np.linalg.norm(flat, axis=-1) ** 3)
         first, second = self.bend_axes[panel, 0], self.bend_axes[panel, 1]
         turned = _rotated(self.beam, first, self._turns(flat, panel)[..., 0])
         area = np.linalg.det(self._turns_per_pixel[panel])
-        return np.asarray(np.abs(area * _dot(turned, np.cross(first, second))))
+        return np.asarray(np.abs(area * dots(turned, np.cross(first, second))))
 
     def pixels(self, ray: FloatArray, panel: PanelIndex = 0, depth: npt.ArrayLike = 0.0) -> FloatArray:
         """Return the positions where rays meet a panel or the plane around it; the inverse of `directions`.
@@ -242,23 +242,23 @@ class PanelGeometry:
         slow, fast, normal = (self._coordinates[panel, i] for i in range(3))
         origin = self.origin[panel]
         with np.errstate(divide="ignore", invalid="ignore"):
-            far = (_dot(normal, origin) + np.asarray(depth, np.float64)) / _dot(normal, ray)
+            far = (dots(normal, origin) + np.asarray(depth, np.float64)) / dots(normal, ray)
             far = np.asarray(np.where((far > 0) & np.isfinite(far), far, np.nan))
-            return far, np.stack([far * _dot(axis, ray) - _dot(axis, origin) for axis in (slow, fast)], axis=-1)
+            return far, np.stack([far * dots(axis, ray) - dots(axis, origin) for axis in (slow, fast)], axis=-1)
 
     def _unbent(self, ray: FloatArray, panel: PanelIndex, depth: npt.ArrayLike) -> FloatArray:
         """Return slow and fast position (pixels) of unit vectors on curved panels."""
         first, second = self.bend_axes[panel, 0], self.bend_axes[panel, 1]
-        still = _dot(first, self.beam)[..., np.newaxis] * first
+        still = dots(first, self.beam)[..., np.newaxis] * first
         turning, across = self.beam - still, np.cross(first, self.beam)
-        cosine, sine = _dot(second, turning), _dot(second, across)
+        cosine, sine = dots(second, turning), dots(second, across)
         corner = self._turns(self._on_plane(0.0, 0.0, panel, depth), panel)
         with np.errstate(invalid="ignore", divide="ignore"):  # rotation about `second` preserves second·ray
-            off = np.arccos((_dot(second, ray) - _dot(second, still)) / np.hypot(cosine, sine))
+            off = np.arccos((dots(second, ray) - dots(second, still)) / np.hypot(cosine, sine))
         best = np.full((*ray.shape[:-1], 2), np.nan)
         for angle in (np.arctan2(sine, cosine) + off, np.arctan2(sine, cosine) - off):
             turned = still + np.cos(angle)[..., np.newaxis] * turning + np.sin(angle)[..., np.newaxis] * across
-            rest = np.arctan2(_dot(ray, np.cross(second, turned)), _dot(ray, turned) - _dot(second, ray) ** 2)
+            rest = np.arctan2(dots(ray, np.cross(second, turned)), dots(ray, turned) - dots(second, ray) ** 2)
             turns = np.stack([np.remainder(angle + np.pi, 2 * np.pi) - np.pi, rest], axis=-1)
             place = np.einsum("...ij,...j->...i", self._pixels_per_turn[panel], turns - corner)
             closer = self._from_middle(place) < np.nan_to_num(self._from_middle(best), nan=np.inf)
@@ -273,10 +273,6 @@ def _across(beam: FloatArray, axis: FloatArray) -> FloatArray:
     """Return the unit vector along beam × axis, or zero if they are parallel."""
     crossed = np.cross(beam, axis)
     return crossed / (np.linalg.norm(crossed) or 1.0)
-
-
-def _dot(one: FloatArray, other: FloatArray) -> FloatArray:
-    return np.asarray(one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2])
 
 
 def _rotated(vector: FloatArray, axis: FloatArray, angle: FloatArray) -> FloatArray:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ...geometry import FloatArray
-from ...scene.panel_geometry import PanelNumbers
+from ...geometry import FloatArray, dots
+from ...scene.panel_geometry import PanelIndex
 from ...scene.scene import Scene
 
 
-def mean_position(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+def mean_position(scene: Scene, ray: FloatArray, panel: PanelIndex) -> FloatArray:
     """Return the mean slow and fast position (pixels, shape (n, 2)) at which the sensor absorbs rays.
 
     NaN where a ray does not meet the plane of its panel.
@@ -30,7 +30,7 @@ def mean_absorption_depth(scene: Scene, across: FloatArray) -> FloatArray:
     return np.asarray(scene.sensor.step * np.where(loss < 1e-6, (layers - 1) / 2.0, mean))
 
 
-def absorbed_fraction(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+def absorbed_fraction(scene: Scene, ray: FloatArray, panel: PanelIndex) -> FloatArray:
     """Return the fraction of the photons along unit vectors that all sensor layers absorb."""
     if scene.sensor.range <= 0:
         return np.ones(len(ray))
@@ -45,7 +45,7 @@ def passed_fraction(scene: Scene, ray: FloatArray) -> FloatArray | float:
     return 1.0 if stop is None else np.where(ray @ scene.beam_direction >= stop.cosine, stop.transmission, 1.0)
 
 
-def solid_angle_ratio(scene: Scene, panel: PanelNumbers, place: FloatArray) -> FloatArray:
+def solid_angle_ratio(scene: Scene, panel: PanelIndex, place: FloatArray) -> FloatArray:
     """Return the ratio of the solid angle used for pixels at positions `place` to the one that they span.
 
     It differs from 1 for point pixels, curved panels, and panels whose axes are not perpendicular.
@@ -57,6 +57,6 @@ def solid_angle_ratio(scene: Scene, panel: PanelNumbers, place: FloatArray) -> F
     return np.asarray(geometry.solid_angles(0, 0, every) / geometry.spanned_solid_angles(0, 0, every))[panel]
 
 
-def _across(scene: Scene, ray: FloatArray, panel: PanelNumbers) -> FloatArray:
+def _across(scene: Scene, ray: FloatArray, panel: PanelIndex) -> FloatArray:
     """Return the cosines of the angles to the panels' normals."""
-    return np.asarray((ray * scene.geometry.normal[panel]).sum(axis=1))
+    return dots(ray, scene.geometry.normal[panel])

@@ -50,9 +50,26 @@ class Crossings(NamedTuple):
 
 def find_crossings(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Crossings:
     """Return all crossings within the scene's φ steps except that of 0 0 0, unordered."""
-    some = _near_sphere(scene, shape, lookup) if scene.phi.count == 1 else reflections(scene, lookup)
-    found = [_crossings_of(scene, shape, hkl) for hkl in some]
+    margin = _margin_of(scene, shape)
+    some = _near_sphere(scene, margin, lookup) if scene.phi.count == 1 else reflections(scene, lookup)
+    found = [_crossings_of(scene, margin, hkl) for hkl in some]
     return Crossings._make(np.concatenate(column) for column in zip(*found, strict=True))
+
+
+class _Margin(NamedTuple):
+    """The largest |g| at which a reflection can diffract, from shape, mosaic spread and sources.
+
+    It is `of_shape` (1/m²) and `of_length` (1/m) times the length of the scattering vector. `reach` is that of the
+    shape, 1/m.
+    """
+
+    reach: float
+    of_shape: float
+    of_length: float
+
+    def at(self, length: Any) -> Any:
+        """Return the margin for a length of the scattering vector, 1/m."""
+        return self.of_shape + 2.0 * length * self.of_length
 
 
 def reciprocal_basis(cells: FloatArray) -> FloatArray:
@@ -82,7 +99,7 @@ def reflections(scene: Scene, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[n
         yield block + np.array([start - reach[0], -reach[1], -reach[2]], np.int32)
 
 
-def _near_sphere(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[np.int32]]:
+def _near_sphere(scene: Scene, margin: _Margin, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[np.int32]]:
     """Yield chunks of h k l with an amplitude near the Ewald sphere of a still."""
     star, longest = reciprocal_basis(scene.lattice.direct * 1e-10), longest_q(scene)
     reach = _reach_of_indices(scene)
@@ -92,8 +109,8 @@ def _near_sphere(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Iterato
             yield np.empty((0, 3), np.int32)
             return
         limits = lookup.tables.limits.within(reach)
-    margin = _margin(scene, shape, longest + largest_reach(shape, star))
-    for hkl in near_sphere(star, _beam_of_still(scene), margin, limits):
+    widest = margin.at(longest + margin.reach)
+    for hkl in near_sphere(star, _beam_of_still(scene), widest, limits):
         yield hkl if lookup.default_F else hkl[lookup.is_listed(hkl)]
 
 
@@ -109,7 +126,7 @@ def _reach_of_indices(scene: Scene) -> tuple[int, int, int]:
     return reach[0], reach[1], reach[2]
 
 
-def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Crossings:
+def _crossings_of(scene: Scene, margin: _Margin, hkl: npt.NDArray[np.int32]) -> Crossings:
     """Return the crossings of reflections.
 
     g = |q|² + 2q·k, k the wave vector, is 0 on the sphere, and a + b cos φ + c sin φ while the crystal rotates.
@@ -118,11 +135,11 @@ def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Cro
     q = hkl @ star
     length_sqr = np.einsum("ij,ij->i", q, q)
     d_min = scene.config.sampling.d_min_A
-    longest = min(longest_q(scene) + largest_reach(shape, star), 1e10 / d_min if d_min > 0 else np.inf)
+    longest = min(longest_q(scene) + margin.reach, 1e10 / d_min if d_min > 0 else np.inf)
     kept = (length_sqr > 0) & (length_sqr <= longest**2)
     k, u = mean_beam(scene), scene.spindle_axis
     if scene.phi.count == 1:
-        kept &= np.abs(length_sqr + 2.0 * (q @ _beam_of_still(scene))) <= _margin(scene, shape, np.sqrt(length_sqr))
+        kept &= np.abs(length_sqr + 2.0 * (q @ _beam_of_still(scene))) <= margin.at(np.sqrt(length_sqr))
         none = np.full(np.count_nonzero(kept), np.nan)
         step = np.zeros(len(none), np.int64)
         return Crossings(hkl[kept], none, step, step, none, none)
@@ -131,8 +148,7 @@ def _crossings_of(scene: Scene, shape: Shape, hkl: npt.NDArray[np.int32]) -> Cro
     a = length_sqr + 2.0 * (along @ k)
     b = 2.0 * ((q - along) @ k)
     c = 2.0 * (q @ np.cross(k, u))  # k·(u×q) = q·(k×u)
-    margin = _margin(scene, shape, np.sqrt(length_sqr))
-    return _turning(scene, hkl, a, np.hypot(b, c), np.arctan2(c, b), margin)
+    return _turning(scene, hkl, a, np.hypot(b, c), np.arctan2(c, b), margin.at(np.sqrt(length_sqr)))
 
 
 def longest_q(scene: Scene) -> float:
@@ -142,15 +158,14 @@ def longest_q(scene: Scene) -> float:
     return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
 
 
-def _margin(scene: Scene, shape: Shape, length: Any) -> Any:
-    """Return the largest |g| at which a reflection can diffract, from shape, mosaic spread and sources."""
+def _margin_of(scene: Scene, shape: Shape) -> _Margin:
     sources = scene.sources
     star = reciprocal_basis(scene.lattice.direct * 1e-10)
     reach = largest_reach(shape, star)
     waves = sources.directions / sources.wavelengths[:, np.newaxis]
     apart = float(np.linalg.norm(waves - mean_beam(scene), axis=1).max())
     longest = 1.0 / float(sources.wavelengths.min())
-    return reach * (2.0 * longest + reach) + 2.0 * length * (apart + longest * _widest_domain(scene))
+    return _Margin(reach, reach * (2.0 * longest + reach), apart + longest * _widest_domain(scene))
 
 
 def _widest_domain(scene: Scene) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._functions import SHAPES, shape_section
-from ...geometry import FloatArray
+from ...geometry import FloatArray, dots
 from ...scene.quadratic_form import matrix_of
 from ...scene.scene import Scene
 from ...scene.smear import EXPONENTS, covariance_of
@@ -126,10 +126,10 @@ def plane_section(
     if SHAPES[shape.name].separable:
         return _parallelepiped(shape, slope, distance)
     against = slope @ shape.metric_inverse
-    block_width = width = np.sqrt((slope * against).sum(axis=1))
+    block_width = width = np.sqrt(dots(slope, against))
     if metric_inverse is not None:
         against = (slope[:, np.newaxis] @ metric_inverse)[:, 0]
-        width = np.sqrt((slope * against).sum(axis=1))
+        width = np.sqrt(dots(slope, against))
     offset = against * (distance / width**2)[:, np.newaxis]
     area = shape.peak_volume / width * shape_section(shape.name, np.abs(distance) / width)
     return Section(area, shape.peak_volume / block_width * shape_section(shape.name, np.zeros(1)), offset)

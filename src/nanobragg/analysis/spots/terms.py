@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..._functions import polarization, scattered, terms_in_reach
 from ...constants import R_E_SQR
 from ...geometry import FloatArray
-from ...scene.panel_geometry import PanelNumbers
+from ...scene.panel_geometry import PanelIndex, PanelNumbers
 from ...scene.scene import Scene
 from .absorption import absorbed_fraction, mean_position, passed_fraction, solid_angle_ratio
 from .amplitude_lookup import AmplitudeLookup, amplitude_lookup
@@ -97,7 +97,7 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
     panel = scene.geometry.first_panel(terms.totals(count, (lit * squared)[:, np.newaxis] * terms.ray))
     met = np.flatnonzero(panel[terms.crossing] >= 0)
     terms, squared, lit = _Terms._make(column[met] for column in terms), squared[met], lit[met]
-    on = panel[terms.crossing]
+    on: PanelIndex = panel[terms.crossing] if len(scene.geometry) > 1 else 0
     place = mean_position(scene, terms.ray, on)
     lit *= absorbed_fraction(scene, terms.ray, on) * solid_angle_ratio(scene, on, place)
     lit *= passed_fraction(scene, terms.ray)
