@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
+from nanobragg.dataset.shared_tables import share_tables
 from nanobragg.scene.halos import build_halos
 from tests import builders
 
@@ -214,3 +215,16 @@ def test_a_resolved_config_can_be_rendered_again():
     scene = nb.Scene(experiment(CRYSTAL.replace(diffuse=DIFFUSE)))
     again = nb.simulate(scene.config, dtype="float64")
     np.testing.assert_array_equal(again, nb.simulate(scene, dtype="float64"))
+
+
+def test_a_data_set_varies_the_widths_and_shares_the_amplitudes(tmp_path):
+    base = experiment(CRYSTAL.replace(diffuse=DIFFUSE))
+    vary = {"crystal.diffuse.displacement_A": nb.uniform(0.2, 0.5)}
+    plan = nb.Dataset(base=base, n=2, vary=vary, seed=1)
+    shared = share_tables(plan, tmp_path)
+    shots = [plan.shot(k) for k in range(2)]
+    assert shots[0].values.shot != shots[1].values.shot
+    for k, shot in enumerate(shots):
+        np.testing.assert_array_equal(shared.attached_to(plan).shot(k).image, shot.image)
+    several = plan.replace(base=base.replace(crystals=[base.crystal, base.crystal], fractions=(1.0, 0.5)), vary={})
+    assert share_tables(several, tmp_path) is not None
