@@ -108,7 +108,15 @@ def _damped(factors: StructureFactors, b_A2: float, star: FloatArray, longest_s:
 
     Reflections that are not listed, with the amplitude `default_F`, are listed up to `longest_s`.
     """
-    if factors.listing is None:
+    amplitudes: Any
+    if factors.is_phased:
+        indices, amplitudes = factors.contents.indices, factors.contents.values
+        if factors.contents.per_index > 1:
+            raise ConfigError(
+                "Damage.b_A2_per_MGy: does not damp the transform of whole molecules (interpolate = 'phased' from "
+                "coordinates); give complex amplitudes, or interpolate = True"
+            )
+    elif factors.listing is None:
         indices, amplitudes = np.zeros((0, 3), np.int32), np.zeros(0)
     else:
         indices, amplitudes = factors.scattering_list
@@ -126,6 +134,7 @@ def _damped(factors: StructureFactors, b_A2: float, star: FloatArray, longest_s:
         energies_eV=factors.energies if factors.has_energy_axis else None,
         default_F=factors.default_F * math.exp(-b_A2 / 4.0 * longest_s**2),
         interpolate=factors.interpolate,
+        contents_centre=factors.contents.centre if factors.is_phased else None,
     )
 
 

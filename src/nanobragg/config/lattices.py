@@ -53,10 +53,11 @@ def check_bandwidth(config: Any) -> None:
             f"Beam.bandwidth_percent = {bandwidth:g}: is for crystals with mosaic_sampling='analytic'; give it, "
             "or list the wavelengths (Beam.spectrum, dispersion_percent)"
         )
-    if any(crystal.is_smeared for crystal in crystals) and any(listed.interpolate for listed in factors):
+    wanted = next((listed.interpolate for listed in factors if listed.interpolate), None)
+    if any(crystal.is_smeared for crystal in crystals) and wanted:
         raise ConfigError(
-            "StructureFactors.interpolate = True: contradicts Crystal.mosaic_sampling = 'analytic', whose spots have "
-            "the amplitudes of their reflections; leave it out"
+            f"StructureFactors.interpolate = {wanted!r}: contradicts Crystal.mosaic_sampling = 'analytic', whose spots "
+            "have the amplitudes of their reflections; leave it out"
         )
 
 

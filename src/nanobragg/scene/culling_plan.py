@@ -8,6 +8,7 @@ import numpy.typing as npt
 from .._core import CoreScene
 from .._culling import BEAM, CULLING_PARAMETERS, ORIENTATION_GROUP, RUN, VECTOR_LANES, CullingPlan
 from ..geometry import FloatArray
+from ..structure_factors.phased import magnitudes
 from ..structure_factors.tables import HeldTable
 from .filled import filled
 from .quadratic_form import form_of, matrix_of
@@ -30,7 +31,9 @@ def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | 
     sources, beams = _sort_sources(core.sources)
     metric = matrix_of(parameters["crystal"]["metric"])
     cells = core.cells * 1e10  # Å
-    grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
+    _, nk, nl, _ = squares.shape
+    grid = {name: parameters[f"table_{name}"] // parameters["table_steps"] for name in ("low", "high")}
+    grid |= {"stride_h": nk * nl, "stride_k": nl}
     culling = filled(
         CULLING_PARAMETERS, 1,
         **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest,
@@ -117,10 +120,13 @@ def amplitude_bounds(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     if core.tables is None:
         largest = float(core.parameters["default_F"][0]) ** 2
         return np.ones((1, 1, 1, 2), np.float32), largest
-    here = np.abs(core.tables).max(axis=0).astype(np.float64)
+    steps = int(core.parameters["table_steps"][0])
+    magnitude = magnitudes(core.tables) if lookup == "phased" else np.abs(core.tables)
+    here = magnitude.max(axis=0).astype(np.float64)
     here *= here
-    if lookup == "tricubic":
-        here = LEBESGUE**6 * _largest_nearby(here, 2)
+    if lookup in ("tricubic", "phased"):
+        # A point between two entries takes those up to two steps away; an index belongs to a reflection up to 1/2 away.
+        here = (LEBESGUE**6 * _largest_nearby(here, 1 + max(1, steps // 2)))[::steps, ::steps, ::steps]
     largest = float(here.max())
     here /= largest or 1.0
     shares = here.astype(np.float32)

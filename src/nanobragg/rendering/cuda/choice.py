@@ -44,16 +44,16 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
     Raises
     ------
     ConfigError
-        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"` or
-        `mosaic_sampling="analytic"`; or `out` is elsewhere.
+        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"`, `mosaic_sampling="analytic"` or
+        `interpolate="phased"`; or `out` is elsewhere.
     """
     if device == "cpu":
         if is_on_gpu(out):
             raise ConfigError('device = "cpu": out is in the memory of a GPU; use device="cuda"')
         return None
-    like_c = scene.config.compat == "c"
+    like_c, is_phased = scene.config.compat == "c", scene.lookup == "phased"
     if device == "auto" and not is_on_gpu(out):
-        found = [] if like_c or scene.smear is not None or terms_per_thread < AUTO_TERMS else usable_gpus()
+        found = [] if like_c or scene.smear is not None or is_phased or terms_per_thread < AUTO_TERMS else usable_gpus()
         return found[0] if found else None
     if like_c:
         raise ConfigError(
@@ -64,6 +64,10 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
         raise ConfigError(
             f'device = "{device}": Crystal.mosaic_sampling = "analytic" is for the CPU, where such an image takes a '
             'fraction of a second; use device="cpu", or list domains (mosaic_sampling="balanced")'
+        )
+    if is_phased:
+        raise ConfigError(
+            f'device = "{device}": StructureFactors.interpolate = "phased" is for the CPU; use device="cpu"'
         )
     return gpu_named("cuda" if device == "auto" else device, out)
 
