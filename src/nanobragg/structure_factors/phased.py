@@ -128,7 +128,7 @@ def phased_tables(
 
 def magnitudes(values: npt.NDArray[Any]) -> FloatArray:
     """Return the magnitudes of a table's values whose real and imaginary parts alternate."""
-    return np.abs(values.view(np.complex128 if values.dtype == np.float64 else np.complex64))
+    return np.asarray(np.abs(values.view(np.complex128 if values.dtype == np.float64 else np.complex64)))
 
 
 def _check_size(table: Table, count: int, where: str) -> None:
