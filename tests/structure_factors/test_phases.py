@@ -157,6 +157,20 @@ def test_phases_outlast_toml_files_and_energies(tmp_path: Path) -> None:
     assert nb.Config.from_toml(tmp_path / "still.toml").structure_factors == factors
 
 
+def test_damage_keeps_phases_and_refuses_whole_molecules(tmp_path: Path) -> None:
+    indices = np.array([[1, 0, 0], [0, 2, 0]])
+    values = np.array([3 + 4j, 5j])
+    factors = nb.StructureFactors(indices=indices, amplitudes=values, interpolate="phased", contents_centre=(0.2, 0, 0))
+    dosed = config(structure_factors=factors, damage=nb.Damage(b_A2_per_MGy=60), dose_MGy=10).damaged()
+    found = dosed.structure_factors.contents
+    np.testing.assert_allclose(found.values, values * np.exp(-600 / 4 * np.array([1 / 60**2, 4 / 70**2])), rtol=1e-9)
+    assert found.centre == (0.2, 0, 0)
+    path = ball(CELL, "P 1", (0.3, 0.3, 0.3), 5.0).write(tmp_path / "model.cif")
+    whole = nb.StructureFactors.from_coordinates(path, d_min_A=D_MIN_A, interpolate="phased")
+    with pytest.raises(ConfigError, match="does not damp the transform of whole molecules"):
+        config(structure_factors=whole, damage=nb.Damage(b_A2_per_MGy=60), dose_MGy=10).damaged()
+
+
 def refused(**fields: Any) -> nb.StructureFactors:
     return nb.StructureFactors(**{"interpolate": "phased", **fields})
 
