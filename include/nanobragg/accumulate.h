@@ -113,11 +113,12 @@ template <class Entry> NB_INLINE Cubic<Entry> kept_weights(const Entry (*weights
     return {weights[0][i], weights[1][i], weights[2][i], weights[3][i]};
 }
 
-/* The same with tricubic interpolation, in two passes: 64 look-ups a term keep the amplitude out of the lanes. */
-template <class Real, class Shape, class Entry, class Sink>
-static void accumulate_tricubic(const Scene &s, int table_number, const double *cells, const Orientations list,
-                                const Lanes &lanes, int n, Sink &sink)
+/* The same with interpolation, in two passes: 64 look-ups a term keep the amplitude out of the lanes. */
+template <class Real, class Shape, class Lookup, class Sink>
+static void accumulate_interpolated(const Scene &s, int table_number, const double *cells, const Orientations list,
+                                    const Lanes &lanes, int n, Sink &sink)
 {
+    using Entry = typename Lookup::Entry;
     const auto table = table_of<Entry>(s, table_number);
     Real lattice_sqr[LANES];
     Neighbourhoods<Entry> around;
@@ -141,12 +142,11 @@ static void accumulate_tricubic(const Scene &s, int table_number, const double *
         for (int i = 0; i < n; ++i) {
             Term<Real> term = {};
             if constexpr (Sink::needs_steps)
-                evaluate<Shape, Tricubic<Entry>>(s.crystal, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i],
-                                                 term);
+                evaluate<Shape, Lookup>(s.crystal, table, cell, lanes.q[0][i], lanes.q[1][i], lanes.q[2][i], term);
             term.lattice_sqr = lattice_sqr[i];
             const Neighbours<Entry> near = {around.inside[i], around.place[i], kept_weights(around.h, i),
                                             kept_weights(around.k, i), kept_weights(around.l, i)};
-            term.amplitude = sum_neighbours(table, near);
+            term.amplitude = amplitude_of(Lookup::sum(table, near));
             sink.add(i, vertices, term);
         }
     }
@@ -177,7 +177,8 @@ template <class Real, class Entry, class Sink> struct AccumulateTable {
         } else if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
             function[shape][CONSTANT] = accumulate<Real, Shape, Constant<Entry>, Sink>;
             function[shape][NEAREST] = accumulate<Real, Shape, Nearest<Entry>, Sink>;
-            function[shape][TRICUBIC] = accumulate_tricubic<Real, Shape, Entry, Sink>;
+            function[shape][TRICUBIC] = accumulate_interpolated<Real, Shape, Tricubic<Entry>, Sink>;
+            function[shape][PHASED] = accumulate_interpolated<Real, Shape, Phased<Entry>, Sink>;
         }
     }
 };

@@ -102,28 +102,31 @@ template <class Entry> struct SlopedAmplitude {
 };
 
 /* Between reflections the amplitude changes with the index; where only one counts, it does not. */
-template <class Entry, class Real>
+template <class Lookup, class Entry, class Real>
 static SlopedAmplitude<Entry> interpolate_slopes(const Table<Entry> &table, const Term<Real> &term)
 {
     Neighbours<Entry> near = find_neighbours(table, term);
-    SlopedAmplitude<Entry> found = {sum_neighbours(table, near), {0, 0, 0}};
+    const auto sum = Lookup::sum(table, near);
+    SlopedAmplitude<Entry> found = {amplitude_of(sum), {0, 0, 0}};
     if (!near.inside)
         return found;
     Cubic<Entry> *weights[3] = {&near.h, &near.k, &near.l};
     for (int x = 0; x < 3; ++x) {
         const Cubic<Entry> kept = *weights[x];
-        *weights[x] = cubic_slopes((Entry)(term.h[x] - branchless_floor(term.h[x])));
-        found.by_index[x] = sum_neighbours(table, near);
+        const double at = table.steps * term.h[x];
+        *weights[x] = cubic_slopes((Entry)(at - branchless_floor(at)));
+        found.by_index[x] = (Entry)table.steps * slope_of(sum, Lookup::sum(table, near));
         *weights[x] = kept;
     }
     return found;
 }
 
-/* The same with tricubic interpolation, one lane after the other: look-ups take most of the time. */
-template <class Real, class Shape, class Entry>
-static void accumulate_slopes_tricubic(const Scene &s, int table_number, const double *cells, const Orientations list,
-                                       const Lanes &lanes, int n, Gradient<Real> &sink)
+/* The same with interpolation, one lane after the other: look-ups take most of the time. */
+template <class Real, class Shape, class Lookup>
+static void accumulate_interpolated_slopes(const Scene &s, int table_number, const double *cells,
+                                           const Orientations list, const Lanes &lanes, int n, Gradient<Real> &sink)
 {
+    using Entry = typename Lookup::Entry;
     const auto table = table_of<Entry>(s, table_number);
     for (int c = 0; c < list.count; ++c) {
         const double *cell = cells + 9 * list.number(c);
@@ -133,7 +136,7 @@ static void accumulate_slopes_tricubic(const Scene &s, int table_number, const d
             const double qx = lanes.q[0][i], qy = lanes.q[1][i], qz = lanes.q[2][i];
             Term<Real> term;
             find_index(cell, qx, qy, qz, term);
-            const SlopedAmplitude<Entry> amplitude = interpolate_slopes(table, term);
+            const SlopedAmplitude<Entry> amplitude = interpolate_slopes<Lookup>(table, term);
             term.amplitude = (Real)amplitude.value;
             Slopes<Real> slopes = Shape::template slopes<Real>(s.crystal, term, 1);
             const Real twice = 2 * share * term.amplitude * slopes.value;
@@ -169,7 +172,8 @@ template <class Real, class Entry> struct SlopesTable {
         } else if constexpr (sizeof(Real) == sizeof(double) || Shape::single_precision) {
             function[shape][CONSTANT] = accumulate_slopes<Real, Shape, Constant<Entry>>;
             function[shape][NEAREST] = accumulate_slopes<Real, Shape, Nearest<Entry>>;
-            function[shape][TRICUBIC] = accumulate_slopes_tricubic<Real, Shape, Entry>;
+            function[shape][TRICUBIC] = accumulate_interpolated_slopes<Real, Shape, Tricubic<Entry>>;
+            function[shape][PHASED] = accumulate_interpolated_slopes<Real, Shape, Phased<Entry>>;
         }
     }
 };
@@ -193,6 +197,7 @@ template <class Entry> struct ChangesTable {
         if constexpr (Shape::general) {
             function[shape][CONSTANT] = accumulate_radial_slopes<true, Shape, Constant<Entry>>;
             function[shape][TRICUBIC] = accumulate_radial_slopes<true, Shape, Tricubic<Entry>>;
+            function[shape][PHASED] = accumulate_radial_slopes<true, Shape, Phased<Entry>>;
         }
     }
 };

@@ -1,5 +1,5 @@
-/* Structure factor at an index: a constant, the nearest reflection, or tricubic between reflections.
- * Entry is the type of the table's values, and of what is computed from several of them. */
+/* Structure factor at an index: a constant, the nearest reflection, tricubic between reflections, or the magnitude of
+ * a complex transform. Entry is the type of the table's numbers, and of what is computed from several of them. */
 #ifndef NANOBRAGG_AMPLITUDE_H
 #define NANOBRAGG_AMPLITUDE_H
 
@@ -8,12 +8,14 @@
 
 namespace nb::NB_ISA {
 
-/* Dense structure factors with a border one reflection wide that holds the default. */
+/* Dense structure factors with a border one entry wide that holds the default. Those of a transform have two numbers,
+ * the real and the imaginary part, and several steps per index; their border is wider (Phased). */
 template <class Entry> struct Table {
     const Entry *values;
-    int low[3], high[3]; /* indices of the border planes */
+    int low[3], high[3]; /* of the border planes, in steps */
     int stride_h, stride_k;
     double constant; /* the default, used without a table */
+    double steps;    /* per index */
 };
 
 template <class Entry> static inline Table<Entry> table_of(const Scene &s, int number)
@@ -25,7 +27,8 @@ template <class Entry> static inline Table<Entry> table_of(const Scene &s, int n
             {s.table_high[0], s.table_high[1], s.table_high[2]},
             s.table_stride_h,
             s.table_stride_k,
-            s.default_F};
+            s.default_F,
+            (double)s.table_steps};
 }
 
 template <class Entry> NB_INLINE int place_in(const Table<Entry> &t, int h, int k, int l)
@@ -39,7 +42,7 @@ template <class Entry> NB_INLINE int closest_place(const Table<Entry> &t, int h,
     return place_in(t, clamp(h, t.low[0], t.high[0]), clamp(k, t.low[1], t.high[1]), clamp(l, t.low[2], t.high[2]));
 }
 
-/* Whether the four reflections around h along each axis are all in the table (its border is one wider). */
+/* Whether the four entries around h (in steps) along each axis are all in the table (its border is one wider). */
 template <class Entry> NB_INLINE bool can_interpolate(const Table<Entry> &t, double h, double k, double l)
 {
     return !((h < t.low[0] + 3) | (h > t.high[0] - 3) | (k < t.low[1] + 3) | (k > t.high[1] - 3) | (l < t.low[2] + 3)
@@ -72,22 +75,22 @@ template <class Entry> NB_INLINE Entry cubic_sum(const Entry *row, const Cubic<E
     return row[0] * c.w0 + row[1] * c.w1 + row[2] * c.w2 + row[3] * c.w3;
 }
 
-/* Add w times the four neighbours along l, which lie side by side. */
-template <class Entry> NB_INLINE void add_row(Entry *sums, Entry w, const Entry *row)
+/* Add w times the four neighbours along l, which lie side by side, each with all of its numbers. */
+template <int numbers, class Entry> NB_INLINE void add_row(Entry *sums, Entry w, const Entry *row)
 {
-    NB_SIMD for (int i = 0; i < 4; ++i)
+    NB_SIMD for (int i = 0; i < 4 * numbers; ++i)
     {
         sums[i] += w * read_only(row + i);
     }
 }
 
-template <class Entry>
+template <int numbers, class Entry>
 NB_INLINE void add_plane(Entry *sums, Entry w, const Entry *corner, int stride, const Cubic<Entry> k)
 {
-    add_row(sums, w * k.w0, corner);
-    add_row(sums, w * k.w1, corner + stride);
-    add_row(sums, w * k.w2, corner + 2 * stride);
-    add_row(sums, w * k.w3, corner + 3 * stride);
+    add_row<numbers>(sums, w * k.w0, corner);
+    add_row<numbers>(sums, w * k.w1, corner + numbers * stride);
+    add_row<numbers>(sums, w * k.w2, corner + numbers * 2 * stride);
+    add_row<numbers>(sums, w * k.w3, corner + numbers * 3 * stride);
 }
 
 /* The reflections that an amplitude is made of: where in the table, and their weights along each axis. */
@@ -100,7 +103,7 @@ template <class Entry> struct Neighbours {
 template <class Entry, class Real>
 NB_INLINE Neighbours<Entry> find_neighbours(const Table<Entry> &t, const Term<Real> &term)
 {
-    const double h = term.h[0], k = term.h[1], l = term.h[2];
+    const double h = t.steps * term.h[0], k = t.steps * term.h[1], l = t.steps * term.h[2];
     const double h0 = branchless_floor(h), k0 = branchless_floor(k), l0 = branchless_floor(l);
     const int alone = closest_place(t, term.nearest[0], term.nearest[1], term.nearest[2]);
     const int corner = closest_place(t, (int)h0 - 1, (int)k0 - 1, (int)l0 - 1);
@@ -109,20 +112,65 @@ NB_INLINE Neighbours<Entry> find_neighbours(const Table<Entry> &t, const Term<Re
             cubic_weights((Entry)(l - l0))};
 }
 
+/* Sums over h and k, for the four neighbours along l. */
+template <int numbers, class Entry>
+NB_INLINE void sum_planes(const Table<Entry> &t, const Neighbours<Entry> &n, Entry *sums)
+{
+    const Entry *corner = t.values + (size_t)numbers * n.place;
+    add_plane<numbers>(sums, n.h.w0, corner, t.stride_k, n.k);
+    add_plane<numbers>(sums, n.h.w1, corner + numbers * t.stride_h, t.stride_k, n.k);
+    add_plane<numbers>(sums, n.h.w2, corner + numbers * 2 * t.stride_h, t.stride_k, n.k);
+    add_plane<numbers>(sums, n.h.w3, corner + numbers * 3 * t.stride_h, t.stride_k, n.k);
+}
+
+/* The sum over all neighbours: a structure factor, */
 template <class Entry> NB_INLINE Entry sum_neighbours(const Table<Entry> &t, const Neighbours<Entry> &n)
 {
-    const Entry *corner = t.values + n.place;
     Entry sums[4] = {0, 0, 0, 0};
     if (!n.inside)
-        return read_only(corner);
-    add_plane(sums, n.h.w0, corner, t.stride_k, n.k);
-    add_plane(sums, n.h.w1, corner + t.stride_h, t.stride_k, n.k);
-    add_plane(sums, n.h.w2, corner + 2 * t.stride_h, t.stride_k, n.k);
-    add_plane(sums, n.h.w3, corner + 3 * t.stride_h, t.stride_k, n.k);
+        return read_only(t.values + n.place);
+    sum_planes<1>(t, n, sums);
     return cubic_sum(sums, n.l);
 }
 
-/* The three ways to an amplitude, in the order of enum Lookup. */
+/* or a complex one, which is 0 where one of them is missing. */
+template <class Entry> struct Phasor {
+    Entry re, im;
+};
+
+template <class Entry> NB_INLINE Phasor<Entry> sum_phasors(const Table<Entry> &t, const Neighbours<Entry> &n)
+{
+    Entry sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    if (!n.inside)
+        return {0, 0};
+    sum_planes<2>(t, n, sums);
+    return {sums[0] * n.l.w0 + sums[2] * n.l.w1 + sums[4] * n.l.w2 + sums[6] * n.l.w3,
+            sums[1] * n.l.w0 + sums[3] * n.l.w1 + sums[5] * n.l.w2 + sums[7] * n.l.w3};
+}
+
+/* The amplitude of a sum, whose square is an intensity, and its derivative, from that of the sum. */
+template <class Entry> NB_INLINE Entry amplitude_of(Entry f)
+{
+    return f;
+}
+
+template <class Entry> NB_INLINE Entry amplitude_of(const Phasor<Entry> f)
+{
+    return (Entry)sqrt((double)(f.re * f.re + f.im * f.im));
+}
+
+template <class Entry> NB_INLINE Entry slope_of(Entry, Entry slope)
+{
+    return slope;
+}
+
+template <class Entry> NB_INLINE Entry slope_of(const Phasor<Entry> f, const Phasor<Entry> slope)
+{
+    const Entry amplitude = amplitude_of(f);
+    return amplitude > 0 ? (f.re * slope.re + f.im * slope.im) / amplitude : 0;
+}
+
+/* The ways to an amplitude, in the order of enum Lookup. */
 template <class Table_entry> struct Constant {
     using Entry = Table_entry;
 
@@ -141,14 +189,37 @@ template <class Table_entry> struct Nearest {
     }
 };
 
+template <class Lookup, class Entry, class Real>
+NB_INLINE void find_interpolated(const Table<Entry> &t, Term<Real> &term)
+{
+    const Neighbours<Entry> around = find_neighbours(t, term);
+    term.interpolated = around.inside;
+    term.amplitude = amplitude_of(Lookup::sum(t, around));
+}
+
 template <class Table_entry> struct Tricubic {
     using Entry = Table_entry;
 
+    NB_INLINE Entry sum(const Table<Entry> &t, const Neighbours<Entry> &around) { return sum_neighbours(t, around); }
+
     template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
     {
-        const Neighbours<Entry> around = find_neighbours(t, term);
-        term.interpolated = around.inside;
-        term.amplitude = sum_neighbours(t, around);
+        find_interpolated<Tricubic>(t, term);
+    }
+};
+
+/* The table ends with zeros, so that neighbours beyond it count as zeros too. */
+template <class Table_entry> struct Phased {
+    using Entry = Table_entry;
+
+    NB_INLINE Phasor<Entry> sum(const Table<Entry> &t, const Neighbours<Entry> &around)
+    {
+        return sum_phasors(t, around);
+    }
+
+    template <class Real> NB_INLINE void find(const Table<Entry> &t, Term<Real> &term)
+    {
+        find_interpolated<Phased>(t, term);
     }
 };
 

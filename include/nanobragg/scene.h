@@ -39,14 +39,15 @@ struct Crystal {
     double around;       /* diffuse halos: how many reflections to either side a point is near to (halos.h) */
 };
 
-enum Lookup { CONSTANT, NEAREST, TRICUBIC, LOOKUPS };
+enum Lookup { CONSTANT, NEAREST, TRICUBIC, PHASED, LOOKUPS };
 
 struct Parameters {
     Crystal crystal;
     int shape, lookup; /* number in Shapes (shapes.h); enum Lookup */
     double default_F;
-    int table_low[3], table_high[3]; /* indices of the border planes */
+    int table_low[3], table_high[3]; /* of the border planes, in steps of the table */
     int table_stride_h, table_stride_k;
+    int table_steps; /* per index */
     int oversample, n_layers, has_sensor;
     double layer, mu; /* thickness of a sensor layer, m; attenuation, 1/m */
     int point_pixel, curved, polarized, has_beamstop;

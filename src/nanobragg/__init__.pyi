@@ -14,6 +14,7 @@ from .analysis.spots.predict import predict_spots as predict_spots
 from .analysis.spots.shoeboxes import shoeboxes as shoeboxes
 from .analysis.statistics import Statistics as Statistics
 from .analysis.statistics import statistics as statistics
+from .analysis.texture import Texture as Texture
 from .config.background import Background as Background
 from .config.beam import Beam as Beam
 from .config.beam import Sources as Sources

@@ -36,7 +36,7 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
         int shape, lookup
         double default_F
         int[3] table_low, table_high
-        int table_stride_h, table_stride_k, oversample, n_layers, has_sensor
+        int table_stride_h, table_stride_k, table_steps, oversample, n_layers, has_sensor
         double layer, mu
         int point_pixel, curved, polarized, has_beamstop
         double kahn
@@ -150,7 +150,7 @@ SMEAR = np.asarray(<Smear[:1]> &smear_example).dtype
 CRYSTAL = np.asarray(<Crystal[:1]> &crystal_example).dtype
 C_RULES = np.asarray(<CRules[:1]> &rules_example).dtype
 TRACE_RECORD = np.asarray(<TraceRecord[:1]> &record_example).dtype
-LOOKUPS = ("constant", "nearest", "tricubic")
+LOOKUPS = ("constant", "nearest", "tricubic", "phased")
 PRECISIONS = ("double", "double from floats", "single")  # of terms, and of the table: see kernel.h
 HAS_OPENMP = bool(NB_OPENMP)
 

@@ -75,7 +75,7 @@ cdef extern from "nanobragg/amplitude.h" namespace "nb::NB_ISA" nogil:
         int[3] high
         int stride_h
         int stride_k
-        double constant
+        double constant, steps
     cppclass Cubic[Entry]:
         pass
     cppclass Neighbours[Entry]:
@@ -300,7 +300,7 @@ def tricubic(values, const double[:, ::1] at):
             term.nearest[j] = 0
             table.low[j] = -3
             table.high[j] = 4
-        table.stride_h, table.stride_k, table.constant = 64, 8, 0.0
+        table.stride_h, table.stride_k, table.constant, table.steps = 64, 8, 0.0, 1.0
         for i in range(at.shape[0]):
             table.values = &cubes[i, 0, 0, 0]
             for j in range(3):

@@ -70,6 +70,8 @@ BOUNDS: dict[str, Bound] = {
     "Crystal.spindle_axis": DIRECTION,
     "StructureFactors.indices": Bound(-(2**30), 2**30, "indices have 32 bits, and a table has a border"),
     "StructureFactors.amplitudes": AMPLITUDE,
+    "StructureFactors.phases_deg": ANGLE,
+    "StructureFactors.contents_centre": Bound(-1e6, 1e6, "cells; where 15 digits still resolve an atom"),
     "StructureFactors.cell": CELL_EDGE,
     "StructureFactors.d_min_A": Bound(0.05, 1e6, "Å; the number of reflections grows with its inverse cube"),
     "StructureFactors.k_sol": Bound(0.0, 1e3, "electrons/Å³; denser than any matter on earth"),

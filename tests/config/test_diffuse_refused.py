@@ -40,6 +40,13 @@ REFUSED = {
     ),
     "the C program's image": (lambda: config(crystal=DIFFUSING, compat="c"), "Crystal.diffuse: compat='c' does not"),
     "the C program's flags": (lambda: config(crystal=DIFFUSING).to_flags(), "Crystal.diffuse: the C program does not"),
+    "a transform with phases": (
+        lambda: config(
+            crystal=DIFFUSING,
+            structure_factors=nb.StructureFactors(indices=[[1, 0, 0]], amplitudes=[1 + 1j], interpolate="phased"),
+        ),
+        "interpolate = 'phased': contradicts Crystal.diffuse, .*leave one of them out",
+    ),
     "a powder": (lambda: nb.powder(config(crystal=DIFFUSING)), "Crystal.diffuse: the rings of a powder have no halos"),
     "a GPU": (
         lambda: nb.simulate(config(crystal=DIFFUSING), device="cuda"), "Crystal.diffuse is for the CPU; use device"

@@ -52,6 +52,21 @@ def test_they_agree_with_differences(crystal, factors, names):
         assert check.error < 2e-6, check
 
 
+@pytest.mark.parametrize("crystal", [{"shape": "square", "n_cells": (2, 3, 2)}, {"shape": "gauss_star", "n_cells": 2}])
+def test_those_of_a_transform_with_phases_agree_with_differences(crystal):
+    """The transform is smooth but for kinks of its second derivatives."""
+    hkl = np.indices((15, 15, 15)).reshape(3, -1).T - 7
+    values = (100 + 50 * np.sin(hkl @ [1.0, 2.0, 3.0])) * np.exp(1j * (hkl @ [0.3, 0.5, -0.7] + np.sin(hkl[:, 0])))
+    factors = nb.StructureFactors(indices=hkl, amplitudes=values, interpolate="phased")
+    scene = nb.Scene(config(crystal=TRICLINIC.replace(**crystal), structure_factors=factors))
+    for check in nb.check_derivatives(scene, NAMES):
+        assert check.error < 2e-5, check
+    for single, double in zip(
+        *(nb.derivatives(scene, NAMES, dtype=dtype) for dtype in ("float32", "float64")), strict=True
+    ):
+        np.testing.assert_allclose(single, double, atol=1e-4 * np.abs(double).max())
+
+
 def test_those_of_a_fraction_of_a_damaged_crystal_agree_with_differences():
     damage = nb.Damage(b_A2_per_MGy=1, cell_percent_per_MGy=0.05, half_dose_MGy=20)
     crystal = TRICLINIC.replace(n_cells=8, fraction=0.84)

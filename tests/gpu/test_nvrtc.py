@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import pytest
 
-from nanobragg._core import LOOKUPS
 from nanobragg._functions import SHAPES
 from nanobragg.rendering.cuda import deviates
 from nanobragg.rendering.cuda.render import LANES, PRECISIONS
@@ -68,7 +67,7 @@ def compile_for_device(source: str, options: tuple[str, ...] = OPTIONS) -> Compi
 def kinds(header: str, shape: str) -> list[Kind]:
     """Return the device code of every lookup and precision for a shape; of images, for flat and curved detectors."""
     found = []
-    for lookup in LOOKUPS:
+    for number, lookup in enumerate(LANES):
         for name, (real, entry) in PRECISIONS.items():
             if name == "single" and not SHAPES[shape].single_precision:
                 continue
@@ -79,7 +78,7 @@ def kinds(header: str, shape: str) -> list[Kind]:
                     "NB_PIXEL": "double" if name == "double" else "float",
                     "NB_SHARES": 0, "NB_BEAMSTOP": 0,
                     "NB_LANES": LANES[lookup] if header == "image.h" else 1,
-                    "NB_PART_EDGE": (4, 2, 1)[LOOKUPS.index(lookup)],
+                    "NB_PART_EDGE": (4, 2, 1)[number],
                 }  # fmt: skip
                 found.append(Kind(header, tuple(defines.items())))
     return found

@@ -100,10 +100,14 @@ def keep_instruction_set():
 @pytest.mark.parametrize("shape", list(SHAPES))
 def test_all_instruction_sets_agree(busy, shape, lookup):
     """To 1e-12 of the maximum, for every shape and every way to find an amplitude."""
+    indices, amplitudes = busy.structure_factors.listing
     factors = {
         "constant": nb.StructureFactors.constant(9),
         "nearest": busy.structure_factors.replace(interpolate=False),
         "tricubic": busy.structure_factors,
+        "phased": nb.StructureFactors(
+            indices=indices, amplitudes=amplitudes * np.exp(1j * indices[:, 0] ** 2), interpolate="phased"
+        ),
     }[lookup]
     scene = nb.Scene(busy.replace(crystal=busy.crystal.replace(shape=shape), structure_factors=factors))
     assert scene.lookup == lookup

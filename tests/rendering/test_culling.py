@@ -69,7 +69,7 @@ def scenes(draw: st.DrawFn) -> nb.Scene:
     cell = tuple(20 + 70 * draw(numbers) for _ in range(3)) + tuple(75 + 35 * draw(numbers) for _ in range(3))
     domains, waves = draw(st.sampled_from([1, 2, 5, 30])), draw(st.sampled_from([1, 3, 17, 40]))
     beams = draw(st.sampled_from([1, 1, 2]))
-    lookup = draw(st.sampled_from(["constant", "nearest", "nearest", "tricubic", "one large"]))
+    lookup = draw(st.sampled_from(["constant", "nearest", "nearest", "tricubic", "phased", "one large"]))
     factors = nb.StructureFactors.constant(100)
     if lookup != "constant":
         default = draw(st.sampled_from([0.0, 30.0]))
@@ -79,6 +79,10 @@ def scenes(draw: st.DrawFn) -> nb.Scene:
         hkl, amplitudes = factors.listing
         amplitudes = np.where((hkl == hkl[len(hkl) // 2]).all(axis=1), 1e5, amplitudes)
         factors = nb.StructureFactors(indices=hkl, amplitudes=amplitudes)
+    if lookup == "phased":
+        hkl, amplitudes = factors.listing
+        waves_of_cell = amplitudes * np.exp(2j * np.pi * np.random.default_rng(2).random(len(hkl)))
+        factors = nb.StructureFactors(indices=hkl, amplitudes=waves_of_cell, interpolate="phased")
     n_cells = tuple(draw(st.sampled_from([1, 2, 3, 5, 8, 20, 60, 200])) for _ in range(3))
     off = tuple(0.9 * min(n_cells) * (draw(numbers) - 0.5) if shape == "gauss" else 0.0 for _ in range(3))
     return nb.Scene(

@@ -14,6 +14,7 @@ import nanobragg as nb
 from nanobragg import _core
 from nanobragg.config.beam import DEFAULT_FLUENCE
 from nanobragg.scene.kernel_input import float32_precision
+from nanobragg.structure_factors.phased import magnitudes
 from tests import builders
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
@@ -24,6 +25,7 @@ TRICUBIC = 2.2e-5  # of the largest amplitude squared, where 64 are summed in si
 
 INDICES = np.stack(np.meshgrid(*[np.arange(-6, 7)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
 AMPLITUDES = np.random.default_rng(1).uniform(1, 100, len(INDICES))
+INTERPOLATED = ("tricubic", "phased")
 LARGEST = float(AMPLITUDES.max())
 
 
@@ -40,6 +42,18 @@ def scene(crystal: nb.Crystal, factors: nb.StructureFactors | None = None, **fie
             **fields,
         }
     )
+
+
+def factors_of(lookup: str) -> tuple[nb.StructureFactors | None, float]:
+    """Return structure factors, and the largest amplitude in their table."""
+    if lookup == "constant":
+        return nb.StructureFactors.constant(LARGEST), LARGEST
+    if lookup == "phased":
+        turn = np.exp(2j * np.pi * np.random.default_rng(2).random(len(INDICES)))
+        factors = nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES * turn, interpolate="phased")
+        return factors, float(magnitudes(factors.transforms([0.0], factors.limits).values).max())
+    tricubic = nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES, default_F=3, interpolate=True)
+    return tricubic if lookup == "tricubic" else None, LARGEST
 
 
 def render(what: nb.Scene, dtype: type) -> np.ndarray:
@@ -65,47 +79,39 @@ CELLS = st.tuples(*[st.floats(15, 120)] * 3, *[st.floats(70, 110)] * 3)
 COUNTS = st.tuples(*[st.integers(1, 60) | st.integers(1, 1024)] * 3)
 
 
-@pytest.mark.parametrize("lookup", ["constant", "nearest", "tricubic"])
+@pytest.mark.parametrize("lookup", ["constant", "nearest", "tricubic", "phased"])
 @settings(max_examples=25)
 @given(cell=CELLS, n_cells=COUNTS, misset=st.tuples(*[st.floats(-180, 180)] * 3), wavelength=st.floats(0.7, 3))
 def test_single_precision_keeps_its_bound(lookup, cell, n_cells, misset, wavelength):
     crystal = nb.Crystal(cell=cell, n_cells=n_cells, misset_deg=misset, mosaic_spread_deg=0.4, mosaic_domains=4)
-    factors = {
-        "constant": nb.StructureFactors.constant(LARGEST),
-        "nearest": None,
-        "tricubic": nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES, default_F=3, interpolate=True),
-    }[lookup]
+    factors, largest = factors_of(lookup)
     what = scene(crystal, factors, beam=nb.Beam(wavelength_A=wavelength, kahn_factor=0.7))
     assume(float32_precision(what) == "single")
     single, double = render(what, np.float32), render(what, np.float64)
-    strongest = LARGEST**2 * math.prod(n_cells) ** 2 * one_electron(what, nb.Crystal(cell=(1,)))
-    if lookup == "tricubic":
+    strongest = largest**2 * math.prod(n_cells) ** 2 * one_electron(what, nb.Crystal(cell=(1,)))
+    if lookup in INTERPOLATED:
         strongest *= 1.25**6  # the weights' absolute sum, 1.25 an axis
     allowed = OF_ITSELF * double + square_bound(n_cells) * strongest
-    if lookup == "tricubic":
-        allowed += TRICUBIC * LARGEST**2 * one_electron(what, crystal)
+    if lookup in INTERPOLATED:
+        allowed += TRICUBIC * largest**2 * one_electron(what, crystal)
     assert (np.abs(single - double) <= allowed).all()
     assert not np.array_equal(single, double)
 
 
-@pytest.mark.parametrize("lookup", ["constant", "nearest", "tricubic"])
+@pytest.mark.parametrize("lookup", ["constant", "nearest", "tricubic", "phased"])
 @pytest.mark.parametrize("shape", ["round", "gauss", "tophat"])
 def test_the_other_shapes_are_in_double_precision_from_floats(shape, lookup):
     crystal = nb.Crystal(
         cell=(40, 50, 60, 80, 95, 100), n_cells=(2, 2, 3), misset_deg=(1, 2, 3), shape=shape, fudge=0.5
     )
-    factors = {
-        "constant": nb.StructureFactors.constant(LARGEST),
-        "nearest": None,
-        "tricubic": nb.StructureFactors(indices=INDICES, amplitudes=AMPLITUDES, default_F=3, interpolate=True),
-    }[lookup]
+    factors, largest = factors_of(lookup)
     what = scene(crystal, factors)
     assert what.core(np.float32).precision == "double from floats"
     floats, double = render(what, np.float32), render(what, np.float64)
     assert np.array_equal(floats, double) == (lookup == "constant")
     allowed = FROM_FLOATS * double
-    if lookup == "tricubic":
-        allowed = allowed + TRICUBIC * LARGEST**2 * one_electron(what, crystal)
+    if lookup in INTERPOLATED:
+        allowed = allowed + TRICUBIC * largest**2 * one_electron(what, crystal)
     assert (np.abs(floats - double) <= allowed).all()
 
 

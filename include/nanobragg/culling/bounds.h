@@ -20,7 +20,8 @@ static inline Table<float> squares_of(const Plan &plan)
             {plan.high[0], plan.high[1], plan.high[2]},
             plan.stride_h,
             plan.stride_k,
-            0.0};
+            0.0,
+            1.0};
 }
 
 /* One axis of a box: its middle is `offset` from the reflection `nearest`, and it reaches `width` to both sides. */

@@ -104,6 +104,7 @@ template <class Entry> struct SumTable {
             function[shape][CONSTANT] = sum_sources<Shape, Constant<Entry>>;
             function[shape][NEAREST] = sum_sources<Shape, Nearest<Entry>>;
             function[shape][TRICUBIC] = sum_sources<Shape, Tricubic<Entry>>;
+            function[shape][PHASED] = sum_sources<Shape, Phased<Entry>>;
         }
     }
 };
@@ -144,8 +145,8 @@ static double sum_items(const Scene &s, const Plan &plan, const Item *items, int
 
 using SumItems = double(const Scene &s, const Plan &plan, const Item *items, int n, double x, double y, double z);
 
-/* Returns the function of a shape and lookup; NULL where there is none, as for tricubic interpolation, which does not
- * vectorise, and for halos. */
+/* Returns the function of a shape and lookup; NULL where there is none, as for interpolation, which does not vectorise,
+ * and for halos. */
 template <class Real, class Entry> static SumItems *sum_items_of(int shape, int lookup)
 {
     return Shapes::visit<SumItems *>(shape, [=](auto s) -> SumItems * {

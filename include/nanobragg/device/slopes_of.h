@@ -10,7 +10,7 @@ template <class Real, class Shape, class Lookup> struct SlopesOf {
     static constexpr auto function = accumulate_slopes<Real, Shape, Lookup>;
 };
 template <class Real, class Shape, class Entry> struct SlopesOf<Real, Shape, Tricubic<Entry>> {
-    static constexpr auto function = accumulate_slopes_tricubic<Real, Shape, Entry>;
+    static constexpr auto function = accumulate_interpolated_slopes<Real, Shape, Tricubic<Entry>>;
 };
 
 } // namespace nb::NB_ISA

@@ -14,6 +14,10 @@ from ..unit_cell import cell_from_vectors
 from .statistics import Statistics
 
 LABEL_WIDTH = 14
+LOOKUPS = {
+    "constant": "", "nearest": "nearest reflection", "tricubic": "interpolated (tricubic)",
+    "phased": "transform of one cell's contents around",
+}  # fmt: skip
 COVERAGE_SHARE = 0.001  # fraction of pixels outside the table above which coverage is reported
 
 
@@ -149,7 +153,9 @@ def _amplitudes(scene: Scene) -> str:
     energies = (
         f" at {len(factors.energies)} energies" if factors.has_energy_axis and factors.energies is not None else ""
     )
-    lookup = "interpolated (tricubic)" if scene.lookup == "tricubic" else "nearest reflection"
+    lookup = LOOKUPS[scene.lookup]
+    if scene.lookup == "phased":
+        lookup += " ({:.3g}, {:.3g}, {:.3g})".format(*factors.contents.centre)
     count = _count(len(factors.listing[0]), "reflection")
     return f"{source}{count}{energies}, {limits}, {factors.default_F:g} elsewhere; {lookup}"
 

@@ -96,6 +96,10 @@ class Config(Model):
             raise ConfigError(
                 "StructureFactors.energies_eV: compat='c' does not support an energy axis; use compat=None (-exact)"
             )
+        if self.compat == "c" and self.structure_factors.is_phased:
+            raise ConfigError(
+                "StructureFactors.interpolate = 'phased': compat='c' does not support it; use compat=None (-exact)"
+            )
         if (self.background.amorphous or self.background.more) and self.compat == "c":
             raise ConfigError("Background.table: compat='c' does not support it; use compat=None (-exact)")
         if self.beam.spectrum is not None and self.compat == "c":

@@ -106,7 +106,16 @@ def _damped(factors: StructureFactors, b_A2: float, star: FloatArray, longest_s:
 
     Reflections that are not listed, with the amplitude `default_F`, are listed up to `longest_s`.
     """
-    indices, amplitudes = every_reflection(factors, star, longest_s, "Damage.b_A2_per_MGy")
+    amplitudes: Any
+    if factors.is_phased:
+        indices, amplitudes = factors.contents.indices, factors.contents.values
+        if factors.contents.per_index > 1:
+            raise ConfigError(
+                "Damage.b_A2_per_MGy: does not damp the transform of whole molecules (interpolate = 'phased' from "
+                "coordinates); give complex amplitudes, or interpolate = True"
+            )
+    else:
+        indices, amplitudes = every_reflection(factors, star, longest_s, "Damage.b_A2_per_MGy")
     if len(indices) == 0:
         return factors
     s_squared = np.square(indices @ star).sum(axis=1)
@@ -116,6 +125,7 @@ def _damped(factors: StructureFactors, b_A2: float, star: FloatArray, longest_s:
         energies_eV=factors.energies if factors.has_energy_axis else None,
         default_F=factors.default_F * math.exp(-b_A2 / 4.0 * longest_s**2),
         interpolate=factors.interpolate,
+        contents_centre=factors.contents.centre if factors.is_phased else None,
     )
 
 

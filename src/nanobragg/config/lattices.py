@@ -44,7 +44,7 @@ def check_crystals(config: Any) -> None:
 
 
 def check_bandwidth(config: Any) -> None:
-    """Raise `ConfigError` unless every crystal goes with a bandwidth, and smeared spots with the amplitudes."""
+    """Raise `ConfigError` unless every crystal goes with a bandwidth, and its spots and halos with the amplitudes."""
     crystals = config.crystals or (config.crystal,)
     factors = config.factors_of_crystals or (config.structure_factors,)
     bandwidth = config.beam.bandwidth_percent
@@ -53,10 +53,16 @@ def check_bandwidth(config: Any) -> None:
             f"Beam.bandwidth_percent = {bandwidth:g}: is for crystals with mosaic_sampling='analytic'; give it, "
             "or list the wavelengths (Beam.spectrum, dispersion_percent)"
         )
-    if any(crystal.is_smeared for crystal in crystals) and any(listed.interpolate for listed in factors):
+    wanted = next((listed.interpolate for listed in factors if listed.interpolate), None)
+    if any(crystal.is_smeared for crystal in crystals) and wanted:
         raise ConfigError(
-            "StructureFactors.interpolate = True: contradicts Crystal.mosaic_sampling = 'analytic', whose spots have "
-            "the amplitudes of their reflections; leave it out"
+            f"StructureFactors.interpolate = {wanted!r}: contradicts Crystal.mosaic_sampling = 'analytic', whose spots "
+            "have the amplitudes of their reflections; leave it out"
+        )
+    if any(crystal.diffuse is not None for crystal in crystals) and wanted == "phased":
+        raise ConfigError(
+            "StructureFactors.interpolate = 'phased': contradicts Crystal.diffuse, whose halos are those of reflections; "
+            "leave one of them out"
         )
 
 

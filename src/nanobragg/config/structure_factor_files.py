@@ -125,7 +125,7 @@ class StructureFactorFiles(Model):
     def from_mtz(
         cls, path: str | os.PathLike[str], *, column: str | None = None, space_group: str | None = None, **options: Any
     ) -> Self:
-        """Read an MTZ file of merged reflections.
+        """Read an MTZ file of merged reflections, with their phases for `interpolate="phased"`.
 
         Parameters
         ----------
@@ -137,7 +137,8 @@ class StructureFactorFiles(Model):
         space_group
             Replaces that of the file.
         **options
-            The fields cell, default_F and interpolate.
+            The fields cell, default_F, interpolate, contents_centre and phase_column. By default phases are those whose
+            label goes with that of the amplitudes (FC and PHIC, FWT and PHWT), or the only ones.
 
         Returns
         -------
@@ -172,7 +173,8 @@ class StructureFactorFiles(Model):
         space_group
             Replaces that of the file.
         **options
-            The fields block, cell, default_F and interpolate.
+            The fields block, cell, default_F, interpolate, contents_centre and phase_column; by default phases are
+            phase_calc.
 
         Returns
         -------
@@ -215,8 +217,9 @@ class StructureFactorFiles(Model):
         energies_eV
             Energy or energies at which f' and f'' are added, or "beam"; None: no anomalous scattering.
         **options
-            The fields space_group, cell, block, unknown_atoms, default_F and interpolate; and f000=True. By
-            default F(000) is listed but does not scatter: its spot, in the direct beam, outshines all others.
+            The fields space_group, cell, block, unknown_atoms, default_F, interpolate and contents_centre; and
+            f000=True. By default F(000) is listed but does not scatter: its spot, in the direct beam, outshines all
+            others.
 
         Returns
         -------

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..bounds import check_bound, number
 from ..errors import ConfigError
-from ..geometry import FloatArray
+from ..geometry import FloatArray, Vector
 from ..io.compressed import without_compression_suffix
 from ..structure_factors.mixture import Listed, mean_intensities
 from ..structure_factors.p1 import (
@@ -25,6 +25,7 @@ from ..structure_factors.p1 import (
     expand_arrays,
     read_reflections,
 )
+from ..structure_factors.phased import Contents, phased_tables
 from ..structure_factors.symmetry import IndexArray
 from ..structure_factors.tables import HeldTable, Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..unit_cell import Cell
@@ -40,6 +41,10 @@ FileFormat = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates"]
 Kind = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates", "arrays", "constant"]
 SUFFIXES: dict[str, FileFormat] = {
     ".bin": "dump", ".mtz": "mtz", ".cif": "cif", ".mmcif": "cif", ".pdb": "coordinates", ".ent": "coordinates",
+}  # fmt: skip
+PHASELESS = {
+    "constant": "one constant has", "arrays": "arrays of amplitudes alone have", "hkl": "a text file has",
+    "dump": "an Fdump.bin has", "shelx": "a SHELX list has",
 }  # fmt: skip
 
 
@@ -61,7 +66,12 @@ class StructureFactors(StructureFactorFiles):
         Label of amplitudes or intensities in an MTZ or CIF file; None: see `from_mtz`.
     indices, amplitudes
         Arrays in place of a file: integers h k l of shape (n, 3), and amplitudes of shape (n,) or (energies, n). Later
-        duplicates replace earlier ones. Phases of complex amplitudes are dropped.
+        duplicates replace earlier ones. Phases of complex amplitudes become `phases_deg`.
+    phases_deg
+        Phases of the amplitudes, of the same shape: F(h) = Σ f exp(2πi h·x) over the atoms. Used by
+        `interpolate="phased"`.
+    phase_column
+        Label of the phases in an MTZ or CIF file; None: see `from_mtz`.
     space_group
         Symbol or number; replaces that of the file, or expands arrays that list the asymmetric unit.
     cell
@@ -81,7 +91,14 @@ class StructureFactors(StructureFactorFiles):
     default_F
         Amplitude of reflections that are not listed.
     interpolate
-        Tricubic interpolation between reflections; None: with a list and at most 2 cells along any axis.
+        What counts between reflections. True: tricubic interpolation of amplitudes. "phased": the transform of one
+        cell's contents, from amplitudes with phases. False: the nearest reflection. None: True with a list and at most
+        2 cells along any axis, else False.
+    contents_centre
+        For `interpolate="phased"`: the middle (fractional coordinates) of one cell's contents. Those of coordinates are
+        whole molecules: the copies by all operators, each moved by whole cells so that its centroid is next to the
+        middle; None: the centroid of the listed atoms. Those of reflections are the density in a box of one cell; None:
+        its faces cut the least density (docs/theory.md).
     """
 
     path: Path | None = None
@@ -89,6 +106,8 @@ class StructureFactors(StructureFactorFiles):
     column: str | None = None
     indices: Indices | None = None
     amplitudes: Amplitudes | None = None
+    phases_deg: Amplitudes | None = None
+    phase_column: str | None = None
     space_group: str | None = None
     cell: CellField | None = None
     d_min_A: float | None = Field(default=None, gt=0)
@@ -99,12 +118,19 @@ class StructureFactors(StructureFactorFiles):
     unknown_atoms: str | None = None
     f000: bool = False
     default_F: float = 0.0
-    interpolate: bool | None = None
+    interpolate: bool | Literal["phased"] | None = None
+    contents_centre: Vector | None = None
 
-    @field_validator("amplitudes", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _without_phases(cls, value: Any) -> Any:
-        return np.abs(value) if np.iscomplexobj(value) else value
+    def _separate_phases(cls, fields: Any) -> Any:
+        """Replace complex amplitudes by amplitudes and phases."""
+        values = fields.get("amplitudes") if isinstance(fields, dict) else None
+        if values is None or not np.iscomplexobj(values):
+            return fields
+        if fields.get("phases_deg") is not None:
+            raise ConfigError("StructureFactors.phases_deg: the amplitudes are complex and have phases; give real ones")
+        return {**fields, "amplitudes": np.abs(values), "phases_deg": np.degrees(np.angle(values))}
 
     @field_validator("energies_eV", mode="before")
     @classmethod
@@ -120,12 +146,38 @@ class StructureFactors(StructureFactorFiles):
         if self.indices is not None and self.amplitudes is not None:
             _check_arrays(self.indices, self.amplitudes)
         self._check_options()
+        self._check_phases()
         return self
+
+    def _check_phases(self) -> None:
+        """Raise `ConfigError` unless phases go with amplitudes, and are there if they are needed."""
+        if self.phases_deg is not None and (self.amplitudes is None or self.phases_deg.shape != self.amplitudes.shape):
+            given = "none" if self.amplitudes is None else f"amplitudes of shape {self.amplitudes.shape}"
+            raise ConfigError(
+                f"StructureFactors.phases_deg: shape {self.phases_deg.shape}, but {given}; give one phase per amplitude"
+            )
+        if not self.is_phased:
+            for name in ("phase_column", "contents_centre"):
+                if getattr(self, name) is not None:
+                    raise ConfigError(
+                        f"StructureFactors.{name}: is for interpolate = 'phased'; give it, or leave it out"
+                    )
+        elif self.kind not in ("mtz", "cif", "coordinates") and self.phases_deg is None:
+            raise ConfigError(
+                f"StructureFactors.interpolate = 'phased': {PHASELESS.get(self.kind, self.kind)} no phases; give "
+                "from_coordinates, an MTZ or CIF file with phases, or complex amplitudes"
+            )
+        elif self.default_F != 0:
+            raise ConfigError(
+                f"StructureFactors.default_F = {self.default_F:g}: has no phase, which interpolate = 'phased' needs; "
+                "leave it out"
+            )
 
     def _check_options(self) -> None:
         kind = self.kind
         allowed = {
             "column": ("mtz", "cif"),
+            "phase_column": ("mtz", "cif"),
             "block": ("cif", "coordinates"),
             "unknown_atoms": ("cif", "coordinates"),
             "space_group": ("shelx", "mtz", "cif", "coordinates", "arrays"),
@@ -154,6 +206,11 @@ class StructureFactors(StructureFactorFiles):
             return "constant" if self.indices is None else "arrays"
         name = without_compression_suffix(self.path.name)
         return self.file_format or SUFFIXES.get(Path(name).suffix.lower(), "hkl")
+
+    @property
+    def is_phased(self) -> bool:
+        """Whether the transform between reflections counts, which needs phases."""
+        return self.interpolate == "phased"
 
     @property
     def energies(self) -> FloatArray | None:
@@ -211,13 +268,14 @@ class StructureFactors(StructureFactorFiles):
         indices
             Integers h k l, shape (n, 3).
         amplitudes
-            Electrons, shape (n,), or (energies, n) with the option energies_eV. Phases of complex ones are dropped.
+            Electrons, shape (n,), or (energies, n) with the option energies_eV. Complex ones have phases, which
+            equivalents get by the translations of the operators.
         space_group
             Symbol or number.
         cell
             a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
         **options
-            The fields energies_eV, default_F and interpolate.
+            The fields energies_eV, default_F, interpolate and contents_centre.
 
         Returns
         -------
@@ -300,7 +358,7 @@ class StructureFactors(StructureFactorFiles):
         states: Sequence[tuple[float, StructureFactors]],
         *,
         coherent: bool = False,
-        interpolate: bool | None = None,
+        interpolate: bool | Literal["phased"] | None = None,
     ) -> StructureFactors:
         """Return the structure factors of a crystal whose molecules are in several states, such as before and after.
 
@@ -314,7 +372,7 @@ class StructureFactors(StructureFactorFiles):
             of every cell are in either state at random, and amplitudes add: F = |Σ share·F|, for states from
             coordinates in the same cell, space group and origin.
         interpolate
-            As the field.
+            As the field; "phased" needs coherent=True.
 
         Returns
         -------
@@ -336,8 +394,8 @@ class StructureFactors(StructureFactorFiles):
                     "StructureFactors.mixed: coherent = True needs the phases of all states; give each from_coordinates"
                 )
             given = [each._coordinates(path) for each, path in zip(factors, paths, strict=True)]
-            found = calculate_mixture(shares, given)
-            values = found.amplitudes
+            found = calculate_mixture(shares, given, phased=interpolate == "phased")
+            values: Any = found.amplitudes if found.contents is None else found.contents.values
             if not any(each.f000 for each in factors):
                 values = np.where(found.indices.any(axis=1), values, 0.0)
             mixture = Listed(found.indices, values, 0.0)
@@ -368,14 +426,20 @@ class StructureFactors(StructureFactorFiles):
             raise ConfigError('StructureFactors.energies_eV = "beam": needs the energy of a beam; use Scene(config)')
         if self.indices is not None and self.amplitudes is not None:
             amplitudes = self.amplitudes if self.has_energy_axis else self.amplitudes.reshape(-1)
+            if self.is_phased and self.phases_deg is not None:
+                turn = np.exp(1j * np.radians(self.phases_deg)).reshape(amplitudes.shape)
+                return expand_arrays(self.indices, amplitudes * turn, self.space_group, self.cell, self.contents_centre)
             return expand_arrays(self.indices, amplitudes, self.space_group, self.cell)
         if self.path is None:
             return None
         if self._holds_coordinates(self.path):
-            return calculate_reflections(self._coordinates(self.path))
+            return calculate_reflections(
+                self._coordinates(self.path), phased=self.is_phased, centre=self.contents_centre
+            )
         return read_reflections(
-            self.path, self.kind, column=self.column, block=self.block, space_group=self.space_group, cell=self.cell
-        )
+            self.path, self.kind, column=self.column, block=self.block, space_group=self.space_group, cell=self.cell,
+            phased=self.is_phased, phase_column=self.phase_column, centre=self.contents_centre,
+        )  # fmt: skip
 
     def _coordinates(self, path: Path) -> Coordinates:
         return Coordinates(
@@ -409,13 +473,20 @@ class StructureFactors(StructureFactorFiles):
         return (indices, np.where(indices.any(axis=1), amplitudes, 0.0)) if self._leaves_out_f000 else self.listing
 
     @cached_property
+    def contents(self) -> Contents:
+        """What one cell holds, for `interpolate="phased"` only; without its mean density if F(000) is left out."""
+        assert self.p1_reflections is not None
+        assert self.p1_reflections.contents is not None
+        found = self.p1_reflections.contents
+        return found.without_mean() if self._leaves_out_f000 else found
+
+    @cached_property
     def _held(self) -> dict[str, HeldTable]:
         return {}
 
     def held(self, values: npt.NDArray[Any]) -> HeldTable | None:
         """Return the table that has these values, if it is held."""
-        held = self._held.get(values.dtype.name)
-        return held if held is not None and held.table.values is values else None
+        return next((held for held in self._held.values() if held.table.values is values), None)
 
     def __getstate__(self) -> dict[Any, Any]:
         """Leave held tables out of pickles: they are derived from the list."""
@@ -498,8 +569,7 @@ class StructureFactors(StructureFactorFiles):
         if held is not None and (held.serves_all or (held.table.limits == limits and len(energies_eV) == 1)):
             return held.table
         indices, amplitudes = self.scattering_list
-        where = f"StructureFactors {self.path or 'arrays'}"
-        check_table_size(limits, len(energies_eV), dtype, where)
+        check_table_size(limits, len(energies_eV), dtype, self._where)
         rows = (amplitudes_at(energy, amplitudes, self.energies) for energy in energies_eV)
         table = dense_tables(indices, rows, len(energies_eV), limits, self.default_F, dtype)
         if not self.has_energy_axis and len(energies_eV) == 1 and table.values.nbytes <= KEPT_BYTES:
@@ -510,6 +580,27 @@ class StructureFactors(StructureFactorFiles):
             *table.values.shape[1:], table.values.nbytes / 1e6, len(indices), self.path or "an array",
         )  # fmt: skip
         return table
+
+    def transforms(self, energies_eV: Sequence[float], limits: Limits, dtype: type = np.float64) -> Table:
+        """Return tables of the transform between reflections: as `tables`, for `interpolate="phased"`.
+
+        Real and imaginary parts alternate along the last axis of `values` (see `phased.phased_tables`). The last table
+        is kept like that of `tables`.
+        """
+        key = f"phased {np.dtype(dtype).name}"
+        held = self._held.get(key)
+        if held is not None and held.table.limits == limits and len(energies_eV) == 1:
+            return held.table
+        rows = (amplitudes_at(energy, self.contents.values, self.energies) for energy in energies_eV)
+        table = phased_tables(self.contents, rows, len(energies_eV), limits, dtype, self._where)
+        if not self.has_energy_axis and len(energies_eV) == 1 and table.values.nbytes <= KEPT_BYTES:
+            table.values.flags.writeable = False
+            self._held[key] = HeldTable(table, {})
+        return table
+
+    @property
+    def _where(self) -> str:
+        return f"StructureFactors {self.path or 'arrays'}"
 
 
 def _check_arrays(indices: IndexArray, amplitudes: FloatArray) -> None:

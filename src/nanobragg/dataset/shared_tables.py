@@ -49,11 +49,13 @@ class SharedTables(NamedTuple):
 def share_tables(plan: Description, folder: Path) -> SharedTables | None:
     """Write the structure factors of the base to files in a folder.
 
-    None if they are not listed, depend on the energy, or vary from shot to shot: each worker then has its own.
+    None if they are not listed, depend on the energy, have phases, or vary from shot to shot: each worker then has its
+    own.
     """
     factors = plan.base.resolved().structure_factors
     own = any(name.partition(".")[0] == "structure_factors" for name in plan.vary)
-    if own or plan.base.structure_factors.needs_beam_energy or factors.has_energy_axis or factors.listing is None:
+    apart = factors.has_energy_axis or factors.is_phased
+    if own or plan.base.structure_factors.needs_beam_energy or apart or factors.listing is None:
         return None
     fields: dict[str, Any] = {
         "cell": factors.known_cell,

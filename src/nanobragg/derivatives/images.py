@@ -21,7 +21,7 @@ from .evaluate import Evaluation, as_scene, chosen_places
 from .groups import Groups
 from .jacobian import Jacobian, is_amplitude
 from .missing import missing_at_most, primitive_bounds
-from .parameters import all_parameters, check_names, reflection_of, source_of
+from .parameters import all_parameters, check_names, reflection_of, refuse_phased, source_of
 from .parts import Places
 from .response import Response
 from .weights import weight_images
@@ -288,12 +288,14 @@ def wanted_names(scene: Scene, names: Sequence[str] | None, groups: Groups | Non
     """Return the checked names, by default all; "F" stands for all listed amplitudes."""
     if names is None:
         every = list(all_parameters(scene, groups))
-        return every if scene.lookup == "constant" or scene.halos else [*every, "F"]
+        return every if scene.lookup in ("constant", "phased") or scene.halos else [*every, "F"]
     given = [names] if isinstance(names, str) else list(names)
     if "F" in given and scene.lookup == "constant":
         raise ConfigError("F: the structure factors are one constant; use default_F")
     if "F" in given and scene.halos:
         raise ConfigError("F: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
+    if "F" in given and scene.lookup == "phased":
+        refuse_phased("F")
     check_names(scene, [name for name in given if name != "F"], groups)
     return given
 

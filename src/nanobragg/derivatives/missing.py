@@ -13,7 +13,7 @@ from .mosaic import domain_spins
 from .sources import source_motions
 
 LARGEST_EXPONENT = 746.0  # beyond which an exponential is 0
-CUBIC_SLOPE = 3.2  # |F|² of an interpolated amplitude by the index, over the bound of |F|²
+CUBIC_SLOPE = 3.2  # |F|² of an interpolated amplitude by a step of its table, over the bound of |F|²
 
 
 def primitive_bounds(scene: Scene, photons: float) -> FloatArray:
@@ -87,7 +87,8 @@ def _slopes(scene: Scene) -> tuple[FloatArray, FloatArray]:
         if shape == "gauss":  # offsets are at most 1/2
             fudge = metric[:3].sum() / float((n**2).sum() + 2.0 * np.square(scene.config.crystal.n_cells_off).sum())
             by_cells = 2.0 * inverse + np.sqrt(EXPONENTS[shape] * LARGEST_EXPONENT * fudge)
-    return by_index + (CUBIC_SLOPE if scene.lookup == "tricubic" else 0.0), by_cells
+    steps = scene.core("float64").parameters["table_steps"][0] if scene.lookup in ("tricubic", "phased") else 0
+    return by_index + CUBIC_SLOPE * steps, by_cells
 
 
 def _least_polarization(scene: Scene, kahn: float) -> float:

@@ -192,7 +192,9 @@ def _detector(scene: SceneData, changes: Mapping[str, float], groups: Groups | N
 
 def _structure_factors(scene: SceneData, changes: Mapping[str, float]) -> Any:
     factors = scene.config.structure_factors
-    moved: dict[str, Any] = {"interpolate": scene.lookup == "tricubic"} if scene.table is not None else {}
+    moved: dict[str, Any] = {}
+    if scene.table is not None and scene.lookup != "phased":
+        moved["interpolate"] = scene.lookup == "tricubic"
     if changes.get("default_F"):
         moved["default_F"] = factors.default_F + changes["default_F"]
     reflections = {index: change for name, change in changes.items() if (index := reflection_of(name)) is not None}

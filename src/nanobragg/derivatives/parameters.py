@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -166,7 +166,7 @@ def _values(scene: SceneData) -> dict[str, float]:
     values |= {"source_h": 0.0, "source_v": 0.0}
     if config.beam.polarized:
         values["kahn"] = config.beam.kahn_factor
-    if not scene.halos:
+    if scene.lookup != "phased" and not scene.halos:
         values["default_F"] = config.structure_factors.default_F
     values["phi_start"] = config.scan.start_deg
     values["distance"] = scene.distance * 1000.0
@@ -227,6 +227,13 @@ def source_of(name: str) -> int | None:
     return None if match is None else int(match[1])
 
 
+def refuse_phased(name: str) -> NoReturn:
+    """Raise `ConfigError`: an image of the transform between reflections is not differentiated by amplitudes."""
+    raise ConfigError(
+        f"{name}: there is no derivative by amplitudes with StructureFactors.interpolate = 'phased'; use False or True"
+    )
+
+
 def _is_reflection(scene: SceneData, name: str) -> bool:
     index = reflection_of(name)
     if index is None:
@@ -236,6 +243,8 @@ def _is_reflection(scene: SceneData, name: str) -> bool:
     listing = scene.config.structure_factors.listing
     if listing is None:
         raise ConfigError(f"{name}: the structure factors are one constant; use default_F")
+    if scene.lookup == "phased":
+        refuse_phased(name)
     if not (listing[0] == index).all(axis=1).any():
         raise ConfigError(f"{name}: the reflection is not listed; use default_F, or list it")
     return True

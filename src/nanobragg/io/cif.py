@@ -20,8 +20,10 @@ from .reflections import (
     cell_or_none,
     checked_indices,
     choose_column,
+    choose_phases,
     constant,
     fill_from_mean,
+    with_phases,
 )
 from .shelx import LABEL, parse_shelx
 from .small_molecule import cell_of_block
@@ -32,6 +34,7 @@ KINDS: dict[str, Kind] = {
     "pdbx_F_plus": "G", "pdbx_F_minus": "G", "pdbx_I_plus": "K", "pdbx_I_minus": "K",
     "pdbx_F_calc_with_solvent": "F", "pdbx_F_calc_part_solvent": "F",
 }  # fmt: skip
+PHASES = ("phase_calc", "phase_meas", "pdbx_PHWT", "pdbx_DELPHWT")  # the first is preferred
 CELL_TAGS = ("_cell_length_a", "_cell.length_a")
 LEFT_OUT = ("x", "-")  # values of a reflection's status
 SHELX_LIST = ("_shelx_hkl_file", "_iucr_refine_reflections_details")
@@ -42,7 +45,13 @@ def holds_reflections(path: StrPath) -> bool:
     return any(_has_reflections(block) for block in read_cif_document(path))
 
 
-def read_cif(path: StrPath, column: str | None = None, block: str | None = None) -> Reflections | Unmerged:
+def read_cif(
+    path: StrPath,
+    column: str | None = None,
+    block: str | None = None,
+    phased: bool = False,
+    phase_column: str | None = None,
+) -> Reflections | Unmerged:
     """Read amplitudes, or the square roots of intensities, from a CIF file.
 
     The file is a structure-factor mmCIF (`_refln.`), or a small-molecule CIF with a `_refln_` loop or an embedded
@@ -50,6 +59,7 @@ def read_cif(path: StrPath, column: str | None = None, block: str | None = None)
     such as F_meas_au or pdbx_F_plus (pdbx_F_minus is then read too); default: see `choose_column`. `block` is the name
     of a data block; default: the first with reflections, with a warning if there are several. Rows that are marked as
     absent or unreliable, or belong to another wavelength or crystal than the first row, are left out with a warning.
+    `phased` asks for phases too (see `choose_phases`).
 
     Raises `FormatError` if the file is not a valid CIF, lists no merged reflections, or has none of the known items,
     and `ConfigError` if there is no item or block of that name.
@@ -64,6 +74,8 @@ def read_cif(path: StrPath, column: str | None = None, block: str | None = None)
     doubts.add(angles if cell else 0, "angles of the cell are missing; 90 degrees are used")
     symmetry = cif_symmetry(path, values_elsewhere(path, document, chosen, None, "symmetry"))
     if _loop_start(chosen) is None:
+        if phased:
+            choose_phases(path, [], LABEL, phase_column)
         found = _embedded_list(path, chosen, column)
         return found._replace(cell=cell, symmetry=symmetry, note=_joined(told, found.note))
     table = _Rows(path, chosen, doubts)
@@ -76,7 +88,12 @@ def read_cif(path: StrPath, column: str | None = None, block: str | None = None)
         values, count = fill_from_mean(values, mates, mean)
         note += f", and {count} reflections from {choice.mean[0]}" if count else ""
     doubts.warn()
-    return Reflections(table.indices, values, mates, cell, symmetry, note)
+    reflections = Reflections(table.indices, values, mates, cell, symmetry, note)
+    if not phased:
+        return reflections
+    known = table.phases()
+    phases = choose_phases(path, known, choice.label, phase_column or next(iter(known), None))
+    return with_phases(path, reflections, phases, table.numbers(phases))
 
 
 def _joined(*parts: str) -> str:
@@ -100,7 +117,7 @@ class _Rows:
         self._tags = [tag[len(self._start) :] for tag in loop.tags]
         self._values = loop.values
         self._kept = self._choose_rows(loop.length(), doubts)
-        indices = np.column_stack([self._numbers(f"index_{axis}") for axis in "hkl"])
+        indices = np.column_stack([self.numbers(f"index_{axis}") for axis in "hkl"])
         if not (np.isfinite(indices).all() and (indices == np.rint(indices)).all() and (np.abs(indices) < 2**40).all()):
             raise FormatError(f"{path}: an index h, k, l is not an integer; correct it")
         self.indices = checked_indices(path, indices)
@@ -109,13 +126,17 @@ class _Rows:
         """Return the columns other than the indices."""
         return [self._column(tag) for tag in self._tags if not tag.startswith("index_")]
 
+    def phases(self) -> list[str]:
+        """Return the columns of phases."""
+        return [tag for tag in PHASES if tag in self._tags]
+
     def amplitudes(self, tag: str, kind: Kind) -> npt.NDArray[np.float64]:
         """Return the amplitudes of a column in the rows that count."""
-        return as_amplitudes(self._path, tag, kind, self._numbers(tag))
+        return as_amplitudes(self._path, tag, kind, self.numbers(tag))
 
     def _column(self, tag: str) -> Column:
         kind = KINDS.get(tag)
-        is_constant = kind is not None and constant(self._numbers(tag))
+        is_constant = kind is not None and constant(self.numbers(tag))
         return Column(tag, kind, has_sigma=any(name in self._tags for name in _sigmas(tag)), is_dummy=is_constant)
 
     def _choose_rows(self, count: int, doubts: Doubts) -> npt.NDArray[np.bool_]:
@@ -136,7 +157,7 @@ class _Rows:
     def _texts(self, item: str) -> npt.NDArray[np.str_]:
         return np.array([text_of(value) for value in self._column_of(item)], dtype=np.str_)
 
-    def _numbers(self, item: str) -> npt.NDArray[np.float64]:
+    def numbers(self, item: str) -> npt.NDArray[np.float64]:
         """Return a column as numbers without standard uncertainties; NaN where a value is missing."""
         import gemmi
 

@@ -22,21 +22,27 @@ from .reflections import (
     cell_or_none,
     checked_indices,
     choose_column,
+    choose_phases,
     constant,
     fill_from_mean,
+    with_phases,
 )
 
 HEADER_RECORD = 80
 TEXT_BYTES = 4096  # of another file, from which its format is seen
 KINDS = {"F": "F", "G": "G", "J": "J", "K": "K"}
+PHASES = "P"
 
 
-def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
+def read_mtz(
+    path: StrPath, column: str | None = None, phased: bool = False, phase_column: str | None = None
+) -> Reflections:
     """Read amplitudes, or the square roots of intensities, from a merged MTZ file.
 
     `column` is the label of a column of type F, J, G or K; with F(+) or I(+), F(-) or I(-) is read too. Default: see
-    `choose_column`. Raises `FormatError` if the file is not a valid MTZ file, is unmerged, or has no columns of these
-    types, and `ConfigError` if there is no column of that label.
+    `choose_column`. `phased` asks for phases too, a column of type P (see `choose_phases`). Raises `FormatError` if the
+    file is not a valid MTZ file, is unmerged, or has no columns of these types, and `ConfigError` if there is no column
+    of that label.
     """
     content = read_file(path)
     if not content.startswith(b"MTZ ") and (kind := describe_other_list(content[:TEXT_BYTES].decode("latin-1"))):
@@ -64,7 +70,12 @@ def read_mtz(path: StrPath, column: str | None = None) -> Reflections:
         note += f", and {count} reflections from {choice.mean[0]}" if count else ""
     of_column = cells.get(mtz.columns[labels.index(choice.label)].dataset_id)
     cell = (of_column and cell_or_none(of_column)) or cell_or_none(mtz.cell.parameters)
-    return Reflections(table.indices(), values, mates, cell, symmetry, note)
+    found = Reflections(table.indices(), values, mates, cell, symmetry, note)
+    if not phased:
+        return found
+    names = [name for name, kind in zip(labels, types, strict=True) if kind == PHASES]
+    phases = choose_phases(path, names, choice.label, phase_column)
+    return with_phases(path, found, phases, table.numbers(phases))
 
 
 class _Values:
@@ -83,13 +94,14 @@ class _Values:
         """Return a column's description."""
         label, kind = self._labels[number], KINDS.get(self._types[number])
         has_sigma = f"SIG{label}" in self._labels or f"SIG_{label}" in self._labels
-        return Column(label, kind, has_sigma, kind is not None and constant(self._numbers(label)))  # type: ignore[arg-type]
+        return Column(label, kind, has_sigma, kind is not None and constant(self.numbers(label)))  # type: ignore[arg-type]
 
     def amplitudes(self, label: str, kind: Kind) -> npt.NDArray[np.float64]:
         """Return the amplitudes of a column; NaN where missing."""
-        return as_amplitudes(self._path, label, kind, self._numbers(label))
+        return as_amplitudes(self._path, label, kind, self.numbers(label))
 
-    def _numbers(self, label: str) -> npt.NDArray[np.float64]:
+    def numbers(self, label: str) -> npt.NDArray[np.float64]:
+        """Return a column as it is; NaN where missing."""
         with np.errstate(invalid="ignore"):  # signalling NaNs
             found = self._table[:, self._labels.index(label)].astype(np.float64)
         found[found == self._missing] = np.nan  # the file's marker of missing values

@@ -75,6 +75,8 @@ class Reflections(NamedTuple):
         Operators and symbol in the file.
     note
         The columns read, and the alternatives.
+    phases_deg
+        Phases of h k l, (n,), NaN where missing; those of -h -k -l are the opposite ones. None: not asked for.
     """
 
     indices: npt.NDArray[np.int32]
@@ -83,6 +85,7 @@ class Reflections(NamedTuple):
     cell: Cell | None
     symmetry: FileSymmetry
     note: str
+    phases_deg: npt.NDArray[np.float64] | None = None
 
     @property
     def space_group(self) -> str:
@@ -162,6 +165,38 @@ def _mean_of(pair: Column, columns: Sequence[Column]) -> tuple[str, Kind] | None
         and bool(CALCULATED.match(_plain(column.label))) == calculated
     ]  # fmt: skip
     return (min(means, key=_rank).label, kind) if means else None
+
+
+def choose_phases(path: StrPath, phases: Sequence[str], label: str, wanted: str | None) -> str:
+    """Return the column of phases named `wanted`, the one whose name goes with that of the amplitudes, or the only one.
+
+    Names that go together are FC and PHIC, FWT and PHWT, F-model and PHIF-model. Raises `ConfigError` if there is no
+    column `wanted` or several without a choice, and `FormatError` if there is none.
+    """
+    if not phases:
+        raise FormatError(
+            f"{path}: has no column of phases, which interpolate = 'phased' needs; give a file with calculated phases, "
+            "or StructureFactors.from_coordinates"
+        )
+    if wanted is not None:
+        if wanted not in phases:
+            raise ConfigError(f"{path} has no phases {wanted!r}; its columns of phases are {', '.join(phases)}")
+        return wanted
+    together = [each for each in phases if each in (f"PH{label[1:]}", f"PHI{label[1:]}", f"PH{label}", f"PHI{label}")]
+    if len(together or phases) > 1:
+        raise ConfigError(f"{path}: has several columns of phases; give phase_column, one of {', '.join(phases)}")
+    return (together or list(phases))[0]
+
+
+def with_phases(path: StrPath, found: Reflections, label: str, degrees: npt.NDArray[np.float64]) -> Reflections:
+    """Return reflections with the phases (degrees) of a column; those without one are left out, with a warning."""
+    columns = [found.amplitudes, *([] if found.mates is None else [found.mates])]
+    lacking = ~np.isfinite(degrees) & (np.nan_to_num(columns) != 0).any(axis=0)
+    if lacking.any():
+        warn_user(
+            f"{path}: column {label}: {lacking.sum()} of {len(lacking)} reflections lack a phase and are left out"
+        )
+    return found._replace(phases_deg=np.where(lacking, np.nan, np.nan_to_num(degrees)), note=f"{found.note}; {label}")
 
 
 def fill_from_mean(

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from .._core import CoreScene
 from .._culling import BEAM, CULLING_PARAMETERS, ORIENTATION_GROUP, RUN, VECTOR_LANES, CullingPlan
 from ..geometry import FloatArray
+from ..structure_factors.phased import magnitudes
 from ..structure_factors.tables import HeldTable
 from .filled import filled
 from .quadratic_form import form_of, matrix_of
@@ -33,7 +34,9 @@ def build_plan(core: CoreScene, held: HeldTable | None = None) -> CullingPlan | 
     sources, beams = _sort_sources(core.sources)
     metric = matrix_of(parameters["crystal"]["metric"])
     cells = core.cells * 1e10  # Å
-    grid = {name: parameters[f"table_{name}"] for name in ("low", "high", "stride_h", "stride_k")}
+    _, nk, nl, _ = squares.shape
+    grid = {name: parameters[f"table_{name}"] // parameters["table_steps"] for name in ("low", "high")}
+    grid |= {"stride_h": nk * nl, "stride_k": nl}
     culling = filled(
         CULLING_PARAMETERS, 1,
         **grid, one_table=np.ptp(sources["table"]) == 0, largest=largest,
@@ -120,6 +123,14 @@ def amplitude_bounds(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     if tables is None:
         largest = float(core.parameters["default_F"][0]) ** 2
         return np.ones((1, 1, 1, 2), np.float32), largest
+    if core.lookup == "phased":
+        # A point between two entries takes those up to two steps away; an index belongs to a reflection up to 1/2 away.
+        steps = int(core.parameters["table_steps"][0])
+        squares = np.square(magnitudes(tables).max(axis=0).astype(np.float64))
+        here = (LEBESGUE**6 * _largest_nearby(squares, 1 + max(1, steps // 2)))[::steps, ::steps, ::steps]
+        largest = float(here.max())
+        shares = _shares(here, largest)
+        return np.stack([shares, _largest_nearby(shares, 1)], axis=-1), largest
     reach, factor = int(core.parameters["crystal"]["around"][0]), 1.0  # of halos
     if core.lookup == "tricubic":
         reach, factor = TRICUBIC_REACH, LEBESGUE**6
@@ -127,16 +138,19 @@ def amplitude_bounds(core: CoreScene) -> tuple[npt.NDArray[np.float32], float]:
     bounds = np.empty((*tables.shape[1:], 2), np.float32)
     for first in range(0, len(bounds), PLANES):  # in parts, because intermediate results are larger than the table
         start, end = max(first - reach - 1, 0), first + PLANES
-        here = np.abs(tables[:, start : end + reach + 1]).max(axis=0).astype(np.float64)
-        here *= here
+        here = np.square(np.abs(tables[:, start : end + reach + 1]).max(axis=0).astype(np.float64))
         if reach:
             here = factor * _largest_nearby(here, reach)
-        here /= largest or 1.0
-        shares = here.astype(np.float32)
-        shares = np.nextafter(shares, np.float32(2.0), where=shares > 0, out=shares)
+        shares = _shares(here, largest)
         bounds[first:end, ..., 0] = shares[first - start : end - start]
         bounds[first:end, ..., 1] = _largest_nearby(shares, 1)[first - start : end - start]
     return bounds, largest
+
+
+def _shares(values: FloatArray, largest: float) -> npt.NDArray[np.float32]:
+    """Return upper bounds of the values over the largest one."""
+    shares = (values / (largest or 1.0)).astype(np.float32)
+    return np.nextafter(shares, np.float32(2.0), where=shares > 0, out=shares)
 
 
 def _largest_nearby(values: npt.NDArray[Any], distance: int) -> npt.NDArray[Any]:

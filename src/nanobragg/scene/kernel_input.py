@@ -9,7 +9,7 @@ from ..bounds import BOUNDS
 from ..constants import EV_ANGSTROM, R_E_SQR
 from ..errors import ConfigError
 from ..geometry import FloatArray, unit
-from ..structure_factors.tables import Table
+from ..structure_factors.tables import Limits, Table
 from .filled import filled
 from .halos import halo_crystal
 from .panel_geometry import PanelGeometry
@@ -52,7 +52,8 @@ def build_core(scene: SceneData, precision: str) -> CoreScene:
     energies, numbers = table_energies(scene)
     table = None
     if scene.table is not None:
-        table = scene.spot_factors.tables(energies, scene.table.within(scene.reach), _entry(precision))
+        make = scene.spot_factors.transforms if scene.lookup == "phased" else scene.spot_factors.tables
+        table = make(energies, scene.table.within(scene.reach), _entry(precision))
     like_c = scene.config.compat == "c"
     return CoreScene(
         _panels(scene.geometry), _sources(scene, numbers), _parameters(scene, table), scene.cells, scene.shares,
@@ -145,15 +146,13 @@ def _parameters(scene: SceneData, table: Table | None) -> npt.NDArray[np.void]:
     """Return the kernel's Parameters (include/nanobragg/scene.h)."""
     config, detector = scene.config, scene.config.detector
     stop, (water, scale) = detector.beamstop, _water_and_scale(scene)
-    low, high, nk, nl = [0] * 3, [0] * 3, 0, 0
-    if table is not None:
-        low, high = [first - 1 for first in table.limits.first], [last + 1 for last in table.limits.last]
-        _, _, nk, nl = table.values.shape
+    table = table or Table(np.empty(0), Limits((1, 1, 1), (-1, -1, -1)))
+    _, nk, nl = table.shape
     parameters = filled(
         PARAMETERS, 1,
         crystal=0, shape=SHAPES[config.crystal.shape].number, lookup=LOOKUPS.index(scene.lookup),
-        default_F=scene.spot_factors.default_F, table_low=low, table_high=high,
-        table_stride_h=nk * nl, table_stride_k=nl,
+        default_F=scene.spot_factors.default_F, table_low=table.low, table_high=table.high,
+        table_stride_h=nk * nl, table_stride_k=nl, table_steps=table.steps,
         oversample=scene.oversample, n_layers=scene.sensor.count, has_sensor=scene.sensor.range > 0,
         layer=scene.sensor.step, mu=scene.attenuation, point_pixel=detector.point_pixel, curved=detector.curved,
         has_beamstop=stop is not None, beamstop=scene.beam_direction,

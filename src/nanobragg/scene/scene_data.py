@@ -32,7 +32,7 @@ from .panel_geometry import PanelGeometry
 from .quadratic_form import radius_metric
 from .smear import build_smear, check_smear
 
-Lookup = Literal["constant", "nearest", "tricubic"]
+Lookup = Literal["constant", "nearest", "tricubic", "phased"]
 
 
 class SceneData:
@@ -293,6 +293,8 @@ class SceneData:
             return "constant"
         if self.smear is not None:
             return "nearest"  # a spot has the amplitude of its reflection
+        if self.spot_factors.is_phased:
+            return "phased"
         wanted = self.spot_factors.interpolate
         if wanted is None:
             wanted = min(self.n_cells) <= 2

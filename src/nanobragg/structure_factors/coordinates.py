@@ -15,14 +15,17 @@ from ..geometry import FloatArray
 from ..io.limits import allowed_memory
 from ..unit_cell import Cell
 from .direct_sum import ionic_factors, sum_over_atoms, unique_reflections
-from .placed_atoms import PlacedAtoms, place_atoms, with_all_copies
+from .placed_atoms import PlacedAtoms, with_all_copies
 from .symmetry import (
+    ComplexArray,
     Group,
     IndexArray,
+    Values,
     absent_reflections,
     expand_to_p1,
     group_from_table,
     point_group,
+    point_operators,
     reflection_keys,
     separate_mates,
 )
@@ -37,7 +40,6 @@ NO_CELL_A = 1.0  # Å; for gemmi a cell with this edge a means "no cell"
 BYTES_PER_POINT = 24  # density, transform and mask
 QUICK_TERMS = 2e7  # of a sum over atoms, which takes half a second
 MOST_TERMS = 1e9
-ComplexArray = npt.NDArray[np.complex128]
 
 
 class ModelAmplitudes(NamedTuple):
@@ -47,12 +49,13 @@ class ModelAmplitudes(NamedTuple):
     ----------
     indices : ndarray of int32, shape (n, 3)
     amplitudes : ndarray, shape (n,) or (energies, n)
+        Complex if they were calculated with phases.
     note
         Description of the calculation, for the summary.
     """
 
     indices: IndexArray
-    amplitudes: FloatArray
+    amplitudes: Values
     note: str
 
 
@@ -68,6 +71,8 @@ class ModelTransform(NamedTuple):
         By atomic number, what one more electron per atom of the element adds; empty without anomalous scattering.
     rotations : ndarray, shape (m, 3, 3)
         Point group, which makes all reflections of these.
+    translations : ndarray, shape (m, 3)
+        One that goes with each rotation.
     note
         Description of the calculation, for the summary.
     """
@@ -76,22 +81,21 @@ class ModelTransform(NamedTuple):
     normal: ComplexArray
     by_element: dict[int, ComplexArray]
     rotations: npt.NDArray[np.int64]
+    translations: FloatArray
     note: str
 
 
 def model_transform(
     where: str,
     model: AtomicModel,
-    cell: Cell,
-    group: Group,
+    placed: PlacedAtoms,
     *,
     d_min_A: float,
     k_sol: float | None,
     b_sol_A2: float,
     anomalous: bool,
-    own_group: bool = True,
 ) -> ModelTransform:
-    """Calculate the complex amplitudes of an atomic model.
+    """Calculate the complex amplitudes of an atomic model in a cell.
 
     The electron density (scattering factors of the International Tables, 1992, vol. C) is sampled on a grid of at most
     a third of `d_min_A`, blurred accordingly, and transformed with gemmi (L. F. Ten Eyck, Acta Cryst. A33 (1977)
@@ -104,24 +108,21 @@ def model_transform(
         Name of the file, for errors.
     model
         Model from `io.atoms.read_atoms`.
-    cell, group
-        Unit cell and space group.
+    placed
+        Its atoms from `placed_atoms.place_atoms`.
     d_min_A
         Resolution limit.
     k_sol, b_sol_A2
         Electrons/Å³ and Å²; k_sol None: 0.35, and 0 for small molecules.
     anomalous
         Whether the transforms of elements are needed.
-    own_group
-        Whether the group is that of the file, to which stated multiplicities of sites refer.
 
     Raises
     ------
     ConfigError
         A grid that does not fit into memory.
     """
-    _check_grid(where, cell, d_min_A)
-    placed = place_atoms(where, model, cell, group, own_group=own_group)
+    _check_grid(where, placed.structure.cell.parameters, d_min_A)
     k_sol = (0.0 if model.small else K_SOL) if k_sol is None else k_sol
     calculator = _calculator(where, placed, d_min_A, direct_if_small=model.small and k_sol == 0)
     indices, atoms = calculator.transform()
@@ -134,11 +135,13 @@ def model_transform(
     note = ", ".join(filter(None, [model.note, note, placed.note]))
     found = calculator.by_element(atoms) if anomalous else {}
     by_element = {number: present * each for number, each in found.items()}
-    return ModelTransform(indices, present * (atoms + solvent), by_element, point_group(calculator.group), note)
+    return ModelTransform(indices, present * (atoms + solvent), by_element, *point_operators(calculator.group), note)
 
 
-def amplitudes_of(transform: ModelTransform, energies_eV: FloatArray | None, where: str) -> ModelAmplitudes:
-    """Return the amplitudes of the P1 cell at some energies (None: without anomalous scattering).
+def amplitudes_of(
+    transform: ModelTransform, energies_eV: FloatArray | None, where: str, *, phased: bool = False
+) -> ModelAmplitudes:
+    """Return the amplitudes of the P1 cell at some energies (None: without anomalous scattering), or complex ones.
 
     f' and f'' are those of D. T. Cromer and D. A. Liberman, Acta Cryst. A37 (1981) 267-268; with them Bijvoet mates are
     kept separate.
@@ -148,18 +151,22 @@ def amplitudes_of(transform: ModelTransform, energies_eV: FloatArray | None, whe
     ConfigError
         An energy outside 1 to 200 keV.
     """
-    indices, normal, by_element, rotations, note = transform
+    indices, normal, by_element, rotations, translations, note = transform
+    shifts = translations if phased else None
     if energies_eV is None:
-        return ModelAmplitudes(*expand_to_p1(indices, np.abs(normal), rotations, where), note)
+        values = normal if phased else np.abs(normal)
+        return ModelAmplitudes(*expand_to_p1(indices, values, rotations, where, shifts), note)
     rows = []
     for energy in energies_eV.tolist():
-        plus, minus = _bijvoet_pair(normal, by_element, energy)
+        pair = _bijvoet_pair(normal, by_element, energy)
+        plus, minus = pair if phased else map(np.abs, pair)
         rows.append(separate_mates(indices, plus, minus, rotations))
     values = np.array([row[1] for row in rows])
     energies = ", ".join(f"{energy:g}" for energy in energies_eV.tolist()[:3])
     more = f", … ({len(energies_eV)})" if len(energies_eV) > 3 else ""
     note += f", anomalous at {energies}{more} eV"
-    return ModelAmplitudes(*expand_to_p1(rows[0][0], values if len(values) > 1 else values[0], rotations, where), note)
+    values = values if len(values) > 1 else values[0]
+    return ModelAmplitudes(*expand_to_p1(rows[0][0], values, rotations, where, shifts), note)
 
 
 def mixed_transform(shares: Sequence[float], transforms: Sequence[ModelTransform]) -> ModelTransform:
@@ -194,6 +201,17 @@ def _sorted(transform: ModelTransform) -> ModelTransform:
     order = np.argsort(reflection_keys(transform.indices))
     by_element = {number: each[order] for number, each in transform.by_element.items()}
     return transform._replace(indices=transform.indices[order], normal=transform.normal[order], by_element=by_element)
+
+
+def contents_transform(where: str, model: AtomicModel, whole: PlacedAtoms, **options: Any) -> ModelTransform:
+    """Calculate the transform of one cell's contents from `whole_molecules`, like `model_transform`.
+
+    The solvent is a medium around the contents too: it counts by what the molecules displace of it.
+    """
+    found = model_transform(where, model, whole, **options)
+    k_sol = (0.0 if model.small else K_SOL) if options["k_sol"] is None else options["k_sol"]
+    forward = ~found.indices.any(axis=1)
+    return found._replace(normal=found.normal - np.where(forward, k_sol * whole.structure.cell.volume, 0.0))
 
 
 def _check_grid(where: str, cell: Cell, d_min_A: float) -> None:
@@ -331,8 +349,8 @@ class _Sum:
 
 def _bijvoet_pair(
     normal: ComplexArray, coefficients: dict[int, ComplexArray], energy_eV: float
-) -> tuple[FloatArray, FloatArray]:
-    """Return |F(h)| and |F(-h)| at one energy: F(h) = A + iB, F(-h)* = A - iB, A and B transforms of real densities."""
+) -> tuple[ComplexArray, ComplexArray]:
+    """Return F(h) and F(-h) at one energy: F(h) = A + iB, F(-h) = A* + iB*, A and B transforms of real densities."""
     import gemmi
 
     if not LOWEST_EV <= energy_eV <= HIGHEST_EV:
@@ -346,6 +364,4 @@ def _bijvoet_pair(
         if math.isfinite(f_prime) and math.isfinite(f_double_prime):
             real += f_prime * coefficient
             imaginary += f_double_prime * coefficient
-    plus: FloatArray = np.abs(real + 1j * imaginary)
-    minus: FloatArray = np.abs(real - 1j * imaginary)
-    return plus, minus
+    return real + 1j * imaginary, np.conj(real - 1j * imaginary)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import FloatArray
-from .symmetry import IndexArray, point_group, reflection_keys
+from .symmetry import ComplexArray, IndexArray, point_group, reflection_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..unit_cell import Cell
     from .symmetry import Group
 
-ComplexArray = npt.NDArray[np.complex128]
 CHUNK = 2**15  # terms at a time
 
 _factors_lock = RLock()

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..bounds import check_bound
 from ..errors import ConfigError, FormatError
-from ..geometry import FloatArray
+from ..geometry import FloatArray, Vector
 from ..io.file_symmetry import FileSymmetry
 from ..io.reflections import Unmerged
 from ..unit_cell import Cell, check_cell
-from .symmetry import IndexArray, choose_group, expand_to_p1, point_group, separate_mates
+from .phased import Contents, emptiest_centre
+from .symmetry import (
+    Group,
+    IndexArray,
+    Values,
+    check_centric_phases,
+    choose_group,
+    expand_to_p1,
+    point_group,
+    point_operators,
+    separate_mates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ..io.atoms import AtomicModel
     from ..io.reflections import Reflections
-    from .coordinates import ModelTransform
+    from .placed_atoms import PlacedAtoms
 
 
 class P1Reflections(NamedTuple):
@@ -34,16 +46,23 @@ class P1Reflections(NamedTuple):
         Unit cell; None: not known.
     note
         Description of their source, for the summary; may be empty.
+    contents
+        What one cell holds, by values with phases; None: those were not asked for.
     """
 
     indices: IndexArray
     amplitudes: FloatArray
     cell: Cell | None = None
     note: str = ""
+    contents: Contents | None = None
 
 
 def expand_arrays(
-    indices: IndexArray, amplitudes: FloatArray, space_group: str | None, cell: Cell | None
+    indices: IndexArray,
+    amplitudes: Values,
+    space_group: str | None,
+    cell: Cell | None,
+    centre: Vector | None = None,
 ) -> P1Reflections:
     """Expand reflections of an asymmetric unit to P1; without a space group they are returned unchanged.
 
@@ -51,16 +70,36 @@ def expand_arrays(
     ----------
     indices : ndarray, shape (n, 3)
     amplitudes : ndarray, shape (n,) or (energies, n)
+        Complex ones keep their phases.
     space_group
         Symbol or number; None: add nothing, not even Friedel mates.
     cell
         a b c (Å) α β γ (degrees), if known.
+    centre
+        With phases: the middle (fractional) of the cell's contents; None: see `phased.emptiest_centre`.
     """
     if space_group is None:
-        return P1Reflections(indices, amplitudes, cell)
+        return _listed(indices, amplitudes, cell, "", centre)
     group = choose_group("StructureFactors", space_group, FileSymmetry(), cell)
-    expanded = expand_to_p1(indices, amplitudes, point_group(group))
-    return P1Reflections(*expanded, cell, f"expanded from {group.name}")
+    expanded = _expand(indices, amplitudes, group, "StructureFactors")
+    return _listed(*expanded, cell, f"expanded from {group.name}", centre)
+
+
+def _expand(indices: IndexArray, values: Values, group: Group, where: str) -> tuple[IndexArray, Values]:
+    rotations, translations = point_operators(group)
+    if not np.iscomplexobj(values):
+        return expand_to_p1(indices, values, rotations, where)
+    check_centric_phases(indices, values, group, where)
+    return expand_to_p1(indices, values, rotations, where, translations)
+
+
+def _listed(indices: IndexArray, values: Values, cell: Cell | None, note: str, centre: Vector | None) -> P1Reflections:
+    """Return a list of amplitudes, with the contents of the cell if they are complex."""
+    contents = None
+    if np.iscomplexobj(values):
+        middle = emptiest_centre(indices, np.atleast_2d(values)[0]) if centre is None else centre
+        contents = Contents(indices, values, middle, 1)
+    return P1Reflections(indices, np.abs(values) if contents else values, cell, note, contents)
 
 
 def read_reflections(
@@ -71,11 +110,16 @@ def read_reflections(
     space_group: str | None = None,
     cell: Cell | None = None,
     block: str | None = None,
+    phased: bool = False,
+    phase_column: str | None = None,
+    centre: Vector | None = None,
 ) -> P1Reflections:
     """Read a file of reflections; MTZ, CIF and SHELX are expanded to P1, text and dumps already list it.
 
     `kind` is "hkl", "dump", "shelx", "mtz" or "cif". `column` is the label of amplitudes or intensities in an MTZ or
-    CIF file, `block` the name of a CIF's data block; `space_group` and `cell` replace those of the file.
+    CIF file, `block` the name of a CIF's data block; `space_group` and `cell` replace those of the file. `phased` asks
+    for phases too, which an MTZ or CIF file may have; `phase_column` is their label, and `centre` as in
+    `expand_arrays`.
     """
     if kind == "hkl":
         from ..io.hkl import read_hkl
@@ -90,10 +134,10 @@ def read_reflections(
     if kind == "mtz":
         from ..io.mtz import read_mtz
 
-        return _expanded(str(path), read_mtz(path, column), space_group, cell)
+        return _expanded(str(path), read_mtz(path, column, phased, phase_column), space_group, cell, centre)
     from ..io.cif import read_cif
 
-    return _expanded(str(path), read_cif(path, column, block), space_group, cell)
+    return _expanded(str(path), read_cif(path, column, block, phased, phase_column), space_group, cell, centre)
 
 
 def _as_listed(path: Path, indices: IndexArray, amplitudes: FloatArray, cell: Cell | None) -> P1Reflections:
@@ -114,7 +158,13 @@ def _read_dump(path: Path) -> tuple[IndexArray, FloatArray]:
     return grid, dense.ravel()
 
 
-def _expanded(where: str, found: Reflections | Unmerged, space_group: str | None, cell: Cell | None) -> P1Reflections:
+def _expanded(
+    where: str,
+    found: Reflections | Unmerged,
+    space_group: str | None,
+    cell: Cell | None,
+    centre: Vector | None = None,
+) -> P1Reflections:
     cell = cell or found.cell
     _check_file_cell(where, cell)
     group = choose_group(where, space_group, found.symmetry, cell)
@@ -123,12 +173,16 @@ def _expanded(where: str, found: Reflections | Unmerged, space_group: str | None
         from .merging import merge_equivalents
 
         found = merge_equivalents(where, found, rotations)
-    mates = np.full(len(found.amplitudes), np.nan) if found.mates is None else found.mates
-    indices, amplitudes = separate_mates(found.indices, found.amplitudes, mates, rotations)
+    plus: Any = found.amplitudes
+    minus: Any = np.full(len(plus), np.nan) if found.mates is None else found.mates
+    if found.phases_deg is not None:
+        turn = np.exp(1j * np.radians(found.phases_deg))
+        plus, minus = plus * turn, minus * np.conj(turn)
+    indices, amplitudes = separate_mates(found.indices, plus, minus, rotations)
     if len(indices) == 0:
         raise FormatError(f"{where}: {found.note}: has no values; choose another column")
-    expanded = expand_to_p1(indices, amplitudes, rotations, where)
-    return P1Reflections(*expanded, cell, f"{found.note}; expanded from {group.name}")
+    expanded = _expand(indices, amplitudes, group, where)
+    return _listed(*expanded, cell, f"{found.note}; expanded from {group.name}", centre)
 
 
 class Coordinates(NamedTuple):
@@ -148,28 +202,43 @@ class Coordinates(NamedTuple):
     unknown_atoms: str | None = None
 
 
-def calculate_reflections(given: Coordinates) -> P1Reflections:
-    """Calculate reflections from coordinates; the resolution limit is required."""
-    from .coordinates import amplitudes_of
+def calculate_reflections(given: Coordinates, *, phased: bool = False, centre: Vector | None = None) -> P1Reflections:
+    """Calculate reflections from coordinates; the resolution limit is required.
 
-    transform, cell = _transformed(given)
-    found = amplitudes_of(transform, given.energies_eV, str(given.path))
-    return P1Reflections(found.indices, found.amplitudes, cell, found.note)
+    `phased` asks for the contents of the cell too, whole molecules around `centre` (see `whole_molecules`).
+    """
+    from .coordinates import amplitudes_of, contents_transform, model_transform
+    from .whole_molecules import CELLS, whole_molecules
+
+    where, (model, placed) = str(given.path), _placed(given)
+    found = amplitudes_of(model_transform(where, model, placed, **_options(given)), given.energies_eV, where)
+    cell, contents = placed.structure.cell.parameters, None
+    if phased:
+        whole = whole_molecules(where, placed, centre)
+        transform = contents_transform(where, model, whole.placed, **_options(given))
+        values = amplitudes_of(transform, given.energies_eV, where, phased=True)
+        contents = Contents(values.indices, values.amplitudes.astype(np.complex128), whole.centre, CELLS)
+    return P1Reflections(found.indices, found.amplitudes, cell, found.note, contents)
 
 
-def calculate_mixture(shares: Sequence[float], states: Sequence[Coordinates]) -> P1Reflections:
-    """Calculate reflections from the mean density of several states, each with its share; they have the same cell."""
-    from .coordinates import amplitudes_of, mixed_transform
+def calculate_mixture(shares: Sequence[float], states: Sequence[Coordinates], *, phased: bool = False) -> P1Reflections:
+    """Calculate reflections from the mean density of several states, each with its share; they have the same cell.
 
-    transforms, cells = zip(*map(_transformed, states), strict=True)
-    found = amplitudes_of(mixed_transform(shares, transforms), states[0].energies_eV, "StructureFactors.mixed")
-    return P1Reflections(found.indices, found.amplitudes, cells[0], found.note)
+    `phased` asks for their phases too.
+    """
+    from .coordinates import amplitudes_of, mixed_transform, model_transform
+
+    models = [(str(given.path), *_placed(given), given) for given in states]
+    transforms = [model_transform(where, model, placed, **_options(given)) for where, model, placed, given in models]
+    mixed, energies_eV = mixed_transform(shares, transforms), states[0].energies_eV
+    found = amplitudes_of(mixed, energies_eV, "StructureFactors.mixed", phased=phased)
+    return _listed(found.indices, found.amplitudes, models[0][2].structure.cell.parameters, found.note, None)
 
 
-def _transformed(given: Coordinates) -> tuple[ModelTransform, Cell]:
-    """Return the complex amplitudes of coordinates, and their cell."""
+def _placed(given: Coordinates) -> tuple[AtomicModel, PlacedAtoms]:
+    """Return the model of a file, and its atoms in their cell and group."""
     from ..io.atoms import read_atoms
-    from .coordinates import model_transform
+    from .placed_atoms import place_atoms
 
     where = str(given.path)
     if given.d_min_A is None:
@@ -179,12 +248,16 @@ def _transformed(given: Coordinates) -> tuple[ModelTransform, Cell]:
     if cell is None:
         raise ConfigError(f"{where}: does not hold a cell (CRYST1, _cell); give StructureFactors.cell")
     _check_file_cell(where, cell)
-    transform = model_transform(
-        where, model, cell, choose_group(where, given.space_group, model.symmetry, cell),
-        own_group=given.space_group is None, d_min_A=given.d_min_A, k_sol=given.k_sol, b_sol_A2=given.b_sol_A2,
-        anomalous=given.energies_eV is not None,
-    )  # fmt: skip
-    return transform, cell
+    group = choose_group(where, given.space_group, model.symmetry, cell)
+    return model, place_atoms(where, model, cell, group, own_group=given.space_group is None)
+
+
+def _options(given: Coordinates) -> dict[str, Any]:
+    """Return how the transform of coordinates is calculated."""
+    return {
+        "d_min_A": given.d_min_A, "k_sol": given.k_sol, "b_sol_A2": given.b_sol_A2,
+        "anomalous": given.energies_eV is not None,
+    }  # fmt: skip
 
 
 def _check_file_cell(where: str, cell: Cell | None) -> None:

@@ -72,10 +72,14 @@ def place_atoms(where: str, model: AtomicModel, cell: Cell, group: Group, *, own
     return PlacedAtoms(structure, atoms, elements, group, any(atom.charge for atom in listed), note)
 
 
-def with_all_copies(where: str, placed: PlacedAtoms) -> Any:
-    """Return a structure in P 1 with the copies of all atoms by all operators."""
+def with_all_copies(where: str, placed: PlacedAtoms, moves: FloatArray | None = None) -> Any:
+    """Return a structure in P 1 with the copies of all atoms by all operators.
+
+    `moves`, shape (operators, 3), are added to the fractional coordinates of the copies; default: none.
+    """
     import gemmi
 
+    moves = np.zeros((len(placed.group.rotations), 3)) if moves is None else moves
     copies = len(placed.atoms.fract) * len(placed.group.rotations)
     check_bytes(where, copies * BYTES_PER_ATOM, "every symmetry copy of its atoms")
     structure = placed.structure.clone()
@@ -83,7 +87,8 @@ def with_all_copies(where: str, placed: PlacedAtoms) -> Any:
     structure.setup_cell_images()
     orthogonal, fractional = (np.array(each.mat.tolist()) for each in (structure.cell.orth, structure.cell.frac))
     chain = gemmi.Chain("A")
-    for rotation, translation in zip(placed.group.rotations, placed.group.translations, strict=True):
+    translations = placed.group.translations + moves
+    for rotation, translation in zip(placed.group.rotations, translations, strict=True):
         copies = placed.atoms.fract @ rotation.T + translation
         turn = orthogonal @ rotation @ fractional
         residue = gemmi.Residue()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..io.file_symmetry import FileSymmetry
 
 IndexArray = npt.NDArray[np.int32]
+ComplexArray = npt.NDArray[np.complex128]
+Values = npt.NDArray[Any]  # amplitudes: numbers, or complex ones with phases
 
 MERGED = 0.01  # equivalents that differ by more, relative to the mean and their own amplitude, are unmerged
 SETTINGS = (  # spellings of a setting after the symbol, and gemmi's extension
@@ -25,6 +27,7 @@ SETTINGS = (  # spellings of a setting after the symbol, and gemmi's extension
     (r"\s*[{(:]?\s*origin( choice)? ?(no\.? ?)?2\s*[})]?$", "2"),
     (r"\s+HR?$", "H"), (r"\s+R$", "R"), (r"\s+S$", "1"), (r"\s+Z$", "2"),  # of the Inorganic Crystal Structure Database
 )  # fmt: skip
+MOST_AWAY = 0.2  # of the amplitudes of centric reflections, by which their phases may differ from the allowed ones
 INDEX_OFFSET = 2**20  # larger than any |h|
 
 
@@ -225,9 +228,18 @@ def point_group(group: Group) -> npt.NDArray[np.int64]:
 
     Operators that make no group leave the identity only.
     """
+    return point_operators(group)[0]
+
+
+def point_operators(group: Group) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Return the rotations of `point_group`, and a translation that goes with each, shape (n, 3)."""
     if not group.closed:
-        return np.eye(3, dtype=np.int64)[None]
-    return np.array(sorted(set(map(_as_tuple, group.rotations)), reverse=True), dtype=np.int64)
+        return np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
+    translations: dict[Any, FloatArray] = {}
+    for rotation, translation in zip(group.rotations, group.translations, strict=True):
+        translations.setdefault(_as_tuple(rotation), translation)
+    rotations = sorted(translations, reverse=True)
+    return np.array(rotations, dtype=np.int64), np.array([translations[each] for each in rotations])
 
 
 def _as_tuple(matrix: npt.NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
@@ -254,32 +266,46 @@ def centric_reflections(indices: IndexArray, rotations: npt.NDArray[np.int64]) -
 
 
 def separate_mates(
-    indices: IndexArray, plus: FloatArray, minus: FloatArray, rotations: npt.NDArray[np.int64]
-) -> tuple[IndexArray, FloatArray]:
-    """Merge two columns into one list of h and -h without missing values (NaN); centric pairs are averaged."""
+    indices: IndexArray, plus: Values, minus: Values, rotations: npt.NDArray[np.int64]
+) -> tuple[IndexArray, Values]:
+    """Merge two columns into one list of h and -h without missing values (NaN).
+
+    The amplitudes of centric pairs are averaged; complex ones keep the phase of h.
+    """
     centric = centric_reflections(indices, rotations)
     both = centric & np.isfinite(plus) & np.isfinite(minus)
-    plus, minus = np.where(both, 0.5 * (plus + minus), plus), np.where(centric & np.isfinite(plus), np.nan, minus)
+    mean = 0.5 * (np.abs(plus) + np.abs(minus))
+    if np.iscomplexobj(plus):
+        mean = mean * np.exp(1j * np.angle(plus))
+    plus, minus = np.where(both, mean, plus), np.where(centric & np.isfinite(plus), np.nan, minus)
     here, there = np.isfinite(plus), np.isfinite(minus)
     return np.concatenate([indices[here], -indices[there]]), np.concatenate([plus[here], minus[there]])
 
 
 def expand_to_p1(
-    indices: IndexArray, amplitudes: FloatArray, rotations: npt.NDArray[np.int64], where: str = "StructureFactors"
-) -> tuple[IndexArray, FloatArray]:
+    indices: IndexArray,
+    amplitudes: Values,
+    rotations: npt.NDArray[np.int64],
+    where: str = "StructureFactors",
+    translations: FloatArray | None = None,
+) -> tuple[IndexArray, Values]:
     """Expand reflections to P1: add symmetry equivalents, and Friedel mates where the mate is not listed.
 
-    Symmetry equivalents have the same amplitude, |F(hR)| = |F(h)|. Friedel mates are kept separate where both are
-    listed, as with anomalous scattering.
+    Symmetry equivalents have the same amplitude, |F(hR)| = |F(h)|, and the phase of F(hR) = F(h)·exp(-2πi h·t).
+    Friedel mates are kept separate where both are listed, as with anomalous scattering; those that are added are
+    F(-h) = F(h)*.
 
     Parameters
     ----------
     indices : ndarray, shape (n, 3)
     amplitudes : ndarray, shape (n,) or (energies, n)
+        Complex ones need translations.
     rotations : ndarray, shape (m, 3, 3)
-        From `rotations_of`.
+        From `rotations_of` or `point_operators`.
     where
         The field or file, for the error.
+    translations : ndarray, shape (m, 3)
+        From `point_operators`.
 
     Returns
     -------
@@ -294,12 +320,43 @@ def expand_to_p1(
     """
     turned = np.concatenate([indices @ rotation.astype(np.int32) for rotation in rotations])
     keys, first, group = np.unique(reflection_keys(turned), return_index=True, return_inverse=True)
-    _check_merged(indices, amplitudes, first, group, where)
+    _check_merged(indices, amplitudes if translations is None else np.abs(amplitudes), first, group, where)
     lone = ~np.isin(reflection_keys(-turned[first]), keys, assume_unique=True)
     everything = np.concatenate([turned[first], -turned[first][lone]]).astype(np.int32)
-    rows = np.concatenate([first, first[lone]]) % len(indices)
+    operator, rows = np.divmod(np.concatenate([first, first[lone]]), len(indices))
+    values = amplitudes[..., rows]
+    if translations is not None:
+        values = values * np.exp(-2j * np.pi * (indices[rows] * translations[operator]).sum(axis=1))
+        values[..., len(first) :] = np.conj(values[..., len(first) :])
     order = np.argsort(reflection_keys(everything))
-    return np.ascontiguousarray(everything[order]), amplitudes[..., rows[order]]
+    return np.ascontiguousarray(everything[order]), values[..., order]
+
+
+def check_centric_phases(indices: IndexArray, values: ComplexArray, group: Group, where: str) -> None:
+    """Raise `FormatError` if phases of centric reflections are not among the two that the operators allow.
+
+    With h·R = -h, F(-h) = F(h)* is F(h)·exp(-2πi h·t). Some anomalous scattering is tolerated.
+
+    Parameters
+    ----------
+    indices : ndarray, shape (n, 3)
+    values : ndarray, shape (n,) or (energies, n)
+    group
+        The space group.
+    where
+        The field or file, for the error.
+    """
+    away = total = 0.0
+    for rotation, translation in zip(*point_operators(group), strict=True):
+        centric = (indices @ rotation == -indices).all(axis=1)
+        some = values[..., centric]
+        mates = some * np.exp(-2j * np.pi * (indices[centric] @ translation))
+        away, total = away + float(np.abs(mates - np.conj(some)).sum()), total + float(np.abs(some).sum())
+    if away > MOST_AWAY * total:
+        raise FormatError(
+            f"{where}: the phases of centric reflections are not those of {group.name}: its origin or setting is "
+            "another one, or the phases belong to another model; give space_group, or correct the phases"
+        )
 
 
 def reflection_keys(indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

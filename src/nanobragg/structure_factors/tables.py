@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..io.limits import allowed_memory
-from .symmetry import IndexArray
+from .symmetry import IndexArray, Values
 
 
 class Limits(NamedTuple):
@@ -30,11 +30,31 @@ class Limits(NamedTuple):
 class Table(NamedTuple):
     """A dense table of amplitudes (electrons) with a border of `default_F`, one reflection wide.
 
-    `values[h - h_min + 1, k - k_min + 1, l - l_min + 1]` is reflection h k l for h_min ≤ h ≤ h_max, and so on.
+    `values[h - h_min + 1, k - k_min + 1, l - l_min + 1]` is reflection h k l for h_min ≤ h ≤ h_max, and so on. That of
+    a transform has several `steps` per index, and as many in its border (see `phased.phased_tables`).
     """
 
     values: npt.NDArray[Any]
     limits: Limits
+    steps: int = 1
+
+    @property
+    def low(self) -> tuple[int, int, int]:
+        """First place along each axis, the border's, in steps."""
+        h, k, l = (self.steps * (first - 1) for first in self.limits.first)
+        return h, k, l
+
+    @property
+    def high(self) -> tuple[int, int, int]:
+        """Last place along each axis, the border's, in steps."""
+        h, k, l = (self.steps * (last + 1) for last in self.limits.last)
+        return h, k, l
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of places along each axis."""
+        nh, nk, nl = (last - first + 1 for first, last in zip(self.low, self.high, strict=True))
+        return nh, nk, nl
 
 
 class HeldTable(NamedTuple):
@@ -50,7 +70,7 @@ class HeldTable(NamedTuple):
 
 def check_table_size(limits: Limits, count: int, dtype: type, where: str) -> None:
     """Raise `ConfigError` if `count` tables of these limits do not fit into memory."""
-    nh, nk, nl = _shape(limits)
+    nh, nk, nl = Table(np.empty(0), limits).shape
     size = count * nh * nk * nl * np.dtype(dtype).itemsize
     if nh * nk * nl >= 2**31 or size > allowed_memory():
         times, cure = "", "remove the outlying reflections"
@@ -62,14 +82,14 @@ def check_table_size(limits: Limits, count: int, dtype: type, where: str) -> Non
         )
 
 
-def amplitudes_at(energy_eV: float, amplitudes: FloatArray, energies_eV: FloatArray | None) -> FloatArray:
+def amplitudes_at(energy_eV: float, amplitudes: Values, energies_eV: FloatArray | None) -> Values:
     """Return amplitudes (n,) at an energy, interpolated linearly between rows of (energies, n), constant outside."""
     if amplitudes.ndim == 1 or energies_eV is None:
         return amplitudes
     row = float(np.interp(energy_eV, energies_eV, np.arange(len(energies_eV))))
     low = min(int(row), len(energies_eV) - 2)
     share = row - low
-    between: FloatArray = (1.0 - share) * amplitudes[low] + share * amplitudes[low + 1]
+    between: Values = (1.0 - share) * amplitudes[low] + share * amplitudes[low + 1]
     return between
 
 
@@ -77,7 +97,7 @@ def dense_tables(
     indices: IndexArray, rows: Iterable[FloatArray], count: int, limits: Limits, default_F: float, dtype: type
 ) -> Table:
     """Return the tables of `count` rows of amplitudes, stacked along a first axis of `values`."""
-    nh, nk, nl = shape = _shape(limits)
+    nh, nk, nl = shape = Table(np.empty(0), limits).shape
     values: npt.NDArray[Any] = np.full((count, *shape), default_F, dtype)
     # 32 bits suffice: check_table_size refuses larger tables, and of indices outside the limits none lands inside.
     h, k, l = np.ascontiguousarray(indices.T, np.int32) - (np.array(limits.first, np.int32)[:, np.newaxis] - 1)
@@ -87,8 +107,3 @@ def dense_tables(
     for table, row in zip(values.reshape(count, -1), rows, strict=True):
         table[places[chosen]] = row[chosen].astype(dtype)
     return Table(values, limits)
-
-
-def _shape(limits: Limits) -> tuple[int, int, int]:
-    nh, nk, nl = (last - first + 3 for first, last in zip(*limits, strict=True))
-    return nh, nk, nl

@@ -38,7 +38,7 @@ class AmplitudeLookup(NamedTuple):
         """Return F (electrons) from the tables with these numbers; the border of a table is its value outside."""
         if self.tables is None:
             return np.full(len(hkl), self.default_F)
-        values, limits = self.tables
+        values, limits = self.tables.values, self.tables.limits
         h, k, l = np.clip(hkl - np.array(limits.first) + 1, 0, np.array(values.shape[1:]) - 1).T
         return np.asarray(values[number, h, k, l], np.float64)
 
@@ -51,7 +51,7 @@ class AmplitudeLookup(NamedTuple):
         """Return h k l with a non-zero amplitude in any table."""
         if self.tables is None:
             return np.empty((0, 3), np.int32)
-        values, limits = self.tables
+        values, limits = self.tables.values, self.tables.limits
         return np.asarray(np.argwhere(values.any(axis=0)) + (np.array(limits.first) - 1), np.int32)
 
 

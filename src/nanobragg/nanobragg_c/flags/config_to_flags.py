@@ -107,6 +107,8 @@ def _check_expressible(config: Config) -> None:
         raise ConfigError(
             "StructureFactors.energies_eV: several energies; the C program supports one amplitude per reflection"
         )
+    if factors.is_phased:
+        raise ConfigError("StructureFactors.interpolate = 'phased': the C program has no phases; give True or False")
     if factors.path is None and factors.indices is None and factors.default_F == 0:
         raise ConfigError("StructureFactors.default_F = 0 without reflections: the C program stops; give either")
 

@@ -45,16 +45,16 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
     Raises
     ------
     ConfigError
-        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"`,
-        `mosaic_sampling="analytic"` or `Crystal.diffuse`; or `out` is elsewhere.
+        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"`, `mosaic_sampling="analytic"`,
+        `Crystal.diffuse` or `interpolate="phased"`; or `out` is elsewhere.
     """
     if device == "cpu":
         if is_on_gpu(out):
             raise ConfigError('device = "cpu": out is in the memory of a GPU; use device="cuda"')
         return None
-    like_c = scene.config.compat == "c"
+    like_c, is_phased = scene.config.compat == "c", scene.lookup == "phased"
     if device == "auto" and not is_on_gpu(out):
-        on_cpu = like_c or scene.smear is not None or scene.halos
+        on_cpu = like_c or is_phased or scene.smear is not None or scene.halos
         found = [] if on_cpu or terms_per_thread < AUTO_TERMS else usable_gpus()
         return found[0] if found else None
     if like_c:
@@ -71,6 +71,10 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
         raise ConfigError(
             f'device = "{device}": Crystal.diffuse is for the CPU; use device="cpu", or leave the halos out '
             "(diffuse=None)"
+        )
+    if is_phased:
+        raise ConfigError(
+            f'device = "{device}": StructureFactors.interpolate = "phased" is for the CPU; use device="cpu"'
         )
     return gpu_named("cuda" if device == "auto" else device, out)
 
