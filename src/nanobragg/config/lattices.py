@@ -61,7 +61,7 @@ def check_bandwidth(config: Any) -> None:
         )
     if any(crystal.diffuse is not None for crystal in crystals) and wanted == "phased":
         raise ConfigError(
-            "StructureFactors.interpolate = 'phased': contradicts Crystal.diffuse, whose halos are those of reflections; "
+            "StructureFactors.interpolate = 'phased': contradicts Crystal.diffuse, whose halos belong to reflections; "
             "leave one of them out"
         )
 

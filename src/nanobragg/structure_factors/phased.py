@@ -45,9 +45,7 @@ class Contents(NamedTuple):
         return self._replace(values=self.values - self.values[..., first].sum(axis=-1, keepdims=True) * box)
 
 
-STEPS = (
-    4  # per index: the cubic through the table's points then misses at most 1 % of a wave (docs/structure_factors.md)
-)
+STEPS = 4  # per index: the cubic through the points then misses at most 1 % of a wave (docs/structure_factors.md)
 PROFILE_POINTS = 512  # of the density along an axis
 SMOOTHING = 0.04  # of it, a standard deviation, cells: a ripple is no gap
 PROFILE_DIGITS = 6  # equal minima of a screw axis must not be told apart by rounding
