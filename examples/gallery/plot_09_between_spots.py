@@ -2,7 +2,7 @@
 Between the spots
 =================
 
-Three cells along each axis leave bridges between reflections, bright enough to show the structure factors there. The
+Two cells along each axis leave bridges between reflections, bright enough to show the structure factors there. The
 amplitude of the nearest reflection changes in steps half-way between reflections; the tricubic polynomial through the
 surrounding amplitudes is continuous. With phases, the amplitude between reflections is the transform of what a cell
 holds, here a hundred carbon atoms in a sphere: the picture of a crystal of as many atoms one by one.
@@ -26,7 +26,7 @@ amplitudes = 6 * np.exp(-12 * stol_squared) * np.exp(2j * np.pi * (indices @ ato
 amplitudes[~indices.any(axis=1)] = 0  # the direct beam
 
 cfg = nb.Config(
-    crystal=nb.Crystal(cell=(*CELL, 90, 90, 90), misset_deg=(10, 20, 30), n_cells=3),
+    crystal=nb.Crystal(cell=(*CELL, 90, 90, 90), misset_deg=(10, 20, 30), n_cells=2),
     structure_factors=nb.StructureFactors(indices=indices, amplitudes=amplitudes),
     beam=nb.Beam(wavelength_A=1.0),
     detector=nb.Detector.flat(distance_mm=250, pixels=(300, 300), pixel_mm=0.25),

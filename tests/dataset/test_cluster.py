@@ -273,10 +273,10 @@ def test_a_worker_takes_up_the_next_data_file_before_the_last_one_is_on_disk(tmp
         layout.table(kind, 0).parent.mkdir()
     write_job(Job(plan(n=4), layout, None, False, 1, select_instruction_set()), tmp_path / "job.pickle")
 
-    def make(description, number, threads):
+    def make(description, number, *options):
         if number == 2:  # of the second data file
             begun.set()
-        return make_shot(description, number, threads)
+        return make_shot(description, number, *options)
 
     def write(path, content):
         assert begun.wait(PATIENCE_S)

@@ -88,9 +88,10 @@ class Description(Model):
 
     def _check_field(self, name: str, distribution: Distribution) -> None:
         """Raise `ConfigError` unless a field exists, may vary, and can have the extreme values of its distribution."""
-        first = name.partition(".")[0]
+        first, *rest = name.split(".")
+        field = ".".join([first, *rest[:1]])  # which may have fields of its own
         known = [*Config.model_fields, ROTATION, *(f"crystal.{field}" for field in Crystal.model_fields)]
-        if first not in Config.model_fields or (first == "crystal" and name not in known):
+        if first not in Config.model_fields or (first == "crystal" and field not in known):
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"the parts are {', '.join(Config.model_fields)}"
             raise ConfigError(f"Dataset.vary: {name}: is not a field; {hint}")
