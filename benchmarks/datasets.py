@@ -99,11 +99,11 @@ def data_set(workers: int, pixels: int, shots: int, folder: Path) -> tuple[float
 
 @contextmanager
 def largest_child() -> Iterator[list[int]]:
-    """Collect the unshared bytes of memory of this process's descendants, several times a second."""
+    """Collect the unshared bytes of memory of this process's descendants now and then, which takes time of theirs."""
     found, ended = [0], Event()
 
     def look() -> None:
-        while not ended.wait(0.2):
+        while not ended.wait(2.0):
             for child in psutil.Process().children(recursive=True):
                 with suppress(psutil.Error):
                     found.append(child.memory_full_info().uss)
