@@ -129,3 +129,14 @@ def test_given_fields_replace_what_would_be_chosen_and_the_choice_is_logged(capl
 def test_invalid_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         nb.Crystal.realistic(**{"size_mm": 0.05, **options})
+
+
+def test_spread_in_closed_form_takes_the_place_of_domains():
+    listed = nb.Crystal.realistic(0.05, cell=TETRAGONAL, mosaic_spread_deg=0.1)
+    for spread in (0.1, (0.1, 0.05, 0.1)):
+        smeared = nb.Crystal.realistic(0.05, cell=TETRAGONAL, mosaic_spread_deg=spread, mosaic_sampling="analytic")
+        assert smeared.n_cells == listed.n_cells
+        assert smeared.domains() == 1
+        assert smeared.mosaic_spread_deg == ((0.1, 0.1, 0.1) if spread == 0.1 else spread)
+    still = nb.Crystal.realistic(0.05, cell=TETRAGONAL, mosaic_spread_deg=0, mosaic_sampling="analytic")
+    assert still.mosaic_spread_deg == 0

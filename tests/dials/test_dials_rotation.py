@@ -11,6 +11,13 @@ from .processing import NEEDS_DIALS, Dials, frame, lattice_differences, lattice_
 from .series import BEAM_PX, experiment, four_panels, one_panel, write_series
 
 pytestmark = NEEDS_DIALS
+THREE = {"mosaic_spread_deg": (0.05, 0.25, 0.1), "mosaic_model": "gaussian"}
+MODELS = {  # of the orthorhombic crystal
+    "plain": {},
+    "anisotropic": {**THREE, "mosaic_domains": 12},
+    "in closed form": {**THREE, "mosaic_domains": None, "mosaic_sampling": "analytic", "shape": "gauss"},
+    "diffuse": {"diffuse": nb.Diffuse(correlation_length_A=30, displacement_A=0.3, neighbours=0)},
+}
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +25,12 @@ def processed(tmp_path_factory):
     """Simulate a series and let DIALS import, find spots, index and refine; once for each."""
     done = {}
 
-    def process(crystal: str, kind: str, panels: int):
-        key = crystal, kind, panels
+    def process(crystal: str, kind: str, panels: int, model: str = "plain"):
+        key = crystal, kind, panels, model
         if key not in done:
             dials = Dials(tmp_path_factory.mktemp("dials"))
             config = experiment(crystal, one_panel() if panels == 1 else four_panels())
+            config = config.replace(crystal=config.crystal.replace(**MODELS[model]))
             # DIALS takes SMV's beam centre for ADXV's, see docs/files.md
             told = [f"fast_slow_beam_centre={BEAM_PX[0]},{BEAM_PX[1]}"] if kind == "img" else []
             dials("dials.import", *write_series(config, kind, dials.folder), *told)
@@ -36,11 +44,19 @@ def processed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("crystal", "kind", "panels"),
-    [("triclinic", "img", 1), ("orthorhombic", "cbf", 1), ("hexagonal", "nxs", 1), ("orthorhombic", "nxs", 4)],
+    ("crystal", "kind", "panels", "model"),
+    [
+        ("triclinic", "img", 1, "plain"),
+        ("orthorhombic", "cbf", 1, "plain"),
+        ("hexagonal", "nxs", 1, "plain"),
+        ("orthorhombic", "nxs", 4, "plain"),
+        ("orthorhombic", "nxs", 1, "anisotropic"),
+        ("orthorhombic", "nxs", 1, "in closed form"),
+        ("orthorhombic", "nxs", 1, "diffuse"),
+    ],
 )
-def test_dials_recovers_cell_orientation_and_positions(processed, crystal, kind, panels):
-    config, dials, printed = processed(crystal, kind, panels)
+def test_dials_recovers_cell_orientation_and_positions(processed, crystal, kind, panels, model):
+    config, dials, printed = processed(crystal, kind, panels, model)
     imported, refined = dials.experiments("imported.expt")[0], dials.experiments("refined.expt")[0]
     there = frame(imported.detector, np.asarray(imported.beam().direction))
     length, angle, turned = lattice_differences(lattice_in(there, nb.Scene(config)), refined.a_matrix())

@@ -191,7 +191,8 @@ class Crystal(Model):
         size_mm
             Size of the crystal along a, b, c, or one number for all.
         mosaic_spread_deg
-            Mosaic spread, of the cap unless `mosaic_model` is given.
+            Mosaic spread, of the cap unless `mosaic_model` is given. With mosaic_sampling="analytic", which takes the
+            place of domains, the standard deviation about each axis, or three of them.
         d_min_A
             Resolution of the image.
         accuracy
@@ -211,7 +212,11 @@ class Crystal(Model):
         ConfigError
             An invalid field or argument.
         """
-        given = cls(**{"size_mm": size_mm, "mosaic_spread_deg": mosaic_spread_deg, "shape": "gauss", **fields})
+        usual: dict[str, Any] = {"size_mm": size_mm, "mosaic_spread_deg": mosaic_spread_deg, "shape": "gauss"}
+        if fields.get("mosaic_sampling") == "analytic" and mosaic_spread_deg:
+            three = mosaic_spread_deg if isinstance(mosaic_spread_deg, tuple) else (mosaic_spread_deg,) * 3
+            usual |= {"mosaic_spread_deg": three, "mosaic_model": "gaussian"}
+        given = cls(**{**usual, **fields})
         check_argument("d_min_A", d_min_A)
         check_argument("accuracy", accuracy)
         if not all(given.size_mm):
@@ -221,7 +226,9 @@ class Crystal(Model):
             edges = edges_of_matrix(np.array(given.matrix))
         spread = given.mosaic_spread_deg or 0.0
         if isinstance(spread, tuple):
-            raise ConfigError(f"Crystal.mosaic_spread_deg = {spread}: a realistic crystal has one spread")
+            if not given.is_smeared:
+                raise ConfigError(f"Crystal.mosaic_spread_deg = {spread}: a realistic crystal has one spread")
+            spread = max(spread)
         block = block_edge_A(spread, d_min_A)
         if given.block_um is not None:
             block = given.block_um * 1e4
@@ -231,16 +238,19 @@ class Crystal(Model):
             if "n_cells" not in fields:
                 given = given.replace(n_cells=block_cells(edges, given.size_mm, block))
             block = max(n * edge for n, edge in zip(given.n_cells, edges, strict=True))
-        if "mosaic_domains" not in fields:
+        if "mosaic_domains" not in fields and not given.is_smeared:
             distribution = (given.mosaic_model, given.mosaic_sampling)
             domains = converged_domains(distribution, spread, block, d_min_A, accuracy)
             given = given.replace(mosaic_domains=domains)
+        domains_text = (
+            f"smeared by {spread:g} degrees" if given.is_smeared else
+            f"{given.domains()} mosaic domains within {spread:g} degrees ({given.mosaic_model}); a still to {d_min_A:g} "
+            f"Å changes by {accuracy:g} of its intensities with twice as many"
+        )  # fmt: skip
         log.info(
-            "realistic crystal of %s mm: %s blocks of %.2g µm%s; %d mosaic domains within %g degrees (%s); a still to "
-            "%g Å changes by %g of its intensities with twice as many",
+            "realistic crystal of %s mm: %s blocks of %.2g µm%s; %s",
             " x ".join(f"{size:g}" for size in given.size_mm), given.shape, block * 1e-4,
-            "" if given.n_cells == (1, 1, 1) else f", {' x '.join(map(str, given.n_cells))} cells",
-            given.domains(), spread, given.mosaic_model, d_min_A, accuracy,
+            "" if given.n_cells == (1, 1, 1) else f", {' x '.join(map(str, given.n_cells))} cells", domains_text,
         )  # fmt: skip
         return given
 
