@@ -244,8 +244,8 @@ class Crystal(Model):
             given = given.replace(mosaic_domains=domains)
         domains_text = (
             f"smeared by {spread:g} degrees" if given.is_smeared else
-            f"{given.domains()} mosaic domains within {spread:g} degrees ({given.mosaic_model}); a still to {d_min_A:g} "
-            f"Å changes by {accuracy:g} of its intensities with twice as many"
+            f"{given.domains()} mosaic domains within {spread:g} degrees ({given.mosaic_model}); a still to "
+            f"{d_min_A:g} Å changes by {accuracy:g} of its intensities with twice as many"
         )  # fmt: skip
         log.info(
             "realistic crystal of %s mm: %s blocks of %.2g µm%s; %s",
