@@ -29,10 +29,15 @@ public:
     /* Whether cells move, with the mosaic spread or otherwise. */
     NB_MEMBER bool has_moves() const { return motions.spins || motions.moves; }
 
-    /* Whether the smear of the spots, or a crystal, changes. */
+    /* Whether the smear of the spots, or a crystal, changes; a GPU has neither. */
     NB_MEMBER static bool changes(const Scene &s)
     {
+#if defined(NB_DEVICE)
+        const Scene *part = nullptr;
+        (void)s;
+#else
         const Scene *part = &s;
+#endif
         while (part && !part->smear_slope && !part->crystal_slope)
             part = part->rest;
         return part != nullptr;

@@ -58,7 +58,7 @@ BOUNDS: dict[str, Bound] = {
     "Crystal.strain_percent": Bound(0.0, 5.0, "percent; a cell must stay one at several standard deviations"),
     "Crystal.mosaic_seed": SEED,
     "Diffuse.correlation_length_A": Bound(0.1, 1e5, "Å; from an atom to 10 µm"),
-    "Diffuse.displacement_A": Bound(1e-4, 10.0, "Å; nothing is left of the spots"),
+    "Diffuse.displacement_A": Bound(1e-4, 10.0, "Å; from far less than an atom moves to more than the model holds for"),
     "Diffuse.neighbours": Bound(0, 10, "each halo of a point is computed"),
     "Crystal.twins": Bound(1e-30, 1.0, "a share of the crystal"),
     "Crystal.fraction": Bound(1e-30, 1e30, "a share of the photons; they must be finite"),

@@ -147,9 +147,9 @@ def test_many_grains_from_the_distribution_become_the_powder(ratio):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"hkl": (0, 0, 0)}, r"Texture.hkl = \(0, 0, 0\): has no normal; give the indices of planes, up to 1000"),
+        ({"hkl": (0, 0, 0)}, r"Texture.hkl = \(0, 0, 0\): must be the indices of planes, not all 0, up to 1000"),
         ({"axis": (0, 0, 0)}, r"Texture.axis = \(0, 0, 0\): has no direction; give one"),
-        ({"hkl": (0, 0, 10**6)}, r"Texture.hkl = \(0, 0, 1000000\): has no normal"),
+        ({"hkl": (0, 0, 10**6)}, r"Texture.hkl = \(0, 0, 1000000\): must be the indices"),
         ({"ratio": 0.01}, "Texture.ratio = 0.01: must be greater than or equal to 0.2"),
         ({"ratio": 7}, "Texture.ratio = 7: must be"),
     ],

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import psutil
@@ -289,6 +290,21 @@ def test_a_worker_takes_up_the_next_data_file_before_the_last_one_is_on_disk(tmp
         job = str(tmp_path / "job.pickle")
         made = client.gather([client.submit(make_block_of, job, number, pure=False) for number in (0, 1)])
     assert [record["block"] for record in made] == [0, 1]
+
+
+@pytest.mark.parametrize(("status", "next_ones"), [("running", 1), ("closing", 0)])
+def test_a_worker_that_closes_takes_up_nothing(tmp_path, monkeypatch, status, next_ones):
+    from distributed.core import Status
+
+    layout, seceded = Layout(tmp_path, 2, 2), []
+    for kind in ("shots", "crystals", "records"):
+        layout.table(kind, 0).parent.mkdir()
+    write_job(Job(plan(n=2), layout, None, False, 1, select_instruction_set()), tmp_path / "job.pickle")
+    monkeypatch.setattr("distributed.get_worker", lambda: SimpleNamespace(name=0, status=Status[status]))
+    monkeypatch.setattr("distributed.secede", lambda: seceded.append(True))
+    for _ in range(2):  # the lock is given back
+        assert make_block_of(str(tmp_path / "job.pickle"), 0)["block"] == 0
+    assert len(seceded) == 2 * next_ones
 
 
 def test_a_missing_library_is_named(tmp_path, monkeypatch):

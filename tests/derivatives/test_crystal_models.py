@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
+from nanobragg.errors import ConfigError
 from tests.builders import TRICLINIC, config
 
 NAMES = ["cell_a", "cell_gamma", "rot_x", "rot_z", "n_a", "n_b", "n_c", "log_wavelength", "phi_start", "panel0_tx"]
@@ -65,6 +66,11 @@ def test_those_of_a_transform_with_phases_agree_with_differences(crystal):
         *(nb.derivatives(scene, NAMES, dtype=dtype) for dtype in ("float32", "float64")), strict=True
     ):
         np.testing.assert_allclose(single, double, atol=1e-4 * np.abs(double).max())
+    refused = "default_F: there is no derivative by amplitudes with .*'phased'"
+    with pytest.raises(ConfigError, match=refused):
+        nb.derivatives(scene, ["default_F"])
+    with pytest.raises(ConfigError, match=refused):
+        nb.vjp(scene, np.ones(scene.shape), names=["default_F"])
 
 
 def test_those_of_a_fraction_of_a_damaged_crystal_agree_with_differences():

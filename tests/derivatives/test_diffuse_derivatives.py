@@ -80,6 +80,10 @@ def test_amplitudes_are_refused_with_the_reason():
     for call in (
         lambda: nb.derivatives(differentiated, ["F(1,2,3)"]),
         lambda: nb.vjp(differentiated, np.ones((12, 14)), names=["F"]),
+        lambda: nb.derivatives(differentiated, ["default_F"]),
+        lambda: nb.jvp(differentiated, {"default_F": 1.0}),
+        lambda: nb.vjp(differentiated, np.ones((12, 14)), names=["default_F"]),
+        lambda: nb.check_derivatives(differentiated, ["default_F"]),
     ):
         with pytest.raises(ConfigError, match=r"Crystal\.diffuse are not differentiated by amplitudes; leave it out"):
             call()

@@ -71,7 +71,7 @@ def test_a_data_set_is_finished_on_the_device_it_was_begun_on(device, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
     DATA.run(whole, workers=1, device=device, images_per_file=2)
     DATA.run(out, workers=1, device=device, images_per_file=2, only=(0, 2))
-    with pytest.raises(ConfigError, match="holds a data set of device = 'cuda', not 'cpu'"):
+    with pytest.raises(ConfigError, match="holds a data set of device = 'cuda', not 'cpu'; go on with device = 'cuda'"):
         DATA.run(out, workers=1, resume=True)
     DATA.run(out, workers=1, device=device, resume=True)
     assert contents(out) == contents(whole)

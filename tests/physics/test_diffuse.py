@@ -11,6 +11,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.dataset.shared_tables import share_tables
+from nanobragg.errors import NanobraggWarning
 from nanobragg.scene.halos import build_halos
 from tests import builders
 
@@ -101,7 +102,7 @@ def test_the_integral_of_a_halo_over_the_index_is_the_number_of_cells():
     """That of 1/(1 + u²)² over space is π²."""
     scene = nb.Scene(experiment(CRYSTAL))
     for cells in (1.0, 120.0):
-        (halo,) = build_halos(CRYSTAL.replace(diffuse=DIFFUSE), FACTORS, scene.lattice, cells)
+        (halo,) = build_halos(CRYSTAL.replace(diffuse=DIFFUSE), scene.lattice, cells)
         assert halo.peak * np.pi**2 / np.sqrt(np.linalg.det(halo.radius)) == pytest.approx(cells, rel=1e-12)
 
 
@@ -137,11 +138,44 @@ def test_an_average_over_the_group_makes_equivalent_points_equal():
         assert (difference(one, other) <= 1e-10) == equal
 
 
-def test_the_group_of_the_structure_factors_is_the_default():
+def test_a_group_of_the_structure_factors_alone_is_not_enough():
+    """The same halos, however the amplitudes are listed; a warning says what averages them."""
     indices, amplitudes = FACTORS.listing
     factors = nb.StructureFactors(indices=indices, amplitudes=amplitudes, space_group=GROUP)
-    image = photons(DIFFUSE, structure_factors=factors)
-    assert difference(image, photons(DIFFUSE.replace(space_group=GROUP))) <= ROUNDING
+    with pytest.warns(NanobraggWarning, match="do not have the symmetry of P 43 21 2; give space_group='P 43 21 2'"):
+        image = photons(DIFFUSE, structure_factors=factors)
+    assert difference(image, photons(DIFFUSE)) <= ROUNDING
+
+
+def test_rhombohedral_axes_choose_the_operators_of_a_rhombohedral_group():
+    cell = (60, 60, 60, 75, 75, 75)
+    factors = nb.StructureFactors.wilson(cell, "R 3:R", b_factor=15, d_min_A=4, seed=1)
+    crystal = nb.Crystal(cell=cell, n_cells=4, shape="gauss")
+    one, other = (
+        photons(DIFFUSE.replace(space_group=group), crystal, structure_factors=factors) for group in ("R 3", "R 3:R")
+    )
+    assert difference(one, other) <= ROUNDING
+    assert nb.Diffuse(correlation_length_A=9, displacement_A=1, space_group=96).space_group == "96"
+    assert len(nb.Scene(experiment(crystal.replace(diffuse=DIFFUSE.replace(space_group="R 3")))).halos) == 3
+
+
+def test_the_mask_of_bragg_peaks_is_that_of_the_spots():
+    halos = nb.Diffuse(correlation_length_A=30, displacement_A=0.8)
+    config = experiment(CRYSTAL.replace(diffuse=halos, n_cells=8))
+    scene = nb.Scene(config)
+    bare = scene.changed(halos=(), halo_factors=())
+    np.testing.assert_array_equal(nb.bragg_mask(scene), nb.bragg_mask(bare))
+    np.testing.assert_array_equal(nb.bragg_mask(config), nb.bragg_mask(bare))
+
+
+def test_sub_pixels_resolve_halos_that_are_narrower_than_spots():
+    wide, narrow = (
+        nb.Scene(experiment(CRYSTAL.replace(diffuse=DIFFUSE.replace(correlation_length_A=length))))
+        for length in (5, 500)
+    )
+    plain = nb.Scene(experiment(CRYSTAL))
+    assert wide.recommended_oversample == plain.recommended_oversample
+    assert narrow.recommended_oversample > 5 * plain.recommended_oversample
 
 
 def test_halos_turn_with_the_crystal():
@@ -218,7 +252,9 @@ def test_a_resolved_config_can_be_rendered_again():
 
 
 def test_a_data_set_varies_the_widths_and_shares_the_amplitudes(tmp_path):
-    base = experiment(CRYSTAL.replace(diffuse=DIFFUSE))
+    indices, amplitudes = FACTORS.listing
+    grouped = nb.StructureFactors(indices=indices, amplitudes=amplitudes, space_group=GROUP)
+    base = experiment(CRYSTAL.replace(diffuse=DIFFUSE), structure_factors=grouped)
     vary = {"crystal.diffuse.displacement_A": nb.uniform(0.2, 0.5)}
     plan = nb.Dataset(base=base, n=2, vary=vary, seed=1)
     shared = share_tables(plan, tmp_path)

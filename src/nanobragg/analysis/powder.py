@@ -140,6 +140,8 @@ def powder(experiment: Config | Scene, *, texture: Texture | None = None) -> npt
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if scene.config.compat == "c":
         raise ConfigError("Config.compat = 'c': the original has no powder; use compat=None (-exact)")
+    if texture is not None and not isinstance(texture, Texture):
+        raise ConfigError(f"powder: texture = {texture!r}: must be a nb.Texture(hkl=…, ratio=…, axis=…)")
     if any(lattice.halos for lattice in scene.lattices):
         raise ConfigError("Crystal.diffuse: the rings of a powder have no halos; leave it out")
     check_panels(scene)

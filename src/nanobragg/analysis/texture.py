@@ -32,7 +32,8 @@ class Texture(Model):
         r, from 0.2 to 5. Below 1 normals are along the axis, as those of platelets that are pressed along it; above 1
         they are across it, as the axes of needles. 1: no texture.
     axis
-        Direction of the sample's axis in the lab, of any length: that along which a powder is pressed.
+        Direction of the sample's axis in the lab, of any length: that along which a powder is pressed. It does not
+        turn with φ.
     """
 
     hkl: tuple[int, int, int]
@@ -43,7 +44,7 @@ class Texture(Model):
     @classmethod
     def _a_plane(cls, hkl: tuple[int, int, int]) -> tuple[int, int, int]:
         if not any(hkl) or max(map(abs, hkl)) > LARGEST_INDEX:
-            raise ConfigError(f"Texture.hkl = {hkl}: has no normal; give the indices of planes, up to {LARGEST_INDEX}")
+            raise ConfigError(f"Texture.hkl = {hkl}: must be the indices of planes, not all 0, up to {LARGEST_INDEX}")
         return hkl
 
     @field_validator("axis")

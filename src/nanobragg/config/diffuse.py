@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..errors import ConfigError
 from ..geometry import Vector
@@ -17,7 +17,8 @@ Kind = Literal["correlation_length_A", "displacement_A"]
 class Diffuse(Model):
     """Diffuse scattering of molecules whose displacements are correlated as in a liquid (docs/theory.md).
 
-    Every reflection loses the share that its spot would have without displacements, and gets a halo in its place.
+    With displacements u along q, the spot of a reflection keeps exp(-q²u²) of its photons, and a halo around it has
+    q²u² times as many as are left, q being 2π/d.
 
     Attributes
     ----------
@@ -29,8 +30,8 @@ class Diffuse(Model):
     neighbours
         How many reflections to either side along each axis a point gets a halo of: 1 takes 27 reflections, 2 takes 125.
     space_group
-        Symbol or number of the space group over whose rotations halos are averaged; default: that of the structure
-        factors if it is given there, otherwise there is no average. It matters only with three numbers.
+        Symbol or number of the space group over whose rotations halos are averaged, which matters with three numbers
+        only; None: there is no average.
     """
 
     correlation_length_A: float | Vector
@@ -38,11 +39,21 @@ class Diffuse(Model):
     neighbours: int = Field(default=1, ge=0)
     space_group: str | None = None
 
+    @field_validator("space_group", mode="before")
+    @classmethod
+    def _number_or_symbol(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
     @model_validator(mode="after")
     def _consistent(self) -> Diffuse:
         if self.space_group is not None:
             find_space_group(self.space_group, "Diffuse.space_group")
         return self
+
+    @property
+    def is_anisotropic(self) -> bool:
+        """Whether correlation lengths or displacements differ along the axes."""
+        return any(len(set(self.along_axes(name))) > 1 for name in get_args(Kind))
 
     def along_axes(self, name: Kind) -> Vector:
         """Return a field's three numbers."""

@@ -53,17 +53,17 @@ def check_bandwidth(config: Any) -> None:
             f"Beam.bandwidth_percent = {bandwidth:g}: is for crystals with mosaic_sampling='analytic'; give it, "
             "or list the wavelengths (Beam.spectrum, dispersion_percent)"
         )
-    wanted = next((listed.interpolate for listed in factors if listed.interpolate), None)
-    if any(crystal.is_smeared for crystal in crystals) and wanted:
-        raise ConfigError(
-            f"StructureFactors.interpolate = {wanted!r}: contradicts Crystal.mosaic_sampling = 'analytic', whose spots "
-            "have the amplitudes of their reflections; leave it out"
-        )
-    if any(crystal.diffuse is not None for crystal in crystals) and wanted == "phased":
-        raise ConfigError(
-            "StructureFactors.interpolate = 'phased': contradicts Crystal.diffuse, whose halos belong to reflections; "
-            "leave one of them out"
-        )
+    for crystal, listed in zip(crystals, factors if len(factors) > 1 else factors * len(crystals), strict=True):
+        if crystal.is_smeared and listed.interpolate:
+            raise ConfigError(
+                f"StructureFactors.interpolate = {listed.interpolate!r}: contradicts Crystal.mosaic_sampling = "
+                "'analytic', whose spots have the amplitudes of their reflections; leave it out"
+            )
+        if crystal.diffuse is not None and listed.is_phased:
+            raise ConfigError(
+                "StructureFactors.interpolate = 'phased': contradicts Crystal.diffuse, whose halos belong to "
+                "reflections; leave one of them out"
+            )
 
 
 def lattices_of(config: Any) -> list[Any]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ def make_block(
             store.append(shot.image)
             tables.add(shot, path.name, frame)
             after_shot()
+            del shot  # whose memory the next file needs
         after_last()
     kinds = ["shots", "crystals", *(["spots"] if job.spots else [])]
     parts = {kind: layout.table(kind, block) for kind in kinds}
@@ -113,7 +114,7 @@ def _release(path: Path) -> None:
     and memory that was not used before is slow in a virtual machine.
     """
     if hasattr(os, "posix_fadvise"):
-        with open(path, "rb") as file:
+        with suppress(OSError), open(path, "rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 

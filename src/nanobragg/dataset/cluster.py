@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import pickle
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ..errors import ConfigError
@@ -112,20 +112,32 @@ def write_job(job: Job, path: Path) -> None:
         file.write(cloudpickle.dumps(job))
 
 
+_at_disk = Lock()  # of a file of this process, beside which another one is made
+
+
 def make_block_of(path: str, block: int) -> dict[str, Any]:
     """Make a data file of the job in a file; the worker takes up the next one while the disk is waited for."""
     from distributed import get_worker, secede
+    from distributed.core import Status
 
-    name = get_worker().name  # its number in a local cluster, which a worker that takes its place has too
-    number = name if isinstance(name, int) else 0
-    return make_block(_read_job(path, os.stat(path).st_mtime_ns), block, number, after_last=secede)
+    worker = get_worker()
+    name = worker.name  # its number in a local cluster, which a worker that takes its place has too
+    with ExitStack() as held:
+
+        def take_up_next() -> None:
+            # A worker that closes waits for its threads with a lock that `secede` needs.
+            if worker.status == Status.running and _at_disk.acquire(blocking=False):
+                held.callback(_at_disk.release)
+                secede()  # type: ignore[no-untyped-call]
+
+        job = _read_job(path, os.stat(path).st_mtime_ns)
+        return make_block(job, block, name if isinstance(name, int) else 0, after_last=take_up_next)
 
 
 @lru_cache(maxsize=1)
 def _read_job(path: str, _: int) -> Job:
     """Return the job in a file, anew when the file has changed."""
     job: Job = pickle.loads(Path(path).read_bytes())
-    gc.freeze()  # what is loaded by now is no garbage; looking through it takes 0.2 s at the end of the process alone
     return job
 
 

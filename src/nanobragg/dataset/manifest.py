@@ -80,6 +80,12 @@ def check_same(path: Path, there: dict[str, Any], wanted: dict[str, Any], *, for
 
     `force` accepts other versions, with which the remaining shots may have other bits.
     """
+    there = {"device": "cpu", **there}  # which those of an earlier version do not state
+    if there["device"] != wanted["device"]:
+        raise ConfigError(
+            f"{path.parent}: holds a data set of device = {there['device']!r}, not {wanted['device']!r}; go on with "
+            f"device = {there['device']!r} (--device {there['device']})"
+        )
     for name in SETTINGS:
         if there.get(name) != wanted[name]:
             what = "another plan" if name == "plan_sha256" else f"{name} = {there.get(name)!r}, not {wanted[name]!r}"

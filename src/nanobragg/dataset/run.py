@@ -14,7 +14,9 @@ from ..errors import ConfigError, FileError
 from ..io.atomic import write_error
 from ..io.hdf5 import Compression, compression_options
 from ..io.optional_imports import import_optional
+from ..rendering.cuda.choice import refuse_on_gpu
 from ..rendering.instruction_sets import select_instruction_set
+from ..scene.scene import Scene
 from .block import Job, file_entries, make_block
 from .cluster import Cluster, run_on_cluster, write_job
 from .description import Description
@@ -77,6 +79,8 @@ def run(plan: Description, folder: Path, settings: Settings, cluster: Cluster, p
     _check_libraries(settings)
     cluster.check()
     devices = cluster.find_devices()
+    if devices.kind != "cpu":
+        refuse_on_gpu(Scene(plan.base), cluster.device)
     layout, description = _prepare(plan, folder, settings, devices)
     chosen = range(layout.blocks) if settings.only is None else layout.blocks_of(*settings.only)
     records = complete_records(layout, range(layout.blocks))

@@ -12,7 +12,7 @@ from ..config.crystal import Lattice
 from ..config.diffuse import Diffuse, Kind
 from ..config.structure_factors import StructureFactors
 from ..geometry import FloatArray
-from ..scene.halos import exponents, halo_peak, same_forms, scaled, turned_forms
+from ..scene.halos import exponents, halo_peak, halo_rotations, same_forms, scaled, turned_forms
 from ..scene.quadratic_form import form_of
 from ..scene.scene_data import SceneData
 from ..unit_cell import cell_from_vectors
@@ -96,12 +96,13 @@ def _difference(
     scene: SceneData, after: tuple[Diffuse, Lattice], before: tuple[Diffuse, Lattice], step: float
 ) -> HaloSlope:
     """Return central differences of the halos; those that rotations make alike change by the mean of their changes."""
-    factors, (diffuse, lattice) = scene.config.structure_factors, (scene.config.crystal.diffuse, scene.lattice)
+    diffuse = scene.config.crystal.diffuse
     assert diffuse is not None
-    by_rotation = (turned_forms(after[0], factors, after[1]) - turned_forms(before[0], factors, before[1])) / (2 * step)
+    rotations = halo_rotations(diffuse, scene.lattice)
+    by_rotation = (turned_forms(*after, rotations) - turned_forms(*before, rotations)) / (2 * step)
     peaks = [np.log(halo_peak(*each, scene.cells_per_block)) for each in (after, before)]
     crystals, matrices = [], []
-    for halo, group in zip(scene.halos, same_forms(turned_forms(diffuse, factors, lattice)), strict=True):
+    for halo, group in zip(scene.halos, same_forms(turned_forms(diffuse, scene.lattice, rotations)), strict=True):
         radius, exponent = by_rotation[group].mean(axis=0)
         slope = np.zeros(1, CRYSTAL)
         slope["metric"] = form_of(radius)

@@ -191,6 +191,10 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -
     for name in wanted:
         if name in known:
             continue
+        if name == "default_F" and scene.halos:
+            raise ConfigError(f"{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
+        if name == "default_F" and scene.lookup == "phased":
+            refuse_phased(name)
         if name in MEANINGS:
             without.append(name)
         elif not _is_reflection(scene, name) and not _is_source(scene, name):

@@ -34,6 +34,12 @@ def check_scene(scene: SceneData) -> list[str]:
         found.append(
             "Crystal.volume_mm3: fills the crystal with blocks of one cell; give n_cells, the cells of a block"
         )
+    diffuse, group = scene.config.crystal.diffuse, scene.config.structure_factors.space_group
+    if diffuse is not None and diffuse.is_anisotropic and diffuse.space_group is None and group is not None:
+        found.append(
+            f"Crystal.diffuse: halos of three different widths do not have the symmetry of {group}; give "
+            f"space_group={group!r} to average them"
+        )
     if not _beam_hits(scene):
         found.append("the direct beam does not hit the detector: check distance, beam centre and two-theta")
     found += _check_panels(scene)

@@ -16,7 +16,8 @@ from ..config.domains import crystal_axes
 from ..config.every_reflection import every_reflection
 from ..config.structure_factors import StructureFactors
 from ..geometry import FloatArray
-from ..structure_factors.symmetry import IndexArray, find_space_group, rotations_of
+from ..structure_factors.symmetry import IndexArray, rotations_of, space_group_of_cell
+from ..unit_cell import cell_from_vectors
 from .filled import filled
 from .quadratic_form import form_of
 
@@ -44,11 +45,12 @@ class Halo(NamedTuple):
     peak: float
 
 
-def build_halos(crystal: Crystal, factors: StructureFactors, lattice: Lattice, cells: float) -> tuple[Halo, ...]:
+def build_halos(crystal: Crystal, lattice: Lattice, cells: float) -> tuple[Halo, ...]:
     """Return the halos of a crystal with `cells` unit cells in a block; none if it has no diffuse scattering."""
     if crystal.diffuse is None:
         return ()
-    forms, peak = turned_forms(crystal.diffuse, factors, lattice), halo_peak(crystal.diffuse, lattice, cells)
+    rotations = halo_rotations(crystal.diffuse, lattice)
+    forms, peak = turned_forms(crystal.diffuse, lattice, rotations), halo_peak(crystal.diffuse, lattice, cells)
     groups = same_forms(forms)
     return tuple(
         Halo(len(group) / len(forms), radius=forms[group[0], 0], exponent=forms[group[0], 1], peak=peak)
@@ -56,13 +58,13 @@ def build_halos(crystal: Crystal, factors: StructureFactors, lattice: Lattice, c
     )
 
 
-def turned_forms(diffuse: Diffuse, factors: StructureFactors, lattice: Lattice) -> FloatArray:
-    """Return the matrices of radius and exponent for every rotation of the point group, shape (n, 2, 3, 3)."""
+def turned_forms(diffuse: Diffuse, lattice: Lattice, rotations: npt.NDArray[np.int64]) -> FloatArray:
+    """Return the matrices of radius and exponent for every rotation, shape (n, 2, 3, 3)."""
     components = lattice.reciprocal @ crystal_axes(lattice).T  # of a*, b*, c* along the crystal's own axes
     widths = np.array([diffuse.along_axes("correlation_length_A"), diffuse.along_axes("displacement_A")])
     forms = 4.0 * np.pi**2 * (components * widths[:, np.newaxis] ** 2) @ components.T
-    rotations = _rotations(diffuse.space_group or factors.space_group)[:, np.newaxis]
-    return np.asarray(rotations @ forms @ rotations.transpose(0, 1, 3, 2))
+    turns = rotations[:, np.newaxis]
+    return np.asarray(turns @ forms @ turns.transpose(0, 1, 3, 2))
 
 
 def halo_peak(diffuse: Diffuse, lattice: Lattice, cells: float) -> float:
@@ -84,10 +86,15 @@ def same_forms(forms: FloatArray) -> list[list[int]]:
     return groups
 
 
-def _rotations(space_group: str | None) -> npt.NDArray[np.int64]:
-    if space_group is None:
+def halo_rotations(diffuse: Diffuse, lattice: Lattice) -> npt.NDArray[np.int64]:
+    """Return the rotations R of the point group that halos are averaged over, shape (n, 3, 3); h·R is equivalent to h.
+
+    Warns if the cell does not have this symmetry.
+    """
+    if diffuse.space_group is None:
         return np.eye(3, dtype=np.int64)[None]
-    return rotations_of(find_space_group(space_group, "Diffuse.space_group").operations())
+    cell = cell_from_vectors(lattice.direct)
+    return rotations_of(space_group_of_cell(diffuse.space_group, cell, "Diffuse.space_group").operations())
 
 
 def halo_crystal(halo: Halo, crystal: Crystal, n_cells: tuple[float, float, float]) -> npt.NDArray[np.void]:
@@ -120,10 +127,7 @@ def halo_factor(halo: Halo, indices: IndexArray) -> FloatArray:
 def scaled(factors: StructureFactors, squares: FloatArray) -> StructureFactors:
     """Return structure factors of a list with F² times a factor for each reflection."""
     indices, amplitudes = factors.scattering_list
-    return StructureFactors(
-        indices=indices, amplitudes=amplitudes * np.sqrt(squares),
-        energies_eV=factors.energies if factors.has_energy_axis else None, interpolate=factors.interpolate,
-    )  # fmt: skip
+    return _relisted(factors, indices, amplitudes * np.sqrt(squares))
 
 
 def listed(factors: StructureFactors, lattice: Lattice, longest: float, crystal: Crystal) -> StructureFactors:
@@ -136,7 +140,13 @@ def listed(factors: StructureFactors, lattice: Lattice, longest: float, crystal:
     indices, amplitudes = every_reflection(factors, lattice.reciprocal, longest + reach, "Crystal.diffuse")
     if len(indices) == 0:  # nothing scatters
         indices, amplitudes = np.zeros((1, 3), np.int32), np.zeros(1)
+    return _relisted(factors, indices, amplitudes)
+
+
+def _relisted(factors: StructureFactors, indices: IndexArray, amplitudes: FloatArray) -> StructureFactors:
+    """Return structure factors with another list, of all reflections."""
+    interpolate = bool(factors.interpolate) if factors.listing is None else factors.interpolate
     return StructureFactors(
         indices=indices, amplitudes=amplitudes, energies_eV=factors.energies if factors.has_energy_axis else None,
-        interpolate=factors.interpolate,
+        interpolate=interpolate,
     )  # fmt: skip

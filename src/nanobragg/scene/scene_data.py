@@ -88,7 +88,7 @@ class SceneData:
         self.recommended_oversample = self._recommended_oversample()
         self.oversample = config.sampling.oversample or self.recommended_oversample
         self.reach = self._largest_indices()
-        self.halos = build_halos(config.crystal, config.structure_factors, self.lattice, self.cells_per_block)
+        self.halos = build_halos(config.crystal, self.lattice, self.cells_per_block)
         self._share_out_amplitudes()
         self.table = self.spot_factors.limits
         self.lookup = self._choose_lookup()
@@ -103,7 +103,9 @@ class SceneData:
         self.block_slope: npt.NDArray[np.void] | None = None  # of the kernel's crystal, for a derivative
         self.halo_slopes: tuple[npt.NDArray[np.void], ...] | None = None  # of their crystals, for a derivative
         if self.halos:
-            self.undisplaced = listed(self.undisplaced, self.lattice, self.longest_q, self.config.crystal)
+            d_min = self.config.sampling.d_min_A
+            longest = min(self.longest_q, 1.0 / d_min) if d_min > 0 else self.longest_q
+            self.undisplaced = listed(self.undisplaced, self.lattice, longest, self.config.crystal)
             indices, _ = self.undisplaced.scattering_list
             self.spot_factors = scaled(self.undisplaced, spot_factor(self.halos, indices))
             self.halo_factors = tuple(scaled(self.undisplaced, halo_factor(halo, indices)) for halo in self.halos)
@@ -282,6 +284,9 @@ class SceneData:
 
     def _recommended_oversample(self) -> int:
         size = max(n * length for n, length in zip(self.n_cells, self._axis_lengths(), strict=True))
+        diffuse = self.config.crystal.diffuse
+        if diffuse is not None:  # whose halos are as wide as the spots of a block of this size
+            size = max(size, 2.0 * math.pi * max(diffuse.along_axes("correlation_length_A")) * 1e-10)
         pixel = self.config.detector.panels[0].pixel_mm / 1000.0
         return max(1, math.ceil(3.0 * size / (self.wavelength * self.distance / pixel)))
 

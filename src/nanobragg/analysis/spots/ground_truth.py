@@ -163,10 +163,15 @@ def orientation(scene: SceneData) -> Orientation:
 def bragg_image(
     experiment: Config | Scene, *, pixels: PixelList | None = None, threads: int | None = None
 ) -> npt.NDArray[np.float32]:
-    """Return the photons scattered by the crystal alone: the image without background."""
+    """Return the photons of the crystal's spots alone: the image without background and halos."""
     config = experiment.experiment if isinstance(experiment, Scene) else experiment
-    alone = experiment if config.background == Background() else Scene(config.replace(background=Background()))
-    return simulate(alone, pixels=pixels, threads=threads)
+    scene = experiment if isinstance(experiment, Scene) else Scene(config)
+    if config.background != Background():
+        scene = Scene(config.replace(background=Background()))
+    if any(lattice.halos for lattice in scene.lattices):
+        bare = [lattice.changed(halos=(), halo_factors=()) for lattice in scene.lattices]
+        scene = bare[0].changed(others=tuple(bare[1:]))
+    return simulate(scene, pixels=pixels, threads=threads)
 
 
 @public

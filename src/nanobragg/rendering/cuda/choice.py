@@ -52,36 +52,42 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
         if is_on_gpu(out):
             raise ConfigError('device = "cpu": out is in the memory of a GPU; use device="cuda"')
         return None
-    like_c, is_phased = scene.config.compat == "c", scene.lookup == "phased"
     if device == "auto" and not is_on_gpu(out):
-        on_cpu = like_c or is_phased or scene.smear is not None or scene.halos
-        found = [] if on_cpu or terms_per_thread < AUTO_TERMS else usable_gpus()
+        found = [] if _reason_for_cpu(scene) or terms_per_thread < AUTO_TERMS else usable_gpus()
         return found[0] if found else None
-    if like_c:
-        raise ConfigError(
-            f'device = "{device}": compat="c" adds terms one by one, in the order of the original program, on the CPU '
-            'only; use device="cpu", or compat=None (-exact)'
-        )
-    if scene.smear is not None:
-        raise ConfigError(
-            f'device = "{device}": Crystal.mosaic_sampling = "analytic" is for the CPU, where such an image takes a '
-            'fraction of a second; use device="cpu", or list domains (mosaic_sampling="balanced")'
-        )
-    if scene.halos:
-        raise ConfigError(
-            f'device = "{device}": Crystal.diffuse is for the CPU; use device="cpu", or leave the halos out '
-            "(diffuse=None)"
-        )
-    if is_phased:
-        raise ConfigError(
-            f'device = "{device}": StructureFactors.interpolate = "phased" is for the CPU; use device="cpu"'
-        )
+    refuse_on_gpu(scene, device)
     return gpu_named("cuda" if device == "auto" else device, out)
 
 
 def device_context(device: str) -> AbstractContextManager[Any]:
     """Return a context in which CuPy's arrays are on a GPU, "cuda" or "cuda:N"; for "cpu" one that does nothing."""
     return nullcontext() if device == "cpu" else gpu_named(device).active()
+
+
+def refuse_on_gpu(scene: Scene, device: object) -> None:
+    """Raise `ConfigError` for a scene that only processors render."""
+    reason = _reason_for_cpu(scene)
+    if reason:
+        raise ConfigError(f'device = "{device}": {reason}')
+
+
+def _reason_for_cpu(scene: Scene) -> str:
+    """Return why a scene is not for a GPU, with the cure; empty if it is."""
+    if scene.config.compat == "c":
+        return (
+            'compat="c" adds terms one by one, in the order of the original program, on the CPU only; use '
+            'device="cpu", or compat=None (-exact)'
+        )
+    if scene.smear is not None:
+        return (
+            'Crystal.mosaic_sampling = "analytic" is for the CPU, where such an image takes a fraction of a second; '
+            'use device="cpu", or list domains (mosaic_sampling="balanced")'
+        )
+    if scene.halos:
+        return 'Crystal.diffuse is for the CPU; use device="cpu", or leave the halos out (diffuse=None)'
+    if scene.lookup == "phased":
+        return 'StructureFactors.interpolate = "phased" is for the CPU; use device="cpu"'
+    return ""
 
 
 def gpu_named(device: object, array: Any = None, name_of_array: str = "out") -> Gpu:
