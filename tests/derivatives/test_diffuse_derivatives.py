@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError
@@ -104,3 +106,22 @@ def test_a_refinement_finds_the_widths_in_a_noisy_image():
         truth = {"correlation_length": 25, "displacement": 0.8}[name]
         assert abs(value - truth) < 4 * found.errors[name], found
         assert found.errors[name] < 0.1 * truth
+
+
+@pytest.mark.slow
+@settings(max_examples=12)
+@given(
+    lengths=st.tuples(*[st.floats(10, 60)] * 3), displacements=st.tuples(*[st.floats(0.1, 1.2)] * 3),
+    angles=st.tuples(*[st.floats(75, 105)] * 3), group=st.sampled_from([None, "P -1", "P 1 21 1", "P 21 21 21"]),
+    neighbours=st.integers(0, 1),
+)  # fmt: skip
+def test_halos_of_any_widths_agree_with_differences(lengths, displacements, angles, group, neighbours):
+    diffuse = nb.Diffuse(
+        correlation_length_A=lengths, displacement_A=displacements, space_group=group, neighbours=neighbours
+    )
+    crystal = nb.Crystal(
+        cell=(50, 60, 70, *angles), misset_deg=(12, 34, 56), shape="gauss", n_cells=(5, 6, 4), diffuse=diffuse
+    )
+    differentiated = nb.Scene(scene("one width").config.replace(crystal=crystal))
+    for check in nb.check_derivatives(differentiated, [*WIDTHS[2:], "cell_a", "cell_beta", "rot_y"]):
+        assert check.error < ERROR, check

@@ -87,7 +87,7 @@ def test_no_pixel_misses_more_than_the_report_says(scene: nb.Scene, exponent: fl
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(scene=scenes(), exponent=st.floats(-6, 0.5))
 def test_no_pixel_of_many_scenes_misses_more(scene: nb.Scene, exponent: float) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
