@@ -314,7 +314,7 @@ class Crystal(Model):
 
     @property
     def is_smeared(self) -> bool:
-        """Whether the sum over domains is calculated in closed form."""
+        """True if the sum over mosaic domains is calculated in closed form."""
         return self.mosaic_sampling == "analytic"
 
     @property

@@ -30,8 +30,8 @@ class Diffuse(Model):
     neighbours
         How many reflections to either side along each axis a point gets a halo of: 1 takes 27 reflections, 2 takes 125.
     space_group
-        Symbol or number of the space group over whose rotations halos are averaged, which matters with three numbers
-        only; None: there is no average.
+        Symbol or number of the space group over whose rotations halos are averaged, or None for no average. It makes
+        a difference only if the widths differ along the axes.
     """
 
     correlation_length_A: float | Vector
@@ -52,7 +52,7 @@ class Diffuse(Model):
 
     @property
     def is_anisotropic(self) -> bool:
-        """Whether correlation lengths or displacements differ along the axes."""
+        """True if the correlation lengths or the displacements differ along the axes."""
         return any(len(set(self.along_axes(name))) > 1 for name in get_args(Kind))
 
     def along_axes(self, name: Kind) -> Vector:

@@ -209,7 +209,7 @@ class StructureFactors(StructureFactorFiles):
 
     @property
     def is_phased(self) -> bool:
-        """Whether the transform between reflections counts, which needs phases."""
+        """True if the molecular transform between reflections is interpolated, which needs phases."""
         return self.interpolate == "phased"
 
     @property
@@ -474,7 +474,7 @@ class StructureFactors(StructureFactorFiles):
 
     @cached_property
     def contents(self) -> Contents:
-        """What one cell holds, for `interpolate="phased"` only; without its mean density if F(000) is left out."""
+        """The contents of one cell for `interpolate="phased"`, without the mean density if F(000) is left out."""
         assert self.p1_reflections is not None
         assert self.p1_reflections.contents is not None
         found = self.p1_reflections.contents

@@ -23,7 +23,7 @@ STEP = 1e-5  # relative change for central differences, of polynomials of the se
 
 
 class Pass(NamedTuple):
-    """What a pass over the terms applies; one of them.
+    """A change that one pass over the terms differentiates by; exactly one attribute is set.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Pass(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether the pass makes all of the derivative; otherwise primitives make the rest."""
+        """True if the pass gives the whole derivative; if False, the primitives add the rest."""
         return self.smear is None and self.halos is None
 
 

@@ -232,7 +232,7 @@ def source_of(name: str) -> int | None:
 
 
 def refuse_phased(name: str) -> NoReturn:
-    """Raise `ConfigError`: an image of the transform between reflections is not differentiated by amplitudes."""
+    """Raise `ConfigError`, because the phased transform has no derivatives with respect to amplitudes."""
     raise ConfigError(
         f"{name}: there is no derivative by amplitudes with StructureFactors.interpolate = 'phased'; use False or True"
     )
