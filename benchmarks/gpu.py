@@ -179,14 +179,15 @@ def time_first(device: str, pixels: int | None, repeats: int) -> dict[str, float
 def registers(device: str, pixels: int | None, repeats: int) -> list[dict[str, Any]]:
     """Return what the driver says of each kernel, and how many of a multiprocessor's 64 warps its registers allow."""
     scene, gpu = scene_of(IMAGES["25 domains"][0], 64, 102.4), gpu_named(device)
+    core = scene.core("float32")
     rows = []
     for name, (kind, threads) in {
-        "image": (image_kind(scene, "float32"), THREADS),
-        "primitives": (gradient_kind(scene, "float32"), THREADS),
+        "image": (image_kind(scene, core, "float32"), THREADS),
+        "primitives": (gradient_kind(scene, core), THREADS),
         "poisson": (deviates.KIND, THREADS),
         "normals": (deviates.KIND, THREADS),
-        "culled": (culled_kind(scene, "float32", "culled", 4, NB_PIXEL="float"), WARP),
-        "culled_primitives": (culled_kind(scene, "float32", "culled_primitives", 4), WARP),
+        "culled": (culled_kind(scene, core, "culled", 4, NB_PIXEL="float"), WARP),
+        "culled_primitives": (culled_kind(scene, core, "culled_primitives", 4), WARP),
     }.items():
         function = gpu.function(kind, name)
         facts = {key: getattr(function, key, None) for key in ("num_regs", "local_size_bytes", "shared_size_bytes")}

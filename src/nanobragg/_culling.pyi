@@ -15,6 +15,8 @@ VECTOR_LANES: int
 class CullingPlan:
     sources: npt.NDArray[np.void]
     around: npt.NDArray[np.void]
+    runs: npt.NDArray[np.void]
+    rest: CullingPlan | None
     address: int
 
     def __init__(

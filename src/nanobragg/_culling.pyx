@@ -117,8 +117,8 @@ cdef class CullingPlan:
 
     cdef CPlan plan
     cdef object keep
-    cdef CullingPlan rest
-    cdef readonly object sources, around
+    cdef readonly CullingPlan rest
+    cdef readonly object sources, around, runs
 
     def __cinit__(self, sources, around, const double[::1] kappa, const double[::1] weights, const Beam[::1] beams,
                   const Run[::1] runs, const OrientationGroup[::1] groups, const CullingParameters[::1] parameters,
@@ -144,7 +144,7 @@ cdef class CullingPlan:
         if rest is not None:
             self.plan.rest = &rest.plan
         self.rest = rest
-        self.sources, self.around = sources, around
+        self.sources, self.around, self.runs = sources, around, np.asarray(runs)
         self.keep = (sources, around, kappa, weights, beams, runs, groups, parameters, squares, cells, reciprocal)
 
     @property

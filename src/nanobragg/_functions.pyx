@@ -58,7 +58,7 @@ cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
 cdef extern from "nanobragg/smear.h" namespace "nb::NB_ISA" nogil:
     double SMEAR_REACH_SQR
     ctypedef struct SmearBounds:
-        double longest
+        double longest, reflections
     bint bound_spots(const Smear &smear, double longest, double reach, SmearBounds &bounds)
 
 cdef extern from "nanobragg/polarization.h" namespace "nb::NB_ISA" nogil:
@@ -195,9 +195,12 @@ def shape_section(str shape, const double[::1] radius):
 
 
 def smear_reach(const Smear[::1] smear, double longest):
-    """Length (1/Å) of the longest reflection seen along a scattering vector of some length, or None (smear.h)."""
+    """Length (1/Å) of the longest reflection seen along a scattering vector of some length, and the most reflections
+    that a point is within reach of; or None (smear.h)."""
     cdef SmearBounds bounds
-    return bounds.longest if bound_spots(smear[0], longest, sqrt(SMEAR_REACH_SQR), bounds) else None
+    if not bound_spots(smear[0], longest, sqrt(SMEAR_REACH_SQR), bounds):
+        return None
+    return bounds.longest, bounds.reflections
 
 
 def grating_sqr(const double[::1] index, const double[::1] n):

@@ -29,6 +29,19 @@ def crystal(shape: str, **fields: Any) -> nb.Crystal:
     )  # fmt: skip
 
 
+def smeared(**fields: Any) -> nb.Crystal:
+    return crystal(
+        "gauss", mosaic_sampling="analytic", mosaic_model="gaussian", mosaic_spread_deg=(0.6, 0.3, 0.4),
+        mosaic_domains=None, strain_percent=0.3, **fields,
+    )  # fmt: skip
+
+
+def diffuse(shape: str, **fields: Any) -> nb.Crystal:
+    """Return a crystal with halos that a rotation of its space group turns into others."""
+    halos = nb.Diffuse(correlation_length_A=(20, 35, 15), displacement_A=(0.4, 0.6, 0.9), space_group="P 1 21 1")
+    return crystal(shape, cell=(40, 50, 60, 90, 95, 90), diffuse=halos, **fields)
+
+
 def panels() -> nb.Detector:
     first = nb.Detector.flat(distance_mm=70, pixels=(24, 70), pixel_mm=1.2).panels[0]
     second = first.replace(origin_mm=tuple(np.add(first.origin_mm, (3.0, 40.0, 0.0)).tolist()))
@@ -82,6 +95,17 @@ KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "ice": lambda: {
         "background": nb.Background(table=((0.0, 0.1), (0.1, 2.0), (0.2, 5.0), (0.5, 1.0), (2.0, 0.5)), thickness_um=90)
     },
+    "smeared": lambda: {
+        "crystal": smeared(), "beam": nb.Beam(bandwidth_percent=1), "scan": nb.Scan(range_deg=3, steps=2)
+    },
+    "smeared, constant": lambda: {
+        "crystal": smeared(), "structure_factors": nb.StructureFactors.constant(70), "detector": masked()
+    },
+    "halos": lambda: {
+        "crystal": diffuse("square", mosaic_domains=2), "background": nb.Background(water_um=200), "detector": panels()
+    },
+    "halos, tricubic": lambda: {"crystal": diffuse("gauss", mosaic_domains=2), "structure_factors": CUBIC},
+    "halos, smeared": lambda: {"crystal": smeared(diffuse=nb.Diffuse(correlation_length_A=30, displacement_A=0.8))},
     "unpolarized": lambda: {"beam": nb.Beam(polarized=False)},
     "direct beam": lambda: {"detector": nb.Detector.flat(distance_mm=70, pixels=(9, 9), pixel_mm=0.1)},
 }  # fmt: skip

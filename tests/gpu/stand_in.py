@@ -196,8 +196,17 @@ def _copyto(target: Array, values: Any, where: Any = True) -> None:
     np.copyto(target._values, values._values, where=_values(where))
 
 
-def module(count: int = 1, free: int = MEMORY, models: tuple[str, ...] = ("Stand-in",)) -> ModuleType:
-    """Return the stand-in for the module cupy: with a number of GPUs, of which each has some free bytes, and models."""
+def module(
+    count: int = 1,
+    free: int = MEMORY,
+    models: tuple[str, ...] = ("Stand-in",),
+    nvrtc: tuple[int, int] = (12, 9),
+    driver: int = 12080,
+) -> ModuleType:
+    """Return the stand-in for the module cupy: with a number of GPUs, of which each has some free bytes, and models.
+
+    `nvrtc` and `driver` are versions as CuPy states them.
+    """
     cupy = ModuleType("cupy")
     properties = {"totalGlobalMem": MEMORY, "major": 9, "minor": 0, "multiProcessorCount": 4}
     runtime = SimpleNamespace(
@@ -205,6 +214,7 @@ def module(count: int = 1, free: int = MEMORY, models: tuple[str, ...] = ("Stand
         getDeviceCount=lambda: count,
         getDeviceProperties=lambda number: {"name": models[number % len(models)].encode(), **properties},
         memGetInfo=lambda: (free, MEMORY),
+        driverGetVersion=lambda: driver,
     )
     stream = SimpleNamespace(synchronize=lambda: None)
     vars(cupy).update(
@@ -218,6 +228,9 @@ def module(count: int = 1, free: int = MEMORY, models: tuple[str, ...] = ("Stand
         empty=lambda shape, dtype: Array(np.full(shape, 77, dtype)),
         copyto=_copyto,
         get_default_memory_pool=lambda: SimpleNamespace(free_bytes=lambda: 0),
-        cuda=SimpleNamespace(runtime=runtime, Device=_device, get_current_stream=lambda: stream),
+        cuda=SimpleNamespace(
+            runtime=runtime, Device=_device, get_current_stream=lambda: stream,
+            nvrtc=SimpleNamespace(getVersion=lambda: nvrtc),
+        ),  # fmt: skip
     )
     return cupy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,15 +76,26 @@ def test_a_data_set_is_finished_on_the_device_it_was_begun_on(device, tmp_path):
         DATA.run(out, workers=1, resume=True)
     DATA.run(out, workers=1, device=device, resume=True)
     assert contents(out) == contents(whole)
-    assert json.loads((out / "manifest.json").read_text())["versions"]["GPU"]
+    versions = json.loads((out / "manifest.json").read_text())["versions"]
+    assert {"GPU", "cupy", "NVRTC", "CUDA driver"} <= versions.keys()
 
 
-def test_another_gpu_may_give_other_bits(request, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("other", "begun"),
+    [
+        ({"models": ("Other",)}, "GPU Stand-in (now Other)"),
+        ({"nvrtc": (13, 0)}, "NVRTC 12.9 (now 13.0)"),
+        ({"nvrtc": (13, 0), "driver": 13010}, "NVRTC 12.9 (now 13.0), CUDA driver 12.8 (now 13.1)"),
+    ],
+)
+def test_another_gpu_or_compiler_may_give_other_bits(other, begun, request, monkeypatch, tmp_path):
     use_stand_in(request, monkeypatch)
     DATA.run(tmp_path / "out", workers=1, device="cuda", images_per_file=2, only=(0, 2))
-    use_stand_in(request, monkeypatch, models=("Other",))
-    with pytest.raises(ConfigError, match=r"was begun with GPU Stand-in \(now Other\); the remaining shots may differ"):
+    use_stand_in(request, monkeypatch, **other)
+    message = f"was begun with {begun}; the remaining shots may differ"
+    with pytest.raises(ConfigError, match=re.escape(message)):
         DATA.run(tmp_path / "out", workers=1, device="cuda", resume=True)
+    DATA.run(tmp_path / "out", workers=1, device="cuda", resume=True, force=True)
 
 
 def test_each_gpu_has_a_worker(request, monkeypatch):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from nanobragg._functions import SHAPES
+from nanobragg._functions import HALO, SHAPES
 from nanobragg.rendering.cuda import deviates
 from nanobragg.rendering.cuda.render import LANES, PRECISIONS
 from nanobragg.rendering.cuda.source import OPTIONS, THREADS, Kind
@@ -67,18 +67,22 @@ def compile_for_device(source: str, options: tuple[str, ...] = OPTIONS) -> Compi
 def kinds(header: str, shape: str) -> list[Kind]:
     """Return the device code of every lookup and precision for a shape; of images, for flat and curved detectors."""
     found = []
+    known = SHAPES.get(shape)
+    shape_number = {"halos": HALO, "smeared": SHAPES["gauss"].number}[shape] if known is None else known.number
     for number, lookup in enumerate(LANES):
+        if shape == "halos" and lookup != "nearest" or shape == "smeared" and lookup == "tricubic":
+            continue
         for name, (real, entry) in PRECISIONS.items():
-            if name == "single" and not SHAPES[shape].single_precision:
+            if name == "single" and not (known and known.single_precision):
                 continue
-            for curved in (0, 1) if header == "image.h" else ((len(found) + SHAPES[shape].number) % 2,):
+            for curved in (0, 1) if header == "image.h" else ((len(found) + shape_number) % 2,):
                 defines = {
-                    "NB_REAL": real, "NB_ENTRY": entry, "NB_SHAPE": SHAPES[shape].number,
+                    "NB_REAL": real, "NB_ENTRY": entry, "NB_SHAPE": shape_number, "NB_SMEARED": int(shape == "smeared"),
                     "NB_LOOKUP": lookup.capitalize(), "NB_CURVED": curved, "NB_THREADS": THREADS,
                     "NB_PIXEL": "double" if name == "double" else "float",
                     "NB_SHARES": 0, "NB_BEAMSTOP": 0,
-                    "NB_LANES": LANES[lookup] if header == "image.h" else 1,
-                    "NB_PART_EDGE": (4, 2, 1)[number],
+                    "NB_LANES": LANES[lookup] if header == "image.h" and known else 1,
+                    "NB_PIECE_EDGE": (4, 2, 1)[number],
                 }  # fmt: skip
                 found.append(Kind(header, tuple(defines.items())))
     return found
@@ -101,9 +105,14 @@ LIMITS = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+NOT_CULLED = ("image.h", "derivatives.h")
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, "smeared", "halos"])
 @pytest.mark.parametrize("header", LIMITS)
 def test_device_code_compiles_for_every_kind_of_scene(header, shape):
+    if shape == "smeared" and header not in NOT_CULLED:
+        pytest.skip("smeared spots within reach of a pixel are all evaluated")
     registers, spilled, stack = LIMITS[header]
     for kind, compiled in compile_all(kinds(header, shape)):
         assert 0 < compiled.registers <= registers, (kind.defines, compiled)

@@ -41,7 +41,7 @@ public:
     {
         now.sources = (order == PLANNED ? of.planned : of.around) + first;
         if (s.n_sources > 0) /* the sink begins a place with its first source */
-            visit_terms<Gradient<Real>>(s, panel, slow, &fast, 1, list, SlopesOf<Real, Shape, Lookup>::function,
+            visit_terms<Gradient<Real>>(s, panel, slow, &fast, 1, list, add_slopes<Real, Shape, Lookup>,
                                         StopFlag{}, sink);
     }
 
@@ -53,7 +53,7 @@ private:
     Gradient<Real> sink;
 };
 
-/* A part of a square a block; `columns` has the column of every pixel of the rectangle in `out`, or -1 where it is not
+/* A piece of a square a block; `columns` has the column of every pixel of the rectangle in `out`, or -1 where it is not
  * wanted; planes of `out` are `stride` numbers apart. */
 extern "C" __global__ void __launch_bounds__(WARP)
     culled_primitives(const Parameters parameters, const DeviceArrays arrays, const CullingParameters culling,
@@ -64,7 +64,7 @@ extern "C" __global__ void __launch_bounds__(WARP)
     const Scene s = scene_of(parameters, arrays);
     const Plan plan = plan_of(culling, plan_arrays);
     PatchPrimitives<NB_REAL, ShapeAt<NB_SHAPE, Shapes>::type, NB_LOOKUP<NB_ENTRY>> sums(motions);
-    render_part(
+    render_piece(
         s, plan, job, screened, sums, [&](long long at) { return columns[at] >= 0; },
         [&](long long at, bool wanted) {
             for (int k = 0; k < PRIMITIVES; ++k) {

@@ -12,15 +12,13 @@ namespace nb::NB_ISA {
 /* Into planes that are `stride` numbers apart. */
 extern "C" __global__ void __launch_bounds__(NB_THREADS)
     primitives(const Parameters parameters, const DeviceArrays arrays, const Job job, const long long *places,
-               const long long *spans, const SourceMotion *sources, const double *spins, int n_domains, double *out,
-               long long stride)
+               const long long *spans, const Motions motions, double *out, long long stride)
 {
     const Scene s = scene_of(parameters, arrays);
     const ThreadPixels pixels = pixels_of_thread(job, places, spans);
-    const Motions motions = {sources, spins, n_domains};
     Gradient<NB_REAL> sink(motions);
     visit_terms<Gradient<NB_REAL>>(s, s.panels[pixels.panel], pixels.slow, pixels.fast, SPAN_PIXELS, all_of(s),
-                                   SlopesOf<NB_REAL, ShapeAt<NB_SHAPE, Shapes>::type, NB_LOOKUP<NB_ENTRY>>::function,
+                                   add_slopes<NB_REAL, ShapeAt<NB_SHAPE, Shapes>::type, NB_LOOKUP<NB_ENTRY>>,
                                    StopFlag{}, sink);
     if (pixels.n)
         sink.store(s.scale, pixels.n, out + pixels.target[0], stride);

@@ -7,6 +7,7 @@
 #include "../walk.h"
 #include "pixels.h"
 #include "templates.h"
+#include "terms_of.h"
 
 namespace nb::NB_ISA {
 
@@ -32,8 +33,8 @@ static void accumulate_staged(const Scene &s, int table_number, const double *ce
         __syncthreads();
         sink.staged = first;
     }
-    accumulate<Real, Shape, Lookup>(s, table_number, shared_cells, {nullptr, list.first - first, list.count}, lanes, n,
-                                    sink);
+    add_terms<Real, Shape, Lookup>(s, table_number, shared_cells, {nullptr, list.first - first, list.count}, lanes, n,
+                                   sink);
 }
 
 extern "C" __global__ void __launch_bounds__(NB_THREADS)

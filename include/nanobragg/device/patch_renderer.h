@@ -11,7 +11,7 @@
 
 namespace nb::NB_ISA {
 
-constexpr int SLICES = WARP / (PART_EDGE * PART_EDGE); /* threads of a pixel */
+constexpr int SLICES = WARP / (PIECE_EDGE * PIECE_EDGE); /* threads of a pixel */
 constexpr int STAGED = 2 * WARP; /* orientations in shared memory, at most */
 
 /* Evaluates what a patch keeps, a pixel a thread, or a share of a pixel's sources or orientations. `Sum` has
@@ -20,8 +20,8 @@ constexpr int STAGED = 2 * WARP; /* orientations in shared memory, at most */
 template <class Shape, class Sum> class PatchRenderer {
 public:
     NB_MEMBER PatchRenderer(const Scene &s, const Plan &plan, const PatchPlace &place, Sum &sum)
-        : slice((int)threadIdx.x / (PART_EDGE * PART_EDGE)), column((int)threadIdx.x % PART_EDGE),
-          row((int)threadIdx.x / PART_EDGE % PART_EDGE), s(s), panel(s.panels[place.panel]), plan(plan), sum(sum),
+        : slice((int)threadIdx.x / (PIECE_EDGE * PIECE_EDGE)), column((int)threadIdx.x % PIECE_EDGE),
+          row((int)threadIdx.x / PIECE_EDGE % PIECE_EDGE), s(s), panel(s.panels[place.panel]), plan(plan), sum(sum),
           fast(place.fast + smaller(column, place.n_fast - 1)), slow(place.slow + smaller(row, place.n_slow - 1))
     {
     }
@@ -53,7 +53,7 @@ public:
                 }
             }
         });
-        return kept * s.oversample * s.oversample * s.n_layers;
+        return kept * halos_of_point(s.crystal) * s.oversample * s.oversample * s.n_layers;
     }
 
     /* Add water and amorphous material. */
@@ -95,26 +95,26 @@ private:
 /* The sum of a number over the threads of a pixel, for its first thread. */
 NB_INLINE double sum_of_slices(double number)
 {
-    __shared__ double parts[WARP];
+    __shared__ double all[WARP];
     double sum = 0.0;
     __syncthreads(); /* all threads are done with what is there */
-    parts[threadIdx.x] = number;
+    all[threadIdx.x] = number;
     __syncthreads();
-    for (int i = threadIdx.x; i < WARP; i += PART_EDGE * PART_EDGE)
-        sum += parts[i];
+    for (int i = threadIdx.x; i < WARP; i += PIECE_EDGE * PIECE_EDGE)
+        sum += all[i];
     return sum;
 }
 
-/* Rays of all parts of n squares, one a thread; and the crystal's extent. */
-extern "C" __global__ void part_rays(const Parameters parameters, const DeviceArrays arrays, const Job job,
+/* Rays of all pieces of n squares, one a thread; and the crystal's extent. */
+extern "C" __global__ void piece_rays(const Parameters parameters, const DeviceArrays arrays, const Job job,
                                      const long long *squares, long long n, Patch *rays, Extent *extent)
 {
     const Scene s = scene_of(parameters, arrays);
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i == 0)
         *extent = extent_of(s.crystal);
-    if (i < n * PARTS) {
-        const PatchPlace place = part_of(job, square_of(job, squares[i / PARTS]), (int)(i % PARTS));
+    if (i < n * PIECES) {
+        const PatchPlace place = piece_of(job, square_of(job, squares[i / PIECES]), (int)(i % PIECES));
         if (place.n_fast > 0 && place.n_slow > 0)
             rays[i] = rays_of(s, s.panels[place.panel], place);
     }
@@ -162,7 +162,7 @@ NB_INLINE void count(DeviceTally *tally, long long evaluated, float missing)
     atomicMax(&tally->missing, bits);
 }
 
-/* What a part of a square is rendered from: what its square keeps and leaves out, and its rays. */
+/* What a piece of a square is rendered from: what its square keeps and leaves out, and its rays. */
 struct Screened {
     const long long *squares;
     const Patch *rays;
@@ -172,16 +172,16 @@ struct Screened {
     double epsilon; /* photons that a pixel may miss */
 };
 
-/* Evaluate what the part of a square that is this block's keeps, if any of its pixels is wanted: is_wanted(place) of a
+/* Evaluate what the piece of a square that is this block's keeps, if any of its pixels is wanted: is_wanted(place) of a
  * pixel's place in the rectangle, whose first row, counted through all panels, is `job.first_row`; then
  * store(place, wanted) in every thread. */
 template <class Sum, class IsWanted, class Store>
-static void render_part(const Scene &s, const Plan &plan, const Job &job, const Screened &of, Sum &sum,
+static void render_piece(const Scene &s, const Plan &plan, const Job &job, const Screened &of, Sum &sum,
                         IsWanted is_wanted, Store store, DeviceTally *tally)
 {
     using Shape = ShapeAt<NB_SHAPE, Shapes>::type;
-    const int square = (int)(blockIdx.x / PARTS);
-    const PatchPlace place = part_of(job, square_of(job, of.squares[square]), (int)(blockIdx.x % PARTS));
+    const int square = (int)(blockIdx.x / PIECES);
+    const PatchPlace place = piece_of(job, square_of(job, of.squares[square]), (int)(blockIdx.x % PIECES));
     if (place.n_fast <= 0 || place.n_slow <= 0)
         return;
     PatchRenderer<Shape, Sum> renderer(s, plan, place, sum);

@@ -1,4 +1,4 @@
-/* Parts of panels that a block of threads renders together, with terms left out (docs/gpu.md, Terms left out). */
+/* Pieces of panels that a block of threads renders together, with terms left out (docs/gpu.md, Terms left out). */
 #ifndef NANOBRAGG_DEVICE_PATCHES_H
 #define NANOBRAGG_DEVICE_PATCHES_H
 
@@ -8,8 +8,8 @@
 namespace nb::NB_ISA {
 
 constexpr int SQUARE_EDGE = 16; /* pixels: of what is looked at first */
-constexpr int PART_EDGE = NB_PART_EDGE; /* of what a warp renders: 4, 2 or 1 */
-constexpr int PARTS = (SQUARE_EDGE / PART_EDGE) * (SQUARE_EDGE / PART_EDGE); /* of a square */
+constexpr int PIECE_EDGE = NB_PIECE_EDGE; /* of what a warp renders: 4, 2 or 1 */
+constexpr int PIECES = (SQUARE_EDGE / PIECE_EDGE) * (SQUARE_EDGE / PIECE_EDGE); /* of a square */
 
 /* The arrays of a plan (culling/plan.h) that patches need, in the device's memory. */
 struct DevicePlan {
@@ -58,12 +58,12 @@ NB_INLINE PatchPlace square_of(const Job &job, long long number)
                     (top + (int)(number / across % down)) * SQUARE_EDGE, SQUARE_EDGE);
 }
 
-/* Part `number` of a square; beyond the panel it has no pixels. */
-NB_INLINE PatchPlace part_of(const Job &job, const PatchPlace &square, int number)
+/* Piece `number` of a square; beyond the panel it has no pixels. */
+NB_INLINE PatchPlace piece_of(const Job &job, const PatchPlace &square, int number)
 {
-    constexpr int across = SQUARE_EDGE / PART_EDGE;
-    return patch_at(job, square.panel, square.fast + number % across * PART_EDGE,
-                    square.slow + number / across * PART_EDGE, PART_EDGE);
+    constexpr int across = SQUARE_EDGE / PIECE_EDGE;
+    return patch_at(job, square.panel, square.fast + number % across * PIECE_EDGE,
+                    square.slow + number / across * PIECE_EDGE, PIECE_EDGE);
 }
 
 NB_INLINE Patch rays_of(const Scene &s, const Panel &p, const PatchPlace &place)

@@ -16,6 +16,7 @@ struct DeviceArrays {
     const double *cells, *shares;
     const void *tables;
     const double *amorphous;
+    const Smear *smear;
     long long table_bytes;
     int n_sources, n_cells, n_amorphous;
 };
@@ -35,6 +36,7 @@ NB_INLINE Scene scene_of(const Parameters &parameters, const DeviceArrays &array
     s.tables = arrays.tables;
     s.table_bytes = arrays.table_bytes;
     s.amorphous = arrays.amorphous;
+    s.smear = NB_SMEARED ? arrays.smear : nullptr;
     s.n_amorphous = arrays.n_amorphous;
     return s;
 }

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..errors import ConfigError
 from ..rendering.cuda.choice import NAME, gpu_named
-from ..rendering.cuda.devices import cupy, gpus
+from ..rendering.cuda.devices import gpus, versions
 
 ANY_MODEL = "as the scheduler's workers have"
 
@@ -73,4 +73,4 @@ def find_devices(device: str, *, here: bool) -> Devices:
             f'device = "cuda": this machine\'s GPUs differ ({", ".join(models)}), and with them the last bits of '
             'images; choose one, as in device="cuda:0"'
         )
-    return Devices(tuple(f"cuda:{gpu.number}" for gpu in chosen), {"GPU": models[0], "cupy": cupy().__version__})
+    return Devices(tuple(f"cuda:{gpu.number}" for gpu in chosen), {"GPU": models[0], **versions()})

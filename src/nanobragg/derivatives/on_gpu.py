@@ -14,7 +14,7 @@ from ..geometry import FloatArray
 from ..rendering.cuda.devices import Gpu, beside
 from ..rendering.cuda.primitives import GpuCulledPrimitives, GpuPrimitives, block_pixels
 from ..rendering.culling import Culling
-from ..rendering.gpu_image import FEWEST_TERMS
+from ..rendering.gpu_image import may_leave_out
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
 from .likelihood import Likelihood
@@ -116,7 +116,7 @@ class GpuRows:
 def _kernel(scene: Scene, dtype: npt.DTypeLike, gpu: Gpu, culling: Culling) -> GpuPrimitives | GpuCulledPrimitives:
     """Return what computes primitives: with terms left out where images are rendered so, or all of them."""
     spins, plan = domain_spins(scene), culling.plan
-    if plan is None or scene.terms < FEWEST_TERMS:
+    if plan is None or not may_leave_out(scene):
         return GpuPrimitives(scene, dtype, gpu, source_motions(scene, *scene.sources[:2]), spins, _gradient.COUNT)
     planned, around = (
         source_motions(scene, sources["direction"], sources["wavelength"]) for sources in (plan.sources, plan.around)

@@ -200,10 +200,11 @@ def simulate(
 
     def render_chosen(roi: Roi, stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
         nonlocal bound, evaluated
-        culling = Culling(scene, flat.dtype, limit, threads, stop)
+        find_culling = partial(Culling, scene, flat.dtype, limit, threads, stop)
         if gpu is not None:
-            bound, evaluated = render_on_gpu(gpu, culling, flat, roi, chosen.mask, add, done, terms)
+            bound, evaluated = render_on_gpu(gpu, scene, find_culling, flat, roi, chosen.mask, add, stop, done, terms)
             return
+        culling = find_culling()
         log_notable_cost(scene, chosen, culling)
         if culling.plan is None:
             render(culling.core, flat, roi, chosen.mask, add, threads, stop, done)

@@ -99,6 +99,7 @@ class Scene(SceneData):
         self.experiment = config if others or config.damage else self.config
         self._cores: dict[str, CoreScene] = {}
         self._plans: dict[str, CullingPlan | None] = {}
+        self._changes: dict[str, Any] = {}
         log.debug(
             "scene of %s pixels: %d sources, %d phi steps, %d mosaic domains, %d sub-pixels, %d sensor layers",
             " x ".join(map(str, self.shape)), len(self.sources.weights), self.phi.count, self.domains,
@@ -125,7 +126,7 @@ class Scene(SceneData):
         return html_table("Scene", {line[:LABEL_WIDTH].strip(): line[LABEL_WIDTH:] for line in lines})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Scene, (self.experiment, self._corrected)
+        return _restored, (self.experiment, self._corrected, self._changes)
 
     def changed(self, **attributes: Any) -> Scene:
         """Return a copy with other values of resolved attributes, such as `sources` or `cells`.
@@ -133,15 +134,18 @@ class Scene(SceneData):
         Its Config remains the original one.
         """
         other = Scene.__new__(Scene)  # copy.copy would resolve the Config again, and lose earlier changes
-        other.__dict__.update({**self.__dict__, **attributes, "_cores": {}, "_plans": {}})
-        other.__dict__.pop("lattices", None)
+        changes = {**self._changes, **attributes}
+        other.__dict__.update({**self.__dict__, **attributes, "_cores": {}, "_plans": {}, "_changes": changes})
+        other.__dict__.pop("_lattices", None)
         return other
 
-    @cached_property
+    @property
     def lattices(self) -> tuple[Scene, ...]:
         """A scene for each lattice in the beam."""
-        if not self.others:
-            return (self,)
+        return self._lattices if self.others else (self,)
+
+    @cached_property
+    def _lattices(self) -> tuple[Scene, ...]:
         return (self.changed(others=(), experiment=self.config), *self.others)
 
     def one_lattice(self, what: str) -> Scene:
@@ -206,3 +210,9 @@ class Scene(SceneData):
             held = None if core.tables is None else self.spot_factors.held(core.tables)
             self._plans[core.precision] = build_plan(core, held)
         return self._plans[core.precision]
+
+
+def _restored(experiment: Config, corrected: Collection[int], changes: dict[str, Any]) -> Scene:
+    """Return a pickled scene."""
+    scene = Scene(experiment, corrected)
+    return scene.changed(**changes) if changes else scene

@@ -276,8 +276,9 @@ class SceneData:
             chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
             longest = max(longest, float(chord / wavelength))
         self.longest_q = longest * 1e-10  # 1/Å
+        self.spots_of_point = 1.0  # whose terms a point has, at most
         if self.smear is not None:
-            self.longest_reflection = check_smear(self.smear, longest * 1e-10)  # 1/Å
+            self.longest_reflection, self.spots_of_point = check_smear(self.smear, longest * 1e-10)  # 1/Å
             longest = self.longest_reflection * 1e10
         h, k, l = (math.ceil(1.01 * length * longest) + 4 for length in self._axis_lengths())
         return h, k, l

@@ -87,8 +87,15 @@ def square_by_index(deformation: FloatArray) -> FloatArray:
     return square
 
 
-def check_smear(smear: npt.NDArray[np.void], longest: float) -> float:
-    """Return the length (1/Å) of the longest reflection that is seen along a scattering vector of some length.
+def check_smear(smear: npt.NDArray[np.void], longest: float) -> tuple[float, float]:
+    """Return which spots are seen along scattering vectors up to some length (1/Å).
+
+    Returns
+    -------
+    longest
+        Length (1/Å) of the longest reflection.
+    around
+        Reflections whose spots a point is within reach of, at most.
 
     Raises
     ------

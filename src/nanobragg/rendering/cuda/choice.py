@@ -45,8 +45,8 @@ def choose_gpu(device: object, scene: Scene, terms_per_thread: float, out: Any) 
     Raises
     ------
     ConfigError
-        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"`, `mosaic_sampling="analytic"`,
-        `Crystal.diffuse` or `interpolate="phased"`; or `out` is elsewhere.
+        The name is not valid; there is no such GPU, or it cannot be used; `compat="c"` or `interpolate="phased"`; or
+        `out` is elsewhere.
     """
     if device == "cpu":
         if is_on_gpu(out):
@@ -78,13 +78,6 @@ def _reason_for_cpu(scene: Scene) -> str:
             'compat="c" adds terms one by one, in the order of the original program, on the CPU only; use '
             'device="cpu", or compat=None (-exact)'
         )
-    if scene.smear is not None:
-        return (
-            'Crystal.mosaic_sampling = "analytic" is for the CPU, where such an image takes a fraction of a second; '
-            'use device="cpu", or list domains (mosaic_sampling="balanced")'
-        )
-    if scene.halos:
-        return 'Crystal.diffuse is for the CPU; use device="cpu", or leave the halos out (diffuse=None)'
     if scene.lookup == "phased":
         return 'StructureFactors.interpolate = "phased" is for the CPU; use device="cpu"'
     return ""

@@ -111,6 +111,16 @@ def cupy() -> Any:
         raise ConfigError(f"{PREFIX}needs CuPy ({error}); {INSTALL}") from None
 
 
+def versions() -> dict[str, str]:
+    """Return the versions that the last bits of images of a GPU depend on, by name: what compiles and runs its code."""
+    version, cuda = cupy().cuda.runtime.driverGetVersion(), cupy().cuda
+    return {
+        "cupy": str(cupy().__version__),
+        "NVRTC": ".".join(map(str, cuda.nvrtc.getVersion())),
+        "CUDA driver": f"{version // 1000}.{version % 1000 // 10}",
+    }
+
+
 def gpus() -> list[Gpu]:
     """Return the GPUs of this machine.
 

@@ -7,31 +7,44 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..._core import CoreScene
 from ..._culling import CullingPlan
 from ...scene.scene import Scene
-from .culled import SQUARE, GpuCulling, new_tally
+from .culled import SQUARE, GpuCulling
 from .devices import Gpu, cupy
 from .job import as_argument, pixel_list, rectangle
-from .render import scene_defines
-from .scene_arrays import DeviceArrays, check_memory, scene_arrays
+from .render import scene_defines, terms_of_pixel
+from .scene_arrays import DeviceArrays, check_memory, kept_with, parts_of, scene_arrays
 from .source import THREADS, Kind
 
 BLOCK_PIXELS = 1 << 18  # fill a large GPU
 LAUNCH_TERMS = 3e10  # about half a second
-# nb::PlannedMotions of include/nanobragg/device/culled_primitives.h
+# nb::Motions of include/nanobragg/primitives.h, nb::PlannedMotions of include/nanobragg/device/culled_primitives.h
 MOTIONS = np.dtype(
+    [("sources", np.uint64), ("spins", np.uint64), ("n_domains", np.int32), ("moves", np.uint64)], align=True
+)
+PLANNED = np.dtype(
     [*((name, np.uint64) for name in ("planned", "around", "spins")), ("n_domains", np.int32)], align=True
 )
 
 
+def motion_arrays(
+    dtype: np.dtype[np.void], sources: dict[str, npt.NDArray[Any]], spins: npt.NDArray[np.float64] | None, gpu: Gpu
+) -> DeviceArrays:
+    """Return a struct of how sources and domains move, in the memory of a GPU."""
+    found = DeviceArrays(dtype, {**sources, "spins": spins}, gpu)
+    found.fill(n_domains=0 if spins is None else len(spins))
+    return found
+
+
 def block_pixels(scene: Scene) -> int:
     """Return how many pixels of a scene are computed by one call."""
-    return max(1, min(BLOCK_PIXELS, int(LAUNCH_TERMS / (scene.terms * scene.sensor.count))))
+    return max(1, min(BLOCK_PIXELS, int(LAUNCH_TERMS / terms_of_pixel(scene))))
 
 
-def gradient_kind(scene: Scene, dtype: npt.DTypeLike) -> Kind:
-    """Return the device code of the primitives for terms as in an image of a data type."""
-    return Kind("derivatives.h", tuple(scene_defines(scene, dtype, lanes=1).items()))
+def gradient_kind(scene: Scene, part: CoreScene) -> Kind:
+    """Return the device code of the primitives of a part of a scene."""
+    return Kind("derivatives.h", tuple(scene_defines(scene, part, lanes=1).items()))
 
 
 class GpuPrimitives:
@@ -63,27 +76,30 @@ class GpuPrimitives:
         count: int,
     ) -> None:
         self.scene, self.gpu, self.count = scene, gpu, count
-        self.arrays = scene_arrays(scene, dtype, gpu)
-        self.function = gpu.function(gradient_kind(scene, dtype), "primitives")
-        with gpu.active():
-            self.motions = cupy().asarray(np.ascontiguousarray(motions).view(np.uint8))
-            self.spins = None if spins is None else cupy().asarray(spins)
-        self.domains = np.array([0 if spins is None else len(spins)], np.int32)
+        self.parts = [
+            (arrays, gpu.function(gradient_kind(scene, part), "primitives"))
+            for part, arrays in zip(parts_of(scene.core(dtype)), scene_arrays(scene, dtype, gpu), strict=True)
+        ]
+        self.motions = kept_with(scene, gpu, "motions", lambda: motion_arrays(MOTIONS, {"sources": motions}, spins, gpu))
 
     def compute(self, places: npt.NDArray[np.int64]) -> Any:
         """Return the primitives of pixels of one panel, shape (primitives, pixels), as an array of CuPy."""
         n = len(places)
-        check_memory(self.gpu, 8 * n * (self.count + 2), "derivatives")
+        check_memory(self.gpu, 8 * n * (self.count * min(len(self.parts), 2) + 2), "derivatives")
         with self.gpu.active():
-            out = cupy().empty((self.count, n), np.float64)
             job = pixel_list(n, self.scene.geometry.size, add=False)
-            arguments = (
-                self.arrays.parameters, self.arrays.arrays, job, cupy().asarray(places),
-                cupy().asarray(np.arange(n + 1)), self.motions, self.spins, self.domains, out, np.array([n], np.int64),
-            )  # fmt: skip
-            self.function((-(-n // THREADS),), (THREADS,), arguments)
+            pixels, spans = cupy().asarray(places), cupy().asarray(np.arange(n + 1))
+            total = None
+            for arrays, function in self.parts:
+                out = cupy().empty((self.count, n), np.float64)
+                arguments = (
+                    arrays.parameters, arrays.arrays, job, pixels, spans, self.motions.arrays, out,
+                    np.array([n], np.int64),
+                )  # fmt: skip
+                function((-(-n // THREADS),), (THREADS,), arguments)
+                total = out if total is None else total + out
             cupy().cuda.get_current_stream().synchronize()
-            return out
+            return total
 
 
 class GpuCulledPrimitives:
@@ -119,8 +135,7 @@ class GpuCulledPrimitives:
     ) -> None:
         self.scene, self.gpu, self.count, self.bound_ph = scene, gpu, count, 0.0
         self.culling = GpuCulling(scene, dtype, gpu, plan, epsilon, "culled_primitives")
-        self.motions = DeviceArrays(MOTIONS, {"planned": motions[0], "around": motions[1], "spins": spins}, gpu)
-        self.motions.fill(n_domains=0 if spins is None else len(spins))
+        self.motions = kept_with(scene, gpu, "planned motions", lambda: motion_arrays(PLANNED, dict(zip(("planned", "around"), motions, strict=True)), spins, gpu))
 
     def compute(self, places: npt.NDArray[np.int64]) -> Any:
         """Return the primitives of pixels of one panel, shape (primitives, pixels), as an array of CuPy."""
@@ -136,12 +151,12 @@ class GpuCulledPrimitives:
         column_of[places - first_row * columns] = np.arange(n, dtype=np.int32)
         job = rectangle((0, columns - 1, 0, rows - 1), (rows, columns), add=False)
         with self.gpu.active():
-            out, tally = cupy().empty((self.count, n), np.float64), new_tally()
+            out, tallies = cupy().empty((self.count, n), np.float64), self.culling.new_tallies()
             self.culling.launch(
-                as_argument(job, first_row=first_row), squares, tally, self.motions.arrays,
+                as_argument(job, first_row=first_row), squares, tallies, self.motions.arrays,
                 cupy().asarray(column_of), out, np.array([n], np.int64),
             )  # fmt: skip
-            self.bound_ph = max(self.bound_ph, self.culling.read(tally)[0])
+            self.bound_ph = max(self.bound_ph, self.culling.read(tallies)[0])
             return out
 
 

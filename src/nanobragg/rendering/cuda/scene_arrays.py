@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,14 +15,17 @@ from ...scene.scene import Scene
 from .devices import Gpu, cupy
 
 # nb::DeviceArrays of include/nanobragg/device/pixels.h
-POINTERS = ("panels", "sources", "cells", "shares", "tables", "amorphous")
+POINTERS = ("panels", "sources", "cells", "shares", "tables", "amorphous", "smear")
+OF_PART = ("tables", "amorphous", "smear")  # which a scene does not share with what its crystal scatters besides
 ARRAYS = np.dtype(
     [*((name, np.uint64) for name in POINTERS), ("table_bytes", np.int64)]
     + [(name, np.int32) for name in ("n_sources", "n_cells", "n_amorphous")],
     align=True,
 )
 
-_uploaded: WeakKeyDictionary[Scene, dict[tuple[int, str], SceneArrays]] = WeakKeyDictionary()
+Kept = TypeVar("Kept")
+
+_kept: WeakKeyDictionary[Scene, dict[Hashable, Any]] = WeakKeyDictionary()
 
 
 def addresses(dtype: np.dtype[np.void], *arrays: Any) -> npt.NDArray[np.void]:
@@ -45,18 +48,27 @@ class DeviceArrays:
         Arrays by the names of their addresses; None: address 0.
     gpu
         Where to.
+    like
+        What everything else is the same as in; None: 0.
 
     Attributes
     ----------
     arrays : ndarray of `dtype`, shape (1,)
     """
 
-    def __init__(self, dtype: np.dtype[np.void], given: Mapping[str, npt.NDArray[Any] | None], gpu: Gpu) -> None:
-        self.arrays = np.zeros(1, dtype)
-        self._kept: list[Any] = []
+    def __init__(
+        self,
+        dtype: np.dtype[np.void],
+        given: Mapping[str, npt.NDArray[Any] | None],
+        gpu: Gpu,
+        like: DeviceArrays | None = None,
+    ) -> None:
+        self.arrays = np.zeros(1, dtype) if like is None else like.arrays.copy()
+        self._kept: list[Any] = [like]
         check_memory(gpu, sum(array.nbytes for array in given.values() if array is not None), "the scene's arrays")
         with gpu.active():
             for name, array in given.items():
+                self.arrays[name] = 0
                 if array is not None:
                     kept = cupy().asarray(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
                     self._kept.append(kept)
@@ -77,6 +89,8 @@ class SceneArrays(DeviceArrays):
         The scene in the kernel's form.
     gpu
         Where to.
+    main
+        The scene of which this one is what its crystal scatters besides, or None.
 
     Attributes
     ----------
@@ -84,8 +98,9 @@ class SceneArrays(DeviceArrays):
     arrays : ndarray of ARRAYS, shape (1,)
     """
 
-    def __init__(self, core: CoreScene, gpu: Gpu) -> None:
-        super().__init__(ARRAYS, {name: getattr(core, name) for name in POINTERS}, gpu)
+    def __init__(self, core: CoreScene, gpu: Gpu, main: SceneArrays | None = None) -> None:
+        own = POINTERS if main is None else OF_PART
+        super().__init__(ARRAYS, {name: getattr(core, name) for name in own}, gpu, main)
         self.parameters = np.asarray(core.parameters, PARAMETERS)
         self.fill(
             table_bytes=0 if core.tables is None else core.tables[0].nbytes,
@@ -95,14 +110,33 @@ class SceneArrays(DeviceArrays):
         )
 
 
-def scene_arrays(scene: Scene, dtype: npt.DTypeLike, gpu: Gpu) -> SceneArrays:
-    """Return the arrays of a scene on a GPU, for an image of a data type; they are kept as long as the scene."""
-    core = scene.core(dtype)
-    known = _uploaded.setdefault(scene, {})
-    key = (gpu.number, core.precision)
+def kept_with(scene: Scene, gpu: Gpu, name: Hashable, make: Callable[[], Kept]) -> Kept:
+    """Return what `make` copies into the memory of a GPU; it is kept under a name as long as the scene.
+
+    It must not hold the scene, which would then be kept for ever.
+    """
+    known = _kept.setdefault(scene, {})
+    key = (gpu.number, name)
     if key not in known:
-        known[key] = SceneArrays(core, gpu)
-    return known[key]
+        known[key] = make()
+    return cast("Kept", known[key])
+
+
+def parts_of(core: CoreScene) -> list[CoreScene]:
+    """Return a scene, and what its crystal scatters besides (`CoreScene.rest`): an image is the sum of theirs."""
+    return [core] if core.rest is None else [core, *parts_of(core.rest)]
+
+
+def scene_arrays(scene: Scene, dtype: npt.DTypeLike, gpu: Gpu) -> list[SceneArrays]:
+    """Return the arrays of every part of a scene on a GPU, for an image of a data type."""
+    core = scene.core(dtype)
+
+    def make() -> list[SceneArrays]:
+        main, *rest = parts_of(core)
+        first = SceneArrays(main, gpu)
+        return [first, *(SceneArrays(part, gpu, first) for part in rest)]
+
+    return kept_with(scene, gpu, ("scene", core.precision), make)
 
 
 def check_memory(gpu: Gpu, needed: int, what: str) -> None:

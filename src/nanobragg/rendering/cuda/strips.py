@@ -25,17 +25,21 @@ class Target:
         0: keeps its value.
     add
         Add to what is there.
+    dtype
+        Of what is rendered, in the GPU's memory.
     """
 
-    def __init__(self, out: Any, roi: Roi, mask: npt.NDArray[np.uint8] | None, add: bool) -> None:
-        self.out, self.roi, self.mask, self.add = out, roi, mask, add
+    def __init__(
+        self, out: Any, roi: Roi, mask: npt.NDArray[np.uint8] | None, add: bool, dtype: npt.DTypeLike
+    ) -> None:
+        self.out, self.roi, self.mask, self.add, self.dtype = out, roi, mask, add, np.dtype(dtype)
         x0, x1, y0, y1 = roi
         self.width, self.height = x1 - x0 + 1, y1 - y0 + 1
         self.rows = len(out) * self.height  # on all panels, one after the other
 
     def begin(self, first: int, rows: int) -> Any:
         """Return memory of the GPU for rows of the region; with `add`, what is there."""
-        strip = cupy().empty((rows, self.width), self.out.dtype)
+        strip = cupy().empty((rows, self.width), self.dtype)
         if self.add:
             for where, part in self._parts(first, rows):
                 strip[part] = cupy().asarray(self.out[where])
@@ -50,7 +54,7 @@ class Target:
 
     def finish(self, first: int, strip: Any) -> None:
         """Put rows of the region where they belong."""
-        finished = beside(self.out, strip)
+        finished = beside(self.out, strip.astype(self.out.dtype, copy=False))
         for where, part in self._parts(first, len(strip)):
             if self.mask is None:
                 self.out[where] = finished[part]
