@@ -29,10 +29,10 @@ def crystal(shape: str, **fields: Any) -> nb.Crystal:
     )  # fmt: skip
 
 
-def smeared(**fields: Any) -> nb.Crystal:
+def smeared() -> nb.Crystal:
     return crystal(
         "gauss", mosaic_sampling="analytic", mosaic_model="gaussian", mosaic_spread_deg=(0.6, 0.3, 0.4),
-        mosaic_domains=None, strain_percent=0.3, **fields,
+        mosaic_domains=None, strain_percent=0.3,
     )  # fmt: skip
 
 
@@ -105,7 +105,6 @@ KINDS: dict[str, Callable[[], dict[str, Any]]] = {
         "crystal": diffuse("square", mosaic_domains=2), "background": nb.Background(water_um=200), "detector": panels()
     },
     "halos, tricubic": lambda: {"crystal": diffuse("gauss", mosaic_domains=2), "structure_factors": CUBIC},
-    "halos, smeared": lambda: {"crystal": smeared(diffuse=nb.Diffuse(correlation_length_A=30, displacement_A=0.8))},
     "unpolarized": lambda: {"beam": nb.Beam(polarized=False)},
     "direct beam": lambda: {"detector": nb.Detector.flat(distance_mm=70, pixels=(9, 9), pixel_mm=0.1)},
 }  # fmt: skip

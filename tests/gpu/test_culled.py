@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from nanobragg.rendering import culling, gpu_image
 from nanobragg.rendering.cuda import culled
 from tests import builders
 from tests.gpu import scenes
-from tests.rendering import test_culling
+from tests.rendering import test_culling, test_diffuse_culling
 from tests.rendering.test_culling import BAND, MANY, wilson
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
@@ -65,6 +66,23 @@ def test_no_pixel_misses_more_than_the_tolerance(device, scene, exponent):
     peak = brightest_or_rejected(scene)
     if peak > 0:
         check(scene, device, 10.0**exponent * peak)
+
+
+@pytest.mark.slow
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(scene=test_diffuse_culling.scenes(), exponent=st.floats(-9, 0))
+def test_halos_are_left_out_within_the_tolerance(device, scene, exponent):
+    peak = brightest_or_rejected(scene)
+    if peak > 0:
+        check(scene, device, 10.0**exponent * peak)
+
+
+def test_the_parts_of_a_scene_share_what_a_pixel_may_miss(device):
+    """The spots, and the halos of each orientation of the crystal's point group."""
+    scene = scenes.scene("halos")
+    _, report = check(scene, device, 1e-3 * brightest(scene))
+    assert report.terms == scene.terms * math.prod(scene.shape)
+    assert report.terms_evaluated < 0.8 * report.terms
 
 
 @pytest.mark.parametrize("shape", SHAPES)

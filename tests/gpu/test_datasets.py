@@ -85,7 +85,7 @@ def test_a_data_set_is_finished_on_the_device_it_was_begun_on(device, tmp_path):
     [
         ({"models": ("Other",)}, "GPU Stand-in (now Other)"),
         ({"nvrtc": (13, 0)}, "NVRTC 12.9 (now 13.0)"),
-        ({"nvrtc": (13, 0), "driver": 13010}, "NVRTC 12.9 (now 13.0), CUDA driver 12.8 (now 13.1)"),
+        ({"nvrtc": (13, 0), "driver": 13010}, "CUDA driver 12.8 (now 13.1), NVRTC 12.9 (now 13.0)"),
     ],
 )
 def test_another_gpu_or_compiler_may_give_other_bits(other, begun, request, monkeypatch, tmp_path):

@@ -35,12 +35,28 @@ def test_derivatives_of_every_parameter_are_the_cpus(name, dtype, tolerance, dev
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", ["many orientations", "gauss_star", "gauss, tricubic", "resolution limit", "ice", "mask", "strained"]
+    "kind",
+    [
+        "many orientations", "gauss_star", "gauss, tricubic", "resolution limit", "ice", "mask", "strained",
+        "smeared, constant", "halos", "halos, tricubic",
+    ],
 )
 def test_so_are_those_of_other_scenes(kind, device):
     """Among them more orientations than are summed in single precision at once."""
     assert_all_close(scenes.scene(kind), device, "float64", DOUBLE)
     assert_all_close(scenes.scene(kind), device, "float32", SINGLE)
+
+
+@pytest.mark.parametrize("kind", ["smeared", "halos"])
+def test_derivatives_of_smeared_spots_and_halos_are_the_cpus(kind, device):
+    """Among them those by the widths, which the CPU computes."""
+    scene = scenes.scene(kind)
+    widths = ("mosaic_a", "strain", "bandwidth", "correlation_a")
+    names = [each.name for each in nb.parameters(scene) if each.name in ("rot_x", "cell_b", "n_a", "distance", *widths)]
+    assert len(names) >= 4
+    every = nb.derivatives(scene, names, device=device, dtype="float64")
+    for name, ours, theirs in zip(names, every, nb.derivatives(scene, names), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=DOUBLE * np.abs(theirs).max(), err_msg=name)
 
 
 def test_products_and_losses_are_the_cpus(device, monkeypatch):
