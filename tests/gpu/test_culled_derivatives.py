@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 import nanobragg as nb
 from nanobragg._functions import SHAPES
-from nanobragg.derivatives import on_gpu
-from nanobragg.rendering import culling
+from nanobragg.rendering import culling, gpu_image
 from nanobragg.rendering.cuda import primitives
 from nanobragg.rendering.cuda.primitives import GpuCulledPrimitives, squares_of
 from tests.derivatives.scenes import SCENES, config
@@ -39,7 +38,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Leave terms out of small images too; returns a list of the numbers of pixels that were computed so."""
     monkeypatch.setattr(culling, "FEWEST_TERMS", 0)
     monkeypatch.setattr(culling, "TERMS_PER_REFLECTION", 0)
-    monkeypatch.setattr(on_gpu, "FEWEST_TERMS", 0)
+    monkeypatch.setattr(gpu_image, "FEWEST_TERMS", 0)
     calls, compute = [], GpuCulledPrimitives.compute
 
     def counted(self, places):

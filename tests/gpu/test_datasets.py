@@ -76,8 +76,9 @@ def test_a_data_set_is_finished_on_the_device_it_was_begun_on(device, tmp_path):
         DATA.run(out, workers=1, resume=True)
     DATA.run(out, workers=1, device=device, resume=True)
     assert contents(out) == contents(whole)
-    versions = json.loads((out / "manifest.json").read_text())["versions"]
-    assert {"GPU", "cupy", "NVRTC", "CUDA driver"} <= versions.keys()
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["made_with"].keys() == {"GPU", "cupy", "NVRTC", "CUDA driver"}
+    assert all(found == [manifest["versions"][name]] for name, found in manifest["made_with"].items())
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,8 @@ def test_another_gpu_or_compiler_may_give_other_bits(other, begun, request, monk
     with pytest.raises(ConfigError, match=re.escape(message)):
         DATA.run(tmp_path / "out", workers=1, device="cuda", resume=True)
     DATA.run(tmp_path / "out", workers=1, device="cuda", resume=True, force=True)
+    made_with = json.loads((tmp_path / "out" / "manifest.json").read_text())["made_with"]
+    assert [len(values) for values in made_with.values()].count(2) == len(other)
 
 
 def test_each_gpu_has_a_worker(request, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 
 import numpy as np
@@ -203,3 +205,20 @@ def test_what_is_no_experiment_is_refused_by_name(experiment):
     for call in (nb.simulate, nb.Scene, nb.predict_spots, nb.parameters):
         with pytest.raises(ConfigError, match=f"{type(experiment).__name__}: give a Config or a Scene"):
             call(experiment)
+
+
+@pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
+def test_a_changed_scene_is_pickled_with_its_changes():
+    """So is one lattice of several, which is a changed scene too."""
+    small = nb.Detector.flat(distance_mm=50, pixels=16, pixel_mm=1)
+    plain = scene(crystal=CRYSTAL, detector=small)
+    changed = plain.changed(cells=np.ascontiguousarray(plain.cells[:, :, [1, 2, 0]])).changed(fluence=1e20)
+    several = plain.config.replace(crystals=(CRYSTAL, CRYSTAL.replace(misset_deg=(30, 20, 10))))
+    for original in (changed, nb.Scene(several).lattices[0]):
+        for copied in (pickle.loads(pickle.dumps(original)), copy.copy(original), copy.deepcopy(original)):
+            assert np.array_equal(copied.cells, original.cells)
+            assert copied.fluence == original.fluence
+            assert copied.others == ()
+            again = copied.changed(oversample=2)  # keeps what was changed before
+            assert np.array_equal(nb.simulate(again), nb.simulate(original.changed(oversample=2)))
+    assert not np.array_equal(changed.cells, plain.cells)

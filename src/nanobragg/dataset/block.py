@@ -15,9 +15,10 @@ from ..errors import ConfigError
 from ..io.atomic import atomic_write
 from ..io.hdf5 import Compression, compression_options, create_hdf5
 from ..io.nexus_frames import FrameWriter
+from ..rendering.cuda.choice import gpu_named
 from ..rendering.instruction_sets import pin_instruction_set
 from .description import Description
-from .devices import PROCESSORS, Devices
+from .devices import PROCESSORS, Devices, versions_of
 from .layout import Layout
 from .shared_tables import SharedTables
 from .shot import make_shot
@@ -102,6 +103,8 @@ def make_block(
         "block": block, "first": layout.numbers(block)[0], "shots": len(layout.numbers(block)),
         "dtype": str(store.dtype), "files": file_entries(layout.folder, [path, *parts.values()]),
     }  # fmt: skip
+    if device != "cpu":
+        record["versions"] = versions_of(gpu_named(device))
     write_json(layout.record(block), record)
     _release(path)
     return record

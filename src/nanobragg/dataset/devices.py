@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from ..errors import ConfigError
 from ..rendering.cuda.choice import NAME, gpu_named
-from ..rendering.cuda.devices import gpus, versions
+from ..rendering.cuda.devices import Gpu, gpus, versions
 
-ANY_MODEL = "as the scheduler's workers have"
+ANY_MODEL = "as the scheduler's workers have"  # which their records state
 
 
 class Devices(NamedTuple):
@@ -73,4 +73,9 @@ def find_devices(device: str, *, here: bool) -> Devices:
             f'device = "cuda": this machine\'s GPUs differ ({", ".join(models)}), and with them the last bits of '
             'images; choose one, as in device="cuda:0"'
         )
-    return Devices(tuple(f"cuda:{gpu.number}" for gpu in chosen), {"GPU": models[0], **versions()})
+    return Devices(tuple(f"cuda:{gpu.number}" for gpu in chosen), versions_of(chosen[0]))
+
+
+def versions_of(gpu: Gpu) -> dict[str, str]:
+    """Return what the last bits of images of a GPU depend on, by name: its model, and what compiles and runs its code."""
+    return {"GPU": gpu.name, **versions()}

@@ -123,6 +123,15 @@ def _has_size(path: Path, size: int) -> bool:
         return False
 
 
+def versions_of_workers(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the part of the manifest that says what GPUs the shots were made with, from the records; none for processors."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for name, value in record.get("versions", {}).items():
+            found.setdefault(name, set()).add(value)
+    return {"made_with": {name: sorted(values) for name, values in found.items()}} if found else {}
+
+
 def write_manifest(path: Path, description: dict[str, Any], files: dict[str, Any] | None) -> None:
     """Write the manifest; `files` are None until the data set is complete."""
     write_json(path, {**description, "complete": files is not None, "files": files or {}})

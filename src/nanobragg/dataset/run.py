@@ -23,7 +23,7 @@ from .description import Description
 from .devices import Devices
 from .estimate import measure
 from .layout import CONTACT_SHEET, Layout, usual_per_file
-from .manifest import check_same, complete_records, describe, read_manifest, write_manifest
+from .manifest import check_same, complete_records, describe, read_manifest, versions_of_workers, write_manifest
 from .master import write_master
 from .plan_file import write_plan
 from .progress import ShotProgress
@@ -203,7 +203,8 @@ def _finish(plan: Description, layout: Layout, records: Records, description: di
         return
     write_master(plan, layout, records)
     own = [layout.master, layout.plan, *([layout.plan.with_suffix(".npz")] if _has_arrays(layout) else [])]
-    write_manifest(layout.manifest, description, files | file_entries(layout.folder, own))
+    made_with = versions_of_workers(records.values())
+    write_manifest(layout.manifest, description | made_with, files | file_entries(layout.folder, own))
 
 
 def _has_arrays(layout: Layout) -> bool:
