@@ -229,8 +229,10 @@ def module(
         copyto=_copyto,
         get_default_memory_pool=lambda: SimpleNamespace(free_bytes=lambda: 0),
         cuda=SimpleNamespace(
-            runtime=runtime, Device=_device, get_current_stream=lambda: stream,
+            runtime=runtime,
+            Device=_device,
+            get_current_stream=lambda: stream,
             nvrtc=SimpleNamespace(getVersion=lambda: nvrtc),
-        ),  # fmt: skip
+        ),
     )
     return cupy

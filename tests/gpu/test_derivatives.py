@@ -37,8 +37,16 @@ def test_derivatives_of_every_parameter_are_the_cpus(name, dtype, tolerance, dev
 @pytest.mark.parametrize(
     "kind",
     [
-        "many orientations", "gauss_star", "gauss, tricubic", "resolution limit", "ice", "mask", "strained",
-        "smeared, constant", "halos", "halos, tricubic",
+        "many orientations",
+        "gauss_star",
+        "gauss, tricubic",
+        "resolution limit",
+        "ice",
+        "mask",
+        "strained",
+        "smeared, constant",
+        "halos",
+        "halos, tricubic",
     ],
 )
 def test_so_are_those_of_other_scenes(kind, device):

@@ -22,7 +22,10 @@ DOUBLE = 1e-12  # of the brightest pixel
 def per_electron(scene: nb.Scene) -> np.ndarray:
     """Return the photons of a single electron."""
     config = scene.config.replace(
-        beam=scene.config.beam.replace(bandwidth_percent=0.0), crystal=nb.Crystal(cell=(1,)), structure_factors=nb.StructureFactors.constant(1), background=nb.Background()
+        beam=scene.config.beam.replace(bandwidth_percent=0.0),
+        crystal=nb.Crystal(cell=(1,)),
+        structure_factors=nb.StructureFactors.constant(1),
+        background=nb.Background(),
     )
     return nb.simulate(config, dtype="float64", tolerance=0)
 

@@ -41,8 +41,8 @@ public:
     {
         now.sources = (order == PLANNED ? of.planned : of.around) + first;
         if (s.n_sources > 0) /* the sink begins a place with its first source */
-            visit_terms<Gradient<Real>>(s, panel, slow, &fast, 1, list, add_slopes<Real, Shape, Lookup>,
-                                        StopFlag{}, sink);
+            visit_terms<Gradient<Real>>(s, panel, slow, &fast, 1, list, add_slopes<Real, Shape, Lookup>, StopFlag{},
+                                        sink);
     }
 
     NB_MEMBER double operator[](int k) const { return sink.primitives[k][0]; }

@@ -107,7 +107,7 @@ NB_INLINE double sum_of_slices(double number)
 
 /* Rays of all pieces of n squares, one a thread; and the crystal's extent. */
 extern "C" __global__ void piece_rays(const Parameters parameters, const DeviceArrays arrays, const Job job,
-                                     const long long *squares, long long n, Patch *rays, Extent *extent)
+                                      const long long *squares, long long n, Patch *rays, Extent *extent)
 {
     const Scene s = scene_of(parameters, arrays);
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
@@ -177,7 +177,7 @@ struct Screened {
  * store(place, wanted) in every thread. */
 template <class Sum, class IsWanted, class Store>
 static void render_piece(const Scene &s, const Plan &plan, const Job &job, const Screened &of, Sum &sum,
-                        IsWanted is_wanted, Store store, DeviceTally *tally)
+                         IsWanted is_wanted, Store store, DeviceTally *tally)
 {
     using Shape = ShapeAt<NB_SHAPE, Shapes>::type;
     const int square = (int)(blockIdx.x / PIECES);

@@ -77,5 +77,5 @@ def find_devices(device: str, *, here: bool) -> Devices:
 
 
 def versions_of(gpu: Gpu) -> dict[str, str]:
-    """Return what the last bits of images of a GPU depend on, by name: its model, and what compiles and runs its code."""
+    """Return what the last bits of images of a GPU depend on, by name: its model, compiler and driver."""
     return {"GPU": gpu.name, **versions()}

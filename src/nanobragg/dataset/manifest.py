@@ -124,7 +124,7 @@ def _has_size(path: Path, size: int) -> bool:
 
 
 def versions_of_workers(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the part of the manifest that says what GPUs the shots were made with, from the records; none for processors."""
+    """Return what the records say of the GPUs that made the shots, for the manifest; nothing for processors."""
     found: dict[str, set[str]] = {}
     for record in records:
         for name, value in record.get("versions", {}).items():

@@ -80,7 +80,9 @@ class GpuPrimitives:
             (arrays, gpu.function(gradient_kind(scene, part), "primitives"))
             for part, arrays in zip(parts_of(scene.core(dtype)), scene_arrays(scene, dtype, gpu), strict=True)
         ]
-        self.motions = kept_with(scene, gpu, "motions", lambda: motion_arrays(MOTIONS, {"sources": motions}, spins, gpu))
+        self.motions = kept_with(
+            scene, gpu, "motions", lambda: motion_arrays(MOTIONS, {"sources": motions}, spins, gpu)
+        )
 
     def compute(self, places: npt.NDArray[np.int64]) -> Any:
         """Return the primitives of pixels of one panel, shape (primitives, pixels), as an array of CuPy."""
@@ -135,7 +137,12 @@ class GpuCulledPrimitives:
     ) -> None:
         self.scene, self.gpu, self.count, self.bound_ph = scene, gpu, count, 0.0
         self.culling = GpuCulling(scene, dtype, gpu, plan, epsilon, "culled_primitives")
-        self.motions = kept_with(scene, gpu, "planned motions", lambda: motion_arrays(PLANNED, dict(zip(("planned", "around"), motions, strict=True)), spins, gpu))
+        self.motions = kept_with(
+            scene,
+            gpu,
+            "planned motions",
+            lambda: motion_arrays(PLANNED, dict(zip(("planned", "around"), motions, strict=True)), spins, gpu),
+        )
 
     def compute(self, places: npt.NDArray[np.int64]) -> Any:
         """Return the primitives of pixels of one panel, shape (primitives, pixels), as an array of CuPy."""

@@ -63,7 +63,7 @@ class DeviceArrays:
         gpu: Gpu,
         like: DeviceArrays | None = None,
     ) -> None:
-        self.arrays = np.zeros(1, dtype) if like is None else like.arrays.copy()
+        self.arrays: npt.NDArray[np.void] = np.zeros(1, dtype) if like is None else like.arrays.copy()
         self._kept: list[Any] = [like]
         check_memory(gpu, sum(array.nbytes for array in given.values() if array is not None), "the scene's arrays")
         with gpu.active():

@@ -29,9 +29,7 @@ class Target:
         Of what is rendered, in the GPU's memory.
     """
 
-    def __init__(
-        self, out: Any, roi: Roi, mask: npt.NDArray[np.uint8] | None, add: bool, dtype: npt.DTypeLike
-    ) -> None:
+    def __init__(self, out: Any, roi: Roi, mask: npt.NDArray[np.uint8] | None, add: bool, dtype: npt.DTypeLike) -> None:
         self.out, self.roi, self.mask, self.add, self.dtype = out, roi, mask, add, np.dtype(dtype)
         x0, x1, y0, y1 = roi
         self.width, self.height = x1 - x0 + 1, y1 - y0 + 1
