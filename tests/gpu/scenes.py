@@ -37,9 +37,9 @@ def smeared() -> nb.Crystal:
 
 
 def diffuse(shape: str, **fields: Any) -> nb.Crystal:
-    """Return a crystal with halos that a rotation of its space group turns into others."""
-    halos = nb.Diffuse(correlation_length_A=(20, 35, 15), displacement_A=(0.4, 0.6, 0.9), space_group="P 1 21 1")
-    return crystal(shape, cell=(40, 50, 60, 90, 95, 90), diffuse=halos, **fields)
+    """Return a crystal with halos that the rotations of its space group turn into others."""
+    halos = nb.Diffuse(correlation_length_A=(20, 35, 15), displacement_A=(0.4, 0.6, 0.9), space_group="P 4")
+    return crystal(shape, cell=(40, 40, 60, 90, 90, 90), diffuse=halos, **fields)
 
 
 def panels() -> nb.Detector:
@@ -102,7 +102,7 @@ KINDS: dict[str, Callable[[], dict[str, Any]]] = {
         "crystal": smeared(), "structure_factors": nb.StructureFactors.constant(70), "detector": masked()
     },
     "halos": lambda: {
-        "crystal": diffuse("square", mosaic_domains=2), "background": nb.Background(water_um=200), "detector": panels()
+        "crystal": diffuse("square", mosaic_domains=2), "background": nb.Background(water_um=1e-9), "detector": panels()
     },
     "halos, tricubic": lambda: {"crystal": diffuse("gauss", mosaic_domains=2), "structure_factors": CUBIC},
     "unpolarized": lambda: {"beam": nb.Beam(polarized=False)},

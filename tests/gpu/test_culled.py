@@ -80,9 +80,11 @@ def test_halos_are_left_out_within_the_tolerance(device, scene, exponent):
 def test_the_parts_of_a_scene_share_what_a_pixel_may_miss(device):
     """The spots, and the halos of each orientation of the crystal's point group."""
     scene = scenes.scene("halos")
-    _, report = check(scene, device, 1e-3 * brightest(scene))
+    limit = 1e-4 * brightest(scene)
+    _, report = check(scene, device, limit)
+    assert report.bound_ph > 0.7 * limit
     assert report.terms == scene.terms * math.prod(scene.shape)
-    assert report.terms_evaluated < 0.8 * report.terms
+    assert 0.5 < report.terms_evaluated / report.terms < 0.9
 
 
 @pytest.mark.parametrize("shape", SHAPES)
