@@ -99,7 +99,10 @@ class GpuPrimitives:
                     np.array([n], np.int64),
                 )  # fmt: skip
                 function((-(-n // THREADS),), (THREADS,), arguments)
-                total = out if total is None else total + out
+                if total is None:
+                    total = out
+                else:
+                    total += out
             cupy().cuda.get_current_stream().synchronize()
             return total
 
