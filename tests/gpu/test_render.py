@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 import nanobragg as nb
 from nanobragg.rendering.cuda import render
 from tests.config.test_lattices import several
 from tests.gpu import scenes
+from tests.rendering import test_smeared_culling
 from tests.rendering.test_single_precision import FROM_FLOATS, OF_ITSELF, TRICUBIC, square_bound
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
@@ -49,6 +51,16 @@ def test_a_float64_image_is_the_cpus(kind, device):
     assert image.dtype == np.float64
     assert exact.max() > 0
     np.testing.assert_allclose(image, exact, rtol=0, atol=DOUBLE * exact.max())
+
+
+@pytest.mark.slow
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(scene=test_smeared_culling.seen_scenes())
+def test_smeared_spots_of_any_width_are_the_cpus(device, scene):
+    exact = test_smeared_culling.walked(scene)
+    image = nb.simulate(scene, dtype="float64", device=device)
+    room = DOUBLE * exact.max() + test_smeared_culling.TAIL_ROUNDING * exact
+    assert (np.abs(image - exact) <= room).all()
 
 
 @pytest.mark.slow
