@@ -4,7 +4,7 @@
 Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3).
 """
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport ceil, fabs, floor, fmax, fmin, sqrt
 from libcpp.vector cimport vector as growing
 
 from collections import namedtuple
@@ -61,6 +61,17 @@ cdef extern from "nanobragg/smear.h" namespace "nb::NB_ISA" nogil:
         double longest
     bint bound_spots(const Smear &smear, double longest, double reach, SmearBounds &bounds)
 
+cdef extern from "nanobragg/section.h" namespace "nb::NB_ISA" nogil:
+    ctypedef struct Blocks:
+        int shape
+        double[3] n
+        double peak
+        double[9] inverse
+    ctypedef struct Section:
+        double area, largest
+        double[3] offset
+    Section plane_section(const Blocks &blocks, const double *inverse, const double *slope, double distance)
+
 cdef extern from "nanobragg/polarization.h" namespace "nb::NB_ISA" nogil:
     double kahn_polarization "nb::NB_ISA::polarization"(double, double, double, double)
 
@@ -88,6 +99,7 @@ cdef extern from "nanobragg/amplitude.h" namespace "nb::NB_ISA" nogil:
     Neighbours[double] find_neighbours(const Table[double] &t, const Term[double] &term)
     double sum_neighbours(const Table[double] &t, const Neighbours[double] &n)
 
+cdef double SLACK = 1e-6  # of an index, for rounding
 Shape = namedtuple("Shape", ["number", "separable", "single_precision", "follows_cell", "reach", "integral"])
 
 
@@ -238,28 +250,33 @@ cdef inline void normalise(double *v) noexcept nogil:
 
 
 def polarization(
-    const double[::1] kahn, const double[:, ::1] incident, const double[:, ::1] diffracted, const double[:, ::1] axis
+    const double[::1] kahn, const double[:, ::1] incident, const double[:, ::1] diffracted, const double[:, ::1] axis,
+    const long long[::1] wave=None,
 ):
-    """Polarization factor of rays of any length, for an E-vector as close to `axis` as the beam allows."""
-    out = np.empty(kahn.shape[0])
+    """Polarization factor of rays of any length, for an E-vector as close to `axis` as the beam allows.
+
+    Ray i belongs to the incident wave `wave[i]`, with its factor and its axis; by default to wave i.
+    """
+    out = np.empty(diffracted.shape[0])
     cdef double[::1] values = out
     cdef double[3] beam
     cdef double[3] ray
     cdef double[3] e
     cdef double[3] b
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, at
     cdef int j
     with nogil:
-        for i in range(kahn.shape[0]):
+        for i in range(diffracted.shape[0]):
+            at = i if wave is None else wave[i]
             for j in range(3):
-                beam[j] = incident[i, j]
+                beam[j] = incident[at, j]
                 ray[j] = diffracted[i, j]
             normalise(beam)
             normalise(ray)
-            cross(&axis[i, 0], beam, b)
+            cross(&axis[at, 0], beam, b)
             normalise(b)
             cross(beam, b, e)
-            values[i] = kahn_polarization(kahn[i], dot(beam, ray), dot(ray, e), dot(ray, b))
+            values[i] = kahn_polarization(kahn[at], dot(beam, ray), dot(ray, e), dot(ray, b))
     return out
 
 
@@ -309,62 +326,158 @@ def tricubic(values, const double[:, ::1] at):
     return out
 
 
-def terms_in_reach(
+def near_sphere(
+    const double[:, ::1] star, const double[::1] centre, double margin, const int[::1] low, const int[::1] high
+):
+    """h k l from `low` to `high` with | |q|² + 2 q·k | ≤ margin (1/m²), and perhaps others next to them.
+
+    `star` has the rows a*, b*, c* (1/m); the sphere is about -k, `centre` is k. Along a line of constant h and k the
+    expression is a parabola of l, so that l lies in two ranges, or in one where the line touches the sphere.
+    """
+    cdef growing[int] found
+    cdef double[3] foot
+    cdef double half, least, vertex, outer, inner, square = dot(&star[2, 0], &star[2, 0])
+    cdef double below, above
+    cdef int h, k, j
+    cdef Py_ssize_t i
+    with nogil:
+        for h in range(low[0], high[0] + 1):
+            for k in range(low[1], high[1] + 1):
+                for j in range(3):
+                    foot[j] = h * star[0, j] + k * star[1, j]
+                half = dot(foot, &star[2, 0]) + dot(&centre[0], &star[2, 0])
+                least = dot(foot, foot) + 2.0 * dot(foot, &centre[0]) - half * half / square  # at the vertex
+                if least > margin:
+                    continue
+                vertex = -half / square
+                outer = sqrt((margin - least) / square) + SLACK
+                inner = sqrt(fmax(-margin - least, 0.0) / square) - SLACK
+                below = floor(vertex - fmax(inner, 0.0))
+                above = fmax(ceil(vertex + inner), below + 1.0)
+                add_line(found, h, k, fmax(ceil(vertex - outer), low[2]), fmin(below, high[2]))
+                add_line(found, h, k, fmax(above, low[2]), fmin(floor(vertex + outer), high[2]))
+    indices = np.empty((found.size() // 3, 3), np.int32)
+    cdef int[:, ::1] rows = indices
+    for i in range(rows.shape[0]):
+        for j in range(3):
+            rows[i, j] = found[3 * i + j]
+    return indices
+
+
+cdef inline void add_line(growing[int] &found, int h, int k, double first, double last) noexcept nogil:
+    while first <= last:
+        found.push_back(h)
+        found.push_back(k)
+        found.push_back(<int>first)
+        first += 1.0
+
+
+cdef Blocks blocks_of(str shape, const double[::1] n, double peak, const double[:, ::1] inverse) except *:
+    cdef Blocks blocks
+    cdef int i, j
+    blocks.shape, blocks.peak = SHAPES[shape].number, peak
+    for i in range(3):
+        blocks.n[i] = n[i]
+        for j in range(3):
+            blocks.inverse[3 * i + j] = inverse[i, j]
+    return blocks
+
+
+def plane_sections(
+    str shape, const double[::1] n, double peak, const double[:, ::1] inverse, const double[:, ::1] slope,
+    const double[::1] distance,
+):
+    """Sections of spots by planes (include/nanobragg/section.h): areas, largest areas, and mean offsets (n, 3)."""
+    cdef Blocks blocks = blocks_of(shape, n, peak, inverse)
+    count = slope.shape[0]
+    areas, most, offsets = np.empty(count), np.empty(count), np.empty((count, 3))
+    cdef double[::1] area = areas
+    cdef double[::1] largest = most
+    cdef double[:, ::1] offset = offsets
+    cdef Section section
+    cdef Py_ssize_t i
+    cdef int j
+    with nogil:
+        for i in range(slope.shape[0]):
+            section = plane_section(blocks, blocks.inverse, &slope[i, 0], distance[i])
+            area[i], largest[i] = section.area, section.largest
+            for j in range(3):
+                offset[i, j] = section.offset[j]
+    return areas, most, offsets
+
+
+cdef struct SpotTerm:
+    long long row, orientation, source
+    double area, largest
+    double[3] ray
+
+
+cdef inline void index_to_lab(const double *h, const double *star, double *q) noexcept nogil:
+    cdef int j
+    for j in range(3):
+        q[j] = h[0] * star[j] + h[1] * star[3 + j] + h[2] * star[6 + j]
+
+
+def spot_terms(
+    str shape, const double[::1] n, double peak, const double[:, ::1] inverse, const double[:, :, ::1] spots,
     const double[:, ::1] hkl, const long long[::1] first, const long long[::1] last, const double[:, :, ::1] stars,
     Py_ssize_t domains, const double[:, ::1] waves, const double[::1] radii, double reach,
 ):
-    """Row, orientation and source of the terms of reflections that are within `reach` of the Ewald sphere.
+    """Terms of reflections that are within `reach` of the Ewald sphere, with the sections of their spots by it.
 
     Reflection i has the φ steps first[i] to last[i], each with `domains` orientations, whose a*, b*, c* are the rows of
-    `stars`. The sphere of a source passes through the origin, about minus its wave vector.
+    `stars`. The sphere of a source passes through the origin, about minus its wave vector, and has its `radii`; it is
+    taken for a plane. `spots` are the inverse metrics of all spots, or one for each.
+
+    Returns row, orientation and source of every term (3, n), the unit vector along the mean of its scattered waves
+    (n, 3), the area of the section, and the largest.
     """
-    cdef growing[long long] found
+    cdef Blocks blocks = blocks_of(shape, n, peak, inverse)
+    cdef growing[SpotTerm] found
+    cdef SpotTerm term
+    cdef Section section
     cdef double[3] q
     cdef double[3] out
+    cdef double[3] slope
+    cdef double[3] index
+    cdef double length
     cdef const double *star
-    cdef Py_ssize_t i, j, orientation, source
+    cdef Py_ssize_t i, orientation, source, own = spots.shape[0] > 1
+    cdef int j
     with nogil:
         for i in range(hkl.shape[0]):
             for orientation in range(first[i] * domains, (last[i] + 1) * domains):
                 star = &stars[orientation, 0, 0]
-                for j in range(3):
-                    q[j] = hkl[i, 0] * star[j] + hkl[i, 1] * star[3 + j] + hkl[i, 2] * star[6 + j]
+                index_to_lab(&hkl[i, 0], star, q)
                 for source in range(waves.shape[0]):
                     for j in range(3):
                         out[j] = q[j] + waves[source, j]
-                    if fabs(radii[source] - sqrt(dot(out, out))) <= reach:
-                        found.push_back(i)
-                        found.push_back(orientation)
-                        found.push_back(source)
-    numbers = np.empty((found.size() // 3, 3), np.int64)
-    cdef long long[:, ::1] rows = numbers
-    for i in range(rows.shape[0]):
-        for j in range(3):
-            rows[i, j] = found[3 * i + j]
-    return numbers.T.copy()
-
-
-def scattered(
-    const double[:, ::1] hkl, const long long[::1] orientation, const long long[::1] source,
-    const double[:, :, ::1] stars, const double[:, ::1] waves,
-):
-    """Unit vectors along the scattered waves of terms, the waves' lengths, and a*, b*, c* along them."""
-    count = hkl.shape[0]
-    rays, lengths, slopes = np.empty((count, 3)), np.empty(count), np.empty((count, 3))
-    cdef double[:, ::1] out = rays
-    cdef double[::1] length = lengths
-    cdef double[:, ::1] slope = slopes
-    cdef const double *star
-    cdef Py_ssize_t i, j
+                    length = sqrt(dot(out, out))
+                    if fabs(radii[source] - length) > reach:
+                        continue
+                    for j in range(3):
+                        slope[j] = dot(star + 3 * j, out) / length
+                    section = plane_section(blocks, &spots[i * own, 0, 0], slope, radii[source] - length)
+                    for j in range(3):
+                        index[j] = hkl[i, j] + section.offset[j]
+                    index_to_lab(index, star, term.ray)
+                    for j in range(3):
+                        term.ray[j] += waves[source, j]
+                    normalise(term.ray)
+                    term.row, term.orientation, term.source = i, orientation, source
+                    term.area, term.largest = section.area, section.largest
+                    found.push_back(term)
+    count = found.size()
+    numbers, rays, areas, most = np.empty((3, count), np.int64), np.empty((count, 3)), np.empty(count), np.empty(count)
+    cdef long long[:, ::1] number = numbers
+    cdef double[:, ::1] ray = rays
+    cdef double[::1] area = areas
+    cdef double[::1] largest = most
     with nogil:
-        for i in range(hkl.shape[0]):
-            star = &stars[orientation[i], 0, 0]
+        for i in range(<Py_ssize_t>found.size()):
+            term = found[i]
+            number[0, i], number[1, i], number[2, i] = term.row, term.orientation, term.source
+            area[i], largest[i] = term.area, term.largest
             for j in range(3):
-                out[i, j] = hkl[i, 0] * star[j] + hkl[i, 1] * star[3 + j] + hkl[i, 2] * star[6 + j]
-                out[i, j] += waves[source[i], j]
-            length[i] = sqrt(dot(&out[i, 0], &out[i, 0]))
-            for j in range(3):
-                out[i, j] /= length[i]
-            for j in range(3):
-                slope[i, j] = dot(star + 3 * j, &out[i, 0])
-    return rays, lengths, slopes
+                ray[i, j] = term.ray[j]
+    return numbers, rays, areas, most

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import nanobragg as nb
+from nanobragg._functions import near_sphere
 from nanobragg.analysis.spots import ewald_crossings
+from nanobragg.analysis.spots.amplitude_lookup import amplitude_lookup
 from nanobragg.analysis.spots.ewald_crossings import reflections
-from nanobragg.analysis.spots.near_sphere import near_sphere
-from nanobragg.structure_factors.tables import Limits
 from tests import builders
 
 
@@ -28,7 +28,7 @@ def test_all_points_near_the_sphere_are_found_once(lengths, skew, seed, radius, 
     star = np.diag(lengths) @ np.array([[1, 0, 0], [skew, 1, 0], [skew, skew, 1]]) @ _rotation(seed)
     beam = radius * _rotation(seed + 1)[0]
     first, last = (tuple(column) for column in zip(*[(low, low + more) for low, more in limits], strict=True))
-    found = np.concatenate(list(near_sphere(star, beam, margin, Limits(first, last))))
+    found = near_sphere(star, beam, margin, np.array(first, np.int32), np.array(last, np.int32))
     every = np.mgrid[tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True))].reshape(3, -1).T
     near = {tuple(hkl) for hkl in every[_distance(every, star, beam) <= margin].tolist()}
     listed = [tuple(hkl) for hkl in found.tolist()]
@@ -65,7 +65,8 @@ def test_crossings_of_a_still_are_those_of_all_reflections(monkeypatch, changes,
         ).replace(changes)
     )
     fast = nb.predict_spots(scene)
-    monkeypatch.setattr(ewald_crossings, "_near_sphere", lambda scene, _, lookup: reflections(scene, lookup))
+    every = np.concatenate(list(reflections(scene, amplitude_lookup(scene))))
+    monkeypatch.setattr(ewald_crossings, "_near_sphere", lambda *_: every)
     slow = nb.predict_spots(scene)
     assert len(fast) > 20
     order = [np.lexsort(spots.hkl.T) for spots in (fast, slow)]
