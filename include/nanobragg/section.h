@@ -10,9 +10,11 @@ namespace nb::NB_ISA {
 /* The blocks of a crystal; lengths in metres. */
 struct Blocks {
     int shape;
+    bool separable;    /* a product over the axes, no function of the radius */
     double n[3];       /* unit cells along a, b, c */
     double peak;       /* N^2 times the reciprocal volume of a unit cube in radius */
     double inverse[9]; /* of M in radius^2 = delta M delta, delta = (dh, dk, dl) */
+    double middle;     /* section through the middle of a spot, for a peak of 1; NaN of a separable shape */
 };
 
 struct Section {
@@ -25,7 +27,7 @@ struct Section {
 static constexpr double NODES[6] = {0.03376524289842398696, 0.16939530676686774317, 0.38069040695840154568,
                                     0.61930959304159845432, 0.83060469323313225683, 0.96623475710157601304};
 static constexpr double WEIGHTS[6] = {0.085662246189585172520, 0.18038078652406930378, 0.23395696728634552369,
-                                      0.23395696728634552369, 0.18038078652406930378, 0.085662246189585172520};
+                                      0.23395696728634552369,  0.18038078652406930378, 0.085662246189585172520};
 
 /* The integral of (c0 + c1 t + c2 t^2 + c3 t^3) cos(angle t) from 0 to 1, for a cubic that is 0 at t = 1. */
 static inline double cosine_transform(const double *c, double angle)
@@ -86,20 +88,25 @@ static inline Section section_of_parallelepiped(const Blocks &blocks, const doub
     return section;
 }
 
-/* `slope` is n.a*, n.b*, n.c* of the plane's unit normal n. `inverse` is that of the spot, which is `blocks.inverse` or,
- * of a spot that is smeared, larger; its photons are the same. */
+/* `slope` is n.a*, n.b*, n.c* of the plane's unit normal n. `inverse` is that of the spot, which is `blocks.inverse`
+ * or, of a spot that is smeared, larger; its photons are the same. */
 static inline Section plane_section(const Blocks &blocks, const double *inverse, const double *slope, double distance)
 {
-    if (shape_facts(blocks.shape).separable)
+    if (blocks.separable)
         return section_of_parallelepiped(blocks, slope, distance);
-    double against[3], block[3];
-    for (int i = 0; i < 3; ++i) {
+    double against[3];
+    for (int i = 0; i < 3; ++i)
         against[i] = dot(inverse + 3 * i, slope);
-        block[i] = dot(blocks.inverse + 3 * i, slope);
+    const double scale = 1.0 / dot(slope, against), ratio = distance * scale, height = blocks.peak * sqrt(scale);
+    double largest = height * blocks.middle;
+    if (inverse != blocks.inverse) {
+        double block[3];
+        for (int i = 0; i < 3; ++i)
+            block[i] = dot(blocks.inverse + 3 * i, slope);
+        largest = blocks.peak / sqrt(dot(slope, block)) * blocks.middle;
     }
-    const double width_sqr = dot(slope, against), width = sqrt(width_sqr), ratio = distance / width_sqr;
-    return {blocks.peak / width * shape_section(blocks.shape, distance * ratio),
-            blocks.peak / sqrt(dot(slope, block)) * shape_section(blocks.shape, 0.0),
+    return {height * shape_section(blocks.shape, distance * ratio),
+            largest,
             {against[0] * ratio, against[1] * ratio, against[2] * ratio}};
 }
 

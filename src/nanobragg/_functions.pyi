@@ -45,7 +45,7 @@ def spot_terms(
     n: Doubles,
     peak: float,
     inverse: Doubles,
-    spots: Doubles,
+    spots: Doubles | None,
     hkl: Doubles,
     first: Integers,
     last: Integers,

@@ -64,9 +64,11 @@ cdef extern from "nanobragg/smear.h" namespace "nb::NB_ISA" nogil:
 cdef extern from "nanobragg/section.h" namespace "nb::NB_ISA" nogil:
     ctypedef struct Blocks:
         int shape
+        bint separable
         double[3] n
         double peak
         double[9] inverse
+        double middle
     ctypedef struct Section:
         double area, largest
         double[3] offset
@@ -257,26 +259,29 @@ def polarization(
 
     Ray i belongs to the incident wave `wave[i]`, with its factor and its axis; by default to wave i.
     """
-    out = np.empty(diffracted.shape[0])
+    out, frames = np.empty(diffracted.shape[0]), np.empty((kahn.shape[0], 3, 3))
     cdef double[::1] values = out
-    cdef double[3] beam
+    cdef double[:, :, ::1] frame = frames  # beam, E and B of every wave
     cdef double[3] ray
-    cdef double[3] e
-    cdef double[3] b
+    cdef double *beam
     cdef Py_ssize_t i, at
     cdef int j
     with nogil:
+        for i in range(kahn.shape[0]):
+            beam = &frame[i, 0, 0]
+            for j in range(3):
+                beam[j] = incident[i, j]
+            normalise(beam)
+            cross(&axis[i, 0], beam, beam + 6)
+            normalise(beam + 6)
+            cross(beam, beam + 6, beam + 3)
         for i in range(diffracted.shape[0]):
             at = i if wave is None else wave[i]
+            beam = &frame[at, 0, 0]
             for j in range(3):
-                beam[j] = incident[at, j]
                 ray[j] = diffracted[i, j]
-            normalise(beam)
             normalise(ray)
-            cross(&axis[at, 0], beam, b)
-            normalise(b)
-            cross(beam, b, e)
-            values[i] = kahn_polarization(kahn[at], dot(beam, ray), dot(ray, e), dot(ray, b))
+            values[i] = kahn_polarization(kahn[at], dot(beam, ray), dot(ray, beam + 3), dot(ray, beam + 6))
     return out
 
 
@@ -336,7 +341,7 @@ def near_sphere(
     """
     cdef growing[int] found
     cdef double[3] foot
-    cdef double half, least, vertex, outer, inner, square = dot(&star[2, 0], &star[2, 0])
+    cdef double half, least, vertex, outer, inner, scale = 1.0 / dot(&star[2, 0], &star[2, 0])
     cdef double below, above
     cdef int h, k, j
     cdef Py_ssize_t i
@@ -346,12 +351,12 @@ def near_sphere(
                 for j in range(3):
                     foot[j] = h * star[0, j] + k * star[1, j]
                 half = dot(foot, &star[2, 0]) + dot(&centre[0], &star[2, 0])
-                least = dot(foot, foot) + 2.0 * dot(foot, &centre[0]) - half * half / square  # at the vertex
+                least = dot(foot, foot) + 2.0 * dot(foot, &centre[0]) - half * half * scale  # at the vertex
                 if least > margin:
                     continue
-                vertex = -half / square
-                outer = sqrt((margin - least) / square) + SLACK
-                inner = sqrt(fmax(-margin - least, 0.0) / square) - SLACK
+                vertex = -half * scale
+                outer = sqrt((margin - least) * scale) + SLACK
+                inner = sqrt(fmax(-margin - least, 0.0) * scale) - SLACK
                 below = floor(vertex - fmax(inner, 0.0))
                 above = fmax(ceil(vertex + inner), below + 1.0)
                 add_line(found, h, k, fmax(ceil(vertex - outer), low[2]), fmin(below, high[2]))
@@ -375,7 +380,8 @@ cdef inline void add_line(growing[int] &found, int h, int k, double first, doubl
 cdef Blocks blocks_of(str shape, const double[::1] n, double peak, const double[:, ::1] inverse) except *:
     cdef Blocks blocks
     cdef int i, j
-    blocks.shape, blocks.peak = SHAPES[shape].number, peak
+    blocks.shape, blocks.separable, blocks.peak = SHAPES[shape].number, SHAPES[shape].separable, peak
+    blocks.middle = c_section(blocks.shape, 0.0)
     for i in range(3):
         blocks.n[i] = n[i]
         for j in range(3):
@@ -406,16 +412,14 @@ def plane_sections(
     return areas, most, offsets
 
 
-cdef struct SpotTerm:
-    long long row, orientation, source
-    double area, largest
-    double[3] ray
+cdef struct Place:
+    Py_ssize_t row, orientation, source
 
 
-cdef inline void index_to_lab(const double *h, const double *star, double *q) noexcept nogil:
+cdef inline void scattered(const double *h, const double *star, const double *wave, double *out) noexcept nogil:
     cdef int j
     for j in range(3):
-        q[j] = h[0] * star[j] + h[1] * star[3 + j] + h[2] * star[6 + j]
+        out[j] = h[0] * star[j] + h[1] * star[3 + j] + h[2] * star[6 + j] + wave[j]
 
 
 def spot_terms(
@@ -427,46 +431,31 @@ def spot_terms(
 
     Reflection i has the φ steps first[i] to last[i], each with `domains` orientations, whose a*, b*, c* are the rows of
     `stars`. The sphere of a source passes through the origin, about minus its wave vector, and has its `radii`; it is
-    taken for a plane. `spots` are the inverse metrics of all spots, or one for each.
+    taken for a plane. `spots` are the inverse metrics of the spots, or None: that of the blocks.
 
     Returns row, orientation and source of every term (3, n), the unit vector along the mean of its scattered waves
     (n, 3), the area of the section, and the largest.
     """
     cdef Blocks blocks = blocks_of(shape, n, peak, inverse)
-    cdef growing[SpotTerm] found
-    cdef SpotTerm term
+    cdef growing[Place] found
+    cdef Place at
     cdef Section section
-    cdef double[3] q
     cdef double[3] out
     cdef double[3] slope
-    cdef double[3] index
-    cdef double length
+    cdef double[3] mean
+    cdef double length, per_length
     cdef const double *star
-    cdef Py_ssize_t i, orientation, source, own = spots.shape[0] > 1
+    cdef const double *wave
+    cdef const double *metric = blocks.inverse
+    cdef Py_ssize_t i
     cdef int j
     with nogil:
-        for i in range(hkl.shape[0]):
-            for orientation in range(first[i] * domains, (last[i] + 1) * domains):
-                star = &stars[orientation, 0, 0]
-                index_to_lab(&hkl[i, 0], star, q)
-                for source in range(waves.shape[0]):
-                    for j in range(3):
-                        out[j] = q[j] + waves[source, j]
-                    length = sqrt(dot(out, out))
-                    if fabs(radii[source] - length) > reach:
-                        continue
-                    for j in range(3):
-                        slope[j] = dot(star + 3 * j, out) / length
-                    section = plane_section(blocks, &spots[i * own, 0, 0], slope, radii[source] - length)
-                    for j in range(3):
-                        index[j] = hkl[i, j] + section.offset[j]
-                    index_to_lab(index, star, term.ray)
-                    for j in range(3):
-                        term.ray[j] += waves[source, j]
-                    normalise(term.ray)
-                    term.row, term.orientation, term.source = i, orientation, source
-                    term.area, term.largest = section.area, section.largest
-                    found.push_back(term)
+        for at.row in range(hkl.shape[0]):
+            for at.orientation in range(first[at.row] * domains, (last[at.row] + 1) * domains):
+                for at.source in range(waves.shape[0]):
+                    scattered(&hkl[at.row, 0], &stars[at.orientation, 0, 0], &waves[at.source, 0], out)
+                    if fabs(radii[at.source] - sqrt(dot(out, out))) <= reach:
+                        found.push_back(at)
     count = found.size()
     numbers, rays, areas, most = np.empty((3, count), np.int64), np.empty((count, 3)), np.empty(count), np.empty(count)
     cdef long long[:, ::1] number = numbers
@@ -474,10 +463,23 @@ def spot_terms(
     cdef double[::1] area = areas
     cdef double[::1] largest = most
     with nogil:
-        for i in range(<Py_ssize_t>found.size()):
-            term = found[i]
-            number[0, i], number[1, i], number[2, i] = term.row, term.orientation, term.source
-            area[i], largest[i] = term.area, term.largest
+        for i in range(area.shape[0]):
+            at = found[i]
+            number[0, i], number[1, i], number[2, i] = at.row, at.orientation, at.source
+            star, wave = &stars[at.orientation, 0, 0], &waves[at.source, 0]
+            scattered(&hkl[at.row, 0], star, wave, out)
+            length = sqrt(dot(out, out))
+            per_length = 1.0 / length
             for j in range(3):
-                ray[i, j] = term.ray[j]
+                slope[j] = dot(star + 3 * j, out) * per_length
+            if spots is not None:
+                metric = &spots[at.row, 0, 0]
+            section = plane_section(blocks, metric, slope, radii[at.source] - length)
+            for j in range(3):
+                mean[j] = hkl[at.row, j] + section.offset[j]
+            scattered(mean, star, wave, &ray[i, 0])
+            per_length = 1.0 / sqrt(dot(&ray[i, 0], &ray[i, 0]))
+            for j in range(3):
+                ray[i, j] *= per_length
+            area[i], largest[i] = section.area, section.largest
     return numbers, rays, areas, most

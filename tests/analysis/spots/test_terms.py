@@ -23,7 +23,7 @@ def test_terms_in_reach_with_their_rays_and_sections(shape):
     domains, stars, waves = 2, generator.normal(0, 1, (5 * 2, 3, 3)), generator.normal(0, 3, (4, 3))
     radii, crystal = np.linalg.norm(waves, axis=1), blocks(shape, generator)
     found, ray, area, largest = spot_terms(
-        *crystal, crystal[3][np.newaxis], hkl, first, first + steps, stars, domains, waves, radii, REACH
+        *crystal, None, hkl, first, first + steps, stars, domains, waves, radii, REACH
     )
     out = np.einsum("ri,oij->roj", hkl, stars)[:, :, np.newaxis] + waves
     step = np.arange(len(stars)) // domains

@@ -84,10 +84,10 @@ def radius_sqr_of_variance(scene: Scene) -> float:
     return 2.0 * EXPONENTS[scene.config.crystal.shape]
 
 
-def metrics_of_spots(scene: Scene, shape: Shape, hkl: npt.NDArray[np.integer]) -> FloatArray:
-    """Return `Shape.metric_inverse` of the spot of each reflection (n, 3), or one of all that are not smeared."""
+def smeared_metric(scene: Scene, hkl: npt.NDArray[np.integer]) -> FloatArray | None:
+    """Return `Shape.metric_inverse` for the smeared spot of each reflection (n, 3); None: spots are not smeared."""
     if scene.smear is None:
-        return shape.metric_inverse[np.newaxis]
+        return None
     return radius_sqr_of_variance(scene) * covariance_of(scene.smear, hkl)
 
 

@@ -13,7 +13,7 @@ from ...scene.scene import Scene
 from .absorption import absorbed_fraction, mean_position, passed_fraction, solid_angle_ratio
 from .amplitude_lookup import AmplitudeLookup, amplitude_lookup
 from .ewald_crossings import Crossings, reciprocal_basis
-from .plane_sections import Shape, largest_reach, metrics_of_spots, shape_of
+from .plane_sections import Shape, largest_reach, shape_of, smeared_metric
 
 IntArray = npt.NDArray[np.int64]
 
@@ -121,7 +121,7 @@ def _terms(setting: Setting, block: Crossings) -> _Terms:
     """Return the terms (orientation and source) of the crossings that are within the shape's reach."""
     scene, shape, sources = setting.scene, setting.shape, setting.scene.sources
     (crossing, orientation, source), ray, area, largest = spot_terms(
-        *shape.blocks, metrics_of_spots(scene, shape, block.hkl), np.ascontiguousarray(block.hkl, np.float64),
+        *shape.blocks, smeared_metric(scene, block.hkl), np.ascontiguousarray(block.hkl, np.float64),
         block.first, block.last, setting.stars, scene.domains, setting.waves, 1.0 / sources.wavelengths,
         largest_reach(shape, setting.stars[0]),
     )  # fmt: skip
