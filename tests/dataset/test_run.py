@@ -223,6 +223,23 @@ def test_a_folder_with_something_else_is_refused(undisturbed, other, options, me
         other.run(undisturbed, workers=1, **{"images_per_file": 3, "spots": True, **options})
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"images_per_file": -1}, "images_per_file = -1: must be from 1"),
+        ({"images_per_file": 2.5}, "images_per_file = 2.5: must be an integer"),
+        ({"workers": "2"}, "workers = '2': must be an integer"),
+        ({"workers": True}, "workers = True: must be an integer"),
+        ({"timeout_s": "long"}, "timeout_s = 'long': must be a number"),
+        ({"scheduler": "nowhere", "workers": None}, "scheduler nowhere: is not an address; start it with"),
+    ],
+)
+def test_impossible_options_are_refused_before_a_folder_is_made(tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        DATA.run(tmp_path / "out", **{"workers": 1, **options})
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("draft")
     with pytest.raises(ConfigError, match="is not empty, and holds no data set"):
