@@ -68,22 +68,21 @@ static inline Section section_of_parallelepiped(const Blocks &blocks, const doub
     double x[3], most = 0.0;
     for (int i = 0; i < 3; ++i) {
         x[i] = fabs(slope[i]) / blocks.n[i];
-        most = x[i] > most ? x[i] : most;
+        most = larger(x[i], most);
     }
     const double end = 1.0 / most, angle = 2.0 * NB_PI * distance * end, scale = 2.0 * end * blocks.peak;
     for (int i = 0; i < 3; ++i)
         x[i] *= end; /* (1 - x_a t)(1 - x_b t)(1 - x_c t), t = 0 ... 1, is 0 at 1 */
     const double pairs[3] = {x[1] * x[2], x[0] * x[2], x[0] * x[1]};
     const double cubic[4] = {1.0, -(x[0] + x[1] + x[2]), pairs[0] + pairs[1] + pairs[2], -(x[0] * pairs[0])};
-    const double transform = cosine_transform(cubic, angle), area = transform > 0.0 ? transform : 0.0;
+    const double area = larger(cosine_transform(cubic, angle), 0.0);
     const double middle = 1.0 + cubic[1] / 2.0 + cubic[2] / 3.0 + cubic[3] / 4.0;
-    const double some = area > 1e-9 * middle ? area : 1e-9 * middle;
+    const double some = larger(area, 1e-9 * middle);
     Section section = {scale * area, scale * middle, {}};
     for (int i = 0; i < 3; ++i) {
         const double moment = sine_transform(cubic[1] + x[i], pairs[i], angle);
         const double offset = moment / (2.0 * NB_PI * blocks.n[i] * some);
-        const double signed_offset = slope[i] == 0.0 ? 0.0 : copysign(1.0, slope[i]) * offset;
-        section.offset[i] = signed_offset > 0.5 ? 0.5 : signed_offset < -0.5 ? -0.5 : signed_offset;
+        section.offset[i] = smaller(larger(slope[i] < 0.0 ? -offset : offset, -0.5), 0.5);
     }
     return section;
 }

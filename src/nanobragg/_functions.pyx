@@ -4,7 +4,7 @@
 Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3).
 """
 
-from libc.math cimport ceil, fabs, floor, fmax, fmin, sqrt
+from libc.math cimport ceil, fabs, floor, sqrt
 from libcpp.vector cimport vector as growing
 
 from collections import namedtuple
@@ -76,6 +76,10 @@ cdef extern from "nanobragg/section.h" namespace "nb::NB_ISA" nogil:
 
 cdef extern from "nanobragg/polarization.h" namespace "nb::NB_ISA" nogil:
     double kahn_polarization "nb::NB_ISA::polarization"(double, double, double, double)
+
+cdef extern from "nanobragg/maths.h" namespace "nb::NB_ISA" nogil:
+    double larger "nb::NB_ISA::larger<double>"(double x, double y)
+    double smaller "nb::NB_ISA::smaller<double>"(double x, double y)
 
 cdef extern from "nanobragg/vec3.h" namespace "nb::NB_ISA" nogil:
     double dot(const double *a, const double *b)
@@ -356,11 +360,11 @@ def near_sphere(
                     continue
                 vertex = -half * scale
                 outer = sqrt((margin - least) * scale) + SLACK
-                inner = sqrt(fmax(-margin - least, 0.0) * scale) - SLACK
-                below = floor(vertex - fmax(inner, 0.0))
-                above = fmax(ceil(vertex + inner), below + 1.0)
-                add_line(found, h, k, fmax(ceil(vertex - outer), low[2]), fmin(below, high[2]))
-                add_line(found, h, k, fmax(above, low[2]), fmin(floor(vertex + outer), high[2]))
+                inner = sqrt(larger(-margin - least, 0.0) * scale) - SLACK
+                below = floor(vertex - larger(inner, 0.0))
+                above = larger(ceil(vertex + inner), below + 1.0)
+                add_line(found, h, k, larger(ceil(vertex - outer), low[2]), smaller(below, high[2]))
+                add_line(found, h, k, larger(above, low[2]), smaller(floor(vertex + outer), high[2]))
     indices = np.empty((found.size() // 3, 3), np.int32)
     cdef int[:, ::1] rows = indices
     for i in range(rows.shape[0]):
