@@ -361,7 +361,7 @@ def near_sphere(
                 vertex = -half * scale
                 outer = sqrt((margin - least) * scale) + SLACK
                 inner = sqrt(larger(-margin - least, 0.0) * scale) - SLACK
-                below = floor(vertex - larger(inner, 0.0))
+                below = floor(vertex - inner)
                 above = larger(ceil(vertex + inner), below + 1.0)
                 add_line(found, h, k, larger(ceil(vertex - outer), low[2]), smaller(below, high[2]))
                 add_line(found, h, k, larger(above, low[2]), smaller(floor(vertex + outer), high[2]))

@@ -39,6 +39,14 @@ def test_all_points_near_the_sphere_are_found_once(lengths, skew, seed, radius, 
     assert (_distance(found, star, beam) <= margin + 1e-4 * (1 + radius)).all()
 
 
+def test_points_where_a_line_touches_the_sphere_are_found_once():
+    """With c* across the beam, each line comes closest to the sphere at l = 0, a whole number."""
+    low, high = np.full(3, -5, np.int32), np.full(3, 5, np.int32)
+    found = near_sphere(0.1 * np.eye(3), np.array([2.0, 0.0, 0.0]), 0.3, low, high)
+    assert [0, 0, 0] in found.tolist()
+    assert len(np.unique(found, axis=0)) == len(found) > 50
+
+
 def _rotation(seed):
     return Rotation.random(rng=seed).as_matrix()
 

@@ -52,6 +52,8 @@ def test_each_spot_has_a_metric_of_its_own():
     spots = np.stack([blocks("gauss", generator)[3] for _ in range(COUNT)])
     (row, _, _), *together = spot_terms(*crystal, spots, hkl, still, still, stars, 3, waves, radii, REACH)
     assert len(np.unique(row)) > 10
+    _, _, _, sharp = spot_terms(*crystal, None, hkl, still, still, stars, 3, waves, radii, REACH)
+    np.testing.assert_allclose(together[2], sharp, rtol=1e-12)  # the largest section is that of a spot without smearing
     for i in np.unique(row):
         _, *alone = spot_terms(
             *crystal, spots[i : i + 1], hkl[i : i + 1], still[:1], still[:1], stars, 3, waves, radii, REACH
