@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.dataset import manifest
+from nanobragg.dataset import block, manifest, shot
 from nanobragg.dataset.block import Job, make_block
 from nanobragg.dataset.layout import Layout, usual_per_file
 from nanobragg.errors import ConfigError, FileError
@@ -197,6 +197,28 @@ def test_what_follows_the_last_shot_of_a_data_file_is_told_before_any_of_its_fil
     assert events == ["shot", "shot", "shot", []]
     assert layout.data(0).is_file()
     assert layout.record(0).is_file()
+
+
+@pytest.mark.parametrize(("field", "size"), [("beam.wavelength_A", 2), ("structure_factors.default_F", 1)])
+def test_shots_are_set_up_together_unless_each_has_structure_factors(tmp_path, monkeypatch, field, size):
+    data, layout, events = plan(n=5, vary={field: nb.uniform(1.0, 1.1)}), Layout(tmp_path, 5, 5), []
+    for kind in ("shots", "crystals", "records"):
+        layout.table(kind, 0).parent.mkdir()
+
+    def set_up(plan, number):
+        events.append(f"set up {number}")
+        return shot.set_up(plan, number)
+
+    def expose(unexposed, *options):
+        events.append(f"image {unexposed.number}")
+        return shot.expose(unexposed, *options)
+
+    monkeypatch.setattr(block, "set_up", set_up)
+    monkeypatch.setattr(block, "expose", expose)
+    monkeypatch.setattr(block, "TOGETHER", 2)
+    make_block(Job(data, layout, None, False, 1, select_instruction_set()), 0)
+    groups = [range(first, min(first + size, 5)) for first in range(0, 5, size)]
+    assert events == [f"{what} {k}" for group in groups for what in ("set up", "image") for k in group]
 
 
 def test_a_disk_that_is_too_small_is_refused_unless_forced(tmp_path, monkeypatch):
