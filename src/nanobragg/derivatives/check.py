@@ -84,7 +84,7 @@ def check_derivatives(
     """
     scene = as_scene(experiment)
     wanted = check_names(scene, names, groups)
-    known, checks = all_parameters(scene, groups), []
+    known, checks = all_parameters(scene, groups, wanted), []
     analytic = derivatives(scene, wanted, pixels=pixels, threads=threads, groups=groups)
 
     def image(name: str, change: float) -> FloatArray:

@@ -114,7 +114,7 @@ def refine_amplitudes(
     kind = as_noise(noise)
     first = as_scene(experiments[0])
     indices, amplitudes = _listing(first)
-    name = space_group or first.config.structure_factors.space_group or "P 1"
+    name = space_group or first.undamaged.structure_factors.space_group or "P 1"
     rotations = rotations_of(find_space_group(name, "space_group").operations())
     unique, group = equivalent_groups(indices, rotations, friedel=friedel)
     system = _System(group, len(unique))
@@ -131,7 +131,7 @@ def refine_amplitudes(
     values = np.sqrt(refined)
     squares[seen] = refined
     everything = np.where(np.isin(group, np.flatnonzero(seen)), np.sqrt(squares[group]), amplitudes)
-    factors = first.config.structure_factors
+    factors = first.undamaged.structure_factors
     return AmplitudeRefinement(
         indices=unique[seen], amplitudes=values,
         errors=np.minimum(deviation / (2.0 * np.maximum(values, 1e-12)), np.sqrt(deviation)),
@@ -144,7 +144,7 @@ def refine_amplitudes(
 
 
 def _listing(scene: Scene) -> tuple[IndexArray, FloatArray]:
-    listing = scene.config.structure_factors.listing
+    listing = scene.undamaged.structure_factors.listing
     if scene.halos:
         raise ConfigError("refine_amplitudes: Crystal.diffuse: amplitudes of halos are not refined; leave it out")
     if listing is None:

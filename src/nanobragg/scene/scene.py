@@ -44,6 +44,8 @@ class Scene(SceneData):
     ----------
     config : Config
         The resolved Config (`Config.resolved`), after its dose (`Config.damaged`).
+    undamaged : Config
+        The resolved Config before its dose.
     lattice : Lattice
         Cell vectors at φ = 0 (Å).
     n_cells : tuple of int or float

@@ -39,7 +39,7 @@ class SceneData:
     """A resolved Config; `Scene` documents the attributes."""
 
     def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
-        config = config.resolved()
+        config = self.undamaged = config.resolved()
         self.growth = 1.0 if config.damage is None else config.damage.growth(config.dose_MGy)  # of the cell's edges
         config = self.config = config.damaged()
         self._c = config.compat == "c"
@@ -91,7 +91,7 @@ class SceneData:
         self.halos = build_halos(config.crystal, self.lattice, self.cells_per_block)
         self._share_out_amplitudes()
         self.table = self.spot_factors.limits
-        self.lookup = self._choose_lookup()
+        self.lookup = self.choose_lookup()
         shortest = float(self.sources.wavelengths.min())
         self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
         self.mask = load_mask(config)
@@ -293,7 +293,8 @@ class SceneData:
     def _axis_lengths(self) -> list[float]:
         return [math.sqrt(dot(v, v)) for v in self.lattice.direct * 1e-10]
 
-    def _choose_lookup(self) -> Lookup:
+    def choose_lookup(self) -> Lookup:
+        """Return how amplitudes are looked up in the table of the spots."""
         if self.table is None:
             return "constant"
         if self.smear is not None:
