@@ -113,7 +113,7 @@ class AmplitudeMap:
         """
         pixels, rows, values = self.derivatives(sums)
         found = np.empty((len(wanted), len(sums.places)))
-        reflections = np.where(rows >= 0, rows % self.shape[-1], -1)
+        reflections = np.where(rows >= 0, rows % max(self.shape[-1], 1), -1)
         for number, index in enumerate(wanted):
             row = -1 if index is None else self.row(index)
             chosen = reflections == row

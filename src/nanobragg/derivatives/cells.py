@@ -62,7 +62,7 @@ def lattice_strains(scene: SceneData) -> dict[str, FloatArray]:
 
 def strained(lattice: Lattice, strain: FloatArray) -> Lattice:
     """Return a lattice in which the indices at a fixed scattering vector change by a matrix times the index."""
-    direct = lattice.direct + strain @ lattice.direct
+    direct: FloatArray = lattice.direct + strain @ lattice.direct
     return Lattice(direct, np.linalg.inv(direct).T, abs(float(np.linalg.det(direct))))
 
 

@@ -82,7 +82,8 @@ def star_before(scene: SceneData) -> FloatArray:
 
 def squared_lengths(scene: SceneData, indices: IndexArray) -> FloatArray:
     """Return 1/d² (Å⁻²) of reflections (n, 3) in the cell before the dose."""
-    return np.asarray(np.square(indices @ star_before(scene)).sum(axis=1))
+    star = star_before(scene)
+    return exponents(indices, star @ star.T)
 
 
 def _listed(scene: Scene, factors: StructureFactors) -> Scene:

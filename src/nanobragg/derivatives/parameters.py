@@ -70,8 +70,8 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
     "default_F": ("electrons", 1.0, "amplitude of reflections that are not listed"),
     "damage_b": ("Å²/MGy", 0.1, "growth of the B factor per dose (Damage.b_A2_per_MGy)"),
     "damage_cell": ("%/MGy", 0.01, "growth of the cell's edges per dose (Damage.cell_percent_per_MGy)"),
-    "half_dose": ("MGy", 1.0, "dose that halves the photons (Damage.half_dose_MGy)"),
-    "dose": ("MGy", 0.1, "dose by the middle of the exposure (Config.dose_MGy)"),
+    "half_dose": ("MGy", 5.0, "dose that halves the photons (Damage.half_dose_MGy)"),
+    "dose": ("MGy", 1.0, "dose by the middle of the exposure (Config.dose_MGy)"),
     "phi_start": ("deg", 0.01, "start of the scan; all φ move together"),
     "distance": ("mm", 0.1, "all panels moved along the beam"),
 }  # fmt: skip
