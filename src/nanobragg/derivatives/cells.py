@@ -63,7 +63,7 @@ def lattice_strains(scene: SceneData) -> dict[str, FloatArray]:
 def strained(lattice: Lattice, strain: FloatArray) -> Lattice:
     """Return a lattice in which the indices at a fixed scattering vector change by a matrix times the index."""
     direct: FloatArray = lattice.direct + strain @ lattice.direct
-    return Lattice(direct, np.linalg.inv(direct).T, abs(float(np.linalg.det(direct))))
+    return Lattice(direct, np.asarray(np.linalg.inv(direct).T), abs(float(np.linalg.det(direct))))
 
 
 def rotation_strain(direct: FloatArray, axis: FloatArray) -> FloatArray:
