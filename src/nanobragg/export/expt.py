@@ -106,7 +106,7 @@ def _scan(scene: SceneData) -> dict[str, Any]:
 
 def crystal_model(scene: SceneData, space_group: str | None) -> dict[str, Any]:
     """Return the crystal at φ = 0."""
-    name = space_group or scene.config.structure_factors.space_group or "P 1"
+    name = space_group or scene.undamaged.structure_factors.space_group or "P 1"
     direct = scene.lattice.direct
     return {
         "__id__": "crystal", **{f"real_space_{axis}": row.tolist() for axis, row in zip("abc", direct, strict=True)},
