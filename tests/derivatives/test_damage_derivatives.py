@@ -68,6 +68,10 @@ EXPERIMENTS: dict[str, nb.Config] = {
     "smeared gauss_star": experiment({**SMEARED, "shape": "gauss_star"}, structure_factors=listed(default_F=30)),
     "halos": experiment({"diffuse": THREE}),
     "halos, interpolated": experiment({"diffuse": THREE}, structure_factors=listed(interpolate=True, default_F=20)),
+    "wide halos of one amplitude": experiment(
+        {"diffuse": nb.Diffuse(correlation_length_A=4, displacement_A=0.8)},
+        structure_factors=nb.StructureFactors.constant(80),
+    ),
     "matrix": experiment({"cell": None, "matrix": ((0.02, 0.001, 0), (0, 0.017, 0.002), (0, 0, 0.015))}),
     "beam smaller than the crystal": experiment(
         {"size_mm": 0.1, "n_cells": (4, 5, 6)}, beam=nb.Beam(wavelength_A=1.0, size_mm=0.05)
@@ -76,7 +80,15 @@ EXPERIMENTS: dict[str, nb.Config] = {
 }  # fmt: skip
 
 
-QUICK = ("default_F", "tricubic", "one amplitude of few cells", "energies", "smeared gauss_star", "halos, interpolated")
+QUICK = (
+    "default_F",
+    "tricubic",
+    "one amplitude of few cells",
+    "energies",
+    "smeared gauss_star",
+    "halos, interpolated",
+    "wide halos of one amplitude",
+)
 
 
 @pytest.mark.parametrize(
