@@ -133,12 +133,12 @@ def _spins(scene: SceneData, axis: int, spread: float) -> FloatArray:
     vectors = own_vectors(scene)
     change = np.zeros_like(vectors)
     change[:, axis] = vectors[:, axis] / spread
-    at_zero = _left_jacobian(vectors, change) @ crystal_axes(scene.lattice)
+    at_zero = left_jacobian(vectors, change) @ crystal_axes(scene.lattice)
     turned = rotate_by_each(at_zero, scene.spindle_axis, scene.phi_angles.tolist())
     return np.ascontiguousarray(turned.reshape(-1, 3))
 
 
-def _left_jacobian(vectors: FloatArray, changes: FloatArray) -> FloatArray:
+def left_jacobian(vectors: FloatArray, changes: FloatArray) -> FloatArray:
     """Return the rotations that lead from those of `vectors` to those of `vectors + changes`, to first order."""
     square = (vectors**2).sum(axis=1, keepdims=True)
     angle = np.sqrt(square)

@@ -102,7 +102,8 @@ def derivatives(
     experiment
         A `Config`, or a `Scene` made from it.
     names
-        Names of parameters, as `nb.parameters` lists them, ``F(h,k,l)``, ``source_weight0`` … and ``domain_weight0`` ….
+        Names of parameters, as `nb.parameters` lists them, and those of single reflections, sources and domains, such
+        as ``F(1,2,3)``, ``source_weight0`` and ``domain_weight0``.
     pixels
         The pixels to compute, as in `simulate`; others are 0.
     dtype

@@ -23,6 +23,7 @@ from .cells import crystal_cell
 from .damage import changed_damage, share_left
 from .groups import Groups, panel_groups
 from .halos import with_changed_widths
+from .listed_domains import domain_weights
 from .mosaic import rotations_from_vectors
 from .names import (
     CELL,
@@ -36,11 +37,11 @@ from .names import (
     SPREADS,
     STRAIN_NAMES,
     domain_of,
+    rotation_of,
     source_of,
 )
 from .parameters import reflection_of
 from .sources import mean_wavelength, source_axes
-from .weights import domain_weights
 
 CRYSTAL = (
     *CELL, *ROTATIONS, *COUNTS, *COUNTS_OFF, *SPREADS, *STRAIN_NAMES, *CORRELATIONS, *DISPLACEMENTS, "mosaic_spread",
@@ -87,7 +88,7 @@ def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups 
 
 
 def _is_of_crystal(name: str) -> bool:
-    return name in CRYSTAL or domain_of(name) is not None
+    return name in CRYSTAL or domain_of(name) is not None or rotation_of(name) is not None
 
 
 def _scaled(background: Background, factor: float) -> Background:
@@ -127,10 +128,21 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
         moved["strain_percent"] = crystal.strain_percent + changes["strain"]
     weights = {number: change for name, change in changes.items() if (number := domain_of(name)) is not None}
     if weights:
-        moved["mosaic_weights"] = domain_weights(scene) + [weights.get(i, 0.0) for i in range(scene.domains)]
+        moved["mosaic_weights"] = _added(domain_weights(scene), weights)
+    rotations = {place: change for name, change in changes.items() if (place := rotation_of(name)) is not None}
+    if rotations:
+        moved["mosaic_rotations_deg"] = _added(crystal.mosaic_rotations_deg, rotations)
     if crystal.diffuse is not None:
         moved["diffuse"] = with_changed_widths(crystal.diffuse, dict(changes))
     return crystal.replace(**moved)
+
+
+def _added(values: FloatArray | None, changes: Mapping[Any, float]) -> FloatArray:
+    """Return listed values with changes added at some places."""
+    after = np.array(values, np.float64)
+    for place, change in changes.items():
+        after[place] += change
+    return after
 
 
 def _cell(cell: Cell, changes: Mapping[str, float]) -> Cell:

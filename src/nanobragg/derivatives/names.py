@@ -14,6 +14,7 @@ DAMAGE = ("damage_b", "damage_cell", "half_dose", "dose")
 MOTIONS = ("tx", "ty", "tz", "rx", "ry", "rz")  # behind the name of a panel or a group
 
 SOURCE_WEIGHT, DOMAIN_WEIGHT = re.compile(r"source_weight(\d+)"), re.compile(r"domain_weight(\d+)")
+DOMAIN_ROTATION = re.compile(r"domain_rotation(\d+)_([abc])")
 
 
 def source_of(name: str) -> int | None:
@@ -26,3 +27,9 @@ def domain_of(name: str) -> int | None:
     """Return the number of the domain of a name like domain_weight3; None for another name."""
     match = DOMAIN_WEIGHT.fullmatch(name)
     return None if match is None else int(match[1])
+
+
+def rotation_of(name: str) -> tuple[int, int] | None:
+    """Return the numbers of domain and axis of a name like domain_rotation3_a; None for another name."""
+    match = DOMAIN_ROTATION.fullmatch(name)
+    return None if match is None else (int(match[1]), "abc".index(match[2]))

@@ -17,6 +17,7 @@ from .damage import damage_values
 from .domains import domain_passes
 from .groups import Groups, panel_groups
 from .halos import widths
+from .listed_domains import domain_weights
 from .names import (
     CELL,
     COUNTS,
@@ -26,9 +27,9 @@ from .names import (
     SPREADS,
     STRAIN_NAMES,
     domain_of,
+    rotation_of,
     source_of,
 )
-from .weights import domain_weights
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 KEPT = "the direction of a* and the plane of a*, b* stay"
@@ -75,7 +76,6 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
     "phi_start": ("deg", 0.01, "start of the scan; all φ move together"),
     "distance": ("mm", 0.1, "all panels moved along the beam"),
 }  # fmt: skip
-DOMAIN_MEANING = "weight of a domain as it is given; shares are weights over their sum"
 MOTION_MEANINGS = {
     **{f"t{x}": ("mm", 0.1, f"moved along lab {x}") for x in "xyz"},
     **{f"r{x}": ("rad", 1e-3, f"turned about lab {x} through the origin of a panel, or the middle of a group")
@@ -110,7 +110,7 @@ def parameters(experiment: object, *, groups: Groups | None = None) -> list[Para
     """Return what an image can be differentiated by, except for single reflections, sources and domains.
 
     Amplitudes of listed reflections are differentiated as ``F(h,k,l)``, weights of sources as ``source_weight0`` … and
-    those of listed domains as ``domain_weight0`` …
+    weights and rotations of listed domains as ``domain_weight0`` … and ``domain_rotation0_a`` …
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def parameters(experiment: object, *, groups: Groups | None = None) -> list[Para
 
 
 def all_parameters(scene: SceneData, groups: Groups | None, named: Iterable[str] = ()) -> dict[str, Parameter]:
-    """Return the parameters that the scene depends on, by name; of weights of domains, those that are `named`."""
+    """Return the parameters that the scene depends on, by name; of single domains, those that are `named`."""
     values = _values(scene)
     found = {name: _parameter(name, values[name]) for name in MEANINGS if name in values}
     for group in panel_groups(scene, groups):
@@ -143,8 +143,19 @@ def all_parameters(scene: SceneData, groups: Groups | None, named: Iterable[str]
             found[f"{group}_{motion}"] = Parameter(f"{group}_{motion}", unit, 0.0, scale, f"{group} {what}")
     for name in named:
         if _is_domain(scene, name):
-            found[name] = Parameter(name, "1", float(domain_weights(scene)[domain_of(name)]), 0.1, DOMAIN_MEANING)
+            found[name] = _of_domain(scene, name)
     return found
+
+
+def _of_domain(scene: SceneData, name: str) -> Parameter:
+    """Return a parameter of one listed domain."""
+    rotation = rotation_of(name)
+    if rotation is None:
+        what = "weight of a listed domain as it is given; shares are weights over their sum"
+        return Parameter(name, "1", float(domain_weights(scene)[domain_of(name)]), 0.1, what)
+    rotations = scene.config.crystal.mosaic_rotations_deg
+    assert rotations is not None  # see _is_domain
+    return Parameter(name, "deg", float(rotations[rotation]), 0.01, "component of the rotation of a listed domain")
 
 
 def _parameter(name: str, value: float) -> Parameter:
@@ -275,7 +286,8 @@ def _is_source(scene: SceneData, name: str) -> bool:
 
 
 def _is_domain(scene: SceneData, name: str) -> bool:
-    number = domain_of(name)
+    rotation = rotation_of(name)
+    number = domain_of(name) if rotation is None else rotation[0]
     if number is None:
         return False
     count = len(domain_weights(scene))

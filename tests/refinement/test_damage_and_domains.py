@@ -108,6 +108,20 @@ def test_weights_of_domains_are_found_beside_the_first():
     assert result.chi_squared / result.pixels == pytest.approx(1, abs=0.05)
 
 
+def test_rotations_of_domains_are_found():
+    true = listed([1.0, 0.4, 2.0])
+    rotations = true.crystal.mosaic_rotations_deg
+    off = rotations + [[0.0, 0.0, 0.0], [0.04, -0.03, 0.05], [-0.05, 0.02, 0.03]]
+    begun = true.replace({"crystal.mosaic_rotations_deg": off})
+    names = [f"domain_rotation{domain}_{axis}" for domain in (1, 2) for axis in "abc"]
+    result = nb.refine(begun, noisy(true, 3), names, start="given")
+    assert result.converged
+    for name, truth in zip(names, rotations[1:].ravel().tolist(), strict=True):
+        assert abs(result.values[name] - truth) < 4 * result.errors[name]
+        assert result.errors[name] < 0.02
+    np.testing.assert_allclose(result.config.crystal.mosaic_rotations_deg[1:].ravel(), list(result.values.values()))
+
+
 def test_all_weights_at_once_are_not_determined():
     data = noisy(listed([1.0, 0.4, 2.0]), 3)
     with pytest.raises(ConfigError, match=r"do not determine .*domain_weight"):

@@ -1,4 +1,4 @@
-"""Derivatives by the weights of listed domains: numerical differences, what they add up to, and their names."""
+"""Derivatives by weights and rotations of listed domains: differences, what they add up to, and their names."""
 
 from __future__ import annotations
 
@@ -70,6 +70,30 @@ def test_they_agree_with_differences(name):
         assert np.abs(exact - difference).max() < 1e-8 * np.abs(exact).max()
 
 
+@pytest.mark.parametrize("name", CRYSTALS)
+def test_those_by_rotations_agree_with_differences(name):
+    scene = nb.Scene(experiment(name))
+    names = [f"domain_rotation{domain}_{axis}" for domain, axis in ("0a", "0c", "2b")]
+    for check in nb.check_derivatives(scene, names):
+        assert check.error < 1e-6, check
+        assert check.jumps < 25, check
+        assert check.largest > 0, check
+
+
+def test_rotations_of_all_domains_add_up_to_that_of_the_crystal():
+    """About the crystal's own axes, which are also those of the lab here."""
+    crystal = nb.Crystal(
+        cell=(50, 60, 70), shape="gauss", n_cells=5, mosaic_rotations_deg=np.zeros((3, 3)), mosaic_weights=[1, 2, 3]
+    )
+    scene = nb.Scene(experiment(crystal=crystal))
+    for axis, direction in zip("abc", "xyz", strict=True):
+        names = [f"domain_rotation{domain}_{axis}" for domain in range(3)]
+        (whole,) = np.radians(nb.derivatives(scene, [f"rot_{direction}"]))
+        parts = nb.derivatives(scene, names)
+        np.testing.assert_allclose(parts.sum(axis=0), whole, rtol=0, atol=1e-12 * np.abs(whole).max())
+        np.testing.assert_allclose(parts[2], 3 * parts[0], rtol=0, atol=1e-12 * np.abs(whole).max())
+
+
 @settings(max_examples=20)
 @given(weights=st.lists(st.floats(0, 100), min_size=3, max_size=3).filter(lambda x: max(x) > 1e-3))
 def test_only_their_ratios_matter(weights):
@@ -78,7 +102,10 @@ def test_only_their_ratios_matter(weights):
 
 
 def test_products_and_sums_are_those_of_the_images():
-    scene, names = nb.Scene(experiment("halos")), [*NAMES, "rot_x", "displacement", "source_weight1"]
+    scene, names = (
+        nb.Scene(experiment("halos")),
+        [*NAMES, "rot_x", "displacement", "source_weight1", "domain_rotation1_c"],
+    )
     images = nb.derivatives(scene, names).reshape(len(names), -1)
     rng = np.random.default_rng(1)
     cotangent, changes = rng.normal(size=scene.shape), rng.normal(size=len(names))
@@ -99,6 +126,8 @@ def test_products_and_sums_are_those_of_the_images():
 def test_a_changed_config_has_the_changed_weights():
     moved = moved_config(nb.Scene(experiment()), {"domain_weight2": -1.0, "domain_weight0": 0.5})
     assert moved.crystal.mosaic_weights.tolist() == [2.5, 0.5, 6.0]
+    moved = moved_config(nb.Scene(experiment()), {"domain_rotation1_b": 0.2, "domain_rotation1_c": -0.1})
+    assert moved.crystal.mosaic_rotations_deg == pytest.approx(np.array([ROTATIONS[0], [0.0, 0.5, 0.3], ROTATIONS[2]]))
     moved = moved_config(nb.Scene(experiment("no weights given")), {"domain_weight1": 1.0})
     assert moved.crystal.mosaic_weights.tolist() == [1.0, 2.0, 1.0]
     assert nb.check_derivatives(experiment(), ["domain_weight1"])[0].error < 1e-6
@@ -107,6 +136,10 @@ def test_a_changed_config_has_the_changed_weights():
 def test_weights_that_do_not_exist_are_refused():
     with pytest.raises(ConfigError, match="domain_weight3: there are 3 listed domains, 0 to 2"):
         nb.derivatives(experiment(), ["domain_weight3"])
+    with pytest.raises(ConfigError, match="domain_rotation5_a: there are 3 listed domains, 0 to 2"):
+        nb.derivatives(experiment(), ["domain_rotation5_a"])
+    with pytest.raises(ConfigError, match="'domain_rotation0_d' is not a parameter of this scene"):
+        nb.derivatives(experiment(), ["domain_rotation0_d"])
     spread = experiment().replace(crystal=nb.Crystal(cell=(50, 60, 70), mosaic_spread_deg=0.2))
     with pytest.raises(ConfigError, match=r"domain_weight0: the domains are not listed; give .*mosaic_rotations_deg"):
         nb.vjp(spread, np.ones((20, 24)), names=["domain_weight0"])
