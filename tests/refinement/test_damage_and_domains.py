@@ -1,4 +1,4 @@
-"""Refinement of rates of radiation damage from a series of doses, and of the weights of domains."""
+"""Refinement of rates of radiation damage from a series of doses, and of weights and rotations of domains."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_weights_of_domains_are_found_beside_the_first():
 def test_rotations_of_domains_are_found():
     true = listed([1.0, 0.4, 2.0])
     rotations = true.crystal.mosaic_rotations_deg
-    off = rotations + [[0.0, 0.0, 0.0], [0.04, -0.03, 0.05], [-0.05, 0.02, 0.03]]
+    off = rotations + np.array([[0.0, 0.0, 0.0], [0.04, -0.03, 0.05], [-0.05, 0.02, 0.03]])
     begun = true.replace({"crystal.mosaic_rotations_deg": off})
     names = [f"domain_rotation{domain}_{axis}" for domain in (1, 2) for axis in "abc"]
     result = nb.refine(begun, noisy(true, 3), names, start="given")

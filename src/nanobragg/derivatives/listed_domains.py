@@ -10,7 +10,7 @@ from ..geometry import FloatArray
 from ..scene.scene import Scene
 from ..scene.scene_data import SceneData
 from .cells import rotation_strain
-from .domains import left_jacobian, own_vectors
+from .domains import left_jacobian
 from .names import rotation_of
 
 
@@ -42,7 +42,9 @@ def rotation_changes(scene: Scene, name: str) -> list[tuple[float, Scene, FloatA
     if found is None:
         return []
     number, axis = found
-    vectors = own_vectors(scene)[number : number + 1]
+    given = scene.config.crystal.mosaic_rotations_deg
+    assert given is not None  # see parameters.py
+    vectors = given[number : number + 1] / RADIAN_IN_DEGREES
     spin = left_jacobian(vectors, np.eye(3)[axis : axis + 1] / RADIAN_IN_DEGREES) @ crystal_axes(scene.lattice)
     direct = scene.lattice.direct
     if scene.domain_list.strains is not None:
