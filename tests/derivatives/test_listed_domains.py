@@ -16,7 +16,7 @@ from tests.builders import config
 
 pytestmark = pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 
-ROTATIONS = [[0.5, 0.0, -0.1], [0.0, 0.3, 0.4], [-360.6, 0.2, 0.0]]
+ROTATIONS = [[0.5, 0.0, -0.1], [0.0, 0.3, 0.4], [-200.6, 40.2, 0.0]]
 NAMES = ["domain_weight0", "domain_weight1", "domain_weight2"]
 HKL = np.indices((17, 17, 17)).reshape(3, -1).T - 8
 FACTORS = nb.StructureFactors(indices=HKL, amplitudes=100 + 50 * np.sin(HKL @ [1.0, 2.0, 3.0]), interpolate=False)
