@@ -131,12 +131,17 @@ def reflections_to_damp(
     """
     if not factors.is_phased:
         return every_reflection(factors, star, longest_s, "Damage.b_A2_per_MGy")
-    if factors.contents.per_index > 1:
+    if not may_be_damped(factors):
         raise ConfigError(
             "Damage.b_A2_per_MGy: does not damp the transform of whole molecules (interpolate = 'phased' from "
             "coordinates); give complex amplitudes, or interpolate = True"
         )
     return factors.contents.indices, factors.contents.values
+
+
+def may_be_damped(factors: StructureFactors) -> bool:
+    """Return whether reflections make up the structure factors: not the phased transform of whole molecules."""
+    return not factors.is_phased or factors.contents.per_index == 1
 
 
 def with_amplitudes(

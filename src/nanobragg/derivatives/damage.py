@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config.config import Config
+from ..config.damage import may_be_damped
 from ..scene.scene_data import SceneData
 
 FIELDS = {"damage_b": "b_A2_per_MGy", "damage_cell": "cell_percent_per_MGy", "half_dose": "half_dose_MGy"}
 
 
 def damage_values(scene: SceneData) -> dict[str, float]:
-    """Return the rates of damage and the dose, as far as the image depends on them."""
-    damage, dose = scene.undamaged.damage, scene.undamaged.dose_MGy
+    """Return the rates of damage and the dose, as far as the image depends on them and damage can be done."""
+    damage, dose, factors = scene.undamaged.damage, scene.undamaged.dose_MGy, scene.undamaged.structure_factors
     if damage is None:
         return {}
     rates = {name: getattr(damage, field) for name, field in FIELDS.items() if getattr(damage, field) is not None}
+    if not may_be_damped(factors) and rates.pop("damage_b") > 0:
+        return {}
     return {**(rates if dose > 0 else {}), **({"dose": dose} if any(rates.values()) else {})}
 
 
