@@ -206,6 +206,8 @@ def test_what_has_no_effect_is_said_and_a_trace_refuses():
     with pytest.warns(nb.errors.NanobraggWarning, match="damage_b, dose: the scene does not depend on them"):
         images = nb.derivatives(undamaged, ["damage_b", "dose"])
     assert not images.any()
+    nothing = experiment(structure_factors=nb.StructureFactors.constant(0))
+    assert not nb.derivatives(nothing, [*NAMES, "cell_a"]).any()
     with pytest.raises(ConfigError, match="'damage_cel' is not a parameter of this scene; did you mean damage_cell"):
         nb.derivatives(undamaged, ["damage_cel"])
     traced = nb.trace(experiment(), slow=3, fast=4)

@@ -50,7 +50,7 @@ def amplitude_changes(scene: Scene, name: str) -> list[tuple[float, Scene]]:
     longest, factors = longest_s(scene.undamaged), scene.undisplaced
     indices, amplitudes = reflections_to_damp(factors, star_before(scene), longest)
     shares = _shares(scene, name, indices, longest)
-    if not shares.largest > 0:
+    if len(indices) == 0 or shares.largest == 0:
         return []
     found = []
     for sign in (1.0, -1.0):

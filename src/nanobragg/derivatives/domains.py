@@ -57,8 +57,9 @@ def domain_passes(scene: SceneData) -> dict[str, Pass]:
       turns the domain by J(v) dv.
     * Strain: `strain`, or `strain_11` …. The components of each domain's strain are proportional to these numbers.
     * Off-diagonal numbers of cells of a general block: `n_ab`, `n_bc`, `n_ac`.
-    * Smeared spots: their widths, and, besides what the primitives hold, the cell and the numbers of cells.
-    * Diffuse halos: their widths, and, besides what the primitives hold, the cell.
+    * Smeared spots: their widths, and, besides what the primitives hold, the cell, its growth by radiation damage, and
+      the numbers of cells.
+    * Diffuse halos: their widths, the cell and its growth, besides what the primitives and changes of amplitudes hold.
     """
     crystal = scene.config.crystal
     passes = {name: Pass(halos=slope) for name, slope in halo_slopes(scene).items()}
