@@ -22,7 +22,7 @@ from ..config.structure_factors import StructureFactors
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
-from ..geometry import FloatArray, Roi, dot, rotate_by_each, unit
+from ..geometry import FloatArray, Roi, dot, longest_scattering_vector, rotate_by_each, unit
 from ..step_rules import Sweep, resolve_sweep
 from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
@@ -269,12 +269,10 @@ class SceneData:
 
     def _largest_indices(self) -> tuple[int, int, int]:
         """Return upper limits of |h|, |k|, |l| for all pixels."""
-        rays, longest = self.geometry.corners.reshape(-1, 3), 0.0
-        for direction, wavelength in zip(self.sources.directions, self.sources.wavelengths, strict=True):
-            # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
-            forward = self.config.compat is None and not self.geometry.curved and (rays @ direction).min() > 0
-            chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
-            longest = max(longest, float(chord / wavelength))
+        bent = self.geometry.curved or self._c
+        longest = longest_scattering_vector(
+            self.geometry.corners, self.sources.directions, self.sources.wavelengths, bent=bent
+        )
         self.longest_q = longest * 1e-10  # 1/Å
         if self.smear is not None:
             self.longest_reflection = check_smear(self.smear, longest * 1e-10)  # 1/Å
