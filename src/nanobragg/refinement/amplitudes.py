@@ -15,12 +15,13 @@ from ..config.structure_factors import StructureFactors
 from ..derivatives.amplitudes import AmplitudeMap
 from ..derivatives.evaluate import Evaluation, as_scene
 from ..derivatives.likelihood import Likelihood, as_noise
+from ..derivatives.parameters import crystal_cell
 from ..derivatives.sums import checked_data
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
-from ..structure_factors.symmetry import IndexArray, equivalent_groups, find_space_group, rotations_of
+from ..structure_factors.symmetry import IndexArray, equivalent_groups, rotations_of, space_group_on_axes
 from .amplitude_minimisers import MINIMISERS, fisher_diagonal
 from .refine import boxes_of, measured_photons, selected_pixels, valid_pixels
 
@@ -113,7 +114,7 @@ def refine_amplitudes(
     first = as_scene(experiments[0])
     indices, amplitudes = _listing(first)
     name = space_group or first.config.structure_factors.space_group or "P 1"
-    rotations = rotations_of(find_space_group(name, "space_group").operations())
+    rotations = rotations_of(space_group_on_axes(name, crystal_cell(first), "space_group").operations())
     unique, group = equivalent_groups(indices, rotations, friedel=friedel)
     system = _System(group, len(unique), as_noise(noise))
     for number, (experiment, image) in enumerate(zip(experiments, data, strict=True)):
