@@ -107,3 +107,5 @@ def test_an_image_beyond_the_transform_between_reflections_warns(axis):
     with pytest.warns(NanobraggWarning, match=r"every pixel is 0: interpolate = 'phased' ends 0\.25 of an"):
         assert nb.simulate(dark, dtype="float64").max() == 0
     assert nb.simulate(dark, out=np.ones(detector.shape), add=True) == 1  # without a warning
+    wide = detector.replace(panels=[detector.panels[0].replace(pixels=(200, 200))])
+    assert nb.simulate(dark.replace(detector=wide)).min() == 0
