@@ -79,7 +79,7 @@ def check(scene: nb.Scene, exponent: float, monkeypatch: pytest.MonkeyPatch) -> 
     return float((exact - image).max() / limit)
 
 
-@settings(max_examples=8)
+@settings(max_examples=15)
 @given(scene=scenes(), exponent=st.floats(-6, 0.5))
 def test_no_pixel_misses_more_than_the_report_says(scene: nb.Scene, exponent: float) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
