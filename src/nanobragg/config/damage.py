@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
-from ..geometry import FloatArray, unit
+from ..geometry import FloatArray, longest_scattering_vector, unit
 from ..structure_factors.symmetry import IndexArray
 from .base import Model
 from .beam import build_sources, polarization_axis
@@ -166,10 +166,8 @@ def longest_s(config: Any) -> float:
     sources = build_sources(beam, direction, axis, like_c=False)
     rays = np.concatenate([panel.corners_mm() for panel in config.detector.panels])
     rays /= np.linalg.norm(rays, axis=1)[:, np.newaxis]
-    longest = 0.0
-    for source, wavelength in zip(sources.directions, sources.wavelengths * 1e10, strict=True):
-        # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
-        forward = not config.detector.curved and (rays @ source).min() > 0
-        longest = max(longest, (np.linalg.norm(rays - source, axis=1).max() if forward else 2.0) / wavelength)
+    longest = longest_scattering_vector(
+        rays, sources.directions, sources.wavelengths * 1e10, bent=config.detector.curved
+    )
     d_min = config.sampling.d_min_A
-    return MARGIN * float(min(longest, 1.0 / d_min) if d_min > 0 else longest)
+    return MARGIN * (min(longest, 1.0 / d_min) if d_min > 0 else longest)

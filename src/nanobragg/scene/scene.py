@@ -67,7 +67,9 @@ class Scene(SceneData):
     sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int
-        Sub-pixels along each side of a pixel: the number in use, and that for the block's largest dimension.
+        Sub-pixels along each side of a pixel: the number in use, and that for the block's largest dimension. Smeared
+        spots need as many: what smears them grows with the scattering vector, so that spots near the beam are as
+        narrow as those of a block, and orientations do not widen a spot along it.
     fluence : float
         Photons per square metre.
     distance : float
