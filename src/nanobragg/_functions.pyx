@@ -7,18 +7,12 @@ Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3)
 from libc.math cimport ceil, fabs, floor, sqrt
 from libcpp.vector cimport vector as growing
 
+from ._scene cimport Crystal, Smear
+
 from collections import namedtuple
 
 import numpy as np
 
-
-cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
-    ctypedef struct Crystal:
-        double[3] n
-        double[6] inverse_n
-        double cells
-        double[6] metric
-        double around
 
 cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
     ctypedef struct Slopes "nb::NB_ISA::Slopes<double>":
@@ -45,15 +39,6 @@ cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA::Square" n
 
 cdef extern from "nanobragg/block.h" namespace "nb::NB_ISA" nogil:
     void set_block(Crystal &crystal, const double *n)
-
-cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
-    ctypedef struct Smear:
-        double[6] block
-        double[6][6] by_index
-        double[6] metric
-        double band
-        double[3] edges
-        double widest, widest_block, sharpest_block
 
 cdef extern from "nanobragg/smear.h" namespace "nb::NB_ISA" nogil:
     double SMEAR_REACH_SQR

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._functions import near_sphere
-from ...geometry import FloatArray, rotate_about
+from ...geometry import FloatArray, longest_scattering_vector, rotate_about
 from ...scene.scene import Scene
 from ...structure_factors.tables import Limits
 from .amplitude_lookup import AmplitudeLookup
@@ -151,9 +151,7 @@ def _crossings_of(scene: Scene, margin: _Margin, hkl: npt.NDArray[np.int32]) -> 
 
 def longest_q(scene: Scene) -> float:
     """Return the length (1/m) of the longest scattering vector of all pixels."""
-    apart = np.linalg.norm(scene.geometry.corners.reshape(-1, 1, 3) - scene.sources.directions, axis=2)
-    # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
-    return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
+    return longest_scattering_vector(scene.geometry.corners, scene.sources.directions, scene.sources.wavelengths)
 
 
 def _margin_of(scene: Scene, shape: Shape) -> _Margin:
