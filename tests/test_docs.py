@@ -72,7 +72,7 @@ def test_pages_that_the_source_cites_exist():
         path
         for folder in ("src", "include", "tests")
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in {".h", ".cpp", ".py", ".pyx", ".pyi"} and path != Path(__file__)
+        if path.suffix in {".h", ".cpp", ".py", ".pyx", ".pxd", ".pyi"} and path != Path(__file__)
     ]
     for path in sources:
         text = re.sub(r"\n[\s*#]*", " ", path.read_text(encoding="utf-8"))

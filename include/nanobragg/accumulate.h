@@ -161,13 +161,7 @@ using Accumulate = void(const Scene &s, int table_number, const double *cells, c
 template <class Real, class Entry, class Sink> struct AccumulateTable {
     Accumulate<Sink> *function[Shapes::size][LOOKUPS];
 
-    constexpr AccumulateTable() : function{} { fill(Shapes{}); }
-
-    template <class... Shape> constexpr void fill(List<Shape...>)
-    {
-        int shape = 0;
-        (fill_shape<Shape>(shape++), ...);
-    }
+    constexpr AccumulateTable() : function{} { Shapes::fill(*this); }
 
     template <class Shape> constexpr void fill_shape(int shape)
     {

@@ -156,13 +156,7 @@ static void accumulate_interpolated_slopes(const Scene &s, int table_number, con
 template <class Real, class Entry> struct SlopesTable {
     Accumulate<Gradient<Real>> *function[Shapes::size][LOOKUPS];
 
-    constexpr SlopesTable() : function{} { fill(Shapes{}); }
-
-    template <class... Shape> constexpr void fill(List<Shape...>)
-    {
-        int shape = 0;
-        (fill_shape<Shape>(shape++), ...);
-    }
+    constexpr SlopesTable() : function{} { Shapes::fill(*this); }
 
     template <class Shape> constexpr void fill_shape(int shape)
     {
@@ -182,13 +176,7 @@ template <class Real, class Entry> struct SlopesTable {
 template <class Entry> struct ChangesTable {
     Accumulate<Gradient<double>> *function[Shapes::size][LOOKUPS];
 
-    constexpr ChangesTable() : function{} { fill(Shapes{}); }
-
-    template <class... Shape> constexpr void fill(List<Shape...>)
-    {
-        int shape = 0;
-        (fill_shape<Shape>(shape++), ...);
-    }
+    constexpr ChangesTable() : function{} { Shapes::fill(*this); }
 
     template <class Shape> constexpr void fill_shape(int shape)
     {

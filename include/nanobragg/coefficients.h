@@ -161,13 +161,7 @@ static void gather_tricubic(const Scene &s, int table_number, const double *cell
 template <class Entry> struct CoefficientsTable {
     Accumulate<Coefficients> *function[Shapes::size][LOOKUPS];
 
-    constexpr CoefficientsTable() : function{} { fill(Shapes{}); }
-
-    template <class... Shape> constexpr void fill(List<Shape...>)
-    {
-        int shape = 0;
-        (fill_shape<Shape>(shape++), ...);
-    }
+    constexpr CoefficientsTable() : function{} { Shapes::fill(*this); }
 
     template <class Shape> constexpr void fill_shape(int shape)
     {

@@ -6,70 +6,12 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memset
 
+from ._scene cimport CRules, CScene, Crystal, Panel, Parameters, Scene, Smear, Source, SPAN_PIXELS
+
 from collections import namedtuple
 
 import numpy as np
 
-
-cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
-    enum:
-        SPAN_PIXELS
-    ctypedef struct Panel:
-        double[3] pix0, fast, slow, normal
-        double pixel, close_distance, distance
-        double[3] beam
-        double[2][3] axis, along
-        double[2] start
-    ctypedef struct Source:
-        double[3] direction
-        double wavelength, weight
-        double[3] e, b
-        int table
-    ctypedef struct Crystal:
-        double[3] n
-        double[6] inverse_n
-        double cells
-        double[6] metric
-        double around
-    ctypedef struct Parameters:
-        Crystal crystal
-        int shape, lookup
-        double default_F
-        int[3] table_low, table_high
-        int table_stride_h, table_stride_k, table_steps, oversample, n_layers, has_sensor
-        double layer, mu
-        int point_pixel, curved, polarized, has_beamstop
-        double kahn
-        double[3] beamstop
-        double beamstop_cosine, beamstop_passes, d_min, water, amorphous_step, scale
-    ctypedef struct Smear:
-        double[6] block
-        double[6][6] by_index
-        double[6] metric
-        double band
-        double[3] edges
-        double widest, widest_block, sharpest_block
-    ctypedef struct CRules:
-        int every_omega, every_polar, every_capture, interpolation_ends
-    ctypedef struct CPart "nb::Scene":
-        pass
-    ctypedef struct Scene "nb::CScene":
-        const Panel *panels
-        const Source *sources
-        int n_sources
-        const double *cells
-        int n_cells
-        const double *shares
-        const Smear *smear
-        const Smear *smear_slope
-        const void *tables
-        long long table_bytes
-        const double *amorphous
-        int n_amorphous
-        const CPart *rest
-        const Crystal *crystal_slope
-        CRules rules
-        const double *first_cells
 
 cdef extern from "nanobragg/trace_record.h" namespace "nb" nogil:
     ctypedef struct TraceRecord:
@@ -95,16 +37,16 @@ cdef extern from "nanobragg/kernel.h" namespace "nb" nogil:
     ctypedef struct COrder:
         bint first
         bint interpolating
-    bint depends_on_order(const Scene &scene, const COrder &order)
+    bint depends_on_order(const CScene &scene, const COrder &order)
     ctypedef struct Kernel:
-        void (*render)(const Scene &, const Panel &, int, const int *, int, int, const int *,
+        void (*render)(const CScene &, const Panel &, int, const int *, int, int, const int *,
                        double *) noexcept nogil
-        void (*render_c)(const Scene &, const Panel &, int, const int *, int, COrder *, const int *,
+        void (*render_c)(const CScene &, const Panel &, int, const int *, int, COrder *, const int *,
                          double *) noexcept nogil
-        void (*trace)(const Scene &, const Panel &, int, int, CTotals *) noexcept nogil
-        void (*trace_c)(const Scene &, const Panel &, int, int, COrder *, CTotals *) noexcept nogil
-        double (*solid_angle)(const Scene &, const Panel &, int, int) noexcept nogil
-        double (*solid_angle_c)(const Scene &, const Panel &, int, int) noexcept nogil
+        void (*trace)(const CScene &, const Panel &, int, int, CTotals *) noexcept nogil
+        void (*trace_c)(const CScene &, const Panel &, int, int, COrder *, CTotals *) noexcept nogil
+        double (*solid_angle)(const CScene &, const Panel &, int, int) noexcept nogil
+        double (*solid_angle_c)(const CScene &, const Panel &, int, int) noexcept nogil
         double (*multiply_adds)(int64_t) noexcept nogil
     ctypedef struct GradientKernel:
         pass
@@ -235,7 +177,7 @@ cdef class CoreScene:
         Derivative of the crystal's metric and cells, for that of an image.
     """
 
-    cdef Scene scene
+    cdef CScene scene
     cdef object keep
     cdef object mask
     cdef readonly int n_panels
@@ -249,7 +191,7 @@ cdef class CoreScene:
                   const double[::1] amorphous, str precision,
                   const CRules[::1] c_rules=None, const double[:, :, ::1] first_cells=None,
                   const Smear[::1] smear=None, CoreScene rest=None, const Crystal[::1] crystal_slope=None):
-        memset(&self.scene, 0, sizeof(Scene))
+        memset(&self.scene, 0, sizeof(CScene))
         (<Parameters *> &self.scene)[0] = parameters[0]
         self.scene.panels = &panels[0]
         self.scene.sources = &sources[0]
@@ -276,7 +218,7 @@ cdef class CoreScene:
             if smear.shape[0] > 1:
                 self.scene.smear_slope = &smear[1]
         if rest is not None:
-            self.scene.rest = <const CPart *> &rest.scene
+            self.scene.rest = <const Scene *> &rest.scene
         if crystal_slope is not None:
             self.scene.crystal_slope = &crystal_slope[0]
         self.rest = rest

@@ -6,18 +6,10 @@ from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memset
 
+from ._scene cimport Panel, Scene, Source, VECTOR
+
 import numpy as np
 
-
-cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
-    enum:
-        VECTOR
-    ctypedef struct Panel:
-        pass
-    ctypedef struct Source:
-        pass
-    ctypedef struct Scene:
-        const Panel *panels
 
 cdef extern from "nanobragg/culling/plan.h" namespace "nb" nogil:
     enum:

@@ -4,21 +4,15 @@
 Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3).
 """
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport ceil, fabs, floor, sqrt
 from libcpp.vector cimport vector as growing
+
+from ._scene cimport Crystal, Smear
 
 from collections import namedtuple
 
 import numpy as np
 
-
-cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
-    ctypedef struct Crystal:
-        double[3] n
-        double[6] inverse_n
-        double cells
-        double[6] metric
-        double around
 
 cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA" nogil:
     ctypedef struct Slopes "nb::NB_ISA::Slopes<double>":
@@ -46,23 +40,31 @@ cdef extern from "nanobragg/shapes/by_number.h" namespace "nb::NB_ISA::Square" n
 cdef extern from "nanobragg/block.h" namespace "nb::NB_ISA" nogil:
     void set_block(Crystal &crystal, const double *n)
 
-cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
-    ctypedef struct Smear:
-        double[6] block
-        double[6][6] by_index
-        double[6] metric
-        double band
-        double[3] edges
-        double widest, widest_block, sharpest_block
-
 cdef extern from "nanobragg/smear.h" namespace "nb::NB_ISA" nogil:
     double SMEAR_REACH_SQR
     ctypedef struct SmearBounds:
         double longest, reflections
     bint bound_spots(const Smear &smear, double longest, double reach, SmearBounds &bounds)
 
+cdef extern from "nanobragg/section.h" namespace "nb::NB_ISA" nogil:
+    ctypedef struct Blocks:
+        int shape
+        bint separable
+        double[3] n
+        double peak
+        double[9] inverse
+        double middle
+    ctypedef struct Section:
+        double area, largest
+        double[3] offset
+    Section plane_section(const Blocks &blocks, const double *inverse, const double *slope, double distance)
+
 cdef extern from "nanobragg/polarization.h" namespace "nb::NB_ISA" nogil:
     double kahn_polarization "nb::NB_ISA::polarization"(double, double, double, double)
+
+cdef extern from "nanobragg/maths.h" namespace "nb::NB_ISA" nogil:
+    double larger "nb::NB_ISA::larger<double>"(double x, double y)
+    double smaller "nb::NB_ISA::smaller<double>"(double x, double y)
 
 cdef extern from "nanobragg/vec3.h" namespace "nb::NB_ISA" nogil:
     double dot(const double *a, const double *b)
@@ -88,6 +90,7 @@ cdef extern from "nanobragg/amplitude.h" namespace "nb::NB_ISA" nogil:
     Neighbours[double] find_neighbours(const Table[double] &t, const Term[double] &term)
     double sum_neighbours(const Table[double] &t, const Neighbours[double] &n)
 
+cdef double SLACK = 1e-6  # of an index, for rounding
 Shape = namedtuple("Shape", ["number", "separable", "single_precision", "follows_cell", "reach", "integral"])
 
 
@@ -241,28 +244,36 @@ cdef inline void normalise(double *v) noexcept nogil:
 
 
 def polarization(
-    const double[::1] kahn, const double[:, ::1] incident, const double[:, ::1] diffracted, const double[:, ::1] axis
+    const double[::1] kahn, const double[:, ::1] incident, const double[:, ::1] diffracted, const double[:, ::1] axis,
+    const long long[::1] wave=None,
 ):
-    """Polarization factor of rays of any length, for an E-vector as close to `axis` as the beam allows."""
-    out = np.empty(kahn.shape[0])
+    """Polarization factor of rays of any length, for an E-vector as close to `axis` as the beam allows.
+
+    Ray i belongs to the incident wave `wave[i]`, with its factor and its axis; by default to wave i.
+    """
+    out, frames = np.empty(diffracted.shape[0]), np.empty((kahn.shape[0], 3, 3))
     cdef double[::1] values = out
-    cdef double[3] beam
+    cdef double[:, :, ::1] frame = frames  # beam, E and B of every wave
     cdef double[3] ray
-    cdef double[3] e
-    cdef double[3] b
-    cdef Py_ssize_t i
+    cdef double *beam
+    cdef Py_ssize_t i, at
     cdef int j
     with nogil:
         for i in range(kahn.shape[0]):
+            beam = &frame[i, 0, 0]
             for j in range(3):
                 beam[j] = incident[i, j]
-                ray[j] = diffracted[i, j]
             normalise(beam)
+            cross(&axis[i, 0], beam, beam + 6)
+            normalise(beam + 6)
+            cross(beam, beam + 6, beam + 3)
+        for i in range(diffracted.shape[0]):
+            at = i if wave is None else wave[i]
+            beam = &frame[at, 0, 0]
+            for j in range(3):
+                ray[j] = diffracted[i, j]
             normalise(ray)
-            cross(&axis[i, 0], beam, b)
-            normalise(b)
-            cross(beam, b, e)
-            values[i] = kahn_polarization(kahn[i], dot(beam, ray), dot(ray, e), dot(ray, b))
+            values[i] = kahn_polarization(kahn[at], dot(beam, ray), dot(ray, beam + 3), dot(ray, beam + 6))
     return out
 
 
@@ -312,62 +323,155 @@ def tricubic(values, const double[:, ::1] at):
     return out
 
 
-def terms_in_reach(
-    const double[:, ::1] hkl, const long long[::1] first, const long long[::1] last, const double[:, :, ::1] stars,
-    Py_ssize_t domains, const double[:, ::1] waves, const double[::1] radii, double reach,
+def near_sphere(
+    const double[:, ::1] star, const double[::1] centre, double margin, const int[::1] low, const int[::1] high
 ):
-    """Row, orientation and source of the terms of reflections that are within `reach` of the Ewald sphere.
+    """h k l from `low` to `high` with | |q|² + 2 q·k | ≤ margin (1/m²), and perhaps others next to them.
 
-    Reflection i has the φ steps first[i] to last[i], each with `domains` orientations, whose a*, b*, c* are the rows of
-    `stars`. The sphere of a source passes through the origin, about minus its wave vector.
+    `star` has the rows a*, b*, c* (1/m); the sphere is about -k, `centre` is k. Along a line of constant h and k the
+    expression is a parabola of l, so that l lies in two ranges, or in one where the line touches the sphere.
     """
-    cdef growing[long long] found
-    cdef double[3] q
-    cdef double[3] out
-    cdef const double *star
-    cdef Py_ssize_t i, j, orientation, source
+    cdef growing[int] found
+    cdef double[3] foot
+    cdef double half, least, vertex, outer, inner, scale = 1.0 / dot(&star[2, 0], &star[2, 0])
+    cdef double below, above
+    cdef int h, k, j
+    cdef Py_ssize_t i
     with nogil:
-        for i in range(hkl.shape[0]):
-            for orientation in range(first[i] * domains, (last[i] + 1) * domains):
-                star = &stars[orientation, 0, 0]
+        for h in range(low[0], high[0] + 1):
+            for k in range(low[1], high[1] + 1):
                 for j in range(3):
-                    q[j] = hkl[i, 0] * star[j] + hkl[i, 1] * star[3 + j] + hkl[i, 2] * star[6 + j]
-                for source in range(waves.shape[0]):
-                    for j in range(3):
-                        out[j] = q[j] + waves[source, j]
-                    if fabs(radii[source] - sqrt(dot(out, out))) <= reach:
-                        found.push_back(i)
-                        found.push_back(orientation)
-                        found.push_back(source)
-    numbers = np.empty((found.size() // 3, 3), np.int64)
-    cdef long long[:, ::1] rows = numbers
+                    foot[j] = h * star[0, j] + k * star[1, j]
+                half = dot(foot, &star[2, 0]) + dot(&centre[0], &star[2, 0])
+                least = dot(foot, foot) + 2.0 * dot(foot, &centre[0]) - half * half * scale  # at the vertex
+                if least > margin:
+                    continue
+                vertex = -half * scale
+                outer = sqrt((margin - least) * scale) + SLACK
+                inner = sqrt(larger(-margin - least, 0.0) * scale) - SLACK
+                below = floor(vertex - inner)
+                above = larger(ceil(vertex + inner), below + 1.0)
+                add_line(found, h, k, larger(ceil(vertex - outer), low[2]), smaller(below, high[2]))
+                add_line(found, h, k, larger(above, low[2]), smaller(floor(vertex + outer), high[2]))
+    indices = np.empty((found.size() // 3, 3), np.int32)
+    cdef int[:, ::1] rows = indices
     for i in range(rows.shape[0]):
         for j in range(3):
             rows[i, j] = found[3 * i + j]
-    return numbers.T.copy()
+    return indices
 
 
-def scattered(
-    const double[:, ::1] hkl, const long long[::1] orientation, const long long[::1] source,
-    const double[:, :, ::1] stars, const double[:, ::1] waves,
+cdef inline void add_line(growing[int] &found, int h, int k, double first, double last) noexcept nogil:
+    while first <= last:
+        found.push_back(h)
+        found.push_back(k)
+        found.push_back(<int>first)
+        first += 1.0
+
+
+cdef Blocks blocks_of(str shape, const double[::1] n, double peak, const double[:, ::1] inverse) except *:
+    cdef Blocks blocks
+    cdef int i, j
+    blocks.shape, blocks.separable, blocks.peak = SHAPES[shape].number, SHAPES[shape].separable, peak
+    blocks.middle = c_section(blocks.shape, 0.0)
+    for i in range(3):
+        blocks.n[i] = n[i]
+        for j in range(3):
+            blocks.inverse[3 * i + j] = inverse[i, j]
+    return blocks
+
+
+def plane_sections(
+    str shape, const double[::1] n, double peak, const double[:, ::1] inverse, const double[:, ::1] slope,
+    const double[::1] distance,
 ):
-    """Unit vectors along the scattered waves of terms, the waves' lengths, and a*, b*, c* along them."""
-    count = hkl.shape[0]
-    rays, lengths, slopes = np.empty((count, 3)), np.empty(count), np.empty((count, 3))
-    cdef double[:, ::1] out = rays
-    cdef double[::1] length = lengths
-    cdef double[:, ::1] slope = slopes
-    cdef const double *star
-    cdef Py_ssize_t i, j
+    """Sections of spots by planes (include/nanobragg/section.h): areas, largest areas, and mean offsets (n, 3)."""
+    cdef Blocks blocks = blocks_of(shape, n, peak, inverse)
+    count = slope.shape[0]
+    areas, most, offsets = np.empty(count), np.empty(count), np.empty((count, 3))
+    cdef double[::1] area = areas
+    cdef double[::1] largest = most
+    cdef double[:, ::1] offset = offsets
+    cdef Section section
+    cdef Py_ssize_t i
+    cdef int j
     with nogil:
-        for i in range(hkl.shape[0]):
-            star = &stars[orientation[i], 0, 0]
+        for i in range(slope.shape[0]):
+            section = plane_section(blocks, blocks.inverse, &slope[i, 0], distance[i])
+            area[i], largest[i] = section.area, section.largest
             for j in range(3):
-                out[i, j] = hkl[i, 0] * star[j] + hkl[i, 1] * star[3 + j] + hkl[i, 2] * star[6 + j]
-                out[i, j] += waves[source[i], j]
-            length[i] = sqrt(dot(&out[i, 0], &out[i, 0]))
+                offset[i, j] = section.offset[j]
+    return areas, most, offsets
+
+
+cdef struct Place:
+    Py_ssize_t row, orientation, source
+
+
+cdef inline void scattered(const double *h, const double *star, const double *wave, double *out) noexcept nogil:
+    cdef int j
+    for j in range(3):
+        out[j] = h[0] * star[j] + h[1] * star[3 + j] + h[2] * star[6 + j] + wave[j]
+
+
+def spot_terms(
+    str shape, const double[::1] n, double peak, const double[:, ::1] inverse, const double[:, :, ::1] spots,
+    const double[:, ::1] hkl, const long long[::1] first, const long long[::1] last, const double[:, :, ::1] stars,
+    Py_ssize_t domains, const double[:, ::1] waves, const double[::1] radii, double reach,
+):
+    """Terms of reflections that are within `reach` of the Ewald sphere, with the sections of their spots by it.
+
+    Reflection i has the φ steps first[i] to last[i], each with `domains` orientations, whose a*, b*, c* are the rows of
+    `stars`. The sphere of a source passes through the origin, about minus its wave vector, and has its `radii`; it is
+    taken for a plane. `spots` are the inverse metrics of the spots, or None: that of the blocks.
+
+    Returns row, orientation and source of every term (3, n), the unit vector along the mean of its scattered waves
+    (n, 3), the area of the section, and the largest.
+    """
+    cdef Blocks blocks = blocks_of(shape, n, peak, inverse)
+    cdef growing[Place] found
+    cdef Place at
+    cdef Section section
+    cdef double[3] out
+    cdef double[3] slope
+    cdef double[3] mean
+    cdef double length, per_length
+    cdef const double *star
+    cdef const double *wave
+    cdef const double *metric = blocks.inverse
+    cdef Py_ssize_t i
+    cdef int j
+    with nogil:
+        for at.row in range(hkl.shape[0]):
+            for at.orientation in range(first[at.row] * domains, (last[at.row] + 1) * domains):
+                for at.source in range(waves.shape[0]):
+                    scattered(&hkl[at.row, 0], &stars[at.orientation, 0, 0], &waves[at.source, 0], out)
+                    if fabs(radii[at.source] - sqrt(dot(out, out))) <= reach:
+                        found.push_back(at)
+    count = found.size()
+    numbers, rays, areas, most = np.empty((3, count), np.int64), np.empty((count, 3)), np.empty(count), np.empty(count)
+    cdef long long[:, ::1] number = numbers
+    cdef double[:, ::1] ray = rays
+    cdef double[::1] area = areas
+    cdef double[::1] largest = most
+    with nogil:
+        for i in range(area.shape[0]):
+            at = found[i]
+            number[0, i], number[1, i], number[2, i] = at.row, at.orientation, at.source
+            star, wave = &stars[at.orientation, 0, 0], &waves[at.source, 0]
+            scattered(&hkl[at.row, 0], star, wave, out)
+            length = sqrt(dot(out, out))
+            per_length = 1.0 / length
             for j in range(3):
-                out[i, j] /= length[i]
+                slope[j] = dot(star + 3 * j, out) * per_length
+            if spots is not None:
+                metric = &spots[at.row, 0, 0]
+            section = plane_section(blocks, metric, slope, radii[at.source] - length)
             for j in range(3):
-                slope[i, j] = dot(star + 3 * j, &out[i, 0])
-    return rays, lengths, slopes
+                mean[j] = hkl[at.row, j] + section.offset[j]
+            scattered(mean, star, wave, &ray[i, 0])
+            per_length = 1.0 / sqrt(dot(&ray[i, 0], &ray[i, 0]))
+            for j in range(3):
+                ray[i, j] *= per_length
+            area[i], largest[i] = section.area, section.largest
+    return numbers, rays, areas, most

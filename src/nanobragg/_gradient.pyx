@@ -6,16 +6,10 @@ from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memset
 from libcpp.vector cimport vector
 
+from ._scene cimport Panel, Scene, SPAN_PIXELS
+
 import numpy as np
 
-
-cdef extern from "nanobragg/scene.h" namespace "nb" nogil:
-    enum:
-        SPAN_PIXELS
-    ctypedef struct Panel:
-        pass
-    ctypedef struct Scene:
-        const Panel *panels
 
 cdef extern from "nanobragg/primitives.h" namespace "nb" nogil:
     enum:

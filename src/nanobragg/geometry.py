@@ -53,6 +53,29 @@ def unit(vector: npt.ArrayLike, name: str = "vector") -> FloatArray:
     return array / length
 
 
+def longest_scattering_vector(
+    corners: FloatArray, directions: FloatArray, wavelengths: FloatArray, *, bent: bool = False
+) -> float:
+    """Return the length of the longest scattering vector of a detector, in the inverse unit of the wavelengths.
+
+    Parameters
+    ----------
+    corners : ndarray, shape (..., 3)
+        Unit vectors to the corners of its panels.
+    directions, wavelengths : ndarray, shapes (sources, 3) and (sources,)
+        Unit vectors along the incident rays, and their wavelengths.
+    bent
+        Whether panels are not flat: no vector is longer than 2/λ.
+    """
+    rays, longest = corners.reshape(-1, 3), 0.0
+    for direction, wavelength in zip(directions, wavelengths, strict=True):
+        # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
+        forward = not bent and (rays @ direction).min() > 0
+        chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
+        longest = max(longest, float(chord / wavelength))
+    return longest
+
+
 def rotate(vector: npt.ArrayLike, angles_rad: Vector) -> FloatArray:
     """Rotate a vector about lab x, then y, then z.
 

@@ -52,7 +52,7 @@ def test_a_dry_run_measures_and_draws_shots_and_leaves_the_folder_usable(plan_fi
         (["{plan}", "-o", "{out}", "--only", "2"], "must be A:B"),
         (["{plan}", "-o", "{out}", "--only", "4:9"], "has 5 shots"),
         (["{plan}", "-o", "{out}", "--workers", "0"], "workers = 0"),
-        (["{plan}", "-o", "{out}", "--images-per-file", "0"], "must be at least 1"),
+        (["{plan}", "-o", "{out}", "--images-per-file", "0"], "images_per_file = 0: must be from 1"),
         (
             ["{plan}", "-o", "{out}", "--scheduler", "tcp://127.0.0.1:1", "--timeout", "0.5"],
             "does not answer within 0.5 s",

@@ -24,7 +24,7 @@ from nanobragg.dataset import block
 from nanobragg.dataset.block import Job, write_json
 from nanobragg.dataset.cluster import _finished, make_block_of, write_job
 from nanobragg.dataset.layout import Layout
-from nanobragg.dataset.shot import make_shot
+from nanobragg.dataset.shot import set_up
 from nanobragg.errors import ConfigError
 from nanobragg.rendering.instruction_sets import select_instruction_set
 from tests.processes import PATIENCE_S, finished, wait_until
@@ -274,16 +274,16 @@ def test_a_worker_takes_up_the_next_data_file_before_the_last_one_is_on_disk(tmp
         layout.table(kind, 0).parent.mkdir()
     write_job(Job(plan(n=4), layout, None, False, 1, select_instruction_set()), tmp_path / "job.pickle")
 
-    def make(description, number, *options):
+    def begin(description, number):
         if number == 2:  # of the second data file
             begun.set()
-        return make_shot(description, number, *options)
+        return set_up(description, number)
 
     def write(path, content):
         assert begun.wait(PATIENCE_S)
         write_json(path, content)
 
-    monkeypatch.setattr(block, "make_shot", make)
+    monkeypatch.setattr(block, "set_up", begin)
     monkeypatch.setattr(block, "write_json", write)
     one = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with LocalCluster(**one) as local, Client(local) as client:

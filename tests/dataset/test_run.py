@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.dataset import manifest
+from nanobragg.dataset import block, manifest, shot
 from nanobragg.dataset.block import Job, make_block
 from nanobragg.dataset.layout import Layout, usual_per_file
 from nanobragg.errors import ConfigError, FileError
@@ -199,6 +199,28 @@ def test_what_follows_the_last_shot_of_a_data_file_is_told_before_any_of_its_fil
     assert layout.record(0).is_file()
 
 
+@pytest.mark.parametrize(("field", "size"), [("beam.wavelength_A", 2), ("structure_factors.default_F", 1)])
+def test_shots_are_set_up_together_unless_each_has_structure_factors(tmp_path, monkeypatch, field, size):
+    data, layout, events = plan(n=5, vary={field: nb.uniform(1.0, 1.1)}), Layout(tmp_path, 5, 5), []
+    for kind in ("shots", "crystals", "records"):
+        layout.table(kind, 0).parent.mkdir()
+
+    def set_up(plan, number):
+        events.append(f"set up {number}")
+        return shot.set_up(plan, number)
+
+    def expose(unexposed, *options):
+        events.append(f"image {unexposed.number}")
+        return shot.expose(unexposed, *options)
+
+    monkeypatch.setattr(block, "set_up", set_up)
+    monkeypatch.setattr(block, "expose", expose)
+    monkeypatch.setattr(block, "TOGETHER", 2)
+    make_block(Job(data, layout, None, False, 1, select_instruction_set()), 0)
+    groups = [range(first, min(first + size, 5)) for first in range(0, 5, size)]
+    assert events == [f"{what} {k}" for group in groups for what in ("set up", "image") for k in group]
+
+
 def test_a_disk_that_is_too_small_is_refused_unless_forced(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
     with pytest.raises(ConfigError, match=r"7 shots need about .* GB, 1e-08 GB are free"):
@@ -221,6 +243,23 @@ def test_a_disk_that_is_too_small_is_refused_unless_forced(tmp_path, monkeypatch
 def test_a_folder_with_something_else_is_refused(undisturbed, other, options, message):
     with pytest.raises(ConfigError, match=message):
         other.run(undisturbed, workers=1, **{"images_per_file": 3, "spots": True, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"images_per_file": -1}, "images_per_file = -1: must be from 1"),
+        ({"images_per_file": 2.5}, "images_per_file = 2.5: must be an integer"),
+        ({"workers": "2"}, "workers = '2': must be an integer"),
+        ({"workers": True}, "workers = True: must be an integer"),
+        ({"timeout_s": "long"}, "timeout_s = 'long': must be a number"),
+        ({"scheduler": "nowhere", "workers": None}, "scheduler nowhere: is not an address; start it with"),
+    ],
+)
+def test_impossible_options_are_refused_before_a_folder_is_made(tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        DATA.run(tmp_path / "out", **{"workers": 1, **options})
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_other_files_is_refused(tmp_path):

@@ -42,8 +42,10 @@ def scene(name: str, **fields: Any) -> nb.Scene:
             "cell": (50, 60, 70, 90, 101, 90), "misset_deg": (12, 34, 56), "shape": "gauss", "n_cells": (5, 6, 4),
             **SCENES[name],
         }),
-        structure_factors=FACTORS, beam=nb.Beam(wavelength_A=1.0), sampling=nb.Sampling(oversample=1),
-        **{"detector": nb.Detector.flat(distance_mm=100, pixels=(12, 14), pixel_mm=3), **fields},
+        beam=nb.Beam(wavelength_A=1.0), sampling=nb.Sampling(oversample=1), **{
+            "structure_factors": FACTORS,
+            "detector": nb.Detector.flat(distance_mm=100, pixels=(12, 14), pixel_mm=3), **fields,
+        },
     ))  # fmt: skip
 
 
@@ -54,6 +56,13 @@ def test_every_parameter_agrees_with_differences(name):
     for check in nb.check_derivatives(differentiated, names):
         assert check.error < ERROR, check
         assert check.jumps < 100, check
+
+
+def test_those_with_interpolated_spots_agree_with_differences():
+    """Amplitudes between reflections are sums over neighbours, which the displacements damp each by its own factor."""
+    factors = FACTORS.replace(interpolate=True)
+    for check in nb.check_derivatives(scene("three widths", structure_factors=factors), [*WIDTHS[2:], "cell_a"]):
+        assert check.error < ERROR, check
 
 
 def test_widths_are_parameters_as_they_were_given():

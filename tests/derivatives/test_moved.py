@@ -44,6 +44,13 @@ def test_brightness_is_kept_when_the_block_changes():
     assert nb.Scene(moved_config(scene, {"n_a": 0.5})).blocks == pytest.approx(scene.blocks)
 
 
+def test_a_crystal_of_blocks_with_an_edge_keeps_its_cells():
+    crystal = nb.Crystal(cell=(60, 70, 80), block_um=0.05, size_mm=0.01, shape="gauss")
+    scene = nb.Scene(config(crystal=crystal))
+    moved = nb.Scene(moved_config(scene, {"rot_x": 0.01}))
+    assert (moved.n_cells, moved.blocks) == (scene.n_cells, pytest.approx(scene.blocks))
+
+
 def test_panels_move_as_a_group():
     scene = nb.Scene(golden("two_panels"))
     panels = moved_config(scene, {"both_rz": 0.3, "both_tx": 2.0}, {"both": (0, 1)}).detector.panels

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import nanobragg as nb
+from nanobragg.derivatives.names import CELL
 from nanobragg.derivatives.parameters import MEANINGS
 from tests.builders import config
 from tests.derivatives.scenes import config as golden
@@ -18,6 +19,30 @@ PAGE = Path(__file__).parents[2] / "docs" / "derivatives.md"
 def test_the_documentation_has_the_table_of_the_code():
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE.read_text(), re.MULTILINE))
     assert rows == {name: f"{unit} | {meaning}" for name, (unit, _, meaning) in MEANINGS.items()}
+
+
+CHOICES = {  # fields that are no numbers to vary: counts, seeds, switches, files and what is found in them
+    "Crystal": "misset_seed shape mosaic_domains mosaic_seed mosaic_model mosaic_sampling diffuse twin_law",
+    "Diffuse": "neighbours space_group",
+    "Damage": "",
+    "Beam": "polarized divergence_steps round_divergence dispersion_steps",
+    "Background": "table_path table_axis",
+    "Scan": "steps",
+    "StructureFactors": "path file_format column indices phase_column space_group block unknown_atoms f000 interpolate",
+}
+
+
+@pytest.mark.parametrize("owner", CHOICES)
+def test_the_documentation_has_a_parameter_or_a_reason_for_every_number(owner):
+    rows = re.findall(rf"^\| `{owner}\.(.*?) \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
+    listed = [field for fields, _ in rows for field in re.findall(r"\w+", fields)]
+    assert sorted([*listed, *CHOICES[owner].split()]) == sorted(getattr(nb, owner).model_fields)
+    known = {*MEANINGS, *CELL, *(f"domain_{kind}" for kind in ("rotation0_a", "weight0")), "source_weight0"}
+    for _, meaning in rows:
+        if not meaning.startswith("none: "):
+            named = set(re.findall(r"`(\w+)`", meaning))
+            assert named
+            assert named <= known
 
 
 @pytest.mark.filterwarnings("ignore:.*does not hit the detector", "ignore:oversample")

@@ -91,3 +91,18 @@ def test_derivatives_are_the_same_each_time(device):
     scene = scenes.scene("many orientations")
     names = [parameter.name for parameter in nb.parameters(scene)]
     assert np.array_equal(nb.derivatives(scene, names, device=device), nb.derivatives(scene, names, device=device))
+
+
+def test_those_by_the_dose_and_by_weights_of_domains_are_the_cpus(device):
+    """Part of them are images of changed scenes, which the device renders as well."""
+    base = scenes.scene("panels").config
+    damage = nb.Damage(b_A2_per_MGy=1.2, cell_percent_per_MGy=0.1, half_dose_MGy=20)
+    listed = {"mosaic_rotations_deg": [[0.2, 0.0, 0.1], [0.0, 0.3, 0.0]], "mosaic_weights": [1.0, 3.0]}
+    changes = {"mosaic_spread_deg": None, "mosaic_domains": None, **listed}
+    scene = nb.Scene(base.replace(crystal=base.crystal.replace(changes), damage=damage, dose_MGy=6))
+    names = ["damage_b", "damage_cell", "half_dose", "dose", "cell_b", "domain_weight1"]
+    for name, ours, theirs in zip(
+        names, nb.derivatives(scene, names, device=device), nb.derivatives(scene, names), strict=True
+    ):
+        assert np.abs(theirs).max() > 0
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * np.abs(theirs).max(), err_msg=name)

@@ -12,7 +12,7 @@ from fuzzing.examine import BYTE_LIMIT, examine, warm_up
 from fuzzing.targets import FOUND, TARGETS, seed_files
 from nanobragg.io.limits import LIMIT_VARIABLE
 
-FEW = settings(max_examples=40)
+FEW = settings(max_examples=20)
 MANY = settings(max_examples=1000)
 
 mutation = st.tuples(st.integers(0, 10**6), st.integers(0, 3), st.binary(max_size=4))

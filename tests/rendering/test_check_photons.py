@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,28 @@ def test_an_automatic_number_of_sub_pixels_beyond_the_largest_is_refused():
     large = CRYSTAL.replace(n_cells=10**7)
     with pytest.raises(ConfigError, match=r"Sampling.oversample: .*more than 1000"):
         nb.simulate(config(crystal=large))
+
+
+@pytest.mark.filterwarnings("ignore:the direct beam does not hit")
+@pytest.mark.parametrize("axis", range(3))
+def test_an_image_beyond_the_transform_between_reflections_warns(axis):
+    """One pixel, whose index is a little above the last one that is listed, along an axis."""
+    detector = nb.Detector.flat(distance_mm=100, pixels=(1, 1), pixel_mm=0.1, beam_center_mm=(20, 35))
+    crystal = nb.Crystal(cell=50, misset_deg=(30, 40, 50))
+    index = np.abs(nb.trace(config(crystal=crystal, detector=detector), slow=0, fast=0).last.hkl)
+    listed = np.array(list(itertools.product(*(range(-6, 7) if i == axis else range(-4, 5) for i in range(3)))))
+    factors = nb.StructureFactors(indices=listed, amplitudes=np.full(len(listed), 5.0 + 0j), interpolate="phased")
+    lit, dark = (
+        config(
+            crystal=crystal.replace(cell=tuple(50 * (6 + beyond if i == axis else 3.5) / index[i] for i in range(3))),
+            detector=detector,
+            structure_factors=factors,
+        )
+        for beyond in (0.24, 0.26)
+    )
+    assert nb.simulate(lit, dtype="float64").min() > 0
+    with pytest.warns(NanobraggWarning, match=r"every pixel is 0: interpolate = 'phased' ends 0\.25 of an"):
+        assert nb.simulate(dark, dtype="float64").max() == 0
+    assert nb.simulate(dark, out=np.ones(detector.shape), add=True) == 1  # without a warning
+    wide = detector.replace(panels=[detector.panels[0].replace(pixels=(200, 200))])
+    assert nb.simulate(dark.replace(detector=wide)).min() == 0

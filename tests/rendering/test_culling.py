@@ -135,7 +135,7 @@ def check_bound(scene: nb.Scene, exponent: float) -> float:
 
 
 @pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(scene=scenes(), exponent=st.floats(-9, 0))
 def test_no_pixel_misses_more_than_the_tolerance(scene: nb.Scene, exponent: float) -> None:
     check_bound(scene, exponent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ def scene(crystal: nb.Crystal, factors: nb.StructureFactors | None = None, **fie
     )
 
 
+@cache
 def factors_of(lookup: str) -> tuple[nb.StructureFactors | None, float]:
     """Return structure factors, and the largest amplitude in their table."""
     if lookup == "constant":

@@ -21,8 +21,8 @@ SCRIPT = """
 
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    image = np.full((4000, 4000), 50.0, np.float32)
-    large = nb.Scene(config(detector=nb.Detector.flat(distance_mm=100, pixels=(2000, 2000), pixel_mm=0.1),
+    image = np.full((2800, 2800), 50.0, np.float32)
+    large = nb.Scene(config(detector=nb.Detector.flat(distance_mm=100, pixels=(1400, 1400), pixel_mm=0.1),
                             sampling=nb.Sampling(oversample=20)))
 
     def atoms():
@@ -42,7 +42,7 @@ SCRIPT = """
         structure.add_model(model)
         structure.cell, structure.spacegroup_hm = gemmi.UnitCell(140, 140, 140, 90, 90, 90), "P 1"
         structure.make_mmcif_document().write_file(sys.argv[2])
-        return nb.StructureFactors.from_coordinates(sys.argv[2], d_min_A=1.2, k_sol=0)
+        return nb.StructureFactors.from_coordinates(sys.argv[2], d_min_A=1.5, k_sol=0)
 
     calls = {
         "noise": lambda: nb.add_noise(image, seed=1, readout_noise_adu=3, calibration_error=0.1, threads=1),

@@ -107,6 +107,23 @@ def test_a_cell_that_differs_from_that_of_the_amplitudes_is_named_with_their_sou
         assert all("(arrays: 60 70 80 90 90 90)" in m for m in cells)
 
 
+@pytest.mark.parametrize(
+    ("group", "cell", "warns"),
+    [
+        ("R 3", (40, 40, 40, 83, 83, 83), True), ("146", (40, 40, 40, 83, 83, 83), True),
+        ("R 3 :R", (40, 40, 40, 83, 83, 83), False), ("R 3", (40, 40, 60, 90, 90, 120), False),
+        ("P 2 3", (40, 40, 40, 90, 90, 90), False),
+    ],
+)  # fmt: skip
+def test_symmetry_on_other_axes_than_those_of_the_crystal_warns(
+    group: str, cell: tuple[float, ...], warns: bool
+) -> None:
+    """Amplitudes without a cell are expanded on hexagonal axes."""
+    factors = nb.StructureFactors.from_asu(np.indices((9, 9, 9)).reshape(3, -1).T, np.ones(729), group)
+    found = warned(structure_factors=factors, crystal=CRYSTAL.replace(cell=cell))
+    assert any("is rhombohedral; give 'R 3 :R'" in message for message in found) == warns
+
+
 @pytest.mark.parametrize(("beyond", "warns"), [(1, False), (2, True)])
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_table_less_than_one_index_beyond_the_pixels_is_seen(beyond: int, warns: bool, side: int) -> None:

@@ -177,6 +177,31 @@ def test_the_axes_of_a_rhombohedral_group_follow_the_cell_of_arrays() -> None:
         assert as_dict(nb.StructureFactors.from_asu([[1, 0, 2]], [7.0], "P 4", cell=(40, 50, 60)))
 
 
+@pytest.mark.parametrize(("number", "symbol"), [(146, "R 3"), (161, "R 3 c"), (166, "R -3 m")])
+def test_a_number_of_a_rhombohedral_group_is_for_hexagonal_axes(number: int, symbol: str) -> None:
+    """A rhombohedral cell needs the symbol, with or without its axes."""
+    hexagonal, rhombohedral = (50, 50, 70, 90, 90, 120), (40, 40, 40, 83, 83, 83)
+    by_number, by_symbol = (
+        nb.StructureFactors.from_asu([[1, 1, 3]], [7.0], name, cell=hexagonal) for name in (str(number), symbol)
+    )
+    assert as_dict(by_number) == as_dict(by_symbol)
+    with pytest.raises(ConfigError, match=rf"{number} has hexagonal axes.*give space_group = '{symbol} :R'"):
+        nb.StructureFactors.from_asu([[1, 1, 4]], [7.0], str(number), cell=rhombohedral)
+    with pytest.raises(ConfigError, match=rf"{number} has hexagonal axes"):
+        nb.StructureFactors.wilson(rhombohedral, str(number), b_factor=10, d_min_A=10, seed=1)
+    named, cured = (
+        nb.StructureFactors.from_asu([[1, 1, 4]], [7.0], name, cell=rhombohedral) for name in (symbol, f"{symbol} :R")
+    )
+    assert as_dict(named) == as_dict(cured)
+    assert (4, 1, 1) in as_dict(named)
+
+
+@pytest.mark.parametrize("cell", [(40, 40, 40, 90, 90, 90), (40, 40, 41, 83, 83, 83), (40, 40, 40, 83, 83, 84)])
+def test_a_number_with_other_cells_only_warns(cell: tuple[float, ...]) -> None:
+    with pytest.warns(NanobraggWarning, match="does not have the symmetry of R 3:H"):
+        nb.StructureFactors.from_asu([[1, 1, 4]], [7.0], "146", cell=cell)
+
+
 def test_a_cell_without_its_groups_symmetry_warns(tmp_path: Path) -> None:
     path = write_mtz(tmp_path / "a.mtz", {"F": ("F", ONES)}, group="P 41")
     with pytest.warns(NanobraggWarning, match="30 40 50 90 90 90 does not have the symmetry of P 41"):

@@ -157,6 +157,7 @@ def test_phases_outlast_toml_files_and_energies(tmp_path: Path) -> None:
     assert nb.Config.from_toml(tmp_path / "still.toml").structure_factors == factors
 
 
+@pytest.mark.filterwarnings("ignore:damage_b", "ignore:oversample")
 def test_damage_keeps_phases_and_refuses_whole_molecules(tmp_path: Path) -> None:
     indices = np.array([[1, 0, 0], [0, 2, 0]])
     values = np.array([3 + 4j, 5j])
@@ -169,6 +170,12 @@ def test_damage_keeps_phases_and_refuses_whole_molecules(tmp_path: Path) -> None
     whole = nb.StructureFactors.from_coordinates(path, d_min_A=D_MIN_A, interpolate="phased")
     with pytest.raises(ConfigError, match="does not damp the transform of whole molecules"):
         config(structure_factors=whole, damage=nb.Damage(b_A2_per_MGy=60), dose_MGy=10).damaged()
+    crystal = nb.Crystal(n_cells=2)
+    halved = nb.Scene(config(crystal=crystal, structure_factors=whole, damage=nb.Damage(half_dose_MGy=20), dose_MGy=10))
+    names = [each.name for each in nb.parameters(halved) if "dose" in each.name or "damage" in each.name]
+    assert names == ["damage_cell", "half_dose", "dose"]
+    with pytest.raises(ConfigError, match="does not damp the transform of whole molecules"):
+        nb.derivatives(halved, ["damage_b"])
 
 
 def refused(**fields: Any) -> nb.StructureFactors:

@@ -90,13 +90,7 @@ using SumSources = double(const Scene &s, const Plan &plan, const double *vertic
 template <class Entry> struct SumTable {
     SumSources *function[Shapes::size][LOOKUPS];
 
-    constexpr SumTable() : function{} { fill(Shapes{}); }
-
-    template <class... Shape> constexpr void fill(List<Shape...>)
-    {
-        int shape = 0;
-        (fill_shape<Shape>(shape++), ...);
-    }
+    constexpr SumTable() : function{} { Shapes::fill(*this); }
 
     template <class Shape> constexpr void fill_shape(int shape)
     {

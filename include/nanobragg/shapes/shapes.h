@@ -23,6 +23,13 @@ template <class... Shape> struct List {
         (void)((place++ == number && (result = visit(Shape{}), true)) || ...);
         return result;
     }
+
+    /* Call fill_shape<Shape>(number) of a table, which has a function for each shape. */
+    template <class Table> static constexpr void fill(Table &table)
+    {
+        int number = 0;
+        (table.template fill_shape<Shape>(number++), ...);
+    }
 };
 
 using Shapes = List<Square, Round, Gauss, Tophat, GaussStar, Halo>;

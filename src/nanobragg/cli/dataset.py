@@ -74,8 +74,6 @@ def run(chosen: argparse.Namespace) -> int:
         return _verify(chosen)
     if chosen.plan is None or chosen.output is None:
         raise ConfigError("give a PLAN.toml and -o OUT, or --verify OUT")
-    if chosen.images_per_file is not None and chosen.images_per_file < 1:
-        raise ConfigError(f"--images-per-file {chosen.images_per_file}: must be at least 1")
     data = Dataset.from_toml(chosen.plan)
     if chosen.dry_run:
         return _dry_run(data, chosen)

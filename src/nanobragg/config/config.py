@@ -16,6 +16,7 @@ from ..errors import ConfigError, NanobraggError
 from .background import Background
 from .base import Model, changed_fields
 from .beam import Beam
+from .compat_checks import check_compat
 from .crystal import Crystal
 from .damage import Damage, check_damage, damaged_parts
 from .detector import Detector
@@ -92,41 +93,7 @@ class Config(Model):
             region_limits(self.roi, self.detector.panels[0].pixels)
         if not self.crystal.has_cell and not self.structure_factors.may_know_cell:
             raise ConfigError("Crystal: give a cell (a, b, c, alpha, beta, gamma), a matrix or a matrix_path")
-        if self.structure_factors.has_energy_axis and self.compat == "c":
-            raise ConfigError(
-                "StructureFactors.energies_eV: compat='c' does not support an energy axis; use compat=None (-exact)"
-            )
-        if self.compat == "c" and self.structure_factors.is_phased:
-            raise ConfigError(
-                "StructureFactors.interpolate = 'phased': compat='c' does not support it; use compat=None (-exact)"
-            )
-        if (self.background.amorphous or self.background.more) and self.compat == "c":
-            raise ConfigError("Background.table: compat='c' does not support it; use compat=None (-exact)")
-        if self.beam.spectrum is not None and self.compat == "c":
-            raise ConfigError("Beam.spectrum: compat='c' does not support it; use compat=None (-exact)")
-        if self.detector.sensor_depth_um and self.compat == "c":
-            raise ConfigError(
-                f"Detector.sensor_depth_um = {self.detector.sensor_depth_um:g}: compat='c' does not support it; "
-                "use compat=None (-exact)"
-            )
-        if self.detector.beamstop is not None and self.compat == "c":
-            raise ConfigError("Detector.beamstop: compat='c' does not support it; use compat=None (-exact)")
-        if self.compat == "c":
-            if self.crystals is not None:
-                raise ConfigError("Config.crystals: compat='c' does not support it; use compat=None (-exact)")
-            _check_crystal_of_c(self.crystal)
-            for name in ("tolerance", "tolerance_ph"):
-                if getattr(self.sampling, name):
-                    raise ConfigError(
-                        f"Sampling.{name} = {getattr(self.sampling, name):g}: compat='c' evaluates every term, as the "
-                        "original does; leave it out, or use compat=None (-exact)"
-                    )
-        switches = [name for name in ("omega", "polar", "thick") if getattr(self.sampling, f"oversample_{name}")]
-        if switches and self.compat != "c":
-            raise ConfigError(
-                f"Sampling.oversample_{switches[0]} = True: requires compat='c'; leave it out, because compat=None "
-                "always evaluates solid angle, polarization and absorption per sub-pixel"
-            )
+        check_compat(self)
         return self
 
     def replace(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Self:
@@ -326,15 +293,3 @@ class Config(Model):
             A file cannot be written.
         """
         write_toml(changed_fields(self), Path(path))
-
-
-def _check_crystal_of_c(crystal: Crystal) -> None:
-    """Raise `ConfigError` for a crystal that the C program does not have."""
-    for name in ("block_um", "blocks", "volume_mm3"):
-        value = getattr(crystal, name)
-        if value is not None:
-            raise ConfigError(f"Crystal.{name} = {value:g}: compat='c' does not support it; use compat=None (-exact)")
-    for name in crystal.beyond_c():
-        raise ConfigError(f"Crystal.{name}: compat='c' does not support it; use compat=None (-exact)")
-    if not all(isinstance(n, int) for n in crystal.n_cells):
-        raise ConfigError(f"Crystal.n_cells = {crystal.n_cells}: compat='c' supports whole numbers only")

@@ -20,7 +20,7 @@ from ..unit_cell import Cell, cell_from_vectors, check_cell, reciprocal_vectors
 from .base import Model, Numbers, Rows
 from .crystal_checks import check_block, check_domains, check_twins
 from .diffuse import Diffuse, check_diffuse
-from .realistic import block_cells, block_edge_A, check_argument, converged_domains, edges_of_matrix
+from .realistic import block_edge_A, check_argument, choose_block, converged_domains, describe, largest_spread
 from .twin_law import twin_rotation
 
 if TYPE_CHECKING:
@@ -221,37 +221,14 @@ class Crystal(Model):
         check_argument("accuracy", accuracy)
         if not all(given.size_mm):
             raise ConfigError(f"Crystal.size_mm = {given.size_mm}: a realistic crystal has a size along each axis")
-        edges = given.cell[:3] if given.cell else None
-        if given.matrix is not None:
-            edges = edges_of_matrix(np.array(given.matrix))
-        spread = given.mosaic_spread_deg or 0.0
-        if isinstance(spread, tuple):
-            if not given.is_smeared:
-                raise ConfigError(f"Crystal.mosaic_spread_deg = {spread}: a realistic crystal has one spread")
-            spread = max(spread)
-        block = block_edge_A(spread, d_min_A)
-        if given.block_um is not None:
-            block = given.block_um * 1e4
-        elif edges is None and "n_cells" not in fields:
-            given = given.replace(block_um=block * 1e-4)
-        elif edges is not None:
-            if "n_cells" not in fields:
-                given = given.replace(n_cells=block_cells(edges, given.size_mm, block))
-            block = max(n * edge for n, edge in zip(given.n_cells, edges, strict=True))
+        spread = largest_spread(given)
+        changes, block = choose_block(given, block_edge_A(spread, d_min_A), "n_cells" in fields)
+        given = given.replace(changes)
         if "mosaic_domains" not in fields and not given.is_smeared:
             distribution = (given.mosaic_model, given.mosaic_sampling)
             domains = converged_domains(distribution, spread, block, d_min_A, accuracy)
             given = given.replace(mosaic_domains=domains)
-        domains_text = (
-            f"smeared by {spread:g} degrees" if given.is_smeared else
-            f"{given.domains()} mosaic domains within {spread:g} degrees ({given.mosaic_model}); a still to "
-            f"{d_min_A:g} Å changes by {accuracy:g} of its intensities with twice as many"
-        )  # fmt: skip
-        log.info(
-            "realistic crystal of %s mm: %s blocks of %.2g µm%s; %s",
-            " x ".join(f"{size:g}" for size in given.size_mm), given.shape, block * 1e-4,
-            "" if given.n_cells == (1, 1, 1) else f", {' x '.join(map(str, given.n_cells))} cells", domains_text,
-        )  # fmt: skip
+        log.info("%s", describe(given, spread, block, d_min_A, accuracy))
         return given
 
     @property

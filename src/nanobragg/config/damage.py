@@ -6,11 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
-from ..geometry import FloatArray, unit
+from ..geometry import FloatArray, longest_scattering_vector, unit
+from ..structure_factors.symmetry import IndexArray
 from .base import Model
 from .beam import build_sources, polarization_axis
 from .crystal import Crystal, build_lattice, matrix_columns
@@ -46,6 +48,10 @@ class Damage(Model):
         """Return the factor of the cell's edges at a dose."""
         return 1.0 + self.cell_percent_per_MGy * dose_MGy / 100.0
 
+    def delta_b(self, dose_MGy: float) -> float:
+        """Return the growth of the B factor at a dose, Å²."""
+        return self.b_A2_per_MGy * dose_MGy
+
     def share(self, dose_MGy: float) -> float:
         """Return the share of the photons that is left at a dose."""
         return 1.0 if self.half_dose_MGy is None else 2.0 ** -(dose_MGy / self.half_dose_MGy)
@@ -76,10 +82,10 @@ def damaged_parts(config: Any) -> tuple[Crystal, StructureFactors]:
     """Return the crystal and the structure factors of a resolved Config of one crystal after its dose."""
     damage, dose, wavelength = config.damage, config.dose_MGy, config.beam.wavelength
     crystal, factors = config.crystal, config.structure_factors
-    delta_b = damage.b_A2_per_MGy * dose
+    delta_b = damage.delta_b(dose)
     if delta_b > 0:
         star = build_lattice(crystal, wavelength, c_cell=False).reciprocal
-        factors = _damped(factors, delta_b, star, _longest_s(config) if factors.default_F else 0.0)
+        factors = _damped(factors, delta_b, star, longest_s(config) if factors.default_F else 0.0)
     grown = _grown(crystal, damage.growth(dose), wavelength)
     return grown.replace(fraction=crystal.fraction * damage.share(dose)), factors
 
@@ -106,30 +112,53 @@ def _damped(factors: StructureFactors, b_A2: float, star: FloatArray, longest_s:
 
     Reflections that are not listed, with the amplitude `default_F`, are listed up to `longest_s`.
     """
-    amplitudes: Any
-    if factors.is_phased:
-        indices, amplitudes = factors.contents.indices, factors.contents.values
-        if factors.contents.per_index > 1:
-            raise ConfigError(
-                "Damage.b_A2_per_MGy: does not damp the transform of whole molecules (interpolate = 'phased' from "
-                "coordinates); give complex amplitudes, or interpolate = True"
-            )
-    else:
-        indices, amplitudes = every_reflection(factors, star, longest_s, "Damage.b_A2_per_MGy")
+    indices, amplitudes = reflections_to_damp(factors, star, longest_s)
     if len(indices) == 0:
         return factors
     s_squared = np.square(indices @ star).sum(axis=1)
+    return with_amplitudes(
+        factors, indices, amplitudes * np.exp(-b_A2 / 4.0 * s_squared),
+        factors.default_F * math.exp(-b_A2 / 4.0 * longest_s**2),
+    )  # fmt: skip
+
+
+def reflections_to_damp(
+    factors: StructureFactors, star: FloatArray, longest_s: float
+) -> tuple[IndexArray, npt.NDArray[Any]]:
+    """Return the indices (n, 3) and amplitudes of every reflection, with `default_F` those up to `longest_s`.
+
+    Amplitudes of the phased transform are complex.
+    """
+    if not factors.is_phased:
+        return every_reflection(factors, star, longest_s, "Damage.b_A2_per_MGy")
+    if not may_be_damped(factors):
+        raise ConfigError(
+            "Damage.b_A2_per_MGy: does not damp the transform of whole molecules (interpolate = 'phased' from "
+            "coordinates); give complex amplitudes, or interpolate = True"
+        )
+    return factors.contents.indices, factors.contents.values
+
+
+def may_be_damped(factors: StructureFactors) -> bool:
+    """Return whether reflections make up the structure factors: not the phased transform of whole molecules."""
+    return not factors.is_phased or factors.contents.per_index == 1
+
+
+def with_amplitudes(
+    factors: StructureFactors, indices: IndexArray, amplitudes: npt.NDArray[Any], default_F: float
+) -> StructureFactors:
+    """Return structure factors with another list, of all reflections, and another amplitude of the rest."""
     return StructureFactors(
         indices=indices,
-        amplitudes=amplitudes * np.exp(-b_A2 / 4.0 * s_squared),
+        amplitudes=amplitudes,
         energies_eV=factors.energies if factors.has_energy_axis else None,
-        default_F=factors.default_F * math.exp(-b_A2 / 4.0 * longest_s**2),
+        default_F=default_F,
         interpolate=factors.interpolate,
         contents_centre=factors.contents.centre if factors.is_phased else None,
     )
 
 
-def _longest_s(config: Any) -> float:
+def longest_s(config: Any) -> float:
     """Return the largest 1/d (Å⁻¹) that the image of a Config reaches, with a margin."""
     frame, beam = CONVENTIONS[config.detector.convention], config.beam
     direction = unit(beam.direction or frame.beam)
@@ -137,10 +166,8 @@ def _longest_s(config: Any) -> float:
     sources = build_sources(beam, direction, axis, like_c=False)
     rays = np.concatenate([panel.corners_mm() for panel in config.detector.panels])
     rays /= np.linalg.norm(rays, axis=1)[:, np.newaxis]
-    longest = 0.0
-    for source, wavelength in zip(sources.directions, sources.wavelengths * 1e10, strict=True):
-        # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
-        forward = not config.detector.curved and (rays @ source).min() > 0
-        longest = max(longest, (np.linalg.norm(rays - source, axis=1).max() if forward else 2.0) / wavelength)
+    longest = longest_scattering_vector(
+        rays, sources.directions, sources.wavelengths * 1e10, bent=config.detector.curved
+    )
     d_min = config.sampling.d_min_A
-    return MARGIN * float(min(longest, 1.0 / d_min) if d_min > 0 else longest)
+    return MARGIN * (min(longest, 1.0 / d_min) if d_min > 0 else longest)

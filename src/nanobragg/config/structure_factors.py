@@ -12,43 +12,32 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
-from ..bounds import check_bound, number
+from ..bounds import check_bound
 from ..errors import ConfigError
 from ..geometry import FloatArray, Vector
 from ..io.compressed import without_compression_suffix
-from ..structure_factors.mixture import Listed, mean_intensities
-from ..structure_factors.p1 import (
-    Coordinates,
-    P1Reflections,
-    calculate_mixture,
-    calculate_reflections,
-    expand_arrays,
-    read_reflections,
-)
+from ..structure_factors.kept_tables import KeptTables
+from ..structure_factors.p1 import P1Reflections
 from ..structure_factors.phased import Contents, phased_tables
 from ..structure_factors.symmetry import IndexArray
 from ..structure_factors.tables import HeldTable, Limits, Table, amplitudes_at, check_table_size, dense_tables
 from ..unit_cell import Cell
 from .base import Amplitudes, Indices, Numbers
 from .crystal import CellField
-from .structure_factor_files import StructureFactorFiles
+from .structure_factor_checks import check_arrays, check_energies, check_options, check_phases
+from .structure_factor_constructors import StructureFactorConstructors
+from .structure_factor_listing import holds_coordinates, list_in_p1
 
 log = logging.getLogger(__name__)
-SHARES_TOLERANCE, CELL_TOLERANCE = 1e-6, 1e-3  # of states that are mixed
-KEPT_BYTES = 2**26  # of the largest table that is kept for the next scene
 
 FileFormat = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates"]
 Kind = Literal["hkl", "dump", "shelx", "mtz", "cif", "coordinates", "arrays", "constant"]
 SUFFIXES: dict[str, FileFormat] = {
     ".bin": "dump", ".mtz": "mtz", ".cif": "cif", ".mmcif": "cif", ".pdb": "coordinates", ".ent": "coordinates",
 }  # fmt: skip
-PHASELESS = {
-    "constant": "one constant has", "arrays": "arrays of amplitudes alone have", "hkl": "a text file has",
-    "dump": "an Fdump.bin has", "shelx": "a SHELX list has",
-}  # fmt: skip
 
 
-class StructureFactors(StructureFactorFiles):
+class StructureFactors(StructureFactorConstructors):
     """Amplitudes of the P1 cell, in electrons, from a file, arrays, or one number.
 
     No symmetry is applied to text tables, dumps and arrays without a `space_group`, not even Friedel's law. Files with
@@ -139,65 +128,11 @@ class StructureFactors(StructureFactorFiles):
 
     @model_validator(mode="after")
     def _consistent(self) -> StructureFactors:
-        if (self.indices is None) != (self.amplitudes is None):
-            raise ConfigError("StructureFactors: indices and amplitudes must be given together")
-        if self.path is not None and self.indices is not None:
-            raise ConfigError(f"StructureFactors.path = {self.path}: contradicts StructureFactors.indices; give one")
-        if self.indices is not None and self.amplitudes is not None:
-            _check_arrays(self.indices, self.amplitudes)
-        self._check_options()
-        self._check_phases()
+        check_arrays(self)
+        check_options(self)
+        check_energies(self)
+        check_phases(self)
         return self
-
-    def _check_phases(self) -> None:
-        """Raise `ConfigError` unless phases go with amplitudes, and are there if they are needed."""
-        if self.phases_deg is not None and (self.amplitudes is None or self.phases_deg.shape != self.amplitudes.shape):
-            given = "none" if self.amplitudes is None else f"amplitudes of shape {self.amplitudes.shape}"
-            raise ConfigError(
-                f"StructureFactors.phases_deg: shape {self.phases_deg.shape}, but {given}; give one phase per amplitude"
-            )
-        if not self.is_phased:
-            for name in ("phase_column", "contents_centre"):
-                if getattr(self, name) is not None:
-                    raise ConfigError(
-                        f"StructureFactors.{name}: is for interpolate = 'phased'; give it, or leave it out"
-                    )
-        elif self.kind not in ("mtz", "cif", "coordinates") and self.phases_deg is None:
-            raise ConfigError(
-                f"StructureFactors.interpolate = 'phased': {PHASELESS.get(self.kind, self.kind)} no phases; give "
-                "from_coordinates, an MTZ or CIF file with phases, or complex amplitudes"
-            )
-        elif self.default_F != 0:
-            raise ConfigError(
-                f"StructureFactors.default_F = {self.default_F:g}: has no phase, which interpolate = 'phased' needs; "
-                "leave it out"
-            )
-
-    def _check_options(self) -> None:
-        kind = self.kind
-        allowed = {
-            "column": ("mtz", "cif"),
-            "phase_column": ("mtz", "cif"),
-            "block": ("cif", "coordinates"),
-            "unknown_atoms": ("cif", "coordinates"),
-            "space_group": ("shelx", "mtz", "cif", "coordinates", "arrays"),
-            "d_min_A": ("cif", "coordinates"),
-            "k_sol": ("cif", "coordinates"),
-            "energies_eV": ("cif", "coordinates", "arrays"),
-        }
-        for name, kinds in allowed.items():
-            if getattr(self, name) is not None and kind not in kinds:
-                raise ConfigError(f"StructureFactors.{name}: is not valid for {kind}, only for {', '.join(kinds)}")
-        energies = self.energies
-        if energies is not None and not (len(energies) and (energies > 0).all() and (np.diff(energies) > 0).all()):
-            raise ConfigError("StructureFactors.energies_eV: must be positive and increasing")
-        if self.amplitudes is not None:
-            axis = None if self.amplitudes.ndim == 1 else len(self.amplitudes)
-            if axis != (None if energies is None else len(energies)) or self.needs_beam_energy:
-                raise ConfigError(
-                    f"StructureFactors.amplitudes: shape {self.amplitudes.shape} does not match energies_eV; "
-                    "amplitudes of shape (energies, n) need energies_eV with one energy per row"
-                )
 
     @property
     def kind(self) -> Kind:
@@ -255,210 +190,19 @@ class StructureFactors(StructureFactorFiles):
     def _at_energies(self) -> dict[float, StructureFactors]:
         return {}
 
-    @classmethod
-    def from_asu(
-        cls, indices: Any, amplitudes: Any, space_group: str, *, cell: Cell | None = None, **options: Any
-    ) -> StructureFactors:
-        """Return structure factors from arrays that list an asymmetric unit, with symmetry and Friedel mates added.
-
-        Any choice of asymmetric unit is valid. Bijvoet mates are kept separate where both are listed.
-
-        Parameters
-        ----------
-        indices
-            Integers h k l, shape (n, 3).
-        amplitudes
-            Electrons, shape (n,), or (energies, n) with the option energies_eV. Complex ones have phases, which
-            equivalents get by the translations of the operators.
-        space_group
-            Symbol or number.
-        cell
-            a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
-        **options
-            The fields energies_eV, default_F, interpolate and contents_centre.
-
-        Returns
-        -------
-        StructureFactors
-            The structure factors, expanded to P1.
-
-        Raises
-        ------
-        ConfigError, FormatError
-            Shapes that do not match, an unknown space group, or equivalents with different amplitudes.
-        """
-        factors = cls(indices=indices, amplitudes=amplitudes, space_group=space_group, cell=cell, **options)
-        factors.p1_reflections  # noqa: B018  expand now, so that errors are raised here
-        return factors
-
-    @classmethod
-    def constant(cls, amplitude: float, *, cell: Any = None) -> StructureFactors:
-        """Return structure factors with the same amplitude for every reflection.
-
-        Parameters
-        ----------
-        amplitude
-            Electrons.
-        cell
-            a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
-
-        Returns
-        -------
-        StructureFactors
-            Structure factors without a list of reflections.
-
-        Raises
-        ------
-        ConfigError
-            The amplitude is not finite.
-        """
-        return cls(default_F=amplitude, cell=cell)
-
-    @classmethod
-    def wilson(
-        cls, cell: Sequence[float], space_group: str, *, b_factor: float, d_min_A: float, seed: int, **options: Any
-    ) -> StructureFactors:
-        """Return random amplitudes with the statistics and symmetry of a protein crystal (docs/theory.md).
-
-        Parameters
-        ----------
-        cell
-            a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
-        space_group
-            Symbol or number; amplitudes obey its symmetry and Friedel's law.
-        b_factor
-            Wilson B, Å².
-        d_min_A
-            Resolution limit, Å.
-        seed
-            Seed of the random numbers.
-        **options
-            The fields default_F and interpolate.
-
-        Returns
-        -------
-        StructureFactors
-            Amplitudes in electrons, on the absolute scale of a cell full of protein at 2.4 Å³ per dalton.
-
-        Raises
-        ------
-        ConfigError
-            An unknown space group, or an invalid cell or limit.
-        """
-        from ..structure_factors.wilson import wilson_amplitudes
-
-        whole = cls(cell=cell).cell
-        assert whole is not None
-        indices, amplitudes = wilson_amplitudes(whole, space_group, b_factor=b_factor, d_min_A=d_min_A, seed=seed)
-        return cls(indices=indices, amplitudes=amplitudes, cell=whole, **options)
-
-    @classmethod
-    def mixed(
-        cls,
-        states: Sequence[tuple[float, StructureFactors]],
-        *,
-        coherent: bool = False,
-        interpolate: bool | Literal["phased"] | None = None,
-    ) -> StructureFactors:
-        """Return the structure factors of a crystal whose molecules are in several states, such as before and after.
-
-        Parameters
-        ----------
-        states
-            Pairs of the share of a state and its structure factors: `[(0.7, ground), (0.3, excited)]`. The shares add
-            up to 1, and the states have the same cell and energies.
-        coherent
-            False: domains of the crystal are in either state, and intensities add: F² = Σ share·F². True: the molecules
-            of every cell are in either state at random, and amplitudes add: F = |Σ share·F|, for states from
-            coordinates in the same cell, space group and origin.
-        interpolate
-            As the field; "phased" needs coherent=True.
-
-        Returns
-        -------
-        StructureFactors
-            A list of all reflections of the states; a reflection that a state does not list has its `default_F`.
-
-        Raises
-        ------
-        ConfigError
-            Shares that do not add up to 1, or states that do not go together.
-        """
-        shares, factors = _checked_states(states)
-        cell = next((each.known_cell for each in factors if each.known_cell is not None), None)
-        energies = factors[0].energies if factors[0].has_energy_axis else None
-        if coherent:
-            paths = [each.path for each in factors if each.path is not None and each._holds_coordinates(each.path)]
-            if len(paths) < len(factors):
-                raise ConfigError(
-                    "StructureFactors.mixed: coherent = True needs the phases of all states; give each from_coordinates"
-                )
-            given = [each._coordinates(path) for each, path in zip(factors, paths, strict=True)]
-            found = calculate_mixture(shares, given, phased=interpolate == "phased")
-            values: Any = found.amplitudes if found.contents is None else found.contents.values
-            if not any(each.f000 for each in factors):
-                values = np.where(found.indices.any(axis=1), values, 0.0)
-            mixture = Listed(found.indices, values, 0.0)
-        else:
-            shape = (0,) if energies is None else (len(energies), 0)
-            nothing = (np.zeros((0, 3), np.int32), np.zeros(shape))
-            lists = [nothing if each.listing is None else each.scattering_list for each in factors]
-            rest = [each.default_F for each in factors]
-            mixture = mean_intensities(shares, list(map(Listed, *zip(*lists, strict=True), rest)))
-        if len(mixture.indices) == 0:
-            return cls(default_F=mixture.default_F, cell=cell, interpolate=interpolate)
-        return cls(
-            indices=mixture.indices, amplitudes=mixture.amplitudes, default_F=mixture.default_F, cell=cell,
-            energies_eV=energies, interpolate=interpolate,
-        )  # fmt: skip
-
     @cached_property
     def p1_reflections(self) -> P1Reflections | None:
         """Listed reflections expanded to P1; None without a list."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the bound refuses what comes of it
-            found = self._p1_reflections()
+            found = list_in_p1(self)
         if found is not None and self.path is not None:
             check_bound(f"{self.path}: an amplitude", found.amplitudes, field="StructureFactors.amplitudes")
         return found
 
-    def _p1_reflections(self) -> P1Reflections | None:
-        if self.needs_beam_energy:
-            raise ConfigError('StructureFactors.energies_eV = "beam": needs the energy of a beam; use Scene(config)')
-        if self.indices is not None and self.amplitudes is not None:
-            amplitudes = self.amplitudes if self.has_energy_axis else self.amplitudes.reshape(-1)
-            if self.is_phased and self.phases_deg is not None:
-                turn = np.exp(1j * np.radians(self.phases_deg)).reshape(amplitudes.shape)
-                return expand_arrays(self.indices, amplitudes * turn, self.space_group, self.cell, self.contents_centre)
-            return expand_arrays(self.indices, amplitudes, self.space_group, self.cell)
-        if self.path is None:
-            return None
-        if self._holds_coordinates(self.path):
-            return calculate_reflections(
-                self._coordinates(self.path), phased=self.is_phased, centre=self.contents_centre
-            )
-        return read_reflections(
-            self.path, self.kind, column=self.column, block=self.block, space_group=self.space_group, cell=self.cell,
-            phased=self.is_phased, phase_column=self.phase_column, centre=self.contents_centre,
-        )  # fmt: skip
-
-    def _coordinates(self, path: Path) -> Coordinates:
-        return Coordinates(
-            path, self.d_min_A, self.k_sol, self.b_sol_A2, self.energies, self.space_group, self.cell, self.block,
-            self.unknown_atoms,
-        )  # fmt: skip
-
-    def _holds_coordinates(self, path: Path) -> bool:
-        """Return whether the file holds coordinates; without a format, a CIF is inspected."""
-        if self.kind != "cif" or self.file_format is not None:
-            return self.kind == "coordinates"
-        from ..io.cif import holds_reflections
-
-        return self.d_min_A is not None or not holds_reflections(path)
-
     @cached_property
     def _leaves_out_f000(self) -> bool:
         """Whether F(000) is left out of the scattering: it was calculated, and not requested with `f000`."""
-        return not self.f000 and self.path is not None and self._holds_coordinates(self.path)
+        return not self.f000 and holds_coordinates(self)
 
     @property
     def listing(self) -> tuple[IndexArray, FloatArray] | None:
@@ -481,17 +225,12 @@ class StructureFactors(StructureFactorFiles):
         return found.without_mean() if self._leaves_out_f000 else found
 
     @cached_property
-    def _held(self) -> dict[str, HeldTable]:
-        return {}
+    def _kept(self) -> KeptTables:
+        return KeptTables()
 
     def held(self, values: npt.NDArray[Any]) -> HeldTable | None:
         """Return the table that has these values, if it is held."""
-        return next((held for held in self._held.values() if held.table.values is values), None)
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """Leave held tables out of pickles: they are derived from the list."""
-        state = super().__getstate__()
-        return {**state, "__dict__": {name: value for name, value in state["__dict__"].items() if name != "_held"}}
+        return self._kept.with_values(values)
 
     def hold(self, held: HeldTable) -> None:
         """Keep a dense table of all listed reflections, for the scenes that need one of its data type.
@@ -501,7 +240,7 @@ class StructureFactors(StructureFactorFiles):
         held
             A table from `tables` without limits, of amplitudes that do not depend on the energy.
         """
-        self._held[held.table.values.dtype.name] = held._replace(serves_all=True)
+        self._kept.hold(held.table.values.dtype.name, held)
 
     @property
     def note(self) -> str:
@@ -565,16 +304,16 @@ class StructureFactors(StructureFactorFiles):
         """
         if self.listing is None or self.limits is None:
             raise ConfigError("StructureFactors.table: needs a list of reflections; give a path or indices")
-        held, limits = self._held.get(np.dtype(dtype).name), limits or self.limits
-        if held is not None and (held.serves_all or (held.table.limits == limits and len(energies_eV) == 1)):
-            return held.table
+        kind, limits = np.dtype(dtype).name, limits or self.limits
+        kept = self._kept.find(kind, limits, len(energies_eV))
+        if kept is not None:
+            return kept
         indices, amplitudes = self.scattering_list
         check_table_size(limits, len(energies_eV), dtype, self._where)
         rows = (amplitudes_at(energy, amplitudes, self.energies) for energy in energies_eV)
         table = dense_tables(indices, rows, len(energies_eV), limits, self.default_F, dtype)
-        if not self.has_energy_axis and len(energies_eV) == 1 and table.values.nbytes <= KEPT_BYTES:
-            table.values.flags.writeable = False
-            self._held[table.values.dtype.name] = HeldTable(table, {})
+        if not self.has_energy_axis:
+            self._kept.keep(kind, table)
         log.debug(
             "table of %d x %d x %d amplitudes, %.1f MB, from %d reflections of %s",
             *table.values.shape[1:], table.values.nbytes / 1e6, len(indices), self.path or "an array",
@@ -587,55 +326,16 @@ class StructureFactors(StructureFactorFiles):
         Real and imaginary parts alternate along the last axis of `values` (see `phased.phased_tables`). The last table
         is kept like that of `tables`.
         """
-        key = f"phased {np.dtype(dtype).name}"
-        held = self._held.get(key)
-        if held is not None and held.table.limits == limits and len(energies_eV) == 1:
-            return held.table
+        kind = f"phased {np.dtype(dtype).name}"
+        kept = self._kept.find(kind, limits, len(energies_eV))
+        if kept is not None:
+            return kept
         rows = (amplitudes_at(energy, self.contents.values, self.energies) for energy in energies_eV)
         table = phased_tables(self.contents, rows, len(energies_eV), limits, dtype, self._where)
-        if not self.has_energy_axis and len(energies_eV) == 1 and table.values.nbytes <= KEPT_BYTES:
-            table.values.flags.writeable = False
-            self._held[key] = HeldTable(table, {})
+        if not self.has_energy_axis:
+            self._kept.keep(kind, table)
         return table
 
     @property
     def _where(self) -> str:
         return f"StructureFactors {self.path or 'arrays'}"
-
-
-def _check_arrays(indices: IndexArray, amplitudes: FloatArray) -> None:
-    if amplitudes.ndim not in (1, 2) or indices.shape != (amplitudes.shape[-1], 3):
-        count = amplitudes.shape[-1] if amplitudes.ndim else 0
-        raise ConfigError(f"StructureFactors.indices: shape {indices.shape} does not match {count} amplitudes")
-    if len(indices) == 0:
-        raise ConfigError("StructureFactors.indices: must not be empty; leave it out to use default_F everywhere")
-
-
-def _checked_states(states: Any) -> tuple[list[float], list[StructureFactors]]:
-    """Return the shares and structure factors of states; raises `ConfigError` unless they can be mixed."""
-    where = "StructureFactors.mixed"
-    try:
-        pairs = [(share, factors) for share, factors in states]
-    except (TypeError, ValueError):
-        pairs = []
-    if not pairs or not all(isinstance(factors, StructureFactors) for _, factors in pairs):
-        raise ConfigError(f"{where}: give pairs of a share and structure factors, [(0.7, ground), (0.3, excited)]")
-    shares = [number(f"{where}: a share", share, 0.0, 1.0) for share, _ in pairs]
-    if abs(sum(shares) - 1.0) > SHARES_TOLERANCE:
-        raise ConfigError(f"{where}: the shares {shares} add up to {sum(shares):g}; must be 1")
-    factors = [each for _, each in pairs]
-    if any(each.needs_beam_energy for each in factors):
-        raise ConfigError(f'{where}: energies_eV = "beam" has no energy yet; give each state energies_eV=[…]')
-    first = factors[0]
-    for each in factors[1:]:
-        one, other = (() if x.energies is None else tuple(x.energies.tolist()) for x in (first, each))
-        if one != other:
-            raise ConfigError(f"{where}: the states have energies_eV {one} and {other}; give all the same")
-    cells = [each.known_cell for each in factors if each.known_cell is not None]
-    for cell in cells[1:]:
-        if not np.allclose(cell, cells[0], rtol=CELL_TOLERANCE):
-            raise ConfigError(
-                f"{where}: the states have the cells {cells[0]} and {cell}; give all the same, or render them as "
-                "several crystals (Config.crystals)"
-            )
-    return shares, factors

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from ..bounds import number, whole
 from ..errors import ConfigError
 from ..io.atomic import atomic_write
 from ..rendering.threads import thread_count
@@ -25,6 +26,7 @@ from .devices import Devices, check_device, find_devices
 log = logging.getLogger(__name__)
 FILES_AHEAD = 2  # data files in work or waiting, for each worker
 POLL_SECONDS = 1.0
+MOST_WORKERS = 10_000  # on one machine
 MOST_LOSSES = 1000  # of workers, before Dask gives a data file up
 DASK = {
     "distributed.scheduler.allowed-failures": MOST_LOSSES,
@@ -62,11 +64,11 @@ class Cluster:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"workers = {self.workers}: must be at least 1")
+        if self.workers is not None:
+            whole("workers", self.workers, 1, MOST_WORKERS)
         if self.workers is not None and self.scheduler is not None:
             raise ConfigError(f"workers = {self.workers}: the scheduler {self.scheduler} has its own; leave it out")
-        if not self.timeout_s > 0:
+        if not number("timeout_s", self.timeout_s) > 0:
             raise ConfigError(f"timeout_s = {self.timeout_s}: must be positive")
         check_device(self.device)
         if find_spec("distributed") is None and (self.scheduler is not None or (self.workers or 1) > 1):
@@ -250,9 +252,10 @@ def _called(client: Any, cluster: Cluster) -> Any:
             return client(cluster.scheduler, timeout=left)
         except (OSError, TimeoutError, ValueError) as error:
             if isinstance(error, ValueError) or time.monotonic() >= end:
-                reason = "is not an address" if isinstance(error, ValueError) else "does not answer"
+                silent = f"does not answer within {cluster.timeout_s:g} s"
+                reason = "is not an address" if isinstance(error, ValueError) else silent
                 raise ConfigError(
-                    f"scheduler {cluster.scheduler}: {reason} within {cluster.timeout_s:g} s; start it with "
+                    f"scheduler {cluster.scheduler}: {reason}; start it with "
                     "'dask scheduler', and give the address that it prints, such as tcp://host:8786"
                 ) from None
             time.sleep(min(1.0, left))

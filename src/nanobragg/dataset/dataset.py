@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..bounds import whole
 from ..errors import ConfigError
 from ..io.hdf5 import Compression
 from ..rendering.progress import Progress
 from .cluster import Cluster
-from .description import Description
+from .description import MOST_SHOTS, Description
 from .devices import check_device
 from .plan_file import read_plan, write_plan
 from .progress import ShotProgress
@@ -185,7 +186,8 @@ class Dataset(Description):
             A file cannot be written.
         """
         part = None if only is None else _part(only, self.n)
-        settings = Settings(images_per_file, compression, spots, part, resume, force)
+        per_file = None if images_per_file is None else whole("images_per_file", images_per_file, 1, MOST_SHOTS)
+        settings = Settings(per_file, compression, spots, part, resume, force)
         cluster = Cluster(workers, scheduler, timeout_s, device)
         return run(self, Path(folder), settings, cluster, ShotProgress(progress))
 

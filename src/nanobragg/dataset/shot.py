@@ -6,7 +6,7 @@ import logging
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -111,35 +111,45 @@ class Shot:
         return f"<Shot {self.number}: {size} {self.image.dtype}, {crystals}, {self.photons:.4g} photons>"
 
 
+class UnexposedShot(NamedTuple):
+    """All of a shot but its image; attributes as in `Shot`."""
+
+    number: int
+    config: Config
+    values: Values
+    truth: tuple[CrystalTruth, ...]
+    wavelength_A: float
+    noise_seed: int | None
+
+
 def make_shot(plan: Description, k: int, threads: int | None, device: str = "cpu") -> Shot:
     """Return shot k, 0 ≤ k < n, of a data set, made on a device; `Shot.image` is in this machine's memory."""
-    with device_context(device):
-        return _make_shot(plan, k, threads, device)
+    return expose(set_up(plan, k), threads, device)
 
 
-def _make_shot(plan: Description, k: int, threads: int | None, device: str) -> Shot:
+def set_up(plan: Description, k: int) -> UnexposedShot:
+    """Return shot k without its image."""
     values = plan.values(k)
     configs = plan.configs_of(values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # the base's concern them all
-        scenes = _scenes(values, configs)
-        image = render_crystals(scenes, configs[0], threads, device)
+        truth = tuple(map(CrystalTruth, _scenes(values, configs)))
+        wavelength = truth[0].wavelength_A if truth else mean_wavelength_A(Scene(configs[0].replace(NO_CRYSTAL)))
     seed = None if configs[0].noise is None else plan.noise_seed(k)
-    photons = float(image.sum(dtype=np.float64))
-    if seed is not None:
-        image = add_noise(image, configs[0], seed=seed, threads=threads, device=device)
-    truth = tuple(map(CrystalTruth, scenes))
-    wavelength = truth[0].wavelength_A if truth else mean_wavelength_A(Scene(configs[0].replace(NO_CRYSTAL)))
-    return Shot(k, to_host(image), configs[0], values, truth, photons, wavelength, seed)
+    return UnexposedShot(k, configs[0], values, truth, wavelength, seed)
 
 
-def truth_of(plan: Description, k: int) -> tuple[Config, tuple[CrystalTruth, ...]]:
-    """Return the experiment of shot k, and the truth about its crystals, without rendering an image."""
-    values = plan.values(k)
-    configs = plan.configs_of(values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)
-        return configs[0], tuple(map(CrystalTruth, _scenes(values, configs)))
+def expose(shot: UnexposedShot, threads: int | None, device: str = "cpu") -> Shot:
+    """Return a shot with its image, made on a device."""
+    number, config, values, truth, wavelength, seed = shot
+    with device_context(device):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NanobraggWarning)
+            image = render_crystals([each.scene for each in truth], config, threads, device)
+        photons = float(image.sum(dtype=np.float64))
+        if seed is not None:
+            image = add_noise(image, config, seed=seed, threads=threads, device=device)
+        return Shot(number, to_host(image), config, values, truth, photons, wavelength, seed)
 
 
 def _scenes(values: Values, configs: tuple[Config, ...]) -> list[Scene]:

@@ -15,7 +15,7 @@ from ..constants import RADIAN_IN_DEGREES
 from ..errors import ConfigError
 from ..io.atomic import atomic_write
 from .description import Description
-from .shot import CrystalTruth, Shot
+from .shot import CrystalTruth, Shot, UnexposedShot
 
 SPOT_COLUMNS = ("panel", "fast_px", "slow_px", "photons", "partiality", "d_A", "amplitude", "phi_deg")
 SHOT_TYPES = {
@@ -62,8 +62,15 @@ class Tables:
         self._crystals: list[dict[str, Any]] = []
         self._spot_parts: list[dict[str, Any]] = []
 
+    def add_crystals(self, shot: UnexposedShot) -> None:
+        """Add the rows of the crystals of a shot, and of their spots."""
+        for i, (truth, values) in enumerate(zip(shot.truth, shot.values.crystals, strict=True)):
+            self._crystals.append({"shot": shot.number, "crystal": i, **_truth(truth), **_cells(values)})
+            if self._spots:
+                self._spot_parts.append(_spots(shot.number, i, truth))
+
     def add(self, shot: Shot, file: str, frame: int) -> None:
-        """Add the rows of a shot, which is image `frame` of a data file."""
+        """Add the row of a shot, which is image `frame` of a data file."""
         config = shot.config
         self._shots.append({
             "shot": shot.number, "file": file, "frame": frame, "crystals": len(shot.truth),
@@ -72,10 +79,6 @@ class Tables:
             "phi_range_deg": config.scan.resolved().range * RADIAN_IN_DEGREES, "photons": shot.photons,
             "noise_seed": shot.noise_seed, **_cells(shot.values.shot),
         })  # fmt: skip
-        for i, (truth, values) in enumerate(zip(shot.truth, shot.values.crystals, strict=True)):
-            self._crystals.append({"shot": shot.number, "crystal": i, **_truth(truth), **_cells(values)})
-            if self._spots:
-                self._spot_parts.append(_spots(shot.number, i, truth))
 
     def write(self, paths: Mapping[str, Path]) -> None:
         """Write the tables "shots", "crystals" and, if they were collected, "spots"."""

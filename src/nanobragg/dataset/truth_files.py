@@ -13,7 +13,7 @@ from ..export.truth import TruthImage, TruthLattice, TruthWriter
 from ..io.atomic import StrPath
 from .description import Description
 from .layout import MASTER
-from .shot import truth_of
+from .shot import set_up
 
 
 class DialsFiles(NamedTuple):
@@ -37,7 +37,7 @@ def write_truth(
         if stream is not None:
             writers.append(files.enter_context(stream_writer(stream, plan.base, MASTER, space_group=space_group)))
         for k in range(plan.n if writers else 0):
-            config, crystals = truth_of(plan, k)
-            image = TruthImage(k, config, [TruthLattice(each.scene, each.spots) for each in crystals])
+            shot = set_up(plan, k)
+            image = TruthImage(k, shot.config, [TruthLattice(each.scene, each.spots) for each in shot.truth])
             for write in writers:
                 write(image)

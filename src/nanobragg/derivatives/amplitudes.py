@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ..config.damage import longest_s
 from ..geometry import FloatArray
 from ..scene.kernel_input import table_energies
 from ..scene.scene import Scene
+from .damage import delta_b
+from .damping import squared_lengths
 from .evaluate import Coefficients
 
 Rows = npt.NDArray[np.int64]
@@ -19,25 +22,25 @@ class AmplitudeMap:
     Parameters
     ----------
     scene
-        A scene with a list of reflections.
+        A scene with a table of reflections.
 
     Attributes
     ----------
     shape : tuple of int
-        Shape of the listed amplitudes: (n,), or (energies, n).
+        Shape of the listed amplitudes before the dose: (n,), or (energies, n).
     """
 
     def __init__(self, scene: Scene) -> None:
-        factors = scene.config.structure_factors
-        assert factors.listing is not None
+        factors = scene.undamaged.structure_factors
         assert scene.table is not None
-        self._indices, amplitudes = factors.listing
+        self._indices, amplitudes = factors.listing or (np.zeros((0, 3), np.int32), np.zeros(0))
         self.shape = amplitudes.shape
         self._by_square = scene.lookup == "nearest"
         limits = scene.table.within(scene.reach)
         energies, _ = table_energies(scene)
-        self._table = np.asarray(factors.tables(energies, limits).values)
+        self._table = np.asarray(scene.config.structure_factors.tables(energies, limits).values)
         self._rows = self._listed_rows(np.array(limits.first))
+        self._damping = self._dampings(scene, np.array(limits.first))
         self._low, self._share = self._energy_shares(energies, factors.energies if len(self.shape) > 1 else None)
 
     def _listed_rows(self, first: npt.NDArray[np.int_]) -> Rows:
@@ -48,6 +51,15 @@ class AmplitudeMap:
         rows = np.full(size, -1, np.int64)
         rows[tuple(place[inside].T)] = np.flatnonzero(inside)
         return rows.ravel()
+
+    def _dampings(self, scene: Scene, first: npt.NDArray[np.int_]) -> FloatArray:
+        """Return the factor of the amplitude of every entry of one table, flat, by radiation damage."""
+        if delta_b(scene) == 0:
+            return np.ones(len(self._rows))
+        indices = np.indices(self._table.shape[1:]).reshape(3, -1).T + (first - 1)
+        square, longest = squared_lengths(scene, indices), longest_s(scene.undamaged)
+        square = np.where(self._rows < 0, np.minimum(square, longest**2), square)
+        return np.asarray(np.exp(-delta_b(scene) / 4.0 * square))
 
     @staticmethod
     def _energy_shares(wanted: list[float], listed: FloatArray | None) -> tuple[Rows, FloatArray]:
@@ -66,7 +78,7 @@ class AmplitudeMap:
         """
         size = len(self._rows)
         table, entry = sums.entries // size, sums.entries % size
-        values = sums.values
+        values = sums.values * self._damping[entry]
         if self._by_square:
             values = values * (2.0 * self._table.reshape(len(self._table), -1)[table, entry])
         rows = self._rows[entry]
@@ -85,9 +97,10 @@ class AmplitudeMap:
 
         The nearest reflection counts, at one energy.
         """
-        rows = self._rows[sums.entries % len(self._rows)]
+        entry = sums.entries % len(self._rows)
+        rows, values = self._rows[entry], sums.values * self._damping[entry] ** 2
         listed = rows >= 0
-        return sums.pixels[listed], rows[listed], sums.values[listed]
+        return sums.pixels[listed], rows[listed], values[listed]
 
     def row(self, index: tuple[int, int, int]) -> int:
         """Return the number of a listed reflection."""
@@ -100,7 +113,7 @@ class AmplitudeMap:
         """
         pixels, rows, values = self.derivatives(sums)
         found = np.empty((len(wanted), len(sums.places)))
-        reflections = np.where(rows >= 0, rows % self.shape[-1], -1)
+        reflections = np.where(rows >= 0, rows % max(self.shape[-1], 1), -1)
         for number, index in enumerate(wanted):
             row = -1 if index is None else self.row(index)
             chosen = reflections == row

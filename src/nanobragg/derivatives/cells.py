@@ -5,7 +5,10 @@ import numpy as np
 from ..config.crystal import Lattice
 from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray
+from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors, reciprocal_vectors
+from .damage import growth_slopes
+from .names import CELL
 
 RADIAN = 1.0 / RADIAN_IN_DEGREES
 
@@ -45,10 +48,22 @@ def _metric_changes(cell: Cell) -> FloatArray:
     return changes
 
 
-def strained(lattice: Lattice, i: int, change: float) -> Lattice:
-    """Return a lattice with parameter number `i` of its cell changed."""
-    direct = lattice.direct + change * cell_strains(cell_from_vectors(lattice.direct))[i] @ lattice.direct
-    return Lattice(direct, np.linalg.inv(direct).T, abs(float(np.linalg.det(direct))))
+def crystal_cell(scene: SceneData) -> Cell:
+    """Return the cell of a scene's crystal before its dose."""
+    return scene.undamaged.crystal.cell or cell_from_vectors(scene.lattice.direct / scene.growth)
+
+
+def lattice_strains(scene: SceneData) -> dict[str, FloatArray]:
+    """Return how Miller indices at a fixed scattering vector change with every parameter that deforms the lattice,
+    matrices of shape (3, 3) by its name."""
+    grown = {name: slope * np.eye(3) for name, slope in growth_slopes(scene).items()}
+    return {**dict(zip(CELL, cell_strains(crystal_cell(scene)), strict=True)), **grown}
+
+
+def strained(lattice: Lattice, strain: FloatArray) -> Lattice:
+    """Return a lattice in which the indices at a fixed scattering vector change by a matrix times the index."""
+    direct: FloatArray = lattice.direct + strain @ lattice.direct
+    return Lattice(direct, np.asarray(np.linalg.inv(direct).T), abs(float(np.linalg.det(direct))))
 
 
 def rotation_strain(direct: FloatArray, axis: FloatArray) -> FloatArray:

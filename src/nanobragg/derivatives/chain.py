@@ -10,11 +10,11 @@ from .._gradient import COUNT, PLACES
 from ..constants import RADIAN_IN_DEGREES
 from ..geometry import FloatArray
 from ..scene.scene_data import SceneData
-from .cells import cell_strains, rotation_strain
+from .cells import lattice_strains, rotation_strain
+from .damage import share_slopes
 from .domains import block_slopes, domain_passes
 from .groups import Group, Groups, panel_groups
-from .names import CELL, COUNTS, COUNTS_OFF, MOTIONS, ROTATIONS
-from .parameters import crystal_cell
+from .names import COUNTS, COUNTS_OFF, MOTIONS, ROTATIONS
 
 RADIAN = 1.0 / RADIAN_IN_DEGREES
 
@@ -35,13 +35,14 @@ class Chain:
         self._groups = panel_groups(scene, groups)
         self._panels = len(scene.geometry)
         self._passes = domain_passes(scene)
+        self._strains, self._shares = lattice_strains(scene), share_slopes(scene)
         self._count = COUNT + len(self._passes)
 
     def factors(self, names: list[str]) -> FloatArray:
         """Return the factors of every parameter, panel and primitive, shape (names, panels, primitives).
 
-        Parameters that need more than primitives (amplitudes, weights of sources), or that the scene does not depend
-        on, have the factor zero.
+        What needs more than primitives (amplitudes, weights), or what the scene does not depend on, has the factor
+        zero.
         """
         return np.array([self._of(name) for name in names]).reshape(len(names), self._panels, self._count)
 
@@ -51,9 +52,11 @@ class Chain:
             factors[:, COUNT + list(self._passes).index(name)] = 1.0
             if self._passes[name].is_whole:
                 return factors
-        if name in CELL:
-            self._strain(factors, cell_strains(crystal_cell(self._scene))[CELL.index(name)])
-        elif name in ROTATIONS:
+        if name in self._strains:
+            self._strain(factors, self._strains[name])
+        if name in self._shares:
+            self._scale_crystal(factors, self._shares[name])
+        if name in ROTATIONS:
             self._strain(factors, self._rotation(np.eye(3)[ROTATIONS.index(name)]))
         elif name == "phi_start":
             self._strain(factors, RADIAN * self._rotation(self._scene.spindle_axis))
@@ -61,12 +64,10 @@ class Chain:
             factors[:, PLACES["cells"] + COUNTS.index(name)] = 1.0
         elif name in COUNTS_OFF and self._scene.smear is not None:  # besides the pass, a factor of the peak
             slope = block_slopes(self._scene)[name]["cells"][0]
-            factors[:, PLACES["total"]] = 2.0 * float(slope) / self._scene.cells_per_block
-            factors[:, PLACES["surroundings"]] = -factors[:, PLACES["total"]]
+            self._scale_crystal(factors, 2.0 * float(slope) / self._scene.cells_per_block)
         elif name == "log_blocks" or (name == "default_F" and self._scene.lookup == "constant"):
             amplitude = self._scene.config.structure_factors.default_F
-            share = 1.0 if name == "log_blocks" else (2.0 / amplitude if amplitude else 0.0)
-            factors[:, PLACES["total"]], factors[:, PLACES["surroundings"]] = share, -share
+            self._scale_crystal(factors, 1.0 if name == "log_blocks" else (2.0 / amplitude if amplitude else 0.0))
         elif name in SIMPLE:
             factors[:, PLACES[SIMPLE[name][0]] + SIMPLE[name][1]] = 1.0
             if name == "log_wavelength":
@@ -87,6 +88,11 @@ class Chain:
     def _strain(factors: FloatArray, strain: FloatArray) -> None:
         """Add a change of the index by `strain` times the index."""
         factors[:, PLACES["strain"] : PLACES["strain"] + 9] = strain.ravel()
+
+    @staticmethod
+    def _scale_crystal(factors: FloatArray, slope: float) -> None:
+        """Set a change of the logarithm of the crystal's part."""
+        factors[:, PLACES["total"]], factors[:, PLACES["surroundings"]] = slope, -slope
 
     def _move(self, factors: FloatArray, group: Group, shift: FloatArray, turn: FloatArray) -> None:
         """Add a shift (m) and a rotation (rad) about the pivot of a group of panels."""

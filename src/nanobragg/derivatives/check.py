@@ -22,7 +22,7 @@ from .groups import Groups
 from .images import derivatives
 from .mosaic import domain_vectors, rotations_from_vectors
 from .moved import moved_config
-from .names import SPREADS, STRAIN_NAMES
+from .names import SPREADS, STRAIN_NAMES, rotation_of
 from .parameters import all_parameters, check_names
 
 STEP = 1e-4  # of a parameter's typical change
@@ -84,7 +84,7 @@ def check_derivatives(
     """
     scene = as_scene(experiment)
     wanted = check_names(scene, names, groups)
-    known, checks = all_parameters(scene, groups), []
+    known, checks = all_parameters(scene, groups, wanted), []
     analytic = derivatives(scene, wanted, pixels=pixels, threads=threads, groups=groups)
 
     def image(name: str, change: float) -> FloatArray:
@@ -129,8 +129,11 @@ def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)
         moved = Scene(moved_config(scene, {name: change}, groups))
-    if scene.domain_list.turning or scene.domain_list.strains is not None:  # their axes stay in the lab
-        return moved.changed(cells=moved.orientations_of(scene.domain_list))
+    domains = scene.domain_list
+    if rotation_of(name) is not None:  # which the strains do not follow
+        domains = domains._replace(rotations=moved.domain_list.rotations)
+    if domains.turning or domains.strains is not None:  # their axes stay in the lab
+        return moved.changed(cells=moved.orientations_of(domains))
     return moved
 
 

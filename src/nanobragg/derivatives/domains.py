@@ -57,8 +57,9 @@ def domain_passes(scene: SceneData) -> dict[str, Pass]:
       turns the domain by J(v) dv.
     * Strain: `strain`, or `strain_11` …. The components of each domain's strain are proportional to these numbers.
     * Off-diagonal numbers of cells of a general block: `n_ab`, `n_bc`, `n_ac`.
-    * Smeared spots: their widths, and, besides what the primitives hold, the cell and the numbers of cells.
-    * Diffuse halos: their widths, and, besides what the primitives hold, the cell.
+    * Smeared spots: their widths, and, besides what the primitives hold, the cell, its growth by radiation damage, and
+      the numbers of cells.
+    * Diffuse halos: their widths, the cell and its growth, besides what the primitives and changes of amplitudes hold.
     """
     crystal = scene.config.crystal
     passes = {name: Pass(halos=slope) for name, slope in halo_slopes(scene).items()}
@@ -133,12 +134,12 @@ def _spins(scene: SceneData, axis: int, spread: float) -> FloatArray:
     vectors = own_vectors(scene)
     change = np.zeros_like(vectors)
     change[:, axis] = vectors[:, axis] / spread
-    at_zero = _left_jacobian(vectors, change) @ crystal_axes(scene.lattice)
+    at_zero = left_jacobian(vectors, change) @ crystal_axes(scene.lattice)
     turned = rotate_by_each(at_zero, scene.spindle_axis, scene.phi_angles.tolist())
     return np.ascontiguousarray(turned.reshape(-1, 3))
 
 
-def _left_jacobian(vectors: FloatArray, changes: FloatArray) -> FloatArray:
+def left_jacobian(vectors: FloatArray, changes: FloatArray) -> FloatArray:
     """Return the rotations that lead from those of `vectors` to those of `vectors + changes`, to first order."""
     square = (vectors**2).sum(axis=1, keepdims=True)
     angle = np.sqrt(square)

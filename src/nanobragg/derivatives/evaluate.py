@@ -26,7 +26,7 @@ from ..rendering.threads import rendering_threads
 from ..rendering.workers import run_stoppable
 from ..scene.scene import Scene
 from .domains import domain_passes
-from .halos import HaloSlope, amplitude_slopes, halos_of_block
+from .halos import halos_of_block
 from .likelihood import Likelihood
 from .mosaic import domain_spins
 from .on_gpu import GpuRows
@@ -257,27 +257,12 @@ class Evaluation:
                 scene, culling = scene.changed(block_slope=each.block, halo_slopes=halos), None
             if each.halos is not None:
                 scene = scene.changed(halo_slopes=each.halos.crystals)
-                rows[row] = self._amplitude_changes(each.halos)
             precision = PRECISIONS.index(scene.core(self._dtype).precision)
             task = Task(precision, size, self.places).fill_images(factors, image)
             if len(self.places):
                 self._carry_out(task, scene, each.moves, culling)
-            rows[row] += image[0, self.places]
+            rows[row] = image[0, self.places]
         return rows
-
-    def _amplitude_changes(self, slope: HaloSlope) -> FloatArray:
-        """Return the derivatives of pixels through the amplitudes of spots and halos, shape (pixels,)."""
-        sums, factors = np.zeros(len(self.places)), np.zeros((self._panels, 1, _gradient.COUNT))
-        factors[:, :, PLACES["total"]], factors[:, :, PLACES["surroundings"]] = 1.0, -1.0
-        for sign, spots, halos in amplitude_slopes(self.scene, slope):
-            image = np.zeros((1, int(np.prod(self.scene.shape))))
-            scene = self.scene.changed(spot_factors=spots, halo_factors=halos)
-            precision = PRECISIONS.index(scene.core(self._dtype).precision)
-            task = Task(precision, scene.geometry.size, self.places).fill_images(factors, image)
-            if len(self.places):
-                self._carry_out(task, scene, None, None)
-            sums += sign * image[0, self.places]
-        return sums
 
     def coefficients(self) -> Iterator[Coefficients]:
         """Yield the coefficients of structure factors, for a block of pixels at a time."""

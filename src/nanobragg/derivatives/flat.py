@@ -52,7 +52,7 @@ class ImageFunction:
     ) -> None:
         self.base = as_scene(experiment)
         self.names = check_names(self.base, names, groups)
-        known = all_parameters(self.base, groups)
+        known = all_parameters(self.base, groups, self.names)
         for name in self.names:
             if name not in known:
                 raise ConfigError(f"{name}: is not a number that an image function can vary; see nb.parameters")

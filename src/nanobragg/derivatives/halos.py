@@ -10,14 +10,12 @@ import numpy.typing as npt
 from .._core import CRYSTAL
 from ..config.crystal import Lattice
 from ..config.diffuse import Diffuse, Kind
-from ..config.structure_factors import StructureFactors
 from ..geometry import FloatArray
-from ..scene.halos import exponents, halo_peak, halo_rotations, same_forms, scaled, turned_forms
+from ..scene.halos import halo_peak, halo_rotations, same_forms, turned_forms
 from ..scene.quadratic_form import form_of
 from ..scene.scene_data import SceneData
-from ..unit_cell import cell_from_vectors
-from .cells import strained
-from .names import CELL, CORRELATIONS, DISPLACEMENTS
+from .cells import lattice_strains, strained
+from .names import CORRELATIONS, DISPLACEMENTS
 
 STEP = 1e-5  # relative change for central differences, which are then good to 1e-9 of these smooth functions
 NAMES: dict[Kind, tuple[str, tuple[str, str, str]]] = {  # of one number, and of three
@@ -65,15 +63,16 @@ def with_changed_widths(diffuse: Diffuse, changes: dict[str, float]) -> Diffuse:
 def halo_slopes(scene: SceneData) -> dict[str, HaloSlope]:
     """Return the derivatives of a scene's halos by every parameter that they depend on; empty without halos.
 
-    With the cell they change in index space: primitives hold the rest of these derivatives.
+    With the cell they change in index space, and with the exponents amplitudes change (damping.py): primitives and
+    images of changed amplitudes hold the rest of these derivatives.
     """
     diffuse = scene.config.crystal.diffuse
     if diffuse is None:
         return {}
     slopes = {}
-    for i, name in enumerate(CELL):
-        step = STEP * cell_from_vectors(scene.lattice.direct)[i]
-        after, before = (strained(scene.lattice, i, change) for change in (step, -step))
+    for name, strain in lattice_strains(scene).items():
+        step = STEP / float(np.abs(strain).max())
+        after, before = (strained(scene.lattice, change * strain) for change in (step, -step))
         slopes[name] = _difference(scene, (diffuse, after), (diffuse, before), step)
     for name, value in widths(diffuse).items():
         step = STEP * value
@@ -110,26 +109,3 @@ def _difference(
         crystals.append(slope)
         matrices.append(exponent)
     return HaloSlope(tuple(crystals), np.array(matrices))
-
-
-def amplitude_slopes(
-    scene: SceneData, slope: HaloSlope
-) -> list[tuple[float, StructureFactors, tuple[StructureFactors, ...]]]:
-    """Return structure factors whose images are what a change of amplitudes adds to and takes from an image.
-
-    Each entry has a sign, and the structure factors of the spots and of each halo.
-    """
-    indices, _ = scene.undisplaced.scattering_list
-    spots, halos = np.zeros(len(indices)), []
-    for halo, matrix in zip(scene.halos, slope.exponents, strict=True):
-        x, change = exponents(indices, halo.exponent), exponents(indices, matrix)
-        spots -= halo.share * np.exp(-x) * change
-        halos.append((1.0 - x) * np.exp(-x) * change)
-    return [
-        (
-            sign, scaled(scene.undisplaced, np.maximum(sign * spots, 0.0)),
-            tuple(scaled(scene.undisplaced, np.maximum(sign * each, 0.0)) for each in halos),
-        )
-        for sign in (1.0, -1.0)
-        if any((sign * each > 0).any() for each in (spots, *halos))
-    ]  # fmt: skip

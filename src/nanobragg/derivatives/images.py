@@ -17,14 +17,14 @@ from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
 from .amplitudes import AmplitudeMap
 from .chain import Chain
+from .combinations import combination_images, needs_combination
 from .evaluate import Evaluation, as_scene, chosen_places
 from .groups import Groups
 from .jacobian import Jacobian, is_amplitude
 from .missing import missing_at_most, primitive_bounds
-from .parameters import all_parameters, check_names, reflection_of, refuse_phased, source_of
+from .parameters import all_parameters, check_names, reflection_of, refuse_phased
 from .parts import Places
 from .response import Response
-from .weights import weight_images
 
 Dtype = Literal["float32", "float64"]
 
@@ -102,7 +102,8 @@ def derivatives(
     experiment
         A `Config`, or a `Scene` made from it.
     names
-        Names of parameters, as `nb.parameters` lists them, and ``F(h,k,l)`` and ``source_weight0`` ….
+        Names of parameters, as `nb.parameters` lists them, and those of single reflections, sources and domains, such
+        as ``F(1,2,3)``, ``source_weight0`` and ``domain_weight0``.
     pixels
         The pixels to compute, as in `simulate`; others are 0.
     dtype
@@ -288,9 +289,10 @@ def wanted_names(scene: Scene, names: Sequence[str] | None, groups: Groups | Non
     """Return the checked names, by default all; "F" stands for all listed amplitudes."""
     if names is None:
         every = list(all_parameters(scene, groups))
-        return every if scene.lookup in ("constant", "phased") or scene.halos else [*every, "F"]
+        listed = scene.undamaged.structure_factors.listing is not None
+        return [*every, "F"] if listed and scene.lookup != "phased" and not scene.halos else every
     given = [names] if isinstance(names, str) else list(names)
-    if "F" in given and scene.lookup == "constant":
+    if "F" in given and scene.undamaged.structure_factors.listing is None:
         raise ConfigError("F: the structure factors are one constant; use default_F")
     if "F" in given and scene.halos:
         raise ConfigError("F: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
@@ -309,14 +311,15 @@ def gradient_of(
     found: dict[str, Any] = dict(zip(plain, values.tolist(), strict=True))
     if needs_pixels(scene, names):
         found |= _amplitude_gradient(names, evaluation, cotangent)
-        for row, image in weight_images(scene, plain, evaluation.selection, evaluation.threads, evaluation.device):
-            found[plain[row]] = float(image.ravel()[evaluation.places] @ cotangent)
+        images = combination_images(scene, plain, evaluation.selection, evaluation.threads, evaluation.device)
+        for row, image in images:
+            found[plain[row]] += float(image.ravel()[evaluation.places] @ cotangent)
     return {name: found[name] for name in names}
 
 
 def needs_pixels(scene: Scene, names: list[str]) -> bool:
     """Return whether a gradient needs more than the sums of primitives."""
-    return any(name == "F" or is_amplitude(scene, name) or source_of(name) is not None for name in names)
+    return any(name == "F" or is_amplitude(scene, name) or needs_combination(scene, name) for name in names)
 
 
 def _amplitude_gradient(names: list[str], evaluation: Evaluation, cotangent: FloatArray) -> dict[str, Any]:

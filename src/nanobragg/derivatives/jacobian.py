@@ -1,4 +1,4 @@
-"""How parameters make derivatives out of the rows of an evaluation: primitives, amplitudes, weights of sources."""
+"""How parameters make derivatives out of the rows of an evaluation: primitives, amplitudes, changed scenes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..geometry import FloatArray
 from ..scene.scene import Scene
 from .amplitudes import AmplitudeMap
 from .chain import Chain
+from .combinations import combination_images
 from .evaluate import Evaluation
 from .groups import Groups
 from .parameters import reflection_of
-from .weights import weight_images
 
 
 class Jacobian:
@@ -31,7 +31,7 @@ class Jacobian:
     Attributes
     ----------
     factors : ndarray, shape (panels, names, rows)
-        Of the primitives, of the rows of passes (domains.py), and of amplitudes and weights of sources.
+        Of the primitives, of the rows of passes (domains.py), of amplitudes, and of combinations (combinations.py).
     extra : ndarray, shape (further rows, pixels)
         Derivatives that primitives do not make.
     """
@@ -39,16 +39,18 @@ class Jacobian:
     def __init__(self, evaluation: Evaluation, names: list[str], groups: Groups | None) -> None:
         scene = evaluation.scene
         listed = [row for row, name in enumerate(names) if is_amplitude(scene, name)]
-        weights = list(
-            weight_images(scene, names, evaluation.selection, evaluation.threads, evaluation.device)
-        )  # fmt: skip
-        by_weight = np.array([image.ravel()[evaluation.places] for _, image in weights])
+        combined = [
+            (row, image.ravel()[evaluation.places])
+            for row, image in combination_images(
+                scene, names, evaluation.selection, evaluation.threads, evaluation.device
+            )
+        ]
         by_amplitude = _amplitude_rows(evaluation, [reflection_of(names[row]) for row in listed])
-        others = np.concatenate([by_amplitude, by_weight.reshape(len(weights), len(evaluation.places))])
+        others = np.concatenate([by_amplitude, *(image[np.newaxis] for _, image in combined)])
         primitives = Chain(scene, groups).factors(names).transpose(1, 0, 2)
         self.extra = np.concatenate([evaluation.pass_rows(names), others])
         ones = np.zeros((*primitives.shape[:2], len(others)))
-        for column, row in enumerate([*listed, *(row for row, _ in weights)]):
+        for column, row in enumerate([*listed, *(row for row, _ in combined)]):
             ones[:, row, column] = 1.0
         self.factors = np.concatenate([primitives, ones], axis=2)
 

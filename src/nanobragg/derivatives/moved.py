@@ -19,21 +19,28 @@ from ..errors import ConfigError
 from ..geometry import FloatArray, as_vector, determinant
 from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, check_cell, reciprocal_vectors
+from .cells import crystal_cell
+from .damage import changed_damage, share_left
 from .groups import Groups, panel_groups
 from .halos import with_changed_widths
+from .listed_domains import domain_weights
 from .mosaic import rotations_from_vectors
 from .names import (
     CELL,
     CORRELATIONS,
     COUNTS,
     COUNTS_OFF,
+    DAMAGE,
     DISPLACEMENTS,
     MOTIONS,
     ROTATIONS,
     SPREADS,
     STRAIN_NAMES,
+    domain_of,
+    rotation_of,
+    source_of,
 )
-from .parameters import crystal_cell, reflection_of, source_of
+from .parameters import reflection_of
 from .sources import mean_wavelength, source_axes
 
 CRYSTAL = (
@@ -45,7 +52,8 @@ CRYSTAL = (
 def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups | None = None) -> Config:
     """Return the Config of a scene with parameters changed by the given amounts.
 
-    Whatever the scene chose by itself (sub-pixels, lookup, number of blocks) stays as it is.
+    Whatever the scene chose by itself (sub-pixels, lookup, number of blocks) stays as it is. The Config has the damage
+    and the dose of the scene: its crystal and its amplitudes are those before the dose.
 
     Parameters
     ----------
@@ -61,9 +69,12 @@ def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups 
     ConfigError
         The changed Config is not valid, for example because a spread is negative.
     """
-    config, parts = scene.config, dict[str, Any]()
-    crystal = {name: change for name, change in changes.items() if name in CRYSTAL and change}
-    if crystal:
+    config, parts = scene.undamaged, dict[str, Any]()
+    crystal = {name: change for name, change in changes.items() if change and _is_of_crystal(name)}
+    damage = {name: change for name, change in changes.items() if change and name in DAMAGE}
+    if damage:
+        parts |= changed_damage(config, damage)
+    if crystal or damage:
         parts["crystal"] = _crystal(scene, crystal)
     parts["beam"] = _beam(scene, changes)
     parts["detector"] = _detector(scene, changes, groups)
@@ -76,6 +87,10 @@ def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups 
     return config.replace(**parts)
 
 
+def _is_of_crystal(name: str) -> bool:
+    return name in CRYSTAL or domain_of(name) is not None or rotation_of(name) is not None
+
+
 def _scaled(background: Background, factor: float) -> Background:
     """Return a background of `factor` times the photons."""
     return background.replace(
@@ -86,7 +101,7 @@ def _scaled(background: Background, factor: float) -> Background:
 
 def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     """Return the crystal with a changed cell, orientation, size and spread, as a cell and misset angles."""
-    crystal = scene.config.crystal
+    crystal = scene.undamaged.crystal
     moved: dict[str, Any] = {}
     if any(name in changes for name in (*CELL, *ROTATIONS)):
         after = _cell(crystal_cell(scene), changes)
@@ -96,7 +111,7 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
         moved |= {"cell": after, "misset_deg": as_vector(angles), "matrix": None, "matrix_path": None}
     moved["n_cells"] = tuple(n + changes.get(name, 0.0) for n, name in zip(scene.n_cells, COUNTS, strict=True))
     moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None, "fraction": 1.0}  # which the blocks include
-    moved["blocks"] = scene.blocks * math.exp(changes.get("log_blocks", 0.0))
+    moved |= {"block_um": None, "blocks": scene.blocks / share_left(scene) * math.exp(changes.get("log_blocks", 0.0))}
     off = zip(crystal.n_cells_off, COUNTS_OFF, strict=True)
     moved["n_cells_off"] = tuple(n + changes.get(name, 0.0) for n, name in off)
     if "mosaic_spread" in changes:
@@ -111,9 +126,23 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
     if "strain" in changes:
         assert not isinstance(crystal.strain_percent, tuple)  # see parameters.py
         moved["strain_percent"] = crystal.strain_percent + changes["strain"]
+    weights = {number: change for name, change in changes.items() if (number := domain_of(name)) is not None}
+    if weights:
+        moved["mosaic_weights"] = _added(domain_weights(scene), weights)
+    rotations = {place: change for name, change in changes.items() if (place := rotation_of(name)) is not None}
+    if rotations:
+        moved["mosaic_rotations_deg"] = _added(crystal.mosaic_rotations_deg, rotations)
     if crystal.diffuse is not None:
         moved["diffuse"] = with_changed_widths(crystal.diffuse, dict(changes))
     return crystal.replace(**moved)
+
+
+def _added(values: FloatArray | None, changes: Mapping[Any, float]) -> FloatArray:
+    """Return listed values with changes added at some places."""
+    after = np.array(values, np.float64)
+    for place, change in changes.items():
+        after[place] += change
+    return after
 
 
 def _cell(cell: Cell, changes: Mapping[str, float]) -> Cell:
@@ -191,7 +220,7 @@ def _detector(scene: SceneData, changes: Mapping[str, float], groups: Groups | N
 
 
 def _structure_factors(scene: SceneData, changes: Mapping[str, float]) -> Any:
-    factors = scene.config.structure_factors
+    factors = scene.undamaged.structure_factors
     moved: dict[str, Any] = {}
     if scene.table is not None and scene.lookup != "phased":
         moved["interpolate"] = scene.lookup == "tricubic"

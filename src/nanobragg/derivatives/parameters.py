@@ -12,14 +12,26 @@ import numpy as np
 from ..calls import public
 from ..errors import ConfigError, warn_user
 from ..scene.scene_data import SceneData
-from ..unit_cell import Cell, cell_from_vectors
+from .cells import crystal_cell
+from .damage import damage_values
 from .domains import domain_passes
 from .groups import Groups, panel_groups
 from .halos import widths
-from .names import CELL, COUNTS, COUNTS_OFF, MOTIONS, ROTATIONS, SPREADS, STRAIN_NAMES
+from .listed_domains import domain_weights
+from .names import (
+    CELL,
+    COUNTS,
+    COUNTS_OFF,
+    MOTIONS,
+    ROTATIONS,
+    SPREADS,
+    STRAIN_NAMES,
+    domain_of,
+    rotation_of,
+    source_of,
+)
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
-WEIGHT = re.compile(r"source_weight(\d+)")
 KEPT = "the direction of a* and the plane of a*, b* stay"
 
 # name: unit, typical change, meaning
@@ -57,6 +69,10 @@ MEANINGS: dict[str, tuple[str, float, str]] = {
     "source_v": ("rad", 1e-4, "all sources turned about the polarization axis; the beam and that axis stay"),
     "kahn": ("1", 0.1, "Kahn's polarization factor"),
     "default_F": ("electrons", 1.0, "amplitude of reflections that are not listed"),
+    "damage_b": ("Å²/MGy", 0.1, "growth of the B factor per dose (Damage.b_A2_per_MGy)"),
+    "damage_cell": ("%/MGy", 0.01, "growth of the cell's edges per dose (Damage.cell_percent_per_MGy)"),
+    "half_dose": ("MGy", 5.0, "dose that halves the photons (Damage.half_dose_MGy)"),
+    "dose": ("MGy", 1.0, "dose by the middle of the exposure (Config.dose_MGy)"),
     "phi_start": ("deg", 0.01, "start of the scan; all φ move together"),
     "distance": ("mm", 0.1, "all panels moved along the beam"),
 }  # fmt: skip
@@ -91,9 +107,10 @@ class Parameter(NamedTuple):
 
 @public
 def parameters(experiment: object, *, groups: Groups | None = None) -> list[Parameter]:
-    """Return what an image can be differentiated by, except for single reflections and sources.
+    """Return what an image can be differentiated by, except for single reflections, sources and domains.
 
-    Amplitudes of listed reflections are differentiated as ``F(h,k,l)``, and weights of sources as ``source_weight0`` …
+    Amplitudes of listed reflections are differentiated as ``F(h,k,l)``, weights of sources as ``source_weight0`` … and
+    weights and rotations of listed domains as ``domain_weight0`` … and ``domain_rotation0_a`` …
 
     Parameters
     ----------
@@ -116,20 +133,29 @@ def parameters(experiment: object, *, groups: Groups | None = None) -> list[Para
     return list(all_parameters(as_scene(experiment), groups).values())
 
 
-def crystal_cell(scene: SceneData) -> Cell:
-    """Return the cell of a scene's crystal."""
-    return scene.config.crystal.cell or cell_from_vectors(scene.lattice.direct)
-
-
-def all_parameters(scene: SceneData, groups: Groups | None) -> dict[str, Parameter]:
-    """Return the parameters that the scene depends on, by name."""
+def all_parameters(scene: SceneData, groups: Groups | None, named: Iterable[str] = ()) -> dict[str, Parameter]:
+    """Return the parameters that the scene depends on, by name; of single domains, those that are `named`."""
     values = _values(scene)
     found = {name: _parameter(name, values[name]) for name in MEANINGS if name in values}
     for group in panel_groups(scene, groups):
         for motion in MOTIONS:
             unit, scale, what = MOTION_MEANINGS[motion]
             found[f"{group}_{motion}"] = Parameter(f"{group}_{motion}", unit, 0.0, scale, f"{group} {what}")
+    for name in named:
+        if _is_domain(scene, name):
+            found[name] = _of_domain(scene, name)
     return found
+
+
+def _of_domain(scene: SceneData, name: str) -> Parameter:
+    """Return a parameter of one listed domain."""
+    rotation = rotation_of(name)
+    if rotation is None:
+        what = "weight of a listed domain as it is given; shares are weights over their sum"
+        return Parameter(name, "1", float(domain_weights(scene)[domain_of(name)]), 0.1, what)
+    rotations = scene.config.crystal.mosaic_rotations_deg
+    assert rotations is not None  # see _is_domain
+    return Parameter(name, "deg", float(rotations[rotation]), 0.01, "component of the rotation of a listed domain")
 
 
 def _parameter(name: str, value: float) -> Parameter:
@@ -167,7 +193,8 @@ def _values(scene: SceneData) -> dict[str, float]:
     if config.beam.polarized:
         values["kahn"] = config.beam.kahn_factor
     if scene.lookup != "phased" and not scene.halos:
-        values["default_F"] = config.structure_factors.default_F
+        values["default_F"] = scene.undamaged.structure_factors.default_F
+    values |= damage_values(scene)
     values["phi_start"] = config.scan.start_deg
     values["distance"] = scene.distance * 1000.0
     return values
@@ -197,7 +224,7 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -
             refuse_phased(name)
         if name in MEANINGS:
             without.append(name)
-        elif not _is_reflection(scene, name) and not _is_source(scene, name):
+        elif not (_is_reflection(scene, name) or _is_source(scene, name) or _is_domain(scene, name)):
             _refuse(name, [*known, *MEANINGS])
     still = [name for name in wanted if name in (*CELL, *ROTATIONS, "mosaic_spread", "phi_start")]
     if without:
@@ -225,12 +252,6 @@ def reflection_of(name: str) -> tuple[int, int, int] | None:
     return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
 
 
-def source_of(name: str) -> int | None:
-    """Return the number of the source of a name like source_weight3; None for another name."""
-    match = WEIGHT.fullmatch(name)
-    return None if match is None else int(match[1])
-
-
 def refuse_phased(name: str) -> NoReturn:
     """Raise `ConfigError`, because the phased transform has no derivatives with respect to amplitudes."""
     raise ConfigError(
@@ -244,7 +265,7 @@ def _is_reflection(scene: SceneData, name: str) -> bool:
         return False
     if scene.halos:
         raise ConfigError(f"{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
-    listing = scene.config.structure_factors.listing
+    listing = scene.undamaged.structure_factors.listing
     if listing is None:
         raise ConfigError(f"{name}: the structure factors are one constant; use default_F")
     if scene.lookup == "phased":
@@ -261,4 +282,17 @@ def _is_source(scene: SceneData, name: str) -> bool:
     count = len(scene.sources.weights)
     if number >= count:
         raise ConfigError(f"{name}: there are {count} sources, 0 to {count - 1}")
+    return True
+
+
+def _is_domain(scene: SceneData, name: str) -> bool:
+    rotation = rotation_of(name)
+    number = domain_of(name) if rotation is None else rotation[0]
+    if number is None:
+        return False
+    count = len(domain_weights(scene))
+    if count == 0:
+        raise ConfigError(f"{name}: the domains are not listed; give Crystal.mosaic_rotations_deg")
+    if number >= count:
+        raise ConfigError(f"{name}: there are {count} listed domains, 0 to {count - 1}")
     return True

@@ -18,12 +18,14 @@ from ..rendering.pixel_selection import Box
 from ..rendering.trace.records import TermDerivatives
 from ..rendering.trace.trace import Trace
 from .chain import Chain
+from .combinations import needs_combination
+from .damage import delta_b
 from .domains import domain_passes
 from .evaluate import as_scene
 from .images import derivatives
 from .jacobian import is_amplitude
 from .mosaic import domain_spins
-from .parameters import all_parameters, check_names, reflection_of, source_of
+from .parameters import all_parameters, check_names, reflection_of
 from .sources import source_motions
 
 
@@ -47,16 +49,16 @@ def trace_derivatives(trace: Trace, names: Sequence[str]) -> Trace:
     ------
     ConfigError
         An unknown parameter, one whose derivative is not divided among terms (an amplitude that is interpolated or
-        depends on the energy, the weight of a source, one of several mosaic spreads, a number that smears spots),
-        or `compat="c"`.
+        depends on the energy or the dose, a weight, one of several mosaic spreads, a number that smears spots or damps
+        all amplitudes), or `compat="c"`.
     """
     scene = as_scene(trace.scene)
     wanted, known, passes = check_names(scene, names, None), all_parameters(scene, None), domain_passes(scene)
     if scene.halos:
         raise ConfigError("Crystal.diffuse: a trace does not show its derivatives; nb.derivatives gives the pixel's")
-    single = scene.lookup == "nearest" and not scene.config.structure_factors.has_energy_axis
+    single = scene.lookup == "nearest" and not scene.config.structure_factors.has_energy_axis and not delta_b(scene)
     for name in wanted:
-        if name in passes or (is_amplitude(scene, name) and not single) or source_of(name) is not None:
+        if name in passes or (is_amplitude(scene, name) and not single) or needs_combination(scene, name):
             raise ConfigError(f"{name}: a trace does not show its derivative; nb.derivatives gives the whole pixel's")
     box = Box(trace.panel, slice(trace.slow, trace.slow + 1), slice(trace.fast, trace.fast + 1))
     images = derivatives(scene, wanted, pixels=[box], threads=1, tolerance=0)

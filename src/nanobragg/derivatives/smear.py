@@ -9,9 +9,8 @@ from ..config.crystal import Crystal, Lattice
 from ..scene.quadratic_form import radius_metric
 from ..scene.scene_data import SceneData
 from ..scene.smear import build_smear
-from ..unit_cell import cell_from_vectors
-from .cells import strained
-from .names import CELL, COUNTS, COUNTS_OFF, SPREADS, STRAIN_NAMES
+from .cells import lattice_strains, strained
+from .names import COUNTS, COUNTS_OFF, SPREADS, STRAIN_NAMES
 
 Slopes = dict[str, npt.NDArray[np.void]]
 STEP = 1e-5  # relative change for central differences, which are then good to 1e-9 of these smooth functions
@@ -27,9 +26,11 @@ def smear_slopes(scene: SceneData) -> Slopes:
 
 def _by_lattice(scene: SceneData) -> Slopes:
     crystal, lattice, n_cells, slopes = scene.config.crystal, scene.lattice, scene.n_cells, Slopes()
-    for i, name in enumerate(CELL):
-        step = STEP * cell_from_vectors(lattice.direct)[i]
-        after, before = (_smear(scene, crystal, strained(lattice, i, change), n_cells) for change in (step, -step))
+    for name, strain in lattice_strains(scene).items():
+        step = STEP / float(np.abs(strain).max())
+        after, before = (
+            _smear(scene, crystal, strained(lattice, change * strain), n_cells) for change in (step, -step)
+        )
         slopes[name] = _difference(after, before, step)
     for i, name in enumerate(COUNTS):
         step = STEP * n_cells[i]

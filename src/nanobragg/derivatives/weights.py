@@ -1,33 +1,31 @@
-"""Derivatives with respect to the weights of sources."""
+"""Derivatives with respect to the weights of sources and of listed domains.
+
+An image is the weighted mean of those of its sources, and also of those of its domains. The derivative by a weight is
+then the image of this one alone less the whole image, over the sum of the weights.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
 from ..config.beam import SourceList
-from ..geometry import FloatArray
-from ..rendering.pixel_selection import PixelList
-from ..rendering.simulate import simulate
 from ..scene.scene import Scene
-from .parameters import source_of
+from .listed_domains import domain_alone, domain_weights
+from .names import domain_of, source_of
 
 
-def weight_images(
-    scene: Scene, names: list[str], pixels: PixelList | None, threads: int | None, device: str = "cpu"
-) -> Iterator[tuple[int, FloatArray]]:
-    """Yield the place in `names` and the derivative, of the image's shape, of every weight of a source among them.
+def weight_changes(scene: Scene, name: str) -> list[tuple[float, Scene]]:
+    """Return factors and scenes whose images add up to the derivative by a weight; empty for another parameter."""
+    source, domain = source_of(name), domain_of(name)
+    if source is not None:  # whose weights have been scaled to a sum of 1
+        return [(1.0, _source_alone(scene, source)), (-1.0, scene)]
+    if domain is not None:
+        share = 1.0 / float(domain_weights(scene).sum())
+        return [(share, domain_alone(scene, domain)), (-share, scene)]
+    return []
 
-    Weights are shared out so that their sum is 1: with I_s the image of source s alone, the derivative by its weight is
-    I_s less the whole image.
-    """
-    numbers = [(row, number) for row, name in enumerate(names) if (number := source_of(name)) is not None]
-    if not numbers:
-        return
-    whole = simulate(scene, pixels=pixels, dtype="float64", threads=threads, tolerance=0, device=device)
-    for row, number in numbers:
-        directions, wavelengths, _ = scene.sources
-        one = slice(number, number + 1)
-        alone = scene.changed(sources=SourceList(directions[one], wavelengths[one], np.ones(1)))
-        yield row, simulate(alone, pixels=pixels, dtype="float64", threads=threads, tolerance=0, device=device) - whole
+
+def _source_alone(scene: Scene, number: int) -> Scene:
+    directions, wavelengths, _ = scene.sources
+    one = slice(number, number + 1)
+    return scene.changed(sources=SourceList(directions[one], wavelengths[one], np.ones(1)))

@@ -14,7 +14,7 @@ from ..geometry import FloatArray
 from ..io.atomic import StrPath, atomic_write
 from ..response.recording import resolve_recording
 from ..scene.scene_data import SceneData
-from ..structure_factors.symmetry import find_space_group
+from ..structure_factors.symmetry import space_group_on_axes
 from ..unit_cell import cell_from_vectors
 from .nexus_description import mcstas_frame, unrendered_pixels
 
@@ -148,18 +148,20 @@ def write_cell(path: StrPath, config: Config, *, space_group: str | None = None)
 
 def cell_lines(config: Config, space_group: str | None = None) -> Iterator[str]:
     """Yield the lines of a cell file."""
-    cell = cell_from_vectors(SceneData(config).lattice.direct)
+    scene = SceneData(config)
+    cell = cell_from_vectors(scene.lattice.direct)
     yield from ("CrystFEL unit cell file version 1.0", "")
-    yield from lattice_lines(config, space_group)
+    yield from lattice_lines(scene, space_group)
     for name, value in zip(("a", "b", "c"), cell[:3], strict=True):
         yield f"{name} = {value:.6f} A"
     for name, value in zip(("al", "be", "ga"), cell[3:], strict=True):
         yield f"{name} = {value:.6f} deg"
 
 
-def lattice_lines(config: Config, space_group: str | None = None) -> Iterator[str]:
+def lattice_lines(scene: SceneData, space_group: str | None = None) -> Iterator[str]:
     """Yield the lattice type, centring and unique axis in CrystFEL's words."""
-    group = find_space_group(space_group or config.structure_factors.space_group or "P 1", "space_group")
+    name = space_group or scene.config.structure_factors.space_group or "P 1"
+    group = space_group_on_axes(name, cell_from_vectors(scene.lattice.direct), "space_group")
     system, centring = group.crystal_system_str(), group.centring_type()
     if system == "trigonal":
         system = "rhombohedral" if centring == "R" and group.ext == "R" else "hexagonal"

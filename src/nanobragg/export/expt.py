@@ -12,7 +12,8 @@ from ..config.config import Config
 from ..io.atomic import StrPath, atomic_write
 from ..response.recording import resolve_recording
 from ..scene.scene_data import SceneData
-from ..structure_factors.symmetry import find_space_group
+from ..structure_factors.symmetry import space_group_on_axes
+from ..unit_cell import cell_from_vectors
 
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 
@@ -106,9 +107,9 @@ def _scan(scene: SceneData) -> dict[str, Any]:
 
 def crystal_model(scene: SceneData, space_group: str | None) -> dict[str, Any]:
     """Return the crystal at φ = 0."""
-    name = space_group or scene.config.structure_factors.space_group or "P 1"
+    name = space_group or scene.undamaged.structure_factors.space_group or "P 1"
     direct = scene.lattice.direct
     return {
         "__id__": "crystal", **{f"real_space_{axis}": row.tolist() for axis, row in zip("abc", direct, strict=True)},
-        "space_group_hall_symbol": find_space_group(name, "space_group").hall,
+        "space_group_hall_symbol": space_group_on_axes(name, cell_from_vectors(direct), "space_group").hall,
     }  # fmt: skip

@@ -75,7 +75,7 @@ def _crystal(lattice: TruthLattice, space_group: str | None) -> Iterator[str]:
     yield f"Cell parameters {_numbers(edges / 10.0, '.5f')} nm, {_numbers(angles, '.5f')} deg"
     for name, star in zip("abc", scene.lattice.reciprocal, strict=True):
         yield f"{name}star = {_numbers(frame @ in_the_middle(scene, star) * 10.0, '+.7f')} nm^-1"
-    yield from lattice_lines(config, space_group)
+    yield from lattice_lines(scene, space_group)
     if limit:
         yield f"diffraction_resolution_limit = {10.0 * limit:.2f} nm^-1 or {1.0 / limit:.2f} A"
     yield f"num_reflections = {len(spots)}"

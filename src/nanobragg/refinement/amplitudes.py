@@ -13,6 +13,7 @@ from ..calls import public
 from ..config.config import Config
 from ..config.structure_factors import StructureFactors
 from ..derivatives.amplitudes import AmplitudeMap
+from ..derivatives.cells import crystal_cell
 from ..derivatives.evaluate import Evaluation, as_scene
 from ..derivatives.likelihood import Likelihood, as_noise
 from ..derivatives.sums import checked_data
@@ -20,11 +21,10 @@ from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
-from ..structure_factors.symmetry import IndexArray, equivalent_groups, find_space_group, rotations_of
+from ..structure_factors.symmetry import IndexArray, equivalent_groups, rotations_of, space_group_on_axes
+from .amplitude_minimisers import MINIMISERS, fisher_diagonal
 from .refine import boxes_of, measured_photons, selected_pixels, valid_pixels
 
-CONVERGED = 0.02  # of a standard error: the largest step at the minimum
-SOLVED, MOST_SOLVING = 1e-3, 40  # relative residual of the linear equations, and iterations on them
 BOX_RADIUS = 4.0  # pixels around a predicted spot
 log = logging.getLogger(__name__)
 
@@ -111,40 +111,61 @@ def refine_amplitudes(
         raise ConfigError(f"refine_amplitudes: {len(experiments)} experiments and {len(data)} images; give one of each")
     if method not in MINIMISERS:
         raise ConfigError(f"method = {method!r}: must be one of {', '.join(MINIMISERS)}")
-    kind = as_noise(noise)
     first = as_scene(experiments[0])
     indices, amplitudes = _listing(first)
-    name = space_group or first.config.structure_factors.space_group or "P 1"
-    rotations = rotations_of(find_space_group(name, "space_group").operations())
+    name = space_group or first.undamaged.structure_factors.space_group or "P 1"
+    rotations = rotations_of(space_group_on_axes(name, crystal_cell(first), "space_group").operations())
     unique, group = equivalent_groups(indices, rotations, friedel=friedel)
-    system = _System(group, len(unique))
+    system = _System(group, len(unique), as_noise(noise))
     for number, (experiment, image) in enumerate(zip(experiments, data, strict=True)):
         system.add(as_scene(experiment), image, amplitudes, pixels, threads)
         log.debug("image %d: %d pixels", number, len(system.measured[-1]))
     squares = np.zeros(len(unique))
     np.maximum.at(squares, group, amplitudes**2)
-    matrix, measured, rest, seen = system.assembled(squares, kind)
-    begun = float(kind.terms(measured, matrix @ squares[seen] + rest).loss.sum())
-    refined, iterations, converged = MINIMISERS[method](kind, matrix, measured, rest, squares[seen], most_iterations)
-    terms = kind.terms(measured, matrix @ refined + rest)
-    deviation = 1.0 / np.sqrt(np.maximum(_diagonal(matrix, terms.weight), 1e-300))
-    values = np.sqrt(refined)
-    squares[seen] = refined
-    everything = np.where(np.isin(group, np.flatnonzero(seen)), np.sqrt(squares[group]), amplitudes)
-    factors = first.config.structure_factors
+    found = _refined(system, squares, method, most_iterations)
+    squares[found.known] = found.squares
+    everything = np.where(found.known[group], np.sqrt(squares[group]), amplitudes)
+    factors = first.undamaged.structure_factors
     return AmplitudeRefinement(
-        indices=unique[seen], amplitudes=values,
-        errors=np.minimum(deviation / (2.0 * np.maximum(values, 1e-12)), np.sqrt(deviation)),
+        indices=unique[found.known], amplitudes=np.sqrt(found.squares), errors=found.errors(),
         structure_factors=StructureFactors(
             indices=indices, amplitudes=everything, cell=factors.known_cell, default_F=factors.default_F,
             interpolate=False,
         ),
-        loss=float(terms.loss.sum()), start_loss=begun, iterations=iterations, converged=converged,
+        loss=found.loss, start_loss=found.start_loss, iterations=found.iterations, converged=found.converged,
     )  # fmt: skip
 
 
+class _Refined(NamedTuple):
+    """Squared amplitudes of the sets of equivalents that are `known`, with their standard deviations."""
+
+    known: npt.NDArray[np.bool_]
+    squares: FloatArray
+    deviations: FloatArray
+    loss: float
+    start_loss: float
+    iterations: int
+    converged: bool
+
+    def errors(self) -> FloatArray:
+        """Return the standard errors of the amplitudes; of those near 0, the root of that of the square."""
+        amplitudes = np.sqrt(self.squares)
+        return np.minimum(self.deviations / (2.0 * np.maximum(amplitudes, 1e-12)), np.sqrt(self.deviations))
+
+
+def _refined(system: _System, start: FloatArray, method: str, most_iterations: int) -> _Refined:
+    """Return the most likely squares of all sets that the images determine."""
+    noise = system.noise
+    matrix, measured, rest, known = system.assembled(start)
+    begun = float(noise.terms(measured, matrix @ start[known] + rest).loss.sum())
+    squares, iterations, converged = MINIMISERS[method](noise, matrix, measured, rest, start[known], most_iterations)
+    terms = noise.terms(measured, matrix @ squares + rest)
+    deviations = 1.0 / np.sqrt(np.maximum(fisher_diagonal(matrix, terms.weight), 1e-300))
+    return _Refined(known, squares, deviations, float(terms.loss.sum()), begun, iterations, converged)
+
+
 def _listing(scene: Scene) -> tuple[IndexArray, FloatArray]:
-    listing = scene.config.structure_factors.listing
+    listing = scene.undamaged.structure_factors.listing
     if scene.halos:
         raise ConfigError("refine_amplitudes: Crystal.diffuse: amplitudes of halos are not refined; leave it out")
     if listing is None:
@@ -159,8 +180,8 @@ def _listing(scene: Scene) -> tuple[IndexArray, FloatArray]:
 class _System:
     """The linear system of all images: pixels by sets of equivalent reflections."""
 
-    def __init__(self, group: npt.NDArray[np.int64], count: int) -> None:
-        self._group, self._count = group, count
+    def __init__(self, group: npt.NDArray[np.int64], count: int, noise: Likelihood) -> None:
+        self._group, self._count, self.noise = group, count, noise
         self.measured: list[FloatArray] = []
         self._rest: list[FloatArray] = []
         self._blocks: list[Any] = []
@@ -188,9 +209,7 @@ class _System:
         self._rest.append(model - listed)
         self.measured.append(checked_data(scene, photons, evaluation.places)[evaluation.places])
 
-    def assembled(
-        self, squares: FloatArray, noise: Likelihood
-    ) -> tuple[Any, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    def assembled(self, squares: FloatArray) -> tuple[Any, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
         """Return the matrix by the sets that the images determine, the data, the rest of the model, and which they are.
 
         A set is determined if the standard error of its squared amplitude is expected to be below the square.
@@ -199,85 +218,10 @@ class _System:
 
         matrix, measured = sparse.vstack(self._blocks).tocsr(), np.concatenate(self.measured)
         model = matrix @ squares + np.concatenate(self._rest)
-        known = _diagonal(matrix, 1.0 / noise.variance(model)) * squares**2 > 1.0
+        known = fisher_diagonal(matrix, 1.0 / self.noise.variance(model)) * squares**2 > 1.0
         if not known.any():
             raise ConfigError(
                 "refine_amplitudes: the images determine no amplitude; check scale, background and pixels"
             )
         chosen = matrix.tocsc()[:, known].tocsr()
         return chosen, measured, model - chosen @ squares[known], known
-
-
-def _minimised(
-    noise: Likelihood, matrix: Any, data: FloatArray, rest: FloatArray, start: FloatArray, most: int
-) -> tuple[FloatArray, int, bool]:
-    """Return the squares with the smallest loss, the number of iterations, and whether they converged.
-
-    Newton steps with the Fisher matrix, solved by conjugate gradients; the first step takes the data for the variance.
-    """
-    from scipy.sparse import linalg
-
-    squares, loss = start, np.inf
-    for iteration in range(most):
-        terms = noise.terms(data, matrix @ squares + rest)
-        weight = terms.weight if iteration else 1.0 / noise.variance(np.maximum(data, 1.0))
-        slope = terms.slope if iteration else weight * (matrix @ squares + rest - data)
-        gradient, diagonal = matrix.T @ slope, _diagonal(matrix, weight)
-        free = (squares > 0) | (gradient < 0)
-
-        def curved(v: FloatArray, weight: FloatArray = weight, free: npt.NDArray[np.bool_] = free) -> FloatArray:
-            return np.where(free, matrix.T @ (weight * (matrix @ np.where(free, v, 0.0))), v)
-
-        shape = (len(start), len(start))
-        inverse = linalg.LinearOperator(shape, matvec=lambda v, d=diagonal, free=free: np.where(free, v / d, v))
-        operator = linalg.LinearOperator(shape, matvec=curved, dtype=np.float64)
-        step, _ = linalg.cg(operator, np.where(free, -gradient, 0.0), rtol=SOLVED, maxiter=MOST_SOLVING, M=inverse)
-        if iteration and np.abs(step * np.sqrt(diagonal)).max() < CONVERGED:
-            return squares, iteration, True
-        squares, loss = _accepted(noise, matrix, data, rest, squares, step, loss if iteration > 1 else np.inf)
-    return squares, most, False
-
-
-def _minimised_by_scipy(
-    noise: Likelihood, matrix: Any, data: FloatArray, rest: FloatArray, start: FloatArray, most: int
-) -> tuple[FloatArray, int, bool]:
-    """As `_minimised`, by the method of Byrd, Lu, Nocedal and Zhu, over the squares in their standard errors."""
-    from scipy.optimize import minimize
-
-    scale = 1.0 / np.sqrt(_diagonal(matrix, 1.0 / noise.variance(np.maximum(data, 1.0))))
-
-    def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
-        terms = noise.terms(data, matrix @ (scaled * scale) + rest)
-        return float(terms.loss.sum()), (matrix.T @ terms.slope) * scale
-
-    found = minimize(
-        loss, start / scale, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start),
-        options={"maxiter": most, "ftol": 1e-12, "gtol": CONVERGED},
-    )  # fmt: skip
-    return np.asarray(found.x * scale), int(found.nit), bool(found.success)
-
-
-def _accepted(
-    noise: Likelihood,
-    matrix: Any,
-    data: FloatArray,
-    rest: FloatArray,
-    squares: FloatArray,
-    step: FloatArray,
-    before: float,
-) -> tuple[FloatArray, float]:
-    """Return the squares after a step, halved until the loss falls, and their loss."""
-    for part in (1.0, 0.5, 0.25, 0.125):
-        trial = np.maximum(squares + part * step, 0.0)
-        loss = float(noise.terms(data, matrix @ trial + rest).loss.sum())
-        if loss < before:
-            return trial, loss
-    return squares, before
-
-
-def _diagonal(matrix: Any, weights: FloatArray) -> FloatArray:
-    """Return the diagonal of MᵀWM."""
-    return np.asarray(matrix.multiply(matrix).T @ weights)
-
-
-MINIMISERS = {"newton": _minimised, "l-bfgs-b": _minimised_by_scipy}

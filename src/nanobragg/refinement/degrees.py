@@ -7,9 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..derivatives.cells import crystal_cell
 from ..derivatives.groups import Groups, panel_groups
-from ..derivatives.names import CELL, CORRELATIONS, COUNTS, DISPLACEMENTS, MOTIONS, ROTATIONS, SPREADS, STRAIN_NAMES
-from ..derivatives.parameters import all_parameters, check_names, crystal_cell, reflection_of
+from ..derivatives.names import (
+    CELL,
+    CORRELATIONS,
+    COUNTS,
+    DAMAGE,
+    DISPLACEMENTS,
+    MOTIONS,
+    ROTATIONS,
+    SPREADS,
+    STRAIN_NAMES,
+    domain_of,
+)
+from ..derivatives.parameters import all_parameters, check_names, reflection_of
 from ..errors import ConfigError
 from ..scene.scene import Scene
 from ..structure_factors.symmetry import find_space_group
@@ -18,7 +30,7 @@ from ..unit_cell import Cell
 OFFSET = "offset"
 MOST_LOG_STEP = 0.7
 POSITIVE = (
-    *COUNTS, *SPREADS, *STRAIN_NAMES, *CORRELATIONS, *DISPLACEMENTS, "mosaic_spread", "strain", "bandwidth",
+    *COUNTS, *SPREADS, *STRAIN_NAMES, *CORRELATIONS, *DISPLACEMENTS, *DAMAGE, "mosaic_spread", "strain", "bandwidth",
     "correlation_length", "displacement",
 )  # fmt: skip
 
@@ -99,11 +111,12 @@ def choose_degrees(
 def _single(scene: Scene, name: str, groups: Groups | None) -> Degree:
     if reflection_of(name) is not None:
         raise ConfigError(f"vary: {name}: amplitudes are refined by nb.refine_amplitudes")
-    known = all_parameters(scene, groups)
+    known = all_parameters(scene, groups, [name])
     if name not in known:
         raise ConfigError(f"vary: the scene does not depend on {name}; leave it out")
     parameter = known[name]
-    return Degree(name, parameter.unit, parameter.value, {name: 1.0}, name in POSITIVE, 10 * parameter.scale)
+    positive = name in POSITIVE or domain_of(name) is not None
+    return Degree(name, parameter.unit, parameter.value, {name: 1.0}, positive, 10 * parameter.scale)
 
 
 def _tied(degrees: dict[str, Degree], tie: Iterable[Sequence[str]]) -> list[Degree]:
@@ -122,7 +135,7 @@ def _tied(degrees: dict[str, Degree], tie: Iterable[Sequence[str]]) -> list[Degr
 def cell_degrees(scene: Scene, space_group: str | None) -> list[Degree]:
     """Return the free numbers of the cell in its crystal system."""
     cell = crystal_cell(scene)
-    name = space_group or scene.config.structure_factors.space_group
+    name = space_group or scene.undamaged.structure_factors.space_group
     free: list[tuple[str, ...]] = [(one,) for one in CELL] if name is None else free_numbers(name, cell)
     return [
         Degree(names[0], "Å" if names[0] in CELL[:3] else "deg", cell[CELL.index(names[0])],
@@ -153,7 +166,7 @@ def free_numbers(space_group: str, cell: Cell) -> list[tuple[str, ...]]:
 
 def symmetric_changes(scene: Scene, space_group: str | None) -> dict[str, float]:
     """Return the changes of the cell that give it the symmetry of its space group, by averaging equal numbers."""
-    name = space_group or scene.config.structure_factors.space_group
+    name = space_group or scene.undamaged.structure_factors.space_group
     if name is None:
         return {}
     cell = dict(zip(CELL, crystal_cell(scene), strict=True))

@@ -352,7 +352,7 @@ class Fit:
 
 def start_values(scene: Scene, degrees: list[Degree], groups: Groups | None) -> FloatArray:
     """Return the values of degrees of freedom in a scene."""
-    known = all_parameters(scene, groups)
+    known = all_parameters(scene, groups, [degree.name for degree in degrees])
     return np.array([known[degree.name].value if degree.name in known else degree.start for degree in degrees])
 
 

@@ -199,9 +199,10 @@ def make_results(
             errors=dict(zip(names, deviation.tolist(), strict=True)),
             correlation=covariance / np.outer(deviation, deviation),
             chi_squared=sums[number].chi_squared, pixels=sums[number].pixels, loss=sums[number].loss,
-            start_loss=before[number].loss, iterations=iterations, converged=converged, config=scene.config,
+            start_loss=before[number].loss, iterations=iterations, converged=converged, config=scene.undamaged,
             shells=resolution_shells(fit, image, scene, signal if planes is None else signal + planes), image=image,
-            noise=fit.noise, space_group=space_group, begun=given[number].config, response=fit.response, planes=planes,
+            noise=fit.noise, space_group=space_group, begun=given[number].undamaged, response=fit.response,
+            planes=planes,
         ))  # fmt: skip
     return results
 

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..derivatives.cells import cell_strains, rotation_strain
+from ..derivatives.cells import cell_strains, crystal_cell, rotation_strain
 from ..derivatives.groups import Groups
 from ..derivatives.names import CELL, ROTATIONS
-from ..derivatives.parameters import crystal_cell
 from ..geometry import FloatArray, rotate_about
 from ..scene.scene import Scene
 from .degrees import Degree

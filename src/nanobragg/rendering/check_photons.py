@@ -1,4 +1,4 @@
-"""The check of a rendered image: photons that are not finite, or negative, are never returned without a word."""
+"""The check of a rendered image: photons that are not finite, or negative, or black for want of reflections."""
 
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from ..errors import ConfigError, warn_user
 from ..geometry import Roi
 from ..scene.checks import facing_away
 from ..scene.scene import Scene
+from ..structure_factors.phased import STEPS
 
 
 class PhotonRange(NamedTuple):
@@ -38,10 +39,13 @@ def photon_range(image: npt.NDArray[Any], roi: Roi) -> PhotonRange:
 def check_photons(scene: Scene, image: npt.NDArray[Any], roi: Roi, before: PhotonRange) -> None:
     """Raise `ConfigError` if rendering gave photons that are not finite or negative; with `compat="c"` only warn.
 
+    Warn if the transform between reflections ends before the first ray.
     `before` is the range of the image rendered into; what it had already is not an error. Negative photons are valid
     where a background table has negative amplitudes.
     """
     after = photon_range(image, roi)
+    if scene.lookup == "phased" and after.lowest == after.highest == 0:
+        warn_user(_dark(scene))
     image = image.get() if hasattr(image, "get") else image  # CuPy's
     table = scene.amorphous
     may_be_negative = before.lowest < 0 or (table is not None and bool((table.values < 0).any()))
@@ -60,6 +64,16 @@ def check_photons(scene: Scene, image: npt.NDArray[Any], roi: Roi, before: Photo
     if scene.config.compat != "c":
         raise ConfigError(f"image: {problem}; {cure}")
     warn_user(f"image: {problem}, as in the C program; {cure}")
+
+
+def _dark(scene: Scene) -> str:
+    """Return why an image of the transform between reflections is black."""
+    assert scene.table is not None
+    ranges = ", ".join(f"{name} {low} to {high}" for name, low, high in zip("hkl", *scene.table, strict=True))
+    return (
+        f"image: every pixel is 0: interpolate = 'phased' ends {1 / STEPS:g} of an index beyond the listed reflections "
+        f"({ranges}), and no ray comes that close to them; list more reflections, or give interpolate = False"
+    )
 
 
 def _part(image: npt.NDArray[Any], roi: Roi) -> npt.NDArray[Any]:

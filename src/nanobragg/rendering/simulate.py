@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
@@ -25,12 +26,12 @@ from ..scene.scene import Scene
 from .check_photons import PhotonRange, check_panels, check_photons, photon_range
 from .cost import log_notable_cost
 from .cuda.choice import choose_gpu
-from .cuda.devices import is_on_gpu
-from .culling import Culling, resolve_tolerance
+from .cuda.devices import Gpu, is_on_gpu
+from .culling import Culling, Tolerance, resolve_tolerance
 from .gpu_image import render_on_gpu
 from .instruction_sets import select_instruction_set
 from .out_array import check_out
-from .pixel_selection import PixelList, select_pixels
+from .pixel_selection import PixelList, Selection, select_pixels
 from .progress import Progress, Reporter
 from .threads import rendering_threads
 from .workers import run_stoppable
@@ -180,66 +181,113 @@ def simulate(
     """
     select_instruction_set()
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
+    options: dict[str, Any] = {
+        "roi": roi, "pixels": pixels, "threads": threads, "device": device, "progress": progress,
+        "tolerance": tolerance, "tolerance_ph": tolerance_ph,
+    }  # fmt: skip
     if scene.others:
-        options = {"roi": roi, "pixels": pixels, "threads": threads, "device": device, "progress": progress}
-        target = out if is_on_gpu(out) else _target(scene, out, add, dtype)
-        summary = _add_lattices(scene, target, add, options, {"tolerance": tolerance, "tolerance_ph": tolerance_ph})
-        return (target, summary) if report else target
+        image = out if is_on_gpu(out) else _target(scene, out, add, dtype)
+        summary = _add_lattices(scene, image, add, **options)
+    else:
+        image, summary = _render_lattice(scene, out, add, dtype, **options)
+    return (image, summary) if report else image
+
+
+def _render_lattice(
+    scene: Scene,
+    out: Any,
+    add: bool,
+    dtype: str,
+    *,
+    roi: Region | None,
+    pixels: PixelList | None,
+    threads: int | None,
+    device: str,
+    progress: bool | Progress,
+    tolerance: float | None,
+    tolerance_ph: float | None,
+) -> tuple[Any, RenderReport]:
+    """Return the image of a single lattice, `out` if that is given, and how it was rendered."""
     check_panels(scene)
     chosen = select_pixels(scene, pixels, roi)
     panels = scene.config.detector.panels
-    total = len(panels) * chosen.area
     threads = rendering_threads(threads)
     limit = resolve_tolerance(scene, tolerance, tolerance_ph)
     terms = chosen.count(len(panels)) * scene.terms * scene.sensor.count
     gpu = choose_gpu(device, scene, terms / threads, out)
     image = _target(scene, out if gpu is None else gpu.view(out), add, dtype)
-    flat = image.reshape(len(panels), *panels[0].pixels)
-    bound, evaluated = 0.0, terms
+    job = _Job(scene, image.reshape(len(panels), *panels[0].pixels), chosen, add, limit, threads, gpu, terms)
+    total = len(panels) * chosen.area
     start = time.perf_counter()
-
-    def render_chosen(roi: Roi, stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
-        nonlocal bound, evaluated
-        find_culling = partial(Culling, scene, flat.dtype, limit, threads, stop)
-        if gpu is not None:
-            bound, evaluated = render_on_gpu(gpu, scene, find_culling, flat, roi, chosen.mask, add, stop, done, terms)
-            return
-        culling = find_culling()
-        log_notable_cost(scene, chosen, culling)
-        if culling.plan is None:
-            render(culling.core, flat, roi, chosen.mask, add, threads, stop, done)
-        else:
-            bound, evaluated = culling.render(flat, roi, chosen.mask, add, done)
-
     if chosen.roi is not None:
         overwritten = out is None or not (add or chosen.mask is not None)
         with nullcontext() if gpu is None else gpu.active():
-            before = PhotonRange(0.0, 0.0) if overwritten else photon_range(flat, chosen.roi)
-            _run(partial(render_chosen, chosen.roi), Reporter(progress, total))
-            check_photons(scene, flat, chosen.roi, before)
-    if scene.smear is not None:  # whose terms are counted as they are found
-        terms = max(terms, evaluated) if bound else evaluated
-    summary = RenderReport(bound, terms, evaluated, time.perf_counter() - start)
+            before = PhotonRange(0.0, 0.0) if overwritten else photon_range(job.image, chosen.roi)
+            _run(partial(job.render, chosen.roi), Reporter(progress, total))
+            check_photons(scene, job.image, chosen.roi, before)
+    summary = job.report(time.perf_counter() - start)
     where = f"{threads} threads" if gpu is None else str(gpu)
     log.info("rendered %d pixels on %s %s", total, where, summary)
-    result: npt.NDArray[Any] = image if out is None else out
-    return (result, summary) if report else result
+    return image if out is None else out, summary
+
+
+@dataclass
+class _Job:
+    """The rendering of a single lattice into an image of shape (panels, slow, fast)."""
+
+    scene: Scene
+    image: Any
+    chosen: Selection
+    add: bool
+    limit: Tolerance
+    threads: int
+    gpu: Gpu | None
+    terms: int
+
+    def __post_init__(self) -> None:
+        self.bound, self.evaluated = 0.0, self.terms
+
+    def render(self, roi: Roi, stop: npt.NDArray[np.int32], done: npt.NDArray[np.int64]) -> None:
+        """Render the chosen pixels in the region of interest, in the other thread of `_run`."""
+        mask, add = self.chosen.mask, self.add
+        find_culling = partial(Culling, self.scene, self.image.dtype, self.limit, self.threads, stop)
+        if self.gpu is not None:
+            self.bound, self.evaluated = render_on_gpu(
+                self.gpu, self.scene, find_culling, self.image, roi, mask, add, stop, done, self.terms
+            )
+            return
+        culling = find_culling()
+        log_notable_cost(self.scene, self.chosen, culling)
+        if culling.plan is None:
+            render(culling.core, self.image, roi, mask, add, self.threads, stop, done)
+        else:
+            self.bound, self.evaluated = culling.render(self.image, roi, mask, add, done)
+
+    def report(self, seconds: float) -> RenderReport:
+        """Return how the image was rendered."""
+        terms = self.terms
+        if self.scene.smear is not None:  # whose terms are counted as they are found
+            terms = max(terms, self.evaluated) if self.bound else self.evaluated
+        return RenderReport(self.bound, terms, self.evaluated, seconds)
 
 
 def _add_lattices(
-    scene: Scene, image: Any, add: bool, options: dict[str, Any], tolerances: dict[str, float | None]
+    scene: Scene, image: Any, add: bool, *, tolerance: float | None, tolerance_ph: float | None, **options: Any
 ) -> RenderReport:
     """Render several lattices into an image; each may miss its part of the tolerance."""
-    sampling, reports = scene.config.sampling, list[RenderReport]()
-    if all(value is None for value in tolerances.values()):
-        tolerances = {"tolerance": sampling.tolerance, "tolerance_ph": sampling.tolerance_ph}
-    check_tolerance(tolerances["tolerance"], tolerances["tolerance_ph"])
-    for name, value in tolerances.items():
-        options[name] = None if value is None else value / len(scene.lattices)
-    for number, lattice in enumerate(scene.lattices):
-        reports.append(simulate(lattice, out=image, add=add or number > 0, report=True, **options)[1])
-    columns = list(zip(*reports, strict=True))
-    return RenderReport(*(sum(column) for column in columns))
+    if tolerance is None and tolerance_ph is None:
+        tolerance, tolerance_ph = scene.config.sampling.tolerance, scene.config.sampling.tolerance_ph
+    check_tolerance(tolerance, tolerance_ph)
+    count = len(scene.lattices)
+    options |= {
+        "tolerance": None if tolerance is None else tolerance / count,
+        "tolerance_ph": None if tolerance_ph is None else tolerance_ph / count,
+    }
+    reports = [
+        simulate(lattice, out=image, add=add or number > 0, report=True, **options)[1]
+        for number, lattice in enumerate(scene.lattices)
+    ]
+    return RenderReport(*(sum(column) for column in zip(*reports, strict=True)))
 
 
 def _target(scene: Scene, out: Any, add: bool, dtype: str) -> Any:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._noise import CRandom, ordered_sum
-from ..bounds import number, short, whole
+from ..bounds import whole
 from ..calls import public
 from ..config.config import Config
 from ..config.noise import Psf
@@ -20,6 +18,7 @@ from ..geometry import FloatArray
 from ..rendering.cuda.devices import beside
 from ..rendering.out_array import check_out
 from ..scene.scene import Scene
+from .exposure import Electronics, Exposure, Streams, check_offset, check_range
 from .psf import blur
 from .quantize import checked_image
 from .recorders import OnProcessors, choose_recorder
@@ -27,9 +26,6 @@ from .recording import Recording, resolve_recording
 
 MAX_C_SEED = 2**31 - 1
 C_BLOCK_PIXELS = 1 << 15  # pixels between two looks at Ctrl-C
-LARGEST_PARAMETER, LARGEST_OFFSET = 1e30, 1e15  # products with photons stay finite, sums fit into 64 bits
-
-FLICKER, PHOTONS, READOUT, CALIBRATION = range(4)  # purposes of random streams
 
 
 @public
@@ -73,7 +69,7 @@ def c_noise(
         A negative or non-finite pixel, or a seed out of range.
     """
     seed = whole("seed", seed, 0 if before is None else -MAX_C_SEED, MAX_C_SEED)
-    _check_offset(adc_offset)
+    check_offset(adc_offset)
     means = checked_image(image, lowest=0.0)
     if means.max() > np.finfo(np.float32).max:
         raise ConfigError(f"image: {means.max():g} photons are more than a 32-bit float holds; scale the image")
@@ -197,16 +193,13 @@ def add_noise(
 
 def _record(means: Any, settings: Recording, recorder: OnProcessors, out: Any) -> Any:
     """Return the detector units of one exposure from resolved settings, in `out` if it is given."""
-    psf, psf_fwhm_px, dtype = settings.psf, settings.psf_fwhm_px, np.dtype(settings.dtype)
-    _check_psf(psf, psf_fwhm_px)
-    for name in ("gain_map", "dead_pixels", "hot_pixels"):
-        pixels = getattr(settings, name)
-        if pixels is not None and pixels.shape != means.shape:
-            raise ConfigError(f"Noise.{name}: shape {pixels.shape} is not that of the image, {means.shape}")
-    streams = _Streams(settings.seed, settings.calibration_seed, recorder)
+    dtype = np.dtype(settings.dtype)
+    _check_psf(settings.psf, settings.psf_fwhm_px)
+    _check_maps(settings, means.shape)
+    streams = Streams(settings.seed, settings.calibration_seed, recorder)
     gain_map = None if settings.gain_map is None else _rows(settings.gain_map)
-    exposure = _Exposure(streams, _rows(means), settings.flicker, settings.calibration_error, gain_map)
-    electronics = _Electronics(
+    exposure = Exposure(streams, _rows(means), settings.flicker, settings.calibration_error, gain_map)
+    electronics = Electronics(
         streams, settings.gain_adu_per_photon, settings.adc_offset, settings.readout_noise_adu,
         settings.saturation_adu, dtype,
     )  # fmt: skip
@@ -214,16 +207,28 @@ def _record(means: Any, settings: Recording, recorder: OnProcessors, out: Any) -
     if out is not None:
         check_out(out, means.shape, dtype)
     adu = np.empty_like(means, dtype, order="C") if out is None else out
-    recorded = _rows(adu)
+    if settings.psf == "none":
+        _record_sharp(exposure, electronics, recorder, _rows(adu))
+    else:
+        _record_blurred(exposure, electronics, recorder, adu, settings)
+    return _with_bad_pixels(adu, settings, electronics.highest)
+
+
+def _record_sharp(exposure: Exposure, electronics: Electronics, recorder: OnProcessors, recorded: Any) -> None:
+    """Record an exposure in rows of detector units, without an array of photons as large as the image."""
 
     def record(rows: slice, scratch: FloatArray) -> None:
         electronics.digitise(exposure.photons(rows, scratch), rows, recorded[rows])
 
-    if psf == "none":  # without an array of photons as large as the image
-        recorder.each_block(record, recorded.shape)
-        return _with_bad_pixels(adu, settings, electronics.highest)
-    photons = np.empty(means.shape)
-    registered = _rows(photons)
+    recorder.each_block(record, recorded.shape)
+
+
+def _record_blurred(
+    exposure: Exposure, electronics: Electronics, recorder: OnProcessors, adu: Any, settings: Recording
+) -> None:
+    """Record an exposure in an image of detector units, blurred between photon counting and read-out."""
+    photons = np.empty(adu.shape)
+    registered, recorded = _rows(photons), _rows(adu)
 
     def expose(rows: slice, scratch: FloatArray) -> None:
         registered[rows] = beside(registered, exposure.photons(rows, scratch))
@@ -233,9 +238,8 @@ def _record(means: Any, settings: Recording, recorder: OnProcessors, out: Any) -
 
     recorder.each_block(expose, registered.shape)
     for panel in photons if photons.ndim == 3 else [photons]:
-        panel[...] = blur(panel, psf, psf_fwhm_px, recorder.threads)
+        panel[...] = blur(panel, settings.psf, settings.psf_fwhm_px, recorder.threads)
     recorder.each_block(read_out, recorded.shape)
-    return _with_bad_pixels(adu, settings, electronics.highest)
 
 
 def _with_bad_pixels(adu: Any, settings: Recording, highest: float) -> Any:
@@ -248,135 +252,21 @@ def _with_bad_pixels(adu: Any, settings: Recording, highest: float) -> Any:
     return adu
 
 
-class _Streams:
-    """Random deviates of every pixel, one stream for each purpose: those of a pixel depend on its number only."""
-
-    def __init__(self, seed: int | None, calibration_seed: int, recorder: OnProcessors) -> None:
-        for name, value in (("seed", seed), ("calibration_seed", calibration_seed)):
-            if value is not None:
-                _check_seed(name, value)
-        self._key, self._calibration_key = _key(seed), _key(calibration_seed)
-        self._recorder = recorder
-
-    def poisson(self, means: FloatArray, first_pixel: int, counts: FloatArray) -> None:
-        """Fill `counts` with Poisson deviates of the pixels from `first_pixel` on."""
-        self._recorder.poisson_deviates(means.reshape(-1), first_pixel, PHOTONS, self._key, counts.reshape(-1))
-
-    def normal(self, purpose: int, shape: tuple[int, ...], first_pixel: int = 0) -> FloatArray:
-        """Return normal deviates of the pixels from `first_pixel` on."""
-        deviates: FloatArray = self._recorder.empty(shape)
-        key = self._calibration_key if purpose == CALIBRATION else self._key
-        self._recorder.normal_deviates(first_pixel, purpose, key, deviates.reshape(-1))
-        return deviates
-
-
-def _key(seed: int | None) -> int:
-    """Return the 64 bits of the generator's key for a seed of any length, or fresh ones from the operating system."""
-    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
-
-
-@dataclass
-class _Exposure:
-    """The steps from expected photons to registered photons."""
-
-    streams: _Streams
-    means: NDArray[np.floating]
-    flicker: float
-    calibration_error: float
-    gain_map: NDArray[Any] | None
-
-    def __post_init__(self) -> None:
-        _check_range("flicker", self.flicker)
-        _check_range("calibration_error", self.calibration_error)
-        fluctuation = float(self.streams.normal(FLICKER, (1,))[0])
-        self.brightness = max(0.0, 1.0 + self.flicker * fluctuation)
-
-    def photons(self, rows: slice, scratch: FloatArray) -> FloatArray:
-        """Return the registered photons of some rows, using `scratch` of shape (2, rows, fast)."""
-        means: FloatArray = scratch[0]
-        counts: FloatArray = scratch[1]
-        first = rows.start * counts.shape[1]
-        np.multiply(beside(means, self.means[rows]), self.brightness, out=means, dtype=np.float64)
-        self.streams.poisson(means, first, counts)
-        if self.calibration_error:
-            pattern = self.streams.normal(CALIBRATION, counts.shape, first)
-            counts *= np.maximum(0.0, 1.0 + self.calibration_error * pattern)
-        if self.gain_map is not None:
-            counts *= beside(counts, self.gain_map[rows])
-        return counts
-
-
-@dataclass
-class _Electronics:
-    """The steps from registered photons to ADU."""
-
-    streams: _Streams
-    gain: float
-    offset: float
-    readout_noise: float
-    saturation: float | None
-    dtype: np.dtype[Any]
-
-    def __post_init__(self) -> None:
-        _check_range("gain_adu_per_photon", self.gain)
-        _check_range("readout_noise_adu", self.readout_noise)
-        _check_offset(self.offset)
-        self.integer = np.issubdtype(self.dtype, np.integer)
-        if not self.integer and not np.issubdtype(self.dtype, np.floating):
-            raise ConfigError(f"dtype = {self.dtype} is not valid; give an integer or floating type")
-        limits = np.iinfo(self.dtype) if self.integer else np.finfo(self.dtype)
-        given = _largest(limits) if self.saturation is None else self.saturation
-        saturation = math.inf if given == math.inf else number("saturation_adu", given)
-        if not saturation > 0.0 or (self.integer and saturation > limits.max):
-            raise ConfigError(f"saturation_adu = {saturation}: must be positive and fit {self.dtype}")
-        self.lowest, self.highest = float(limits.min), min(saturation, float(limits.max))
-
-    def digitise(self, photons: FloatArray, rows: slice, out: NDArray[Any]) -> None:
-        """Write the ADU of some rows to `out`, overwriting their photons."""
-        adu = photons
-        if self.gain != 1.0:
-            adu *= self.gain
-        if self.offset != 0.0:
-            adu += self.offset
-        if self.readout_noise:
-            adu += self.readout_noise * self.streams.normal(READOUT, adu.shape, rows.start * adu.shape[1])
-        if self.integer:
-            np.rint(adu, out=adu)
-        np.clip(adu, self.lowest, self.highest, out=adu)
-        out[...] = adu if isinstance(adu, np.ndarray) else beside(out, adu.astype(self.dtype))
-
-
-def _largest(limits: np.iinfo[Any] | np.finfo[Any]) -> float:
-    """Return the largest float64 within a type's range; the maximum of 64-bit integers is not representable."""
-    nearest = float(limits.max)
-    return float(np.nextafter(nearest, 0.0)) if nearest > limits.max else nearest
-
-
 def _rows(image: NDArray[Any]) -> NDArray[Any]:
     """Return the rows of all panels as one array."""
     return image.reshape(-1, image.shape[-1])
 
 
-def _check_seed(name: str, seed: object) -> None:
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ConfigError(f"{name} = {short(seed)} is not a valid seed; give an integer of at least 0")
-
-
-def _check_range(name: str, value: float) -> None:
-    if not 0.0 <= number(name, value) <= LARGEST_PARAMETER:
-        raise ConfigError(f"{name} = {value} is not valid; give a number from 0 to {LARGEST_PARAMETER:g}")
-
-
-def _check_offset(adc_offset: float) -> None:
-    if not abs(number("adc_offset", adc_offset)) <= LARGEST_OFFSET:
-        raise ConfigError(
-            f"adc_offset = {adc_offset} is not valid; give a number from -{LARGEST_OFFSET:g} to {LARGEST_OFFSET:g}"
-        )
+def _check_maps(settings: Recording, shape: tuple[int, ...]) -> None:
+    for name in ("gain_map", "dead_pixels", "hot_pixels"):
+        pixels = getattr(settings, name)
+        if pixels is not None and pixels.shape != shape:
+            raise ConfigError(f"Noise.{name}: shape {pixels.shape} is not that of the image, {shape}")
 
 
 def _check_psf(psf: Psf, fwhm_px: float) -> None:
     if psf not in get_args(Psf):
         raise ConfigError(f"psf = {psf!r} is not valid; choose one of {', '.join(get_args(Psf))}")
-    _check_range("psf_fwhm_px", fwhm_px)
+    check_range("psf_fwhm_px", fwhm_px)
     if (psf == "none") != (fwhm_px == 0.0):
         raise ConfigError(f"psf_fwhm_px = {fwhm_px} with psf = {psf!r} is not valid; give both a shape and a width")

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..config.panel import Panel, panel_distance
 from ..constants import EV_ANGSTROM
+from ..structure_factors.symmetry import find_space_group, is_rhombohedral
 from ..unit_cell import Cell, cell_from_vectors
 from .blocks import clippings
 from .panel_checks import overlapping_panels
@@ -62,6 +63,13 @@ def _check_structure_factors(scene: SceneData) -> list[str]:
             f"the crystal's cell ({_format_cell(ours)}) is not that of the structure factors "
             f"({name}: {_format_cell(theirs)}); leave Crystal.cell out to use theirs"
         )
+    if theirs is None and factors.space_group is not None and is_rhombohedral(ours):
+        group = find_space_group(factors.space_group, "StructureFactors.space_group")
+        if group.ext == "H":
+            found.append(
+                f"StructureFactors.space_group = {factors.space_group!r}: has hexagonal axes without a cell of the "
+                f"structure factors, but the crystal's ({_format_cell(ours)}) is rhombohedral; give '{group.hm} :R'"
+            )
     energies = EV_ANGSTROM / (scene.sources.wavelengths * 1e10)
     if factors.energies is not None:
         low, high = factors.energies[0], factors.energies[-1]

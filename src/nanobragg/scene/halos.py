@@ -110,7 +110,8 @@ def halo_crystal(halo: Halo, crystal: Crystal, n_cells: tuple[float, float, floa
 
 def exponents(indices: IndexArray, matrix: FloatArray) -> FloatArray:
     """Return the exponent of every reflection (n, 3)."""
-    return np.asarray(((indices @ matrix) * indices).sum(axis=1))
+    index = indices.astype(np.float64)  # whose products are fast
+    return np.asarray(((index @ matrix) * index).sum(axis=1))
 
 
 def spot_factor(halos: tuple[Halo, ...], indices: IndexArray) -> FloatArray:

@@ -44,6 +44,8 @@ class Scene(SceneData):
     ----------
     config : Config
         The resolved Config (`Config.resolved`), after its dose (`Config.damaged`).
+    undamaged : Config
+        The resolved Config before its dose.
     lattice : Lattice
         Cell vectors at φ = 0 (Å).
     n_cells : tuple of int or float
@@ -65,7 +67,9 @@ class Scene(SceneData):
     sensor : Sweep
         Sensor layers, metres.
     oversample, recommended_oversample : int
-        Sub-pixels along each side of a pixel: the number in use, and that for the block's largest dimension.
+        Sub-pixels along each side of a pixel: the number in use, and that for the block's largest dimension. Smeared
+        spots need as many: what smears them grows with the scattering vector, so that spots near the beam are as
+        narrow as those of a block, and orientations do not widen a spot along it.
     fluence : float
         Photons per square metre.
     distance : float

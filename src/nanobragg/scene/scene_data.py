@@ -22,7 +22,7 @@ from ..config.structure_factors import StructureFactors
 from ..constants import EV_ANGSTROM, RADIAN_IN_DEGREES
 from ..detectors.conventions import CONVENTIONS
 from ..errors import ConfigError
-from ..geometry import FloatArray, Roi, dot, rotate_by_each, unit
+from ..geometry import FloatArray, Roi, dot, longest_scattering_vector, rotate_by_each, unit
 from ..step_rules import Sweep, resolve_sweep
 from .blocks import resolve_blocks
 from .coverage import Coverage, pixel_resolutions, table_coverage
@@ -39,11 +39,22 @@ class SceneData:
     """A resolved Config; `Scene` documents the attributes."""
 
     def __init__(self, config: Config, corrected: Collection[int] = ()) -> None:
-        config = config.resolved()
+        config = self.undamaged = config.resolved()
         self.growth = 1.0 if config.damage is None else config.damage.growth(config.dose_MGy)  # of the cell's edges
         config = self.config = config.damaged()
         self._c = config.compat == "c"
         self._corrected = frozenset(corrected)
+        self._resolve_beam()
+        self._resolve_crystal()
+        self._resolve_orientations()
+        self._resolve_detector()
+        self._resolve_amplitudes()
+        shortest = float(self.sources.wavelengths.min())
+        self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
+        self.mask = load_mask(config)
+
+    def _resolve_beam(self) -> None:
+        config = self.config
         frame = CONVENTIONS[config.detector.convention]
         self.beam_direction = unit(config.beam.direction or frame.beam)
         self.polarization_axis = polarization_axis(
@@ -52,33 +63,39 @@ class SceneData:
             config.beam.polarization_axis or frame.polarization,
             like_c=self.follows(27),
         )
-        self.spindle_axis = unit(config.crystal.spindle_axis or frame.spindle)
         self.wavelength = config.beam.wavelength / 1e10
         self.fluence = config.beam.fluence
         self.sources = build_sources(config.beam, self.beam_direction, self.polarization_axis, like_c=self.follows(5))
-        self.lattice = build_lattice(
-            config.crystal, config.beam.wavelength, c_cell=self.follows(9), c_misset=self.follows(8)
-        )
-        self.n_cells, self.blocks, self.cells_per_block = resolve_blocks(
-            config.crystal, config.beam, self.lattice, like_c=self._c
-        )
-        self.radius_metric = radius_metric(config.crystal, self.n_cells, self.lattice, like_c=self.follows(7))
-        self.smear = build_smear(config.crystal, config.beam, self.lattice, self.radius_metric)
-        self.phi = config.scan.resolved()
-        self.domains = config.crystal.domains()
+
+    def _resolve_crystal(self) -> None:
+        crystal, beam = self.config.crystal, self.config.beam
+        self.lattice = build_lattice(crystal, beam.wavelength, c_cell=self.follows(9), c_misset=self.follows(8))
+        self.n_cells, self.blocks, self.cells_per_block = resolve_blocks(crystal, beam, self.lattice, like_c=self._c)
+        self.radius_metric = radius_metric(crystal, self.n_cells, self.lattice, like_c=self.follows(7))
+        self.smear = build_smear(crystal, beam, self.lattice, self.radius_metric)
+        self.halos = build_halos(crystal, self.lattice, self.cells_per_block)
+
+    def _resolve_orientations(self) -> None:
+        crystal, scan = self.config.crystal, self.config.scan
+        self.spindle_axis = unit(crystal.spindle_axis or CONVENTIONS[self.config.detector.convention].spindle)
+        self.phi = scan.resolved()
+        self.domains = crystal.domains()
         if self.phi.count * self.domains > MOST_STEPS:
             raise ConfigError(
                 f"Scan and Crystal: {self.phi.count} phi steps of {self.domains} mosaic domains are more than "
                 f"{MOST_STEPS} orientations; use fewer"
             )
-        self.phi_angles = config.scan.start_deg / RADIAN_IN_DEGREES + self.phi.step * (
+        self.phi_angles = scan.start_deg / RADIAN_IN_DEGREES + self.phi.step * (
             np.arange(self.phi.count) + (0.0 if self.follows(25) else 0.5)
         )
         self.domain_list = resolve_domains(
-            config.crystal.replace(mosaic_sampling="random") if self.follows(26) else config.crystal, self.lattice
+            crystal.replace(mosaic_sampling="random") if self.follows(26) else crystal, self.lattice
         )
         self.mosaic_rotations = self.domain_list.rotations
         self.cells, self.first_cells = self._orientations()
+
+    def _resolve_detector(self) -> None:
+        config = self.config
         self.sensor = self._sensor_layers()
         self.distance = self._distance()
         _check_beamstop(config.detector, self.distance)
@@ -88,13 +105,11 @@ class SceneData:
         self.recommended_oversample = self._recommended_oversample()
         self.oversample = config.sampling.oversample or self.recommended_oversample
         self.reach = self._largest_indices()
-        self.halos = build_halos(config.crystal, self.lattice, self.cells_per_block)
+
+    def _resolve_amplitudes(self) -> None:
         self._share_out_amplitudes()
         self.table = self.spot_factors.limits
-        self.lookup = self._choose_lookup()
-        shortest = float(self.sources.wavelengths.min())
-        self.amorphous = amorphous_curve(config.background, config.beam, 1.0 / shortest)
-        self.mask = load_mask(config)
+        self.lookup = self.choose_lookup()
 
     def _share_out_amplitudes(self) -> None:
         """Share out the structure factors among the spots and their halos."""
@@ -269,12 +284,10 @@ class SceneData:
 
     def _largest_indices(self) -> tuple[int, int, int]:
         """Return upper limits of |h|, |k|, |l| for all pixels."""
-        rays, longest = self.geometry.corners.reshape(-1, 3), 0.0
-        for direction, wavelength in zip(self.sources.directions, self.sources.wavelengths, strict=True):
-            # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
-            forward = self.config.compat is None and not self.geometry.curved and (rays @ direction).min() > 0
-            chord = np.linalg.norm(rays - direction, axis=1).max() if forward else 2.0
-            longest = max(longest, float(chord / wavelength))
+        bent = self.geometry.curved or self._c
+        longest = longest_scattering_vector(
+            self.geometry.corners, self.sources.directions, self.sources.wavelengths, bent=bent
+        )
         self.longest_q = longest * 1e-10  # 1/Å
         self.spots_of_point = 1.0  # whose terms a point has, at most
         if self.smear is not None:
@@ -294,7 +307,8 @@ class SceneData:
     def _axis_lengths(self) -> list[float]:
         return [math.sqrt(dot(v, v)) for v in self.lattice.direct * 1e-10]
 
-    def _choose_lookup(self) -> Lookup:
+    def choose_lookup(self) -> Lookup:
+        """Return how amplitudes are looked up in the table of the spots."""
         if self.table is None:
             return "constant"
         if self.smear is not None:

@@ -27,6 +27,7 @@ SETTINGS = (  # spellings of a setting after the symbol, and gemmi's extension
     (r"\s*[{(:]?\s*origin( choice)? ?(no\.? ?)?2\s*[})]?$", "2"),
     (r"\s+HR?$", "H"), (r"\s+R$", "R"), (r"\s+S$", "1"), (r"\s+Z$", "2"),  # of the Inorganic Crystal Structure Database
 )  # fmt: skip
+EQUAL_EDGES, EQUAL_ANGLES_DEG = 1e-3, 0.05  # relative, and absolute
 MOST_AWAY = 0.2  # of the amplitudes of centric reflections, by which their phases may differ from the allowed ones
 INDEX_OFFSET = 2**20  # larger than any |h|
 
@@ -82,10 +83,30 @@ def _named(name: str, alpha: float = 0.0, gamma: float = 0.0) -> Any:
     return (gemmi.find_spacegroup_by_name(f"{group.hm}:{setting}") or group) if group and setting else group
 
 
-def space_group_of_cell(name: str, cell: Cell, where: str) -> Any:
-    """As `find_space_group`, with the axes of a rhombohedral group taken from the cell; warns if the two disagree."""
+def space_group_on_axes(name: str, cell: Cell, where: str) -> Any:
+    """As `find_space_group`, with the axes of a rhombohedral group taken from the cell.
+
+    A number stands for hexagonal axes; raises `ConfigError` if the cell is rhombohedral.
+    """
     group = find_space_group(name, where)
-    group = _named(str(name), cell[3], cell[5]) or group
+    if str(name).strip().isdigit() and group.ext == "H" and is_rhombohedral(cell):
+        raise ConfigError(
+            f"{where}: space group {name} has hexagonal axes, as every number has, but the cell "
+            f"{' '.join(f'{x:g}' for x in cell)} is rhombohedral; give space_group = '{group.hm} :R'"
+        )
+    return _named(str(name), cell[3], cell[5]) or group
+
+
+def is_rhombohedral(cell: Cell) -> bool:
+    """Return whether the axes of a cell are rhombohedral: equal edges, and equal angles other than 90 degrees."""
+    edges, angles = np.array(cell[:3]), np.array(cell[3:])
+    equal = np.ptp(edges) <= EQUAL_EDGES * edges.max() and np.ptp(angles) <= EQUAL_ANGLES_DEG
+    return bool(equal and abs(angles.mean() - 90.0) > EQUAL_ANGLES_DEG)
+
+
+def space_group_of_cell(name: str, cell: Cell, where: str) -> Any:
+    """As `space_group_on_axes`; warns if the cell does not have the symmetry of the group."""
+    group = space_group_on_axes(name, cell, where)
     _warn_of_cell(group, cell, where)
     return group
 

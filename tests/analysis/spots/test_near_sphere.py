@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import nanobragg as nb
+from nanobragg._functions import near_sphere
 from nanobragg.analysis.spots import ewald_crossings
+from nanobragg.analysis.spots.amplitude_lookup import amplitude_lookup
 from nanobragg.analysis.spots.ewald_crossings import reflections
-from nanobragg.analysis.spots.near_sphere import near_sphere
-from nanobragg.structure_factors.tables import Limits
 from tests import builders
 
 
@@ -28,7 +28,7 @@ def test_all_points_near_the_sphere_are_found_once(lengths, skew, seed, radius, 
     star = np.diag(lengths) @ np.array([[1, 0, 0], [skew, 1, 0], [skew, skew, 1]]) @ _rotation(seed)
     beam = radius * _rotation(seed + 1)[0]
     first, last = (tuple(column) for column in zip(*[(low, low + more) for low, more in limits], strict=True))
-    found = np.concatenate(list(near_sphere(star, beam, margin, Limits(first, last))))
+    found = near_sphere(star, beam, margin, np.array(first, np.int32), np.array(last, np.int32))
     every = np.mgrid[tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True))].reshape(3, -1).T
     near = {tuple(hkl) for hkl in every[_distance(every, star, beam) <= margin].tolist()}
     listed = [tuple(hkl) for hkl in found.tolist()]
@@ -37,6 +37,14 @@ def test_all_points_near_the_sphere_are_found_once(lengths, skew, seed, radius, 
     assert (found >= first).all()
     assert (found <= last).all()
     assert (_distance(found, star, beam) <= margin + 1e-4 * (1 + radius)).all()
+
+
+def test_points_where_a_line_touches_the_sphere_are_found_once():
+    """With c* across the beam, each line comes closest to the sphere at l = 0, a whole number."""
+    low, high = np.full(3, -5, np.int32), np.full(3, 5, np.int32)
+    found = near_sphere(0.1 * np.eye(3), np.array([2.0, 0.0, 0.0]), 0.3, low, high)
+    assert [0, 0, 0] in found.tolist()
+    assert len(np.unique(found, axis=0)) == len(found) > 50
 
 
 def _rotation(seed):
@@ -65,7 +73,8 @@ def test_crossings_of_a_still_are_those_of_all_reflections(monkeypatch, changes,
         ).replace(changes)
     )
     fast = nb.predict_spots(scene)
-    monkeypatch.setattr(ewald_crossings, "_near_sphere", lambda scene, _, lookup: reflections(scene, lookup))
+    every = np.concatenate(list(reflections(scene, amplitude_lookup(scene))))
+    monkeypatch.setattr(ewald_crossings, "_near_sphere", lambda *_: every)
     slow = nb.predict_spots(scene)
     assert len(fast) > 20
     order = [np.lexsort(spots.hkl.T) for spots in (fast, slow)]

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...geometry import FloatArray, rotate_about
+from ..._functions import near_sphere
+from ...geometry import FloatArray, longest_scattering_vector, rotate_about
 from ...scene.scene import Scene
 from ...structure_factors.tables import Limits
 from .amplitude_lookup import AmplitudeLookup
-from .near_sphere import near_sphere
 from .plane_sections import Shape, largest_reach
 
 CHUNK = 200_000  # reflections
@@ -51,7 +51,7 @@ class Crossings(NamedTuple):
 def find_crossings(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Crossings:
     """Return all crossings within the scene's φ steps except that of 0 0 0, unordered."""
     margin = _margin_of(scene, shape)
-    some = _near_sphere(scene, margin, lookup) if scene.phi.count == 1 else reflections(scene, lookup)
+    some = [_near_sphere(scene, margin, lookup)] if scene.phi.count == 1 else reflections(scene, lookup)
     found = [_crossings_of(scene, margin, hkl) for hkl in some]
     return Crossings._make(np.concatenate(column) for column in zip(*found, strict=True))
 
@@ -99,19 +99,17 @@ def reflections(scene: Scene, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[n
         yield block + np.array([start - reach[0], -reach[1], -reach[2]], np.int32)
 
 
-def _near_sphere(scene: Scene, margin: _Margin, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[np.int32]]:
-    """Yield chunks of h k l with an amplitude near the Ewald sphere of a still."""
-    star, longest = reciprocal_basis(scene.lattice.direct * 1e-10), longest_q(scene)
-    reach = _reach_of_indices(scene)
+def _near_sphere(scene: Scene, margin: _Margin, lookup: AmplitudeLookup) -> npt.NDArray[np.int32]:
+    """Return h k l with an amplitude near the Ewald sphere of a still."""
+    star, reach = reciprocal_basis(scene.lattice.direct * 1e-10), _reach_of_indices(scene)
     limits = Limits((-reach[0], -reach[1], -reach[2]), reach)
     if lookup.default_F == 0:
         if lookup.tables is None:
-            yield np.empty((0, 3), np.int32)
-            return
+            return np.empty((0, 3), np.int32)
         limits = lookup.tables.limits.within(reach)
-    widest = margin.at(longest + margin.reach)
-    for hkl in near_sphere(star, _beam_of_still(scene), widest, limits):
-        yield hkl if lookup.default_F else hkl[lookup.is_listed(hkl)]
+    low, high = np.array(limits, np.int32)
+    hkl = near_sphere(star, _beam_of_still(scene), margin.at(longest_q(scene) + margin.reach), low, high)
+    return hkl if lookup.default_F else hkl[lookup.is_listed(hkl)]
 
 
 def _beam_of_still(scene: Scene) -> FloatArray:
@@ -153,9 +151,7 @@ def _crossings_of(scene: Scene, margin: _Margin, hkl: npt.NDArray[np.int32]) -> 
 
 def longest_q(scene: Scene) -> float:
     """Return the length (1/m) of the longest scattering vector of all pixels."""
-    apart = np.linalg.norm(scene.geometry.corners.reshape(-1, 1, 3) - scene.sources.directions, axis=2)
-    # Below 90 degrees the largest scattering angle of a rectangle is at a corner.
-    return float(((apart if apart.max() < math.sqrt(2.0) else 2.0) / scene.sources.wavelengths).max())
+    return longest_scattering_vector(scene.geometry.corners, scene.sources.directions, scene.sources.wavelengths)
 
 
 def _margin_of(scene: Scene, shape: Shape) -> _Margin:

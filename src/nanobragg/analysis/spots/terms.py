@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..._functions import polarization, scattered, terms_in_reach
+from ..._functions import polarization, spot_terms
 from ...constants import R_E_SQR
 from ...geometry import FloatArray
 from ...scene.panel_geometry import PanelIndex, PanelNumbers
@@ -13,7 +13,7 @@ from ...scene.scene import Scene
 from .absorption import absorbed_fraction, mean_position, passed_fraction, solid_angle_ratio
 from .amplitude_lookup import AmplitudeLookup, amplitude_lookup
 from .ewald_crossings import Crossings, reciprocal_basis
-from .plane_sections import Shape, largest_reach, plane_section, shape_of, smeared_metric
+from .plane_sections import Shape, largest_reach, shape_of, smeared_metric
 
 IntArray = npt.NDArray[np.int64]
 
@@ -119,20 +119,16 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
 
 def _terms(setting: Setting, block: Crossings) -> _Terms:
     """Return the terms (orientation and source) of the crossings that are within the shape's reach."""
-    scene, shape, stars, waves = setting.scene, setting.shape, setting.stars, setting.waves
-    hkl, radii = np.ascontiguousarray(block.hkl, np.float64), 1.0 / scene.sources.wavelengths
-    reach = largest_reach(shape, stars[0])
-    crossing, orientation, source = terms_in_reach(
-        hkl, block.first, block.last, stars, scene.domains, waves, radii, reach
-    )
-    hkl = hkl[crossing]
-    _, length, slope = scattered(hkl, orientation, source, stars, waves)
-    cut = plane_section(shape, slope, radii[source] - length, smeared_metric(scene, block.hkl[crossing]))
-    ray, _, _ = scattered(hkl + cut.offset, orientation, source, stars, waves)
-    weight = scene.sources.weights[source]
+    scene, shape, sources = setting.scene, setting.shape, setting.scene.sources
+    (crossing, orientation, source), ray, area, largest = spot_terms(
+        *shape.blocks, smeared_metric(scene, block.hkl), np.ascontiguousarray(block.hkl, np.float64),
+        block.first, block.last, setting.stars, scene.domains, setting.waves, 1.0 / sources.wavelengths,
+        largest_reach(shape, setting.stars[0]),
+    )  # fmt: skip
+    weight = sources.weights[source]
     if scene.shares is not None:
         weight = weight * scene.shares[orientation]
-    return _Terms(crossing, source, weight, ray, cut.area, cut.largest)
+    return _Terms(crossing, source, weight, ray, area, largest)
 
 
 def _amplitudes(lookup: AmplitudeLookup, block: Crossings, terms: _Terms) -> FloatArray:
@@ -151,5 +147,5 @@ def _polarization(scene: Scene, terms: _Terms) -> FloatArray:
         np.linalg.norm(np.cross(axis, directions), axis=1) < 1e-9
     )  # only for an unpolarized beam, where any axis is valid
     axis[along] = np.eye(3)[np.abs(directions[along]).argmin(axis=1)]
-    kahn = np.full(len(terms.source), beam.kahn_factor)
-    return np.asarray(polarization(kahn, directions[terms.source], terms.ray, axis[terms.source]))
+    kahn = np.full(len(axis), beam.kahn_factor)
+    return np.asarray(polarization(kahn, directions, terms.ray, axis, terms.source))
