@@ -13,7 +13,8 @@ from ..calls import public
 from ..config.config import Config
 from ..config.structure_factors import StructureFactors
 from ..derivatives.amplitudes import AmplitudeMap
-from ..derivatives.evaluate import Evaluation, as_scene
+from ..derivatives.evaluate import as_scene
+from ..derivatives.joint import Evaluation
 from ..derivatives.likelihood import Likelihood, as_noise
 from ..derivatives.sums import checked_data
 from ..errors import ConfigError

@@ -11,7 +11,7 @@ import numpy as np
 from ..calls import public
 from ..config.config import Config
 from ..constants import EV_ANGSTROM
-from ..derivatives.evaluate import Evaluation
+from ..derivatives.joint import Evaluation
 from ..derivatives.mosaic import rotation_vectors
 from ..derivatives.moved import orientation
 from ..derivatives.names import ROTATIONS

@@ -17,7 +17,6 @@ from .._core import render
 from ..calls import public
 from ..config.config import Config
 from ..config.region import Region
-from ..config.sampling import check_tolerance
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..io.limits import physical_memory
@@ -26,7 +25,7 @@ from .check_photons import PhotonRange, check_panels, check_photons, photon_rang
 from .cost import log_notable_cost
 from .cuda.choice import choose_gpu
 from .cuda.devices import is_on_gpu
-from .culling import Culling, resolve_tolerance
+from .culling import Culling, resolve_tolerance, tolerance_of_each
 from .gpu_image import render_on_gpu
 from .instruction_sets import select_instruction_set
 from .out_array import check_out
@@ -181,9 +180,12 @@ def simulate(
     select_instruction_set()
     scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
     if scene.others:
-        options = {"roi": roi, "pixels": pixels, "threads": threads, "device": device, "progress": progress}
+        options: dict[str, Any] = {
+            "roi": roi, "pixels": pixels, "threads": threads, "device": device, "progress": progress,
+        }  # fmt: skip
         target = out if is_on_gpu(out) else _target(scene, out, add, dtype)
-        summary = _add_lattices(scene, target, add, options, {"tolerance": tolerance, "tolerance_ph": tolerance_ph})
+        options["tolerance"], options["tolerance_ph"] = tolerance_of_each(scene, tolerance, tolerance_ph)
+        summary = _add_lattices(scene, target, add, options)
         return (target, summary) if report else target
     check_panels(scene)
     chosen = select_pixels(scene, pixels, roi)
@@ -225,20 +227,13 @@ def simulate(
     return (result, summary) if report else result
 
 
-def _add_lattices(
-    scene: Scene, image: Any, add: bool, options: dict[str, Any], tolerances: dict[str, float | None]
-) -> RenderReport:
-    """Render several lattices into an image; each may miss its part of the tolerance."""
-    sampling, reports = scene.config.sampling, list[RenderReport]()
-    if all(value is None for value in tolerances.values()):
-        tolerances = {"tolerance": sampling.tolerance, "tolerance_ph": sampling.tolerance_ph}
-    check_tolerance(tolerances["tolerance"], tolerances["tolerance_ph"])
-    for name, value in tolerances.items():
-        options[name] = None if value is None else value / len(scene.lattices)
-    for number, lattice in enumerate(scene.lattices):
-        reports.append(simulate(lattice, out=image, add=add or number > 0, report=True, **options)[1])
-    columns = list(zip(*reports, strict=True))
-    return RenderReport(*(sum(column) for column in columns))
+def _add_lattices(scene: Scene, image: Any, add: bool, options: dict[str, Any]) -> RenderReport:
+    """Render several lattices into an image."""
+    reports = [
+        simulate(lattice, out=image, add=add or number > 0, report=True, **options)[1]
+        for number, lattice in enumerate(scene.lattices)
+    ]
+    return RenderReport(*(sum(column) for column in zip(*reports, strict=True)))
 
 
 def _target(scene: Scene, out: Any, add: bool, dtype: str) -> Any:
