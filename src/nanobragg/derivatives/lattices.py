@@ -44,6 +44,8 @@ class CrystalLattices(NamedTuple):
 
     Attributes
     ----------
+    prefix
+        Of the names of its parameters; empty if there is one crystal.
     fraction
         Factor of its photons.
     twins
@@ -52,6 +54,7 @@ class CrystalLattices(NamedTuple):
         Its scenes: that of the crystal without its twins, and one for each twin.
     """
 
+    prefix: str
     fraction: float
     twins: tuple[tuple[str, float], ...]
     lattices: tuple[Scene, ...]
@@ -123,15 +126,18 @@ def crystals_of(scene: Scene) -> list[CrystalLattices]:
     crystals = config.crystals or (config.crystal,)
     fractions, lattices = config.fractions or (1.0,) * len(crystals), iter(scene.lattices)
     return [
-        CrystalLattices(fraction, crystal.twins, tuple(next(lattices) for _ in range(1 + len(crystal.twins))))
-        for crystal, fraction in zip(crystals, fractions, strict=True)
+        CrystalLattices(
+            f"crystal{number}_" if len(crystals) > 1 else "", fraction, crystal.twins,
+            tuple(next(lattices) for _ in range(1 + len(crystal.twins))),
+        )
+        for number, (crystal, fraction) in enumerate(zip(crystals, fractions, strict=True))
     ]
 
 
 def parts_of(scene: Scene, names: Iterable[str]) -> list[Part]:
     """Return what parameters, by checked names, are for each lattice of a scene."""
     wanted, crystals, parts = list(names), crystals_of(scene), []
-    split = [_split(name, len(crystals)) for name in wanted]
+    split = [split_name(name, len(crystals)) for name in wanted]
     for number, crystal in enumerate(crystals):
         for individual in range(len(crystal.lattices)):
             own, terms = dict[str, int](), list[tuple[int, int, float]]()
@@ -150,7 +156,7 @@ def experiment_parameters(scene: Scene, groups: Groups | None) -> dict[str, Para
     if not scene.others:
         return every[0]
     for number, (crystal, known) in enumerate(zip(crystals, every, strict=True)):
-        prefix, where = (f"crystal{number}_", f"crystal {number}: ") if len(crystals) > 1 else ("", "")
+        prefix, where = crystal.prefix, f"crystal {number}: " if crystal.prefix else ""
         mine = [parameter for name, parameter in known.items() if _is_of_crystal(scene, name)]
         if len(crystals) > 1:
             mine.append(Parameter("fraction", "1", crystal.fraction, 0.1, "factor of its photons (Config.fractions)"))
@@ -191,7 +197,7 @@ def check_experiment_names(
     wanted, crystals = [names] if isinstance(names, str) else list(names), crystals_of(scene)
     common, own = list[str](), [list[str]() for _ in crystals]
     for name in wanted:
-        of, plain = _split(name, len(crystals))
+        of, plain = split_name(name, len(crystals))
         _check_crystal(scene, name, len(crystals), groups)
         if lists and plain == "F":
             for number, crystal in enumerate(crystals):
@@ -208,7 +214,7 @@ def check_experiment_names(
         else:
             common.append(plain)
     for number, (crystal, mine) in enumerate(zip(crystals, own, strict=True)):
-        check_names(crystal.lattices[0], mine, groups, f"crystal{number}_" if len(crystals) > 1 else "")
+        check_names(crystal.lattices[0], mine, groups, crystal.prefix)
         if number > 0:
             check_names(crystal.lattices[0], filter(_is_amplitude, common), groups, f"crystal {number}: ")
     check_names(scene.lattices[0], common, groups)
@@ -223,7 +229,7 @@ def moved_experiment(scene: Scene, changes: Mapping[str, float], groups: Groups 
     configs, moved, fractions = list[Config](), [], []
     for number, crystal in enumerate(crystals):
         own = {plain: change for name, change in changes.items()
-               for of, plain in [_split(name, len(crystals))] if of in (None, number)}  # fmt: skip
+               for of, plain in [split_name(name, len(crystals))] if of in (None, number)}  # fmt: skip
         configs.append(moved_config(crystal.lattices[0], own, groups))
         fractions.append(crystal.fraction + own.get("fraction", 0.0))
         moved.append(_whole(crystal, configs[-1].crystal, own))
@@ -251,8 +257,8 @@ def _whole(crystal: CrystalLattices, rest: Any, changes: Mapping[str, float]) ->
     return rest.replace(twins=twins, fraction=rest.fraction / share)
 
 
-def _split(name: str, crystals: int) -> tuple[int | None, str]:
-    """Return the number of the crystal that a name has, or None, and the name without it."""
+def split_name(name: str, crystals: int) -> tuple[int | None, str]:
+    """Return the number that a name has where there are several crystals, or None, and the name without it."""
     match = PREFIX.fullmatch(name) if crystals > 1 else None
     return (int(match[1]), match[2]) if match else (None, name)
 
@@ -277,7 +283,7 @@ def _share_amplitudes(scene: Scene) -> bool:
 
 def _check_crystal(scene: Scene, name: str, crystals: int, groups: Groups | None) -> None:
     """Raise `ConfigError` if a name should have the number of a crystal, or should not, or if there is no such one."""
-    of, plain = _split(name, crystals)
+    of, plain = split_name(name, crystals)
     if crystals == 1:
         return
     if of is None and _is_of_crystal(scene, plain):
