@@ -36,7 +36,7 @@ USUAL = {
     "structure_factors": FIRST, "detector": nb.Detector.flat(distance_mm=100, pixels=(12, 16), pixel_mm=1.6),
     "beam": nb.Beam(dispersion_percent=1, dispersion_steps=2, divergence_mrad=(1, 1), divergence_steps=(2, 1)),
     "sampling": nb.Sampling(oversample=2), "scan": nb.Scan(start_deg=3, range_deg=2, steps=2),
-    "background": nb.Background(water_um=1),
+    "background": nb.Background(water_um=100),
 }  # fmt: skip
 
 
@@ -73,6 +73,7 @@ EXPERIMENTS = {
         MONOCLINIC.replace(diffuse=nb.Diffuse(correlation_length_A=20, displacement_A=0.5, neighbours=0)).twinned(
             "-h,-k,l", 0.3), scan=nb.Scan(), beam=nb.Beam(), structure_factors=nb.StructureFactors.constant(100),
     ),
+    "an individual alone": experiment(MONOCLINIC.replace(twin_law="-h,-k,l")),
     "damaged": two(damage=nb.Damage(b_A2_per_MGy=1, cell_percent_per_MGy=0.05, half_dose_MGy=20), dose_MGy=5),
 }  # fmt: skip
 

@@ -179,7 +179,7 @@ def every_name(scene: Scene, groups: Groups | None) -> list[str]:
         crystal.lattices[0].lookup not in ("constant", "phased") and not crystal.lattices[0].halos
         for crystal in crystals
     ]  # fmt: skip
-    if len(crystals) > 1 and not _share_amplitudes(scene):
+    if len(crystals) > 1 and not share_amplitudes(scene):
         return names + [f"crystal{number}_F" for number, has_list in enumerate(listed) if has_list]
     return [*names, "F"] if all(listed) else names
 
@@ -238,7 +238,7 @@ def moved_experiment(scene: Scene, changes: Mapping[str, float], groups: Groups 
         parts["sampling"] = config.sampling
     if config.crystals is not None:
         parts |= {"crystals": tuple(moved), "fractions": tuple(fractions)}
-        if not _share_amplitudes(scene):
+        if not share_amplitudes(scene):
             parts["factors_of_crystals"] = tuple(each.structure_factors for each in configs)
         elif len({lattice.lookup for lattice in scene.lattices}) > 1:
             interpolate = config.structure_factors.interpolate
@@ -270,11 +270,11 @@ def _is_amplitude(name: str) -> bool:
 def _is_of_crystal(scene: Scene, name: str) -> bool:
     """Return whether each of several crystals has a parameter of its own of this name."""
     if _is_amplitude(name):
-        return not _share_amplitudes(scene)
+        return not share_amplitudes(scene)
     return name == "fraction" or TWIN.fullmatch(name) is not None or (name in CRYSTAL and name != ALL_CRYSTALS)
 
 
-def _share_amplitudes(scene: Scene) -> bool:
+def share_amplitudes(scene: Scene) -> bool:
     """Return whether all lattices have the same structure factors, also after a dose, which damps those of each."""
     config = scene.experiment
     damped = config.damage is not None and config.damage.b_A2_per_MGy * config.dose_MGy > 0

@@ -94,6 +94,7 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
         turn = rotations_from_vectors(np.array([[changes.get(name, 0.0) for name in ROTATIONS]]))[0]
         angles = np.asarray(umat_to_misset(turn @ before_turn)) * RADIAN_IN_DEGREES
         moved |= {"cell": after, "misset_deg": as_vector(angles), "matrix": None, "matrix_path": None}
+        moved["twin_law"] = None  # whose orientation this is
     moved["n_cells"] = tuple(n + changes.get(name, 0.0) for n, name in zip(scene.n_cells, COUNTS, strict=True))
     moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None, "fraction": 1.0}  # which the blocks include
     moved["blocks"] = scene.blocks * math.exp(changes.get("log_blocks", 0.0))
