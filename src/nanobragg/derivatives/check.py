@@ -18,9 +18,10 @@ from ..rendering.simulate import simulate
 from ..scene.scene import Scene
 from .domains import own_vectors, strain_slopes
 from .evaluate import as_scene
+from .experiment import check_experiment_names, experiment_parameters, moved_experiment
 from .groups import Groups
 from .images import derivatives
-from .lattices import check_experiment_names, experiment_parameters, moved_experiment, parts_of
+from .lattices import parts_of
 from .mosaic import domain_vectors, rotations_from_vectors
 from .names import SPREADS, STRAIN_NAMES
 

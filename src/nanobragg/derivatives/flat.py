@@ -17,9 +17,9 @@ from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
 from .evaluate import as_scene
+from .experiment import check_experiment_names, experiment_parameters, moved_experiment
 from .groups import Groups
 from .images import jvp, vjp
-from .lattices import check_experiment_names, experiment_parameters, moved_experiment
 
 ROTATION = re.compile(r"((^|_)rot_|_r)[xyz]$")
 

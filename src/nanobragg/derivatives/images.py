@@ -17,10 +17,11 @@ from ..scene.scene import Scene
 from .amplitudes import AmplitudeMap
 from .chain import Chain
 from .evaluate import LatticeEvaluation, as_scene, chosen_places
+from .experiment import check_experiment_names, every_name
 from .groups import Groups
 from .jacobian import Jacobian, is_amplitude
 from .joint import Evaluation
-from .lattices import check_experiment_names, every_name, parts_of
+from .lattices import parts_of
 from .parameters import reflection_of, source_of
 from .parts import Places
 from .response import Response

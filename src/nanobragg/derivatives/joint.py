@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +90,7 @@ class Evaluation:
             for own, (low, high) in zip(primitives, pairwise(ends), strict=True)
         ]
 
-    def fill_images(self, factors: FloatArray, images: npt.NDArray[np.generic], extra: FloatArray | None = None) -> None:
+    def fill_images(self, factors: FloatArray, images: npt.NDArray[Any], extra: FloatArray | None = None) -> None:
         """As `LatticeEvaluation.fill_images`."""
         own, *parts = self._parts(factors)
         self.lattices[0].fill_images(own, images, extra)
@@ -164,6 +165,8 @@ class Evaluation:
         """Return the sum over the lattices but the first of images of their primitives, shape (n, pixels)."""
         total = np.zeros((parts[0].shape[1], len(self.places)), dtype)
         for lattice, factors in zip(self.lattices[1:], parts, strict=True):
+            if not factors.any():
+                continue
             images = np.zeros((len(total), int(np.prod(self.scene.shape))), dtype)
             lattice.fill_images(factors, images)
             total += images[:, self.places]

@@ -9,7 +9,6 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from ..calls import public
 from ..errors import ConfigError, warn_user
 from ..scene.scene_data import SceneData
 from ..unit_cell import Cell, cell_from_vectors
@@ -87,34 +86,6 @@ class Parameter(NamedTuple):
     value: float
     scale: float
     meaning: str
-
-
-@public
-def parameters(experiment: object, *, groups: Groups | None = None) -> list[Parameter]:
-    """Return what an image can be differentiated by, except for single reflections and sources.
-
-    Amplitudes of listed reflections are differentiated as ``F(h,k,l)``, and weights of sources as ``source_weight0`` …
-
-    Parameters
-    ----------
-    experiment
-        A `Config`, or a `Scene` made from it.
-    groups
-        Groups of panels that move together: their names, with the numbers of their panels.
-
-    Returns
-    -------
-    list of Parameter
-
-    Raises
-    ------
-    ConfigError
-        An invalid Config, or one with `compat="c"`, whose images are not smooth.
-    """
-    from .evaluate import as_scene
-    from .lattices import experiment_parameters
-
-    return list(experiment_parameters(as_scene(experiment), groups).values())
 
 
 def crystal_cell(scene: SceneData) -> Cell:

@@ -15,11 +15,11 @@ from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
 from .evaluate import as_scene, chosen_places
+from .experiment import check_experiment_names
 from .groups import Groups
 from .images import Dtype, checked_response, gradient_of, needs_pixels, transposed, wanted_names
 from .jacobian import Jacobian, used_rows
 from .joint import Evaluation
-from .lattices import check_experiment_names
 from .likelihood import Likelihood, as_noise
 from .parts import Places
 from .response import Response

@@ -7,15 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..derivatives.experiment import check_experiment_names, experiment_parameters
 from ..derivatives.groups import Groups, panel_groups
-from ..derivatives.lattices import (
-    TWIN,
-    CrystalLattices,
-    check_experiment_names,
-    crystals_of,
-    experiment_parameters,
-    split_name,
-)
+from ..derivatives.lattices import TWIN, CrystalLattices, crystals_of, split_name
 from ..derivatives.names import CELL, CORRELATIONS, COUNTS, DISPLACEMENTS, MOTIONS, ROTATIONS, SPREADS, STRAIN_NAMES
 from ..derivatives.parameters import Parameter, crystal_cell, reflection_of
 from ..errors import ConfigError
@@ -71,9 +65,9 @@ def choose_degrees(
     scene
         The scene at the start.
     vary
-        Names of parameters, or ``rot``, ``cell``, ``n``, ``mosaic``, which are of all crystals, or, as ``crystal1_rot``,
-        of one; ``fractions``, ``twins``, ``scale``, ``blocks``, ``background``, ``wavelength``, ``beam``, ``offset``,
-        ``panel0`` … and names of groups.
+        Names of parameters, or ``rot``, ``cell``, ``n``, ``mosaic``, which are of all crystals or, as in
+        ``crystal1_rot``, of one; ``fractions``, ``twins``, ``scale``, ``blocks``, ``background``, ``wavelength``,
+        ``beam``, ``offset``, ``panel0`` … and names of groups.
     tie
         Sets of names that change by the same amount.
     space_group

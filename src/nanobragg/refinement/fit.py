@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..derivatives.experiment import experiment_parameters, moved_experiment
 from ..derivatives.groups import Groups
 from ..derivatives.jacobian import Jacobian
 from ..derivatives.joint import Evaluation
-from ..derivatives.lattices import experiment_parameters, moved_experiment
 from ..derivatives.likelihood import Likelihood
 from ..derivatives.response import Response
 from ..derivatives.sums import checked_data, compared

@@ -202,7 +202,8 @@ def make_results(
             chi_squared=sums[number].chi_squared, pixels=sums[number].pixels, loss=sums[number].loss,
             start_loss=before[number].loss, iterations=iterations, converged=converged, config=scene.experiment,
             shells=resolution_shells(fit, image, scene, signal if planes is None else signal + planes), image=image,
-            noise=fit.noise, space_group=space_group, begun=given[number].experiment, response=fit.response, planes=planes,
+            noise=fit.noise, space_group=space_group, begun=given[number].experiment, response=fit.response,
+            planes=planes,
         ))  # fmt: skip
     return results
 
