@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -92,10 +92,10 @@ class Evaluation:
 
     def fill_images(self, factors: FloatArray, images: npt.NDArray[Any], extra: FloatArray | None = None) -> None:
         """As `LatticeEvaluation.fill_images`."""
-        own, *parts = self._parts(factors)
-        self.lattices[0].fill_images(own, images, extra)
-        if parts:
-            images[:, self.places] += self._of_others(parts, images.dtype)
+        self.lattices[0].fill_images(self._parts(factors)[0], images, extra)
+        for further in self._images_of_others(factors, images.dtype):
+            for image, part in zip(images, further, strict=True):
+                image[self.places] += part[self.places]
 
     def products(self, vector: FloatArray, extra: FloatArray | None = None) -> FloatArray:
         """As `LatticeEvaluation.products`."""
@@ -126,11 +126,11 @@ class Evaluation:
         level = np.zeros(len(data)) if background is None else background
         extra = np.zeros((0, len(data))) if extra is None else extra
         if used is None:
-            level = level + self._of_others(self._parts(self.total(self.count))[1:])[0]
+            level = level + self._rows_of_others(self.total(self.count))[0]
             found = first.compare(noise, data, weights=weights, background=level, extra=extra, slopes=True)
             gradients = [each.products(found.slopes) for each in others]
             return found._replace(gradient=self._joined(found.gradient, gradients))
-        rows = self._of_others(self._parts(np.concatenate([self.total(self.count), self._single(used)], axis=1))[1:])
+        rows = self._rows_of_others(np.concatenate([self.total(self.count), self._single(used)], axis=1))
         behind = COUNT + len(extra)  # where these rows are for the first lattice
         theirs = (used >= COUNT) & (used < self.count)
         places = np.where(used < COUNT, used, used - self.count + COUNT)
@@ -161,13 +161,18 @@ class Evaluation:
         factors[:, np.arange(len(theirs)), theirs] = 1.0
         return factors
 
-    def _of_others(self, parts: list[FloatArray], dtype: npt.DTypeLike = np.float64) -> FloatArray:
-        """Return the sum over the lattices but the first of images of their primitives, shape (n, pixels)."""
-        total = np.zeros((parts[0].shape[1], len(self.places)), dtype)
-        for lattice, factors in zip(self.lattices[1:], parts, strict=True):
-            if not factors.any():
-                continue
-            images = np.zeros((len(total), int(np.prod(self.scene.shape))), dtype)
-            lattice.fill_images(factors, images)
-            total += images[:, self.places]
-        return total
+    def _rows_of_others(self, factors: FloatArray) -> FloatArray:
+        """Return sums of the primitives of all lattices but the first in the chosen pixels, shape (n, pixels)."""
+        rows = np.zeros((factors.shape[1], len(self.places)))
+        for images in self._images_of_others(factors, np.float64):
+            for row, image in zip(rows, images, strict=True):
+                row += image[self.places]
+        return rows
+
+    def _images_of_others(self, factors: FloatArray, dtype: npt.DTypeLike) -> Iterator[npt.NDArray[Any]]:
+        """Yield images, shape (n, pixels of the image), of the primitives of each lattice but the first."""
+        for lattice, own in zip(self.lattices[1:], self._parts(factors)[1:], strict=True):
+            if own.any():
+                images = np.zeros((factors.shape[1], int(np.prod(self.scene.shape))), dtype)
+                lattice.fill_images(own, images)
+                yield images
