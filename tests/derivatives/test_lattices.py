@@ -194,7 +194,7 @@ def test_products_and_sums_are_those_of_the_images(kind, seed):
     expected = np.tensordot(tangent, images, 1)
     found = nb.jvp(scene, dict(zip(names, tangent.tolist(), strict=True)))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
-    products = nb.vjp(scene, cotangent, names=[*names, f"{prefix}F"])
+    products = nb.vjp(scene, cotangent, names=[*names, f"{prefix}F", names[0]])
     for name, each in zip(names, images, strict=True):
         assert products[name] == pytest.approx((each * cotangent).sum(), abs=1e-11 * np.abs(each * cotangent).sum())
     row = int(np.flatnonzero((HKL == (0, 1, 2)).all(axis=1))[0])

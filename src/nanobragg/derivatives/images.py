@@ -293,13 +293,14 @@ def gradient_of(
     names: list[str], groups: Groups | None, sums: FloatArray, evaluation: Evaluation, cotangent: FloatArray
 ) -> dict[str, Any]:
     """Return a gradient from the sums over pixels of all rows times the cotangent of each chosen pixel."""
-    found: dict[str, Any] = dict.fromkeys(names, 0.0)
+    found: list[Any] = [None] * len(names)
     parts = parts_of(evaluation.scene, names)
     for lattice, part, own in zip(evaluation.lattices, parts, evaluation.sums_of_each(sums), strict=True):
         gradient = _lattice_gradient(part.names, groups, own, lattice, cotangent)
         for row, column, factor in part.terms:
-            found[names[row]] = found[names[row]] + factor * gradient[part.names[column]]
-    return found
+            value = factor * gradient[part.names[column]]
+            found[row] = value if found[row] is None else found[row] + value
+    return dict(zip(names, found, strict=True))
 
 
 def _lattice_gradient(

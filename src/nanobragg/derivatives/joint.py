@@ -83,6 +83,8 @@ class Evaluation:
 
     def sums_of_each(self, sums: FloatArray) -> list[FloatArray]:
         """Return the sums of each lattice's primitives and passes, from those of all rows, shape (panels, rows)."""
+        if len(self.lattices) == 1:
+            return [sums]
         primitives = np.split(sums[:, : self.count], len(self.lattices), axis=1)
         ends = np.cumsum([self.count, *(len(lattice.passes) for lattice in self.lattices)])
         return [
