@@ -154,6 +154,19 @@ def test_the_parameters_of_a_twin_are_those_of_all_its_individuals(name):
     assert np.abs(found - expected).max() < 1e-6 * np.abs(found).max()
 
 
+@settings(deadline=None, max_examples=6)
+@given(
+    law=st.sampled_from(["-h,-k,l", "h,-k,-l", "k,h,-l", "-k,-h,-l", "-h,-k,-l"]),
+    edges=st.tuples(*[st.floats(58, 60)] * 2, st.floats(70, 80)),
+    angles=st.tuples(*[st.floats(88.5, 91.5)] * 3),
+    misset=st.tuples(*[st.floats(-180, 180)] * 3),
+    name=st.sampled_from(["cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma"]),
+)
+def test_any_nearly_symmetric_law_turns_with_the_cell(law, edges, angles, misset, name):
+    crystal = ONE.replace(cell=(*edges, *angles), misset_deg=misset, n_cells=5).twinned(law, 0.6)
+    check_all(nb.Scene(experiment(crystal, beam=nb.Beam(), scan=nb.Scan(), sampling=nb.Sampling(oversample=1))), [name])
+
+
 def test_fractions_make_the_photons_of_the_crystals():
     scene = nb.Scene(EXPERIMENTS["twin and another"])
     by_fraction = nb.derivatives(scene, ["crystal0_fraction", "crystal1_fraction"])
@@ -301,6 +314,11 @@ def test_parameters_are_those_of_each_crystal_and_common_ones():
 def test_wrong_names_are_refused_with_the_cure(name, message):
     with pytest.raises(ConfigError, match=message):
         nb.derivatives(two(), [name])
+
+
+def test_a_group_of_panels_has_another_name_than_a_crystal():
+    with pytest.raises(ConfigError, match="groups: 'crystal0' is not a valid name"):
+        nb.parameters(two(), groups={"crystal0": (0,)})
 
 
 def test_amplitudes_that_a_crystal_cannot_be_differentiated_by_are_refused():

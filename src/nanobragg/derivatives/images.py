@@ -244,8 +244,8 @@ def vjp(
     cotangent
         The derivative of a function of the image with respect to every pixel, of the image's shape.
     names
-        Names of parameters, and ``F`` for all amplitudes. Default: all that `nb.parameters` lists and, if there is a
-        list of reflections, ``F``.
+        Names of parameters, and ``F`` for all amplitudes, or ``crystal1_F`` for those of a crystal with a list of its
+        own. Default: all that `nb.parameters` lists and, if there is a list of reflections, ``F``.
     pixels, dtype, threads, groups, device, tolerance, tolerance_ph, response
         As in `derivatives`; other pixels do not count.
 
