@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nanobragg as nb
@@ -65,6 +65,7 @@ EXPERIMENTS = {
     "twin that is not merohedral": experiment(MONOCLINIC.twinned("-h,-k,l", 0.3).twinned("-h,-k,-l", 0.2)),
     "twin and another": experiment(OTHER, MONOCLINIC.twinned("-h,-k,l", 0.3), fractions=(0.5, 1.5)),
     "domains": experiment(MONOCLINIC.replace(**DOMAINS).twinned("-h,-k,l", 0.3)),
+    "domains of one crystal": experiment(ONE, MONOCLINIC.replace(**DOMAINS)),
     "smeared": experiment(
         MONOCLINIC.replace(**SMEARED).twinned("-h,-k,l", 0.3), ONE.replace(**SMEARED),
         beam=nb.Beam(bandwidth_percent=0.5), scan=nb.Scan(),
@@ -197,11 +198,17 @@ def test_equal_crystals_have_together_the_derivatives_of_one(share, number, seed
 
 
 @settings(deadline=None, max_examples=5)
-@given(kind=st.sampled_from(["two crystals", "twin and another", "domains"]), seed=st.integers(0, 1000))
+@example(kind="domains of one crystal", seed=0)
+@given(
+    kind=st.sampled_from(["two crystals", "twin and another", "domains", "domains of one crystal"]),
+    seed=st.integers(0, 1000),
+)
 def test_products_and_sums_are_those_of_the_images(kind, seed):
     scene, rng = nb.Scene(EXPERIMENTS[kind]), np.random.default_rng(seed)
     prefix = "crystal1_" if kind == "two crystals" else ""
     names = [*rng.choice(names_of(scene), 6, replace=False).tolist(), f"{prefix}F(0,1,2)", "source_weight1"]
+    if kind == "domains of one crystal":
+        names = list(dict.fromkeys([*names, "crystal1_mosaic_a", "crystal1_strain"]))
     images = nb.derivatives(scene, names)
     tangent, cotangent = rng.normal(size=len(names)), rng.normal(size=scene.shape)
     expected = np.tensordot(tangent, images, 1)

@@ -23,7 +23,7 @@ SIGNIFICANCE = 6.0
 FEWEST_SPOTS, MOST_SPOTS = 8, 2000
 LARGEST_INDICES, ITERATIONS = (12, 25, 50, 1000), 4
 TOLERANCE, OUTLIER = 0.35, 0.1  # of an index
-NEARER = 2.0  # a spot whose offset is larger than that of another lattice by more than this factor is that one's
+NEARER = 1.05  # a spot is of the lattice whose indices are nearest to whole ones; of several that are about as near
 SMALL_STEP = 1e-4  # of how far a start may be off
 TRUST = {
     "rot": 0.02,
@@ -92,8 +92,8 @@ def start_from_spots(scene: Scene, spots: FoundSpots, degrees: list[Degree], gro
     """Return a scene whose orientation, cell and distance fit the spots of a still, as far as they are refined.
 
     The index h = A·q of every spot is drawn to the whole numbers next to it by least squares. Spots of low index, whose
-    reflections are certain, come first. With several crystals, those of each are fitted to the spots that are no
-    nearer to whole indices of another lattice, at the distance as it is.
+    reflections are certain, come first. With several crystals, each is fitted to the spots that are not nearer to whole
+    indices of another lattice, at the distance as it is.
     """
     for number, crystal in enumerate(crystals_of(scene)):
         names = {crystal.prefix + name for name in (*ROTATIONS, *CELL)} | (set() if crystal.prefix else {"distance"})
