@@ -75,7 +75,9 @@ EXPERIMENTS = {
             "-h,-k,l", 0.3), scan=nb.Scan(), beam=nb.Beam(), structure_factors=nb.StructureFactors.constant(100),
     ),
     "an individual alone": experiment(MONOCLINIC.replace(twin_law="-h,-k,l")),
-    "damaged": two(damage=nb.Damage(b_A2_per_MGy=1, cell_percent_per_MGy=0.05, half_dose_MGy=20), dose_MGy=5),
+    "damaged": experiment(  # by which equal amplitudes become those of each crystal
+        ONE, OTHER, dose_MGy=5, damage=nb.Damage(b_A2_per_MGy=1, cell_percent_per_MGy=0.05, half_dose_MGy=20)
+    ),
 }  # fmt: skip
 
 
@@ -351,6 +353,9 @@ def test_parameters_that_a_crystal_does_not_depend_on_are_zero_and_said():
 def test_a_change_goes_into_the_field_that_it_is_of():
     scene = nb.Scene(EXPERIMENTS["twin and another"])
     np.testing.assert_allclose(image(moved_experiment(scene, {})), image(scene), rtol=1e-12)
+    chosen = nb.Scene(two(sampling=nb.Sampling()))  # where each lattice has its own sub-pixels
+    assert len({lattice.oversample for lattice in chosen.lattices}) == 2
+    np.testing.assert_allclose(image(moved_experiment(chosen, {})), image(chosen), rtol=1e-12)
     changes = {"crystal1_cell_a": 0.5, "crystal1_twin0_share": 0.1, "crystal0_fraction": 0.25, "crystal0_n_b": 1.0}
     moved = moved_experiment(scene, {**changes, "log_blocks": np.log(2), "distance": 1.0})
     assert moved.crystals[1].cell[0] == pytest.approx(60.5)
