@@ -58,11 +58,11 @@ from .dataset.dataset import Dataset as Dataset
 from .dataset.shot import Shot as Shot
 from .dataset.verify import verify_dataset as verify_dataset
 from .derivatives.check import check_derivatives as check_derivatives
+from .derivatives.experiment import parameters as parameters
 from .derivatives.images import derivatives as derivatives
 from .derivatives.images import jvp as jvp
 from .derivatives.images import vjp as vjp
 from .derivatives.likelihood import Likelihood as Likelihood
-from .derivatives.parameters import parameters as parameters
 from .derivatives.response import Response as Response
 from .derivatives.shares import trace_derivatives as trace_derivatives
 from .derivatives.sums import loss_and_gradient as loss_and_gradient

@@ -212,7 +212,6 @@ REFUSED = {
         lambda: TETRAGONAL.replace(twin_law="k,h,-l").twinned("-h,k,-l", 0.1),
         "twin has no twins",
     ),
-    "derivatives": (lambda: nb.derivatives(several(), ["rot_x"]), "2 lattices: a derivative takes one"),
     "slice": (lambda: nb.plot_slice(several(), "hk0"), "2 lattices: a slice takes one"),
 }
 

@@ -106,3 +106,21 @@ def test_those_by_the_dose_and_by_weights_of_domains_are_the_cpus(device):
     ):
         assert np.abs(theirs).max() > 0
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * np.abs(theirs).max(), err_msg=name)
+
+
+def test_those_of_several_lattices_are_the_cpus(device):
+    first = scenes.scene("panels").config
+    other = first.crystal.replace(cell=(50, 60, 70, 90, 95, 90), misset_deg=(70, -20, 5)).twinned("-h,-k,l", 0.3)
+    scene = nb.Scene(first.replace(crystals=(first.crystal, other), fractions=(1.0, 0.5), crystal=first.crystal))
+    names = ["crystal0_rot_x", "crystal1_cell_a", "crystal1_twin0_share", "crystal0_fraction", "kahn", "F(1,2,3)"]
+    data = np.random.default_rng(1).poisson(nb.simulate(scene) / 1e3 + 2.0).astype(float)
+    ours, theirs = (
+        [
+            *nb.derivatives(scene, names, device=d),
+            np.array(list(nb.loss_and_gradient(scene, data, 2.0, names=names, device=d).gradient.values())),
+            nb.normal_equations(scene, data, 4.0, names, device=d).matrix,
+        ]
+        for d in (device, "cpu")
+    )
+    for found, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())

@@ -18,12 +18,12 @@ from ..rendering.simulate import simulate
 from ..scene.scene import Scene
 from .domains import own_vectors, strain_slopes
 from .evaluate import as_scene
+from .experiment import check_experiment_names, experiment_parameters, moved_experiment
 from .groups import Groups
 from .images import derivatives
+from .lattices import parts_of
 from .mosaic import domain_vectors, rotations_from_vectors
-from .moved import moved_config
 from .names import SPREADS, STRAIN_NAMES, rotation_of
-from .parameters import all_parameters, check_names
 
 STEP = 1e-4  # of a parameter's typical change
 
@@ -83,8 +83,8 @@ def check_derivatives(
         As `derivatives`.
     """
     scene = as_scene(experiment)
-    wanted = check_names(scene, names, groups)
-    known, checks = all_parameters(scene, groups, wanted), []
+    wanted = check_experiment_names(scene, names, groups)
+    known, checks = experiment_parameters(scene, groups, wanted), []
     analytic = derivatives(scene, wanted, pixels=pixels, threads=threads, groups=groups)
 
     def image(name: str, change: float) -> FloatArray:
@@ -111,6 +111,40 @@ def _compare(name: str, exact: FloatArray, coarse: FloatArray, fine: FloatArray,
 
 def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> Scene:
     """Return a scene with one parameter changed, at the same rotation axes of the mosaic domains."""
+    parts = parts_of(scene, [name])
+    own = [part.names[0] if part.names else "" for part in parts]
+    if any(_changes_domains(*each) for each in zip(scene.lattices, own, strict=True)):
+        lattices = [
+            _domains_changed(lattice, each, change) if each else lattice
+            for lattice, each in zip(scene.lattices, own, strict=True)
+        ]  # fmt: skip
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NanobraggWarning)
+            moved = Scene(moved_experiment(scene, {name: change}, groups))
+        lattices = [_axes_kept(*each) for each in zip(scene.lattices, moved.lattices, own, strict=True)]
+    first, *others = lattices
+    return first.changed(others=tuple(others), experiment=scene.experiment) if others else first
+
+
+def _axes_kept(before: Scene, after: Scene, name: str) -> Scene:
+    """Return a lattice after a change of a parameter, with domains whose axes stay in the lab."""
+    domains = before.domain_list
+    if rotation_of(name) is not None:  # which the strains do not follow
+        domains = domains._replace(rotations=after.domain_list.rotations)
+    if domains.turning or domains.strains is not None:
+        return after.changed(cells=after.orientations_of(domains))
+    return after
+
+
+def _changes_domains(scene: Scene, name: str) -> bool:
+    """Return whether a parameter of a lattice changes its list of domains."""
+    of_list = name in (*SPREADS, "strain", *STRAIN_NAMES) and scene.smear is None
+    return name == "mosaic_spread" or of_list
+
+
+def _domains_changed(scene: Scene, name: str, change: float) -> Scene:
+    """Return a lattice with a spread or a strain of its domains changed."""
     if name == "mosaic_spread":
         spread = scene.config.crystal.mosaic_spread_deg
         assert isinstance(spread, float | int)  # see parameters.py
@@ -119,22 +153,12 @@ def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> 
         turn = after @ before.transpose(0, 2, 1)
         cells = scene.cells.reshape(-1, scene.domains, 3, 3) @ turn.transpose(0, 2, 1)
         return scene.changed(cells=np.ascontiguousarray(cells.reshape(-1, 3, 3)))
-    if name in SPREADS and scene.smear is None:
+    if name in SPREADS:
         return _spread_changed(scene, SPREADS.index(name), change)
-    if name in ("strain", *STRAIN_NAMES) and scene.smear is None:
-        strains = scene.domain_list.strains
-        assert strains is not None  # see domains.py
-        domains = scene.domain_list._replace(strains=strains + change * strain_slopes(scene)[name])
-        return scene.changed(cells=scene.orientations_of(domains))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)
-        moved = Scene(moved_config(scene, {name: change}, groups))
-    domains = scene.domain_list
-    if rotation_of(name) is not None:  # which the strains do not follow
-        domains = domains._replace(rotations=moved.domain_list.rotations)
-    if domains.turning or domains.strains is not None:  # their axes stay in the lab
-        return moved.changed(cells=moved.orientations_of(domains))
-    return moved
+    strains = scene.domain_list.strains
+    assert strains is not None  # see domains.py
+    domains = scene.domain_list._replace(strains=strains + change * strain_slopes(scene)[name])
+    return scene.changed(cells=scene.orientations_of(domains))
 
 
 def _spread_changed(scene: Scene, axis: int, change: float) -> Scene:

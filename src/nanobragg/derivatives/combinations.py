@@ -16,7 +16,7 @@ from ..rendering.simulate import simulate
 from ..scene.scene import Scene
 from ..scene.scene_data import SceneData
 from .damping import amplitude_changes, changes_amplitudes
-from .evaluate import Evaluation
+from .evaluate import LatticeEvaluation
 from .listed_domains import rotation_changes
 from .names import domain_of, rotation_of, source_of
 from .weights import weight_changes
@@ -31,7 +31,7 @@ def combination_images(
         return simulate(changed, pixels=pixels, dtype="float64", threads=threads, tolerance=0, device=device)
 
     def slope(changed: Scene, strain: FloatArray) -> FloatArray:
-        evaluation = Evaluation(changed, np.float64, pixels, threads, device, Tolerance(exact=True))
+        evaluation = LatticeEvaluation(changed, np.float64, pixels, threads, device, Tolerance(exact=True))
         factors = np.zeros((len(scene.geometry), 1, COUNT))
         factors[:, 0, PLACES["strain"] : PLACES["strain"] + 9] = strain.ravel()
         images = np.zeros((1, int(np.prod(scene.shape))))

@@ -1,4 +1,4 @@
-"""The primitives of chosen pixels, a block of pixels at a time."""
+"""The primitives of one lattice in chosen pixels, a block of pixels at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.cuda.choice import choose_gpu
 from ..rendering.cuda.devices import Gpu
-from ..rendering.culling import Culling, Tolerance, resolve_tolerance
+from ..rendering.culling import Culling, Tolerance
 from ..rendering.instruction_sets import select_instruction_set
 from ..rendering.pixel_selection import PixelList, select_pixels, spans_of
 from ..rendering.threads import rendering_threads
@@ -42,7 +42,7 @@ def as_scene(experiment: object) -> Scene:
     scene = experiment if isinstance(experiment, Scene) else Scene(cast("Config", experiment))  # which checks it
     if scene.config.compat is not None:
         raise ConfigError('Config.compat = "c": its images are not differentiated; use compat=None (-exact)')
-    return scene.one_lattice("a derivative")
+    return scene
 
 
 class Comparison(NamedTuple):
@@ -85,15 +85,15 @@ class Coefficients(NamedTuple):
     values: FloatArray
 
 
-class Evaluation:
-    """Images and sums from the primitives of a scene in chosen pixels; the primitives are not stored.
+class LatticeEvaluation:
+    """Images and sums from the primitives of a lattice in chosen pixels; the primitives are not stored.
 
     Rows are the primitives and, behind them, `extra` ones, shape (n, pixels), that a method is given.
 
     Parameters
     ----------
     scene
-        The scene.
+        The scene of one lattice.
     dtype
         float64, or float32 for single precision where `simulate` uses it.
     pixels
@@ -101,7 +101,7 @@ class Evaluation:
     threads, device
         As in `simulate`.
     tolerance
-        How many photons a pixel may miss; None: as the Config says.
+        How many photons a pixel may miss.
 
     Attributes
     ----------
@@ -117,8 +117,8 @@ class Evaluation:
         dtype: npt.DTypeLike,
         pixels: PixelList | None,
         threads: int | None,
-        device: str = "cpu",
-        tolerance: Tolerance | None = None,
+        device: str,
+        tolerance: Tolerance,
     ) -> None:
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
@@ -131,10 +131,9 @@ class Evaluation:
         self._dtype = np.dtype(dtype)
         terms = len(self.places) * scene.terms * scene.sensor.count
         self._gpu = choose_gpu(device, scene, GRADIENT_TERMS * terms / self.threads, None)
-        limit = tolerance or resolve_tolerance(scene, None, None)
         if scene.smear is not None or scene.halos:  # all terms are as quickly found; or slopes are not bounded
-            limit = Tolerance(exact=True)
-        self._culling = Culling(scene, dtype, limit, self.threads)
+            tolerance = Tolerance(exact=True)
+        self._culling = Culling(scene, dtype, tolerance, self.threads)
         self.bound_ph = 0.0
         self._panels, size = len(scene.geometry), int(np.prod(scene.geometry.size))
         self._chunks, self._panel_of_chunk = chunks_of(self.places, size)

@@ -17,12 +17,11 @@ from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
 from ..scene.scene import Scene
 from .evaluate import as_scene
+from .experiment import check_experiment_names, experiment_parameters, moved_experiment
 from .groups import Groups
 from .images import jvp, vjp
-from .moved import moved_config
-from .parameters import all_parameters, check_names
 
-ROTATION = re.compile(r"(^rot|_r)_?[xyz]$")
+ROTATION = re.compile(r"((^|_)rot_|_r)[xyz]$")
 
 
 class ImageFunction:
@@ -51,8 +50,8 @@ class ImageFunction:
         groups: Groups | None = None,
     ) -> None:
         self.base = as_scene(experiment)
-        self.names = check_names(self.base, names, groups)
-        known = all_parameters(self.base, groups, self.names)
+        self.names = check_experiment_names(self.base, names, groups)
+        known = experiment_parameters(self.base, groups, self.names)
         for name in self.names:
             if name not in known:
                 raise ConfigError(f"{name}: is not a number that an image function can vary; see nb.parameters")
@@ -75,7 +74,7 @@ class ImageFunction:
         changes = dict(zip(self.names, (array - self.start).tolist(), strict=True))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NanobraggWarning)
-            return Scene(moved_config(self.base, changes, self._groups))
+            return Scene(moved_experiment(self.base, changes, self._groups))
 
     def image(self, values: npt.ArrayLike) -> FloatArray:
         """Return the image, float64."""

@@ -13,6 +13,7 @@ from ..geometry import FloatArray, as_vector
 from ..scene.scene_data import SceneData
 
 Groups = Mapping[str, Sequence[int]]
+TAKEN = re.compile(r"(panel|crystal)\d+")  # by the names of parameters
 
 
 class Group(NamedTuple):
@@ -45,8 +46,11 @@ def panel_groups(scene: SceneData, groups: Groups | None) -> dict[str, Group]:
         x, y, z = panel.origin_mm
         found[f"panel{number}"] = Group(f"panel{number}", (number,), (x / 1000.0, y / 1000.0, z / 1000.0))
     for name, numbers in {"detector": range(len(panels)), **(groups or {})}.items():
-        if not name.isidentifier() or re.fullmatch(r"panel\d+", name) or (groups and name == "detector" in groups):
-            raise ConfigError(f"groups: {name!r} is not a valid name; give a word other than detector and panel0 …")
+        taken = TAKEN.fullmatch(name) or (groups and name == "detector" in groups)
+        if taken or not name.isidentifier():
+            raise ConfigError(
+                f"groups: {name!r} is not a valid name; give a word other than detector, panel0 … and crystal0 …"
+            )
         members = tuple(sorted({int(number) for number in numbers}))
         if not members or members[0] < 0 or members[-1] >= len(panels):
             raise ConfigError(f"groups: {name} = {list(numbers)}: give numbers of panels, 0 to {len(panels) - 1}")

@@ -12,17 +12,18 @@ from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..rendering.culling import resolve_tolerance
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
 from .amplitudes import AmplitudeMap
 from .chain import Chain
 from .combinations import combination_images, needs_combination
-from .evaluate import Evaluation, as_scene, chosen_places
+from .evaluate import LatticeEvaluation, as_scene, chosen_places
+from .experiment import check_experiment_names, every_name
 from .groups import Groups
 from .jacobian import Jacobian, is_amplitude
-from .missing import missing_at_most, primitive_bounds
-from .parameters import all_parameters, check_names, reflection_of, refuse_phased
+from .joint import Evaluation
+from .lattices import parts_of
+from .parameters import reflection_of
 from .parts import Places
 from .response import Response
 
@@ -139,9 +140,9 @@ def derivatives(
         The scene does not depend on a parameter, or the crystal's shape makes its derivative zero.
     """
     scene = as_scene(experiment)
-    wanted = check_names(scene, names, groups)
-    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
-    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
+    wanted = check_experiment_names(scene, names, groups)
+    computed = checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, tolerance, tolerance_ph)
     images = np.zeros((len(wanted), int(np.prod(scene.shape))), dtype)
     jacobian = Jacobian(evaluation, wanted, groups)
     evaluation.fill_images(jacobian.factors, images, jacobian.extra)
@@ -150,9 +151,8 @@ def derivatives(
         shaped = spread(response, shaped, scene, pixels, evaluation.threads)
     if not report:
         return shaped
-    at_most = primitive_bounds(scene, evaluation.bound_ph)
-    bounds = missing_at_most(jacobian.factors[:, :, : at_most.shape[1]], at_most)
-    return shaped, DerivativeReport(evaluation.bound_ph, dict(zip(wanted, bounds.tolist(), strict=True)))
+    bounds = dict(zip(wanted, jacobian.missing().tolist(), strict=True))
+    return shaped, DerivativeReport(evaluation.bound_ph, bounds)
 
 
 @public
@@ -191,12 +191,12 @@ def jvp(
         As `derivatives`, or a change that is not a finite number.
     """
     scene = as_scene(experiment)
-    wanted = check_names(scene, tangent, groups)
+    wanted = check_experiment_names(scene, tangent, groups)
     changes = np.array([tangent[name] for name in wanted], np.float64)
     if not np.isfinite(changes).all():
         raise ConfigError(f"jvp: the change of {wanted[int(np.argmin(np.isfinite(changes)))]} is not a finite number")
-    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
-    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
+    computed = checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, tolerance, tolerance_ph)
     image = np.zeros((1, int(np.prod(scene.shape))), dtype)
     jacobian = Jacobian(evaluation, wanted, groups)
     evaluation.fill_images(changes @ jacobian.factors[:, np.newaxis], image, jacobian.extra)
@@ -245,8 +245,8 @@ def vjp(
     cotangent
         The derivative of a function of the image with respect to every pixel, of the image's shape.
     names
-        Names of parameters, and ``F`` for all amplitudes. Default: all that `nb.parameters` lists and, if there is a
-        list of reflections, ``F``.
+        Names of parameters, and ``F`` for all amplitudes, or ``crystal1_F`` for those of a crystal with a list of its
+        own. Default: all that `nb.parameters` lists and, if there is a list of reflections, ``F``.
     pixels, dtype, threads, groups, device, tolerance, tolerance_ph, response
         As in `derivatives`; other pixels do not count.
 
@@ -265,8 +265,8 @@ def vjp(
     vector = np.asarray(cotangent, np.float64)
     if vector.shape != scene.shape:
         raise ConfigError(f"cotangent of shape {vector.shape}: must have the image's shape {scene.shape}")
-    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
-    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
+    computed = checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, tolerance, tolerance_ph)
     chosen = evaluation.places if response is None else chosen_places(scene, pixels, None)
     flat = vector.ravel()
     if not np.isfinite(flat[chosen]).all():
@@ -287,42 +287,47 @@ def transposed(response: Response, values: FloatArray, places: Places, scene: Sc
 
 def wanted_names(scene: Scene, names: Sequence[str] | None, groups: Groups | None) -> list[str]:
     """Return the checked names, by default all; "F" stands for all listed amplitudes."""
-    if names is None:
-        every = list(all_parameters(scene, groups))
-        listed = scene.undamaged.structure_factors.listing is not None
-        return [*every, "F"] if listed and scene.lookup != "phased" and not scene.halos else every
-    given = [names] if isinstance(names, str) else list(names)
-    if "F" in given and scene.undamaged.structure_factors.listing is None:
-        raise ConfigError("F: the structure factors are one constant; use default_F")
-    if "F" in given and scene.halos:
-        raise ConfigError("F: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
-    if "F" in given and scene.lookup == "phased":
-        refuse_phased("F")
-    check_names(scene, [name for name in given if name != "F"], groups)
-    return given
+    return every_name(scene, groups) if names is None else check_experiment_names(scene, names, groups, lists=True)
 
 
 def gradient_of(
     names: list[str], groups: Groups | None, sums: FloatArray, evaluation: Evaluation, cotangent: FloatArray
 ) -> dict[str, Any]:
-    """Return a gradient from the sums over pixels of the primitives times the cotangent of each chosen pixel."""
+    """Return a gradient from the sums over pixels of all rows times the cotangent of each chosen pixel."""
+    found: list[Any] = [None] * len(names)
+    parts = parts_of(evaluation.scene, names)
+    for lattice, part, own in zip(evaluation.lattices, parts, evaluation.sums_of_each(sums), strict=True):
+        gradient = _lattice_gradient(part.names, groups, own, lattice, cotangent)
+        for row, column, factor in part.terms:
+            value = factor * gradient[part.names[column]]
+            found[row] = value if found[row] is None else found[row] + value
+    return dict(zip(names, found, strict=True))
+
+
+def _lattice_gradient(
+    names: list[str], groups: Groups | None, sums: FloatArray, evaluation: LatticeEvaluation, cotangent: FloatArray
+) -> dict[str, Any]:
+    """Return the gradient by the parameters of a lattice."""
     scene, plain = evaluation.scene, [name for name in names if name != "F"]
     values = np.einsum("npk,pk->n", Chain(scene, groups).factors(plain), sums)
     found: dict[str, Any] = dict(zip(plain, values.tolist(), strict=True))
-    if needs_pixels(scene, names):
-        found |= _amplitude_gradient(names, evaluation, cotangent)
-        images = combination_images(scene, plain, evaluation.selection, evaluation.threads, evaluation.device)
-        for row, image in images:
-            found[plain[row]] += float(image.ravel()[evaluation.places] @ cotangent)
-    return {name: found[name] for name in names}
+    found |= _amplitude_gradient(names, evaluation, cotangent)
+    images = combination_images(scene, plain, evaluation.selection, evaluation.threads, evaluation.device)
+    for row, image in images:
+        found[plain[row]] += float(image.ravel()[evaluation.places] @ cotangent)
+    return found
 
 
-def needs_pixels(scene: Scene, names: list[str]) -> bool:
-    """Return whether a gradient needs more than the sums of primitives."""
-    return any(name == "F" or is_amplitude(scene, name) or needs_combination(scene, name) for name in names)
+def needs_pixels(evaluation: Evaluation, names: list[str]) -> bool:
+    """Return whether a gradient needs more than the sums of rows."""
+    return any(
+        name == "F" or is_amplitude(lattice.scene, name) or needs_combination(lattice.scene, name)
+        for lattice, part in zip(evaluation.lattices, parts_of(evaluation.scene, names), strict=True)
+        for name in part.names
+    )
 
 
-def _amplitude_gradient(names: list[str], evaluation: Evaluation, cotangent: FloatArray) -> dict[str, Any]:
+def _amplitude_gradient(names: list[str], evaluation: LatticeEvaluation, cotangent: FloatArray) -> dict[str, Any]:
     if not any(name == "F" or is_amplitude(evaluation.scene, name) for name in names):
         return {}
     entries, done = AmplitudeMap(evaluation.scene), 0

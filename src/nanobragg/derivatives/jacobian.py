@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .._gradient import PLACES
+from .._gradient import COUNT
 from ..geometry import FloatArray
 from ..scene.scene import Scene
 from .amplitudes import AmplitudeMap
 from .chain import Chain
 from .combinations import combination_images
-from .evaluate import Evaluation
+from .evaluate import LatticeEvaluation
 from .groups import Groups
+from .joint import Evaluation
+from .lattices import parts_of
+from .missing import missing_at_most, primitive_bounds
 from .parameters import reflection_of
 
 
@@ -31,12 +34,57 @@ class Jacobian:
     Attributes
     ----------
     factors : ndarray, shape (panels, names, rows)
-        Of the primitives, of the rows of passes (domains.py), of amplitudes, and of combinations (combinations.py).
+        Of the primitives of every lattice, and of the further rows.
     extra : ndarray, shape (further rows, pixels)
         Derivatives that primitives do not make.
     """
 
     def __init__(self, evaluation: Evaluation, names: list[str], groups: Groups | None) -> None:
+        self._evaluation, parts = evaluation, parts_of(evaluation.scene, names)
+        lattices = [
+            LatticeJacobian(each, part.names, groups)
+            for each, part in zip(evaluation.lattices, parts, strict=True)
+        ]  # fmt: skip
+        self._factors = [
+            part.mixed(lattice.factors.transpose(1, 0, 2)).transpose(1, 0, 2)
+            for lattice, part in zip(lattices, parts, strict=True)
+        ]
+        self.extra = np.concatenate([lattice.extra for lattice in lattices])
+        self.factors = self._factors[0]
+        if len(lattices) > 1:
+            primitives, further = zip(*(np.split(each, [COUNT], axis=2) for each in self._factors), strict=True)
+            self.factors = np.concatenate([*primitives, *further], axis=2)
+
+    def missing(self) -> FloatArray:
+        """Return the most that each derivative misses in any pixel of what has been computed, shape (names,)."""
+        bounds = np.zeros(self.factors.shape[1])
+        for lattice, factors in zip(self._evaluation.lattices, self._factors, strict=True):
+            at_most = primitive_bounds(lattice.scene, lattice.bound_ph)
+            bounds += missing_at_most(factors[:, :, : at_most.shape[1]], at_most)
+        return bounds
+
+
+class LatticeJacobian:
+    """Derivatives of the photons of one lattice with respect to its parameters as sums of rows.
+
+    Parameters
+    ----------
+    evaluation
+        The lattice and the pixels.
+    names
+        Parameters.
+    groups
+        Groups of panels that move together.
+
+    Attributes
+    ----------
+    factors : ndarray, shape (panels, names, rows)
+        Of the primitives, of the rows of passes (domains.py), of amplitudes, and of combinations (combinations.py).
+    extra : ndarray, shape (further rows, pixels)
+        Derivatives that primitives do not make.
+    """
+
+    def __init__(self, evaluation: LatticeEvaluation, names: list[str], groups: Groups | None) -> None:
         scene = evaluation.scene
         listed = [row for row, name in enumerate(names) if is_amplitude(scene, name)]
         combined = [
@@ -55,13 +103,6 @@ class Jacobian:
         self.factors = np.concatenate([primitives, ones], axis=2)
 
 
-def total_factors(factors: FloatArray) -> FloatArray:
-    """Return the factors of the expected photons, shape (panels, 1, rows), beside those of derivatives."""
-    total = np.zeros((len(factors), 1, factors.shape[2]))
-    total[:, 0, PLACES["total"]] = 1.0
-    return total
-
-
 def used_rows(factors: FloatArray) -> npt.NDArray[np.int32]:
     """Return the numbers of the rows that count in `factors`, shape (panels, n, rows)."""
     return np.flatnonzero((factors != 0).any(axis=(0, 1))).astype(np.int32)
@@ -72,7 +113,7 @@ def is_amplitude(scene: Scene, name: str) -> bool:
     return scene.lookup != "constant" and (name == "default_F" or reflection_of(name) is not None)
 
 
-def _amplitude_rows(evaluation: Evaluation, wanted: list[tuple[int, int, int] | None]) -> FloatArray:
+def _amplitude_rows(evaluation: LatticeEvaluation, wanted: list[tuple[int, int, int] | None]) -> FloatArray:
     rows = np.zeros((len(wanted), len(evaluation.places)))
     if wanted:
         entries, done = AmplitudeMap(evaluation.scene), 0

@@ -70,7 +70,7 @@ def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups 
         The changed Config is not valid, for example because a spread is negative.
     """
     config, parts = scene.undamaged, dict[str, Any]()
-    crystal = {name: change for name, change in changes.items() if change and _is_of_crystal(name)}
+    crystal = {name: change for name, change in changes.items() if change and changes_crystal(name)}
     damage = {name: change for name, change in changes.items() if change and name in DAMAGE}
     if damage:
         parts |= changed_damage(config, damage)
@@ -87,7 +87,8 @@ def moved_config(scene: SceneData, changes: Mapping[str, float], groups: Groups 
     return config.replace(**parts)
 
 
-def _is_of_crystal(name: str) -> bool:
+def changes_crystal(name: str) -> bool:
+    """Return whether a parameter is a number of the crystal."""
     return name in CRYSTAL or domain_of(name) is not None or rotation_of(name) is not None
 
 
@@ -109,6 +110,7 @@ def _crystal(scene: SceneData, changes: Mapping[str, float]) -> Crystal:
         turn = rotations_from_vectors(np.array([[changes.get(name, 0.0) for name in ROTATIONS]]))[0]
         angles = np.asarray(umat_to_misset(turn @ before_turn)) * RADIAN_IN_DEGREES
         moved |= {"cell": after, "misset_deg": as_vector(angles), "matrix": None, "matrix_path": None}
+        moved["twin_law"] = None  # whose orientation this is
     moved["n_cells"] = tuple(n + changes.get(name, 0.0) for n, name in zip(scene.n_cells, COUNTS, strict=True))
     moved |= {"size_mm": (0.0, 0.0, 0.0), "volume_mm3": None, "fraction": 1.0}  # which the blocks include
     moved |= {"block_um": None, "blocks": scene.blocks / share_left(scene) * math.exp(changes.get("log_blocks", 0.0))}

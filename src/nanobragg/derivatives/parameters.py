@@ -9,7 +9,6 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from ..calls import public
 from ..errors import ConfigError, warn_user
 from ..scene.scene_data import SceneData
 from .cells import crystal_cell
@@ -105,34 +104,6 @@ class Parameter(NamedTuple):
     meaning: str
 
 
-@public
-def parameters(experiment: object, *, groups: Groups | None = None) -> list[Parameter]:
-    """Return what an image can be differentiated by, except for single reflections, sources and domains.
-
-    Amplitudes of listed reflections are differentiated as ``F(h,k,l)``, weights of sources as ``source_weight0`` … and
-    weights and rotations of listed domains as ``domain_weight0`` … and ``domain_rotation0_a`` …
-
-    Parameters
-    ----------
-    experiment
-        A `Config`, or a `Scene` made from it.
-    groups
-        Groups of panels that move together: their names, with the numbers of their panels.
-
-    Returns
-    -------
-    list of Parameter
-
-    Raises
-    ------
-    ConfigError
-        An invalid Config, or one with `compat="c"`, whose images are not smooth.
-    """
-    from .evaluate import as_scene
-
-    return list(all_parameters(as_scene(experiment), groups).values())
-
-
 def all_parameters(scene: SceneData, groups: Groups | None, named: Iterable[str] = ()) -> dict[str, Parameter]:
     """Return the parameters that the scene depends on, by name; of single domains, those that are `named`."""
     values = _values(scene)
@@ -205,8 +176,10 @@ def has_surroundings(scene: SceneData) -> bool:
     return scene.config.background.water_scattering > 0 or scene.amorphous is not None
 
 
-def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -> list[str]:
-    """Return the names as a list; those that the scene does not depend on are said in a warning.
+def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None, prefix: str = "") -> list[str]:
+    """Return the names as a list; those that the scene of one lattice does not depend on are said in a warning.
+
+    Messages put `prefix` before a name.
 
     Raises
     ------
@@ -219,14 +192,16 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -
         if name in known:
             continue
         if name == "default_F" and scene.halos:
-            raise ConfigError(f"{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
+            raise ConfigError(
+                f"{prefix}{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out"
+            )
         if name == "default_F" and scene.lookup == "phased":
-            refuse_phased(name)
+            refuse_phased(prefix + name)
         if name in MEANINGS:
-            without.append(name)
-        elif not (_is_reflection(scene, name) or _is_source(scene, name) or _is_domain(scene, name)):
-            _refuse(name, [*known, *MEANINGS])
-    still = [name for name in wanted if name in (*CELL, *ROTATIONS, "mosaic_spread", "phi_start")]
+            without.append(prefix + name)
+        elif not (_is_reflection(scene, name, prefix) or _is_source(scene, name) or _is_domain(scene, name, prefix)):
+            refuse_name(prefix + name, [prefix + each for each in (*known, *MEANINGS)])
+    still = [prefix + name for name in wanted if name in (*CELL, *ROTATIONS, "mosaic_spread", "phi_start")]
     if without:
         warn_user(
             f"{', '.join(without)}: the scene does not depend on {'it' if len(without) == 1 else 'them'}; "
@@ -240,7 +215,8 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None) -
     return wanted
 
 
-def _refuse(name: str, known: list[str]) -> None:
+def refuse_name(name: str, known: list[str]) -> NoReturn:
+    """Raise `ConfigError` for a name that is not a parameter, with the nearest of the known names."""
     near = difflib.get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.5)
     cure = f"did you mean {' or '.join(near)}?" if near else "nb.parameters(scene) lists them"
     raise ConfigError(f"{name!r} is not a parameter of this scene; {cure}")
@@ -259,19 +235,31 @@ def refuse_phased(name: str) -> NoReturn:
     )
 
 
-def _is_reflection(scene: SceneData, name: str) -> bool:
+def check_list(scene: SceneData, name: str) -> None:
+    """Raise `ConfigError` unless a scene has a list of amplitudes to differentiate by, all of which `name` means."""
+    if scene.undamaged.structure_factors.listing is None:
+        raise ConfigError(f"{name}: the structure factors are one constant; use default_F")
+    if scene.halos:
+        raise ConfigError(f"{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
+    if scene.lookup == "phased":
+        refuse_phased(name)
+
+
+def _is_reflection(scene: SceneData, name: str, prefix: str) -> bool:
     index = reflection_of(name)
     if index is None:
         return False
     if scene.halos:
-        raise ConfigError(f"{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
+        raise ConfigError(
+            f"{prefix}{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out"
+        )
     listing = scene.undamaged.structure_factors.listing
     if listing is None:
-        raise ConfigError(f"{name}: the structure factors are one constant; use default_F")
+        raise ConfigError(f"{prefix}{name}: the structure factors are one constant; use default_F")
     if scene.lookup == "phased":
-        refuse_phased(name)
+        refuse_phased(prefix + name)
     if not (listing[0] == index).all(axis=1).any():
-        raise ConfigError(f"{name}: the reflection is not listed; use default_F, or list it")
+        raise ConfigError(f"{prefix}{name}: the reflection is not listed; use default_F, or list it")
     return True
 
 
@@ -285,14 +273,14 @@ def _is_source(scene: SceneData, name: str) -> bool:
     return True
 
 
-def _is_domain(scene: SceneData, name: str) -> bool:
+def _is_domain(scene: SceneData, name: str, prefix: str = "") -> bool:
     rotation = rotation_of(name)
     number = domain_of(name) if rotation is None else rotation[0]
     if number is None:
         return False
     count = len(domain_weights(scene))
     if count == 0:
-        raise ConfigError(f"{name}: the domains are not listed; give Crystal.mosaic_rotations_deg")
+        raise ConfigError(f"{prefix}{name}: the domains are not listed; give Crystal.mosaic_rotations_deg")
     if number >= count:
-        raise ConfigError(f"{name}: there are {count} listed domains, 0 to {count - 1}")
+        raise ConfigError(f"{prefix}{name}: there are {count} listed domains, 0 to {count - 1}")
     return True

@@ -36,9 +36,9 @@ def trace_derivatives(trace: Trace, names: Sequence[str]) -> Trace:
     Parameters
     ----------
     trace
-        From `nb.trace`.
+        From `nb.trace`; with several lattices, that of one of them, whose part of the pixel is differentiated.
     names
-        Names of parameters, as `nb.parameters` lists them.
+        Names of parameters, as `nb.parameters` lists them; for one of several lattices, as for the lattice alone.
 
     Returns
     -------

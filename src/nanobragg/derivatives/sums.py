@@ -8,20 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .._gradient import COUNT
 from ..calls import public
 from ..config.config import Config
 from ..errors import ConfigError
 from ..geometry import FloatArray
-from ..rendering.culling import resolve_tolerance
 from ..rendering.pixel_selection import PixelList
 from ..scene.scene import Scene
-from .evaluate import Evaluation, as_scene, chosen_places
+from .evaluate import as_scene, chosen_places
+from .experiment import check_experiment_names
 from .groups import Groups
 from .images import Dtype, checked_response, gradient_of, needs_pixels, transposed, wanted_names
-from .jacobian import Jacobian, total_factors, used_rows
+from .jacobian import Jacobian, used_rows
+from .joint import Evaluation
 from .likelihood import Likelihood, as_noise
-from .parameters import check_names
 from .parts import Places
 from .response import Response
 
@@ -106,15 +105,15 @@ def loss_and_gradient(
         As `derivatives`; data of another shape, with values that are not finite, or with no pixel left.
     """
     scene, kind = as_scene(experiment), as_noise(noise)
-    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
-    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
+    computed = checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, tolerance, tolerance_ph)
     wanted = wanted_names(scene, names, groups)
     if response is not None:
         return _loss_of_signal(response, evaluation, data, kind, wanted, groups, chosen_places(scene, pixels, None))
     measured = checked_data(scene, data, evaluation.places)
     extra = evaluation.pass_rows(wanted)
     found = evaluation.compare(
-        kind, measured[evaluation.places], extra=extra, slopes=needs_pixels(scene, wanted)
+        kind, measured[evaluation.places], extra=extra, slopes=needs_pixels(evaluation, wanted)
     )  # fmt: skip
     return Loss(found.loss, gradient_of(wanted, groups, found.gradient, evaluation, found.slopes))
 
@@ -132,7 +131,7 @@ def _loss_of_signal(
     scene = evaluation.scene
     measured = checked_data(scene, data, places)[places]
     image = np.zeros((1, int(np.prod(scene.shape))))
-    evaluation.fill_images(total_factors(np.zeros((len(scene.geometry), 0, COUNT))), image)
+    evaluation.fill_images(evaluation.total(evaluation.count), image)
     signal = response.apply(image.reshape(scene.shape), evaluation.threads).ravel()[places]
     terms = noise.terms(measured, signal)
     slopes = transposed(response, terms.slope, places, scene, evaluation.threads)[evaluation.places]
@@ -182,9 +181,9 @@ def normal_equations(
         As `loss_and_gradient`, or a variance that is not positive.
     """
     scene = as_scene(experiment)
-    wanted = check_names(scene, names, groups)
-    limit, computed = resolve_tolerance(scene, tolerance, tolerance_ph), checked_response(response, scene, pixels)
-    evaluation = Evaluation(scene, dtype, computed, threads, device, limit)
+    wanted = check_experiment_names(scene, names, groups)
+    computed = checked_response(response, scene, pixels)
+    evaluation = Evaluation(scene, dtype, computed, threads, device, tolerance, tolerance_ph)
     places = evaluation.places if response is None else chosen_places(scene, pixels, None)
     measured = checked_data(scene, data, places)[places]
     weights = 1.0 / _checked_variance(scene, variance, places)
@@ -193,7 +192,7 @@ def normal_equations(
         found = compared(evaluation, Likelihood(), measured, jacobian.factors, jacobian.extra, weights)
         return NormalEquations(tuple(wanted), found.chi_squared, -found.gradient, found.matrix, len(places))
     images = np.zeros((len(wanted) + 1, int(np.prod(scene.shape))))
-    factors = np.concatenate([jacobian.factors, total_factors(jacobian.factors)], axis=1)
+    factors = np.concatenate([jacobian.factors, evaluation.total(jacobian.factors.shape[2])], axis=1)
     evaluation.fill_images(factors, images, jacobian.extra)
     signals = response.apply(images.reshape(-1, *scene.shape), evaluation.threads).reshape(len(images), -1)[:, places]
     residual, rows = measured - signals[-1], signals[:-1]

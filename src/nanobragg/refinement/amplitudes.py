@@ -14,7 +14,9 @@ from ..config.config import Config
 from ..config.structure_factors import StructureFactors
 from ..derivatives.amplitudes import AmplitudeMap
 from ..derivatives.cells import crystal_cell
-from ..derivatives.evaluate import Evaluation, as_scene
+from ..derivatives.evaluate import as_scene
+from ..derivatives.joint import Evaluation
+from ..derivatives.lattices import share_amplitudes
 from ..derivatives.likelihood import Likelihood, as_noise
 from ..derivatives.sums import checked_data
 from ..errors import ConfigError
@@ -81,7 +83,7 @@ def refine_amplitudes(
     ----------
     experiments, data
         The experiment and the measured photons of every image. All have the structure factors of the first, which are
-        the start; the nearest reflection counts (`interpolate=False`).
+        the start; the nearest reflection counts (`interpolate=False`). Twins and further crystals have them as well.
     noise
         As in `refine`.
     space_group
@@ -111,14 +113,15 @@ def refine_amplitudes(
         raise ConfigError(f"refine_amplitudes: {len(experiments)} experiments and {len(data)} images; give one of each")
     if method not in MINIMISERS:
         raise ConfigError(f"method = {method!r}: must be one of {', '.join(MINIMISERS)}")
-    first = as_scene(experiments[0])
-    indices, amplitudes = _listing(first)
+    scenes = [as_scene(experiment) for experiment in experiments]
+    (indices, amplitudes), *_ = [_listing(scene) for scene in scenes]
+    first = scenes[0]
     name = space_group or first.undamaged.structure_factors.space_group or "P 1"
     rotations = rotations_of(space_group_on_axes(name, crystal_cell(first), "space_group").operations())
     unique, group = equivalent_groups(indices, rotations, friedel=friedel)
     system = _System(group, len(unique), as_noise(noise))
-    for number, (experiment, image) in enumerate(zip(experiments, data, strict=True)):
-        system.add(as_scene(experiment), image, amplitudes, pixels, threads)
+    for number, (scene, image) in enumerate(zip(scenes, data, strict=True)):
+        system.add(scene, image, amplitudes, pixels, threads)
         log.debug("image %d: %d pixels", number, len(system.measured[-1]))
     squares = np.zeros(len(unique))
     np.maximum.at(squares, group, amplitudes**2)
@@ -165,6 +168,15 @@ def _refined(system: _System, start: FloatArray, method: str, most_iterations: i
 
 
 def _listing(scene: Scene) -> tuple[IndexArray, FloatArray]:
+    """Return the list of amplitudes of all lattices; raises `ConfigError` unless all of them can be refined."""
+    if not share_amplitudes(scene):
+        raise ConfigError("refine_amplitudes: the crystals have amplitudes of their own; give one list for all of them")
+    first, *_ = [_listing_of(lattice) for lattice in scene.lattices]
+    return first
+
+
+def _listing_of(scene: Scene) -> tuple[IndexArray, FloatArray]:
+    """Return the list of amplitudes of a lattice."""
     listing = scene.undamaged.structure_factors.listing
     if scene.halos:
         raise ConfigError("refine_amplitudes: Crystal.diffuse: amplitudes of halos are not refined; leave it out")
@@ -194,17 +206,18 @@ class _System:
         boxes = boxes_of(scene, pixels, BOX_RADIUS)
         chosen = selected_pixels(scene, valid_pixels(scene, photons), pixels if boxes is None else boxes)
         evaluation = Evaluation(scene, np.float64, chosen, threads)
-        entries = AmplitudeMap(scene)
-        parts, before = [], 0
-        for sums in evaluation.coefficients():
-            pixel, row, value = entries.squares(sums)
-            parts.append((pixel + before, row, value))
-            before += len(sums.places)
+        parts = []
+        for lattice in evaluation.lattices:
+            entries, before = AmplitudeMap(lattice.scene), 0
+            for sums in lattice.coefficients():
+                pixel, row, value = entries.squares(sums)
+                parts.append((pixel + before, row, value))
+                before += len(sums.places)
         pixel, row, value = (np.concatenate(part) for part in zip(*parts, strict=True))
-        shape = (before, self._count)
+        shape = (len(evaluation.places), self._count)
         matrix = sparse.coo_matrix((value, (pixel, self._group[row])), shape).tocsr()
         model = simulate(scene, pixels=chosen, dtype="float64", threads=threads).ravel()[evaluation.places]
-        listed = np.bincount(pixel, value * amplitudes[row] ** 2, before)
+        listed = np.bincount(pixel, value * amplitudes[row] ** 2, len(model))
         self._blocks.append(matrix)
         self._rest.append(model - listed)
         self.measured.append(checked_data(scene, photons, evaluation.places)[evaluation.places])

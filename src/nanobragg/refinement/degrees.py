@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..derivatives.cells import crystal_cell
+from ..derivatives.experiment import check_experiment_names, experiment_parameters
 from ..derivatives.groups import Groups, panel_groups
+from ..derivatives.lattices import TWIN, CrystalLattices, crystals_of, split_name
 from ..derivatives.names import (
     CELL,
     CORRELATIONS,
@@ -21,7 +23,7 @@ from ..derivatives.names import (
     STRAIN_NAMES,
     domain_of,
 )
-from ..derivatives.parameters import all_parameters, check_names, reflection_of
+from ..derivatives.parameters import Parameter, reflection_of
 from ..errors import ConfigError
 from ..scene.scene import Scene
 from ..structure_factors.symmetry import find_space_group
@@ -31,7 +33,7 @@ OFFSET = "offset"
 MOST_LOG_STEP = 0.7
 POSITIVE = (
     *COUNTS, *SPREADS, *STRAIN_NAMES, *CORRELATIONS, *DISPLACEMENTS, *DAMAGE, "mosaic_spread", "strain", "bandwidth",
-    "correlation_length", "displacement",
+    "correlation_length", "displacement", "fraction",
 )  # fmt: skip
 
 
@@ -75,8 +77,9 @@ def choose_degrees(
     scene
         The scene at the start.
     vary
-        Names of parameters, or ``rot``, ``cell``, ``n``, ``mosaic``, ``scale``, ``blocks``, ``background``,
-        ``wavelength``, ``beam``, ``offset``, ``panel0`` … and names of groups.
+        Names of parameters, or ``rot``, ``cell``, ``n``, ``mosaic``, which are of all crystals or, as in
+        ``crystal1_rot``, of one; ``fractions``, ``twins``, ``scale``, ``blocks``, ``background``, ``wavelength``,
+        ``beam``, ``offset``, ``panel0`` … and names of groups.
     tie
         Sets of names that change by the same amount.
     space_group
@@ -89,33 +92,65 @@ def choose_degrees(
     ConfigError
         A name that is not known.
     """
+    given, crystals = [vary] if isinstance(vary, str) else vary, crystals_of(scene)
+    known = experiment_parameters(scene, groups, given)
     words = {
-        "rot": ROTATIONS, "n": COUNTS, "scale": ("log_fluence",),
-        "mosaic": ("mosaic_spread",) if scene.smear is None else SPREADS,
+        "scale": ("log_fluence",),
+        "fractions": tuple(f"{crystal.prefix}fraction" for crystal in crystals if crystal.prefix),
+        "twins": tuple(name for name in known if TWIN.fullmatch(split_name(name, len(crystals))[1])),
         "blocks": ("log_blocks",), "background": ("log_background",), "wavelength": ("log_wavelength",),
         "beam": ("source_h", "source_v"),
         **{group: tuple(f"{group}_{motion}" for motion in MOTIONS) for group in panel_groups(scene, groups)},
     }  # fmt: skip
     degrees: dict[str, Degree] = {}
-    for word in [vary] if isinstance(vary, str) else vary:
-        if word == "cell":
-            degrees |= {degree.name: degree for degree in cell_degrees(scene, space_group)}
-        elif word == OFFSET:
+    for word in given:
+        meant = crystals_meant(crystals, word)
+        if word == OFFSET:
             degrees[OFFSET] = Degree(OFFSET, "photons", 0.0, {}, False, np.inf)
+        elif meant and split_name(word, len(crystals))[1] == "cell":
+            degrees |= {degree.name: degree for each in meant for degree in _cell_degrees_of(each, space_group)}
         else:
-            for name in check_names(scene, words.get(word, (word,)), groups):
-                degrees[name] = _single(scene, name, groups)
+            names = _own_names(meant, word, known) if meant else words.get(word, (word,))
+            if not names:
+                raise ConfigError(f"vary: {word}: the experiment has none; leave it out")
+            for name in check_experiment_names(scene, names, groups):
+                degrees[name] = _single(known, name, split_name(name, len(crystals))[1])
     return _tied(degrees, tie)
 
 
-def _single(scene: Scene, name: str, groups: Groups | None) -> Degree:
-    if reflection_of(name) is not None:
+def crystals_meant(crystals: list[CrystalLattices], word: str) -> list[CrystalLattices]:
+    """Return the crystals whose parameters a word such as ``cell`` or ``crystal1_rot`` stands for; none for another."""
+    of, plain = split_name(word, len(crystals))
+    if plain != "cell" and plain not in _crystal_words(crystals[0]):
+        return []
+    if of is not None and of >= len(crystals):
+        raise ConfigError(f"vary: {word}: there are {len(crystals)} crystals, 0 to {len(crystals) - 1}")
+    return crystals if of is None else [crystals[of]]
+
+
+def _crystal_words(crystal: CrystalLattices) -> dict[str, tuple[str, ...]]:
+    """Return the words for parameters of a crystal, besides its cell."""
+    mosaic = ("mosaic_spread",) if crystal.lattices[0].smear is None else SPREADS
+    return {"rot": ROTATIONS, "n": COUNTS, "mosaic": mosaic}
+
+
+def _own_names(crystals: list[CrystalLattices], word: str, known: Mapping[str, Parameter]) -> list[str]:
+    """Return the names that a word stands for, of those crystals that depend on it, if any of them does."""
+    names = [
+        crystal.prefix + name
+        for crystal in crystals for name in _crystal_words(crystal)[word.removeprefix(crystal.prefix)]
+    ]  # fmt: skip
+    return [name for name in names if name in known] or names
+
+
+def _single(known: Mapping[str, Parameter], name: str, plain: str) -> Degree:
+    """Return a degree of freedom that is one parameter; `plain` is its name without that of the crystal."""
+    if reflection_of(plain) is not None:
         raise ConfigError(f"vary: {name}: amplitudes are refined by nb.refine_amplitudes")
-    known = all_parameters(scene, groups, [name])
     if name not in known:
         raise ConfigError(f"vary: the scene does not depend on {name}; leave it out")
     parameter = known[name]
-    positive = name in POSITIVE or domain_of(name) is not None
+    positive = plain in POSITIVE or TWIN.fullmatch(plain) is not None or domain_of(plain) is not None
     return Degree(name, parameter.unit, parameter.value, {name: 1.0}, positive, 10 * parameter.scale)
 
 
@@ -130,6 +165,17 @@ def _tied(degrees: dict[str, Degree], tie: Iterable[Sequence[str]]) -> list[Degr
             merged |= other.parameters
         degrees[first.name] = first._replace(parameters=merged)
     return list(degrees.values())
+
+
+def _cell_degrees_of(crystal: CrystalLattices, space_group: str | None) -> list[Degree]:
+    """Return the free numbers of the cell of one of several crystals."""
+    return [
+        degree._replace(
+            name=crystal.prefix + degree.name,
+            parameters={crystal.prefix + name: factor for name, factor in degree.parameters.items()},
+        )
+        for degree in cell_degrees(crystal.lattices[0], space_group)
+    ]
 
 
 def cell_degrees(scene: Scene, space_group: str | None) -> list[Degree]:

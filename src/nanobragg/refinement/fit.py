@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..derivatives.evaluate import Evaluation
+from ..derivatives.experiment import experiment_parameters, moved_experiment
 from ..derivatives.groups import Groups
-from ..derivatives.jacobian import Jacobian, total_factors
+from ..derivatives.jacobian import Jacobian
+from ..derivatives.joint import Evaluation
 from ..derivatives.likelihood import Likelihood
-from ..derivatives.moved import moved_config
-from ..derivatives.parameters import all_parameters
 from ..derivatives.response import Response
 from ..derivatives.sums import checked_data, compared
 from ..errors import ConfigError, NanobraggWarning
@@ -213,7 +212,7 @@ class Fit:
         flat = self._flat()
         evaluation = Evaluation(scene, self._dtype, image.pixels if self.response is None else None, self.threads)
         jacobian = Jacobian(evaluation, self._names, self.groups)
-        factors = np.concatenate([jacobian.factors, total_factors(jacobian.factors)], axis=1)
+        factors = np.concatenate([jacobian.factors, evaluation.total(jacobian.factors.shape[2])], axis=1)
         images = np.zeros((len(self._names) + 1, int(np.prod(scene.shape))))
         evaluation.fill_images(factors, images, jacobian.extra)
         if self.response is not None:
@@ -352,7 +351,7 @@ class Fit:
 
 def start_values(scene: Scene, degrees: list[Degree], groups: Groups | None) -> FloatArray:
     """Return the values of degrees of freedom in a scene."""
-    known = all_parameters(scene, groups, [degree.name for degree in degrees])
+    known = experiment_parameters(scene, groups, [degree.name for degree in degrees])
     return np.array([known[degree.name].value if degree.name in known else degree.start for degree in degrees])
 
 
@@ -360,7 +359,7 @@ def moved_scene(scene: Scene, changes: Mapping[str, float], groups: Groups | Non
     """Return a scene with changed parameters, without the warnings that its start has given."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)
-        return Scene(moved_config(scene, changes, groups))
+        return Scene(moved_experiment(scene, changes, groups))
 
 
 def _pseudo(matrix: FloatArray) -> FloatArray:

@@ -14,13 +14,14 @@ from ..calls import public
 from ..config.config import Config
 from ..derivatives.evaluate import as_scene, chosen_places
 from ..derivatives.groups import Groups
+from ..derivatives.lattices import crystals_of
 from ..derivatives.likelihood import as_noise
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import Box
 from ..scene.scene import Scene
 from .brightness import brightened
-from .degrees import Degree, choose_degrees, symmetric_changes
+from .degrees import Degree, choose_degrees, crystals_meant, symmetric_changes
 from .fit import Fit, Image, Step, moved_scene, start_values
 from .options import Progress, RefineOptions, complete
 from .planes import Planes
@@ -58,7 +59,9 @@ def refine(
         What to refine: ``rot``, ``cell`` (the free numbers of the crystal system), ``n``, ``mosaic``, ``distance``,
         ``scale``, ``blocks``, ``background``, ``wavelength``, ``beam``, ``offset`` (a constant background, photons per
         pixel), ``planes`` (a plane of background in every box of pixels), ``panel0`` …, ``detector``, names of groups,
-        and names of single parameters (`nb.parameters`).
+        and names of single parameters (`nb.parameters`). Of several crystals, ``rot``, ``cell``, ``n`` and ``mosaic``
+        are of all, ``crystal1_rot`` … of one, and ``fractions`` and ``twins`` are the factors of their photons and the
+        shares of their twins.
     **options
         Noise, priors, bounds, pixels and others: the fields of `RefineOptions`.
 
@@ -116,6 +119,7 @@ def refine_images(
     planes, own = PLANES in own, [word for word in own if word != PLANES]
     groups, space_group, start = given["groups"], given["space_group"], given["start"]
     scenes = [_symmetric(as_scene(experiment), space_group, [*own, *shared], groups) for experiment in experiments]
+    _check_crystals(scenes)
     symmetry: dict[str, Any] = {"space_group": space_group, "groups": groups}
     tie = _among(given["tie"], own, scenes[0], symmetry)
     own_degrees = choose_degrees(scenes[0], own, tie=tie, **symmetry) if own else []
@@ -151,6 +155,17 @@ def refine_images(
     )
 
 
+def _check_crystals(scenes: list[Scene]) -> None:
+    """Raise `ConfigError` unless all images have as many crystals, with as many twins, as the first."""
+    first, *others = ([len(crystal.lattices) for crystal in crystals_of(scene)] for scene in scenes)
+    for number, each in enumerate(others, 1):
+        if each != first:
+            raise ConfigError(
+                f"refine_images: image {number} has {each} lattices of its crystals, image 0 has {first}; refine them "
+                "apart"
+            )
+
+
 def _as_list(words: Sequence[str]) -> list[str]:
     return [words] if isinstance(words, str) else list(words)
 
@@ -179,7 +194,12 @@ def _among(
 
 def _symmetric(scene: Scene, space_group: str | None, words: Sequence[str], groups: Groups | None) -> Scene:
     """Return a scene whose cell has the symmetry of the space group, if the cell is refined."""
-    changes = symmetric_changes(scene, space_group) if "cell" in words else {}
+    crystals = crystals_of(scene)
+    cells = [crystal for word in words if word.endswith("cell") for crystal in crystals_meant(crystals, word)]
+    changes = {
+        crystal.prefix + name: change
+        for crystal in cells for name, change in symmetric_changes(crystal.lattices[0], space_group).items()
+    }  # fmt: skip
     return moved_scene(scene, changes, groups) if changes else scene
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from ..calls import public
 from ..config.config import Config
 from ..constants import EV_ANGSTROM
-from ..derivatives.evaluate import Evaluation
+from ..derivatives.joint import Evaluation
+from ..derivatives.lattices import crystals_of
 from ..derivatives.mosaic import rotation_vectors
 from ..derivatives.moved import orientation
 from ..derivatives.names import ROTATIONS
@@ -199,21 +200,24 @@ def make_results(
             errors=dict(zip(names, deviation.tolist(), strict=True)),
             correlation=covariance / np.outer(deviation, deviation),
             chi_squared=sums[number].chi_squared, pixels=sums[number].pixels, loss=sums[number].loss,
-            start_loss=before[number].loss, iterations=iterations, converged=converged, config=scene.undamaged,
+            start_loss=before[number].loss, iterations=iterations, converged=converged, config=scene.experiment,
             shells=resolution_shells(fit, image, scene, signal if planes is None else signal + planes), image=image,
-            noise=fit.noise, space_group=space_group, begun=given[number].undamaged, response=fit.response,
+            noise=fit.noise, space_group=space_group, begun=given[number].experiment, response=fit.response,
             planes=planes,
         ))  # fmt: skip
     return results
 
 
 def rotation_between(before: Scene, after: Scene, names: tuple[str, ...]) -> dict[str, float]:
-    """Return the rotation vector (radians) from one orientation of a crystal to another, if it is refined."""
-    if not any(name in names for name in ROTATIONS):
-        return {}
-    turn = orientation(after) @ orientation(before).T
-    vector = rotation_vectors(turn[np.newaxis])[0].tolist()
-    return {name: value for name, value in zip(ROTATIONS, vector, strict=True) if name in names}
+    """Return the rotation vector (radians) of each crystal from one orientation to another, if it is refined."""
+    found = dict[str, float]()
+    for one, other in zip(crystals_of(before), crystals_of(after), strict=True):
+        own = [one.prefix + name for name in ROTATIONS]
+        if any(name in names for name in own):
+            turn = orientation(other.lattices[0]) @ orientation(one.lattices[0]).T
+            vector = rotation_vectors(turn[np.newaxis])[0].tolist()
+            found |= {name: value for name, value in zip(own, vector, strict=True) if name in names}
+    return found
 
 
 def resolution_shells(fit: Fit, image: Image, scene: Scene, signal: FloatArray) -> list[Shell]:

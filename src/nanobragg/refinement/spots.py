@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..derivatives.cells import cell_strains, crystal_cell, rotation_strain
 from ..derivatives.groups import Groups
+from ..derivatives.lattices import crystals_of
 from ..derivatives.names import CELL, ROTATIONS
 from ..geometry import FloatArray, rotate_about
 from ..scene.scene import Scene
@@ -21,6 +22,7 @@ SIGNIFICANCE = 6.0
 FEWEST_SPOTS, MOST_SPOTS = 8, 2000
 LARGEST_INDICES, ITERATIONS = (12, 25, 50, 1000), 4
 TOLERANCE, OUTLIER = 0.35, 0.1  # of an index
+NEARER = 1.05  # a spot is of the lattice whose indices are nearest to whole ones; of several that are about as near
 SMALL_STEP = 1e-4  # of how far a start may be off
 TRUST = {
     "rot": 0.02,
@@ -89,27 +91,47 @@ def start_from_spots(scene: Scene, spots: FoundSpots, degrees: list[Degree], gro
     """Return a scene whose orientation, cell and distance fit the spots of a still, as far as they are refined.
 
     The index h = A·q of every spot is drawn to the whole numbers next to it by least squares. Spots of low index, whose
-    reflections are certain, come first.
+    reflections are certain, come first. With several crystals, each is fitted to the spots that are not nearer to whole
+    indices of another lattice, at the distance as it is.
     """
-    free = [degree for degree in degrees if set(degree.parameters) <= {*ROTATIONS, *CELL, "distance"}]
-    if scene.phi.count > 1 or not any(degree.name in ROTATIONS for degree in free):
-        return scene
-    trust = np.array([_trust(degree) for degree in free])
+    for number, crystal in enumerate(crystals_of(scene)):
+        names = {crystal.prefix + name for name in (*ROTATIONS, *CELL)} | (set() if crystal.prefix else {"distance"})
+        free = [degree for degree in degrees if set(degree.parameters) <= names]
+        if scene.phi.count == 1 and any(degree.name.removeprefix(crystal.prefix) in ROTATIONS for degree in free):
+            scene = _fitted(scene, number, spots, free, groups)
+    return scene
+
+
+def _fitted(scene: Scene, number: int, spots: FoundSpots, degrees: list[Degree], groups: Groups | None) -> Scene:
+    """Return a scene with one crystal fitted to spots."""
+    prefix = crystals_of(scene)[number].prefix
+    own = [
+        degree._replace(
+            name=degree.name.removeprefix(prefix),
+            parameters={name.removeprefix(prefix): factor for name, factor in degree.parameters.items()},
+        )
+        for degree in degrees
+    ]
+    trust = np.array([_trust(degree) for degree in own])
     for largest in LARGEST_INDICES:
         for _ in range(ITERATIONS):
-            step = _step(scene, spots, free, trust, largest)
+            lattice = crystals_of(scene)[number].lattices[0]
+            others = [other for other in scene.lattices if other is not lattice]
+            step = _step(lattice, others, spots, own, trust, largest)
             if step is None or np.abs(step / trust).max() < SMALL_STEP:
                 break
             changes: dict[str, float] = {}
-            for degree, value in zip(free, step.tolist(), strict=True):
+            for degree, value in zip(degrees, step.tolist(), strict=True):
                 for name, factor in degree.parameters.items():
                     changes[name] = changes.get(name, 0.0) + factor * value
             scene = moved_scene(scene, changes, groups)
     return scene
 
 
-def _step(scene: Scene, spots: FoundSpots, degrees: list[Degree], trust: FloatArray, largest: int) -> FloatArray | None:
-    """Return a Gauss-Newton step of the parameters; None if too few spots have whole indices."""
+def _step(
+    scene: Scene, others: list[Scene], spots: FoundSpots, degrees: list[Degree], trust: FloatArray, largest: int
+) -> FloatArray | None:
+    """Return a Gauss-Newton step of the parameters of a lattice; None if too few spots have whole indices."""
     geometry = scene.geometry
     rays = geometry.positions(spots.slow, spots.fast, spots.panel)
     distance = np.linalg.norm(rays, axis=1, keepdims=True)
@@ -120,11 +142,11 @@ def _step(scene: Scene, spots: FoundSpots, degrees: list[Degree], trust: FloatAr
         float(scene.sources.weights @ scene.sources.wavelengths),
     )
     q = (directions - beam) / wavelength
-    direct = rotate_about(scene.lattice.direct, scene.spindle_axis, float(scene.phi_angles[0])) * 1e-10
-    index = q @ direct.T
-    offset = index - np.round(index)
+    direct, index, offset = _indices(scene, q)
     use = (np.abs(offset).max(axis=1) < TOLERANCE) & (np.abs(index).max(axis=1) < largest)
     use &= np.abs(np.round(index)).max(axis=1) > 0
+    for other in others:
+        use &= np.linalg.norm(offset, axis=1) <= NEARER * np.linalg.norm(_indices(other, q)[2], axis=1)
     if use.sum() < FEWEST_SPOTS:
         return None
     lab = rotate_about(np.eye(3), scene.spindle_axis, float(scene.phi_angles[0]))
@@ -141,6 +163,13 @@ def _step(scene: Scene, spots: FoundSpots, degrees: list[Degree], trust: FloatAr
                 column += factor * index @ strains[name].T
         columns.append(column)
     return _solve(np.array(columns)[:, use], offset[use], trust)
+
+
+def _indices(scene: Scene, q: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return a, b, c of a lattice, and the indices of scattering vectors with their offsets from whole numbers."""
+    direct = rotate_about(scene.lattice.direct, scene.spindle_axis, float(scene.phi_angles[0])) * 1e-10
+    index = q @ direct.T
+    return direct, index, index - np.round(index)
 
 
 def _trust(degree: Degree) -> float:

@@ -70,6 +70,22 @@ def resolve_tolerance(scene: Scene, tolerance: float | None, tolerance_ph: float
     return Tolerance(relative=LOSSLESS.get(shape, 0.0), exact=shape not in LOSSLESS)
 
 
+def tolerance_of_each(
+    scene: Scene, tolerance: float | None, tolerance_ph: float | None
+) -> tuple[float | None, float | None]:
+    """Return the tolerance of the image of each lattice: its part of that of all, as given, or else from the Config."""
+    if not scene.others:
+        return tolerance, tolerance_ph
+    if tolerance is None and tolerance_ph is None:
+        tolerance, tolerance_ph = scene.config.sampling.tolerance, scene.config.sampling.tolerance_ph
+    check_tolerance(tolerance, tolerance_ph)
+    count = len(scene.lattices)
+    return (
+        None if tolerance is None else tolerance / count,
+        None if tolerance_ph is None else tolerance_ph / count,
+    )
+
+
 class Culling:
     """The rendering of a scene with terms left out.
 

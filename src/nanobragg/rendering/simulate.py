@@ -18,7 +18,6 @@ from .._core import render
 from ..calls import public
 from ..config.config import Config
 from ..config.region import Region
-from ..config.sampling import check_tolerance
 from ..errors import ConfigError
 from ..geometry import Roi
 from ..io.limits import physical_memory
@@ -27,7 +26,7 @@ from .check_photons import PhotonRange, check_panels, check_photons, photon_rang
 from .cost import log_notable_cost
 from .cuda.choice import choose_gpu
 from .cuda.devices import Gpu, is_on_gpu
-from .culling import Culling, Tolerance, resolve_tolerance
+from .culling import Culling, Tolerance, resolve_tolerance, tolerance_of_each
 from .gpu_image import render_on_gpu
 from .instruction_sets import select_instruction_set
 from .out_array import check_out
@@ -187,7 +186,8 @@ def simulate(
     }  # fmt: skip
     if scene.others:
         image = out if is_on_gpu(out) else _target(scene, out, add, dtype)
-        summary = _add_lattices(scene, image, add, **options)
+        options["tolerance"], options["tolerance_ph"] = tolerance_of_each(scene, tolerance, tolerance_ph)
+        summary = _add_lattices(scene, image, add, options)
     else:
         image, summary = _render_lattice(scene, out, add, dtype, **options)
     return (image, summary) if report else image
@@ -271,18 +271,8 @@ class _Job:
         return RenderReport(self.bound, terms, self.evaluated, seconds)
 
 
-def _add_lattices(
-    scene: Scene, image: Any, add: bool, *, tolerance: float | None, tolerance_ph: float | None, **options: Any
-) -> RenderReport:
-    """Render several lattices into an image; each may miss its part of the tolerance."""
-    if tolerance is None and tolerance_ph is None:
-        tolerance, tolerance_ph = scene.config.sampling.tolerance, scene.config.sampling.tolerance_ph
-    check_tolerance(tolerance, tolerance_ph)
-    count = len(scene.lattices)
-    options |= {
-        "tolerance": None if tolerance is None else tolerance / count,
-        "tolerance_ph": None if tolerance_ph is None else tolerance_ph / count,
-    }
+def _add_lattices(scene: Scene, image: Any, add: bool, options: dict[str, Any]) -> RenderReport:
+    """Render several lattices into an image."""
     reports = [
         simulate(lattice, out=image, add=add or number > 0, report=True, **options)[1]
         for number, lattice in enumerate(scene.lattices)

@@ -100,7 +100,7 @@ class Scene(SceneData):
         first, *others = config.lattices()
         super().__init__(first, corrected)
         self.others = tuple(Scene(other, corrected) for other in others)
-        self.experiment = config if others or config.damage else self.config
+        self.experiment = config if others else self.undamaged
         self._cores: dict[str, CoreScene] = {}
         self._plans: dict[str, CullingPlan | None] = {}
         self._changes: dict[str, Any] = {}
@@ -150,7 +150,7 @@ class Scene(SceneData):
 
     @cached_property
     def _lattices(self) -> tuple[Scene, ...]:
-        return (self.changed(others=(), experiment=self.config), *self.others)
+        return (self.changed(others=(), experiment=self.undamaged), *self.others)
 
     def one_lattice(self, what: str) -> Scene:
         """Return this scene; raises `ConfigError`, which says `what` cannot be done, if it has several lattices."""
