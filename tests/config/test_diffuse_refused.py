@@ -48,9 +48,6 @@ REFUSED = {
         "interpolate = 'phased': contradicts Crystal.diffuse, .*leave one of them out",
     ),
     "a powder": (lambda: nb.powder(config(crystal=DIFFUSING)), "Crystal.diffuse: the rings of a powder have no halos"),
-    "a GPU": (
-        lambda: nb.simulate(config(crystal=DIFFUSING), device="cuda"), "Crystal.diffuse is for the CPU; use device"
-    ),
     "refined amplitudes": (
         lambda: nb.refine_amplitudes([config(crystal=DIFFUSING)], [np.ones((32, 48))]), "Crystal.diffuse"
     ),

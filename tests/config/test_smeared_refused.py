@@ -65,13 +65,6 @@ REFUSED = {
         lambda: config(crystal=SPREAD, structure_factors=table(interpolate=True)),
         "StructureFactors.interpolate = True: contradicts Crystal.mosaic_sampling = 'analytic', .*; leave it out",
     ),
-    "a GPU": (
-        lambda: nb.simulate(config(crystal=SPREAD), device="cuda"),
-        'device = "cuda": Crystal.mosaic_sampling = "analytic" is for the CPU.*; use device="cpu", or list domains',
-    ),
-    "derivatives on a GPU": (
-        lambda: nb.derivatives(config(crystal=SPREAD), ["rot_x"], device="cuda"), 'device = "cuda": .*use device="cpu"'
-    ),
 }  # fmt: skip
 
 

@@ -37,7 +37,13 @@ def test_the_documentation_has_a_parameter_or_a_reason_for_every_number(owner):
     rows = re.findall(rf"^\| `{owner}\.(.*?) \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
     listed = [field for fields, _ in rows for field in re.findall(r"\w+", fields)]
     assert sorted([*listed, *CHOICES[owner].split()]) == sorted(getattr(nb, owner).model_fields)
-    known = {*MEANINGS, *CELL, *(f"domain_{kind}" for kind in ("rotation0_a", "weight0")), "source_weight0"}
+    known = {
+        *MEANINGS,
+        *CELL,
+        *(f"domain_{kind}" for kind in ("rotation0_a", "weight0")),
+        "source_weight0",
+        "twin0_share",
+    }
     for _, meaning in rows:
         if not meaning.startswith("none: "):
             named = set(re.findall(r"`(\w+)`", meaning))
