@@ -225,7 +225,28 @@ def test_a_disk_that_is_too_small_is_refused_unless_forced(tmp_path, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
     with pytest.raises(ConfigError, match=r"7 shots need about .* GB, 1e-08 GB are free"):
         DATA.run(tmp_path / "out", workers=1)
+    assert DATA.run(tmp_path / "out", workers=1, force=True, only=(0, 1)).made == 1
+    with pytest.raises(ConfigError, match=r"6 shots need about .* GB, 1e-08 GB are free"):
+        DATA.run(tmp_path / "out", workers=1, resume=True)
     assert DATA.run(tmp_path / "out", workers=1, force=True, resume=True).complete
+
+
+@pytest.mark.parametrize(
+    ("refused", "only", "message"),
+    [
+        (DATA, None, "free some space"),
+        (DATA, (5, 8), "only = 5:8"),
+        (plan(vary={"crystal.cell": nb.normal((60.0,) * 3, 1e4)}), (2, 3), "lengths must be positive"),
+    ],
+)
+def test_what_is_refused_leaves_nothing_so_that_another_plan_may_follow(tmp_path, monkeypatch, refused, only, message):
+    folder = tmp_path / "new" / "out"
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
+    with pytest.raises(ConfigError, match=message):
+        refused.run(folder, workers=1, only=only)
+    assert not folder.parent.exists()
+    monkeypatch.undo()
+    assert refused.replace(n=1, vary={}).run(folder, workers=1).complete
 
 
 @pytest.mark.parametrize(
