@@ -86,6 +86,22 @@ def test_the_tables_hold_what_varied_and_the_truth(undisturbed):
     assert spots.num_rows == sum(row["spots"] for row in crystals)
 
 
+def test_each_individual_of_a_twin_is_a_crystal_in_the_tables(tmp_path):
+    twin = nb.Crystal(cell=(60, 60, 40), n_cells=10, size_mm=0.01, shape="gauss").twinned("k,h,-l", 0.3)
+    data = plan(n=2, base=DATA.base.replace(crystal=twin), crystals_per_shot=2)
+    data.run(tmp_path / "out", workers=1, spots=True)
+    rows = parquet.read_table(tmp_path / "out" / "crystals").to_pylist()
+    spots = parquet.read_table(tmp_path / "out" / "spots")
+    truths = [truth for shot in data for truth in shot.truth]
+    assert [(row["shot"], row["crystal"]) for row in rows] == [(k, i) for k in range(2) for i in range(4)]
+    for row, truth in zip(rows, truths, strict=True):
+        np.testing.assert_array_equal(row["A"], truth.orientation.A.ravel())
+        drawn = data.values(row["shot"]).crystals[row["crystal"] // 2]
+        np.testing.assert_array_equal(row["crystal.rotation"], drawn["crystal.rotation"].ravel())
+        own = [k for k in spots.to_pylist() if (k["shot"], k["crystal"]) == (row["shot"], row["crystal"])]
+        assert [(k["h"], k["k"], k["l"]) for k in own] == [tuple(hkl) for hkl in truth.spots.hkl.tolist()]
+
+
 def test_spectra_and_panels_are_columns_and_the_master_has_the_spectra(tmp_path):
     vary = {"beam.spectrum": nb.sase_spectrum(lines=6), "detector.panels": nb.panel_drift(shift_um=20)}
     data = plan(n=3, vary=vary)
