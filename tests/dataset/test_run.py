@@ -17,7 +17,7 @@ from nanobragg.dataset.layout import Layout, usual_per_file
 from nanobragg.errors import ConfigError, FileError
 from nanobragg.rendering.instruction_sets import pin_instruction_set, select_instruction_set
 
-from .plans import ROTATED, plan
+from .plans import BASE, ROTATED, plan
 
 pytest.importorskip("pyarrow")
 h5py = pytest.importorskip("h5py")
@@ -215,9 +215,20 @@ def test_what_follows_the_last_shot_of_a_data_file_is_told_before_any_of_its_fil
     assert layout.record(0).is_file()
 
 
-@pytest.mark.parametrize(("field", "size"), [("beam.wavelength_A", 2), ("structure_factors.default_F", 1)])
-def test_shots_are_set_up_together_unless_each_has_structure_factors(tmp_path, monkeypatch, field, size):
-    data, layout, events = plan(n=5, vary={field: nb.uniform(1.0, 1.1)}), Layout(tmp_path, 5, 5), []
+@pytest.mark.parametrize(
+    ("field", "changes", "size"),
+    [
+        ("beam.wavelength_A", {"detector.mask": np.ones((24, 40))}, 2),
+        ("structure_factors.default_F", {}, 1),
+        ("beam.wavelength_A", {"crystal.mosaic_domains": 2, "crystal.mosaic_spread_deg": 0.1}, 1),
+        ("beam.wavelength_A", {"detector.mask": "mask.img"}, 1),
+    ],
+)
+def test_shots_are_set_up_together_unless_they_are_large(tmp_path, monkeypatch, field, changes, size):
+    monkeypatch.chdir(tmp_path)
+    nb.write_image("mask.img", np.ones((24, 40), np.uint16))
+    base = BASE.replace(changes)
+    data, layout, events = plan(base, n=5, vary={field: nb.uniform(1.0, 1.1)}), Layout(tmp_path, 5, 5), []
     for kind in ("shots", "crystals", "records"):
         layout.table(kind, 0).parent.mkdir()
 
@@ -232,6 +243,7 @@ def test_shots_are_set_up_together_unless_each_has_structure_factors(tmp_path, m
     monkeypatch.setattr(block, "set_up", set_up)
     monkeypatch.setattr(block, "expose", expose)
     monkeypatch.setattr(block, "TOGETHER", 2)
+    monkeypatch.setattr(block, "SMALL_BYTES", 72)  # one orientation
     make_block(Job(data, layout, None, False, 1, select_instruction_set()), 0)
     groups = [range(first, min(first + size, 5)) for first in range(0, 5, size)]
     assert events == [f"{what} {k}" for group in groups for what in ("set up", "image") for k in group]
