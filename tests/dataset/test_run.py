@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.dataset import block, manifest, shot
+from nanobragg.dataset import block, manifest, run, shot
 from nanobragg.dataset.block import Job, make_block
 from nanobragg.dataset.layout import Layout, usual_per_file
 from nanobragg.errors import ConfigError, FileError
@@ -152,6 +152,21 @@ def test_parts_made_alone_add_up_to_the_whole(undisturbed, tmp_path):
     assert not (folder / "images_master.h5").exists()
     assert DATA.run(folder, resume=True, **options)[1:4] == (1, 6, True)
     assert contents(folder) == contents(undisturbed)
+
+
+@pytest.mark.parametrize("step", ["measure", "_check_new"])
+def test_parts_may_begin_at_the_same_time(undisturbed, tmp_path, monkeypatch, step):
+    """Another run begins while one looks whether it is the first."""
+    options, original = {"workers": 1, "images_per_file": 3, "spots": True}, getattr(run, step)
+
+    def after_another(*arguments):
+        monkeypatch.undo()
+        DATA.run(tmp_path / "out", only=(0, 3), **options)
+        return original(*arguments)
+
+    monkeypatch.setattr(run, step, after_another)
+    assert DATA.run(tmp_path / "out", only=(3, 7), **options).complete
+    assert contents(tmp_path / "out") == contents(undisturbed)
 
 
 def test_an_intact_data_set_is_verified(undisturbed):

@@ -122,14 +122,14 @@ def _layout(plan: Description, folder: Path, settings: Settings) -> Layout:
 
 
 def _check_new(folder: Path) -> None:
-    """Raise `ConfigError` if a folder without a manifest holds other files, and `FileError` if it cannot be read."""
+    """Raise `ConfigError` if a folder holds other files than a data set's, and `FileError` if it cannot be read."""
     try:
         other = {path.name for path in folder.iterdir()} - {CONTACT_SHEET}
     except FileNotFoundError:
         return
     except OSError as error:
         raise FileError(f"{folder}: {write_error(error)}") from error
-    if other:
+    if other and MANIFEST not in other:  # which the run of another part may have begun just now
         raise ConfigError(f"{folder}: is not empty, and holds no data set; choose another folder")
 
 
