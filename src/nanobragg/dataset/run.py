@@ -100,8 +100,7 @@ def run(plan: Description, folder: Path, settings: Settings, cluster: Cluster, p
             plan, layout, settings.compression, settings.spots, cluster.threads_of_a_worker(),
             description["instruction_set"], devices,
         )  # fmt: skip
-        made = _make(job, missing, cluster, progress)
-        records |= made
+        records |= _make(job, missing, cluster, progress)
     complete = len(records) == layout.blocks
     if complete:
         shutil.rmtree(layout.folder / WORKERS, ignore_errors=True)  # of a run that was killed after its last data file
