@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Functions of the kernel (include/nanobragg/) as arrays: shapes, geometry, and what is compared with the C program.
+"""Functions of the core (include/nanobragg/) as arrays: shapes, geometry, predicted spots, and for comparisons.
 
-Arguments are contiguous float64 arrays of one length n, vectors of shape (n, 3).
+Arguments are contiguous arrays, of float64 and one length n unless stated otherwise; vectors have the shape (n, 3).
+Lengths are not checked.
 """
 
 from libc.math cimport ceil, fabs, floor, sqrt

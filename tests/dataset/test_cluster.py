@@ -24,6 +24,7 @@ from nanobragg.dataset import block
 from nanobragg.dataset.block import Job, write_json
 from nanobragg.dataset.cluster import _finished, make_block_of, write_job
 from nanobragg.dataset.layout import Layout
+from nanobragg.dataset.shared_tables import share_tables
 from nanobragg.dataset.shot import set_up
 from nanobragg.errors import ConfigError
 from nanobragg.rendering.instruction_sets import select_instruction_set
@@ -96,6 +97,13 @@ def check(out: Path, undisturbed: Undisturbed) -> None:
 def test_workers_make_the_same_bytes(undisturbed, tmp_path):
     finish(dataset(undisturbed.plan_file, tmp_path / "out", "--workers", "2"))
     check(tmp_path / "out", undisturbed)
+
+
+def test_structure_factors_of_each_crystal_are_those_of_the_workers(tmp_path):
+    crystals, factors = (LISTED.crystal,) * 2, LISTED.structure_factors
+    same = LISTED.replace(crystals=crystals)
+    assert share_tables(plan(base=same, vary={}), tmp_path).largest > 0
+    assert share_tables(plan(base=same.replace(factors_of_crystals=(factors, factors)), vary={}), tmp_path) is None
 
 
 def kill_a_worker(process: subprocess.Popen[bytes], draw: random.Random) -> bool:

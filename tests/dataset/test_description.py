@@ -85,6 +85,42 @@ def test_a_miss_shows_the_background_alone():
     assert not empty.shot(0).truth
 
 
+SMALL = nb.Crystal(cell=(40, 40, 50, 90, 90, 120), n_cells=12, size_mm=0.02, shape="gauss")
+SMEARED = BASE.crystal.replace(
+    mosaic_sampling="analytic", mosaic_model="gaussian", mosaic_spread_deg=(0.1, 0.1, 0.1), mosaic_domains=None
+)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"crystals": (BASE.crystal, SMALL), "fractions": (1, 2), "factors_of_crystals": (BASE.structure_factors,) * 2},
+        {"crystal": SMEARED, "beam.bandwidth_percent": 1.0},
+    ],
+)
+def test_a_miss_of_any_base_shows_the_background_alone(fields):
+    base = BASE.replace({"noise": None, **fields})
+    miss, water = (plan(base=given, vary={}, crystals_per_shot=0).shot(0) for given in (base, BASE.replace(noise=None)))
+    np.testing.assert_array_equal(miss.image, water.image)
+    assert miss.wavelength_A == water.wavelength_A
+
+
+@pytest.mark.parametrize(
+    "base",
+    [BASE.replace(crystals=(BASE.crystal, SMALL)), BASE.replace(crystal=SMALL.twinned("-h,-k,l", 0.3))],
+)
+def test_every_lattice_of_a_crystal_is_in_the_truth(base):
+    shot = plan(base=base.replace(noise=None), vary={"beam.wavelength_A": nb.normal(1, 0.01)}).shot(0)
+    np.testing.assert_array_equal(shot.image, nb.simulate(shot.config))
+    expected, lattices = nb.predict_spots(shot.config), nb.Scene(shot.config).lattices
+    assert len(shot.truth) == len(lattices) == 2
+    for i, (truth, lattice) in enumerate(zip(shot.truth, lattices, strict=True)):
+        assert truth.number == 0
+        np.testing.assert_array_equal(truth.orientation.A, orientation(lattice).A)
+        np.testing.assert_array_equal(truth.spots.hkl, expected.hkl[expected.lattice == i])
+        assert truth.spots.photons.sum() == pytest.approx(expected.photons[expected.lattice == i].sum(), rel=1e-12)
+
+
 def test_a_rotation_turns_the_crystal_from_its_orientation_in_the_base():
     base = BASE.replace({"crystal.misset_deg": (10, 20, 30)})
     data = plan(base=base)

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import nanobragg as nb
-from nanobragg.dataset import block, manifest, shot
+from nanobragg.dataset import block, manifest, run, shot
 from nanobragg.dataset.block import Job, make_block
 from nanobragg.dataset.layout import Layout, usual_per_file
 from nanobragg.errors import ConfigError, FileError
 from nanobragg.rendering.instruction_sets import pin_instruction_set, select_instruction_set
 
-from .plans import ROTATED, plan
+from .plans import BASE, ROTATED, plan
 
 pytest.importorskip("pyarrow")
 h5py = pytest.importorskip("h5py")
@@ -86,6 +86,22 @@ def test_the_tables_hold_what_varied_and_the_truth(undisturbed):
     assert spots.num_rows == sum(row["spots"] for row in crystals)
 
 
+def test_each_individual_of_a_twin_is_a_crystal_in_the_tables(tmp_path):
+    twin = nb.Crystal(cell=(60, 60, 40), n_cells=10, size_mm=0.01, shape="gauss").twinned("k,h,-l", 0.3)
+    data = plan(n=2, base=DATA.base.replace(crystal=twin), crystals_per_shot=2)
+    data.run(tmp_path / "out", workers=1, spots=True)
+    rows = parquet.read_table(tmp_path / "out" / "crystals").to_pylist()
+    spots = parquet.read_table(tmp_path / "out" / "spots")
+    truths = [truth for shot in data for truth in shot.truth]
+    assert [(row["shot"], row["crystal"]) for row in rows] == [(k, i) for k in range(2) for i in range(4)]
+    for row, truth in zip(rows, truths, strict=True):
+        np.testing.assert_array_equal(row["A"], truth.orientation.A.ravel())
+        drawn = data.values(row["shot"]).crystals[row["crystal"] // 2]
+        np.testing.assert_array_equal(row["crystal.rotation"], drawn["crystal.rotation"].ravel())
+        own = [k for k in spots.to_pylist() if (k["shot"], k["crystal"]) == (row["shot"], row["crystal"])]
+        assert [(k["h"], k["k"], k["l"]) for k in own] == [tuple(hkl) for hkl in truth.spots.hkl.tolist()]
+
+
 def test_spectra_and_panels_are_columns_and_the_master_has_the_spectra(tmp_path):
     vary = {"beam.spectrum": nb.sase_spectrum(lines=6), "detector.panels": nb.panel_drift(shift_um=20)}
     data = plan(n=3, vary=vary)
@@ -136,6 +152,21 @@ def test_parts_made_alone_add_up_to_the_whole(undisturbed, tmp_path):
     assert not (folder / "images_master.h5").exists()
     assert DATA.run(folder, resume=True, **options)[1:4] == (1, 6, True)
     assert contents(folder) == contents(undisturbed)
+
+
+@pytest.mark.parametrize("step", ["measure", "_check_new"])
+def test_parts_may_begin_at_the_same_time(undisturbed, tmp_path, monkeypatch, step):
+    """Another run begins while one looks whether it is the first."""
+    options, original = {"workers": 1, "images_per_file": 3, "spots": True}, getattr(run, step)
+
+    def after_another(*arguments):
+        monkeypatch.undo()
+        DATA.run(tmp_path / "out", only=(0, 3), **options)
+        return original(*arguments)
+
+    monkeypatch.setattr(run, step, after_another)
+    assert DATA.run(tmp_path / "out", only=(3, 7), **options).complete
+    assert contents(tmp_path / "out") == contents(undisturbed)
 
 
 def test_an_intact_data_set_is_verified(undisturbed):
@@ -199,9 +230,20 @@ def test_what_follows_the_last_shot_of_a_data_file_is_told_before_any_of_its_fil
     assert layout.record(0).is_file()
 
 
-@pytest.mark.parametrize(("field", "size"), [("beam.wavelength_A", 2), ("structure_factors.default_F", 1)])
-def test_shots_are_set_up_together_unless_each_has_structure_factors(tmp_path, monkeypatch, field, size):
-    data, layout, events = plan(n=5, vary={field: nb.uniform(1.0, 1.1)}), Layout(tmp_path, 5, 5), []
+@pytest.mark.parametrize(
+    ("field", "changes", "size"),
+    [
+        ("beam.wavelength_A", {"detector.mask": np.ones((24, 40))}, 2),
+        ("structure_factors.default_F", {}, 1),
+        ("beam.wavelength_A", {"crystal.mosaic_domains": 2, "crystal.mosaic_spread_deg": 0.1}, 1),
+        ("beam.wavelength_A", {"detector.mask": "mask.img"}, 1),
+    ],
+)
+def test_shots_are_set_up_together_unless_they_are_large(tmp_path, monkeypatch, field, changes, size):
+    monkeypatch.chdir(tmp_path)
+    nb.write_image("mask.img", np.ones((24, 40), np.uint16))
+    base = BASE.replace(changes)
+    data, layout, events = plan(base, n=5, vary={field: nb.uniform(1.0, 1.1)}), Layout(tmp_path, 5, 5), []
     for kind in ("shots", "crystals", "records"):
         layout.table(kind, 0).parent.mkdir()
 
@@ -216,6 +258,7 @@ def test_shots_are_set_up_together_unless_each_has_structure_factors(tmp_path, m
     monkeypatch.setattr(block, "set_up", set_up)
     monkeypatch.setattr(block, "expose", expose)
     monkeypatch.setattr(block, "TOGETHER", 2)
+    monkeypatch.setattr(block, "SMALL_BYTES", 72)  # one orientation
     make_block(Job(data, layout, None, False, 1, select_instruction_set()), 0)
     groups = [range(first, min(first + size, 5)) for first in range(0, 5, size)]
     assert events == [f"{what} {k}" for group in groups for what in ("set up", "image") for k in group]
@@ -225,7 +268,28 @@ def test_a_disk_that_is_too_small_is_refused_unless_forced(tmp_path, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
     with pytest.raises(ConfigError, match=r"7 shots need about .* GB, 1e-08 GB are free"):
         DATA.run(tmp_path / "out", workers=1)
+    assert DATA.run(tmp_path / "out", workers=1, force=True, only=(0, 1)).made == 1
+    with pytest.raises(ConfigError, match=r"6 shots need about .* GB, 1e-08 GB are free"):
+        DATA.run(tmp_path / "out", workers=1, resume=True)
     assert DATA.run(tmp_path / "out", workers=1, force=True, resume=True).complete
+
+
+@pytest.mark.parametrize(
+    ("refused", "only", "message"),
+    [
+        (DATA, None, "free some space"),
+        (DATA, (5, 8), "only = 5:8"),
+        (plan(vary={"crystal.cell": nb.normal((60.0,) * 3, 1e4)}), (2, 3), "lengths must be positive"),
+    ],
+)
+def test_what_is_refused_leaves_nothing_so_that_another_plan_may_follow(tmp_path, monkeypatch, refused, only, message):
+    folder = tmp_path / "new" / "out"
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
+    with pytest.raises(ConfigError, match=message):
+        refused.run(folder, workers=1, only=only)
+    assert not folder.parent.exists()
+    monkeypatch.undo()
+    assert refused.replace(n=1, vary={}).run(folder, workers=1).complete
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,20 @@ def test_an_image_beyond_the_transform_between_reflections_warns(axis):
     assert nb.simulate(dark, out=np.ones(detector.shape), add=True) == 1  # without a warning
     wide = detector.replace(panels=[detector.panels[0].replace(pixels=(200, 200))])
     assert nb.simulate(dark.replace(detector=wide)).min() == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"beam": nb.Beam(wavelength_A=1.5, fluence_ph_m2=0)},
+        {"sampling": nb.Sampling(d_min_A=1e6)},
+        {"amplitude": 0j},
+        {"beamstop": nb.Beamstop(diameter_mm=50, distance_mm=10)},
+    ],
+)
+def test_an_image_that_is_black_for_another_reason_does_not_warn(fields):
+    listed = np.array(list(itertools.product(range(-4, 5), repeat=3)))
+    amplitude = np.full(len(listed), fields.pop("amplitude", 5.0 + 0j))
+    factors = nb.StructureFactors(indices=listed, amplitudes=amplitude, interpolate="phased")
+    detector = FEW.replace(beamstop=fields.pop("beamstop", None))
+    assert nb.simulate(config(detector=detector, structure_factors=factors, **fields)).max() == 0

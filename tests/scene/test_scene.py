@@ -222,3 +222,10 @@ def test_a_changed_scene_is_pickled_with_its_changes():
             again = copied.changed(oversample=2)  # keeps what was changed before
             assert np.array_equal(nb.simulate(again), nb.simulate(original.changed(oversample=2)))
     assert not np.array_equal(changed.cells, plain.cells)
+
+
+def test_scenes_share_the_mask_of_their_detector():
+    detector = nb.Detector.flat(distance_mm=100, pixels=(5, 7), pixel_mm=1, mask=np.arange(35).reshape(5, 7) % 3)
+    made = scene(detector=detector)
+    assert np.shares_memory(made.mask, detector.mask)
+    np.testing.assert_array_equal(made.mask[0], detector.mask.astype(np.uint8))

@@ -185,9 +185,9 @@ def test_a_number_of_a_rhombohedral_group_is_for_hexagonal_axes(number: int, sym
         nb.StructureFactors.from_asu([[1, 1, 3]], [7.0], name, cell=hexagonal) for name in (str(number), symbol)
     )
     assert as_dict(by_number) == as_dict(by_symbol)
-    with pytest.raises(ConfigError, match=rf"{number} has hexagonal axes.*give space_group = '{symbol} :R'"):
+    with pytest.raises(ConfigError, match=rf"number {number} of a space group.*give space_group = '{symbol} :R'"):
         nb.StructureFactors.from_asu([[1, 1, 4]], [7.0], str(number), cell=rhombohedral)
-    with pytest.raises(ConfigError, match=rf"{number} has hexagonal axes"):
+    with pytest.raises(ConfigError, match=rf"number {number} of a space group stands for hexagonal axes"):
         nb.StructureFactors.wilson(rhombohedral, str(number), b_factor=10, d_min_A=10, seed=1)
     named, cured = (
         nb.StructureFactors.from_asu([[1, 1, 4]], [7.0], name, cell=rhombohedral) for name in (symbol, f"{symbol} :R")

@@ -37,7 +37,7 @@ class StructureFactorConstructors(StructureFactorFiles):
             Electrons, shape (n,), or (energies, n) with the option energies_eV. Complex ones have phases, which
             equivalents get by the translations of the operators.
         space_group
-            Symbol or number.
+            Symbol, or number as a text such as "96".
         cell
             a b c (Å) α β γ (degrees); the crystal uses it unless it has its own.
         **options

@@ -26,6 +26,7 @@ from .tables import Tables
 
 CHUNK_BYTES = 2**20
 TOGETHER = 16  # shots
+SMALL_BYTES = 2**22  # of the orientations of a shot
 
 
 @dataclass(frozen=True)
@@ -116,16 +117,24 @@ def _set_up(plan: Description, numbers: range, tables: Tables) -> Iterator[Unexp
     """Yield shots without their images, and add their crystals to the tables.
 
     Some are set up one after the other, because an image drives code and data out of the caches of the processor: this
-    takes two thirds of the time. Those with structure factors of their own, which may be large, do not wait.
+    takes two thirds of the time. Those that need much memory of their own do not wait.
     """
     waiting: list[UnexposedShot] = []
     for number in numbers:
         waiting.append(set_up(plan, number))
         tables.add_crystals(waiting[-1])
-        shared = all(each.scene.spot_factors is plan.base.structure_factors for each in waiting[-1].truth)
-        if len(waiting) == TOGETHER or number == numbers[-1] or not shared:
+        if len(waiting) == TOGETHER or number == numbers[-1] or not _is_small(plan, waiting[-1]):
             while waiting:
                 yield waiting.pop(0)
+
+
+def _is_small(plan: Description, shot: UnexposedShot) -> bool:
+    """Return whether a shot shares structure factors and mask with the base, and has few orientations."""
+    if isinstance(plan.base.detector.mask, Path):  # which every scene reads
+        return False
+    scenes = [each.scene for each in shot.truth]
+    shared = all(scene.spot_factors is plan.base.structure_factors for scene in scenes)
+    return shared and sum(scene.cells.nbytes for scene in scenes) <= SMALL_BYTES
 
 
 def _release(path: Path) -> None:

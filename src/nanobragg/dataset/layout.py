@@ -9,6 +9,7 @@ from ..errors import ConfigError
 
 USUAL_PER_FILE = 100
 MASTER = "images_master.h5"
+MANIFEST = "manifest.json"
 CONTACT_SHEET = "contact_sheet.png"  # of a dry run
 FEWEST_FILES = 20  # so that little is repeated after an interruption
 
@@ -70,7 +71,7 @@ class Layout(NamedTuple):
     @property
     def manifest(self) -> Path:
         """Versions, settings, and checksums of all files."""
-        return self.folder / "manifest.json"
+        return self.folder / MANIFEST
 
 
 def usual_per_file(shots: int) -> int:

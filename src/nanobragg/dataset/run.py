@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from .cluster import Cluster, run_on_cluster, write_job
 from .description import Description
 from .devices import Devices
 from .estimate import measure
-from .layout import CONTACT_SHEET, Layout, usual_per_file
+from .layout import CONTACT_SHEET, MANIFEST, Layout, usual_per_file
 from .manifest import check_same, complete_records, describe, read_manifest, versions_of_workers, write_manifest
 from .master import write_master
 from .plan_file import write_plan
@@ -81,19 +82,25 @@ def run(plan: Description, folder: Path, settings: Settings, cluster: Cluster, p
     devices = cluster.find_devices()
     if devices.kind != "cpu":
         refuse_on_gpu(Scene(plan.base), cluster.device)
-    layout, description = _prepare(plan, folder, settings, devices)
+    layout = _layout(plan, folder, settings)
     chosen = range(layout.blocks) if settings.only is None else layout.blocks_of(*settings.only)
+    measured_on = "cpu" if cluster.scheduler else devices.names[0]
+    is_new = not layout.manifest.is_file()
+    if is_new:  # nothing is left behind of what is refused, so that another plan may follow
+        _check_new(folder)
+        _check_space(plan, layout, chosen, settings, measured_on)
+    description = _prepare(plan, layout, settings, devices)
     records = complete_records(layout, range(layout.blocks))
     missing = [block for block in chosen if block not in records]
     there = sum(len(layout.numbers(block)) for block in chosen if block in records)
     if missing:
-        _check_space(plan, layout, missing, settings, "cpu" if cluster.scheduler else devices.names[0])
+        if not is_new:
+            _check_space(plan, layout, missing, settings, measured_on)
         job = Job(
             plan, layout, settings.compression, settings.spots, cluster.threads_of_a_worker(),
             description["instruction_set"], devices,
         )  # fmt: skip
-        made = _make(job, missing, cluster, progress)
-        records |= made
+        records |= _make(job, missing, cluster, progress)
     complete = len(records) == layout.blocks
     if complete:
         shutil.rmtree(layout.folder / WORKERS, ignore_errors=True)  # of a run that was killed after its last data file
@@ -108,15 +115,30 @@ def _check_libraries(settings: Settings) -> None:
     compression_options(settings.compression)
 
 
-def _prepare(plan: Description, folder: Path, settings: Settings, devices: Devices) -> tuple[Layout, dict[str, Any]]:
-    """Return the layout of the folder and its description; make the folder, or check that a run may go on in it."""
-    there = read_manifest(folder / "manifest.json")
-    per_file = settings.images_per_file or (there or {}).get("images_per_file") or usual_per_file(plan.n)
-    layout = Layout(folder, plan.n, per_file)
+def _layout(plan: Description, folder: Path, settings: Settings) -> Layout:
+    there = read_manifest(folder / MANIFEST) or {}
+    return Layout(folder, plan.n, settings.images_per_file or there.get("images_per_file") or usual_per_file(plan.n))
+
+
+def _check_new(folder: Path) -> None:
+    """Raise `ConfigError` if a folder holds other files than a data set's, and `FileError` if it cannot be read."""
+    try:
+        other = {path.name for path in folder.iterdir()} - {CONTACT_SHEET}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise FileError(f"{folder}: {write_error(error)}") from error
+    if other and MANIFEST not in other:  # which the run of another part may have begun just now
+        raise ConfigError(f"{folder}: is not empty, and holds no data set; choose another folder")
+
+
+def _prepare(plan: Description, layout: Layout, settings: Settings, devices: Devices) -> dict[str, Any]:
+    """Return the description of a data set; make its folder, or check that a run may go on in it."""
+    folder, there = layout.folder, read_manifest(layout.manifest)
     isa = (there or {}).get("instruction_set") or select_instruction_set()
     description = describe(plan, layout, settings.compression, settings.spots, isa, devices)
     if there is None:
-        _check_new(folder)
+        _make_folders([folder])
         write_manifest(layout.manifest, description, None)  # first, so that what is killed now can be resumed
     else:
         check_same(layout.manifest, there, description, force=settings.force)
@@ -124,38 +146,29 @@ def _prepare(plan: Description, folder: Path, settings: Settings, devices: Devic
             raise ConfigError(f"{folder}: holds this data set already; go on with resume=True (--resume)")
         if not settings.force:
             description["versions"] = there["versions"]
-    _make_folders(layout, settings.spots)
+    kinds = ("shots", "crystals", "records", *(["spots"] if settings.spots else []))
+    _make_folders([layout.table(kind, 0).parent for kind in kinds])
     if not layout.plan.is_file():
         write_plan(plan, layout.plan)
-    return layout, description
+    return description
 
 
-def _check_new(folder: Path) -> None:
-    """Make a folder; raises `ConfigError` if it holds other files, and `FileError` if it cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        other = {path.name for path in folder.iterdir()} - {CONTACT_SHEET}
-    except OSError as error:
-        raise FileError(f"{folder}: {write_error(error)}") from error
-    if other:
-        raise ConfigError(f"{folder}: is not empty, and holds no data set; choose another folder")
+def _make_folders(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{folder}: {write_error(error)}") from error
 
 
-def _make_folders(layout: Layout, spots: bool) -> None:
-    try:
-        for kind in ("shots", "crystals", "records", *(["spots"] if spots else [])):
-            layout.table(kind, 0).parent.mkdir(exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{layout.folder}: {write_error(error)}") from error
-
-
-def _check_space(plan: Description, layout: Layout, missing: list[int], settings: Settings, device: str) -> None:
+def _check_space(plan: Description, layout: Layout, missing: Sequence[int], settings: Settings, device: str) -> None:
     """Raise `ConfigError` if the disk has not enough space for the missing shots."""
     if settings.force:
         return
     shots = sum(len(layout.numbers(block)) for block in missing)
     size = measure(plan, [layout.numbers(missing[0])[0]], settings.compression, device).bytes * shots
-    free = shutil.disk_usage(layout.folder).free
+    folder = layout.folder.absolute()
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
     if size > free:
         raise ConfigError(
             f"{layout.folder}: {shots} shots need about {size / 1e9:.3g} GB, {free / 1e9:.3g} GB are free; free some "

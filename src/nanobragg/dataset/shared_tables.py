@@ -49,12 +49,12 @@ class SharedTables(NamedTuple):
 def share_tables(plan: Description, folder: Path) -> SharedTables | None:
     """Write the structure factors of the base to files in a folder.
 
-    None if they are not listed, depend on the energy, have phases, or vary from shot to shot: each worker then has its
-    own.
+    None if they are not listed, depend on the energy, have phases, vary from shot to shot, or are of one of several
+    crystals: each worker then has its own.
     """
     factors = plan.base.resolved().structure_factors
     own = any(name.partition(".")[0] == "structure_factors" for name in plan.vary)
-    apart = factors.has_energy_axis or factors.is_phased
+    apart = factors.has_energy_axis or factors.is_phased or plan.base.factors_of_crystals is not None
     if own or plan.base.structure_factors.needs_beam_energy or apart or factors.listing is None:
         return None
     fields: dict[str, Any] = {

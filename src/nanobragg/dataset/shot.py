@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -30,22 +31,26 @@ from .description import Description, Values
 
 log = logging.getLogger(__name__)
 NO_CRYSTAL: dict[str, Any] = {  # scatters nothing, and costs one term for each source
+    **dict.fromkeys(("crystals", "fractions", "factors_of_crystals")),
     "crystal": Crystal(cell=(10,)),
     "structure_factors": StructureFactors.constant(0),
+    "beam.bandwidth_percent": 0.0,  # which smeared crystals need
 }
 
 
 class CrystalTruth:
-    """The truth about one crystal of a shot.
+    """The truth about one crystal of a shot; the individuals of a twin are crystals of their own.
 
     Attributes
     ----------
     scene : Scene
         The crystal in the beam of its shot; its `config` is that of the crystal.
+    number : int
+        Number of its values in `Shot.values.crystals`.
     """
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    def __init__(self, scene: Scene, number: int = 0) -> None:
+        self.scene, self.number = scene, number
 
     def __repr__(self) -> str:
         return f"<CrystalTruth: cell {' '.join(f'{x:.5g}' for x in self.orientation.cell)}>"
@@ -87,7 +92,7 @@ class Shot:
     values : Values
         The values of the fields that vary: `values.shot` and `values.crystals`.
     truth : tuple of CrystalTruth
-        One for each crystal.
+        One for each crystal, or for each individual of a twin.
     photons : float
         Expected photons of the whole image.
     wavelength_A : float
@@ -112,11 +117,12 @@ class Shot:
 
 
 class UnexposedShot(NamedTuple):
-    """All of a shot but its image; attributes as in `Shot`."""
+    """All of a shot but its image; attributes as in `Shot`, and the scenes to render, of crystals with their twins."""
 
     number: int
     config: Config
     values: Values
+    scenes: tuple[Scene, ...]
     truth: tuple[CrystalTruth, ...]
     wavelength_A: float
     noise_seed: int | None
@@ -133,33 +139,34 @@ def set_up(plan: Description, k: int) -> UnexposedShot:
     configs = plan.configs_of(values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NanobraggWarning)  # the base's concern them all
-        truth = tuple(map(CrystalTruth, _scenes(values, configs)))
+        scenes = _scenes(values, configs)
+        truth = tuple(CrystalTruth(lattice, i) for i, scene in enumerate(scenes) for lattice in scene.lattices)
         wavelength = truth[0].wavelength_A if truth else mean_wavelength_A(Scene(configs[0].replace(NO_CRYSTAL)))
     seed = None if configs[0].noise is None else plan.noise_seed(k)
-    return UnexposedShot(k, configs[0], values, truth, wavelength, seed)
+    return UnexposedShot(k, configs[0], values, scenes, truth, wavelength, seed)
 
 
 def expose(shot: UnexposedShot, threads: int | None, device: str = "cpu") -> Shot:
     """Return a shot with its image, made on a device."""
-    number, config, values, truth, wavelength, seed = shot
+    number, config, values, scenes, truth, wavelength, seed = shot
     with device_context(device):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NanobraggWarning)
-            image = render_crystals([each.scene for each in truth], config, threads, device)
+            image = render_crystals(scenes, config, threads, device)
         photons = float(image.sum(dtype=np.float64))
         if seed is not None:
             image = add_noise(image, config, seed=seed, threads=threads, device=device)
         return Shot(number, to_host(image), config, values, truth, photons, wavelength, seed)
 
 
-def _scenes(values: Values, configs: tuple[Config, ...]) -> list[Scene]:
+def _scenes(values: Values, configs: tuple[Config, ...]) -> tuple[Scene, ...]:
     """Return the scenes of a shot's crystals, the first with the background; none without crystals."""
     if not values.crystals:
-        return []
-    return [Scene(_at_beam_energy(config)) for config in _without_doubled_background(configs)]
+        return ()
+    return tuple(Scene(_at_beam_energy(config)) for config in _without_doubled_background(configs))
 
 
-def render_crystals(scenes: list[Scene], config: Config, threads: int | None, device: str = "cpu") -> Any:
+def render_crystals(scenes: Sequence[Scene], config: Config, threads: int | None, device: str = "cpu") -> Any:
     """Return the expected photons of several crystals in one image; without any, the background of `config`.
 
     The first scene has the background of all. The image is in the memory of the device.

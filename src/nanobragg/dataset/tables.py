@@ -64,8 +64,9 @@ class Tables:
 
     def add_crystals(self, shot: UnexposedShot) -> None:
         """Add the rows of the crystals of a shot, and of their spots."""
-        for i, (truth, values) in enumerate(zip(shot.truth, shot.values.crystals, strict=True)):
-            self._crystals.append({"shot": shot.number, "crystal": i, **_truth(truth), **_cells(values)})
+        for i, truth in enumerate(shot.truth):
+            values = _cells(shot.values.crystals[truth.number])
+            self._crystals.append({"shot": shot.number, "crystal": i, **_truth(truth), **values})
             if self._spots:
                 self._spot_parts.append(_spots(shot.number, i, truth))
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..calls import public
 from ..errors import ConfigError, FormatError
 from .block import file_digest
-from .layout import Layout
+from .layout import MANIFEST, Layout
 from .manifest import read_json, read_manifest
 
 
@@ -86,7 +86,7 @@ def verify_dataset(
 
 def layout_of(folder: Path) -> Layout:
     """Return the layout of the data set in a folder; raises `ConfigError` if it holds none."""
-    manifest = read_manifest(folder / "manifest.json")
+    manifest = read_manifest(folder / MANIFEST)
     if manifest is None:
         raise ConfigError(f"{folder}: is not the folder of a data set: it has no manifest.json")
     try:

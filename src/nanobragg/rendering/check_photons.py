@@ -44,7 +44,7 @@ def check_photons(scene: Scene, image: npt.NDArray[Any], roi: Roi, before: Photo
     where a background table has negative amplitudes.
     """
     after = photon_range(image, roi)
-    if scene.lookup == "phased" and after.lowest == after.highest == 0:
+    if scene.lookup == "phased" and after.lowest == after.highest == 0 and not _must_be_black(scene):
         warn_user(_dark(scene))
     image = image.get() if hasattr(image, "get") else image  # CuPy's
     table = scene.amorphous
@@ -64,6 +64,13 @@ def check_photons(scene: Scene, image: npt.NDArray[Any], roi: Roi, before: Photo
     if scene.config.compat != "c":
         raise ConfigError(f"image: {problem}; {cure}")
     warn_user(f"image: {problem}, as in the C program; {cure}")
+
+
+def _must_be_black(scene: Scene) -> bool:
+    """Return whether an image is black whatever reflections are listed: no beam, no contents, or d_min or beamstop."""
+    stop = scene.config.detector.beamstop
+    hidden = scene.coverage is None or (stop is not None and stop.transmission == 0)
+    return scene.fluence == 0 or hidden or not scene.spot_factors.contents.values.any()
 
 
 def _dark(scene: Scene) -> str:

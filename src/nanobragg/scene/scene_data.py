@@ -344,4 +344,5 @@ def load_mask(config: Config) -> npt.NDArray[np.uint8] | None:
             raise ConfigError(f"mask {mask}: shape (slow, fast) {pixels.shape} is not the detector's {shape}")
         mask = pixels != 0
     panels = len(config.detector.panels)
-    return np.ascontiguousarray(mask, dtype=np.uint8).reshape(panels, *config.detector.panels[0].pixels)
+    wanted = np.ascontiguousarray(mask, dtype=bool).view(np.uint8)  # in the memory of the detector's
+    return wanted.reshape(panels, *config.detector.panels[0].pixels)

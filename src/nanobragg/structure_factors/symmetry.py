@@ -91,7 +91,7 @@ def space_group_on_axes(name: str, cell: Cell, where: str) -> Any:
     group = find_space_group(name, where)
     if str(name).strip().isdigit() and group.ext == "H" and is_rhombohedral(cell):
         raise ConfigError(
-            f"{where}: space group {name} has hexagonal axes, as every number has, but the cell "
+            f"{where}: the number {name} of a space group stands for hexagonal axes, but the cell "
             f"{' '.join(f'{x:g}' for x in cell)} is rhombohedral; give space_group = '{group.hm} :R'"
         )
     return _named(str(name), cell[3], cell[5]) or group

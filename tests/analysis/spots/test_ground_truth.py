@@ -10,6 +10,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg import cli
+from nanobragg.analysis.spots.ground_truth import bragg_image
 from nanobragg.config.digest import config_digest
 from nanobragg.errors import ConfigError, FileError, FormatError, ShapeError
 from nanobragg.geometry import rotate_about
@@ -153,3 +154,11 @@ def test_an_invalid_name_for_the_ground_truth_is_found_before_rendering(tmp_path
         assert cli.main(["simulate", "still.toml", "-o", "still.npy", "--truth", name]) == 2
         assert complaint in capsys.readouterr().err
         assert not (tmp_path / "still.npy").exists()
+
+
+def test_the_bragg_image_of_a_changed_scene_has_its_changes():
+    plain, wet = (nb.Scene(config(background=nb.Background(water_um=water))) for water in (0, 100))
+    for changes in ({}, {"fluence": plain.fluence / 2}):
+        expected = nb.simulate(plain.changed(**changes))
+        np.testing.assert_array_equal(bragg_image(wet.changed(**changes)), expected)
+    assert expected.any()

@@ -26,6 +26,12 @@ def same(one: nb.Spots, other: nb.Spots) -> None:
         np.testing.assert_allclose(column, other.columns()[name], rtol=1e-12, atol=1e-12, err_msg=name)
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
+
+
 def test_a_roi_keeps_the_spots_whose_centre_lies_in_it() -> None:
     """Limits through the pixels of spots, which belong to the ROI."""
     every = predicted()
@@ -242,3 +248,10 @@ def test_unpolarized_sources_along_the_polarization_axis_give_the_spots_of_any_a
         for axis in ((0, 0, 1), (0, 1, 1))
     )
     same(one, other)
+
+
+@pytest.mark.parametrize("change", [lambda array: np.repeat(array, 2, axis=0)[::2], np.asfortranarray, read_only])
+def test_sources_that_are_changed_may_lie_anywhere_in_memory(change) -> None:
+    plain = scene(crystal=TRICLINIC, detector=DETECTOR, beam=nb.Beam(dispersion_percent=1, dispersion_steps=3))
+    changed = plain.changed(sources=type(plain.sources)(*map(change, plain.sources)))
+    same(nb.predict_spots(plain), nb.predict_spots(changed))

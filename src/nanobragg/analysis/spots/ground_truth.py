@@ -164,14 +164,17 @@ def bragg_image(
     experiment: Config | Scene, *, pixels: PixelList | None = None, threads: int | None = None
 ) -> npt.NDArray[np.float32]:
     """Return the photons of the crystal's spots alone: the image without background and halos."""
-    config = experiment.experiment if isinstance(experiment, Scene) else experiment
-    scene = experiment if isinstance(experiment, Scene) else Scene(config)
-    if config.background != Background():
-        scene = Scene(config.replace(background=Background()))
-    if any(lattice.halos for lattice in scene.lattices):
-        bare = [lattice.changed(halos=(), halo_factors=()) for lattice in scene.lattices]
-        scene = bare[0].changed(others=tuple(bare[1:]))
+    scene = experiment if isinstance(experiment, Scene) else Scene(experiment)
+    if any(lattice.halos or lattice.config.background != Background() for lattice in scene.lattices):
+        first, *others = map(_bare, scene.lattices)
+        scene = first.changed(others=tuple(others))
     return simulate(scene, pixels=pixels, threads=threads)
+
+
+def _bare(scene: Scene) -> Scene:
+    """Return a scene of one lattice without background and halos."""
+    config = scene.config.replace(background=Background())
+    return scene.changed(config=config, amorphous=None, halos=(), halo_factors=())
 
 
 @public

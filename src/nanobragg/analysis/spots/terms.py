@@ -41,7 +41,7 @@ class Setting(NamedTuple):
 
 def setting_of(scene: Scene) -> Setting:
     """Return a scene with the quantities that the sums over its terms need."""
-    waves = scene.sources.directions / scene.sources.wavelengths[:, np.newaxis]
+    waves = np.ascontiguousarray(scene.sources.directions / scene.sources.wavelengths[:, np.newaxis], np.float64)
     return Setting(scene, shape_of(scene), reciprocal_basis(scene.cells), waves, amplitude_lookup(scene))
 
 
@@ -93,7 +93,7 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
     scene, count = setting.scene, len(block.hkl)
     terms = _terms(setting, block)
     squared = _amplitudes(setting.lookup, block, terms) ** 2
-    lit = terms.weight * (scene.sources.wavelengths**2)[terms.source] * terms.area * _polarization(scene, terms)
+    lit = terms.weight * (scene.sources.wavelengths**2)[terms.source] * terms.area * _polarization(setting, terms)
     panel = scene.geometry.first_panel(terms.totals(count, (lit * squared)[:, np.newaxis] * terms.ray))
     met = np.flatnonzero(panel[terms.crossing] >= 0)
     terms, squared, lit = _Terms._make(column[met] for column in terms), squared[met], lit[met]
@@ -122,8 +122,8 @@ def _terms(setting: Setting, block: Crossings) -> _Terms:
     scene, shape, sources = setting.scene, setting.shape, setting.scene.sources
     (crossing, orientation, source), ray, area, largest = spot_terms(
         *shape.blocks, smeared_metric(scene, block.hkl), np.ascontiguousarray(block.hkl, np.float64),
-        block.first, block.last, setting.stars, scene.domains, setting.waves, 1.0 / sources.wavelengths,
-        largest_reach(shape, setting.stars[0]),
+        block.first, block.last, setting.stars, scene.domains, setting.waves,
+        np.asarray(1.0 / sources.wavelengths, np.float64), largest_reach(shape, setting.stars[0]),
     )  # fmt: skip
     weight = sources.weights[source]
     if scene.shares is not None:
@@ -138,8 +138,8 @@ def _amplitudes(lookup: AmplitudeLookup, block: Crossings, terms: _Terms) -> Flo
     return lookup.amplitudes(block.hkl[terms.crossing], lookup.of_source[terms.source])
 
 
-def _polarization(scene: Scene, terms: _Terms) -> FloatArray:
-    beam, directions = scene.config.beam, scene.sources.directions
+def _polarization(setting: Setting, terms: _Terms) -> FloatArray:
+    scene, beam, directions = setting.scene, setting.scene.config.beam, setting.scene.sources.directions
     if not beam.polarized:
         return np.ones(len(terms.source))
     axis = np.broadcast_to(scene.polarization_axis, directions.shape).copy()
@@ -148,4 +148,4 @@ def _polarization(scene: Scene, terms: _Terms) -> FloatArray:
     )  # only for an unpolarized beam, where any axis is valid
     axis[along] = np.eye(3)[np.abs(directions[along]).argmin(axis=1)]
     kahn = np.full(len(axis), beam.kahn_factor)
-    return np.asarray(polarization(kahn, directions, terms.ray, axis, terms.source))
+    return np.asarray(polarization(kahn, setting.waves, terms.ray, axis, terms.source))
