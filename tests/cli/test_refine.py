@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,15 @@ def test_a_dials_start_needs_structure_factors(folder, capsys):
     words = [str(folder / "start.expt"), str(folder / "image.npy"), "--vary", "rot", "-o", str(folder / "x.toml")]
     assert main(["refine", *words]) == 2
     assert "give --factors FILE" in capsys.readouterr().err
+
+
+def test_an_image_of_a_dials_scan_has_its_own_angle(folder, capsys):
+    truth = still().config.replace(scan=nb.Scan(start_deg=2.0, range_deg=0.5, steps=5))
+    nb.write_expt(folder / "scan.expt", truth)
+    scan = json.loads((folder / "scan.expt").read_text())
+    scan["scan"][0]["image_range"] = [1, 3]
+    (folder / "scan.expt").write_text(json.dumps(scan))
+    np.savetxt(folder / "one.hkl", [[1, 2, 3, 100]], fmt="%d")
+    words = ["refine", str(folder / "scan.expt"), str(folder / "image.npy"), "--factors", str(folder / "one.hkl")]
+    assert main([*words, "--vary", "rot", "-o", str(folder / "x.toml"), "--index", "3"]) == 2
+    assert "image = 3: the experiment has images 0 to 2" in capsys.readouterr().err
