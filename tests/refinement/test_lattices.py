@@ -183,6 +183,18 @@ def test_words_are_of_all_crystals_or_of_one(truth):
     assert [degree.name for degree in choose_degrees(mosaic, ["mosaic"])] == ["crystal1_mosaic_spread"]
 
 
+def test_words_are_of_what_a_crystal_has(truth):
+    twin = CRYSTAL.twinned("k,h,-l", 0.2).replace(mosaic_spread_deg=(0.1, 0, 0.3), mosaic_model="gaussian")
+    scene = nb.Scene(truth.replace(crystals=[OTHER.twinned("-h,-k,l", 0.1), twin.replace(mosaic_domains=5)]))
+
+    def names(word: str) -> list[str]:
+        return [degree.name for degree in choose_degrees(scene, [word])]
+
+    assert names("twins") == ["crystal0_twin0_share", "crystal1_twin0_share"]
+    assert names("crystal1_twins") == ["crystal1_twin0_share"]
+    assert names("mosaic") == ["crystal1_mosaic_a", "crystal1_mosaic_c"]
+
+
 @pytest.mark.parametrize(
     ("vary", "message"),
     [
@@ -190,6 +202,8 @@ def test_words_are_of_all_crystals_or_of_one(truth):
         (["crystal2_rot"], "vary: crystal2_rot: there are 2 crystals, 0 to 1"),
         (["crystal2_rot_x"], "crystal2_rot_x: there are 2 crystals, 0 to 1"),
         (["twins"], "vary: twins: the experiment has none"),
+        (["crystal1_twins"], "vary: crystal1_twins: the experiment has none"),
+        ([7], "7 is not the name of a parameter"),
         (["crystal1_F(1,2,3)"], "amplitudes are refined by nb.refine_amplitudes"),
         (["fractions", "blocks", "rot"], "the data do not determine .*log_blocks"),
     ],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EPILOG = """\
 words of --vary: rot cell n mosaic distance scale blocks background wavelength beam offset planes panel0 detector,
 names of groups of panels in a .expt file, and of single parameters, such as rot_x or panel0_tz (nb.parameters). Of
-several crystals: fractions, and crystal1_rot for one of them; twins for the shares of twins.
+several crystals: fractions, and crystal1_rot … for one of them; twins for the shares of twins.
 A .expt start has all crystals of the image; refined, each is an experiment of the file that is written.
 The image holds ADU: photons are (ADU - offset) / gain. Negative pixels are left out.
 The suffix of -o selects the format: .toml, or .expt for DIALS. Ctrl-C writes the best values so far."""

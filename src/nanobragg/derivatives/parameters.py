@@ -26,11 +26,13 @@ from .names import (
     SPREADS,
     STRAIN_NAMES,
     domain_of,
+    name_list,
     rotation_of,
     source_of,
 )
 
 REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
+SINGLE = ("source_weight0", "domain_weight0", "domain_rotation0_a")  # of those that are computed where they are named
 KEPT = "the direction of a* and the plane of a*, b* stay"
 
 # name: unit, typical change, meaning
@@ -186,7 +188,7 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None, p
     ConfigError
         A name that is not a parameter, with the nearest names.
     """
-    known, wanted = all_parameters(scene, groups), [names] if isinstance(names, str) else list(names)
+    known, wanted = all_parameters(scene, groups), name_list(names)
     without = []
     for name in wanted:
         if name in known:
@@ -200,7 +202,7 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None, p
         if name in MEANINGS:
             without.append(prefix + name)
         elif not (_is_reflection(scene, name, prefix) or _is_source(scene, name) or _is_domain(scene, name, prefix)):
-            refuse_name(prefix + name, [prefix + each for each in (*known, *MEANINGS)])
+            refuse_name(prefix + name, [prefix + each for each in (*known, *MEANINGS, *SINGLE)])
     still = [prefix + name for name in wanted if name in (*CELL, *ROTATIONS, "mosaic_spread", "phi_start")]
     if without:
         warn_user(

@@ -16,6 +16,7 @@ from ..derivatives.evaluate import as_scene, chosen_places
 from ..derivatives.groups import Groups
 from ..derivatives.lattices import crystals_of
 from ..derivatives.likelihood import as_noise
+from ..derivatives.names import name_list
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import Box
@@ -59,9 +60,9 @@ def refine(
         What to refine: ``rot``, ``cell`` (the free numbers of the crystal system), ``n``, ``mosaic``, ``distance``,
         ``scale``, ``blocks``, ``background``, ``wavelength``, ``beam``, ``offset`` (a constant background, photons per
         pixel), ``planes`` (a plane of background in every box of pixels), ``panel0`` …, ``detector``, names of groups,
-        and names of single parameters (`nb.parameters`). Of several crystals, ``rot``, ``cell``, ``n`` and ``mosaic``
-        are of all, ``crystal1_rot`` … of one, and ``fractions`` and ``twins`` are the factors of their photons and the
-        shares of their twins.
+        and names of single parameters (`nb.parameters`). ``twins`` are the shares of twins. Of several crystals,
+        ``rot``, ``cell``, ``n``, ``mosaic`` and ``twins`` are of all, ``crystal1_rot`` … of one, and ``fractions`` are
+        the factors of their photons.
     **options
         Noise, priors, bounds, pixels and others: the fields of `RefineOptions`.
 
@@ -115,7 +116,7 @@ def refine_images(
     """
     if not experiments or len(experiments) != len(data):
         raise ConfigError(f"refine_images: {len(experiments)} experiments and {len(data)} images; give one of each")
-    given, own, shared = complete(options), _as_list(own), _as_list(shared)
+    given, own, shared = complete(options), name_list(own), name_list(shared)
     planes, own = PLANES in own, [word for word in own if word != PLANES]
     groups, space_group, start = given["groups"], given["space_group"], given["start"]
     scenes = [_symmetric(as_scene(experiment), space_group, [*own, *shared], groups) for experiment in experiments]
@@ -164,10 +165,6 @@ def _check_crystals(scenes: list[Scene]) -> None:
                 f"refine_images: image {number} has {each} lattices of its crystals, image 0 has {first}; refine them "
                 "apart"
             )
-
-
-def _as_list(words: Sequence[str]) -> list[str]:
-    return [words] if isinstance(words, str) else list(words)
 
 
 def _image(scene: Scene, photons: FloatArray, pixels: Any, planes: bool) -> Image:
