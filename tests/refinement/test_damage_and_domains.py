@@ -131,3 +131,11 @@ def test_all_weights_at_once_are_not_determined():
 def test_a_weight_that_does_not_exist_is_named():
     with pytest.raises(ConfigError, match="domain_weight7: there are 3 listed domains, 0 to 2"):
         nb.refine(listed([1.0, 0.5, 2.0]), np.ones((128, 128)), ["domain_weight7"])
+
+
+def test_what_starts_at_zero_is_refused(series):
+    configs, images = series
+    with pytest.raises(ConfigError, match="vary: dose starts at 0; steps are factors, so start above 0"):
+        nb.refine(configs[0].replace(dose_MGy=0.0), images[0], ["dose"], start="given")
+    with pytest.raises(ConfigError, match="vary: domain_weight1 starts at 0; steps are factors"):
+        nb.refine(listed([1.0, 0.0, 2.0]), np.ones((128, 128)), ["domain_weight1"], start="given")

@@ -152,6 +152,8 @@ def _single(known: Mapping[str, Parameter], name: str, plain: str) -> Degree:
         raise ConfigError(f"vary: the scene does not depend on {name}; leave it out")
     parameter = known[name]
     positive = plain in POSITIVE or TWIN.fullmatch(plain) is not None or domain_of(plain) is not None
+    if positive and not parameter.value > 0:
+        raise ConfigError(f"vary: {name} starts at {parameter.value:g}; steps are factors, so start above 0")
     return Degree(name, parameter.unit, parameter.value, {name: 1.0}, positive, 10 * parameter.scale)
 
 
