@@ -23,7 +23,7 @@ from ..rendering.pixel_selection import Box
 from ..scene.scene import Scene
 from .brightness import brightened
 from .degrees import Degree, choose_degrees, crystals_meant, symmetric_changes
-from .fit import Fit, Image, Step, moved_scene, start_values
+from .fit import Fit, Image, Step, known_values, moved_scene, start_values
 from .options import Progress, RefineOptions, complete
 from .planes import Planes
 from .result import Refinement, make_results
@@ -124,9 +124,11 @@ def refine_images(
     symmetry: dict[str, Any] = {"space_group": space_group, "groups": groups}
     tie = _among(given["tie"], own, scenes[0], symmetry)
     own_degrees = choose_degrees(scenes[0], own, tie=tie, **symmetry) if own else []
-    shared_degrees = choose_degrees(scenes[0], shared, **symmetry) if shared else []
+    damaged = max(scenes, key=lambda scene: scene.undamaged.dose_MGy)  # which depends on the rates of damage, if any
+    shared_degrees = choose_degrees(damaged, shared, **symmetry) if shared else []
     if not own_degrees and not shared_degrees:
         raise ConfigError("vary: names nothing to refine; give for example vary=['rot', 'cell']")
+    _check_known(scenes, [*own_degrees, *shared_degrees], groups)
     _check_limits([*own_degrees, *shared_degrees], given["prior"], given["bounds"])
     measured = [measured_photons(scene, image) for scene, image in zip(scenes, data, strict=True)]
     if start == "spots":
@@ -165,6 +167,18 @@ def _check_crystals(scenes: list[Scene]) -> None:
                 f"refine_images: image {number} has {each} lattices of its crystals, image 0 has {first}; refine them "
                 "apart"
             )
+
+
+def _check_known(scenes: list[Scene], degrees: list[Degree], groups: Groups | None) -> None:
+    """Raise `ConfigError` unless all images have all parameters that are refined."""
+    for number, scene in enumerate(scenes):
+        values = known_values(scene, degrees, groups)
+        for degree in degrees:
+            if degree.parameters and degree.name not in values:
+                raise ConfigError(
+                    f"refine_images: image {number} does not depend on {degree.name}; describe it like the others, or "
+                    "refine it apart"
+                )
 
 
 def _image(scene: Scene, photons: FloatArray, pixels: Any, planes: bool) -> Image:
