@@ -86,10 +86,7 @@ def experiment_parameters(scene: Scene, groups: Groups | None, named: Iterable[s
 def every_name(scene: Scene, groups: Groups | None) -> list[str]:
     """Return the names of all parameters, and "F" for all amplitudes of a list."""
     names, crystals = list(experiment_parameters(scene, groups)), crystals_of(scene)
-    listed = [
-        _has_list(crystal.lattices[0])
-        for crystal in crystals
-    ]  # fmt: skip
+    listed = [_has_list(crystal.lattices[0]) for crystal in crystals]
     if len(crystals) > 1 and not share_amplitudes(scene):
         return names + [f"crystal{number}_F" for number, has_list in enumerate(listed) if has_list]
     return [*names, "F"] if all(listed) else names

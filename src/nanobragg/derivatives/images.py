@@ -24,7 +24,7 @@ from .groups import Groups
 from .jacobian import Jacobian, is_amplitude
 from .joint import Evaluation
 from .lattices import parts_of
-from .parameters import reflection_of
+from .names import reflection_of
 from .parts import Places
 from .response import Response
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
@@ -27,11 +26,11 @@ from .names import (
     STRAIN_NAMES,
     domain_of,
     name_list,
+    reflection_of,
     rotation_of,
     source_of,
 )
 
-REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 SINGLE = ("source_weight0", "domain_weight0", "domain_rotation0_a")  # of those that are computed where they are named
 KEPT = "the direction of a* and the plane of a*, b* stay"
 
@@ -222,12 +221,6 @@ def refuse_name(name: str, known: list[str]) -> NoReturn:
     near = difflib.get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.5)
     cure = f"did you mean {' or '.join(near)}?" if near else "nb.parameters(scene) lists them"
     raise ConfigError(f"{name!r} is not a parameter of this scene; {cure}")
-
-
-def reflection_of(name: str) -> tuple[int, int, int] | None:
-    """Return h, k, l of a name like F(1,2,3); None for another name."""
-    match = REFLECTION.fullmatch(name)
-    return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
 
 
 def refuse_phased(name: str) -> NoReturn:

@@ -23,8 +23,9 @@ from ..derivatives.names import (
     STRAIN_NAMES,
     domain_of,
     name_list,
+    reflection_of,
 )
-from ..derivatives.parameters import Parameter, reflection_of
+from ..derivatives.parameters import Parameter
 from ..errors import ConfigError
 from ..scene.scene import Scene
 from ..structure_factors.symmetry import find_space_group
