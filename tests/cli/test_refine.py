@@ -58,12 +58,22 @@ def test_an_expt_and_a_picture_are_written(folder):
     [
         (["-o", "refined.txt"], "is a .toml or .expt file"),
         (["-o", "refined.toml", "--gain", "0"], "--gain 0: must be positive"),
+        (["-o", "refined.toml", "--factors", "model.mtz"], "--factors: is for a .expt start"),
+        (["-o", "refined.toml", "--n-cells", "5"], "--n-cells: is for a .expt start"),
+        (["-o", "refined.toml", "--experiment", "0"], "--experiment: is for a .expt start"),
     ],
 )
 def test_bad_options_are_refused(folder, capsys, words, message):
     done = main(["refine", str(folder / "start.toml"), str(folder / "image.npy"), "--vary", "rot", *words])
     assert done == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_image_of_another_detector_is_refused(folder, capsys):
+    np.save(folder / "small.npy", np.ones((7, 5), np.float32))
+    words = [str(folder / "start.toml"), str(folder / "small.npy"), "--vary", "rot", "-o", str(folder / "x.toml")]
+    assert main(["refine", *words]) == 2
+    assert "is an image of shape (7, 5); the detector of the start has (" in capsys.readouterr().err
 
 
 def test_a_dials_start_needs_structure_factors(folder, capsys):

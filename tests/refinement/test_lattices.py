@@ -274,10 +274,12 @@ def test_a_dials_file_of_two_images_needs_a_number(dials_start, capsys):
     for extra, message in (
         ([], "has experiments of several images; give --experiment N, 0 to 1"),
         (["--experiment", "2"], "--experiment 2: .* has the experiments 0 to 1"),
-        (["--experiment", "1", "--factors", "no.hkl"], "--factors: 2 files for 1 crystal"),
+        (["--experiment", "1", "--factors", "no.hkl"], "--factors: is given 2 times; crystals of the image: 1"),
     ):
         assert main([*command, *extra]) == 2
         assert re.search(message, capsys.readouterr().err)
     main([*command, "--experiment", "1"])
     (written,) = nb.read_expt(dials_start / "one.expt")
     assert written.cell == pytest.approx(OTHER_CELL)
+    assert main([*command[:1], str(dials_start / "start.expt"), *command[2:]]) in (0, 3)  # amplitudes for both
+    assert len(nb.read_expt(dials_start / "one.expt")) == 2

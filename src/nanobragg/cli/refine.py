@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -77,8 +78,17 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _start(chosen: argparse.Namespace) -> tuple[Config, Groups | None]:
     """Return the experiment at the start, and groups of panels in the hierarchy of a DIALS detector."""
-    if not chosen.start.endswith(".expt"):
-        return Config.from_toml(chosen.start), None
+    if chosen.start.endswith(".expt"):
+        return _dials_start(chosen)
+    given = {"--factors": chosen.factors, "--n-cells": chosen.n_cells, "--experiment": chosen.experiment is not None}
+    for option, value in given.items():
+        if value:
+            raise ConfigError(f"{option}: is for a .expt start; {chosen.start} says it by itself, so leave it out")
+    return Config.from_toml(chosen.start), None
+
+
+def _dials_start(chosen: argparse.Namespace) -> tuple[Config, Groups | None]:
+    """Return the experiment of a DIALS file, with all crystals of the image, and its groups of panels."""
     from ..config.structure_factors import StructureFactors
 
     if not chosen.factors:
@@ -86,8 +96,8 @@ def _start(chosen: argparse.Namespace) -> tuple[Config, Groups | None]:
     experiments, files = _crystals_of_image(chosen.start, chosen.experiment), chosen.factors
     if len(files) not in (1, len(experiments)):
         raise ConfigError(
-            f"--factors: {len(files)} files for {len(experiments)} crystals of the image; give one for all, or one for "
-            "each"
+            f"--factors: is given {len(files)} times; crystals of the image: {len(experiments)}; give it once for all, "
+            "or once for each"
         )
     factors, first = [StructureFactors(path=path) for path in files], experiments[0]
     cells = tuple(chosen.n_cells or [20.0])
@@ -119,10 +129,12 @@ def _photons(chosen: argparse.Namespace, config: Config) -> FloatArray:
     from ..io import read_image
 
     image, _ = read_image(chosen.image, index=chosen.index)
-    adu = np.asarray(image, np.float64).reshape(config.detector.shape)
+    adu, shape = np.asarray(image, np.float64), config.detector.shape
+    if adu.size != math.prod(shape):
+        raise ConfigError(f"{chosen.image}: is an image of shape {adu.shape}; the detector of the start has {shape}")
     if not chosen.gain > 0:
         raise ConfigError(f"--gain {chosen.gain:g}: must be positive")
-    return np.where(adu >= 0, (adu - chosen.adc_offset) / chosen.gain, np.nan)
+    return np.where(adu >= 0, (adu - chosen.adc_offset) / chosen.gain, np.nan).reshape(shape)
 
 
 def _show(iteration: int, loss: float, values: Mapping[str, float]) -> None:
