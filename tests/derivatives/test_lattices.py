@@ -330,7 +330,7 @@ def test_parameters_are_those_of_each_crystal_and_common_ones():
         ("rotx", "'rotx' is not a parameter of this scene; did you mean rot_x"),
         ("crystal1_crystal0_rot_x", "'crystal1_crystal0_rot_x' is not a parameter of this scene"),
         ("crystal0_domain_weigth1", "did you mean .*crystal0_domain_weight0"),
-        ("crystal0_F", "crystal0_F: stands for all amplitudes of a list in nb.vjp only"),
+        ("crystal0_F", "crystal0_F: stands for all amplitudes of a list in gradients"),
         (5, "5 is not the name of a parameter"),
     ],
 )

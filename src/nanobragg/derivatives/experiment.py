@@ -113,7 +113,7 @@ def check_experiment_names(
         of, plain = split_name(name, len(crystals))
         if plain == "F" and not lists:
             raise ConfigError(
-                f"{name}: stands for all amplitudes of a list in nb.vjp only; name single ones, as in F(1,2,3)"
+                f"{name}: stands for all amplitudes of a list in gradients (nb.vjp); name single ones, as in F(1,2,3)"
             )
         _check_crystal(scene, name, len(crystals), groups)
         if plain == "F":
