@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,9 @@ def test_an_expt_and_a_picture_are_written(folder):
     [
         (["-o", "refined.txt"], "is a .toml or .expt file"),
         (["-o", "refined.toml", "--gain", "0"], "--gain 0: must be positive"),
+        (["-o", "refined.toml", "--factors", "model.mtz"], "--factors: is for a .expt start"),
+        (["-o", "refined.toml", "--n-cells", "5"], "--n-cells: is for a .expt start"),
+        (["-o", "refined.toml", "--experiment", "0"], "--experiment: is for a .expt start"),
     ],
 )
 def test_bad_options_are_refused(folder, capsys, words, message):
@@ -64,8 +69,27 @@ def test_bad_options_are_refused(folder, capsys, words, message):
     assert message in capsys.readouterr().err
 
 
+def test_an_image_of_another_detector_is_refused(folder, capsys):
+    np.save(folder / "small.npy", np.ones((7, 5), np.float32))
+    words = [str(folder / "start.toml"), str(folder / "small.npy"), "--vary", "rot", "-o", str(folder / "x.toml")]
+    assert main(["refine", *words]) == 2
+    assert "is an image of shape (7, 5); the detector of the start has (" in capsys.readouterr().err
+
+
 def test_a_dials_start_needs_structure_factors(folder, capsys):
     nb.write_expt(folder / "start.expt", still().config)
     words = [str(folder / "start.expt"), str(folder / "image.npy"), "--vary", "rot", "-o", str(folder / "x.toml")]
     assert main(["refine", *words]) == 2
     assert "give --factors FILE" in capsys.readouterr().err
+
+
+def test_an_image_of_a_dials_scan_has_its_own_angle(folder, capsys):
+    truth = still().config.replace(scan=nb.Scan(start_deg=2.0, range_deg=0.5, steps=5))
+    nb.write_expt(folder / "scan.expt", truth)
+    scan = json.loads((folder / "scan.expt").read_text())
+    scan["scan"][0]["image_range"] = [1, 3]
+    (folder / "scan.expt").write_text(json.dumps(scan))
+    np.savetxt(folder / "one.hkl", [[1, 2, 3, 100]], fmt="%d")
+    words = ["refine", str(folder / "scan.expt"), str(folder / "image.npy"), "--factors", str(folder / "one.hkl")]
+    assert main([*words, "--vary", "rot", "-o", str(folder / "x.toml"), "--index", "3"]) == 2
+    assert "image = 3: the experiment has images 0 to 2" in capsys.readouterr().err

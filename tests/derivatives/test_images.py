@@ -144,6 +144,18 @@ def test_unknown_parameters_are_refused_with_the_nearest_names():
         nb.derivatives(config(), ["nothing_like_it"])
     with pytest.raises(ConfigError, match=r"panel3_tx.*did you mean panel0_tx"):
         nb.derivatives(config(), ["panel3_tx"])
+    with pytest.raises(ConfigError, match="7 is not the name of a parameter; give a list of names"):
+        nb.derivatives(config(), 7)
+    with pytest.raises(ConfigError, match=r"domain_weight.*did you mean domain_weight0"):
+        nb.derivatives(config(), ["domain_weight"])
+
+
+def test_changes_that_are_not_numbers_by_name_are_refused():
+    with pytest.raises(ConfigError, match="jvp: takes changes by the names of parameters"):
+        nb.jvp(config(), ["rot_x"])
+    for change in ("much", None, np.inf):
+        with pytest.raises(ConfigError, match="jvp: the change of rot_x is not a finite number"):
+            nb.jvp(config(), {"cell_a": 0.1, "rot_x": change})
 
 
 def test_reflections_that_are_not_listed_are_refused(everything):

@@ -328,6 +328,10 @@ def test_parameters_are_those_of_each_crystal_and_common_ones():
         ("crystal0_twin0_share", "'crystal0_twin0_share' is not a parameter of this scene"),
         ("crystal1_F(99,1,2)", r"crystal1_F\(99,1,2\): the reflection is not listed"),
         ("rotx", "'rotx' is not a parameter of this scene; did you mean rot_x"),
+        ("crystal1_crystal0_rot_x", "'crystal1_crystal0_rot_x' is not a parameter of this scene"),
+        ("crystal0_domain_weigth1", "did you mean .*crystal0_domain_weight0"),
+        ("crystal0_F", "crystal0_F: stands for all amplitudes of a list in gradients"),
+        (5, "5 is not the name of a parameter"),
     ],
 )
 def test_wrong_names_are_refused_with_the_cure(name, message):
@@ -336,8 +340,9 @@ def test_wrong_names_are_refused_with_the_cure(name, message):
 
 
 def test_a_group_of_panels_has_another_name_than_a_crystal():
-    with pytest.raises(ConfigError, match="groups: 'crystal0' is not a valid name"):
-        nb.parameters(two(), groups={"crystal0": (0,)})
+    for name in ("crystal0", "crystal1_half"):
+        with pytest.raises(ConfigError, match=f"groups: '{name}' is not a valid name"):
+            nb.parameters(two(), groups={name: (0,)})
 
 
 def test_amplitudes_that_a_crystal_cannot_be_differentiated_by_are_refused():

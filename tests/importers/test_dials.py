@@ -282,6 +282,19 @@ def test_electrons_are_read_with_a_warning(tmp_path: Path, key: str, value: Any,
         assert len(nb.read_expt(path)) == len(MADE["experiment"])
 
 
+def test_crystals_of_the_same_images_are_those_that_share_everything_else(tmp_path: Path) -> None:
+    def numbers(change: Any) -> list[int]:
+        return [each.image_set for each in nb.read_expt(edited(change, tmp_path / "several.expt"))]
+
+    def with_another(**fields: int) -> Any:
+        return lambda d: d["experiment"].append({**d["experiment"][0], "crystal": 1, **fields})
+
+    assert numbers(lambda d: None) == [0, 1, 2, 3]
+    assert numbers(with_another()) == [0, 1, 2, 3, 0]
+    assert numbers(with_another(goniometer=1)) == [0, 1, 2, 3, 4]
+    assert numbers(with_another(detector=1)) == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.filterwarnings("ignore::nanobragg.errors.NanobraggWarning")
 def test_groups_of_panels_are_those_of_the_hierarchy(experiments: list[nb.Experiment], tmp_path: Path) -> None:
     plain, grouped = experiments[0], next(each for each in experiments if len(each.detector.panels) == 8)

@@ -57,6 +57,30 @@ def test_a_series_of_doses_determines_the_rates_and_the_cell_before(series):
     assert result.begun == begun[-1]
 
 
+def test_a_series_may_start_with_a_fresh_crystal(series):
+    """Its image does not depend on the rates; they start from the mean of all images all the same."""
+    configs, images = series
+    starts = [START.replace(b_A2_per_MGy=b) for b in (0.6, 0.7, 0.8)]
+    begun = [configs[0].replace(dose_MGy=0.0), *configs[1:]]
+    begun = [config.replace(damage=damage) for config, damage in zip(begun, starts, strict=True)]
+    fresh = noisy(begun[0], 3)
+    found = nb.refine_images(begun, [fresh, *images[1:]], [], [*RATES], start="given")
+    assert found[0].start["damage_b"] == 0.6
+    for name, truth in RATES.items():
+        assert abs(found[0].values[name] - truth) < 4 * found[0].errors[name]
+    for each in found:
+        assert each.config.damage.b_A2_per_MGy == pytest.approx(found[0].values["damage_b"], rel=1e-9)
+
+
+def test_images_without_a_number_that_is_refined_are_named(series):
+    configs, images = series
+    other = configs[0].replace(damage=None, dose_MGy=0.0)
+    lasting = configs[0].replace({"damage.half_dose_MGy": None})
+    for one, name in ((other, "damage_b"), (lasting, "half_dose")):
+        with pytest.raises(ConfigError, match=f"refine_images: image 1 does not depend on {name}; describe it like"):
+            nb.refine_images([configs[1], one], images[:2], [], [name], start="given")
+
+
 def test_known_rates_give_the_dose_of_an_image(series):
     configs, images = series
     result = nb.refine(configs[1].replace(dose_MGy=2.0), images[1], ["dose", "rot"])
@@ -131,3 +155,11 @@ def test_all_weights_at_once_are_not_determined():
 def test_a_weight_that_does_not_exist_is_named():
     with pytest.raises(ConfigError, match="domain_weight7: there are 3 listed domains, 0 to 2"):
         nb.refine(listed([1.0, 0.5, 2.0]), np.ones((128, 128)), ["domain_weight7"])
+
+
+def test_what_starts_at_zero_is_refused(series):
+    configs, images = series
+    with pytest.raises(ConfigError, match="vary: dose starts at 0; steps are factors, so start above 0"):
+        nb.refine(configs[0].replace(dose_MGy=0.0), images[0], ["dose"], start="given")
+    with pytest.raises(ConfigError, match="vary: domain_weight1 starts at 0; steps are factors"):
+        nb.refine(listed([1.0, 0.0, 2.0]), np.ones((128, 128)), ["domain_weight1"], start="given")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import nanobragg as nb
 from nanobragg.cli import main
 from nanobragg.errors import ConfigError
+from nanobragg.io.hkl import write_hkl
 from nanobragg.refinement.degrees import choose_degrees
 from nanobragg.refinement.spots import find_spots, start_from_spots
 
@@ -106,6 +108,20 @@ def test_rotations_are_those_of_each_crystal(truth, data):
     assert turned_deg(after, right) < 0.005
 
 
+def test_fractions_start_at_the_brightness_of_the_image(truth, data):
+    """They are scaled together, and then meet the truth in few iterations."""
+    bright = truth.replace(fractions=(1e4, 1e4))
+    result = nb.refine(bright, data, ["fractions"], start="given", most_iterations=5)
+    assert result.converged
+    assert result.config.fractions == pytest.approx((1.0, 0.6), abs=0.02)
+    assert result.start["crystal0_fraction"] == 1e4
+    bounded = nb.refine(bright, data, ["fractions"], start="given", bounds={"crystal1_fraction": (5e3, 2e4)})
+    assert bounded.config.fractions[1] == pytest.approx(5e3)
+    prior = {"crystal0_fraction": (1e4, 1.0)}
+    kept = nb.refine(bright, data, ["fractions"], start="given", prior=prior, most_iterations=1)
+    assert kept.config.fractions[0] == pytest.approx(1e4, rel=0.6)
+
+
 @pytest.mark.parametrize("law", ["k,h,-l", "-h,-k,l"])
 def test_the_share_of_a_twin_is_refined(law):
     """One law is only nearly a symmetry of the lattice, so that the spots of the individuals separate."""
@@ -167,6 +183,18 @@ def test_words_are_of_all_crystals_or_of_one(truth):
     assert [degree.name for degree in choose_degrees(mosaic, ["mosaic"])] == ["crystal1_mosaic_spread"]
 
 
+def test_words_are_of_what_a_crystal_has(truth):
+    twin = CRYSTAL.twinned("k,h,-l", 0.2).replace(mosaic_spread_deg=(0.1, 0, 0.3), mosaic_model="gaussian")
+    scene = nb.Scene(truth.replace(crystals=[OTHER.twinned("-h,-k,l", 0.1), twin.replace(mosaic_domains=5)]))
+
+    def names(word: str) -> list[str]:
+        return [degree.name for degree in choose_degrees(scene, [word])]
+
+    assert names("twins") == ["crystal0_twin0_share", "crystal1_twin0_share"]
+    assert names("crystal1_twins") == ["crystal1_twin0_share"]
+    assert names("mosaic") == ["crystal1_mosaic_a", "crystal1_mosaic_c"]
+
+
 @pytest.mark.parametrize(
     ("vary", "message"),
     [
@@ -174,6 +202,8 @@ def test_words_are_of_all_crystals_or_of_one(truth):
         (["crystal2_rot"], "vary: crystal2_rot: there are 2 crystals, 0 to 1"),
         (["crystal2_rot_x"], "crystal2_rot_x: there are 2 crystals, 0 to 1"),
         (["twins"], "vary: twins: the experiment has none"),
+        (["crystal1_twins"], "vary: crystal1_twins: the experiment has none"),
+        ([7], "7 is not the name of a parameter"),
         (["crystal1_F(1,2,3)"], "amplitudes are refined by nb.refine_amplitudes"),
         (["fractions", "blocks", "rot"], "the data do not determine .*log_blocks"),
     ],
@@ -199,3 +229,57 @@ def test_the_command_line_refines_both_crystals(truth, data, tmp_path, capsys):
     assert "crystal1_fraction" in capsys.readouterr().out
     refined = nb.Config.from_toml(tmp_path / "refined.toml")
     assert refined.fractions == pytest.approx((1.0, 0.6), abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def dials_start(truth, tmp_path_factory):
+    """A DIALS file of two crystals that are 0.2 degrees off, the amplitudes of each, and their image on a level."""
+    folder = tmp_path_factory.mktemp("dials")
+    crystals = [each.replace(shape="square", n_cells=8) for each in truth.crystals]
+    dry = {"background": nb.Background(water_um=0), "sampling": nb.Sampling()}
+    expected = nb.simulate(truth.replace(crystals=crystals, **dry), dtype="float64")
+    nb.write_image(folder / "still.npy", np.random.default_rng(1).poisson(expected + 1.0).astype(float))
+    angles = [(10.2, 19.85, 30.1), (-40.15, 70.1, 5.2)]
+    turned = [each.replace(misset_deg=misset) for each, misset in zip(crystals, angles, strict=True)]
+    nb.write_expt(folder / "start.expt", truth.replace(crystals=turned))
+    for number, factors in enumerate(truth.factors_of_crystals):
+        write_hkl(folder / f"{number}.hkl", *factors.listing)
+    return folder
+
+
+def refine_dials(folder, *words: str) -> int:
+    command = ["refine", str(folder / "start.expt"), str(folder / "still.npy"), "--n-cells", "8"]
+    return main([*command, "-o", str(folder / "refined.expt"), *words])
+
+
+def test_a_dials_file_of_two_crystals_is_refined_and_written(truth, dials_start, capsys):
+    factors = [word for number in (0, 1) for word in ("--factors", str(dials_start / f"{number}.hkl"))]
+    assert refine_dials(dials_start, *factors, "--vary", "rot", "fractions", "offset") == 0
+    assert "crystal1_rot_x" in capsys.readouterr().out
+    written = nb.read_expt(dials_start / "refined.expt")
+    assert [each.image_set for each in written] == [0, 0]
+    for each, lattice in zip(written, nb.Scene(truth).lattices, strict=True):
+        assert turned_deg(nb.Scene(each.config(nb.StructureFactors.constant(1), n_cells=10)), lattice) < 0.01
+        assert each.cell == pytest.approx(lattice.config.crystal.cell)
+
+
+def test_a_dials_file_of_two_images_needs_a_number(dials_start, capsys):
+    whole = json.loads((dials_start / "start.expt").read_text())
+    whole["experiment"][1]["beam"] = 1
+    whole["beam"] *= 2
+    (dials_start / "apart.expt").write_text(json.dumps(whole))
+    words = [str(dials_start / name) for name in ("apart.expt", "still.npy")]
+    command = ["refine", *words, "--vary", "rot", "--iterations", "0", "-o", str(dials_start / "one.expt")]
+    command += ["--factors", str(dials_start / "1.hkl"), "--as-given"]
+    for extra, message in (
+        ([], "has experiments of several images; give --experiment N, 0 to 1"),
+        (["--experiment", "2"], "--experiment 2: .* has the experiments 0 to 1"),
+        (["--experiment", "1", "--factors", "no.hkl"], "--factors: is given 2 times; crystals of the image: 1"),
+    ):
+        assert main([*command, *extra]) == 2
+        assert re.search(message, capsys.readouterr().err)
+    main([*command, "--experiment", "1"])
+    (written,) = nb.read_expt(dials_start / "one.expt")
+    assert written.cell == pytest.approx(OTHER_CELL)
+    assert main([*command[:1], str(dials_start / "start.expt"), *command[2:]]) in (0, 3)  # amplitudes for both
+    assert len(nb.read_expt(dials_start / "one.expt")) == 2

@@ -66,6 +66,17 @@ def test_time_is_that_of_rays_and_terms_on_all_threads(slow_kernel: None) -> Non
     assert (three.seconds, three.threads) == (pytest.approx(one.seconds / 3, rel=1e-12), 3)
 
 
+def test_every_lattice_has_its_part_of_the_tolerance() -> None:
+    sharp = builders.TRICLINIC.replace(mosaic_spread_deg=0.2, mosaic_domains=30)
+    crystals = [sharp, sharp.replace(misset_deg=(50, -20, 10))]
+    both = nb.Scene(nb.Config(crystals=crystals, structure_factors=builders.FACTORS, detector=builders.DETECTOR))
+    whole = both.cost(tolerance_ph=2.0)
+    parts = [lattice.cost(tolerance_ph=1.0) for lattice in both.lattices]
+    more = [lattice.cost(tolerance_ph=2.0) for lattice in both.lattices]
+    assert whole.terms_evaluated == sum(part.terms_evaluated for part in parts)
+    assert whole.terms_evaluated > sum(part.terms_evaluated for part in more)
+
+
 def test_memory_is_that_of_image_table_and_orientations() -> None:
     detector = nb.Detector.flat(pixels=(300, 400), pixel_mm=0.05)
     factors = nb.StructureFactors.wilson((60, 70, 80, 90, 90, 90), "P 1", b_factor=20, d_min_A=6, seed=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -16,12 +17,14 @@ from .parser import CommandParser
 
 if TYPE_CHECKING:
     from ..derivatives.groups import Groups
+    from ..importers.experiment import Experiment
     from ..refinement.result import Refinement
 
 EPILOG = """\
 words of --vary: rot cell n mosaic distance scale blocks background wavelength beam offset planes panel0 detector,
 names of groups of panels in a .expt file, and of single parameters, such as rot_x or panel0_tz (nb.parameters). Of
-several crystals: fractions, and crystal1_rot for one of them; twins for the shares of twins.
+several crystals: fractions, and crystal1_rot … for one of them; twins for the shares of twins.
+A .expt start has all crystals of the image; refined, each is an experiment of the file that is written.
 The image holds ADU: photons are (ADU - offset) / gain. Negative pixels are left out.
 The suffix of -o selects the format: .toml, or .expt for DIALS. Ctrl-C writes the best values so far."""
 
@@ -35,7 +38,14 @@ def add_options(parser: CommandParser) -> None:
     add("--vary", nargs="+", required=True, metavar="WORD", help="what to refine")
     add("-o", "--output", required=True, metavar="FILE", help="refined experiment, .toml or .expt")
     add("--index", type=int, default=0, metavar="N", help="number of the image in a file of several (default 0)")
-    add("--factors", metavar="FILE", help="structure factors for a .expt start (.mtz, .cif, .hkl)")
+    add("--experiment", type=int, metavar="N", help="number of an experiment of the image in a .expt start")
+    add(
+        "--factors",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="structure factors for a .expt start (.mtz, .cif, .hkl); of several crystals once, or once for each",
+    )
     add("--n-cells", type=float, nargs="+", metavar="N", help="cells of a block for a .expt start (default 20)")
     add("--sigma", type=float, default=None, metavar="S", help="read-out noise in photons (default: Poisson noise)")
     add("--gain", type=float, default=1.0, metavar="G", help="ADU per photon (default 1)")
@@ -54,9 +64,7 @@ def run(chosen: argparse.Namespace) -> int:
 
     if not chosen.output.endswith((".toml", ".expt")):
         raise ConfigError(f"{chosen.output}: the refined experiment is a .toml or .expt file")
-    check_distinct(
-        filter(None, [chosen.output, chosen.plot]), filter(None, [chosen.start, chosen.image, chosen.factors])
-    )
+    check_distinct(filter(None, [chosen.output, chosen.plot]), [chosen.start, chosen.image, *chosen.factors])
     config, groups = _start(chosen)
     result = refine(
         config, _photons(chosen, config), chosen.vary, noise="poisson" if chosen.sigma is None else chosen.sigma,
@@ -70,18 +78,50 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _start(chosen: argparse.Namespace) -> tuple[Config, Groups | None]:
     """Return the experiment at the start, and groups of panels in the hierarchy of a DIALS detector."""
-    if not chosen.start.endswith(".expt"):
-        return Config.from_toml(chosen.start), None
+    if chosen.start.endswith(".expt"):
+        return _dials_start(chosen)
+    given = {"--factors": chosen.factors, "--n-cells": chosen.n_cells, "--experiment": chosen.experiment is not None}
+    for option, value in given.items():
+        if value:
+            raise ConfigError(f"{option}: is for a .expt start; {chosen.start} says it by itself, so leave it out")
+    return Config.from_toml(chosen.start), None
+
+
+def _dials_start(chosen: argparse.Namespace) -> tuple[Config, Groups | None]:
+    """Return the experiment of a DIALS file, with all crystals of the image, and its groups of panels."""
     from ..config.structure_factors import StructureFactors
+
+    if not chosen.factors:
+        raise ConfigError(f"{chosen.start}: a DIALS experiment has no structure factors; give --factors FILE")
+    experiments, files = _crystals_of_image(chosen.start, chosen.experiment), chosen.factors
+    if len(files) not in (1, len(experiments)):
+        raise ConfigError(
+            f"--factors: is given {len(files)} times; crystals of the image: {len(experiments)}; give it once for all, "
+            "or once for each"
+        )
+    factors, first = [StructureFactors(path=path) for path in files], experiments[0]
+    cells = tuple(chosen.n_cells or [20.0])
+    n_cells, image = cells * 3 if len(cells) == 1 else cells, chosen.index if first.images > 1 else 0
+    config = first.config(factors[0], image, n_cells=n_cells)
+    if len(experiments) > 1:
+        crystals = [each.crystal(image, n_cells=n_cells) for each in experiments]
+        config = config.replace(crystals=crystals, factors_of_crystals=factors if len(factors) > 1 else None)
+    return config, first.groups or None
+
+
+def _crystals_of_image(path: str, number: int | None) -> list[Experiment]:
+    """Return the experiments of a DIALS file that are crystals of one image, that of the experiment of a number."""
     from ..importers.dials import read_expt
 
-    if chosen.factors is None:
-        raise ConfigError(f"{chosen.start}: a DIALS experiment has no structure factors; give --factors FILE")
-    experiment = read_expt(chosen.start)[0]
-    n_cells = tuple(chosen.n_cells or [20.0])
-    factors = StructureFactors(path=chosen.factors)
-    config = experiment.config(factors, n_cells=n_cells * 3 if len(n_cells) == 1 else n_cells)
-    return config, experiment.groups or None
+    experiments = read_expt(path)
+    last = len(experiments) - 1
+    if number is not None and not 0 <= number <= last:
+        raise ConfigError(f"--experiment {number}: {path} has the experiments 0 to {last}")
+    if number is None and len({each.image_set for each in experiments}) > 1:
+        raise ConfigError(f"{path}: has experiments of several images; give --experiment N, 0 to {last}, of the image")
+    chosen = experiments[number or 0]
+    crystals = [each for each in experiments if each.image_set == chosen.image_set and each.reciprocal is not None]
+    return crystals or [chosen]
 
 
 def _photons(chosen: argparse.Namespace, config: Config) -> FloatArray:
@@ -89,10 +129,12 @@ def _photons(chosen: argparse.Namespace, config: Config) -> FloatArray:
     from ..io import read_image
 
     image, _ = read_image(chosen.image, index=chosen.index)
-    adu = np.asarray(image, np.float64).reshape(config.detector.shape)
+    adu, shape = np.asarray(image, np.float64), config.detector.shape
+    if adu.size != math.prod(shape):
+        raise ConfigError(f"{chosen.image}: is an image of shape {adu.shape}; the detector of the start has {shape}")
     if not chosen.gain > 0:
         raise ConfigError(f"--gain {chosen.gain:g}: must be positive")
-    return np.where(adu >= 0, (adu - chosen.adc_offset) / chosen.gain, np.nan)
+    return np.where(adu >= 0, (adu - chosen.adc_offset) / chosen.gain, np.nan).reshape(shape)
 
 
 def _show(iteration: int, loss: float, values: Mapping[str, float]) -> None:

@@ -19,11 +19,20 @@ def _damage(scene: SceneData) -> tuple[Damage, float]:
     return Damage() if damage is None else damage, scene.undamaged.dose_MGy
 
 
+def damage_numbers(scene: SceneData) -> dict[str, float]:
+    """Return the rates of damage that a scene has, and the dose; empty without damage."""
+    damage, dose = scene.undamaged.damage, scene.undamaged.dose_MGy
+    if damage is None:
+        return {}
+    given = {name: getattr(damage, field) for name, field in FIELDS.items()}
+    return {**{name: rate for name, rate in given.items() if rate is not None}, "dose": dose}
+
+
 def damage_values(scene: SceneData) -> dict[str, float]:
     """Return the rates of damage and the dose, as far as the image depends on them and damage can be done."""
-    damage, dose = _damage(scene)
-    rates = {name: getattr(damage, field) for name, field in FIELDS.items() if getattr(damage, field) is not None}
-    if not may_be_damped(scene.undamaged.structure_factors) and rates.pop("damage_b") > 0:
+    rates = damage_numbers(scene)
+    dose = rates.pop("dose", 0.0)
+    if not may_be_damped(scene.undamaged.structure_factors) and rates.pop("damage_b", 0.0) > 0:
         return {}
     return {**(rates if dose > 0 else {}), **({"dose": dose} if any(rates.values()) else {})}
 

@@ -15,7 +15,7 @@ from ..geometry import FloatArray, rotate_by_each
 from ..scene.quadratic_form import radius_metric
 from ..scene.scene_data import SceneData
 from .halos import HaloSlope, halo_slopes
-from .mosaic import rotation_vectors
+from .mosaic import left_jacobian, rotation_vectors
 from .names import COUNTS_OFF, SPREADS, STRAIN_NAMES
 from .smear import smear_slopes
 
@@ -137,14 +137,3 @@ def _spins(scene: SceneData, axis: int, spread: float) -> FloatArray:
     at_zero = left_jacobian(vectors, change) @ crystal_axes(scene.lattice)
     turned = rotate_by_each(at_zero, scene.spindle_axis, scene.phi_angles.tolist())
     return np.ascontiguousarray(turned.reshape(-1, 3))
-
-
-def left_jacobian(vectors: FloatArray, changes: FloatArray) -> FloatArray:
-    """Return the rotations that lead from those of `vectors` to those of `vectors + changes`, to first order."""
-    square = (vectors**2).sum(axis=1, keepdims=True)
-    angle = np.sqrt(square)
-    safe = np.where(angle > 1e-3, angle, 1.0)
-    first = np.where(angle > 1e-3, (1.0 - np.cos(safe)) / safe**2, 0.5 - square / 24.0)
-    second = np.where(angle > 1e-3, (safe - np.sin(safe)) / safe**3, 1.0 / 6.0 - square / 120.0)
-    across = np.cross(vectors, changes)
-    return np.asarray(changes + first * across + second * np.cross(vectors, across))

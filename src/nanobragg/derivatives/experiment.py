@@ -13,6 +13,7 @@ from .evaluate import as_scene
 from .groups import Groups
 from .lattices import (
     ALL_CRYSTALS,
+    PREFIX,
     TWIN,
     CrystalLattices,
     crystals_of,
@@ -22,8 +23,8 @@ from .lattices import (
     split_name,
 )
 from .moved import moved_config
-from .names import source_of
-from .parameters import Parameter, all_parameters, check_list, check_names, refuse_name
+from .names import name_list, source_of
+from .parameters import SINGLE, Parameter, all_parameters, check_list, check_names, refuse_name
 
 
 @public
@@ -85,10 +86,7 @@ def experiment_parameters(scene: Scene, groups: Groups | None, named: Iterable[s
 def every_name(scene: Scene, groups: Groups | None) -> list[str]:
     """Return the names of all parameters, and "F" for all amplitudes of a list."""
     names, crystals = list(experiment_parameters(scene, groups)), crystals_of(scene)
-    listed = [
-        _has_list(crystal.lattices[0])
-        for crystal in crystals
-    ]  # fmt: skip
+    listed = [_has_list(crystal.lattices[0]) for crystal in crystals]
     if len(crystals) > 1 and not share_amplitudes(scene):
         return names + [f"crystal{number}_F" for number, has_list in enumerate(listed) if has_list]
     return [*names, "F"] if all(listed) else names
@@ -109,12 +107,16 @@ def check_experiment_names(
     ConfigError
         As `check_names`; also a name that has to say which crystal it is of, or one that must not.
     """
-    wanted, crystals = [names] if isinstance(names, str) else list(names), crystals_of(scene)
+    wanted, crystals = name_list(names), crystals_of(scene)
     common, own = list[str](), [list[str]() for _ in crystals]
     for name in wanted:
         of, plain = split_name(name, len(crystals))
+        if plain == "F" and not lists:
+            raise ConfigError(
+                f"{name}: stands for all amplitudes of a list in gradients (nb.vjp); name single ones, as in F(1,2,3)"
+            )
         _check_crystal(scene, name, len(crystals), groups)
-        if lists and plain == "F":
+        if plain == "F":
             for number, crystal in enumerate(crystals):
                 if of in (None, number):
                     check_list(crystal.lattices[0], name)
@@ -148,8 +150,9 @@ def _check_crystal(scene: Scene, name: str, crystals: int, groups: Groups | None
     if of is None or is_of_crystal(scene, plain):
         return
     known = experiment_parameters(scene, groups)
-    if plain not in known and not is_amplitude_name(plain) and source_of(plain) is None:
-        refuse_name(name, list(known))
+    common = plain in known or is_amplitude_name(plain) or source_of(plain) is not None
+    if not common or PREFIX.fullmatch(plain):
+        refuse_name(name, [*known, *(f"crystal{of}_{each}" for each in SINGLE)])
     also = f", or crystal{of}_fraction" if plain == ALL_CRYSTALS else ""
     raise ConfigError(f"{name}: {plain} is of all crystals together; give {plain}{also}")
 

@@ -20,6 +20,7 @@ from .evaluate import as_scene
 from .experiment import check_experiment_names, experiment_parameters, moved_experiment
 from .groups import Groups
 from .images import jvp, vjp
+from .mosaic import left_jacobian
 
 ROTATION = re.compile(r"((^|_)rot_|_r)[xyz]$")
 
@@ -102,20 +103,10 @@ class ImageFunction:
         given = dict(zip(self.names, np.asarray(values, np.float64).tolist(), strict=True))
         for prefix in {name[:-1] for name in self.names if ROTATION.search(name)}:
             axes = [prefix + axis for axis in "xyz"]
-            jacobian = left_jacobian(np.array([given.get(name, 0.0) for name in axes]))
+            vector = np.array([[given.get(name, 0.0) for name in axes]])
+            jacobian = left_jacobian(vector, np.eye(3)).T
             rows = [self._inner.index(name) for name in axes]
             for column, name in enumerate(axes):
                 if name in given:
                     frame[rows, self.names.index(name)] = jacobian[:, column]
         return frame
-
-
-def left_jacobian(vector: FloatArray) -> FloatArray:
-    """Return J with exp(v + dv) = exp(J·dv)·exp(v) to first order, for rotation vectors."""
-    angle = float(np.linalg.norm(vector))
-    x, y, z = vector
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    if angle < 1e-4:
-        return np.asarray(np.eye(3) + cross / 2 + cross @ cross / 6)
-    first = (1 - np.cos(angle)) / angle**2
-    return np.asarray(np.eye(3) + first * cross + (angle - np.sin(angle)) / angle**3 * cross @ cross)

@@ -13,7 +13,7 @@ from ..geometry import FloatArray, as_vector
 from ..scene.scene_data import SceneData
 
 Groups = Mapping[str, Sequence[int]]
-TAKEN = re.compile(r"(panel|crystal)\d+")  # by the names of parameters
+TAKEN = re.compile(r"panel\d+|crystal\d+(_.*)?")  # by the names of parameters
 
 
 class Group(NamedTuple):

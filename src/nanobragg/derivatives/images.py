@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, overload
 
@@ -23,7 +24,7 @@ from .groups import Groups
 from .jacobian import Jacobian, is_amplitude
 from .joint import Evaluation
 from .lattices import parts_of
-from .parameters import reflection_of
+from .names import reflection_of
 from .parts import Places
 from .response import Response
 
@@ -191,10 +192,10 @@ def jvp(
         As `derivatives`, or a change that is not a finite number.
     """
     scene = as_scene(experiment)
+    if not isinstance(tangent, Mapping):
+        raise ConfigError("jvp: takes changes by the names of parameters; give for example {'rot_x': 1e-3}")
     wanted = check_experiment_names(scene, tangent, groups)
-    changes = np.array([tangent[name] for name in wanted], np.float64)
-    if not np.isfinite(changes).all():
-        raise ConfigError(f"jvp: the change of {wanted[int(np.argmin(np.isfinite(changes)))]} is not a finite number")
+    changes = np.array([_checked_change(name, tangent[name]) for name in wanted])
     computed = checked_response(response, scene, pixels)
     evaluation = Evaluation(scene, dtype, computed, threads, device, tolerance, tolerance_ph)
     image = np.zeros((1, int(np.prod(scene.shape))), dtype)
@@ -202,6 +203,17 @@ def jvp(
     evaluation.fill_images(changes @ jacobian.factors[:, np.newaxis], image, jacobian.extra)
     shaped = image.reshape(scene.shape)
     return shaped if response is None else spread(response, shaped, scene, pixels, evaluation.threads)
+
+
+def _checked_change(name: str, change: float) -> float:
+    """Return a change of a parameter; raises `ConfigError` unless it is a finite number."""
+    try:
+        number = float(change)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"jvp: the change of {name} is not a finite number")
+    return number
 
 
 def spread(

@@ -16,7 +16,7 @@ from .groups import Groups
 from .joint import Evaluation
 from .lattices import parts_of
 from .missing import missing_at_most, primitive_bounds
-from .parameters import reflection_of
+from .names import reflection_of
 
 
 class Jacobian:

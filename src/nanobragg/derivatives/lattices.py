@@ -18,8 +18,7 @@ from ..scene.scene import Scene
 from .cells import cell_strains, crystal_cell
 from .mosaic import rotation_vectors
 from .moved import changes_crystal
-from .names import CELL, ROTATIONS
-from .parameters import reflection_of
+from .names import CELL, ROTATIONS, reflection_of
 
 PREFIX = re.compile(r"crystal(\d+)_(.+)")
 TWIN = re.compile(r"twin(\d+)_share")

@@ -10,7 +10,7 @@ from ..geometry import FloatArray
 from ..scene.scene import Scene
 from ..scene.scene_data import SceneData
 from .cells import rotation_strain
-from .domains import left_jacobian
+from .mosaic import left_jacobian
 from .names import rotation_of
 
 

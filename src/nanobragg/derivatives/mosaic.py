@@ -1,4 +1,4 @@
-"""Rotation vectors of mosaic domains."""
+"""Rotation vectors, and those of mosaic domains."""
 
 import numpy as np
 
@@ -37,3 +37,14 @@ def rotations_from_vectors(vectors: FloatArray) -> FloatArray:
     cross -= cross.transpose(0, 2, 1)
     sine, versine = np.sin(angle)[:, None, None], 2.0 * np.sin(angle / 2)[:, None, None] ** 2
     return np.asarray(np.eye(3) + sine * cross + versine * (cross @ cross))
+
+
+def left_jacobian(vectors: FloatArray, changes: FloatArray) -> FloatArray:
+    """Return the rotations that lead from those of `vectors` to those of `vectors + changes`, to first order."""
+    square = (vectors**2).sum(axis=1, keepdims=True)
+    angle = np.sqrt(square)
+    safe = np.where(angle > 1e-3, angle, 1.0)
+    first = np.where(angle > 1e-3, (1.0 - np.cos(safe)) / safe**2, 0.5 - square / 24.0)
+    second = np.where(angle > 1e-3, (safe - np.sin(safe)) / safe**3, 1.0 / 6.0 - square / 120.0)
+    across = np.cross(vectors, changes)
+    return np.asarray(changes + first * across + second * np.cross(vectors, across))

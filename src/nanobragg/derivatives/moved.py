@@ -37,10 +37,10 @@ from .names import (
     SPREADS,
     STRAIN_NAMES,
     domain_of,
+    reflection_of,
     rotation_of,
     source_of,
 )
-from .parameters import reflection_of
 from .sources import mean_wavelength, source_axes
 
 CRYSTAL = (

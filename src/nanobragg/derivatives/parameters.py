@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
@@ -26,11 +25,13 @@ from .names import (
     SPREADS,
     STRAIN_NAMES,
     domain_of,
+    name_list,
+    reflection_of,
     rotation_of,
     source_of,
 )
 
-REFLECTION = re.compile(r"F\(\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
+SINGLE = ("source_weight0", "domain_weight0", "domain_rotation0_a")  # of those that are computed where they are named
 KEPT = "the direction of a* and the plane of a*, b* stay"
 
 # name: unit, typical change, meaning
@@ -186,7 +187,7 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None, p
     ConfigError
         A name that is not a parameter, with the nearest names.
     """
-    known, wanted = all_parameters(scene, groups), [names] if isinstance(names, str) else list(names)
+    known, wanted = all_parameters(scene, groups), name_list(names)
     without = []
     for name in wanted:
         if name in known:
@@ -200,7 +201,7 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None, p
         if name in MEANINGS:
             without.append(prefix + name)
         elif not (_is_reflection(scene, name, prefix) or _is_source(scene, name) or _is_domain(scene, name, prefix)):
-            refuse_name(prefix + name, [prefix + each for each in (*known, *MEANINGS)])
+            refuse_name(prefix + name, [prefix + each for each in (*known, *MEANINGS, *SINGLE)])
     still = [prefix + name for name in wanted if name in (*CELL, *ROTATIONS, "mosaic_spread", "phi_start")]
     if without:
         warn_user(
@@ -220,12 +221,6 @@ def refuse_name(name: str, known: list[str]) -> NoReturn:
     near = difflib.get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.5)
     cure = f"did you mean {' or '.join(near)}?" if near else "nb.parameters(scene) lists them"
     raise ConfigError(f"{name!r} is not a parameter of this scene; {cure}")
-
-
-def reflection_of(name: str) -> tuple[int, int, int] | None:
-    """Return h, k, l of a name like F(1,2,3); None for another name."""
-    match = REFLECTION.fullmatch(name)
-    return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
 
 
 def refuse_phased(name: str) -> NoReturn:

@@ -25,7 +25,8 @@ from .evaluate import as_scene
 from .images import derivatives
 from .jacobian import is_amplitude
 from .mosaic import domain_spins
-from .parameters import all_parameters, check_names, reflection_of
+from .names import reflection_of
+from .parameters import all_parameters, check_names
 from .sources import source_motions
 
 

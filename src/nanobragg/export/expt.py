@@ -22,9 +22,10 @@ IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 def write_expt(path: StrPath, config: Config, *, space_group: str | None = None) -> None:
     """Write beam, detector, goniometer, scan and crystal of an experiment as a DIALS experiment list.
 
-    The lab frame is that of the Config. With its noise, panels have the gain and the pedestal of recorded images;
-    without, those of expected photons, 1 and 0. Mosaicity, block size and everything that dxtbx has no model for is
-    left out.
+    The lab frame is that of the Config, and the cell is that after the dose. Every lattice is an experiment: each of
+    several crystals, and each individual of a twin. With the Config's noise, panels have the gain and the pedestal of
+    recorded images; without, those of expected photons, 1 and 0. Mosaicity, block size and everything that dxtbx has no
+    model for is left out.
 
     Parameters
     ----------

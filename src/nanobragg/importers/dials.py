@@ -15,7 +15,7 @@ from ..config.detector import Detector
 from ..errors import FormatError, warn_user
 from ..geometry import FloatArray, rotate_about, unit
 from ..io.atomic import StrPath
-from ..io.expt import ModelFields, read_expt_models
+from ..io.expt import MODELS, ModelFields, read_expt_models
 from .dials_detector import detector_from_dials, panel_groups_of_dials
 from .electrons import warn_of_electrons
 from .experiment import Experiment
@@ -40,7 +40,8 @@ def read_expt(path: StrPath) -> list[Experiment]:
     Returns
     -------
     list of Experiment
-        Experiments in the order of the file; those of imported images have no crystal.
+        Experiments in the order of the file; those of imported images have no crystal. Crystals of the same images are
+        experiments of the same `image_set`.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def read_expt(path: StrPath) -> list[Experiment]:
     """
     listed = read_expt_models(path)
     detectors: dict[int, Detector] = {}
-    experiments = []
+    experiments, image_sets = [], dict[tuple[int, ...], int]()
     for i, models in enumerate(listed):
         for kind in ("beam", "detector"):
             if kind not in models:
@@ -67,7 +68,11 @@ def read_expt(path: StrPath) -> list[Experiment]:
         model = models["detector"]
         if id(model) not in detectors:
             detectors[id(model)] = detector_from_dials(model)
-        experiments.append(replace(_experiment(models, detectors[id(model)]), groups=panel_groups_of_dials(model)))
+        shared = tuple(id(models.get(kind)) for kind in MODELS if kind != "crystal")  # which crystals of an image share
+        experiments.append(replace(
+            _experiment(models, detectors[id(model)]),
+            groups=panel_groups_of_dials(model), image_set=image_sets.setdefault(shared, len(image_sets)),
+        ))  # fmt: skip
     _warn_of_distortion(listed)
     probes = [models["beam"].text("probe") for models in listed]
     beams = [(each.beams[0].wavelength, probe) for each, probe in zip(experiments, probes, strict=True)]

@@ -51,6 +51,8 @@ class Experiment:
         Fields of `Crystal` that describe its mosaicity.
     groups : dict
         Numbers of the panels of every group in DIALS' hierarchy, by its name: for `refine(…, groups=…)`.
+    image_set
+        Number of its images, with their beam and detector, in the file; that of all crystals of the same images.
     """
 
     detector: Detector
@@ -65,6 +67,7 @@ class Experiment:
     space_group: str = ""
     mosaic: dict[str, Any] = field(default_factory=dict)
     groups: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    image_set: int = 0
 
     @property
     def cell(self) -> Cell:

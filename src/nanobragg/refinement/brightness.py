@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..derivatives.images import derivatives
+from ..derivatives.lattices import crystals_of
 from ..geometry import FloatArray
 from ..rendering.threads import rendering_threads
 from ..scene.scene import Scene
@@ -20,22 +21,36 @@ FAR = 2.0  # a factor of brightness that iterations cover well
 def brightened(fit: Fit, state: State) -> State:
     """Return a state in which the photons of every image add up to the measured ones, where they were far off.
 
-    Far from the right brightness, every other parameter would be drawn away to make up for it. Images that refine both
-    the fluence and the number of blocks, or have a prior for them, are left alone.
+    Far from the right brightness, every other parameter would be drawn away to make up for it. Fractions of all
+    crystals are scaled together. Images that refine both the fluence and the number of blocks, or have a prior for
+    what would be changed, are left alone.
     """
-    names = [degree.name for degree in fit.own]
-    refined = [name for name in BRIGHTNESS if name in names]
-    if len(refined) != 1 or fit.has_prior(refined[0]):
+    name, refined = _brightness_of(fit, state.scenes[0])
+    if not refined or any(fit.has_prior(one) for one in refined):
         return state
-    row = names.index(refined[0])
-    low, high = fit.bounds_of(refined[0])
+    names = [degree.name for degree in fit.own]
+    rows = [names.index(one) for one in refined]
     scenes, values = [], []
     for image, scene, own in zip(fit.images, state.scenes, state.own, strict=True):
-        change = _logarithm_of_factor(fit, image, scene, refined[0])
-        change = float(np.clip(change, low - own[row], high - own[row]))
-        scenes.append(moved_scene(scene, {refined[0]: change}, fit.groups) if change else scene)
-        values.append(np.where(np.arange(len(own)) == row, own + change, own))
+        factor = math.exp(_logarithm_of_factor(fit, image, scene, name))
+        after = own.copy()
+        for row, one in zip(rows, refined, strict=True):
+            wanted = own[row] * factor if fit.own[row].positive else own[row] + math.log(factor)
+            after[row] = np.clip(wanted, *fit.bounds_of(one))
+        changes = {one: float(after[row] - own[row]) for row, one in zip(rows, refined, strict=True)}
+        scenes.append(moved_scene(scene, changes, fit.groups) if any(changes.values()) else scene)
+        values.append(after)
     return State(scenes, values, state.shared)
+
+
+def _brightness_of(fit: Fit, scene: Scene) -> tuple[str, list[str]]:
+    """Return the parameter that describes the brightness, and the names of what is refined to change it, if any."""
+    names = {degree.name for degree in fit.own}
+    refined = [name for name in BRIGHTNESS if name in names]
+    fractions = [f"{crystal.prefix}fraction" for crystal in crystals_of(scene) if crystal.prefix]
+    if not refined and names.issuperset(fractions):
+        return "log_blocks", fractions
+    return (refined[0], refined) if len(refined) == 1 else ("", [])
 
 
 def _logarithm_of_factor(fit: Fit, image: Image, scene: Scene, name: str) -> float:

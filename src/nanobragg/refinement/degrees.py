@@ -22,8 +22,10 @@ from ..derivatives.names import (
     SPREADS,
     STRAIN_NAMES,
     domain_of,
+    name_list,
+    reflection_of,
 )
-from ..derivatives.parameters import Parameter, reflection_of
+from ..derivatives.parameters import Parameter
 from ..errors import ConfigError
 from ..scene.scene import Scene
 from ..structure_factors.symmetry import find_space_group
@@ -77,9 +79,9 @@ def choose_degrees(
     scene
         The scene at the start.
     vary
-        Names of parameters, or ``rot``, ``cell``, ``n``, ``mosaic``, which are of all crystals or, as in
-        ``crystal1_rot``, of one; ``fractions``, ``twins``, ``scale``, ``blocks``, ``background``, ``wavelength``,
-        ``beam``, ``offset``, ``panel0`` … and names of groups.
+        Names of parameters, or ``rot``, ``cell``, ``n``, ``mosaic``, ``twins``, which are of all crystals or, as in
+        ``crystal1_rot``, of one; ``fractions``, ``scale``, ``blocks``, ``background``, ``wavelength``, ``beam``,
+        ``offset``, ``panel0`` … and names of groups.
     tie
         Sets of names that change by the same amount.
     space_group
@@ -92,12 +94,11 @@ def choose_degrees(
     ConfigError
         A name that is not known.
     """
-    given, crystals = [vary] if isinstance(vary, str) else vary, crystals_of(scene)
+    given, crystals = name_list(vary), crystals_of(scene)
     known = experiment_parameters(scene, groups, given)
     words = {
         "scale": ("log_fluence",),
         "fractions": tuple(f"{crystal.prefix}fraction" for crystal in crystals if crystal.prefix),
-        "twins": tuple(name for name in known if TWIN.fullmatch(split_name(name, len(crystals))[1])),
         "blocks": ("log_blocks",), "background": ("log_background",), "wavelength": ("log_wavelength",),
         "beam": ("source_h", "source_v"),
         **{group: tuple(f"{group}_{motion}" for motion in MOTIONS) for group in panel_groups(scene, groups)},
@@ -130,8 +131,9 @@ def crystals_meant(crystals: list[CrystalLattices], word: str) -> list[CrystalLa
 
 def _crystal_words(crystal: CrystalLattices) -> dict[str, tuple[str, ...]]:
     """Return the words for parameters of a crystal, besides its cell."""
-    mosaic = ("mosaic_spread",) if crystal.lattices[0].smear is None else SPREADS
-    return {"rot": ROTATIONS, "n": COUNTS, "mosaic": mosaic}
+    three = isinstance(crystal.lattices[0].config.crystal.mosaic_spread_deg, tuple)
+    twins = tuple(f"twin{number}_share" for number in range(len(crystal.twins)))
+    return {"rot": ROTATIONS, "n": COUNTS, "mosaic": SPREADS if three else ("mosaic_spread",), "twins": twins}
 
 
 def _own_names(crystals: list[CrystalLattices], word: str, known: Mapping[str, Parameter]) -> list[str]:
@@ -151,6 +153,8 @@ def _single(known: Mapping[str, Parameter], name: str, plain: str) -> Degree:
         raise ConfigError(f"vary: the scene does not depend on {name}; leave it out")
     parameter = known[name]
     positive = plain in POSITIVE or TWIN.fullmatch(plain) is not None or domain_of(plain) is not None
+    if positive and not parameter.value > 0:
+        raise ConfigError(f"vary: {name} starts at {parameter.value:g}; steps are factors, so start above 0")
     return Degree(name, parameter.unit, parameter.value, {name: 1.0}, positive, 10 * parameter.scale)
 
 

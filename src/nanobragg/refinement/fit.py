@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..derivatives.damage import damage_numbers
 from ..derivatives.experiment import experiment_parameters, moved_experiment
 from ..derivatives.groups import Groups
 from ..derivatives.jacobian import Jacobian
@@ -351,8 +352,14 @@ class Fit:
 
 def start_values(scene: Scene, degrees: list[Degree], groups: Groups | None) -> FloatArray:
     """Return the values of degrees of freedom in a scene."""
+    values = known_values(scene, degrees, groups)
+    return np.array([values.get(degree.name, degree.start) for degree in degrees])
+
+
+def known_values(scene: Scene, degrees: list[Degree], groups: Groups | None) -> dict[str, float]:
+    """Return the values of all parameters of a scene, and of rates of damage also before any dose, by name."""
     known = experiment_parameters(scene, groups, [degree.name for degree in degrees])
-    return np.array([known[degree.name].value if degree.name in known else degree.start for degree in degrees])
+    return {**damage_numbers(scene), **{name: parameter.value for name, parameter in known.items()}}
 
 
 def moved_scene(scene: Scene, changes: Mapping[str, float], groups: Groups | None) -> Scene:

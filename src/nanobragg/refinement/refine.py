@@ -16,13 +16,14 @@ from ..derivatives.evaluate import as_scene, chosen_places
 from ..derivatives.groups import Groups
 from ..derivatives.lattices import crystals_of
 from ..derivatives.likelihood import as_noise
+from ..derivatives.names import name_list
 from ..errors import ConfigError
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import Box
 from ..scene.scene import Scene
 from .brightness import brightened
 from .degrees import Degree, choose_degrees, crystals_meant, symmetric_changes
-from .fit import Fit, Image, Step, moved_scene, start_values
+from .fit import Fit, Image, Step, known_values, moved_scene, start_values
 from .options import Progress, RefineOptions, complete
 from .planes import Planes
 from .result import Refinement, make_results
@@ -59,9 +60,9 @@ def refine(
         What to refine: ``rot``, ``cell`` (the free numbers of the crystal system), ``n``, ``mosaic``, ``distance``,
         ``scale``, ``blocks``, ``background``, ``wavelength``, ``beam``, ``offset`` (a constant background, photons per
         pixel), ``planes`` (a plane of background in every box of pixels), ``panel0`` …, ``detector``, names of groups,
-        and names of single parameters (`nb.parameters`). Of several crystals, ``rot``, ``cell``, ``n`` and ``mosaic``
-        are of all, ``crystal1_rot`` … of one, and ``fractions`` and ``twins`` are the factors of their photons and the
-        shares of their twins.
+        and names of single parameters (`nb.parameters`). ``twins`` are the shares of twins. Of several crystals,
+        ``rot``, ``cell``, ``n``, ``mosaic`` and ``twins`` are of all, ``crystal1_rot`` … of one, and ``fractions`` are
+        the factors of their photons.
     **options
         Noise, priors, bounds, pixels and others: the fields of `RefineOptions`.
 
@@ -115,7 +116,7 @@ def refine_images(
     """
     if not experiments or len(experiments) != len(data):
         raise ConfigError(f"refine_images: {len(experiments)} experiments and {len(data)} images; give one of each")
-    given, own, shared = complete(options), _as_list(own), _as_list(shared)
+    given, own, shared = complete(options), name_list(own), name_list(shared)
     planes, own = PLANES in own, [word for word in own if word != PLANES]
     groups, space_group, start = given["groups"], given["space_group"], given["start"]
     scenes = [_symmetric(as_scene(experiment), space_group, [*own, *shared], groups) for experiment in experiments]
@@ -123,9 +124,11 @@ def refine_images(
     symmetry: dict[str, Any] = {"space_group": space_group, "groups": groups}
     tie = _among(given["tie"], own, scenes[0], symmetry)
     own_degrees = choose_degrees(scenes[0], own, tie=tie, **symmetry) if own else []
-    shared_degrees = choose_degrees(scenes[0], shared, **symmetry) if shared else []
+    damaged = max(scenes, key=lambda scene: scene.undamaged.dose_MGy)  # which depends on the rates of damage, if any
+    shared_degrees = choose_degrees(damaged, shared, **symmetry) if shared else []
     if not own_degrees and not shared_degrees:
         raise ConfigError("vary: names nothing to refine; give for example vary=['rot', 'cell']")
+    _check_known(scenes, [*own_degrees, *shared_degrees], groups)
     _check_limits([*own_degrees, *shared_degrees], given["prior"], given["bounds"])
     measured = [measured_photons(scene, image) for scene, image in zip(scenes, data, strict=True)]
     if start == "spots":
@@ -166,8 +169,16 @@ def _check_crystals(scenes: list[Scene]) -> None:
             )
 
 
-def _as_list(words: Sequence[str]) -> list[str]:
-    return [words] if isinstance(words, str) else list(words)
+def _check_known(scenes: list[Scene], degrees: list[Degree], groups: Groups | None) -> None:
+    """Raise `ConfigError` unless all images have all parameters that are refined."""
+    for number, scene in enumerate(scenes):
+        values = known_values(scene, degrees, groups)
+        for degree in degrees:
+            if degree.parameters and degree.name not in values:
+                raise ConfigError(
+                    f"refine_images: image {number} does not depend on {degree.name}; describe it like the others, or "
+                    "refine it apart"
+                )
 
 
 def _image(scene: Scene, photons: FloatArray, pixels: Any, planes: bool) -> Image:

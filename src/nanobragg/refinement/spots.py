@@ -96,7 +96,7 @@ def start_from_spots(scene: Scene, spots: FoundSpots, degrees: list[Degree], gro
     """
     for number, crystal in enumerate(crystals_of(scene)):
         names = {crystal.prefix + name for name in (*ROTATIONS, *CELL)} | (set() if crystal.prefix else {"distance"})
-        free = [degree for degree in degrees if set(degree.parameters) <= names]
+        free = [degree for degree in degrees if degree.parameters and set(degree.parameters) <= names]  # no offset
         if scene.phi.count == 1 and any(degree.name.removeprefix(crystal.prefix) in ROTATIONS for degree in free):
             scene = _fitted(scene, number, spots, free, groups)
     return scene

@@ -13,7 +13,7 @@ from ..calls import public
 from ..config.region import Region
 from ..errors import ConfigError
 from ..scene.scene import Scene
-from .culling import Culling, resolve_tolerance
+from .culling import Culling, resolve_tolerance, tolerance_of_each
 from .instruction_sets import select_instruction_set
 from .pixel_selection import PixelList, Selection, select_pixels
 from .speed import kernel_speed
@@ -75,13 +75,11 @@ def estimate_cost(
     if dtype not in ("float32", "float64"):
         raise ConfigError(f"dtype = {dtype!r}: must be 'float32' or 'float64'")
     if scene.others:
+        each = dict(zip(("tolerance", "tolerance_ph"), tolerance_of_each(scene, tolerance, tolerance_ph), strict=True))
         costs = [
-            estimate_cost(
-                lattice, roi=roi, pixels=pixels, threads=threads, dtype=dtype, tolerance=tolerance,
-                tolerance_ph=tolerance_ph,
-            )
+            estimate_cost(lattice, roi=roi, pixels=pixels, threads=threads, dtype=dtype, **each)
             for lattice in scene.lattices
-        ]  # fmt: skip
+        ]
         sums = [sum(column) for column in zip(*(cost[:3] for cost in costs), strict=True)]
         cures = tuple(dict.fromkeys(cure for cost in costs for cure in cost.cures))
         return Cost(
