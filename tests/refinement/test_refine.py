@@ -7,6 +7,7 @@ import pytest
 
 import nanobragg as nb
 from nanobragg.errors import ConfigError
+from nanobragg.refinement import fit
 from nanobragg.refinement.result import rotation_between
 from tests.refinement.experiments import SPACE_GROUP, TRUTH, noisy, start, still
 
@@ -156,6 +157,15 @@ def test_the_best_values_so_far_are_kept_after_an_interrupt(truth, data):
     result = nb.refine(begun, data, ["rot", "n", "mosaic"], progress=interrupt)
     assert not result.converged
     assert result.loss < result.start_loss
+
+
+def test_a_fit_whose_steps_are_all_refused_has_not_converged(truth, data, monkeypatch):
+    def refuse(*_):
+        raise ConfigError("beyond what a Config allows")
+
+    monkeypatch.setattr(fit, "moved_scene", refuse)
+    result = nb.refine(start(truth, 3), data, ["rot"])
+    assert (result.converged, result.iterations) == (False, 1)
 
 
 def test_the_result_describes_itself(truth, data, tmp_path):

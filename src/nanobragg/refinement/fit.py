@@ -29,6 +29,7 @@ from .degrees import MOST_LOG_STEP, OFFSET, Degree
 from .planes import Planes
 
 CONVERGED = 0.01  # of a standard error: the largest step at the minimum
+STUCK = 1.0  # of a standard error: a step as large that leads nowhere is not at the minimum
 SINGULAR = 1e-11  # smallest eigenvalue of a normal matrix with a unit diagonal
 FIRST_DAMPING, DAMPING_FACTOR, MOST_DAMPING = 1e-3, 10.0, 1e10
 log = logging.getLogger(__name__)
@@ -140,21 +141,22 @@ class Fit:
             for iteration in range(1, most + 1):
                 loss = self.total(state, sums)
                 report(Step(iteration - 1, loss, self.named(state)))
-                converged, state, sums, damping = self._improve(state, sums, loss, damping)
-                if converged:
-                    return state, sums, iteration, True
+                better = self._improve(state, sums, loss, damping)
+                if better is None:
+                    return state, sums, iteration, self.step(state, sums, damping)[2] < STUCK
+                state, sums, damping = better
         except KeyboardInterrupt:
             log.warning("interrupted after %d iterations", iteration)
         return state, sums, iteration, False
 
     def _improve(
         self, state: State, sums: list[Sums], loss: float, damping: float
-    ) -> tuple[bool, State, list[Sums], float]:
-        """Return whether the state is the minimum, and a better one, with its sums and the next damping."""
+    ) -> tuple[State, list[Sums], float] | None:
+        """Return a better state, with its sums and the next damping; None if no step that matters leads to one."""
         while damping < MOST_DAMPING:
             own, shared, size = self.step(state, sums, damping)
             if size < CONVERGED:
-                return True, state, sums, damping
+                return None
             try:
                 trial = self.moved(state, own, shared)
                 trial_sums = self.evaluate(trial)
@@ -162,9 +164,9 @@ class Fit:
                 log.debug("step refused: %s", error)
             else:
                 if self.total(trial, trial_sums) < loss:
-                    return False, trial, trial_sums, max(damping / DAMPING_FACTOR, 1e-12)
+                    return trial, trial_sums, max(damping / DAMPING_FACTOR, 1e-12)
             damping *= DAMPING_FACTOR
-        return True, state, sums, damping
+        return None
 
     def evaluate(self, state: State) -> list[Sums]:
         """Return the sums of all images."""
