@@ -210,6 +210,21 @@ def test_a_missing_library_names_the_extra(tmp_path, monkeypatch, module, compre
     assert os.listdir(tmp_path) == []
 
 
+WRITE_AND_READ = """
+import nanobragg as nb
+from tests.io.nexus_experiments import TURNING, counts
+nb.write_nexus("a.nxs", counts(1), TURNING)
+assert (nb.read_image("a.nxs")[0] == counts(1)[0]).all()
+"""
+
+
+def test_a_path_to_plugins_for_dials_does_not_matter(tmp_path):
+    """HDF5 prefers the filters in HDF5_PLUGIN_PATH, which do not work under h5py."""
+    paths = os.pathsep.join([os.getcwd(), *sys.path])
+    environment = {**os.environ, "HDF5_PLUGIN_PATH": hdf5plugin.PLUGINS_PATH, "PYTHONPATH": paths}
+    subprocess.run([sys.executable, "-c", WRITE_AND_READ], env=environment, cwd=tmp_path, check=True)
+
+
 def test_write_image_writes_one_frame(tmp_path):
     nb.write_image(tmp_path / "a.h5", counts(1)[0], config=TURNING, noise_seed=3)
     with h5py.File(tmp_path / "a.h5") as file:

@@ -1,8 +1,10 @@
 """Opening HDF5 files with clear errors, and the compression filters of detectors."""
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, BinaryIO, Literal, get_args
 
 from ..errors import ConfigError, FormatError, NanobraggError
@@ -28,9 +30,23 @@ def compression_options(compression: Compression | None) -> dict[str, Any]:
     if compression not in get_args(Compression):
         choices = ", ".join(get_args(Compression))
         raise ConfigError(f"compression = {compression!r} is not valid; choose one of {choices} or None")
-    hdf5plugin = import_optional("hdf5plugin", f"compression = {compression!r}")
+    hdf5plugin = _import_filters(f"compression = {compression!r}")
     chosen = hdf5plugin.Bitshuffle(cname="lz4") if compression == "bslz4" else hdf5plugin.LZ4()
     return {"compression": chosen.filter_id, "compression_opts": chosen.filter_options}
+
+
+def _import_filters(purpose: str) -> Any:
+    """Return hdf5plugin with its filters registered; `purpose` as in `import_optional`."""
+    hdf5plugin = import_optional("hdf5plugin", purpose)
+    _register(hdf5plugin)
+    return hdf5plugin
+
+
+@cache
+def _register(hdf5plugin: Any) -> None:
+    """Register the filters where HDF5 finds others in HDF5_PLUGIN_PATH, which DIALS needs: those fail under h5py."""
+    if "HDF5_PLUGIN_PATH" in os.environ:
+        hdf5plugin.register(force=True)
 
 
 class _Sink:
@@ -115,7 +131,7 @@ def create_hdf5(path: StrPath) -> Iterator[NewFile]:
 def open_hdf5(path: StrPath) -> Iterator[Any]:
     """Open an existing file and yield its root, a `Group`; HDF5's errors inside the block become a `FormatError`."""
     h5py = import_optional("h5py", f"{path}: HDF5")
-    import_optional("hdf5plugin", f"{path}: HDF5 of detectors")
+    _import_filters(f"{path}: HDF5 of detectors")
     with open_input(path) as handle:  # h5py's own errors do not distinguish a missing file from a damaged one
         if isinstance(handle, io.BytesIO):
             raise FormatError(f"{path} is compressed as a whole, which is not read for HDF5; unpack it first")
