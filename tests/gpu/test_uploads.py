@@ -1,4 +1,4 @@
-"""What rendering on a GPU needs of a scene is copied into its memory once, and is kept as long as the scene."""
+"""The arrays of a scene are copied into the memory of a GPU once, and kept there as long as the scene."""
 
 from __future__ import annotations
 

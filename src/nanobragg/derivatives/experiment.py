@@ -24,7 +24,7 @@ from .lattices import (
 )
 from .moved import moved_config
 from .names import name_list, source_of
-from .parameters import SINGLE, Parameter, all_parameters, check_list, check_names, refuse_name
+from .parameters import SINGLE, Parameter, all_parameters, check_list, check_names, has_amplitudes, refuse_name
 
 
 @public
@@ -94,7 +94,7 @@ def every_name(scene: Scene, groups: Groups | None) -> list[str]:
 
 def _has_list(scene: Scene) -> bool:
     """Return whether a lattice has a list of amplitudes that its image can be differentiated by."""
-    return scene.undamaged.structure_factors.listing is not None and scene.lookup != "phased" and not scene.halos
+    return scene.undamaged.structure_factors.listing is not None and has_amplitudes(scene)
 
 
 def check_experiment_names(

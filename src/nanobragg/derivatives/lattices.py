@@ -1,4 +1,4 @@
-"""What the parameters of an experiment are for each of its lattices: crystals, and the individuals of their twins.
+"""How the parameters of an experiment change each of its lattices: its crystals, and the individuals of their twins.
 
 With several crystals, those of each have its number, as in ``crystal0_rot_x``; others are of all crystals. The
 parameters of a twinned crystal are those of all its individuals.
@@ -81,7 +81,7 @@ class CrystalLattices(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What parameters of an experiment are for one of its lattices.
+    """How parameters of an experiment change those of one of its lattices.
 
     Attributes
     ----------

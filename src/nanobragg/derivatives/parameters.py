@@ -164,7 +164,7 @@ def _values(scene: SceneData) -> dict[str, float]:
     values |= {"source_h": 0.0, "source_v": 0.0}
     if config.beam.polarized:
         values["kahn"] = config.beam.kahn_factor
-    if scene.lookup != "phased" and not scene.halos:
+    if has_amplitudes(scene):
         values["default_F"] = scene.undamaged.structure_factors.default_F
     values |= damage_values(scene)
     values["phi_start"] = config.scan.start_deg
@@ -192,12 +192,8 @@ def check_names(scene: SceneData, names: Iterable[str], groups: Groups | None, p
     for name in wanted:
         if name in known:
             continue
-        if name == "default_F" and scene.halos:
-            raise ConfigError(
-                f"{prefix}{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out"
-            )
-        if name == "default_F" and scene.lookup == "phased":
-            refuse_phased(prefix + name)
+        if name == "default_F":
+            _check_amplitudes(scene, prefix + name)
         if name in MEANINGS:
             without.append(prefix + name)
         elif not (_is_reflection(scene, name, prefix) or _is_source(scene, name) or _is_domain(scene, name, prefix)):
@@ -223,36 +219,37 @@ def refuse_name(name: str, known: list[str]) -> NoReturn:
     raise ConfigError(f"{name!r} is not a parameter of this scene; {cure}")
 
 
-def refuse_phased(name: str) -> NoReturn:
-    """Raise `ConfigError`, because the phased transform has no derivatives with respect to amplitudes."""
-    raise ConfigError(
-        f"{name}: there is no derivative by amplitudes with StructureFactors.interpolate = 'phased'; use False or True"
-    )
+def has_amplitudes(scene: SceneData) -> bool:
+    """Return whether the image of a scene can be differentiated by amplitudes."""
+    return scene.lookup != "phased" and not scene.halos
+
+
+def _check_amplitudes(scene: SceneData, name: str) -> None:
+    """Raise `ConfigError` for a parameter that is an amplitude unless the scene's image has a derivative by it."""
+    if scene.halos:
+        raise ConfigError(f"{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
+    if scene.lookup == "phased":
+        raise ConfigError(
+            f"{name}: there is no derivative by amplitudes with StructureFactors.interpolate = 'phased'; "
+            "use False or True"
+        )
 
 
 def check_list(scene: SceneData, name: str) -> None:
     """Raise `ConfigError` unless a scene has a list of amplitudes to differentiate by, all of which `name` means."""
     if scene.undamaged.structure_factors.listing is None:
         raise ConfigError(f"{name}: the structure factors are one constant; use default_F")
-    if scene.halos:
-        raise ConfigError(f"{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out")
-    if scene.lookup == "phased":
-        refuse_phased(name)
+    _check_amplitudes(scene, name)
 
 
 def _is_reflection(scene: SceneData, name: str, prefix: str) -> bool:
     index = reflection_of(name)
     if index is None:
         return False
-    if scene.halos:
-        raise ConfigError(
-            f"{prefix}{name}: images with Crystal.diffuse are not differentiated by amplitudes; leave it out"
-        )
+    _check_amplitudes(scene, prefix + name)
     listing = scene.undamaged.structure_factors.listing
     if listing is None:
         raise ConfigError(f"{prefix}{name}: the structure factors are one constant; use default_F")
-    if scene.lookup == "phased":
-        refuse_phased(prefix + name)
     if not (listing[0] == index).all(axis=1).any():
         raise ConfigError(f"{prefix}{name}: the reflection is not listed; use default_F, or list it")
     return True

@@ -86,7 +86,7 @@ def _starts(low: int, high: int) -> npt.NDArray[np.int64]:
 
 
 class PlanArrays(DeviceArrays):
-    """What leaving out terms of a part of a scene needs, in the memory of a GPU.
+    """The arrays of a plan for leaving out terms of a part of a scene, in the memory of a GPU.
 
     Parameters
     ----------
