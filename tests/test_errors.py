@@ -5,16 +5,27 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
 
 import nanobragg as nb
 from nanobragg import cli, errors
-from nanobragg.errors import ConfigError, FileError, FormatError, NanobraggError, NanobraggWarning
+from nanobragg.errors import (
+    ConfigError,
+    FileError,
+    FormatError,
+    NanobraggError,
+    NanobraggWarning,
+    warn_user,
+    without_library_warnings,
+    without_warnings,
+)
 from tests.builders import config
 
-CLASSES = [value for value in vars(errors).values() if inspect.isclass(value)]
+CLASSES = [cls for cls in vars(errors).values() if inspect.isclass(cls) and cls.__module__ == errors.__name__]
 ERRORS = [cls for cls in CLASSES if issubclass(cls, Exception) and not issubclass(cls, Warning)]
 
 
@@ -145,3 +156,37 @@ def test_arguments_that_are_no_valid_numbers_are_refused(name, value):
     assert text
     assert text.isprintable()
     assert len(text) < 2000
+
+
+def test_warnings_are_left_out_in_one_thread_and_issued_in_another():
+    entered, warned = Barrier(2, timeout=60), Barrier(2, timeout=60)
+
+    def silent() -> None:
+        with without_warnings():
+            entered.wait()
+            warn_user("not heard")
+            warned.wait()
+
+    with ThreadPoolExecutor(1) as pool, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ends = pool.submit(silent)
+        entered.wait()
+        warn_user("heard")
+        warned.wait()
+        ends.result()
+    assert [str(warning.message) for warning in caught] == ["heard"]
+
+
+def test_threads_that_ignore_warnings_of_libraries_restore_the_filters():
+    before, together = list(warnings.filters), Barrier(4, timeout=60)
+
+    def ignore() -> None:
+        together.wait()
+        for _ in range(200):
+            with without_library_warnings():
+                warnings.warn("of a library", stacklevel=1)
+
+    with ThreadPoolExecutor(4) as pool:
+        for ended in [pool.submit(ignore) for _ in range(4)]:
+            ended.result()
+    assert list(warnings.filters) == before

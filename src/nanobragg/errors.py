@@ -36,6 +36,10 @@ status  meaning
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import RLock
 
 LONGEST_LINE = 1200  # characters
 
@@ -88,8 +92,32 @@ class ProgramError(NanobraggError):
     """The C program failed, timed out or left no image."""
 
 
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+_filters = RLock()  # of warnings, which are those of the whole process
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Issue no `NanobraggWarning` in this thread; `warnings.catch_warnings` changes what other threads issue."""
+    before = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(before)
+
+
+@contextmanager
+def without_library_warnings() -> Iterator[None]:
+    """Ignore the warnings of other libraries, in one thread after the other, so that the filters are restored."""
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def warn_user(message: str) -> None:
     """Issue a `NanobraggWarning` at the line outside this package that led to it."""
+    if _silent.get():
+        return
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
         level, frame = level + 1, frame.f_back

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import nanobragg as nb
 from nanobragg.dataset import block, manifest, run, shot
 from nanobragg.dataset.block import Job, make_block
 from nanobragg.dataset.layout import Layout, usual_per_file
-from nanobragg.errors import ConfigError, FileError
+from nanobragg.errors import ConfigError, FileError, NanobraggWarning
 from nanobragg.rendering.instruction_sets import pin_instruction_set, select_instruction_set
 
 from .plans import BASE, ROTATED, plan
@@ -407,3 +408,13 @@ def test_the_images_are_a_dask_array_that_makes_shots_when_it_is_computed():
     assert isinstance(images, array.Array)
     assert (images.shape, images.dtype) == ((7, 24, 40), DATA.shot(0).image.dtype)
     np.testing.assert_array_equal(images[4:6].compute(scheduler="sync"), [DATA.shot(k).image for k in (4, 5)])
+
+
+def test_shots_that_threads_make_at_once_issue_no_warnings():
+    pytest.importorskip("dask.array")
+    coarse = plan(BASE.replace({"crystal.n_cells": 300}), n=64)
+    with pytest.warns(NanobraggWarning, match="oversample"):
+        nb.simulate(coarse.base)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        coarse.images().compute(scheduler="threads", num_workers=4)

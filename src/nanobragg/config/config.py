@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +11,7 @@ from pydantic import Field, model_validator
 
 from ..bounds import number, whole
 from ..constants import EV_ANGSTROM
-from ..errors import ConfigError, NanobraggError
+from ..errors import ConfigError, NanobraggError, without_warnings
 from .background import Background
 from .base import Model, changed_fields
 from .beam import Beam
@@ -246,8 +245,7 @@ class Config(Model):
         from ..scene.scene import Scene
 
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with without_warnings():
                 return Scene(self)._repr_html_().replace("Scene", "Config", 1)
         except (NanobraggError, MemoryError):
             return super()._repr_html_()

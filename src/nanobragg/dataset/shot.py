@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +20,7 @@ from ..config.config import Config
 from ..config.crystal import Crystal
 from ..config.structure_factors import StructureFactors
 from ..constants import EV_ANGSTROM
-from ..errors import NanobraggWarning
+from ..errors import without_warnings
 from ..rendering.cuda.choice import device_context
 from ..rendering.cuda.devices import cupy, to_host
 from ..rendering.simulate import simulate
@@ -137,8 +136,7 @@ def set_up(plan: Description, k: int) -> UnexposedShot:
     """Return shot k without its image."""
     values = plan.values(k)
     configs = plan.configs_of(values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)  # the base's concern them all
+    with without_warnings():  # the base's concern them all
         scenes = _scenes(values, configs)
         truth = tuple(CrystalTruth(lattice, i) for i, scene in enumerate(scenes) for lattice in scene.lattices)
         wavelength = truth[0].wavelength_A if truth else mean_wavelength_A(Scene(configs[0].replace(NO_CRYSTAL)))
@@ -150,8 +148,7 @@ def expose(shot: UnexposedShot, threads: int | None, device: str = "cpu") -> Sho
     """Return a shot with its image, made on a device."""
     number, config, values, scenes, truth, wavelength, seed = shot
     with device_context(device):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NanobraggWarning)
+        with without_warnings():
             image = render_crystals(scenes, config, threads, device)
         photons = float(image.sum(dtype=np.float64))
         if seed is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from ..calls import public
 from ..config.config import Config
 from ..config.domains import crystal_axes
-from ..errors import NanobraggWarning
+from ..errors import without_warnings
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
@@ -119,8 +118,7 @@ def displaced(scene: Scene, name: str, change: float, groups: Groups | None) -> 
             for lattice, each in zip(scene.lattices, own, strict=True)
         ]  # fmt: skip
     else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NanobraggWarning)
+        with without_warnings():
             moved = Scene(moved_experiment(scene, {name: change}, groups))
         lattices = [_axes_kept(*each) for each in zip(scene.lattices, moved.lattices, own, strict=True)]
     first, *others = lattices

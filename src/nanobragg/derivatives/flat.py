@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config.config import Config
-from ..errors import ConfigError, NanobraggWarning
+from ..errors import ConfigError, without_warnings
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
@@ -73,8 +72,7 @@ class ImageFunction:
         if array.shape != self.start.shape or not np.isfinite(array).all():
             raise ConfigError(f"values {array.tolist()}: must be {len(self.names)} finite numbers, for {self.names}")
         changes = dict(zip(self.names, (array - self.start).tolist(), strict=True))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NanobraggWarning)
+        with without_warnings():
             return Scene(moved_experiment(self.base, changes, self._groups))
 
     def image(self, values: npt.ArrayLike) -> FloatArray:

@@ -3,13 +3,12 @@
 import io
 import math
 import os
-import warnings
 from array import array
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
+from ..errors import FormatError, without_library_warnings
 from .atomic import StrPath, atomic_write
 from .hkl_kinds import describe_other_list
 from .input_file import read_text
@@ -69,8 +68,7 @@ def _are_reflections(rows: npt.NDArray[np.float64]) -> bool:
 def _parse_with_numpy(content: bytes) -> npt.NDArray[np.float64] | None:
     """Return all rows (n, 4) from NumPy's fast parser, or None if any line is not valid."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an empty file
+        with without_library_warnings():  # of an empty file
             rows = np.loadtxt(io.BytesIO(content), comments=None, ndmin=2, encoding="ascii")
     except ValueError:
         return None

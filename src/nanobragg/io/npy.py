@@ -2,14 +2,13 @@
 
 import io
 import math
-import warnings
 import zipfile
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
+from ..errors import FormatError, without_library_warnings
 from .atomic import StrPath, atomic_write
 from .check_image import check_image
 from .input_file import file_size, open_input, read_file
@@ -90,8 +89,7 @@ def _load(handle: BinaryIO, size: int, where: StrPath, kinds: str = NUMBERS) -> 
     NumPy allocates memory for the header and for the array before it reads either, so both are checked first.
     """
     start = io.BytesIO(handle.read(HEADER_LIMIT))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_library_warnings():
         try:
             shape, _, dtype = READERS[np.lib.format.read_magic(start)](start)
         except Exception as error:  # the header is evaluated as Python text, which fails in many ways

@@ -1,14 +1,13 @@
 """PNG images: 8- or 16-bit grey, and 8-bit colour for writing."""
 
 import io
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..errors import FormatError
+from ..errors import FormatError, without_library_warnings
 from .atomic import StrPath, atomic_write
 from .check_image import cast_to_doubles, check_image
 from .input_file import read_file
@@ -37,8 +36,7 @@ def read_png(path: StrPath) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """Return the (slow, fast) image of a PNG file with one channel of 8 or 16 bits, as uint8 or uint16."""
     content = read_file(path)  # given a file, Pillow allocates whatever a chunk's length field asks for
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow only warns about an image that is far too large
+        with without_library_warnings():  # about an image that is large
             picture = Image.open(io.BytesIO(content), formats=["PNG"])
             check_bytes(path, picture.width * picture.height * len(picture.getbands()) * 4, "the picture")
             mode, pixels = picture.mode, np.array(picture)

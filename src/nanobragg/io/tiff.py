@@ -1,13 +1,12 @@
 """TIFF images with one grey channel: written uncompressed as uint8, uint16, int32 or float32; read in every type."""
 
 import io
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
+from ..errors import FormatError, without_library_warnings
 from .atomic import StrPath, atomic_write
 from .check_image import cast_to_floats, cast_to_integers, check_image
 from .input_file import read_file
@@ -70,8 +69,7 @@ def _decompressed(path: StrPath, content: bytes, layout: Layout) -> npt.NDArray[
     native = layout.dtype.newbyteorder("=")
     check_bytes(path, layout.shape[0] * layout.shape[1] * max(4, native.itemsize), "the picture")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns about tags that are cut off
+        with without_library_warnings():  # about tags that are cut off
             picture = Image.open(io.BytesIO(content), formats=["TIFF"])
             _check_whole(path, picture, len(content))
             with silent_libtiff():

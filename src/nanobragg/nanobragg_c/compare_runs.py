@@ -1,7 +1,6 @@
 """Runs of both programs with the same C flags: images, times, and a trace of the pixel that differs most."""
 
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from ..analysis.compare.images import DEFAULT_PEAKS, ImageComparison, compare_images
 from ..analysis.compare.traces import TraceComparison
 from ..config.region import Region, region_limits, region_of
-from ..errors import NanobraggWarning, ShapeError
+from ..errors import ShapeError, without_warnings
 from ..rendering.progress import Progress
 from ..rendering.simulate import simulate
 from ..rendering.trace.trace import Trace, trace
@@ -139,8 +138,7 @@ def trace_difference(run: OurRun, pixel: Pixel, flags: Sequence[str], printed: R
 
 def sizes_of_flags(flags: Sequence[str]) -> list[Size]:
     """Return the rows that change the image of these flags, with their sizes, the largest first."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)  # already given during the run
+    with without_warnings():  # already given during the run
         config, exact = (parse_flags(flags_for_original(flags), exact=exact).config for exact in (False, True))
         return quirk_sizes(config, exact, active_quirks(Scene(config)))
 
@@ -151,7 +149,6 @@ def quirks_of_flags(flags: Sequence[str]) -> set[int]:
     rows = unreproduced_quirks(plain)
     if not any(argument in SPELLINGS and SPELLINGS[argument].name == "-exact" for argument in flags):
         return rows
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)  # already given during the run
+    with without_warnings():  # already given during the run
         scene = Scene(parse_flags(plain).config)
     return rows | active_quirks(scene) | ({9} if has_distorted_cell(scene.config.crystal) else set())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from ..derivatives.joint import Evaluation
 from ..derivatives.likelihood import Likelihood
 from ..derivatives.response import Response
 from ..derivatives.sums import checked_data, compared
-from ..errors import ConfigError, NanobraggWarning
+from ..errors import ConfigError, without_warnings
 from ..geometry import FloatArray
 from ..rendering.pixel_selection import PixelList
 from ..rendering.simulate import simulate
@@ -366,8 +365,7 @@ def known_values(scene: Scene, degrees: list[Degree], groups: Groups | None) -> 
 
 def moved_scene(scene: Scene, changes: Mapping[str, float], groups: Groups | None) -> Scene:
     """Return a scene with changed parameters, without the warnings that its start has given."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NanobraggWarning)
+    with without_warnings():
         return Scene(moved_experiment(scene, changes, groups))
 
 
