@@ -167,6 +167,12 @@ class PanelGeometry:
         area = np.linalg.det(self._turns_per_pixel[panel])
         return np.asarray(np.abs(area * dots(turned, np.cross(first, second))))
 
+    @cached_property
+    def solid_angle_ratios(self) -> FloatArray:
+        """Ratio of the solid angles of pixels to those that they span, the same everywhere on a flat panel."""
+        spanned = np.linalg.det(np.stack([self.origin, self.fast, self.slow], axis=1))
+        return np.asarray(self.close_distance / np.abs(spanned))
+
     def pixels(self, ray: FloatArray, panel: PanelIndex = 0, depth: npt.ArrayLike = 0.0) -> FloatArray:
         """Return the positions where rays meet a panel or the plane around it; the inverse of `directions`.
 

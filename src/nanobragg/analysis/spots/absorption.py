@@ -53,8 +53,7 @@ def solid_angle_ratio(scene: Scene, panel: PanelIndex, place: FloatArray) -> Flo
     geometry, (slow, fast) = scene.geometry, place.T
     if geometry.curved or geometry.point_pixel:
         return geometry.solid_angles(slow, fast, panel) / geometry.spanned_solid_angles(slow, fast, panel)
-    spanned = np.linalg.det(np.stack([geometry.origin, geometry.fast, geometry.slow], axis=1))
-    return np.asarray(geometry.close_distance / np.abs(spanned))[panel]  # the same everywhere on a flat panel
+    return np.asarray(geometry.solid_angle_ratios[panel])
 
 
 def _across(scene: Scene, ray: FloatArray, panel: PanelIndex) -> FloatArray:

@@ -39,7 +39,9 @@ class AmplitudeLookup(NamedTuple):
         if self.tables is None:
             return np.full(len(hkl), self.default_F)
         values, limits = self.tables.values, self.tables.limits
-        h, k, l = np.clip(hkl - np.array(limits.first) + 1, 0, np.array(values.shape[1:]) - 1).T
+        h, k, l = (
+            np.minimum(np.maximum(hkl[:, i] - (limits.first[i] - 1), 0), values.shape[i + 1] - 1) for i in range(3)
+        )
         return np.asarray(values[number, h, k, l], np.float64)
 
     def is_listed(self, hkl: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:

@@ -50,25 +50,36 @@ class Crossings(NamedTuple):
 
 def find_crossings(scene: Scene, shape: Shape, lookup: AmplitudeLookup) -> Crossings:
     """Return all crossings within the scene's φ steps except that of 0 0 0, unordered."""
-    margin = _margin_of(scene, shape)
-    some = [_near_sphere(scene, margin, lookup)] if scene.phi.count == 1 else reflections(scene, lookup)
-    found = [_crossings_of(scene, margin, hkl) for hkl in some]
+    search = _search_of(scene, shape)
+    some = [_near_sphere(scene, search, lookup)] if scene.phi.count == 1 else reflections(scene, lookup)
+    found = [_crossings_of(scene, search, hkl) for hkl in some]
     return Crossings._make(np.concatenate(column) for column in zip(*found, strict=True))
 
 
-class _Margin(NamedTuple):
-    """The largest |g| at which a reflection can diffract, from shape, mosaic spread and sources.
+class _Search(NamedTuple):
+    """What the search for crossings needs of a scene.
 
-    It is `of_shape` (1/m²) and `of_length` (1/m) times the length of the scattering vector. `reach` is that of the
-    shape, 1/m.
+    Attributes
+    ----------
+    star : ndarray, shape (3, 3)
+        a*, b*, c* (rows, 1/m) at φ = 0, without mosaic spread.
+    beam : ndarray, shape (3,)
+        Wave vector of a still (1/m), as the crystal at φ = 0 sees it.
+    longest
+        Length of the longest reflection that can reach the detector, 1/m.
+    of_shape, of_length
+        The largest |g| at which a reflection can diffract, from shape, mosaic spread and sources, is `of_shape` (1/m²)
+        and twice `of_length` (1/m) times the length of the scattering vector.
     """
 
-    reach: float
+    star: FloatArray
+    beam: FloatArray
+    longest: float
     of_shape: float
     of_length: float
 
-    def at(self, length: Any) -> Any:
-        """Return the margin for a length of the scattering vector, 1/m."""
+    def margin(self, length: Any) -> Any:
+        """Return the largest |g| (1/m²) for a length of the scattering vector, 1/m."""
         return self.of_shape + 2.0 * length * self.of_length
 
 
@@ -99,22 +110,17 @@ def reflections(scene: Scene, lookup: AmplitudeLookup) -> Iterator[npt.NDArray[n
         yield block + np.array([start - reach[0], -reach[1], -reach[2]], np.int32)
 
 
-def _near_sphere(scene: Scene, margin: _Margin, lookup: AmplitudeLookup) -> npt.NDArray[np.int32]:
+def _near_sphere(scene: Scene, search: _Search, lookup: AmplitudeLookup) -> npt.NDArray[np.int32]:
     """Return h k l with an amplitude near the Ewald sphere of a still."""
-    star, reach = reciprocal_basis(scene.lattice.direct * 1e-10), _reach_of_indices(scene)
+    reach = _reach_of_indices(scene)
     limits = Limits((-reach[0], -reach[1], -reach[2]), reach)
     if lookup.default_F == 0:
         if lookup.tables is None:
             return np.empty((0, 3), np.int32)
         limits = lookup.tables.limits.within(reach)
     low, high = np.array(limits, np.int32)
-    hkl = near_sphere(star, _beam_of_still(scene), margin.at(longest_q(scene) + margin.reach), low, high)
+    hkl = near_sphere(search.star, search.beam, search.margin(search.longest), low, high)
     return hkl if lookup.default_F else hkl[lookup.is_listed(hkl)]
-
-
-def _beam_of_still(scene: Scene) -> FloatArray:
-    """Return the wave vector (1/m) of a still as the crystal at φ = 0 sees it."""
-    return rotate_about(mean_beam(scene), scene.spindle_axis, -float(scene.phi_angles[0]))
 
 
 def _reach_of_indices(scene: Scene) -> tuple[int, int, int]:
@@ -124,29 +130,28 @@ def _reach_of_indices(scene: Scene) -> tuple[int, int, int]:
     return reach[0], reach[1], reach[2]
 
 
-def _crossings_of(scene: Scene, margin: _Margin, hkl: npt.NDArray[np.int32]) -> Crossings:
+def _crossings_of(scene: Scene, search: _Search, hkl: npt.NDArray[np.int32]) -> Crossings:
     """Return the crossings of reflections.
 
     g = |q|² + 2q·k, k the wave vector, is 0 on the sphere, and a + b cos φ + c sin φ while the crystal rotates.
     """
-    star = reciprocal_basis(scene.lattice.direct * 1e-10)
-    q = hkl @ star
+    q = hkl @ search.star
     length_sqr = np.einsum("ij,ij->i", q, q)
     d_min = scene.config.sampling.d_min_A
-    longest = min(longest_q(scene) + margin.reach, 1e10 / d_min if d_min > 0 else np.inf)
+    longest = min(search.longest, 1e10 / d_min if d_min > 0 else np.inf)
     kept = (length_sqr > 0) & (length_sqr <= longest**2)
-    k, u = mean_beam(scene), scene.spindle_axis
     if scene.phi.count == 1:
-        kept &= np.abs(length_sqr + 2.0 * (q @ _beam_of_still(scene))) <= margin.at(np.sqrt(length_sqr))
+        kept &= np.abs(length_sqr + 2.0 * (q @ search.beam)) <= search.margin(np.sqrt(length_sqr))
         none = np.full(np.count_nonzero(kept), np.nan)
         step = np.zeros(len(none), np.int64)
         return Crossings(hkl[kept], none, step, step, none, none)
+    k, u = mean_beam(scene), scene.spindle_axis
     hkl, q, length_sqr = hkl[kept], q[kept], length_sqr[kept]
     along = np.outer(q @ u, u)
     a = length_sqr + 2.0 * (along @ k)
     b = 2.0 * ((q - along) @ k)
     c = 2.0 * (q @ np.cross(k, u))  # k·(u×q) = q·(k×u)
-    return _turning(scene, hkl, a, np.hypot(b, c), np.arctan2(c, b), margin.at(np.sqrt(length_sqr)))
+    return _turning(scene, hkl, a, np.hypot(b, c), np.arctan2(c, b), search.margin(np.sqrt(length_sqr)))
 
 
 def longest_q(scene: Scene) -> float:
@@ -154,14 +159,18 @@ def longest_q(scene: Scene) -> float:
     return longest_scattering_vector(scene.geometry.corners, scene.sources.directions, scene.sources.wavelengths)
 
 
-def _margin_of(scene: Scene, shape: Shape) -> _Margin:
-    sources = scene.sources
+def _search_of(scene: Scene, shape: Shape) -> _Search:
+    sources, beam = scene.sources, mean_beam(scene)
     star = reciprocal_basis(scene.lattice.direct * 1e-10)
     reach = largest_reach(shape, star)
     waves = sources.directions / sources.wavelengths[:, np.newaxis]
-    apart = float(np.linalg.norm(waves - mean_beam(scene), axis=1).max())
-    longest = 1.0 / float(sources.wavelengths.min())
-    return _Margin(reach, reach * (2.0 * longest + reach), apart + longest * _widest_domain(scene))
+    apart = float(np.linalg.norm(waves - beam, axis=1).max())
+    shortest = float(sources.wavelengths.min())
+    still = rotate_about(beam, scene.spindle_axis, -float(scene.phi_angles[0]))
+    return _Search(
+        star, still, longest_q(scene) + reach,
+        reach * (2.0 / shortest + reach), apart + _widest_domain(scene) / shortest,
+    )  # fmt: skip
 
 
 def _widest_domain(scene: Scene) -> float:

@@ -101,7 +101,8 @@ class Spots:
 
     def __getitem__(self, rows: Any) -> Spots:
         """Return a subset, selected by indices, a mask or a slice."""
-        return Spots(*(column[rows].copy() for column in self.columns().values()))
+        taken = [column[rows] for column in self.columns().values()]
+        return Spots(*(column if column.base is None else column.copy() for column in taken))
 
     @classmethod
     def none(cls) -> Spots:
@@ -164,13 +165,16 @@ def predict_spots(experiment: Config | Scene, *, threshold: float = 0.01) -> Spo
     setting = setting_of(scene)
     found = find_crossings(scene, setting.shape, setting.lookup)
     parts = [_spots(setting, chunk) for chunk in _chunks(scene, found)]
-    spots = Spots(
-        *(np.concatenate(column) for column in zip(*(part.columns().values() for part in parts), strict=True))
-    )
+    spots = parts[0] if len(parts) == 1 else _together(parts)
     kept = _rendered(scene, spots) & (spots.photons > 0)
     kept &= spots.partiality >= threshold * spots.partiality.max(where=kept, initial=0.0)
     order = np.flatnonzero(kept)
     return spots[order[np.argsort(-spots.photons[order], kind="stable")]]
+
+
+def _together(parts: list[Spots]) -> Spots:
+    """Return lists of spots as one."""
+    return Spots(*(np.concatenate(column) for column in zip(*(part.columns().values() for part in parts), strict=True)))
 
 
 def _spots_of_lattices(scene: Scene, threshold: float) -> Spots:

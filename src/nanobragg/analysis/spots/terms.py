@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..._functions import polarization, spot_terms
 from ...constants import R_E_SQR
-from ...geometry import FloatArray
+from ...geometry import FloatArray, dots
 from ...scene.panel_geometry import PanelIndex, PanelNumbers
 from ...scene.scene import Scene
 from .absorption import absorbed_fraction, mean_position, passed_fraction, solid_angle_ratio
@@ -79,40 +79,42 @@ class _Terms(NamedTuple):
     area: FloatArray
     largest: FloatArray
 
-    def totals(self, count: int, columns: FloatArray) -> FloatArray:
-        """Return the sums of columns (terms, …) over the terms of each of `count` crossings."""
-        sums = np.zeros((count, columns.shape[1]))
-        if len(columns):
-            start = np.flatnonzero(np.diff(self.crossing, prepend=-1))  # terms of a crossing are together
-            sums[self.crossing[start]] = np.add.reduceat(columns, start)
+    def totals(self, count: int, rows: FloatArray) -> FloatArray:
+        """Return the sums of rows (m, terms) over the terms of each of `count` crossings."""
+        sums = np.zeros((len(rows), count))
+        if len(self.crossing):
+            start = np.flatnonzero(np.append(True, self.crossing[1:] != self.crossing[:-1]))  # terms are in its order
+            sums[:, self.crossing[start]] = np.add.reduceat(rows, start, axis=1)
         return sums
 
 
 def sum_terms(setting: Setting, block: Crossings) -> Sums:
     """Sum the terms of each crossing; crossings that miss the detector are left out."""
-    scene, count = setting.scene, len(block.hkl)
+    scene, count, lookup = setting.scene, len(block.hkl), setting.lookup
     terms = _terms(setting, block)
-    squared = _amplitudes(setting.lookup, block, terms) ** 2
-    lit = terms.weight * (scene.sources.wavelengths**2)[terms.source] * terms.area * _polarization(setting, terms)
-    panel = scene.geometry.first_panel(terms.totals(count, (lit * squared)[:, np.newaxis] * terms.ray))
-    met = np.flatnonzero(panel[terms.crossing] >= 0)
-    terms, squared, lit = _Terms._make(column[met] for column in terms), squared[met], lit[met]
-    on: PanelIndex = panel[terms.crossing] if len(scene.geometry) > 1 else 0
+    amplitude = lookup.amplitudes(block.hkl) if lookup.one else None
+    squared = _amplitudes(setting, block, terms, amplitude) ** 2
+    lit = terms.weight * terms.area * _polarization(setting, terms)
+    lit *= (scene.sources.wavelengths**2).take(terms.source)
+    panel = scene.geometry.first_panel(terms.totals(count, lit * squared * terms.ray.T).T)
+    met = np.flatnonzero(panel.take(terms.crossing) >= 0)
+    terms, squared, lit = _Terms._make(column.take(met, axis=0) for column in terms), squared.take(met), lit.take(met)
+    on: PanelIndex = panel.take(terms.crossing) if len(scene.geometry) > 1 else 0
     place = mean_position(scene, terms.ray, on)
     lit *= absorbed_fraction(scene, terms.ray, on) * solid_angle_ratio(scene, on, place)
     lit *= passed_fraction(scene, terms.ray)
-    lit[np.isnan(place[:, 0])] = 0.0
-    seen = lit * squared
-    weight = terms.weight
-    columns = [seen, *(seen * np.nan_to_num(place.T)), lit, weight, weight * terms.area, weight * terms.largest]
-    bright, slow, fast, lit_sum, weight_sum, area, largest = terms.totals(count, np.stack(columns, axis=1)).T
+    lost = np.isnan(place[:, 0])
+    place[lost], lit[lost] = 0.0, 0.0
+    seen, weight = lit * squared, terms.weight
+    rows = np.stack([seen, *(seen * place.T), lit, weight, weight * terms.area, weight * terms.largest])
+    bright, slow, fast, lit_sum, weight_sum, area, largest = terms.totals(count, rows)
     row = np.flatnonzero(bright > 0)
-    one = setting.lookup.one
-    amplitude = setting.lookup.amplitudes(block.hkl[row]) if one else np.sqrt(bright[row] / lit_sum[row])
+    bright = bright[row]
     per_term = 1.0 / (scene.phi.count * scene.domains)
     return Sums(
-        row, panel[row], np.stack([slow[row], fast[row]], axis=1) / bright[row, np.newaxis],
-        bright[row] * (R_E_SQR * scene.fluence * scene.blocks * per_term), amplitude,
+        row, panel[row], np.stack([slow[row], fast[row]], axis=1) / bright[:, np.newaxis],
+        bright * (R_E_SQR * scene.fluence * scene.blocks * per_term),
+        np.sqrt(bright / lit_sum[row]) if amplitude is None else amplitude[row],
         area[row] * per_term, largest[row] / weight_sum[row],
     )  # fmt: skip
 
@@ -131,10 +133,11 @@ def _terms(setting: Setting, block: Crossings) -> _Terms:
     return _Terms(crossing, source, weight, ray, area, largest)
 
 
-def _amplitudes(lookup: AmplitudeLookup, block: Crossings, terms: _Terms) -> FloatArray:
-    """Return F of every term."""
-    if lookup.one:
-        return lookup.amplitudes(block.hkl)[terms.crossing]
+def _amplitudes(setting: Setting, block: Crossings, terms: _Terms, of_crossing: FloatArray | None) -> FloatArray:
+    """Return F of every term; that of its crossing where it depends on the reflection only."""
+    if of_crossing is not None:
+        return of_crossing.take(terms.crossing)
+    lookup = setting.lookup
     return lookup.amplitudes(block.hkl[terms.crossing], lookup.of_source[terms.source])
 
 
@@ -143,9 +146,9 @@ def _polarization(setting: Setting, terms: _Terms) -> FloatArray:
     if not beam.polarized:
         return np.ones(len(terms.source))
     axis = np.broadcast_to(scene.polarization_axis, directions.shape).copy()
-    along = (
-        np.linalg.norm(np.cross(axis, directions), axis=1) < 1e-9
-    )  # only for an unpolarized beam, where any axis is valid
-    axis[along] = np.eye(3)[np.abs(directions[along]).argmin(axis=1)]
+    near = np.flatnonzero(np.abs(dots(axis, directions)) > 0.999)
+    if len(near):  # along the beam only if it is not polarized, where any axis is valid
+        along = near[np.linalg.norm(np.cross(axis[near], directions[near]), axis=1) < 1e-9]
+        axis[along] = np.eye(3)[np.abs(directions[along]).argmin(axis=1)]
     kahn = np.full(len(axis), beam.kahn_factor)
     return np.asarray(polarization(kahn, setting.waves, terms.ray, axis, terms.source))
