@@ -1,5 +1,7 @@
 """`python -m nanobragg` and `nanobragg`, the command line."""
 
+import atexit
+import gc
 import signal
 import sys
 
@@ -19,6 +21,7 @@ def main() -> int:
                 signal.signal(signal.SIGINT, interrupt)
             except ValueError:  # not in the main thread
                 pass
+        atexit.register(gc.freeze)  # a search for garbage at the end takes up to 0.3 s
         from .cli import main as run
 
         return run()

@@ -26,7 +26,7 @@ from nanobragg.errors import ConfigError
 from nanobragg.io.smv import write_smv
 from nanobragg.nanobragg_c.flags.flag_table import GROUPS
 from nanobragg.rendering.instruction_sets import select_instruction_set
-from tests.processes import PATIENCE_S, finished
+from tests.processes import PATIENCE_S, finished, python
 
 MINIMAL = shlex.split("-cell 100 100 100 90 90 90 -default_F 100 -lambda 1 -distance 100 -detpixels 16 -seed 1")
 HOURS = (*MINIMAL, *shlex.split("-detpixels 2000 -mosaic 1 -mosaic_domains 3000 -oversample 40 -N 5 -noprogress"))
@@ -405,6 +405,30 @@ def test_an_interrupt_that_a_module_turns_into_an_import_error_is_one(monkeypatc
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == "nanobragg: interrupted\n"
+
+
+def test_the_command_line_ends_without_a_search_for_garbage():
+    script = """
+        import gc, sys
+        from nanobragg.__main__ import main
+
+        class Garbage:
+            def __init__(self):
+                self.itself = self
+
+            def __del__(self):
+                print("found")
+
+        gc.disable()
+        Garbage()
+        sys.argv[1:] = ["--version"]
+        sys.exit(main())
+    """
+    process = python(script)
+    out, err = finished(process)
+    assert (process.returncode, err) == (0, "")
+    assert nanobragg.__version__ in out
+    assert "found" not in out
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,11 +25,11 @@ import pytest
 import nanobragg as nb
 from nanobragg.dataset import block
 from nanobragg.dataset.block import Job, write_json
-from nanobragg.dataset.cluster import _finished, make_block_of, write_job
+from nanobragg.dataset.cluster import _end_quickly, _finished, make_block_of, write_job
 from nanobragg.dataset.layout import Layout
 from nanobragg.dataset.shared_tables import share_tables
 from nanobragg.dataset.shot import set_up
-from nanobragg.errors import ConfigError
+from nanobragg.errors import ConfigError, FileError
 from nanobragg.rendering.instruction_sets import select_instruction_set
 from tests.processes import PATIENCE_S, finished, wait_until
 
@@ -298,6 +301,71 @@ def test_a_worker_takes_up_the_next_data_file_before_the_last_one_is_on_disk(tmp
         job = str(tmp_path / "job.pickle")
         made = client.gather([client.submit(make_block_of, job, number, pure=False) for number in (0, 1)])
     assert [record["block"] for record in made] == [0, 1]
+
+
+def local_workers() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if is_running(child) and any("spawn_main" in word for word in child.cmdline())]
+
+
+@pytest.mark.parametrize("error", [FileError("plan.toml: cannot be written"), KeyboardInterrupt()])
+def test_workers_that_start_while_a_run_fails_are_stopped(tmp_path, monkeypatch, error):
+    def fail(*_):
+        assert wait_until(local_workers)
+        raise error
+
+    monkeypatch.setattr("nanobragg.dataset.run.write_plan", fail)
+    with pytest.raises(type(error)) as raised:
+        DATA.run(tmp_path / "out", workers=2)
+    assert raised.value is error
+    assert local_workers() == []
+    monkeypatch.undo()
+    assert DATA.run(tmp_path / "out", workers=1, only=(0, 1), resume=True).made == 2
+
+
+def test_workers_that_do_not_start_are_reported_and_what_was_written_for_them_is_removed(tmp_path, monkeypatch):
+    def fail(**options):
+        raise OSError("too many processes")
+
+    monkeypatch.setattr("distributed.LocalCluster", fail)
+    with pytest.raises(OSError, match="too many processes"):
+        DATA.run(tmp_path / "out", workers=2)
+    assert not (tmp_path / "out" / "workers").exists()
+
+
+def test_no_workers_start_for_what_is_refused_or_there(undisturbed, tmp_path, monkeypatch):
+    starts = []
+    monkeypatch.setattr("distributed.LocalCluster", lambda **options: starts.append(options))
+    with pytest.raises(ConfigError, match="holds this data set already"):
+        DATA.run(undisturbed.folder, workers=2, images_per_file=2)
+    assert DATA.run(undisturbed.folder, workers=2, images_per_file=2, resume=True).there == DATA.n
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
+    with pytest.raises(ConfigError, match="free some space"):
+        DATA.run(tmp_path / "out", workers=2)
+    assert not list(tmp_path.iterdir())
+    assert starts == []
+
+
+def test_local_workers_leave_the_threads_of_this_process_as_they_were(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert DATA.run(tmp_path / "out", workers=2, only=(0, 1), images_per_file=1).made == 1
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_a_worker_ends_without_a_search_for_garbage(tmp_path, monkeypatch):
+    from distributed.core import Status
+
+    layout, registered = Layout(tmp_path, 2, 2), []
+    for kind in ("shots", "crystals", "records"):
+        layout.table(kind, 0).parent.mkdir()
+    write_job(Job(plan(n=2), layout, None, False, 1, select_instruction_set()), tmp_path / "job.pickle")
+    monkeypatch.setattr("distributed.get_worker", lambda: SimpleNamespace(name=0, status=Status.closing))
+    monkeypatch.setattr(atexit, "register", registered.append)
+    _end_quickly.cache_clear()
+    for _ in range(2):  # once is enough
+        make_block_of(str(tmp_path / "job.pickle"), 0)
+    _end_quickly.cache_clear()
+    assert registered == [gc.freeze]
 
 
 @pytest.mark.parametrize(("status", "next_ones"), [("running", 1), ("closing", 0)])

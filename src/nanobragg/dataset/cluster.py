@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
 import pickle
+import shutil
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
-from contextlib import ExitStack, suppress
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -30,6 +33,8 @@ MOST_WORKERS = 10_000  # on one machine
 MOST_LOSSES = 1000  # of workers, before Dask gives a data file up
 DASK = {
     "distributed.scheduler.allowed-failures": MOST_LOSSES,
+    # Dask sets it in this process too, and for good: all that follows would render on one thread.
+    "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": None,
     # Workers keep the memory of an image for the next (glibc). Returning it, as Dask does, costs a quarter of the time.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
@@ -79,8 +84,8 @@ class Cluster:
         """Raise `ConfigError` for a scheduler that does not answer, or a GPU that does not exist."""
         self.find_devices()
         if self.scheduler is not None:
-            with ExitStack() as opened:
-                _client(self, opened)
+            with _scheduler_client(self):
+                pass
 
     def find_devices(self) -> Devices:
         """Return the devices that workers take in turn."""
@@ -107,6 +112,45 @@ class Cluster:
         return 1 if self.scheduler is not None else max(1, thread_count(None) // self.count)
 
 
+class Workers:
+    """The workers of a cluster during a run. Those of this machine start in the background, which takes a while.
+
+    Parameters
+    ----------
+    cluster
+        Where data files are made; nothing is started for those of this process.
+    folder
+        Folder of what workers read, which is removed when they have stopped.
+    """
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster = cluster
+        self.folder = folder
+        self._background = ThreadPoolExecutor(1)  # which starts them, and then stops them
+        self._opened = ExitStack()
+        self._local_client: Future[Any] | None = None
+
+    def __enter__(self) -> Workers:
+        if not self.cluster.in_this_process:
+            self._opened.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            if self.cluster.scheduler is None:
+                self._local_client = self._background.submit(_local_client, self.cluster, self._opened)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._background:
+            self._background.submit(self._opened.close).result()
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        """Give a client of the local workers, when they have started, or connect one to the scheduler and close it."""
+        if self._local_client is not None:
+            yield self._local_client.result()
+        else:
+            with _scheduler_client(self.cluster) as client:
+                yield client
+
+
 def write_job(job: Job, path: Path) -> None:
     """Write a job to a file, from which every worker reads it once; functions of the user travel with it."""
     import cloudpickle
@@ -123,6 +167,7 @@ def make_block_of(path: str, block: int) -> dict[str, Any]:
     from distributed import get_worker, secede
     from distributed.core import Status
 
+    _end_quickly()
     worker = get_worker()
     name = worker.name  # its number in a local cluster, which a worker that takes its place has too
     with ExitStack() as held:
@@ -137,6 +182,12 @@ def make_block_of(path: str, block: int) -> dict[str, Any]:
         return make_block(job, block, name if isinstance(name, int) else 0, after_last=take_up_next)
 
 
+@cache
+def _end_quickly() -> None:
+    """Let this process end without a search for garbage among all of its objects, which takes 0.2 s."""
+    atexit.register(gc.freeze)
+
+
 @lru_cache(maxsize=1)
 def _read_job(path: str, _: int) -> Job:
     """Return the job in a file, anew when the file has changed."""
@@ -144,7 +195,7 @@ def _read_job(path: str, _: int) -> Job:
     return job
 
 
-def run_on_cluster(job: Path, blocks: Sequence[int], cluster: Cluster) -> Iterator[tuple[int, dict[str, Any]]]:
+def run_on_cluster(job: Path, blocks: Sequence[int], workers: Workers) -> Iterator[tuple[int, dict[str, Any]]]:
     """Make data files of the job in a file on a cluster; yield their numbers and records as they become complete.
 
     Only a few files for each worker are given to the scheduler at a time. A worker that dies is replaced, and its file
@@ -153,25 +204,25 @@ def run_on_cluster(job: Path, blocks: Sequence[int], cluster: Cluster) -> Iterat
     waiting = list(blocks)
     while waiting:
         try:
-            for block, record in _connected(job, waiting, cluster):
+            for block, record in _connected(job, waiting, workers):
                 waiting.remove(block)
                 yield block, record
         except _LostError as lost:
-            if cluster.scheduler is None:
+            scheduler = workers.cluster.scheduler
+            if scheduler is None:
                 raise ConfigError(f"the local cluster was lost ({lost}); go on with resume=True (--resume)") from None
-            log.warning("the scheduler %s was lost; waiting for another one", cluster.scheduler)
+            log.warning("the scheduler %s was lost; waiting for another one", scheduler)
 
 
 class _LostError(Exception):
     """The connection to the scheduler was lost."""
 
 
-def _connected(job: Path, blocks: Sequence[int], cluster: Cluster) -> Iterator[tuple[int, dict[str, Any]]]:
+def _connected(job: Path, blocks: Sequence[int], workers: Workers) -> Iterator[tuple[int, dict[str, Any]]]:
     """Make data files while the connection to a scheduler lasts."""
     from distributed import wait
 
-    with ExitStack() as opened:
-        client = _client(cluster, opened)
+    with workers.client() as client:
         running: dict[Any, int] = {}
         left = list(reversed(blocks))
         while left or running:
@@ -220,14 +271,12 @@ def _lost_errors() -> tuple[type[BaseException], ...]:
     return (CommClosedError, KilledWorker, ConnectionError)
 
 
-def _client(cluster: Cluster, opened: ExitStack) -> Any:
-    """Return a client of the scheduler, or of a new local cluster, which `opened` closes."""
+def _local_client(cluster: Cluster, opened: ExitStack) -> Any:
+    """Return a client of a new local cluster; `opened` closes both."""
     import dask
     from distributed import Client, LocalCluster
 
     opened.enter_context(dask.config.set(DASK))
-    if cluster.scheduler is not None:
-        return opened.enter_context(_called(Client, cluster))
     threads = cluster.threads_of_a_worker() or 1
     environment = {"OMP_NUM_THREADS": str(threads)}
     local: Any = LocalCluster(  # type: ignore[no-untyped-call]
@@ -242,6 +291,16 @@ def _client(cluster: Cluster, opened: ExitStack) -> Any:
     log.info("%d workers of %d threads; dashboard: %s", cluster.count, threads, local.dashboard_link)
     client: Any = Client(local)  # type: ignore[no-untyped-call]
     return opened.enter_context(client)
+
+
+@contextmanager
+def _scheduler_client(cluster: Cluster) -> Iterator[Any]:
+    """Give a client of a scheduler that runs already, and close it."""
+    import dask
+    from distributed import Client
+
+    with dask.config.set(DASK), _called(Client, cluster) as client:
+        yield client
 
 
 def _called(client: Any, cluster: Cluster) -> Any:

@@ -19,7 +19,7 @@ from ..rendering.cuda.choice import refuse_on_gpu
 from ..rendering.instruction_sets import select_instruction_set
 from ..scene.scene import Scene
 from .block import Job, file_entries, make_block
-from .cluster import Cluster, run_on_cluster, write_job
+from .cluster import Cluster, Workers, run_on_cluster, write_job
 from .description import Description
 from .devices import Devices
 from .estimate import measure
@@ -89,7 +89,7 @@ def run(plan: Description, folder: Path, settings: Settings, cluster: Cluster, p
     if is_new:  # nothing is left behind of what is refused, so that another plan may follow
         _check_new(folder)
         _check_space(plan, layout, chosen, settings, measured_on)
-    description = _prepare(plan, layout, settings, devices)
+    description = _begin(plan, layout, settings, devices)
     records = complete_records(layout, range(layout.blocks))
     missing = [block for block in chosen if block not in records]
     there = sum(len(layout.numbers(block)) for block in chosen if block in records)
@@ -100,7 +100,11 @@ def run(plan: Description, folder: Path, settings: Settings, cluster: Cluster, p
             plan, layout, settings.compression, settings.spots, cluster.threads_of_a_worker(),
             description["instruction_set"], devices,
         )  # fmt: skip
-        records |= _make(job, missing, cluster, progress)
+        with Workers(cluster, layout.folder / WORKERS) as workers:  # which start while the plan is written
+            _write_plan(plan, layout, settings)
+            records |= _make(job, missing, workers, progress)
+    else:
+        _write_plan(plan, layout, settings)
     complete = len(records) == layout.blocks
     if complete:
         shutil.rmtree(layout.folder / WORKERS, ignore_errors=True)  # of a run that was killed after its last data file
@@ -132,7 +136,7 @@ def _check_new(folder: Path) -> None:
         raise ConfigError(f"{folder}: is not empty, and holds no data set; choose another folder")
 
 
-def _prepare(plan: Description, layout: Layout, settings: Settings, devices: Devices) -> dict[str, Any]:
+def _begin(plan: Description, layout: Layout, settings: Settings, devices: Devices) -> dict[str, Any]:
     """Return the description of a data set; make its folder, or check that a run may go on in it."""
     folder, there = layout.folder, read_manifest(layout.manifest)
     isa = (there or {}).get("instruction_set") or select_instruction_set()
@@ -146,11 +150,15 @@ def _prepare(plan: Description, layout: Layout, settings: Settings, devices: Dev
             raise ConfigError(f"{folder}: holds this data set already; go on with resume=True (--resume)")
         if not settings.force:
             description["versions"] = there["versions"]
+    return description
+
+
+def _write_plan(plan: Description, layout: Layout, settings: Settings) -> None:
+    """Write the plan, and make the folders of tables, unless they are there."""
     kinds = ("shots", "crystals", "records", *(["spots"] if settings.spots else []))
     _make_folders([layout.table(kind, 0).parent for kind in kinds])
     if not layout.plan.is_file():
         write_plan(plan, layout.plan)
-    return description
 
 
 def _make_folders(folders: Sequence[Path]) -> None:
@@ -176,25 +184,22 @@ def _check_space(plan: Description, layout: Layout, missing: Sequence[int], sett
         )
 
 
-def _make(job: Job, missing: list[int], cluster: Cluster, progress: ShotProgress) -> Records:
+def _make(job: Job, missing: list[int], workers: Workers, progress: ShotProgress) -> Records:
     """Make data files, in this process or on a cluster, and return their records."""
     layout = job.layout
     total = sum(len(layout.numbers(block)) for block in missing)
-    scratch = layout.folder / WORKERS
     made: Records = {}
     with progress.of(total) as show:
-        if cluster.in_this_process:
+        if workers.cluster.in_this_process:
             for block in missing:
                 made[block] = make_block(job, block, after_shot=lambda: show(1))
             return made
-        try:
-            scratch.mkdir(exist_ok=True)
-            write_job(_with_shared_tables(job, scratch), scratch / "job.pickle")
-            for block, record in run_on_cluster(scratch / "job.pickle", missing, cluster):
-                made[block] = record
-                show(len(layout.numbers(block)))
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        workers.folder.mkdir(exist_ok=True)
+        path = workers.folder / "job.pickle"
+        write_job(_with_shared_tables(job, workers.folder), path)
+        for block, record in run_on_cluster(path, missing, workers):
+            made[block] = record
+            show(len(layout.numbers(block)))
     return made
 
 
