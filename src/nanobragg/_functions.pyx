@@ -405,8 +405,10 @@ def plane_sections(
     return areas, most, offsets
 
 
-cdef struct Place:
-    Py_ssize_t row, orientation, source
+cdef struct Meeting:  # of a reflection, an orientation and a source
+    int row, orientation, source
+    double length
+    double[3] out  # the scattered wave, 1/m
 
 
 cdef inline void scattered(const double *h, const double *star, const double *wave, double *out) noexcept nogil:
@@ -430,15 +432,12 @@ def spot_terms(
     (n, 3), the area of the section, and the largest.
     """
     cdef Blocks blocks = blocks_of(shape, n, peak, inverse)
-    cdef growing[Place] found
-    cdef Place at
+    cdef growing[Meeting] found
+    cdef Meeting at
     cdef Section section
-    cdef double[3] out
     cdef double[3] slope
-    cdef double[3] mean
-    cdef double length, per_length
+    cdef double per_length
     cdef const double *star
-    cdef const double *wave
     cdef const double *metric = blocks.inverse
     cdef Py_ssize_t i
     cdef int j
@@ -446,8 +445,9 @@ def spot_terms(
         for at.row in range(hkl.shape[0]):
             for at.orientation in range(first[at.row] * domains, (last[at.row] + 1) * domains):
                 for at.source in range(waves.shape[0]):
-                    scattered(&hkl[at.row, 0], &stars[at.orientation, 0, 0], &waves[at.source, 0], out)
-                    if fabs(radii[at.source] - sqrt(dot(out, out))) <= reach:
+                    scattered(&hkl[at.row, 0], &stars[at.orientation, 0, 0], &waves[at.source, 0], at.out)
+                    at.length = sqrt(dot(at.out, at.out))
+                    if fabs(radii[at.source] - at.length) <= reach:
                         found.push_back(at)
     count = found.size()
     numbers, rays, areas, most = np.empty((3, count), np.int64), np.empty((count, 3)), np.empty(count), np.empty(count)
@@ -459,18 +459,14 @@ def spot_terms(
         for i in range(area.shape[0]):
             at = found[i]
             number[0, i], number[1, i], number[2, i] = at.row, at.orientation, at.source
-            star, wave = &stars[at.orientation, 0, 0], &waves[at.source, 0]
-            scattered(&hkl[at.row, 0], star, wave, out)
-            length = sqrt(dot(out, out))
-            per_length = 1.0 / length
+            star = &stars[at.orientation, 0, 0]
+            per_length = 1.0 / at.length
             for j in range(3):
-                slope[j] = dot(star + 3 * j, out) * per_length
+                slope[j] = dot(star + 3 * j, at.out) * per_length
             if spots is not None:
                 metric = &spots[at.row, 0, 0]
-            section = plane_section(blocks, metric, slope, radii[at.source] - length)
-            for j in range(3):
-                mean[j] = hkl[at.row, j] + section.offset[j]
-            scattered(mean, star, wave, &ray[i, 0])
+            section = plane_section(blocks, metric, slope, radii[at.source] - at.length)
+            scattered(section.offset, star, at.out, &ray[i, 0])  # from the middle of the spot on the sphere
             per_length = 1.0 / sqrt(dot(&ray[i, 0], &ray[i, 0]))
             for j in range(3):
                 ray[i, j] *= per_length

@@ -79,13 +79,9 @@ class _Terms(NamedTuple):
     area: FloatArray
     largest: FloatArray
 
-    def totals(self, count: int, rows: FloatArray) -> FloatArray:
-        """Return the sums of rows (m, terms) over the terms of each of `count` crossings."""
-        sums = np.zeros((len(rows), count))
-        if len(self.crossing):
-            start = np.flatnonzero(np.append(True, self.crossing[1:] != self.crossing[:-1]))  # terms are in its order
-            sums[:, self.crossing[start]] = np.add.reduceat(rows, start, axis=1)
-        return sums
+    def sums(self, count: int, values: FloatArray) -> FloatArray:
+        """Return the sum of values over the terms of each of `count` crossings."""
+        return np.bincount(self.crossing, values, count)
 
 
 def sum_terms(setting: Setting, block: Crossings) -> Sums:
@@ -96,7 +92,8 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
     squared = _amplitudes(setting, block, terms, amplitude) ** 2
     lit = terms.weight * terms.area * _polarization(setting, terms)
     lit *= (scene.sources.wavelengths**2).take(terms.source)
-    panel = scene.geometry.first_panel(terms.totals(count, lit * squared * terms.ray.T).T)
+    toward = [terms.sums(count, lit * squared * component) for component in terms.ray.T]
+    panel = scene.geometry.first_panel(np.stack(toward, axis=1))
     met = np.flatnonzero(panel.take(terms.crossing) >= 0)
     terms, squared, lit = _Terms._make(column.take(met, axis=0) for column in terms), squared.take(met), lit.take(met)
     on: PanelIndex = panel.take(terms.crossing) if len(scene.geometry) > 1 else 0
@@ -106,8 +103,10 @@ def sum_terms(setting: Setting, block: Crossings) -> Sums:
     lost = np.isnan(place[:, 0])
     place[lost], lit[lost] = 0.0, 0.0
     seen, weight = lit * squared, terms.weight
-    rows = np.stack([seen, *(seen * place.T), lit, weight, weight * terms.area, weight * terms.largest])
-    bright, slow, fast, lit_sum, weight_sum, area, largest = terms.totals(count, rows)
+    bright, slow, fast, lit_sum, weight_sum, area, largest = (
+        terms.sums(count, values)
+        for values in (seen, *(seen * place.T), lit, weight, weight * terms.area, weight * terms.largest)
+    )
     row = np.flatnonzero(bright > 0)
     bright = bright[row]
     per_term = 1.0 / (scene.phi.count * scene.domains)
