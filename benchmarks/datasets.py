@@ -1,11 +1,12 @@
-"""Shots per second of a data set, beside those of a bare loop: python -m benchmarks.datasets [--shots N]
+"""Shots per second of a data set, beside those of a bare loop: python -m benchmarks.datasets [--shots N] [--rounds N]
 
 A shot is an image of 1024 × 1024 pixels of a crystal of ten mosaic domains in a random orientation, with noise, written
 compressed to NXmx. The loop is what one would write by hand: it renders, adds noise and appends, on one core; what is
 set up once is not counted. Two loops at once show what two processors of this machine are worth. A data set is counted
 from the start of Dask and its workers to the manifest; a smaller one tells how long the start takes. Shots that are
 made at once with their spots, but not written, show what the data set adds: the start of its workers, Dask, and its
-files. That is the last line, and `--pixels 128 --shots 10000` measures it with small shots.
+files. That is the last line, and `--pixels 128 --shots 10000` measures it with small shots. All are medians of some
+rounds, in each of which the loop is the mean of one before and one after the data set: the speed of a machine drifts.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -127,32 +130,60 @@ def largest_child() -> Iterator[list[int]]:
         thread.join()
 
 
+class Round(NamedTuple):
+    """Shots per second of all kinds, the seconds of the start of a data set, and the memory of a worker in MB."""
+
+    loop: float
+    loops_at_once: float
+    shots_alone: float
+    data_set: float
+    data_set_without_start: float
+    start: float
+    memory: float
+
+
+def one_round(workers: int, pixels: int, shots: int, folder: Path) -> Round:
+    """Return what one round measures."""
+    few = max(1, shots // 10)
+
+    def work_at_once(work: Work, number: int) -> float:
+        with TemporaryDirectory(dir=folder) as own:
+            return at_once(work, number, pixels, few, Path(own))
+
+    before = work_at_once(bare_loop, 1)
+    several, alone = work_at_once(bare_loop, workers), work_at_once(shots_alone, workers)
+    with TemporaryDirectory(dir=folder) as own:
+        seconds, start, memory = data_set(workers, pixels, shots, Path(own))
+    loop = (before + work_at_once(bare_loop, 1)) / 2.0
+    return Round(loop, several, alone, shots / seconds, shots / (seconds - start), start, memory)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a table of shots per second."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.datasets", description=__doc__)
-    parser.add_argument("--shots", type=int, default=1000, metavar="N", help="of the data set (default: 1000)")
+    parser.add_argument("--shots", type=int, default=3000, metavar="N", help="of the data set (default: 3000)")
     parser.add_argument("--pixels", type=int, default=PIXELS, metavar="N", help="along a side (default: 1024)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="of the data set (default: 2)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of which medians are printed (default: 3)")
     chosen = parser.parse_args(argv)
     warn_if_busy(load_average())
     warnings.simplefilter("ignore", NanobraggWarning)
-    few = max(1, chosen.shots // 10)
     with TemporaryDirectory() as folder:
-        one = at_once(bare_loop, 1, chosen.pixels, few, Path(folder))
-        several = at_once(bare_loop, chosen.workers, chosen.pixels, few, Path(folder))
-        alone = at_once(shots_alone, chosen.workers, chosen.pixels, few, Path(folder))
-        seconds, start, memory = data_set(chosen.workers, chosen.pixels, chosen.shots, Path(folder))
-    made = chosen.shots / seconds
-    print("| | shots per second | of one loop |\n| --- | ---: | ---: |")
-    rows = {
-        "a loop": one, f"{chosen.workers} loops at once": several, f"{chosen.workers} × shots alone": alone,
-        f"data set, {chosen.workers} workers": made,
-        f"without its start of {start:.2f} s": chosen.shots / (seconds - start),
+        rounds = [one_round(chosen.workers, chosen.pixels, chosen.shots, Path(folder)) for _ in range(chosen.rounds)]
+    middle = Round(*map(median, zip(*rounds, strict=True)))
+    names = {
+        "loop": "a loop", "loops_at_once": f"{chosen.workers} loops at once",
+        "shots_alone": f"{chosen.workers} × shots alone", "data_set": f"data set, {chosen.workers} workers",
+        "data_set_without_start": f"without its start of {middle.start:.2f} s",
     }  # fmt: skip
-    for name, rate in rows.items():
-        print(f"| {name} | {rate:.3g} | {rate / one:.2f} |")
-    added = 1000.0 * chosen.workers * (1.0 / made - 1.0 / alone)
-    print(f"\n{added:.2g} ms of a worker for each shot beside making it; {memory:.0f} MB of unshared memory a worker")
+    print("| | shots per second | of one loop | in each round |\n| --- | ---: | ---: | --- |")
+    for field, name in names.items():
+        ratios = [getattr(each, field) / each.loop for each in rounds]
+        each_round = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        print(f"| {name} | {getattr(middle, field):.3g} | {median(ratios):.2f} | {each_round} |")
+    added = 1000.0 * chosen.workers * (1.0 / middle.data_set - 1.0 / middle.shots_alone)
+    memory = f"{middle.memory:.0f} MB of unshared memory a worker"
+    print(f"\n{added:.2g} ms of a worker for each shot beside making it; {memory}")
     return 0
 
 

@@ -182,5 +182,5 @@ def test_the_benchmark_of_noise_runs(capsys):
 
 def test_the_benchmark_of_data_sets_runs(capsys):
     pytest.importorskip("distributed")
-    assert datasets.main(["--shots", "4", "--pixels", "32", "--workers", "2"]) == 0
+    assert datasets.main(["--shots", "4", "--pixels", "32", "--workers", "2", "--rounds", "1"]) == 0
     assert re.search(r"\| data set, 2 workers \| [\d.]+ \| [\d.]+ \|", capsys.readouterr().out)
