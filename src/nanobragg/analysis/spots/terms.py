@@ -81,7 +81,7 @@ class _Terms(NamedTuple):
 
     def sums(self, count: int, values: FloatArray) -> FloatArray:
         """Return the sum of values over the terms of each of `count` crossings."""
-        return np.bincount(self.crossing, values, count)
+        return np.asarray(np.bincount(self.crossing, values, count), np.float64)
 
 
 def sum_terms(setting: Setting, block: Crossings) -> Sums:
